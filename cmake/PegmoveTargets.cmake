@@ -1,0 +1,44 @@
+# pegmove_library(<folder> SOURCES ... [LINKS ...] [TESTS ...] [TEST_LINKS ...])
+#
+# One static library a folder of src/: target pegmove_<folder>, alias pegmove::<folder>, with its unit
+# tests in the program <folder>_test. LINKS are public: what a folder includes, its users see too.
+
+add_library(pegmove_options INTERFACE)
+target_compile_options(pegmove_options INTERFACE
+  -Wall -Wextra -Wpedantic -Werror
+  # TRY and CO_TRY are statement expressions (base/result.h).
+  -Wno-gnu-statement-expression -Wno-gnu-statement-expression-from-macro-expansion
+  -gline-tables-only)
+target_link_options(pegmove_options INTERFACE -fuse-ld=lld)
+if(PEGMOVE_SANITIZE)
+  target_compile_options(pegmove_options INTERFACE
+    -fsanitize=${PEGMOVE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
+  target_link_options(pegmove_options INTERFACE -fsanitize=${PEGMOVE_SANITIZE})
+endif()
+
+function(pegmove_library folder)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;TESTS;TEST_LINKS" ${ARGN})
+  string(REPLACE "/" "_" name ${folder})
+  add_library(pegmove_${name} STATIC ${ARG_SOURCES})
+  add_library(pegmove::${name} ALIAS pegmove_${name})
+  set_target_properties(pegmove_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(pegmove_${name} PUBLIC
+    $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/pegmove>)
+  target_link_libraries(pegmove_${name} PUBLIC ${ARG_LINKS} PRIVATE $<BUILD_INTERFACE:pegmove_options>)
+  if(ARG_TESTS)
+    pegmove_test(${name}_test SOURCES ${ARG_TESTS} LINKS pegmove::${name} ${ARG_TEST_LINKS})
+  endif()
+endfunction()
+
+# pegmove_test(<name> SOURCES ... LINKS ...): a GoogleTest program, run as one CTest test.
+function(pegmove_test name)
+  if(NOT PEGMOVE_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} pegmove_options GTest::gtest_main GTest::gmock)
+  target_compile_definitions(${name} PRIVATE PEGMOVE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS unit)
+endfunction()

@@ -1,0 +1,140 @@
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <vector>
+
+#include "async/clock.h"
+#include "async/event.h"
+#include "async/pool.h"
+#include "async/run.h"
+#include "async/semaphore.h"
+#include "async/task_group.h"
+#include "testing/sim_clock.h"
+
+namespace pegmove::async {
+namespace {
+
+Task<int> fails() { co_return fail(Code::kBusy, "busy"); }
+Task<int> passes_on() { co_return CO_TRY(co_await fails()) + 1; }
+
+TEST(Task, CoTryLeavesWithTheError) {
+  asio::io_context context;
+  EXPECT_EQ(run_to_end(context, passes_on()).error().message(), "busy");
+}
+
+Routine<> append_when_notified(Event& event, std::vector<int>& order, int number) {
+  co_await event.wait();  // no result
+  order.push_back(number);
+}
+
+TEST(Event, WakesInTheOrderOfWaiting) {
+  asio::io_context context;
+  TaskGroup group(context.get_executor());
+  Event event;
+  std::vector<int> order;
+  for (int i = 0; i < 3; ++i) group.spawn(append_when_notified(event, order, i));
+  context.poll();
+  EXPECT_TRUE(order.empty());
+  for (int i = 0; i < 3; ++i) event.notify();
+  context.poll();
+  EXPECT_EQ(order, (std::vector{0, 1, 2}));
+}
+
+TEST(Event, ANotificationWaitsForTheNextWaiter) {
+  asio::io_context context;
+  TaskGroup group(context.get_executor());
+  Event event;
+  std::vector<int> order;
+  event.notify();
+  event.notify();
+  group.spawn(append_when_notified(event, order, 1));
+  group.spawn(append_when_notified(event, order, 2));
+  context.poll();
+  EXPECT_EQ(order, std::vector{1});
+  event.notify();
+  context.poll();
+  EXPECT_EQ(order, (std::vector{1, 2}));
+}
+
+Routine<> hold(Semaphore& semaphore, Event& until, int64_t count, int& holders) {
+  co_await semaphore.acquire(count);  // no result
+  ++holders;
+  co_await until.wait();  // no result
+  semaphore.release(count);
+}
+
+TEST(Semaphore, AdmitsUpToItsPermitsAndOneThatIsLargerAlone) {
+  asio::io_context context;
+  TaskGroup group(context.get_executor());
+  Semaphore semaphore(10);
+  Event until;
+  int holders = 0;
+  for (int64_t count : {6, 4, 100}) group.spawn(hold(semaphore, until, count, holders));
+  context.poll();
+  EXPECT_EQ(holders, 2);
+  until.notify();
+  context.poll();
+  EXPECT_EQ(holders, 2);  // the large one waits until nobody else holds
+  until.notify();
+  context.poll();
+  EXPECT_EQ(holders, 3);
+  until.notify();
+  context.poll();
+}
+
+Routine<> sleep_and_count(Clock& clock, TaskGroup& group, int& woken) {
+  while (!group.stopped()) {
+    co_await clock.sleep_for(milliseconds(1000));  // no result
+    ++woken;
+  }
+}
+
+TEST(TaskGroup, StopEndsSleepsOfASimulatedClock) {
+  asio::io_context context;
+  testing::SimClock clock;
+  TaskGroup group(context.get_executor());
+  int woken = 0;
+  group.spawn(sleep_and_count(clock, group, woken));
+  context.poll();
+  clock.advance(milliseconds(999));
+  context.poll();
+  EXPECT_EQ(woken, 0);
+  clock.advance(milliseconds(1));
+  context.poll();
+  EXPECT_EQ(woken, 1);
+  group.stop();
+  context.poll();
+  EXPECT_EQ(group.running(), 0u);
+  EXPECT_EQ(clock.sleepers(), 0u);
+}
+
+TEST(TaskGroup, StopEndsSleepsOfTheSystemClock) {
+  asio::io_context context;
+  SystemClock clock;
+  TaskGroup group(context.get_executor());
+  int woken = 0;
+  group.spawn(sleep_and_count(clock, group, woken));
+  context.poll();
+  group.stop();
+  context.poll();
+  EXPECT_EQ(group.running(), 0u);
+}
+
+Task<int> add_on_pool(Pool& pool) {
+  co_return co_await pool.run([]() -> Result<int> { return 40; });
+}
+
+TEST(Pool, RunsWorkElsewhereAndResumesHere) {
+  asio::io_context context;
+  Pool pool(2);
+  EXPECT_EQ(run_to_end(context, add_on_pool(pool)), 40);
+}
+
+TEST(BackOff, DoublesUpToItsBound) {
+  EXPECT_EQ(back_off(0, milliseconds(8), milliseconds(1000)), milliseconds(8));
+  EXPECT_EQ(back_off(3, milliseconds(8), milliseconds(1000)), milliseconds(64));
+  EXPECT_EQ(back_off(100, milliseconds(8), milliseconds(1000)), milliseconds(1000));
+}
+
+}  // namespace
+}  // namespace pegmove::async

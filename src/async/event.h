@@ -1,0 +1,30 @@
+// Event: lets coroutines wait until somebody says so. All on one executor, no locks.
+#pragma once
+
+#include <deque>
+#include <functional>
+
+#include "async/task.h"
+
+namespace pegmove::async {
+
+// notify() wakes the coroutine that has waited longest; when none waits, the next wait() passes at
+// once (one, however often notify() was called). Waiters may wake for no reason (when their task
+// group is stopped), so they look at their condition again.
+class Event {
+ public:
+  Event() = default;
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  void notify();
+  // Wakes everybody who waits now, and lets nobody else pass.
+  void notify_all();
+  Routine<> wait();
+
+ private:
+  std::deque<std::move_only_function<void()>> waiters_;  // each resumes its coroutine, by a post
+  bool is_set_ = false;
+};
+
+}  // namespace pegmove::async

@@ -1,0 +1,27 @@
+// JSON Lines: one object a line.
+//
+//   {"hash_key":"user1","sort_key":"name","value":"Ann","expire_ts":1767225600}
+//   {"hash_key":"user2","sort_key":"","value_b64":"/wA="}
+//
+// - hash_key, sort_key, value: required strings. Where the bytes are no UTF-8, a field with the
+//   same name and "_b64" (padded base64) stands in its place. NUL is written as \u0000.
+// - expire_ts: an integer, Unix seconds; absent when the row never expires.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "rows/row.h"
+
+namespace pegmove::rows {
+
+// Appends the row and "\n". Keeps the order of fields shown above.
+void append_jsonl(const Row& row, std::string& out);
+
+// Strict: unknown, repeated, missing and doubly given (plain and _b64) fields are errors, and so
+// are wrong types, bad base64 and an expiry out of range. The length of the hash key is not
+// checked; parse_row does that. Errors: kInvalidArgument, naming the field.
+Result<OwnedRow> parse_jsonl(std::string_view line);
+
+}  // namespace pegmove::rows

@@ -1,0 +1,48 @@
+// The RPC codes that are spoken here. Codes travel as names; a reply's name is the request's with
+// "_ACK" behind it. Source: src/common/... task code registrations in Pegasus.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace pegmove::wire {
+
+// X(identifier, name)
+#define PEGMOVE_RPC_CODES(X)                                \
+  X(kPut, "RPC_RRDB_RRDB_PUT")                              \
+  X(kRemove, "RPC_RRDB_RRDB_REMOVE")                        \
+  X(kMultiPut, "RPC_RRDB_RRDB_MULTI_PUT")                   \
+  X(kMultiRemove, "RPC_RRDB_RRDB_MULTI_REMOVE")             \
+  X(kGet, "RPC_RRDB_RRDB_GET")                              \
+  X(kTtl, "RPC_RRDB_RRDB_TTL")                              \
+  X(kBatchGet, "RPC_RRDB_RRDB_BATCH_GET")                   \
+  X(kMultiGet, "RPC_RRDB_RRDB_MULTI_GET")                   \
+  X(kSortkeyCount, "RPC_RRDB_RRDB_SORTKEY_COUNT")           \
+  X(kGetScanner, "RPC_RRDB_RRDB_GET_SCANNER")               \
+  X(kScan, "RPC_RRDB_RRDB_SCAN")                            \
+  X(kClearScanner, "RPC_RRDB_RRDB_CLEAR_SCANNER")           \
+  X(kQueryConfig, "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX") \
+  X(kCreateApp, "RPC_CM_CREATE_APP")                        \
+  X(kDropApp, "RPC_CM_DROP_APP")                            \
+  X(kListApps, "RPC_CM_LIST_APPS")                          \
+  X(kListNodes, "RPC_CM_LIST_NODES")                        \
+  X(kClusterInfo, "RPC_CM_CLUSTER_INFO")                    \
+  X(kUpdateAppEnv, "RPC_CM_UPDATE_APP_ENV")                 \
+  X(kNegotiation, "RPC_NEGOTIATION")
+
+enum class RpcCode : uint8_t {
+  kUnknown,
+#define PEGMOVE_DECLARE(identifier, name) identifier,
+  PEGMOVE_RPC_CODES(PEGMOVE_DECLARE)
+#undef PEGMOVE_DECLARE
+};
+
+// The name of a code; empty for kUnknown.
+std::string_view rpc_name(RpcCode code);
+// kUnknown when the name is not spoken here. Names of replies are not codes.
+RpcCode rpc_code_from_name(std::string_view name);
+
+// True for the codes that belong to a partition (requests with app_id > 0).
+bool is_data_code(RpcCode code);
+
+}  // namespace pegmove::wire

@@ -1,0 +1,87 @@
+#include "wire/thrift_codec.h"
+
+#include "data_types.tcc"
+#include "meta_types.tcc"
+#include "wire/thrift_protocol.h"
+
+namespace pegmove::wire {
+namespace {
+
+constexpr size_t kFieldHeaderSize = 3;
+
+// Reads the one field of a body with `read_value` and checks that a STOP, and nothing else,
+// follows.
+template <typename ReadValue>
+Result<void> read_only_field(std::string_view body, ReadValue read_value) {
+  if (body.size() < kFieldHeaderSize) return fail(Code::kProtocol, "body without a field");
+  try {
+    BytesReader reader(body.substr(kFieldHeaderSize));
+    read_value(reader);
+    int8_t stop = 0;
+    reader.readByte(stop);
+    if (stop != 0 || !reader.rest().empty())
+      return fail(Code::kProtocol, "body has more than one field");
+  } catch (const apache::thrift::TException& error) {
+    return fail(Code::kProtocol, std::string("malformed body: ") + error.what());
+  }
+  return {};
+}
+
+void append_field_header(std::string& out, TType type, int16_t field_id) {
+  out += char(type);
+  base::append_big_endian(out, field_id);
+}
+
+}  // namespace
+
+template <typename Message>
+Result<Message> decode_body(std::string_view body) {
+  Message message;
+  TRY(read_only_field(body, [&](BytesReader& reader) { message.read(&reader); }));
+  return message;
+}
+
+template <typename Message>
+void append_body(std::string& out, const Message& message, int16_t field_id) {
+  append_field_header(out, apache::thrift::protocol::T_STRUCT, field_id);
+  BytesWriter writer(out);
+  message.write(&writer);
+  out += '\0';
+}
+
+Result<int64_t> decode_i64_body(std::string_view body) {
+  int64_t value = 0;
+  TRY(read_only_field(body, [&](BytesReader& reader) { reader.readI64(value); }));
+  return value;
+}
+
+void append_i64_body(std::string& out, int64_t value, int16_t field_id) {
+  append_field_header(out, apache::thrift::protocol::T_I64, field_id);
+  base::append_big_endian(out, value);
+  out += '\0';
+}
+
+#define PEGMOVE_MESSAGES(X)                                                                       \
+  X(blob)                                                                                         \
+  X(rpc_address) X(key_value) X(multi_put_request) X(multi_remove_request) X(                     \
+      multi_remove_response) X(multi_get_request) X(multi_get_response) X(batch_get_request)      \
+      X(batch_get_response) X(update_request) X(update_response) X(read_response) X(ttl_response) \
+          X(count_response) X(get_scanner_request) X(scan_request) X(scan_response)               \
+              X(query_cfg_request) X(query_cfg_response) X(configuration_create_app_request)      \
+                  X(configuration_create_app_response) X(configuration_drop_app_request)          \
+                      X(configuration_drop_app_response) X(configuration_list_apps_request)       \
+                          X(configuration_list_apps_response) X(configuration_list_nodes_request) \
+                              X(configuration_list_nodes_response)                                \
+                                  X(configuration_cluster_info_request)                           \
+                                      X(configuration_cluster_info_response)                      \
+                                          X(configuration_update_app_env_request)                 \
+                                              X(configuration_update_app_env_response)            \
+                                                  X(negotiation_request) X(negotiation_response)
+
+#define PEGMOVE_INSTANTIATE(Message)                           \
+  template Result<Message> decode_body(std::string_view body); \
+  template void append_body(std::string& out, const Message& message, int16_t field_id);
+PEGMOVE_MESSAGES(PEGMOVE_INSTANTIATE)
+#undef PEGMOVE_INSTANTIATE
+
+}  // namespace pegmove::wire

@@ -1,0 +1,36 @@
+// Bodies of requests and replies. A body is a struct with exactly one field, whose type byte and id
+// a reader ignores: THFT requests use id 1, everything else id 0. Source: section "args and result"
+// of Pegasus's thrift_message_parser.cpp and serialization_helper/thrift_helper.h.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "data_types.h"
+#include "meta_types.h"
+
+namespace pegmove::wire {
+
+// Decodes a whole body into a generated struct or a custom scalar (blob, rpc_address).
+// Errors: kProtocol for anything truncated, oversized or followed by something else; unknown fields
+// are skipped. Never allocates more than the body's size times a small constant.
+template <typename Message>
+Result<Message> decode_body(std::string_view body);
+
+// Appends the body with the given field id.
+template <typename Message>
+void append_body(std::string& out, const Message& message, int16_t field_id);
+
+template <typename Message>
+std::string encode_body(const Message& message, int16_t field_id = 0) {
+  std::string body;
+  append_body(body, message, field_id);
+  return body;
+}
+
+// The bodies that hold a bare integer (CLEAR_SCANNER) or string (CLI_CALL's reply).
+Result<int64_t> decode_i64_body(std::string_view body);
+void append_i64_body(std::string& out, int64_t value, int16_t field_id);
+
+}  // namespace pegmove::wire

@@ -1,0 +1,30 @@
+// A clock whose time moves only by advance(). Sleepers wake in order of their instants.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+
+#include "async/clock.h"
+
+namespace pegmove::testing {
+
+// Safe from any thread.
+class SimClock : public Clock {
+ public:
+  async::Instant now() const override;
+  int64_t unix_us() const override;
+  Routine<> sleep_until(async::Instant at) override;
+
+  void advance(async::milliseconds by);
+  void set_unix_seconds(int64_t seconds);
+  size_t sleepers() const;
+
+ private:
+  mutable std::mutex mutex_;
+  async::Instant now_{};
+  int64_t unix_us_ = 1'800'000'000'000'000;
+  std::multimap<async::Instant, std::move_only_function<void()>> sleepers_;
+};
+
+}  // namespace pegmove::testing
