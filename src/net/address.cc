@@ -1,0 +1,78 @@
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+
+#include <memory>
+
+#include "base/bytes.h"
+#include "base/units.h"
+
+namespace pegmove::net {
+
+std::string Address::to_string() const {
+  std::string text;
+  for (int shift : {24, 16, 8, 0})
+    text += std::to_string(ipv4 >> shift & 255) + (shift ? "." : ":");
+  return text + std::to_string(port);
+}
+
+Result<HostPort> parse_host_port(std::string_view text) {
+  auto wrong = [&](const char* why) {
+    return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is no address: " + why +
+                                            "; write it like 10.0.0.1:34601");
+  };
+  auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return wrong("it has no port");
+  auto host = text.substr(0, colon);
+  if (host.empty()) return wrong("it has no host");
+  if (host.find(':') != std::string_view::npos) return wrong("only IPv4 addresses and names work");
+  for (char c : host)
+    if (!std::isalnum(uint8_t(c)) && c != '.' && c != '-' && c != '_')
+      return wrong("its host has a character that no host name has");
+  auto port = base::parse_integer(text.substr(colon + 1), 1, 65535);
+  if (!port) return wrong("its port is not a number from 1 to 65535");
+  return HostPort{std::string(host), uint16_t(*port)};
+}
+
+Result<std::vector<HostPort>> parse_host_port_list(std::string_view text) {
+  std::vector<HostPort> list;
+  while (true) {
+    auto comma = text.find(',');
+    auto part = text.substr(0, comma);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    list.push_back(TRY(parse_host_port(part)));
+    if (comma == std::string_view::npos) return list;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+bool looks_like_addresses(std::string_view text) { return text.find(':') != std::string_view::npos; }
+
+Result<std::vector<Address>> look_up(const HostPort& host_port) {
+  addrinfo hints{};
+  hints.ai_family = AF_INET;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  int error = getaddrinfo(host_port.host.c_str(), nullptr, &hints, &found);
+  std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  if (error != 0)
+    return fail(Code::kUnreachable,
+                "host '" + host_port.host + "' cannot be looked up: " + gai_strerror(error));
+  std::vector<Address> addresses;
+  for (auto* entry = found; entry; entry = entry->ai_next) {
+    auto* ip = reinterpret_cast<sockaddr_in*>(entry->ai_addr);
+    addresses.push_back({ntohl(ip->sin_addr.s_addr), host_port.port});
+  }
+  return addresses;
+}
+
+Result<uint32_t> parse_ipv4(std::string_view text) {
+  in_addr parsed{};
+  if (inet_pton(AF_INET, std::string(text).c_str(), &parsed) != 1)
+    return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is no IPv4 address");
+  return ntohl(parsed.s_addr);
+}
+
+}  // namespace pegmove::net

@@ -1,0 +1,129 @@
+#include "net/tcp.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+namespace pegmove::net {
+namespace {
+
+using asio::ip::tcp;
+using boost::system::error_code;
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+
+tcp::endpoint endpoint(Address address) {
+  return {asio::ip::address_v4(address.ipv4), address.port};
+}
+Address address(const tcp::endpoint& endpoint) {
+  return {endpoint.address().to_v4().to_uint(), endpoint.port()};
+}
+
+class TcpStream : public Stream {
+ public:
+  explicit TcpStream(tcp::socket socket) : socket_(std::move(socket)) {
+    error_code ignored;
+    socket_.set_option(tcp::no_delay(true), ignored);
+    auto peer = socket_.remote_endpoint(ignored);
+    if (!ignored) peer_ = address(peer);
+  }
+
+  Task<size_t> read_some(std::span<char> to) override {
+    auto [error, size] =
+        co_await socket_.async_read_some(asio::buffer(to.data(), to.size()), kAsTuple);
+    if (error == asio::error::eof) co_return size_t{0};
+    if (error) co_return broken(error);
+    co_return size;
+  }
+
+  Task<> write_all(std::string_view bytes) override {
+    auto [error, size] =
+        co_await asio::async_write(socket_, asio::buffer(bytes.data(), bytes.size()), kAsTuple);
+    if (error) co_return broken(error);
+    co_return Result<void>();
+  }
+
+  void close() override {
+    error_code ignored;
+    socket_.shutdown(tcp::socket::shutdown_both, ignored);
+    socket_.close(ignored);
+  }
+
+  Address peer() const override { return peer_; }
+
+ private:
+  std::unexpected<Error> broken(const error_code& error) const {
+    return fail(Code::kUnreachable, "connection to " + peer_.to_string() + ": " + error.message());
+  }
+
+  tcp::socket socket_;
+  Address peer_;
+};
+
+class TcpAcceptor : public Acceptor {
+ public:
+  explicit TcpAcceptor(tcp::acceptor acceptor) : acceptor_(std::move(acceptor)) {}
+
+  Task<std::unique_ptr<Stream>> accept() override {
+    auto [error, socket] = co_await acceptor_.async_accept(kAsTuple);
+    if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor)
+      co_return fail(Code::kUnreachable, "listening ended");
+    if (error) co_return fail(Code::kIo, "accepting a connection: " + error.message());
+    co_return std::make_unique<TcpStream>(std::move(socket));
+  }
+
+  void close() override {
+    error_code ignored;
+    acceptor_.close(ignored);
+  }
+
+  Address local() const override {
+    error_code ignored;
+    return address(acceptor_.local_endpoint(ignored));
+  }
+
+ private:
+  tcp::acceptor acceptor_;
+};
+
+}  // namespace
+
+Task<std::unique_ptr<Stream>> TcpConnector::connect(Address to, Deadline deadline) {
+  auto executor = co_await asio::this_coro::executor;
+  tcp::socket socket(executor);
+  asio::steady_timer timer(executor, deadline.left(clock_));
+  bool too_late = false;
+  timer.async_wait([&](const error_code& error) {
+    if (error) return;
+    too_late = true;
+    error_code ignored;
+    socket.close(ignored);
+  });
+  auto [error] = co_await socket.async_connect(endpoint(to), kAsTuple);
+  // A timer that has fired but not run yet still refers to this frame: only a cancel that finds it
+  // waiting, or its having run, ends that.
+  if (timer.cancel() == 0 && !too_late) co_await timer.async_wait(kAsTuple);  // no result
+  if (too_late) co_return fail(Code::kTimeout, "connecting to " + to.to_string() + " took too long");
+  if (error)
+    co_return fail(Code::kUnreachable, "connecting to " + to.to_string() + ": " + error.message());
+  co_return std::make_unique<TcpStream>(std::move(socket));
+}
+
+Result<std::unique_ptr<Acceptor>> listen_tcp(asio::any_io_executor executor, Address at) {
+  tcp::acceptor acceptor(executor);
+  error_code error;
+  acceptor.open(tcp::v4(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint(at), error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error == asio::error::address_in_use)
+    return fail(Code::kAlreadyExists, "port " + std::to_string(at.port) + " of " + at.to_string() +
+                                          " is in use by another process; choose another port");
+  if (error) return fail(Code::kIo, "listening on " + at.to_string() + ": " + error.message());
+  return std::make_unique<TcpAcceptor>(std::move(acceptor));
+}
+
+}  // namespace pegmove::net
