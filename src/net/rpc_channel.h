@@ -16,7 +16,7 @@ namespace pegmove::net {
 // A call, ready to be sent. `body` is only read during the call of start() or call().
 struct OutgoingCall {
   wire::RpcCode code;
-  Gpid gpid;
+  Gpid gpid{};
   uint64_t partition_hash = 0;
   std::string_view body;
   Deadline deadline;

@@ -1,0 +1,156 @@
+#include "client/blocking.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <future>
+#include <thread>
+
+#include "client/table.h"
+#include "record/key.h"
+
+namespace pegmove::client {
+namespace {
+
+// An io_context with a thread of its own, and the way to run a coroutine there and wait for it.
+class Worker {
+ public:
+  Worker() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
+  ~Worker() {
+    work_.reset();
+    thread_.join();
+  }
+
+  asio::io_context& context() { return context_; }
+
+  template <typename T>
+  T wait_for(asio::awaitable<T> routine) {
+    std::promise<T> promise;
+    asio::co_spawn(context_, std::move(routine), [&](std::exception_ptr broken, T value) {
+      broken ? promise.set_exception(broken) : promise.set_value(std::move(value));
+    });
+    return promise.get_future().get();
+  }
+
+ private:
+  asio::io_context context_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::thread thread_;
+};
+
+class WorkerTable : public BlockingTable {
+ public:
+  WorkerTable(Worker& worker, Clock& clock, std::chrono::milliseconds timeout,
+              std::shared_ptr<Table> table)
+      : worker_(worker), clock_(clock), timeout_(timeout), table_(std::move(table)) {}
+
+  int partition_count() const override { return table_->partition_count(); }
+
+  Result<void> set(std::string hash_key, std::string sort_key, std::string value,
+                   int64_t ttl_seconds) override {
+    TRY(worker_.wait_for(table_->set(hash_key, sort_key, value, expiry(ttl_seconds), deadline())));
+    return {};
+  }
+  Result<std::optional<std::string>> get(std::string hash_key, std::string sort_key) override {
+    return TRY(worker_.wait_for(table_->get(hash_key, sort_key, deadline()))).value;
+  }
+  Result<void> del(std::string hash_key, std::string sort_key) override {
+    TRY(worker_.wait_for(table_->del(hash_key, sort_key, deadline())));
+    return {};
+  }
+  Result<bool> exist(std::string hash_key, std::string sort_key) override {
+    return worker_.wait_for(table_->exist(hash_key, sort_key, deadline()));
+  }
+  Result<std::optional<int32_t>> ttl(std::string hash_key, std::string sort_key) override {
+    return TRY(worker_.wait_for(table_->ttl(hash_key, sort_key, deadline()))).seconds;
+  }
+  Result<std::vector<BlockingRow>> multi_get(std::string hash_key) override {
+    auto found = TRY(worker_.wait_for(table_->multi_get(hash_key, {}, deadline())));
+    if (!found.complete)
+      return fail(Code::kRefused, "hash key has more rows than one multi_get returns; scan instead");
+    std::vector<BlockingRow> rows;
+    for (auto& row : found.rows)
+      rows.push_back({hash_key, std::move(row.sort_key), std::move(row.value)});
+    return rows;
+  }
+  Result<void> multi_set(std::string hash_key,
+                         std::vector<std::pair<std::string, std::string>> sort_values,
+                         int64_t ttl_seconds) override {
+    std::vector<SortValue> rows;
+    for (auto& [sort_key, value] : sort_values) rows.push_back({std::move(sort_key), std::move(value)});
+    TRY(worker_.wait_for(table_->multi_set(hash_key, rows, expiry(ttl_seconds), deadline())));
+    return {};
+  }
+  Result<int64_t> multi_del(std::string hash_key, std::vector<std::string> sort_keys) override {
+    return TRY(worker_.wait_for(table_->multi_del(hash_key, sort_keys, deadline()))).count;
+  }
+  Result<int64_t> sort_key_count(std::string hash_key) override {
+    return TRY(worker_.wait_for(table_->sort_key_count(hash_key, deadline()))).count;
+  }
+  Result<void> scan(std::function<bool(const BlockingRow&)> row) override {
+    return worker_.wait_for(scan_all(std::move(row)));
+  }
+
+ private:
+  Deadline deadline() const { return Deadline::in(clock_, timeout_); }
+  uint32_t expiry(int64_t ttl_seconds) { return ttl_seconds > 0 ? table_->expire_after(ttl_seconds) : 0; }
+
+  Task<> scan_all(std::function<bool(const BlockingRow&)> row) {
+    for (int index = 0; index < table_->partition_count(); ++index) {
+      auto scanner = table_->scan_partition(index, {.batch_size = 1000});
+      while (auto batch = CO_TRY(co_await scanner->next(deadline())))
+        for (const auto& found : batch->rows) {
+          auto parts = record::split_key(found.key);
+          if (!parts) co_return fail(Code::kProtocol, "a scan returned a malformed key");
+          if (!row({std::string(parts->hash_key), std::string(parts->sort_key), std::string(found.value)}))
+            co_return Result<void>();
+        }
+    }
+    co_return Result<void>();
+  }
+
+  Worker& worker_;
+  Clock& clock_;
+  std::chrono::milliseconds timeout_;
+  std::shared_ptr<Table> table_;
+};
+
+class WorkerClient : public BlockingClient {
+ public:
+  explicit WorkerClient(std::chrono::milliseconds timeout) : timeout_(timeout) {}
+  ~WorkerClient() override { worker_.wait_for(close()); }
+
+  Result<void> open(std::string_view metas) {
+    auto addresses = TRY(net::parse_host_port_list(metas));
+    cluster_ = TRY(worker_.wait_for(Cluster::connect(client_, addresses, Deadline::in(clock_, timeout_))));
+    return {};
+  }
+  const std::string& cluster_name() const override { return cluster_->name(); }
+  Result<std::unique_ptr<BlockingTable>> open_table(std::string name) override {
+    auto table = TRY(worker_.wait_for(Table::open(cluster_, name, Deadline::in(clock_, timeout_))));
+    return std::make_unique<WorkerTable>(worker_, clock_, timeout_, std::move(table));
+  }
+
+ private:
+  Routine<bool> close() {
+    co_await client_.close();  // no result
+    co_return true;
+  }
+
+  async::SystemClock clock_;
+  std::chrono::milliseconds timeout_;
+  Worker worker_;
+  Client client_{worker_.context().get_executor(), clock_};
+  std::shared_ptr<Cluster> cluster_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<BlockingClient>> BlockingClient::connect(std::string_view metas,
+                                                                std::chrono::milliseconds timeout) {
+  auto client = std::make_unique<WorkerClient>(timeout);
+  TRY(client->open(metas));
+  return client;
+}
+
+}  // namespace pegmove::client

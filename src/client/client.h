@@ -1,0 +1,42 @@
+// The root of the client library: owns the connections. Everything else (Cluster, Table, Scanner)
+// refers to a Client and must be gone before it.
+//
+// The coroutine API begins here:
+//   client::Client client(executor, clock);
+//   auto cluster = CO_TRY(co_await client::Cluster::connect(client, {{"10.0.0.1", 34601}}, deadline));
+//   auto table = CO_TRY(co_await client::Table::open(cluster, "my_table", deadline));
+//   auto value = CO_TRY(co_await table->get("hash", "sort", deadline));
+// For code without coroutines there is blocking.h.
+#pragma once
+
+#include <map>
+
+#include "async/pool.h"
+#include "net/rpc_client.h"
+#include "net/tcp.h"
+
+namespace pegmove::client {
+
+// All on one executor, which runs on one thread. Order: ...; co_await close(); destroy.
+class Client {
+ public:
+  Client(asio::any_io_executor executor, Clock& clock);
+
+  Clock& clock() { return clock_; }
+  net::RpcChannel& channel(net::Address address) { return rpc_.channel(address); }
+
+  // The addresses behind a name; answers are remembered. Errors: kUnreachable.
+  Task<std::vector<net::Address>> resolve(net::HostPort host_port);
+
+  // Fails every call under way (kInterrupted) and closes the connections.
+  Routine<> close();
+
+ private:
+  Clock& clock_;
+  net::TcpConnector connector_;
+  net::RpcClient rpc_;
+  async::Pool lookups_;
+  std::map<std::string, std::vector<net::Address>> resolved_;
+};
+
+}  // namespace pegmove::client

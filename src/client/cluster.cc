@@ -1,0 +1,222 @@
+#include "client/cluster.h"
+
+#include <algorithm>
+
+namespace pegmove::client {
+namespace {
+
+using async::milliseconds;
+using wire::ErrorCode;
+
+const char* status_name(wire::app_status status) {
+  auto found = wire::_app_status_VALUES_TO_NAMES.find(int(status));
+  return found == wire::_app_status_VALUES_TO_NAMES.end() ? "AS_INVALID" : found->second;
+}
+
+TableInfo table_info_of(const wire::app_info& app) {
+  return {.app_id = app.app_id,
+          .name = app.app_name,
+          .type = app.app_type,
+          .status = status_name(app.status),
+          .partition_count = app.partition_count,
+          .replica_count = app.max_replica_count,
+          .is_stateful = app.is_stateful,
+          .atomic_idempotent = app.atomic_idempotent,
+          .envs = app.envs,
+          .create_second = app.create_second,
+          .drop_second = app.drop_second,
+          .expire_second = app.expire_second};
+}
+
+net::Address address_of(wire::rpc_address raw) {
+  return raw.is_set() ? net::Address{raw.ipv4(), raw.port()} : net::Address{};
+}
+
+// Newer servers tell names beside addresses; older ones, and those that don't know, addresses only.
+net::HostPort host_port_of(const wire::host_port& named, wire::rpc_address raw) {
+  if (named.is_set()) return {named.host, named.port};
+  auto address = address_of(raw);
+  if (address.port == 0) return {};
+  auto text = address.to_string();
+  return {text.substr(0, text.rfind(':')), address.port};
+}
+
+PartitionInfo partition_of(const wire::partition_configuration& config) {
+  PartitionInfo partition{.ballot = config.ballot,
+                          .max_replica_count = config.max_replica_count,
+                          .primary = host_port_of(config.hp_primary, config.primary),
+                          .secondaries = {},
+                          .primary_address = address_of(config.primary)};
+  for (size_t i = 0; i < config.secondaries.size(); ++i)
+    partition.secondaries.push_back(host_port_of(
+        i < config.hp_secondaries.size() ? config.hp_secondaries[i] : wire::host_port{},
+        config.secondaries[i]));
+  return partition;
+}
+
+}  // namespace
+
+std::string Cluster::quoted(const std::string& table) const {
+  return "table '" + table + "' on cluster " + (name_.empty() ? meta_list() : name_);
+}
+
+Task<std::shared_ptr<Cluster>> Cluster::connect(Client& client, std::vector<net::HostPort> metas,
+                                                Deadline deadline) {
+  auto cluster = std::make_shared<Cluster>(client, std::move(metas));
+  for (auto& [key, value] : CO_TRY(co_await cluster->info(deadline)))
+    if (key == "cluster_name") cluster->name_ = value;
+  co_return cluster;
+}
+
+Task<std::vector<std::pair<std::string, std::string>>> Cluster::info(Deadline deadline) {
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_cluster_info_response>(
+      wire::RpcCode::kClusterInfo, wire::configuration_cluster_info_request(), deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(wire::to_error(response.err.code, "cluster info of " + meta_list()));
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (size_t i = 0; i < std::min(response.keys.size(), response.values.size()); ++i)
+    pairs.emplace_back(response.keys[i], response.values[i]);
+  co_return pairs;
+}
+
+Task<std::vector<NodeInfo>> Cluster::nodes(Deadline deadline) {
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_list_nodes_response>(
+      wire::RpcCode::kListNodes, wire::configuration_list_nodes_request(), deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(wire::to_error(response.err.code, "nodes of " + meta_list()));
+  std::vector<NodeInfo> nodes;
+  for (const auto& node : response.infos)
+    nodes.push_back({host_port_of(node.hp_node, node.node), node.status == wire::NS_ALIVE});
+  co_return nodes;
+}
+
+Task<std::vector<TableInfo>> Cluster::tables(ListedTables which, Deadline deadline) {
+  wire::configuration_list_apps_request request;
+  request.status = which == ListedTables::kAll ? wire::AS_INVALID : wire::AS_AVAILABLE;
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_list_apps_response>(
+      wire::RpcCode::kListApps, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(wire::to_error(response.err.code, "tables of " + meta_list()));
+  std::vector<TableInfo> tables;
+  for (const auto& app : response.infos) tables.push_back(table_info_of(app));
+  co_return tables;
+}
+
+Task<TableInfo> Cluster::table_info(std::string table, Deadline deadline) {
+  for (auto& info : CO_TRY(co_await tables(ListedTables::kAvailable, deadline)))
+    if (info.name == table) co_return info;
+  co_return fail(Code::kNotFound, "there is no " + quoted(table) + "; `ls` in the shell lists its tables");
+}
+
+Task<TableConfig> Cluster::table_config(std::string table, std::vector<int32_t> indices,
+                                        Deadline deadline) {
+  wire::query_cfg_request request;
+  request.app_name = table;
+  request.partition_indices = std::move(indices);
+  auto response = CO_TRY(co_await metas_.call<wire::query_cfg_response>(
+      wire::RpcCode::kQueryConfig, request, deadline));
+  if (response.err.code == ErrorCode::kObjectNotFound)
+    co_return fail(Error(Code::kNotFound, "there is no " + quoted(table) +
+                                              "; `ls` in the shell lists its tables")
+                       .with_wire_code(int(ErrorCode::kAppNotExist)));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(wire::to_error(response.err.code, quoted(table)));
+  TableConfig config{response.app_id, response.partition_count, {}};
+  for (const auto& partition : response.partitions)
+    config.partitions.push_back(partition_of(partition));
+  if (config.partition_count <= 0 || config.partitions.empty())
+    co_return fail(Code::kProtocol, quoted(table) + " is said to have no partitions");
+  co_return config;
+}
+
+Task<int32_t> Cluster::create_table(std::string table, CreateOptions options, Deadline deadline) {
+  wire::configuration_create_app_request request;
+  request.app_name = table;
+  request.options.partition_count = options.partition_count;
+  request.options.replica_count = options.replica_count;
+  request.options.success_if_exist = !options.fail_if_exists;
+  request.options.app_type = "pegasus";
+  request.options.is_stateful = true;
+  request.options.envs = std::move(options.envs);
+  if (options.atomic_idempotent) request.options.__set_atomic_idempotent(true);
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_create_app_response>(
+      wire::RpcCode::kCreateApp, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(wire::to_error(response.err.code, "creating " + quoted(table)));
+  co_return response.appid;
+}
+
+Task<> Cluster::wait_until_ready(std::string table, std::function<void(int, int)> progress,
+                                 Deadline deadline) {
+  constexpr milliseconds kBetweenLooks{200};
+  while (true) {
+    auto config = CO_TRY(co_await table_config(table, {}, deadline));
+    auto ready = int(std::ranges::count_if(
+        config.partitions, [](const auto& partition) { return partition.primary.port != 0; }));
+    if (progress) progress(ready, config.partition_count);
+    if (ready == config.partition_count) co_return Result<void>();
+    if (deadline.left(client_.clock()) <= kBetweenLooks)
+      co_return fail(Code::kTimeout, quoted(table) + ": only " + std::to_string(ready) + " of " +
+                                         std::to_string(config.partition_count) +
+                                         " partitions have a primary");
+    co_await client_.clock().sleep_for(kBetweenLooks);  // no result
+  }
+}
+
+Task<> Cluster::drop_table(std::string table, int64_t reserve_seconds, Deadline deadline) {
+  wire::configuration_drop_app_request request;
+  request.app_name = table;
+  request.options.success_if_not_exist = true;
+  if (reserve_seconds > 0) request.options.__set_reserve_seconds(reserve_seconds);
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_drop_app_response>(
+      wire::RpcCode::kDropApp, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(wire::to_error(response.err.code, "dropping " + quoted(table)));
+  co_return Result<void>();
+}
+
+Task<std::string> Cluster::update_envs(wire::configuration_update_app_env_request request,
+                                       Deadline deadline) {
+  auto table = request.app_name;
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_update_app_env_response>(
+      wire::RpcCode::kUpdateAppEnv, std::move(request), deadline));
+  if (response.err.code == ErrorCode::kOk) co_return response.hint_message;
+  auto error = wire::to_error(response.err.code, "app envs of " + quoted(table));
+  co_return fail(Error(error.code(), error.message() + (response.hint_message.empty() ? "" : " [hint:\"" + response.hint_message + "\"]"))
+                     .with_wire_code(int(response.err.code)));
+}
+
+Task<> Cluster::set_envs(std::string table, std::map<std::string, std::string> envs,
+                         Deadline deadline) {
+  wire::configuration_update_app_env_request request;
+  request.app_name = table;
+  request.op = wire::APP_ENV_OP_SET;
+  std::vector<std::string> keys, values;
+  for (auto& [key, value] : envs) {
+    keys.push_back(key);
+    values.push_back(value);
+  }
+  request.__set_keys(keys);
+  request.__set_values(values);
+  CO_TRY(co_await update_envs(std::move(request), deadline));
+  co_return Result<void>();
+}
+
+Task<std::string> Cluster::delete_envs(std::string table, std::vector<std::string> keys,
+                                       Deadline deadline) {
+  wire::configuration_update_app_env_request request;
+  request.app_name = table;
+  request.op = wire::APP_ENV_OP_DEL;
+  request.__set_keys(keys);
+  co_return co_await update_envs(std::move(request), deadline);
+}
+
+Task<std::string> Cluster::clear_envs(std::string table, std::string prefix, Deadline deadline) {
+  wire::configuration_update_app_env_request request;
+  request.app_name = table;
+  request.op = wire::APP_ENV_OP_CLEAR;
+  request.__set_clear_prefix(prefix);
+  co_return co_await update_envs(std::move(request), deadline);
+}
+
+}  // namespace pegmove::client

@@ -1,0 +1,105 @@
+// A cluster, seen through its meta servers: its tables, nodes and settings.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "client/meta_caller.h"
+
+namespace pegmove::client {
+
+// A table as the meta server lists it (app_info in Pegasus).
+struct TableInfo {
+  int32_t app_id = 0;
+  std::string name;
+  std::string type;
+  std::string status;  // "AS_AVAILABLE", ...
+  int32_t partition_count = 0;
+  int32_t replica_count = 0;
+  bool is_stateful = false;
+  bool atomic_idempotent = false;
+  std::map<std::string, std::string> envs{};
+  int64_t create_second = 0;  // Unix seconds; 0 = not known
+  int64_t drop_second = 0;
+  int64_t expire_second = 0;  // when a dropped table's data goes
+};
+
+// Where a partition is served. A primary with port 0: nobody serves it now.
+struct PartitionInfo {
+  int64_t ballot = 0;  // -1: not split off yet, its parent (index - count/2) serves
+  int32_t max_replica_count = 0;
+  net::HostPort primary;
+  std::vector<net::HostPort> secondaries;
+  net::Address primary_address;  // port 0 when only the name is known
+};
+
+struct TableConfig {
+  int32_t app_id = 0;
+  int32_t partition_count = 0;
+  std::vector<PartitionInfo> partitions;
+};
+
+struct NodeInfo {
+  net::HostPort address;
+  bool is_alive = false;
+};
+
+struct CreateOptions {
+  int32_t partition_count = 4;  // at least 1; some clients want a power of two
+  int32_t replica_count = 3;    // the embedded cluster keeps one whatever is asked
+  bool fail_if_exists = true;
+  bool atomic_idempotent = false;
+  std::map<std::string, std::string> envs{};
+};
+
+enum class ListedTables { kAvailable, kAll };
+
+// All on the client's executor. Calls fail with kUnreachable, kTimeout or kUnauthenticated when no
+// meta server can be talked to, and with the error that the meta server gives.
+class Cluster {
+ public:
+  // Checks that the cluster answers and asks for its name.
+  static Task<std::shared_ptr<Cluster>> connect(Client& client, std::vector<net::HostPort> metas,
+                                                Deadline deadline);
+
+  Client& client() { return client_; }
+  // What the cluster calls itself, e.g. "onebox"; several may have the same.
+  const std::string& name() const { return name_; }
+  std::string meta_list() const { return metas_.description(); }
+
+  // Key and value pairs in the cluster's order: meta_servers, primary_meta_server, ...
+  Task<std::vector<std::pair<std::string, std::string>>> info(Deadline deadline);
+  Task<std::vector<NodeInfo>> nodes(Deadline deadline);
+  Task<std::vector<TableInfo>> tables(ListedTables which, Deadline deadline);
+  // Errors: kNotFound, naming the table and the cluster.
+  Task<TableInfo> table_info(std::string table, Deadline deadline);
+  // indices empty: all partitions. Errors: kNotFound, naming the table and the cluster.
+  Task<TableConfig> table_config(std::string table, std::vector<int32_t> indices, Deadline deadline);
+
+  // Returns the app id. The table may need moments until its partitions serve: wait_until_ready().
+  // Errors: kAlreadyExists; kInvalidArgument.
+  Task<int32_t> create_table(std::string table, CreateOptions options, Deadline deadline);
+  // Waits until every partition has a primary; tells `progress` (may be empty) how many have one.
+  Task<> wait_until_ready(std::string table, std::function<void(int ready, int all)> progress,
+                          Deadline deadline);
+  // A table that does not exist is dropped already. reserve_seconds 0: the server's default, a week.
+  Task<> drop_table(std::string table, int64_t reserve_seconds, Deadline deadline);
+
+  // App envs. Errors carry the server's hint. del and clear return that hint ("deleted keys: ...").
+  Task<> set_envs(std::string table, std::map<std::string, std::string> envs, Deadline deadline);
+  Task<std::string> delete_envs(std::string table, std::vector<std::string> keys, Deadline deadline);
+  // An empty prefix clears all.
+  Task<std::string> clear_envs(std::string table, std::string prefix, Deadline deadline);
+
+  Cluster(Client& client, std::vector<net::HostPort> metas) : client_(client), metas_(client, std::move(metas)) {}
+
+ private:
+  Task<std::string> update_envs(wire::configuration_update_app_env_request request, Deadline deadline);
+  std::string quoted(const std::string& table) const;
+
+  Client& client_;
+  MetaCaller metas_;
+  std::string name_;
+};
+
+}  // namespace pegmove::client

@@ -1,0 +1,107 @@
+#include "client/meta_caller.h"
+
+#include <algorithm>
+
+namespace pegmove::client {
+namespace {
+
+using async::milliseconds;
+using wire::ErrorCode;
+
+// One meta server that hangs must not use up the time of the others.
+constexpr milliseconds kOneTry{2000};
+constexpr milliseconds kProbe{1000};
+constexpr milliseconds kFirstPause{50};
+constexpr milliseconds kLongestPause{1000};
+
+}  // namespace
+
+std::string MetaCaller::description() const {
+  std::string text;
+  for (const auto& meta : metas_) text += (text.empty() ? "" : ",") + meta.to_string();
+  return text;
+}
+
+Task<net::Address> MetaCaller::current_meta() {
+  if (leader_) co_return *leader_;
+  auto addresses = CO_TRY(co_await client_.resolve(metas_[current_ % metas_.size()]));
+  // A name with several addresses stands for several meta servers.
+  co_return addresses[current_ / metas_.size() % addresses.size()];
+}
+
+Task<net::IncomingReply> MetaCaller::call_leader(wire::RpcCode code, std::string body,
+                                                 Deadline deadline) {
+  for (int attempt = 0;; ++attempt) {
+    auto meta = co_await current_meta();
+    if (meta) {
+      auto reply = CO_TRY(co_await call_one(*meta, code, body, deadline));
+      if (reply) co_return std::move(*reply);
+    } else {
+      last_error_ = std::move(meta).error();
+    }
+    CO_TRY(co_await try_next(attempt, deadline));
+  }
+}
+
+// nullopt: try again, elsewhere or at the leader that has become known.
+Task<std::optional<net::IncomingReply>> MetaCaller::call_one(net::Address meta, wire::RpcCode code,
+                                                             std::string_view body,
+                                                             Deadline deadline) {
+  auto one_try = metas_.size() == 1 ? deadline : deadline.earlier(Deadline::in(client_.clock(), kOneTry));
+  auto reply = co_await client_.channel(meta).call({.code = code, .body = body, .deadline = one_try});
+  if (!reply) {
+    if (reply.error().code() == Code::kInterrupted) co_return fail(std::move(reply).error());
+    if (reply.error().code() == Code::kTimeout && CO_TRY(co_await demands_authentication(meta)))
+      co_return fail(Code::kUnauthenticated,
+                     "meta server " + meta.to_string() +
+                         " demands authentication (SASL), which this program cannot give; switch "
+                         "[security] mandatory_auth off there for the time of the work");
+    last_error_ = std::move(reply).error();
+    co_return std::nullopt;
+  }
+  if (reply->error == ErrorCode::kForwardToOthers) {
+    auto leader = wire::decode_body<wire::rpc_address>(reply->body.view);
+    if (leader && leader->is_set()) leader_ = net::Address{leader->ipv4(), leader->port()};
+    last_error_ = wire::to_error(reply->error, "meta server " + meta.to_string());
+    co_return std::nullopt;
+  }
+  if (reply->error != ErrorCode::kOk)
+    co_return fail(wire::to_error(reply->error, std::string(wire::rpc_name(code)) + " at " + meta.to_string()));
+  co_return std::move(*reply);
+}
+
+// Goes on to the next meta server, with a pause after each round; fails when there is no time left.
+Task<> MetaCaller::try_next(int attempt, Deadline deadline) {
+  bool follows_leader = last_error_ && last_error_->wire_code() == int(ErrorCode::kForwardToOthers) &&
+                        leader_ && attempt < 8;
+  if (!follows_leader) {
+    leader_.reset();
+    ++current_;
+  }
+  auto& clock = client_.clock();
+  auto pause = async::back_off(attempt / int(metas_.size()), kFirstPause, kLongestPause);
+  if (deadline.left(clock) <= pause) {
+    auto why = last_error_ ? last_error_->to_string() : "all forward to others";
+    co_return fail(Code::kUnreachable, "no meta server of " + description() +
+                                           " answers (" + why +
+                                           "); check the addresses and that the cluster is running");
+  }
+  if (!follows_leader && (attempt + 1) % int(metas_.size()) == 0)
+    co_await clock.sleep_for(pause);  // no result
+  co_return Result<void>();
+}
+
+// A server with mandatory authentication drops requests without a word, but negotiates.
+Task<bool> MetaCaller::demands_authentication(net::Address meta) {
+  wire::negotiation_request request;
+  request.status = wire::SASL_LIST_MECHANISMS;
+  auto body = wire::encode_body(request);
+  auto reply = co_await client_.channel(meta).call({.code = wire::RpcCode::kNegotiation,
+                                                    .body = body,
+                                                    .deadline = Deadline::in(client_.clock(), kProbe)});
+  if (!reply || reply->error != ErrorCode::kOk) co_return false;
+  auto response = wire::decode_body<wire::negotiation_response>(reply->body.view);
+  co_return response && response->status == wire::SASL_LIST_MECHANISMS_RESP;
+}
+
+}  // namespace pegmove::client

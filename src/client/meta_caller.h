@@ -1,0 +1,49 @@
+// Calls to the meta servers of a cluster: finds the one that leads, and stays with it.
+#pragma once
+
+#include <optional>
+
+#include "client/client.h"
+#include "wire/thrift_codec.h"
+
+namespace pegmove::client {
+
+class MetaCaller {
+ public:
+  MetaCaller(Client& client, std::vector<net::HostPort> metas)
+      : client_(client), metas_(std::move(metas)) {}
+
+  // Sends the request to the leader until the deadline: a meta server that does not answer, or that
+  // forwards, makes the next one be tried (wire rules: facts of leader forwarding, in Pegasus
+  // src/meta/meta_service.h). `err` is the response's own error field: checked for forwards only.
+  // Errors: kUnreachable or kTimeout when none answers, kUnauthenticated when they demand SASL, the
+  // RPC-level error otherwise.
+  template <typename Response, typename Request>
+  Task<Response> call(wire::RpcCode code, Request request, Deadline deadline) {
+    auto body = wire::encode_body(request);
+    for (int attempt = 0;; ++attempt) {
+      auto reply = CO_TRY(co_await call_leader(code, body, deadline));
+      auto response = CO_TRY(wire::decode_body<Response>(reply.body.view));
+      if (response.err.code != wire::ErrorCode::kForwardToOthers) co_return response;
+      CO_TRY(co_await try_next(attempt, deadline));
+    }
+  }
+
+  std::string description() const;  // "10.0.0.1:34601,10.0.0.2:34601"
+
+ private:
+  Task<net::IncomingReply> call_leader(wire::RpcCode code, std::string body, Deadline deadline);
+  Task<std::optional<net::IncomingReply>> call_one(net::Address meta, wire::RpcCode code,
+                                                   std::string_view body, Deadline deadline);
+  Task<net::Address> current_meta();
+  Task<> try_next(int attempt, Deadline deadline);
+  Task<bool> demands_authentication(net::Address meta);
+
+  Client& client_;
+  std::vector<net::HostPort> metas_;
+  size_t current_ = 0;
+  std::optional<net::Address> leader_;  // learnt from a forward
+  std::optional<Error> last_error_;
+};
+
+}  // namespace pegmove::client

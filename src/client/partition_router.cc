@@ -1,0 +1,141 @@
+#include "client/partition_router.h"
+
+#include <algorithm>
+
+#include "record/hash.h"
+
+namespace pegmove::client {
+namespace {
+
+using async::milliseconds;
+using wire::ErrorCode;
+
+constexpr milliseconds kFirstPause{8};
+constexpr milliseconds kLongestPause{1000};
+// A table is never larger than this; a claim beyond it is no answer of a Pegasus.
+constexpr int32_t kMostPartitions = 1 << 16;
+
+// Errors after which the partition's place is asked for anew.
+bool moves(ErrorCode error) {
+  switch (error) {
+    case ErrorCode::kObjectNotFound:
+    case ErrorCode::kInvalidState:
+    case ErrorCode::kInactiveState:
+    case ErrorCode::kParentPartitionMisused:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kNetworkFailure: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+bool PartitionRouter::is_retryable(ErrorCode error) {
+  switch (error) {
+    case ErrorCode::kNotEnoughMember:
+    case ErrorCode::kCapacityExceeded:
+    case ErrorCode::kBusy:
+    case ErrorCode::kSplitting: return true;
+    default: return moves(error);
+  }
+}
+
+Task<std::shared_ptr<PartitionRouter>> PartitionRouter::open(std::shared_ptr<Cluster> cluster,
+                                                             std::string table, Deadline deadline) {
+  auto router = std::make_shared<PartitionRouter>(std::move(cluster), std::move(table));
+  CO_TRY(co_await router->refresh(deadline));
+  co_return router;
+}
+
+Target PartitionRouter::target_of(uint64_t hash) const {
+  return {record::partition_index(hash, partition_count()), hash};
+}
+
+std::string PartitionRouter::place(int32_t partition_index) const {
+  return "partition " + std::to_string(partition_index) + " of table '" + table_ + "'";
+}
+
+// One refresh at a time; whoever comes meanwhile waits for it.
+Task<> PartitionRouter::refresh(Deadline deadline) {
+  if (refreshing_) {
+    co_await refreshed_.wait();  // no result
+    co_return Result<void>();
+  }
+  refreshing_ = true;
+  auto config = co_await cluster_->table_config(table_, {}, deadline);
+  Result<void> taken;
+  if (config)
+    taken = co_await take_over(std::move(*config));
+  else
+    taken = fail(std::move(config).error());
+  refreshing_ = false;
+  refreshed_.notify_all();
+  co_return taken;
+}
+
+Task<> PartitionRouter::take_over(TableConfig config) {
+  if (config.partition_count > kMostPartitions ||
+      config.partition_count != int32_t(config.partitions.size()))
+    co_return fail(Code::kProtocol, "table '" + table_ + "': partitions listed contradict their count");
+  if (app_id_ != 0 && app_id_ != config.app_id)
+    co_return fail(Code::kNotFound, "table '" + table_ + "' was dropped and made anew while in use");
+  std::vector<net::Address> primaries(config.partitions.size());
+  for (size_t i = 0; i < primaries.size(); ++i) {
+    // A child that is not split off yet is served by its parent.
+    const auto& partition =
+        config.partitions[config.partitions[i].ballot < 0 && i >= primaries.size() / 2
+                              ? i - primaries.size() / 2
+                              : i];
+    primaries[i] = partition.primary_address;
+    if (partition.primary.port == 0) continue;
+    // The name is what newer servers mean; the address serves where the name means nothing here.
+    auto resolved = co_await cluster_->client().resolve(partition.primary);
+    if (resolved && !resolved->empty()) primaries[i] = resolved->front();
+  }
+  app_id_ = config.app_id;
+  primaries_ = std::move(primaries);
+  co_return Result<void>();
+}
+
+net::RpcChannel* PartitionRouter::primary_channel(int32_t partition_index) {
+  auto address = primaries_[size_t(partition_index)];
+  return address.port == 0 ? nullptr : &cluster_->client().channel(address);
+}
+
+Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code, std::string body,
+                                               Deadline deadline) {
+  auto& clock = cluster_->client().clock();
+  Error last(Code::kTimeout, "no primary");
+  for (int attempt = 0;; ++attempt) {
+    if (target.partition_index >= partition_count())
+      co_return fail(Code::kRefused, place(target.partition_index) + " does not exist (any more)");
+    bool look_again = true;
+    if (auto* channel = primary_channel(target.partition_index)) {
+      auto reply = co_await channel->call({.code = code,
+                                           .gpid = gpid(target.partition_index),
+                                           .partition_hash = target.partition_hash,
+                                           .body = body,
+                                           .deadline = deadline});
+      if (reply && reply->error == ErrorCode::kOk) co_return reply;
+      if (reply) {
+        last = wire::to_error(reply->error, place(target.partition_index));
+        if (!is_retryable(reply->error)) co_return fail(std::move(last));
+        look_again = moves(reply->error);
+      } else {
+        last = std::move(reply).error();
+        if (last.code() == Code::kInterrupted) co_return fail(std::move(last));
+      }
+    }
+    auto pause = async::back_off(attempt, kFirstPause, kLongestPause);
+    if (deadline.left(clock) <= pause)
+      co_return fail(Code::kTimeout, place(target.partition_index) +
+                                         " did not answer in time: " + last.to_string());
+    co_await clock.sleep_for(pause);  // no result
+    if (!look_again) continue;
+    auto refreshed = co_await refresh(deadline);
+    if (!refreshed && refreshed.error().code() != Code::kUnreachable)
+      co_return fail(std::move(refreshed).error());
+  }
+}
+
+}  // namespace pegmove::client

@@ -1,0 +1,59 @@
+// Finds the server of a partition, and is the one layer that retries data requests: how each error
+// is met follows Pegasus's C++ client (src/client/partition_resolver.cpp).
+#pragma once
+
+#include "client/cluster.h"
+
+namespace pegmove::client {
+
+// What a data request is addressed to.
+struct Target {
+  int32_t partition_index = 0;
+  uint64_t partition_hash = 0;  // of the key; full scans send the index
+};
+
+// All on the client's executor.
+class PartitionRouter {
+ public:
+  // Asks the cluster for the table's partitions. Errors: kNotFound, and those of the meta call.
+  static Task<std::shared_ptr<PartitionRouter>> open(std::shared_ptr<Cluster> cluster,
+                                                     std::string table, Deadline deadline);
+
+  const std::string& table() const { return table_; }
+  Cluster& cluster() { return *cluster_; }
+  int32_t app_id() const { return app_id_; }
+  int32_t partition_count() const { return int32_t(primaries_.size()); }
+  Target target_of(uint64_t hash) const;
+
+  // Sends the request until it is answered with something that a retry cannot mend, or the deadline
+  // passes: then the error says what stood in the way last (kTimeout).
+  // Errors: kNotFound when the table is gone or was made anew; RPC-level errors; kInterrupted.
+  Task<net::IncomingReply> call(Target target, wire::RpcCode code, std::string body,
+                                Deadline deadline);
+
+  // For senders that keep many requests in flight: the channel to the partition's primary if it is
+  // known, nullptr otherwise. A request that fails on it goes to call().
+  net::RpcChannel* primary_channel(int32_t partition_index);
+  // What the wire says of a partition: its table's id and its index.
+  Gpid gpid(int32_t partition_index) const { return {app_id_, partition_index}; }
+
+  // True when the RPC-level error is one that call() would retry.
+  static bool is_retryable(wire::ErrorCode error);
+
+  PartitionRouter(std::shared_ptr<Cluster> cluster, std::string table)
+      : cluster_(std::move(cluster)), table_(std::move(table)) {}
+
+ private:
+  Task<> refresh(Deadline deadline);
+  Task<> take_over(TableConfig config);
+  std::string place(int32_t partition_index) const;
+
+  std::shared_ptr<Cluster> cluster_;
+  std::string table_;
+  int32_t app_id_ = 0;
+  std::vector<net::Address> primaries_;  // port 0: not known, or nobody serves the partition
+  bool refreshing_ = false;
+  async::Event refreshed_;
+};
+
+}  // namespace pegmove::client

@@ -1,0 +1,115 @@
+#include "client/scanner.h"
+
+namespace pegmove::client {
+namespace {
+
+using wire::StorageStatus;
+
+// What the server says with a context id. Real servers give ids that may be negative; -1 alone means
+// the end, and 0 is what a reply that has none carries.
+constexpr int64_t kEnd = -1;
+constexpr int64_t kNoContext = 0;
+
+}  // namespace
+
+Scanner::Scanner(std::shared_ptr<PartitionRouter> router, Target target, ScanRange range,
+                 ScanOptions options)
+    : router_(std::move(router)),
+      target_(target),
+      range_(std::move(range)),
+      options_(std::move(options)) {}
+
+Scanner::~Scanner() { forget_context(); }
+
+void Scanner::set_batch_size(int32_t rows) {
+  options_.batch_size = rows;
+  forget_context();
+}
+
+// Tells the server that its context is of no more use. There is no answer to wait for.
+void Scanner::forget_context() {
+  if (!context_ || done_) return;
+  auto* channel = router_->primary_channel(target_.partition_index);
+  std::string body;
+  wire::append_i64_body(body, *context_, 0);
+  context_.reset();
+  if (!channel) return;
+  auto& clock = router_->cluster().client().clock();
+  channel->start({.code = wire::RpcCode::kClearScanner,
+                  .gpid = router_->gpid(target_.partition_index),
+                  .partition_hash = target_.partition_hash,
+                  .body = body,
+                  .deadline = Deadline::in(clock, async::milliseconds(100))},
+                 [](Result<net::IncomingReply>) {});
+}
+
+Task<net::IncomingReply> Scanner::ask(Deadline deadline) {
+  if (context_) {
+    wire::scan_request request;
+    request.context_id = *context_;
+    co_return co_await router_->call(target_, wire::RpcCode::kScan, wire::encode_body(request),
+                                     deadline);
+  }
+  wire::get_scanner_request request;
+  request.start_key.data = range_.start;
+  request.stop_key.data = range_.stop;
+  request.start_inclusive = range_.start_inclusive;
+  request.stop_inclusive = range_.stop_inclusive;
+  request.batch_size = options_.batch_size;
+  request.no_value = options_.no_value;
+  request.hash_key_filter_type = wire::filter_type(options_.hash_key_filter);
+  request.hash_key_filter_pattern.data = options_.hash_key_pattern;
+  request.sort_key_filter_type = wire::filter_type(options_.sort_key_filter);
+  request.sort_key_filter_pattern.data = options_.sort_key_pattern;
+  request.__set_validate_partition_hash(true);
+  request.__set_return_expire_ts(options_.return_expire_ts);
+  request.__set_full_scan(options_.full_scan);
+  request.__set_only_return_count(options_.only_count);
+  co_return co_await router_->call(target_, wire::RpcCode::kGetScanner, wire::encode_body(request),
+                                   deadline);
+}
+
+Task<std::optional<ScanBatch>> Scanner::next(Deadline deadline) {
+  while (!done_) {
+    bool asked_anew = !context_;
+    auto reply = CO_TRY(co_await ask(deadline));
+    auto batch = CO_TRY(co_await take(std::move(reply)));
+    if (!std::exchange(context_lost_, false)) co_return batch;
+    // A count without rows leaves no key to go on behind.
+    if (options_.only_count)
+      co_return fail(Code::kRefused, "the server has forgotten the scan; count again");
+    if (asked_anew && batch.rows.empty())
+      co_return fail(Code::kRefused, "a scan of partition " + std::to_string(target_.partition_index) +
+                                         " of table '" + router_->table() +
+                                         "' makes no progress within the server's time limit");
+    if (!batch.rows.empty()) co_return batch;
+  }
+  co_return std::nullopt;
+}
+
+// Reads a reply and notes how the scan goes on. context_lost_: it must be asked for anew.
+Task<ScanBatch> Scanner::take(net::IncomingReply reply) {
+  auto view = CO_TRY(wire::decode_scan_reply(reply.body.view));
+  bool was_asked_anew = !context_;
+  context_.reset();
+  if (view.error == int32_t(StorageStatus::kNotFound) && !was_asked_anew) {
+    context_lost_ = true;
+    co_return ScanBatch{};
+  }
+  if (view.error == int32_t(StorageStatus::kIncomplete))
+    context_lost_ = true;  // the time limit: rows so far, and no context
+  else if (view.error != int32_t(StorageStatus::kOk))
+    co_return fail(wire::to_error(StorageStatus(view.error), "scan of table '" + router_->table() + "'"));
+  else if (view.context_id == kEnd || view.context_id == kNoContext)
+    done_ = true;
+  else
+    context_ = view.context_id;
+  if (!view.rows.empty()) {
+    range_.start = view.rows.back().key;
+    range_.start_inclusive = false;
+  }
+  auto count = options_.only_count ? view.row_count : int64_t(view.rows.size());
+  co_return ScanBatch{std::move(reply.body), std::move(view.rows), count};
+}
+
+}  // namespace pegmove::client
