@@ -109,6 +109,7 @@ Result<Request> parse_request(std::string_view frame) {
                   .partition_hash = load_little_endian<uint64_t>(&frame[kPartitionHash]),
                   .timeout_ms = load_little_endian<int32_t>(&frame[kTimeout]),
                   .is_backup_request = (context & kIsBackupRequest) != 0,
+                  .message_size = frame.size() - kHeaderSize,
                   .trace_id = load_little_endian<uint64_t>(&frame[kTraceId]),
                   .from_address = load_little_endian<uint64_t>(&frame[kFromAddress])};
   request.body = frame.substr(kHeaderSize);

@@ -131,6 +131,7 @@ Result<Request> parse_request(std::string_view frame) {
   auto rest = read_header(frame, request.head, meta);
   if (!meta.ok())
     return ::pegmove::fail(Code::kProtocol, "THFT meta: " + std::string(meta.error()));
+  request.head.message_size = rest.size();
   BinaryReader in(rest);
   auto message = read_message_begin(in);
   if (!in.ok()) return ::pegmove::fail(Code::kProtocol, "THFT body: " + std::string(in.error()));

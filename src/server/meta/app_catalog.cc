@@ -1,0 +1,321 @@
+#include "server/meta/app_catalog.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include "base/bytes.h"
+#include "server/meta/app_env_rules.h"
+#include "server/meta/app_env_update.h"
+#include "server/meta/catalog_json.h"
+#include "server/meta/json_file.h"
+
+namespace pegmove::server::meta {
+namespace {
+
+using wire::ErrorCode;
+
+constexpr size_t kMaxFileSize = size_t{256} << 20;
+constexpr int32_t kMinReplicaCount = 1;  // min_allowed_replica_count of Pegasus
+constexpr int32_t kMaxReplicaCount = 5;  // max_allowed_replica_count
+
+constexpr const char* kMasterCluster = "duplication.master_cluster";
+constexpr const char* kFollowerStatus = "duplication.follower_app_status";
+
+std::unexpected<Error> refuse(std::string message) {
+  return fail(Code::kInvalidArgument, std::move(message));
+}
+
+Result<void> check_name(std::string_view name) {
+  const bool has_control = std::ranges::any_of(
+      name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  if (name.empty() || name.size() > kMaxAppNameSize || has_control || !base::is_utf8(name)) {
+    return refuse("a name is UTF-8 without control characters, 1 to " +
+                  std::to_string(kMaxAppNameSize) + " bytes long");
+  }
+  return {};
+}
+
+// In the order of Pegasus, then what is ours.
+Result<void> check_create(const wire::configuration_create_app_request& request) {
+  const auto& options = request.options;
+  if (options.partition_count <= 0 || options.partition_count > kMaxPartitionCount) {
+    return refuse("the partition count is " + std::to_string(options.partition_count) +
+                  " and not 1 to " + std::to_string(kMaxPartitionCount));
+  }
+  if (options.replica_count < kMinReplicaCount || options.replica_count > kMaxReplicaCount) {
+    return refuse("the replica count is " + std::to_string(options.replica_count) +
+                  " and not 1 to 5");
+  }
+  TRY(check_app_envs_at_create(options.envs));
+  TRY(check_name(request.app_name));
+  TRY(check_envs_fit(options.envs));
+  if (options.app_type != "pegasus") {
+    return refuse("the type is " + base::printable(options.app_type) + " and not pegasus");
+  }
+  return {};
+}
+
+wire::configuration_create_app_response create_answer(ErrorCode code, int32_t app_id = 0) {
+  wire::configuration_create_app_response response;
+  response.err.code = code;
+  response.appid = app_id;
+  return response;
+}
+
+const std::string* find_env(const std::map<std::string, std::string>& envs, const char* name) {
+  const auto env = envs.find(name);
+  return env == envs.end() ? nullptr : &env->second;
+}
+
+int64_t add_seconds(int64_t moment, int64_t seconds) {
+  int64_t sum = 0;
+  if (__builtin_add_overflow(moment, seconds, &sum)) return std::numeric_limits<int64_t>::max();
+  return sum;
+}
+
+}  // namespace
+
+AppCatalog::AppCatalog(std::string folder, int node_count)
+    : path_(folder + "/apps.json"),
+      node_count_(node_count),
+      log_(base::Logger().with("catalog", path_)) {}
+
+Result<AppCatalog> AppCatalog::open(std::string folder, int node_count) {
+  if (node_count < 1) {
+    return refuse("a cluster has at least one node, not " + std::to_string(node_count));
+  }
+  TRY(ensure_folder(folder));
+  AppCatalog catalog(std::move(folder), node_count);
+  TRY(in_context(catalog.load(), "opening the tables of the cluster"));
+  return catalog;
+}
+
+Result<void> AppCatalog::load() {
+  if (const auto text = TRY(read_file(path_, kMaxFileSize))) {
+    auto state = decode_catalog(*text);
+    if (!state) {
+      return fail(state.error().code(),
+                  path_ + " cannot be used (" + state.error().to_string() +
+                      "): it is left as it is; put a good copy of it in its place");
+    }
+    state_ = std::move(*state);
+  }
+  TRY(check_nodes());
+  for (const auto& [id, app] : state_.apps) {
+    if (app.is_available()) available_.emplace(app.info.app_name, id);
+  }
+  return remove_leftover(path_);
+}
+
+Result<void> AppCatalog::check_nodes() const {
+  for (const auto& [id, app] : state_.apps) {
+    for (const auto& partition : app.partitions) {
+      if (partition.node < node_count_) continue;
+      return fail(Code::kRefused,
+                  "node " + std::to_string(partition.node) + " holds data of the table " +
+                      base::printable(app.info.app_name) + " (id " + std::to_string(id) + (app.is_available() ? "" : ", dropped") +
+                      ") and the cluster was started with " + std::to_string(node_count_) +
+                      " nodes: start it with at least " +
+                      std::to_string(int64_t{partition.node} + 1));
+    }
+  }
+  return {};
+}
+
+Result<void> AppCatalog::save() const { return replace_file(path_, encode_catalog(state_)); }
+
+bool AppCatalog::store(AppRecord record, std::string_view doing) {
+  const int32_t id = record.info.app_id;
+  const std::string name = record.info.app_name;
+  const int32_t old_next_id = state_.next_app_id;
+  auto& place = state_.apps[id];
+  const AppRecord old = std::exchange(place, std::move(record));
+  state_.next_app_id = std::max(old_next_id, id + 1);
+  if (auto saved = save(); !saved) {
+    state_.next_app_id = old_next_id;
+    if (old.info.app_id == id) {
+      place = old;
+    } else {
+      state_.apps.erase(id);
+    }
+    log_.error(std::move(saved).error().with_context(std::string(doing)).to_string());
+    return false;
+  }
+  if (place.is_available()) {
+    available_.insert_or_assign(name, id);
+  } else {
+    available_.erase(name);
+  }
+  return true;
+}
+
+// Every node gets as many partitions of the table as any other, give or take one; those with fewer
+// partitions of all tables come first.
+std::vector<PartitionRecord> AppCatalog::place(int32_t partition_count) const {
+  struct Load {
+    int32_t of_table = 0;
+    int64_t of_all = 0;
+    int32_t node = 0;
+  };
+  std::vector<Load> loads(static_cast<size_t>(node_count_));
+  for (int32_t node = 0; node < node_count_; ++node) loads[static_cast<size_t>(node)].node = node;
+  for (const auto& [id, app] : state_.apps) {
+    if (!app.is_available()) continue;
+    for (const auto& partition : app.partitions) ++loads[static_cast<size_t>(partition.node)].of_all;
+  }
+  std::ranges::sort(loads, {}, [](const Load& load) { return std::tie(load.of_all, load.node); });
+  std::vector<PartitionRecord> partitions;
+  for (size_t index = 0; index < static_cast<size_t>(partition_count); ++index) {
+    partitions.push_back({.ballot = 1, .node = loads[index % loads.size()].node});
+  }
+  return partitions;
+}
+
+AppRecord AppCatalog::make_app(const wire::configuration_create_app_request& request,
+                               int64_t now_unix) const {
+  const auto& options = request.options;
+  AppRecord app;
+  app.info.status = wire::app_status::AS_AVAILABLE;
+  app.info.app_type = options.app_type;
+  app.info.app_name = request.app_name;
+  app.info.app_id = state_.next_app_id;
+  app.info.partition_count = options.partition_count;
+  app.info.envs = options.envs;
+  app.info.is_stateful = options.is_stateful;
+  app.info.max_replica_count = 1;
+  app.info.create_second = now_unix;
+  app.info.init_partition_count = options.partition_count;
+  app.info.__set_duplicating(false);
+  app.info.__set_is_bulk_loading(false);
+  app.info.__set_atomic_idempotent(options.atomic_idempotent);
+  app.partitions = place(options.partition_count);
+  return app;
+}
+
+wire::configuration_create_app_response AppCatalog::create(
+    const wire::configuration_create_app_request& request, int64_t now_unix) {
+  const std::string doing = "creating the table " + base::printable(request.app_name);
+  if (auto good = check_create(request); !good) {
+    log_.warning(std::move(good).error().with_context(doing).to_string());
+    return create_answer(ErrorCode::kInvalidParameters);
+  }
+  if (const AppRecord* app = find(request.app_name)) return create_existing(request, *app);
+  if (state_.next_app_id == std::numeric_limits<int32_t>::max()) {
+    log_.error(doing + ": no ids are left");
+    return create_answer(ErrorCode::kInvalidState);
+  }
+  AppRecord app = make_app(request, now_unix);
+  const int32_t id = app.info.app_id;
+  if (!store(std::move(app), doing)) return create_answer(ErrorCode::kFileOperationFailed);
+  return create_answer(ErrorCode::kOk, id);
+}
+
+wire::configuration_create_app_response AppCatalog::create_existing(
+    const wire::configuration_create_app_request& request, const AppRecord& app) {
+  const auto& options = request.options;
+  if (!options.success_if_exist) {
+    if (options.envs.contains(kMasterCluster)) return create_follower(request, app);
+    return create_answer(ErrorCode::kAppExist);
+  }
+  const bool is_as_asked = options.partition_count == app.info.partition_count &&
+                           options.app_type == app.info.app_type &&
+                           options.envs == app.info.envs &&
+                           options.is_stateful == app.info.is_stateful;
+  if (!is_as_asked) return create_answer(ErrorCode::kInvalidParameters);
+  return create_answer(ErrorCode::kOk, app.info.app_id);
+}
+
+// The source cluster of a duplication creates the follower with the status "creating" and asks
+// again with "created" when its data is there; either may come twice.
+wire::configuration_create_app_response AppCatalog::create_follower(
+    const wire::configuration_create_app_request& request, const AppRecord& app) {
+  const auto* asked_master = find_env(request.options.envs, kMasterCluster);
+  const auto* asked_status = find_env(request.options.envs, kFollowerStatus);
+  const auto* master = find_env(app.info.envs, kMasterCluster);
+  const auto* status = find_env(app.info.envs, kFollowerStatus);
+  const bool is_of_this_master = asked_master && master && *master == *asked_master;
+  if (!is_of_this_master || !asked_status) return create_answer(ErrorCode::kAppExist);
+  if (!status) return create_answer(ErrorCode::kInvalidState);
+
+  const auto is_known = [](const std::string& text) {
+    return text == "creating" || text == "created";
+  };
+  if (!is_known(*status) || !is_known(*asked_status)) {
+    return create_answer(ErrorCode::kInvalidParameters);
+  }
+  const int32_t id = app.info.app_id;
+  if (*status == *asked_status) return create_answer(ErrorCode::kOk, id);
+  if (*status == "created") return create_answer(ErrorCode::kAppExist);
+  AppRecord created = app;
+  created.info.envs[kFollowerStatus] = "created";
+  if (!store(std::move(created), "marking the follower " + app.info.app_name + " as created")) {
+    return create_answer(ErrorCode::kFileOperationFailed);
+  }
+  return create_answer(ErrorCode::kOk, id);
+}
+
+wire::configuration_drop_app_response AppCatalog::drop(
+    const wire::configuration_drop_app_request& request, int64_t now_unix) {
+  wire::configuration_drop_app_response response;
+  const AppRecord* found = find(request.app_name);
+  if (!found) {
+    if (!request.options.success_if_not_exist) response.err.code = ErrorCode::kAppNotExist;
+    return response;
+  }
+  const bool has_reserve =
+      request.options.__isset.reserve_seconds && request.options.reserve_seconds > 0;
+  AppRecord app = *found;
+  app.info.status = wire::app_status::AS_DROPPED;
+  app.info.drop_second = now_unix;
+  app.info.expire_second =
+      add_seconds(now_unix, has_reserve ? request.options.reserve_seconds : kDefaultReserveSeconds);
+  if (!store(std::move(app), "dropping the table " + base::printable(request.app_name))) {
+    response.err.code = ErrorCode::kFileOperationFailed;
+  }
+  return response;
+}
+
+wire::configuration_update_app_env_response AppCatalog::update_env(
+    const wire::configuration_update_app_env_request& request) {
+  const AppRecord* app = find(request.app_name);
+  auto update = plan_env_update(request, app ? &app->info.envs : nullptr);
+  if (!update.envs) return std::move(update.response);
+  AppRecord changed = *app;
+  changed.info.envs = std::move(*update.envs);
+  if (!store(std::move(changed), "changing app envs of " + base::printable(request.app_name))) {
+    update.response.err.code = ErrorCode::kFileOperationFailed;
+    update.response.hint_message = "the app envs could not be written; the server's log says why";
+  }
+  return std::move(update.response);
+}
+
+Result<void> AppCatalog::forget(int32_t app_id) {
+  const auto found = state_.apps.find(app_id);
+  if (found == state_.apps.end()) {
+    return fail(Code::kNotFound, "there is no table with the id " + std::to_string(app_id));
+  }
+  if (found->second.is_available()) {
+    return fail(Code::kRefused, "the table " + base::printable(found->second.info.app_name) +
+                                    " is not dropped: drop it first");
+  }
+  auto node = state_.apps.extract(found);
+  if (auto saved = save(); !saved) {
+    state_.apps.insert(std::move(node));
+    return saved;
+  }
+  return {};
+}
+
+const AppRecord* AppCatalog::find(std::string_view name) const {
+  const auto found = available_.find(name);
+  return found == available_.end() ? nullptr : find_by_id(found->second);
+}
+
+const AppRecord* AppCatalog::find_by_id(int32_t app_id) const {
+  const auto found = state_.apps.find(app_id);
+  return found == state_.apps.end() ? nullptr : &found->second;
+}
+
+}  // namespace pegmove::server::meta

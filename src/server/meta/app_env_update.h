@@ -1,0 +1,28 @@
+// What a request to change app envs does to the envs of its table.
+// Pegasus: server_state::{set,del,clear}_app_envs in src/meta/server_state.cpp.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "meta_types.h"
+
+namespace pegmove::server::meta {
+
+struct EnvUpdate {
+  wire::configuration_update_app_env_response response;
+  // The envs of the table from now on; nothing when they stay.
+  std::optional<std::map<std::string, std::string>> envs;
+};
+
+// `envs`: those of the table now, null when there is no such table.
+EnvUpdate plan_env_update(const wire::configuration_update_app_env_request& request,
+                          const std::map<std::string, std::string>* envs);
+
+// Whether a table can keep these envs: UTF-8, and not more than kMaxEnvsSize bytes.
+// Errors: kInvalidArgument.
+Result<void> check_envs_fit(const std::map<std::string, std::string>& envs);
+
+}  // namespace pegmove::server::meta

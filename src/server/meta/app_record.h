@@ -1,0 +1,41 @@
+// What the meta server knows of a table.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "meta_types.h"
+
+namespace pegmove::server::meta {
+
+struct PartitionRecord {
+  int64_t ballot = 1;  // at least 1: clients take 0 and below for "not ready"
+  int32_t node = 0;    // the index of the node that serves it
+
+  bool operator==(const PartitionRecord&) const = default;
+};
+
+// `info` is what LIST_APPS answers. Its status is AS_AVAILABLE or AS_DROPPED: creating and dropping
+// a table take one step here. A dropped table has drop_second and expire_second (unix seconds).
+struct AppRecord {
+  wire::app_info info;
+  std::vector<PartitionRecord> partitions;  // info.partition_count of them
+
+  bool is_available() const { return info.status == wire::app_status::AS_AVAILABLE; }
+  bool operator==(const AppRecord&) const = default;
+};
+
+// All tables by id, dropped ones too, and the id that the next one gets.
+struct CatalogState {
+  int32_t next_app_id = 1;
+  std::map<int32_t, AppRecord> apps;
+
+  bool operator==(const CatalogState&) const = default;
+};
+
+// A table has at most this many partitions. Pegasus has no such limit; here every partition is a
+// RocksDB of one process, and a request with a wild count must not take its memory.
+inline constexpr int32_t kMaxPartitionCount = 1024;
+
+}  // namespace pegmove::server::meta

@@ -1,0 +1,144 @@
+#include "server/replica/replica_node.h"
+
+#include <filesystem>
+
+#include "net/tcp.h"
+
+namespace pegmove::server::replica {
+namespace {
+
+using wire::ErrorCode;
+using wire::RpcCode;
+
+// Shared by all partitions of a node.
+constexpr size_t kBlockCacheBytes = 128 << 20;
+constexpr size_t kMemtableBytes = 256 << 20;
+
+constexpr async::milliseconds kScanSweep{30'000};
+
+constexpr RpcCode kReads[] = {RpcCode::kGet,          RpcCode::kTtl,        RpcCode::kBatchGet,
+                              RpcCode::kMultiGet,     RpcCode::kSortkeyCount, RpcCode::kGetScanner,
+                              RpcCode::kScan,         RpcCode::kClearScanner};
+constexpr RpcCode kWrites[] = {RpcCode::kPut, RpcCode::kRemove, RpcCode::kMultiPut,
+                               RpcCode::kMultiRemove};
+
+}  // namespace
+
+ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Clock& clock,
+                         Logger log)
+    : executor_(executor),
+      options_(std::move(options)),
+      clock_(clock),
+      log_(std::move(log)),
+      resources_(store::StoreResources::make(kBlockCacheBytes, kMemtableBytes)),
+      pool_(options_.pool_threads),
+      tasks_(executor) {
+  register_handlers();
+}
+
+ReplicaNode::~ReplicaNode() {
+  for (auto& [gpid, replica] : replicas_) replica->close();
+}
+
+void ReplicaNode::register_handlers() {
+  for (auto code : kReads)
+    dispatcher_.on(code, [this, code](net::IncomingCall call) {
+      auto replica = find(call.head().gpid);
+      replica ? replica->read(code, std::move(call)) : call.reply(ErrorCode::kObjectNotFound);
+    });
+  for (auto code : kWrites)
+    dispatcher_.on(code, [this, code](net::IncomingCall call) {
+      auto replica = find(call.head().gpid);
+      replica ? replica->write(code, std::move(call)) : call.reply(ErrorCode::kObjectNotFound);
+    });
+  // No authentication here: clients that would negotiate are told so.
+  dispatcher_.on_message<wire::negotiation_request, wire::negotiation_response>(
+      RpcCode::kNegotiation, [](const auto&, const auto&) {
+        wire::negotiation_response response;
+        response.status = wire::SASL_AUTH_DISABLE;
+        return response;
+      });
+}
+
+Result<void> ReplicaNode::start() {
+  auto acceptor = TRY(net::listen_tcp(executor_, options_.listen));
+  server_ = std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_, log_);
+  server_->start();
+  tasks_.spawn(drop_idle_scans());
+  return {};
+}
+
+void ReplicaNode::stop() {
+  server_->stop();
+  tasks_.stop();
+}
+
+Routine<> ReplicaNode::join() {
+  co_await server_->join();  // no result
+  co_await tasks_.join();    // no result
+}
+
+Routine<> ReplicaNode::drop_idle_scans() {
+  while (!tasks_.stopped()) {
+    co_await clock_.sleep_for(kScanSweep);  // no result
+    std::lock_guard lock(mutex_);
+    for (auto& [gpid, replica] : replicas_) replica->drop_idle_scans();
+  }
+}
+
+std::string ReplicaNode::partition_dir(Gpid gpid) const {
+  return options_.data_dir + "/" + gpid.to_string() + ".pegasus";
+}
+
+std::shared_ptr<Replica> ReplicaNode::find(Gpid gpid) const {
+  std::lock_guard lock(mutex_);
+  auto found = replicas_.find(gpid);
+  return found == replicas_.end() ? nullptr : found->second;
+}
+
+bool ReplicaNode::serves(Gpid gpid) const { return find(gpid) != nullptr; }
+
+Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index) {
+  Gpid gpid{table.app_id, partition_index};
+  if (serves(gpid)) return {};
+  auto dir = partition_dir(gpid) + "/data";
+  std::error_code error;
+  std::filesystem::create_directories(dir, error);
+  if (error) return fail(Code::kIo, "creating " + dir + ": " + error.message());
+  ReplicaOptions options{.gpid = gpid,
+                         .server = address().to_string(),
+                         .db = {.path = dir + "/rdb",
+                                .sync_writes = options_.sync_writes,
+                                .unix_seconds = [this] { return clock_.unix_seconds(); },
+                                .resources = resources_},
+                         .max_request_size = options_.max_request_size};
+  auto replica = TRY(in_context(
+      Replica::open(std::move(options), pool_, clock_, log_.with("partition", gpid.to_string())),
+      "partition " + std::to_string(partition_index) + " of table '" + table.name + "'"));
+  replica->apply_envs(table.envs);
+  std::lock_guard lock(mutex_);
+  replicas_.emplace(gpid, std::move(replica));
+  return {};
+}
+
+Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
+  std::shared_ptr<Replica> replica;
+  {
+    std::lock_guard lock(mutex_);
+    if (auto entry = replicas_.extract(gpid)) replica = std::move(entry.mapped());
+  }
+  if (replica) replica->close();
+  replica.reset();
+  if (!delete_files) return {};
+  std::error_code error;
+  std::filesystem::remove_all(partition_dir(gpid), error);
+  if (error) return fail(Code::kIo, "removing " + partition_dir(gpid) + ": " + error.message());
+  return {};
+}
+
+void ReplicaNode::apply_envs(const HostedTable& table, int32_t partition_count) {
+  for (int32_t index = 0; index < partition_count; ++index)
+    if (auto replica = find({table.app_id, index})) replica->apply_envs(table.envs);
+}
+
+}  // namespace pegmove::server::replica

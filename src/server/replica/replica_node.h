@@ -1,0 +1,67 @@
+// A replica server: the partitions that one node serves, behind one port.
+#pragma once
+
+#include <unordered_map>
+
+#include "async/task_group.h"
+#include "server/replica/replica.h"
+#include "service/dispatcher.h"
+
+namespace pegmove::server::replica {
+
+struct NodeOptions {
+  std::string data_dir;  // partitions lie in <data_dir>/<app_id>.<index>.pegasus/data/rdb, as in Pegasus
+  net::Address listen;
+  bool sync_writes = false;
+  size_t max_request_size = 1 << 20;
+  int pool_threads = 2;
+};
+
+// What a node is told of the table that a partition belongs to.
+struct HostedTable {
+  int32_t app_id = 0;
+  std::string name;
+  std::map<std::string, std::string> envs;
+};
+
+// start(), stop() and join() on the executor; host(), release() and the rest from any thread but the
+// executor's (they block). Order: start(); ...; stop(); co_await join(); destroy.
+class ReplicaNode {
+ public:
+  ReplicaNode(asio::any_io_executor executor, NodeOptions options, Clock& clock, Logger log);
+  ~ReplicaNode();
+
+  // Listens. Errors: kAlreadyExists and kIo, naming the address.
+  Result<void> start();
+  void stop();
+  Routine<> join();
+  net::Address address() const { return server_->local(); }
+
+  // Opens the partition, making it when it is new, and serves it. Errors: what is wrong with its
+  // files; other partitions go on serving. Repeatable.
+  Result<void> host(const HostedTable& table, int32_t partition_index);
+  // Stops serving it. delete_files: its data goes, too.
+  Result<void> release(Gpid gpid, bool delete_files);
+  void apply_envs(const HostedTable& table, int32_t partition_count);
+  bool serves(Gpid gpid) const;
+
+ private:
+  std::string partition_dir(Gpid gpid) const;
+  std::shared_ptr<Replica> find(Gpid gpid) const;
+  void register_handlers();
+  Routine<> drop_idle_scans();
+
+  asio::any_io_executor executor_;
+  NodeOptions options_;
+  Clock& clock_;
+  Logger log_;
+  std::shared_ptr<store::StoreResources> resources_;
+  async::Pool pool_;
+  service::Dispatcher dispatcher_;
+  async::TaskGroup tasks_;
+  std::unique_ptr<net::RpcServer> server_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::unordered_map<Gpid, std::shared_ptr<Replica>> replicas_;
+};
+
+}  // namespace pegmove::server::replica

@@ -1,0 +1,129 @@
+#include "server/replica/scan_operations.h"
+
+#include "record/expiry.h"
+#include "record/key.h"
+#include "server/replica/read_operations.h"
+#include "wire/row_messages.h"
+
+namespace pegmove::server::replica {
+namespace {
+
+using wire::StorageStatus;
+
+constexpr int64_t kEnd = -1;
+constexpr int64_t kNoContext = 0;
+
+wire::ScanReplyBuilder::End end_of_reply(const ReadContext& context, StorageStatus status,
+                                         int64_t context_id) {
+  return {.error = int32_t(status),
+          .context_id = context_id,
+          .app_id = context.gpid.app_id,
+          .partition_index = context.gpid.partition_index,
+          .server = context.server};
+}
+
+std::string reply_without_rows(const ReadContext& context, StorageStatus status, int64_t context_id) {
+  return wire::ScanReplyBuilder().finish(end_of_reply(context, status, context_id));
+}
+
+bool is_past_end(const Scan& scan, std::string_view key) {
+  const auto& stop = scan.request.stop_key.data;
+  return !stop.empty() && (key > stop || (key == stop && !scan.request.stop_inclusive));
+}
+
+bool wants(const Scan& scan, std::string_view key) {
+  const auto& request = scan.request;
+  if (request.hash_key_filter_type == wire::FT_NO_FILTER &&
+      request.sort_key_filter_type == wire::FT_NO_FILTER)
+    return true;
+  auto parts = record::split_key(key);
+  return parts &&
+         matches(request.hash_key_filter_type, request.hash_key_filter_pattern.data, parts->hash_key) &&
+         matches(request.sort_key_filter_type, request.sort_key_filter_pattern.data, parts->sort_key);
+}
+
+// A hash-key prefix filter lets the scan begin where such keys can first stand.
+void narrow(wire::get_scanner_request& request) {
+  const auto& pattern = request.hash_key_filter_pattern.data;
+  if (request.hash_key_filter_type != wire::FT_MATCH_PREFIX || pattern.empty()) return;
+  if (!record::check_hash_key(pattern)) return;
+  auto first = record::encode_key(pattern, "");
+  if (first <= request.start_key.data) return;
+  request.start_key.data = std::move(first);
+  request.start_inclusive = true;
+}
+
+// One batch from where the cursor stands; keeps the scan under a new id when there may be more.
+Result<std::string> next_batch(const ReadContext& context, const Clock& clock, ScanContexts& scans,
+                               std::unique_ptr<Scan> scan, int32_t most_iterations) {
+  const auto& request = scan->request;
+  auto deadline = Deadline::in(clock, kIterationTime);
+  int32_t most_rows =
+      request.batch_size > 0 ? std::min(request.batch_size, kScanMostRows) : kScanMostRows;
+  wire::ScanReplyBuilder reply;
+  auto& cursor = *scan->cursor;
+  int32_t rows = 0, iterated = 0;
+  bool complete = false, out_of_time = false;
+  for (; cursor.valid() && !complete; cursor.next()) {
+    auto key = cursor.key();
+    complete = scan->confined && !key.starts_with(scan->confined_to);
+    out_of_time = iterated % 256 == 255 && deadline.passed(clock);
+    if (complete || out_of_time || rows >= most_rows || iterated >= most_iterations) break;
+    complete = is_past_end(*scan, key);
+    if (complete) break;
+    ++iterated;
+    const auto& value = cursor.value();
+    complete = key == request.stop_key.data;
+    if (record::is_expired(value.header.expire_ts, context.now) || !wants(*scan, key)) continue;
+    ++rows;
+    if (!request.only_return_count)
+      reply.add(key, request.no_value ? std::string_view() : value.user_data, request.return_expire_ts,
+                value.header.expire_ts);
+    if (complete) break;
+  }
+  TRY(cursor.status());
+  auto end = end_of_reply(context, out_of_time ? StorageStatus::kIncomplete : StorageStatus::kOk, kEnd);
+  if (request.only_return_count) end.row_count = rows;
+  if (out_of_time)
+    end.context_id = kNoContext;
+  else if (!complete && cursor.valid())
+    end.context_id = scans.put(std::move(scan));
+  return std::move(reply).finish(end);
+}
+
+}  // namespace
+
+Result<std::string> open_scan(const ReadContext& context, const Clock& clock, ScanContexts& scans,
+                              std::string_view body) {
+  auto scan = std::make_unique<Scan>();
+  scan->request = TRY(wire::decode_body<wire::get_scanner_request>(body));
+  auto& request = scan->request;
+  if (!is_filter_type(request.hash_key_filter_type) || !is_filter_type(request.sort_key_filter_type))
+    return reply_without_rows(context, StorageStatus::kInvalidArgument, kNoContext);
+  narrow(request);
+  const auto& start = request.start_key.data;
+  const auto& stop = request.stop_key.data;
+  if (!stop.empty() &&
+      (start > stop || (start == stop && !(request.start_inclusive && request.stop_inclusive))))
+    return reply_without_rows(context, StorageStatus::kOk, kEnd);
+  auto parts = record::split_key(start);
+  scan->confined = parts && !parts->hash_key.empty() && !request.full_scan;
+  if (scan->confined) scan->confined_to = record::encode_key(parts->hash_key, "");
+  scan->cursor = context.db.new_cursor();
+  scan->cursor->seek(start);
+  if (!request.start_inclusive && scan->cursor->valid() && scan->cursor->key() == start)
+    scan->cursor->next();
+  return next_batch(context, clock, scans, std::move(scan), kScanMostRows);
+}
+
+Result<std::string> continue_scan(const ReadContext& context, const Clock& clock, ScanContexts& scans,
+                                  std::string_view body) {
+  auto request = TRY(wire::decode_body<wire::scan_request>(body));
+  auto scan = scans.take(request.context_id);
+  if (!scan) return reply_without_rows(context, StorageStatus::kNotFound, kNoContext);
+  auto most = scan->request.batch_size > 0 ? std::min(scan->request.batch_size, kScanMostRows)
+                                           : kScanMostRows;
+  return next_batch(context, clock, scans, std::move(scan), most);
+}
+
+}  // namespace pegmove::server::replica

@@ -1,0 +1,189 @@
+#include "server/replica/write_path.h"
+
+#include <condition_variable>
+
+#include "record/expiry.h"
+#include "record/key.h"
+#include "record/value.h"
+#include "wire/row_messages.h"
+#include "wire/thrift_codec.h"
+
+namespace pegmove::server::replica {
+namespace {
+
+using wire::ErrorCode;
+using wire::RpcCode;
+using wire::StorageStatus;
+
+constexpr int32_t kOk = int32_t(StorageStatus::kOk);
+constexpr int32_t kInvalidArgument = int32_t(StorageStatus::kInvalidArgument);
+
+// A mutation stays small enough that a full queue does not become one huge batch.
+constexpr size_t kMostUpdates = 512;
+constexpr size_t kMostBytes = 1 << 20;
+
+bool may_share_mutation(RpcCode code) { return code == RpcCode::kPut || code == RpcCode::kRemove; }
+
+bool is_raw_key(std::string_view key) { return record::split_key(key).has_value(); }
+
+}  // namespace
+
+WritePath::WritePath(store::PartitionDb& db, async::Pool& pool, Clock& clock, Logger log,
+                     WriteOptions options)
+    : db_(db),
+      pool_(pool),
+      clock_(clock),
+      log_(std::move(log)),
+      options_(std::move(options)),
+      last_decree_(db.last_decree()) {}
+
+void WritePath::submit(RpcCode code, net::IncomingCall call) {
+  if (options_.max_request_size > 0 && call.head().message_size > options_.max_request_size)
+    return call.reply(ErrorCode::kInvalidData);
+  std::lock_guard lock(mutex_);
+  if (closed_) return call.reply(ErrorCode::kInvalidState);
+  queue_.push_back({code, std::move(call)});
+  if (std::exchange(working_, true)) return;
+  pool_.post([this] { work_off_queue(); });
+}
+
+void WritePath::close() {
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  idle_.wait(lock, [this] { return !working_; });
+}
+
+void WritePath::work_off_queue() {
+  std::deque<Waiting> queue;
+  for (;;) {
+    {
+      std::lock_guard lock(mutex_);
+      queue.swap(queue_);
+      if (queue.empty()) {
+        working_ = false;
+        idle_.notify_all();
+        return;
+      }
+    }
+    while (!queue.empty()) apply(next_mutation(queue));
+  }
+}
+
+// The writes at the head of the queue that go into one mutation.
+Mutation WritePath::next_mutation(std::deque<Waiting>& queue) {
+  last_timestamp_us_ = std::max(last_timestamp_us_ + 1, clock_.unix_us());
+  Mutation mutation{.decree = last_decree_ + 1, .timestamp_us = last_timestamp_us_, .updates = {}};
+  bool shared = may_share_mutation(queue.front().code);
+  size_t bytes = 0;
+  do {
+    auto& next = queue.front();
+    bytes += next.call.body().size();
+    mutation.updates.push_back({next.code, std::move(next.call)});
+    queue.pop_front();
+  } while (shared && !queue.empty() && may_share_mutation(queue.front().code) &&
+           mutation.updates.size() < kMostUpdates && bytes < kMostBytes);
+  return mutation;
+}
+
+void WritePath::apply(Mutation mutation) {
+  auto batch = db_.new_batch();
+  for (auto& update : mutation.updates) add_to_batch(update, mutation.timestamp_us, batch);
+  auto written = db_.write(batch, mutation.decree);
+  if (!written && db_.resume()) written = db_.write(batch, mutation.decree);
+  if (!written) return reply_failed(mutation, written.error());
+  last_decree_ = mutation.decree;
+  reply(mutation);
+}
+
+void WritePath::add_to_batch(Update& update, int64_t timestamp_us, store::WriteBatch& batch) {
+  switch (update.code) {
+    case RpcCode::kPut: update.status = add_put(update.call.body(), timestamp_us, batch); return;
+    case RpcCode::kRemove: update.status = add_remove(update.call.body(), batch); return;
+    case RpcCode::kMultiPut:
+      update.status = add_multi_put(update.call.body(), timestamp_us, batch);
+      return;
+    case RpcCode::kMultiRemove: update.status = add_multi_remove(update, batch); return;
+    default: update.status = int32_t(StorageStatus::kNotSupported);
+  }
+}
+
+uint32_t WritePath::expiry_of(uint32_t expire_ts) const {
+  if (expire_ts != 0 || default_ttl_ <= 0) return expire_ts;
+  return record::pegasus_seconds(clock_.unix_seconds() + default_ttl_);
+}
+
+int32_t WritePath::add_put(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch) {
+  auto put = wire::decode_put(body);
+  if (!put || !is_raw_key(put->key)) return kInvalidArgument;
+  batch.put(put->key, put->value, expiry_of(put->expire_ts),
+            record::make_timetag(uint64_t(timestamp_us), 0, false));
+  return kOk;
+}
+
+int32_t WritePath::add_multi_put(std::string_view body, int64_t timestamp_us,
+                                 store::WriteBatch& batch) {
+  auto put = wire::decode_multi_put(body);
+  if (!put || put->rows.empty() || !record::check_hash_key(put->hash_key)) return kInvalidArgument;
+  std::string key;
+  auto timetag = record::make_timetag(uint64_t(timestamp_us), 0, false);
+  for (const auto& row : put->rows) {
+    key.clear();
+    record::append_key(key, put->hash_key, row.key);
+    batch.put(key, row.value, expiry_of(put->expire_ts), timetag);
+  }
+  return kOk;
+}
+
+int32_t WritePath::add_remove(std::string_view body, store::WriteBatch& batch) {
+  auto key = wire::decode_body<wire::blob>(body);
+  if (!key || !is_raw_key(key->data)) return kInvalidArgument;
+  batch.remove(key->data);
+  return kOk;
+}
+
+int32_t WritePath::add_multi_remove(Update& update, store::WriteBatch& batch) {
+  auto request = wire::decode_body<wire::multi_remove_request>(update.call.body());
+  if (!request || request->sort_keys.empty() || !record::check_hash_key(request->hash_key.data))
+    return kInvalidArgument;
+  for (const auto& sort_key : request->sort_keys)
+    batch.remove(record::encode_key(request->hash_key.data, sort_key.data));
+  update.removed = int64_t(request->sort_keys.size());
+  return kOk;
+}
+
+void WritePath::reply(Mutation& mutation) {
+  std::string body;
+  for (auto& update : mutation.updates) {
+    body.clear();
+    if (update.code == RpcCode::kMultiRemove) {
+      wire::multi_remove_response response;
+      response.error = update.status;
+      response.count = update.removed;
+      response.app_id = options_.gpid.app_id;
+      response.partition_index = options_.gpid.partition_index;
+      response.decree = mutation.decree;
+      response.server = options_.server;
+      wire::append_body(body, response, 0);
+    } else {
+      wire::append_update_reply(body, {.error = update.status,
+                                       .app_id = options_.gpid.app_id,
+                                       .partition_index = options_.gpid.partition_index,
+                                       .decree = mutation.decree,
+                                       .server = options_.server});
+    }
+    update.call.reply(ErrorCode::kOk, body);
+  }
+}
+
+// Nothing of the mutation was written, and its decree is free again.
+void WritePath::reply_failed(Mutation& mutation, const Error& error) {
+  log_.error("decree " + std::to_string(mutation.decree) + " was not written: " + error.to_string());
+  auto code = store::is_disk_full(error) ? ErrorCode::kDiskInsufficient : ErrorCode::kDiskIoError;
+  // Clients in other languages don't know ERR_DISK_IO_ERROR; they are told of a full disk instead.
+  for (auto& update : mutation.updates)
+    update.call.reply(update.call.head().framing == wire::Framing::kRdsn
+                          ? code
+                          : ErrorCode::kDiskInsufficient);
+}
+
+}  // namespace pegmove::server::replica

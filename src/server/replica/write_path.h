@@ -1,0 +1,94 @@
+// The ordered write path of one partition: one mutation, one decree, one WriteBatch.
+//
+//   submit(call) -> queue -> Mutation (decree, timestamp, updates) -> WriteBatch -> replies
+//
+// Writes wait in a queue while the one before them is on its way to the disk; then all PUTs and
+// REMOVEs that stand together become one mutation, as in real servers, and every other write becomes
+// a mutation by itself. A mutation still holds the requests' own bytes when it is applied, so that a
+// log for duplication takes it at apply() (see docs/ARCHITECTURE.md, "Where duplication hooks in").
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "async/clock.h"
+#include "async/pool.h"
+#include "net/rpc_server.h"
+#include "store/partition_db.h"
+#include "wire/rpc_code.h"
+
+namespace pegmove::server::replica {
+
+// One write request within a mutation: the code and the bytes of its body, as they came.
+struct Update {
+  wire::RpcCode code;
+  net::IncomingCall call;
+  int32_t status = 0;   // storage status to answer with
+  int64_t removed = 0;  // MULTI_REMOVE: how many sort keys
+};
+
+struct Mutation {
+  int64_t decree = 0;
+  int64_t timestamp_us = 0;  // strictly increasing within the partition
+  std::vector<Update> updates;
+};
+
+struct WriteOptions {
+  Gpid gpid;
+  std::string server;  // "host:port", for replies
+  size_t max_request_size = 1 << 20;  // [replication] max_allowed_write_size; 0 = no limit
+};
+
+// submit() from any thread. Must outlive what was submitted: drain() before destroying.
+class WritePath {
+ public:
+  WritePath(store::PartitionDb& db, async::Pool& pool, Clock& clock, Logger log, WriteOptions options);
+
+  // Takes a write request over and answers it when it is durable (or refused).
+  void submit(wire::RpcCode code, net::IncomingCall call);
+  // Answers what comes from now on ERR_INVALID_STATE, and waits until the queue is empty (blocks).
+  void close();
+
+  // Table env default_ttl: seconds that rows without expiry get; 0 = none.
+  void set_default_ttl(int32_t seconds) { default_ttl_ = seconds; }
+  int64_t last_decree() const { return last_decree_; }
+
+ private:
+  struct Waiting {
+    wire::RpcCode code;
+    net::IncomingCall call;
+  };
+
+  void work_off_queue();
+  Mutation next_mutation(std::deque<Waiting>& queue);
+  void apply(Mutation mutation);
+  void add_to_batch(Update& update, int64_t timestamp_us, store::WriteBatch& batch);
+  int32_t add_put(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch);
+  int32_t add_multi_put(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch);
+  int32_t add_remove(std::string_view body, store::WriteBatch& batch);
+  int32_t add_multi_remove(Update& update, store::WriteBatch& batch);
+  void reply(Mutation& mutation);
+  void reply_failed(Mutation& mutation, const Error& error);
+  uint32_t expiry_of(uint32_t expire_ts) const;
+
+  store::PartitionDb& db_;
+  async::Pool& pool_;
+  Clock& clock_;
+  Logger log_;
+  WriteOptions options_;
+  std::atomic<int32_t> default_ttl_ = 0;
+  std::atomic<int64_t> last_decree_;
+  int64_t last_timestamp_us_ = 0;
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable idle_;
+  std::deque<Waiting> queue_;
+  bool working_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace pegmove::server::replica

@@ -1,0 +1,70 @@
+// The layout of a partition's RocksDB, as Pegasus has it: two column families, and what its meta
+// family holds. Pegasus: src/server/meta_store.cpp, src/server/pegasus_server_impl_init.cpp.
+#pragma once
+
+#include <rocksdb/db.h>  // ColumnFamilyDescriptor
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "store/background_error.h"
+#include "store/expiry_filter.h"
+
+namespace rocksdb {
+class Cache;
+class WriteBufferManager;
+}  // namespace rocksdb
+
+namespace pegmove::store {
+
+inline constexpr const char* kMetaFamily = "pegasus_meta_cf";
+
+// Keys of the meta family; the values are ASCII, the three numbers decimal.
+inline constexpr const char* kDataVersionKey = "pegasus_data_version";
+inline constexpr const char* kLastFlushedDecreeKey = "pegasus_last_flushed_decree";
+inline constexpr const char* kManualCompactFinishTimeKey =
+    "pegasus_last_manual_compact_finish_time";  // unix milliseconds, 0 = never
+
+// What the partitions of one process share; shared because each of them needs it until it closes,
+// in any order.
+struct StoreResources {
+  std::shared_ptr<rocksdb::Cache> block_cache;
+  // Bounds the memtables of all partitions together: the fullest are flushed first.
+  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
+
+  static std::shared_ptr<StoreResources> make(size_t block_cache_bytes, size_t memtable_bytes);
+};
+
+struct PartitionOptions {
+  std::string path;               // the folder of the database; no other files may be in it
+  bool create_if_missing = true;  // also makes the folders above it
+  // Wait for the disk in each write, so that it survives a power cut. Without it a write survives
+  // the end of the process, kill -9 included, but the last ones may be lost with the machine.
+  bool sync_writes = false;
+  // Memtable of the rows; its log is as large.
+  size_t memtable_bytes = size_t{64} << 20;
+  rocksdb::Env* env = nullptr;  // nullptr: the real one. Must outlive the database
+  // The clock by which compactions drop expired rows; called from RocksDB's threads. Without it no
+  // row is dropped.
+  std::function<int64_t()> unix_seconds = {};
+  // Without it the database has a block cache of its own (8 MiB).
+  std::shared_ptr<StoreResources> resources = {};
+};
+
+// The hooks that a database calls while it is open.
+struct PartitionHooks {
+  std::shared_ptr<BackgroundError> background_error;
+  std::shared_ptr<ExpiryFilterFactory> expiry_filter;  // may be absent
+};
+
+rocksdb::DBOptions make_db_options(const PartitionOptions& options, const PartitionHooks& hooks);
+
+// Both families, `default` first.
+std::vector<rocksdb::ColumnFamilyDescriptor> make_families(const PartitionOptions& options,
+                                                           const PartitionHooks& hooks);
+
+}  // namespace pegmove::store

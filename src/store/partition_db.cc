@@ -1,0 +1,275 @@
+#include "store/partition_db.h"
+
+#include <rocksdb/utilities/checkpoint.h>
+
+#include <limits>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/units.h"
+#include "store/folder.h"
+
+namespace pegmove::store {
+namespace {
+
+// Keeps RocksDB from writing a LOG file into a folder that is only read.
+class SilentLogger : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
+};
+
+// A number of the meta family.
+Result<int64_t> read_number(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* meta, const char* key,
+                            const std::string& path) {
+  std::string text;
+  const rocksdb::Status status = db.Get(rocksdb::ReadOptions(), meta, key, &text);
+  if (status.IsNotFound()) {
+    return fail(Code::kCorrupt, "opening the database " + path + ": " + key +
+                                    " is missing, so it is no whole partition of Pegasus");
+  }
+  if (!status.ok()) return fail(to_error(status, "opening", path));
+  const auto number = base::parse_integer(text, 0, std::numeric_limits<int64_t>::max());
+  if (!number) {
+    return fail(Code::kCorrupt, "opening the database " + path + ": " + key + " is \"" +
+                                    base::printable(text) + "\", which is no number");
+  }
+  return *number;
+}
+
+// The decree that a closed database holds. Leaves no new file in its folder.
+Result<int64_t> read_decree(rocksdb::DBOptions options, const std::string& path) {
+  options.listeners.clear();
+  options.info_log = std::make_shared<SilentLogger>();
+  rocksdb::DB* opened = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(
+      options, path, make_families({}, {}), &families, &opened);
+  if (!status.ok()) return fail(to_error(status, "reading", path));
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  auto decree = read_number(*db, families[1], kLastFlushedDecreeKey, path);
+  for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
+  return decree;
+}
+
+}  // namespace
+
+PartitionDb::PartitionDb(const PartitionOptions& options) : path_(options.path) {
+  hooks_.background_error = std::make_shared<BackgroundError>();
+  if (options.unix_seconds) {
+    hooks_.expiry_filter = std::make_shared<ExpiryFilterFactory>(options.unix_seconds);
+  }
+  db_options_ = make_db_options(options, hooks_);
+  write_options_.sync = options.sync_writes;
+}
+
+PartitionDb::~PartitionDb() {
+  if (!db_) return;
+  db_->DestroyColumnFamilyHandle(rows_);
+  db_->DestroyColumnFamilyHandle(meta_);
+  // Whatever fails here, the log has the rows.
+  db_->Close().PermitUncheckedError();
+}
+
+Result<std::unique_ptr<PartitionDb>> PartitionDb::open(const PartitionOptions& options) {
+  std::unique_ptr<PartitionDb> db(new PartitionDb(options));
+  const FolderState state = TRY(look_at_folder(*db->db_options_.env, options.path));
+  switch (state) {
+    case FolderState::kForeign:
+      return fail(Code::kCorrupt, "opening the database " + options.path +
+                                      ": the folder has files but no CURRENT, so it is no "
+                                      "database; name another folder, or move the files away");
+    case FolderState::kMissing:
+    case FolderState::kEmpty:
+      if (!options.create_if_missing) {
+        return fail(Code::kNotFound, "opening the database " + options.path + ": nothing is there");
+      }
+      TRY(create_database(options, db->db_options_));
+      break;
+    case FolderState::kDatabase: break;
+  }
+  TRY(check_families(db->db_options_, options.path));
+  TRY(db->open_existing(options));
+  TRY(db->read_meta());
+  return db;
+}
+
+Result<void> PartitionDb::open_existing(const PartitionOptions& options) {
+  rocksdb::DB* opened = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  const rocksdb::Status status = rocksdb::DB::Open(
+      db_options_, path_, make_families(options, hooks_), &families, &opened);
+  if (!status.ok()) {
+    // A file that the MANIFEST names is not there, or the two contradict our options: damage.
+    Error why = error(status, "opening");
+    const bool damaged =
+        status.IsNotFound() || status.IsPathNotFound() || status.IsInvalidArgument();
+    return damaged ? fail(Code::kCorrupt, why.message()) : fail(std::move(why));
+  }
+  db_.reset(opened);
+  rows_ = families[0];
+  meta_ = families[1];
+  return {};
+}
+
+Result<void> PartitionDb::read_meta() {
+  const int64_t version = TRY(read_number(*db_, meta_, kDataVersionKey, path_));
+  if (version > record::kMaxServedDataVersion) {
+    return fail(Code::kUnsupported, "opening the database " + path_ + ": its data version is " +
+                                        std::to_string(version) + "; known are 0 and 1");
+  }
+  data_version_ = static_cast<int>(version);
+  last_decree_ = TRY(read_number(*db_, meta_, kLastFlushedDecreeKey, path_));
+  if (hooks_.expiry_filter) hooks_.expiry_filter->set_data_version(data_version_);
+  return {};
+}
+
+Error PartitionDb::error(const rocksdb::Status& status, std::string_view doing) const {
+  return to_error(status, doing, path_);
+}
+
+Error PartitionDb::bad_value(std::string_view raw_key) const {
+  return {Code::kCorrupt, "reading the database " + path_ + ": the value of key " +
+                              base::printable(raw_key) + " is shorter than its header"};
+}
+
+Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree) {
+  if (decree < last_decree_) {
+    return fail(Code::kInvalidArgument, "writing to the database " + path_ + ": decree " +
+                                            std::to_string(decree) + " is below the last one, " +
+                                            std::to_string(last_decree_));
+  }
+  if (batch.data_version() != data_version_) {
+    return fail(Code::kInvalidArgument,
+                "writing to the database " + path_ + ": the batch is for data version " +
+                    std::to_string(batch.data_version()) + ", the database has " +
+                    std::to_string(data_version_));
+  }
+  if (!batch.first_error_.ok()) return fail(error(batch.first_error_, "writing to"));
+  batch.batch_.SetSavePoint();
+  rocksdb::Status status = batch.batch_.Put(meta_, kLastFlushedDecreeKey, std::to_string(decree));
+  if (status.ok()) status = db_->Write(write_options_, &batch.batch_);
+  batch.batch_.RollbackToSavePoint().PermitUncheckedError();
+  if (!status.ok()) return fail(error(status, "writing to"));
+  last_decree_ = decree;
+  return {};
+}
+
+Result<void> PartitionDb::health() const {
+  const rocksdb::Status status = hooks_.background_error->get();
+  if (!status.ok()) return fail(error(status, "writing to"));
+  return {};
+}
+
+Result<void> PartitionDb::resume() {
+  const rocksdb::Status cause = hooks_.background_error->take();
+  if (cause.ok()) return {};
+  const rocksdb::Status status = db_->Resume();
+  if (!status.ok()) {
+    hooks_.background_error->put_back(cause);
+    return fail(error(status, "resuming writes to"));
+  }
+  return {};
+}
+
+Result<std::optional<StoredValue>> PartitionDb::get(std::string_view raw_key) const {
+  rocksdb::PinnableSlice bytes;
+  const rocksdb::Status status =
+      db_->Get(rocksdb::ReadOptions(), rows_, rocksdb::Slice(raw_key), &bytes);
+  if (status.IsNotFound()) return std::nullopt;
+  if (!status.ok()) return fail(error(status, "reading"));
+  auto value = StoredValue::decode(data_version_, std::move(bytes));
+  if (!value) return fail(bad_value(raw_key));
+  return value;
+}
+
+Result<std::vector<std::optional<StoredValue>>> PartitionDb::multi_get(
+    std::span<const std::string> raw_keys) const {
+  const std::vector<rocksdb::Slice> keys(raw_keys.begin(), raw_keys.end());
+  std::vector<rocksdb::PinnableSlice> bytes(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  db_->MultiGet(rocksdb::ReadOptions(), rows_, keys.size(), keys.data(), bytes.data(),
+                statuses.data());
+  std::vector<std::optional<StoredValue>> values(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].IsNotFound()) continue;
+    if (!statuses[i].ok()) return fail(error(statuses[i], "reading"));
+    values[i] = StoredValue::decode(data_version_, std::move(bytes[i]));
+    if (!values[i]) return fail(bad_value(raw_keys[i]));
+  }
+  return values;
+}
+
+std::unique_ptr<Cursor> PartitionDb::new_cursor(std::string upper_bound_exclusive,
+                                                bool fill_cache) const {
+  auto cursor = std::make_unique<Cursor>(path_, data_version_, std::move(upper_bound_exclusive));
+  rocksdb::ReadOptions options;
+  options.total_order_seek = true;  // files of real servers have filters of key prefixes
+  options.fill_cache = fill_cache;
+  if (!cursor->upper_bound_.empty()) options.iterate_upper_bound = &cursor->upper_bound_slice_;
+  cursor->rows_.reset(db_->NewIterator(options, rows_));
+  return cursor;
+}
+
+uint64_t PartitionDb::estimated_rows() const {
+  uint64_t rows = 0;
+  db_->GetIntProperty(rows_, rocksdb::DB::Properties::kEstimateNumKeys, &rows);
+  return rows;
+}
+
+uint64_t PartitionDb::disk_bytes() const {
+  uint64_t total = 0;
+  for (rocksdb::ColumnFamilyHandle* family : {rows_, meta_}) {
+    uint64_t bytes = 0;
+    db_->GetIntProperty(family, rocksdb::DB::Properties::kTotalSstFilesSize, &bytes);
+    total += bytes;
+  }
+  return total;
+}
+
+Result<void> PartitionDb::flush() {
+  const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions(), {rows_, meta_});
+  if (!status.ok()) return fail(error(status, "flushing"));
+  return {};
+}
+
+Result<void> PartitionDb::compact() {
+  rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  for (rocksdb::ColumnFamilyHandle* family : {rows_, meta_}) {
+    const rocksdb::Status status = db_->CompactRange(options, family, nullptr, nullptr);
+    if (!status.ok()) return fail(error(status, "compacting"));
+  }
+  return {};
+}
+
+Result<int64_t> PartitionDb::checkpoint(const std::string& path) {
+  rocksdb::Env& env = *db_options_.env;
+  if (env.FileExists(path).ok()) {
+    return fail(Code::kAlreadyExists, "a checkpoint of the database " + path_ + " cannot go to " +
+                                          path + ": something is there already");
+  }
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(path);  // flushes both families first
+  if (!status.ok()) return fail(error(status, "making the checkpoint " + path + " of"));
+  auto decree = finish_checkpoint(path);
+  if (!decree) (void)delete_folder(env, path);  // the first error tells more
+  return decree;
+}
+
+// Takes the log out of a checkpoint: it holds writes from after the flush, and Pegasus's
+// checkpoints have none. What was flushed is whole by itself (atomic_flush).
+Result<int64_t> PartitionDb::finish_checkpoint(const std::string& path) {
+  rocksdb::Env& env = *db_options_.env;
+  std::vector<std::string> names;
+  rocksdb::Status status = env.GetChildren(path, &names);
+  for (const std::string& name : names) {
+    if (status.ok() && name.ends_with(".log")) status = env.DeleteFile(path + "/" + name);
+  }
+  if (!status.ok()) return fail(error(status, "making the checkpoint " + path + " of"));
+  return read_decree(db_options_, path);
+}
+
+}  // namespace pegmove::store

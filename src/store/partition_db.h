@@ -1,0 +1,116 @@
+// One partition's RocksDB in the layout of Pegasus (store/layout.h): rows in the column family
+// `default`, the data version and the decree of the last write in `pegasus_meta_cf`.
+//
+// Pegasus turns RocksDB's log off and has one of its own; here RocksDB's log is on, so that a
+// write that returned survives kill -9 (and with sync_writes a power cut).
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "store/cursor.h"
+#include "store/layout.h"
+#include "store/status.h"
+#include "store/stored_value.h"
+#include "store/write_batch.h"
+
+namespace pegmove::store {
+
+// Every call may block on the disk. Reads, cursors, flush(), checkpoint() and compact() are safe
+// from any thread at any time. write() is for one caller at a time: the order of the calls is the
+// order of the decrees.
+//
+// Every error names the folder. kCorrupt: damaged files; restore the partition from elsewhere.
+// kIo: the system refused; is_disk_full() (store/status.h) tells a full disk.
+class PartitionDb {
+ public:
+  // Opens the database, or creates an empty one (data version 1, decree 0) where nothing or an
+  // empty folder is. A folder that is not ours is left as it was.
+  // Errors: kNotFound (nothing there and create_if_missing off), kCorrupt (damaged, or no partition
+  // of Pegasus), kUnsupported (a data version other than 0 and 1), kBusy (open already), kIo.
+  static Result<std::unique_ptr<PartitionDb>> open(const PartitionOptions& options);
+
+  // Closes. Cursors and StoredValues must be gone. Nothing is lost: what is not in files yet is
+  // in the log.
+  ~PartitionDb();
+  PartitionDb(const PartitionDb&) = delete;
+  PartitionDb& operator=(const PartitionDb&) = delete;
+
+  const std::string& path() const { return path_; }
+  int data_version() const { return data_version_; }
+  // The decree of the last successful write; 0 in a new database.
+  int64_t last_decree() const { return last_decree_; }
+
+  WriteBatch new_batch() const { return WriteBatch(data_version_); }
+
+  // Applies the batch and the decree in one step; an empty batch writes the decree alone. The batch
+  // is left as it was. May be repeated after an error: a failed write cannot be seen, but a later
+  // open may show it whole.
+  // Errors: kInvalidArgument when the decree is below last_decree() or the batch was made for
+  // another data version, kIo, kCorrupt. After kIo all writes fail until resume() succeeds.
+  Result<void> write(WriteBatch& batch, int64_t decree);
+
+  // Nothing, or the error that made RocksDB stop taking writes (or stop compacting); reads go on.
+  Result<void> health() const;
+  // Tries to take writes again after an error, once its cause is gone (space on the disk). It
+  // writes what is in memory to files. Does nothing when health() is good. May be repeated.
+  // Errors: as health(), when the cause is still there; one that is beyond repair needs a new open.
+  Result<void> resume();
+
+  // The row of a key, expired or not; nothing when there is none.
+  // Errors: kCorrupt (also a value without a whole header), kIo.
+  Result<std::optional<StoredValue>> get(std::string_view raw_key) const;
+  // The rows of many keys as of one moment, in the order of the keys; the first error is that of
+  // all. Keys may repeat.
+  Result<std::vector<std::optional<StoredValue>>> multi_get(
+      std::span<const std::string> raw_keys) const;
+
+  // A cursor over the rows as they are now, that ends before `upper_bound_exclusive` ("": at the
+  // end). With `fill_cache` off, a long scan leaves the block cache to others.
+  std::unique_ptr<Cursor> new_cursor(std::string upper_bound_exclusive = "",
+                                     bool fill_cache = true) const;
+
+  uint64_t estimated_rows() const;  // RocksDB's guess: expired and overwritten rows may count
+  uint64_t disk_bytes() const;      // of the table files; not of the log
+
+  // Writes what is in memory to table files, and waits. Errors: kIo, kCorrupt.
+  Result<void> flush();
+  // Rewrites all table files, dropping overwritten, removed and expired rows; can take long.
+  // Errors: kIo, kCorrupt.
+  Result<void> compact();
+  // Makes a copy that is a database of its own, at a path that must not exist, in a folder that
+  // must. Table files are hard links where possible. It holds table files, CURRENT, MANIFEST and
+  // OPTIONS, and no log. Returns its decree: at least last_decree() of before the call, and exactly
+  // the writes up to it are inside.
+  // Errors: kAlreadyExists, kIo, kCorrupt; nothing is left at the path then.
+  Result<int64_t> checkpoint(const std::string& path);
+
+ private:
+  explicit PartitionDb(const PartitionOptions& options);
+  Result<void> open_existing(const PartitionOptions& options);
+  Result<void> read_meta();
+  Error error(const rocksdb::Status& status, std::string_view doing) const;
+  Error bad_value(std::string_view raw_key) const;
+  Result<int64_t> finish_checkpoint(const std::string& path);
+
+  std::string path_;
+  PartitionHooks hooks_;
+  rocksdb::DBOptions db_options_;
+  std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::ColumnFamilyHandle* rows_ = nullptr;  // both destroyed before db_, by the destructor
+  rocksdb::ColumnFamilyHandle* meta_ = nullptr;
+  rocksdb::WriteOptions write_options_;
+  int data_version_ = 0;
+  std::atomic<int64_t> last_decree_ = 0;
+};
+
+}  // namespace pegmove::store
