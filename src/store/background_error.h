@@ -3,6 +3,7 @@
 
 #include <rocksdb/listener.h>
 
+#include <atomic>
 #include <mutex>
 
 namespace pegmove::store {
@@ -12,20 +13,28 @@ namespace pegmove::store {
 // meanwhile: whoever owns the database decides when there is space again.
 class BackgroundError : public rocksdb::EventListener {
  public:
-  // The first error since the last take(); ok when there is none.
+  // The worst error since the last take(); ok when there is none.
   rocksdb::Status get() const;
   // The same, and forgets it.
   rocksdb::Status take();
-  // Puts back what take() took, unless a newer error came.
+  // Puts back what take() took, unless one as bad came since.
   void put_back(const rocksdb::Status& error);
+
+  // Whether a write to the log failed, perhaps in its middle, and no new log was begun since.
+  bool log_is_torn() const { return log_is_torn_; }
+  // Whether a memtable was closed since the last call, or this is the first one.
+  bool take_sealed() { return sealed_.exchange(false); }
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override;
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
                             bool* auto_recovery) override;
+  void OnMemTableSealed(const rocksdb::MemTableInfo& info) override;
 
  private:
   mutable std::mutex mutex_;
   rocksdb::Status error_;
+  std::atomic<bool> log_is_torn_ = false;
+  std::atomic<bool> sealed_ = true;
 };
 
 }  // namespace pegmove::store

@@ -67,6 +67,10 @@ Result<FolderState> look_at_folder(rocksdb::Env& env, const std::string& path) {
   const rocksdb::Status exists = env.FileExists(path);
   if (exists.IsNotFound()) return FolderState::kMissing;
   if (!exists.ok()) return fail(to_error(exists, "looking at", path));
+  bool is_folder = false;
+  const rocksdb::Status asked = env.IsDirectory(path, &is_folder);
+  if (!asked.ok()) return fail(to_error(asked, "looking at", path));
+  if (!is_folder) return fail(Code::kIo, "opening the database " + path + ": it is no folder");
   std::vector<std::string> names;
   const rocksdb::Status listed = env.GetChildren(path, &names);
   if (!listed.ok()) return fail(to_error(listed, "listing", path));

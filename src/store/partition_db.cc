@@ -12,6 +12,9 @@
 namespace pegmove::store {
 namespace {
 
+// Removed again and again, never there: see fill_memtable().
+constexpr const char* kMemtableFillerKey = "pegmove_memtable_filler";
+
 // Keeps RocksDB from writing a LOG file into a folder that is only read.
 class SilentLogger : public rocksdb::Logger {
  public:
@@ -148,11 +151,34 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree) {
   if (!batch.first_error_.ok()) return fail(error(batch.first_error_, "writing to"));
   batch.batch_.SetSavePoint();
   rocksdb::Status status = batch.batch_.Put(meta_, kLastFlushedDecreeKey, std::to_string(decree));
+  if (status.ok() && hooks_.background_error->take_sealed()) status = fill_memtable();
   if (status.ok()) status = db_->Write(write_options_, &batch.batch_);
   batch.batch_.RollbackToSavePoint().PermitUncheckedError();
   if (!status.ok()) return fail(error(status, "writing to"));
   last_decree_ = decree;
   return {};
+}
+
+// After a torn write to the log RocksDB 7.8 resumes by starting a new log, which it does only when
+// the memtable has something in it; else it goes on with the torn one, and the next write ends the
+// process or fails. So a fresh memtable gets an entry that means nothing, and that the log needs not.
+rocksdb::Status PartitionDb::fill_memtable() {
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  return db_->Delete(options, meta_, kMemtableFillerKey);
+}
+
+bool PartitionDb::needs_reopen() const {
+  const rocksdb::Status cause = hooks_.background_error->get();
+  if (cause.severity() >= rocksdb::Status::Severity::kFatalError) return true;
+  if (!hooks_.background_error->log_is_torn()) return false;
+  uint64_t entries = 0;  // none when the memtable was changed in the very write that failed
+  for (rocksdb::ColumnFamilyHandle* family : {rows_, meta_}) {
+    uint64_t count = 0;
+    db_->GetIntProperty(family, rocksdb::DB::Properties::kNumEntriesActiveMemTable, &count);
+    entries += count;
+  }
+  return entries == 0;
 }
 
 Result<void> PartitionDb::health() const {
@@ -162,6 +188,10 @@ Result<void> PartitionDb::health() const {
 }
 
 Result<void> PartitionDb::resume() {
+  if (needs_reopen()) {
+    const rocksdb::Status status = hooks_.background_error->get();
+    return fail(error(status, "resuming needs a new opening of"));
+  }
   const rocksdb::Status cause = hooks_.background_error->take();
   if (cause.ok()) return {};
   const rocksdb::Status status = db_->Resume();
@@ -228,12 +258,14 @@ uint64_t PartitionDb::disk_bytes() const {
 }
 
 Result<void> PartitionDb::flush() {
+  TRY(health());
   const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions(), {rows_, meta_});
   if (!status.ok()) return fail(error(status, "flushing"));
   return {};
 }
 
 Result<void> PartitionDb::compact() {
+  TRY(health());
   rocksdb::CompactRangeOptions options;
   options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   for (rocksdb::ColumnFamilyHandle* family : {rows_, meta_}) {
@@ -243,7 +275,9 @@ Result<void> PartitionDb::compact() {
   return {};
 }
 
+// RocksDB's flush looks at no earlier error, and on a torn log makes it one beyond repair.
 Result<int64_t> PartitionDb::checkpoint(const std::string& path) {
+  TRY(health());
   rocksdb::Env& env = *db_options_.env;
   if (env.FileExists(path).ok()) {
     return fail(Code::kAlreadyExists, "a checkpoint of the database " + path_ + " cannot go to " +

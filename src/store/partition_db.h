@@ -62,9 +62,11 @@ class PartitionDb {
   // Nothing, or the error that made RocksDB stop taking writes (or stop compacting); reads go on.
   Result<void> health() const;
   // Tries to take writes again after an error, once its cause is gone (space on the disk). It
-  // writes what is in memory to files. Does nothing when health() is good. May be repeated.
-  // Errors: as health(), when the cause is still there; one that is beyond repair needs a new open.
+  // writes what is in memory to files. Does nothing when health() is good. May be repeated, but not
+  // beside write(). Errors: as health(), when the cause is still there or needs_reopen().
   Result<void> resume();
+  // Whether the error is one that resume() cannot mend: close the database and open it again.
+  bool needs_reopen() const;
 
   // The row of a key, expired or not; nothing when there is none.
   // Errors: kCorrupt (also a value without a whole header), kIo.
@@ -82,6 +84,8 @@ class PartitionDb {
   uint64_t estimated_rows() const;  // RocksDB's guess: expired and overwritten rows may count
   uint64_t disk_bytes() const;      // of the table files; not of the log
 
+  // These three are refused with the error of health() while that is not good.
+
   // Writes what is in memory to table files, and waits. Errors: kIo, kCorrupt.
   Result<void> flush();
   // Rewrites all table files, dropping overwritten, removed and expired rows; can take long.
@@ -98,6 +102,7 @@ class PartitionDb {
   explicit PartitionDb(const PartitionOptions& options);
   Result<void> open_existing(const PartitionOptions& options);
   Result<void> read_meta();
+  rocksdb::Status fill_memtable();
   Error error(const rocksdb::Status& status, std::string_view doing) const;
   Error bad_value(std::string_view raw_key) const;
   Result<int64_t> finish_checkpoint(const std::string& path);

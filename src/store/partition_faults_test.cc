@@ -169,6 +169,54 @@ TEST_F(FullDisk, LetsWritesGoOnWhenNothingIsInMemory) {
   for (int64_t row = 1; row < 10; ++row) EXPECT_TRUE(has_row(*db, row)) << row;
 }
 
+TEST_F(FullDisk, CanBeClosedAndOpenedAgainWithoutSpaceInBetween) {
+  auto db = open_limited();
+  ASSERT_TRUE(put_row(*db, 1, "v"));
+  space_.set(30);
+  expect_full(put_row(*db, 2, std::string(1000, 'v')));
+  expect_full(db->flush());
+  expect_full(db->compact());
+  EXPECT_FALSE(db->checkpoint(folder_ / "copy"));
+  EXPECT_FALSE(db->needs_reopen());
+  db.reset();
+  EXPECT_FALSE(PartitionDb::open({.path = folder_ / "db", .env = env_.get()}));
+  space_.set_endless();
+  db = open_limited();
+  EXPECT_TRUE(has_row(*db, 1));
+  EXPECT_EQ(db->last_decree(), 1);
+}
+
+// The disk becomes full at each write around the one that closes the first memtable.
+TEST_F(FullDisk, LosesNothingWhenAMemtableIsJustFull) {
+  constexpr int64_t kFirst = 40;
+  constexpr int64_t kLast = 75;
+  int reopened = 0;
+  for (int64_t rows = kFirst; rows <= kLast; ++rows) {
+    const std::string path = folder_ / std::to_string(rows);
+    const PartitionOptions options{
+        .path = path, .memtable_bytes = 64 << 10, .env = env_.get()};
+    auto db = open(options);
+    for (int64_t row = 1; row <= rows; ++row) ASSERT_TRUE(put_row(*db, row, std::string(1000, 'v')));
+    space_.set(30);
+    ASSERT_FALSE(put_row(*db, rows + 1, std::string(1000, 'v')));
+    space_.set_endless();
+    if (db->needs_reopen()) {
+      EXPECT_FALSE(db->resume());
+      ++reopened;
+      db.reset();
+      db = open(options);
+    }
+    ASSERT_TRUE(db->resume());
+    const auto written = put_row(*db, rows + 1, "again");
+    ASSERT_TRUE(written) << written.error().to_string();
+    db.reset();
+    db = open(options);
+    for (int64_t row = 1; row <= rows + 1; ++row) ASSERT_TRUE(has_row(*db, row)) << row;
+  }
+  RecordProperty("reopened", reopened);
+  std::cout << "reopened " << reopened << "\n";
+}
+
 TEST_F(FullDisk, FailsAFlushAndLetsItGoOn) {
   auto db = open_limited();
   ASSERT_TRUE(put_row(*db, 1, std::string(1000, 'v')));

@@ -7,7 +7,6 @@
 
 #include "base/bytes.h"
 #include "server/meta/app_env_rules.h"
-#include "server/meta/app_env_update.h"
 #include "server/meta/catalog_json.h"
 #include "server/meta/json_file.h"
 
@@ -115,7 +114,8 @@ Result<void> AppCatalog::check_nodes() const {
       if (partition.node < node_count_) continue;
       return fail(Code::kRefused,
                   "node " + std::to_string(partition.node) + " holds data of the table " +
-                      base::printable(app.info.app_name) + " (id " + std::to_string(id) + (app.is_available() ? "" : ", dropped") +
+                      base::printable(app.info.app_name) + " (id " + std::to_string(id) +
+                      (app.is_available() ? "" : ", dropped") +
                       ") and the cluster was started with " + std::to_string(node_count_) +
                       " nodes: start it with at least " +
                       std::to_string(int64_t{partition.node} + 1));
@@ -131,12 +131,12 @@ bool AppCatalog::store(AppRecord record, std::string_view doing) {
   const std::string name = record.info.app_name;
   const int32_t old_next_id = state_.next_app_id;
   auto& place = state_.apps[id];
-  const AppRecord old = std::exchange(place, std::move(record));
+  AppRecord old = std::exchange(place, std::move(record));
   state_.next_app_id = std::max(old_next_id, id + 1);
   if (auto saved = save(); !saved) {
     state_.next_app_id = old_next_id;
     if (old.info.app_id == id) {
-      place = old;
+      place = std::move(old);
     } else {
       state_.apps.erase(id);
     }
@@ -155,18 +155,20 @@ bool AppCatalog::store(AppRecord record, std::string_view doing) {
 // partitions of all tables come first.
 std::vector<PartitionRecord> AppCatalog::place(int32_t partition_count) const {
   struct Load {
-    int32_t of_table = 0;
-    int64_t of_all = 0;
+    int64_t partitions = 0;
     int32_t node = 0;
   };
   std::vector<Load> loads(static_cast<size_t>(node_count_));
   for (int32_t node = 0; node < node_count_; ++node) loads[static_cast<size_t>(node)].node = node;
   for (const auto& [id, app] : state_.apps) {
     if (!app.is_available()) continue;
-    for (const auto& partition : app.partitions) ++loads[static_cast<size_t>(partition.node)].of_all;
+    for (const auto& partition : app.partitions)
+      ++loads[static_cast<size_t>(partition.node)].partitions;
   }
-  std::ranges::sort(loads, {}, [](const Load& load) { return std::tie(load.of_all, load.node); });
+  std::ranges::sort(loads, {},
+                    [](const Load& load) { return std::tie(load.partitions, load.node); });
   std::vector<PartitionRecord> partitions;
+  partitions.reserve(static_cast<size_t>(partition_count));
   for (size_t index = 0; index < static_cast<size_t>(partition_count); ++index) {
     partitions.push_back({.ballot = 1, .node = loads[index % loads.size()].node});
   }
@@ -220,8 +222,7 @@ wire::configuration_create_app_response AppCatalog::create_existing(
     return create_answer(ErrorCode::kAppExist);
   }
   const bool is_as_asked = options.partition_count == app.info.partition_count &&
-                           options.app_type == app.info.app_type &&
-                           options.envs == app.info.envs &&
+                           options.app_type == app.info.app_type && options.envs == app.info.envs &&
                            options.is_stateful == app.info.is_stateful;
   if (!is_as_asked) return create_answer(ErrorCode::kInvalidParameters);
   return create_answer(ErrorCode::kOk, app.info.app_id);

@@ -15,20 +15,20 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log.h"
 #include "base/result.h"
+#include "server/meta/app_env_update.h"
 #include "server/meta/app_record.h"
 
 namespace pegmove::server::meta {
 
 inline constexpr size_t kMaxAppNameSize = 1024;
-// All keys and values of a table, in bytes. A real cluster keeps them in one node of ZooKeeper,
-// which takes 1 MiB.
-inline constexpr size_t kMaxEnvsSize = 1024 * 1024;
 // How long a dropped table can be had back when the request does not say ([meta_server]
 // hold_seconds_for_dropped_app in Pegasus).
 inline constexpr int64_t kDefaultReserveSeconds = 604800;

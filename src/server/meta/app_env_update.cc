@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "server/meta/app_catalog.h"
 #include "server/meta/app_env_rules.h"
 
 namespace pegmove::server::meta {

@@ -2,6 +2,7 @@
 // Pegasus: server_state::{set,del,clear}_app_envs in src/meta/server_state.cpp.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,6 +11,10 @@
 #include "meta_types.h"
 
 namespace pegmove::server::meta {
+
+// All keys and values of a table, in bytes. A real cluster keeps them in one node of ZooKeeper,
+// which takes 1 MiB.
+inline constexpr size_t kMaxEnvsSize = size_t{1024} * 1024;
 
 struct EnvUpdate {
   wire::configuration_update_app_env_response response;

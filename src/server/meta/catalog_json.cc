@@ -127,9 +127,8 @@ Result<std::vector<PartitionRecord>> decode_partitions(const json& list) {
   for (const auto& value : list) {
     const auto doing = "partition " + std::to_string(partitions.size());
     const auto fields = TRY(in_context(Fields::of(value, 2), doing));
-    partitions.push_back(
-        {.ballot = TRY(in_context(fields.integer("ballot", 1, kInt64Max), doing)),
-         .node = TRY(in_context(fields.int32("node", 0), doing))});
+    partitions.push_back({.ballot = TRY(in_context(fields.integer("ballot", 1, kInt64Max), doing)),
+                          .node = TRY(in_context(fields.int32("node", 0), doing))});
   }
   return partitions;
 }

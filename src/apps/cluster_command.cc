@@ -1,0 +1,233 @@
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "apps/cluster_folder.h"
+#include "apps/command.h"
+#include "apps/embedded_cluster.h"
+#include "base/units.h"
+
+namespace pegmove::apps {
+namespace {
+
+struct StartArguments {
+  std::string name, listen = "127.0.0.1", data, config;
+  int meta_port = 34601, replica_port = -1, replica_servers = 1;
+  bool detach = false, sync = false;
+  int ready_fd = -1;
+};
+
+struct FolderArguments {
+  std::string data;
+  bool json = false;
+};
+
+std::string describe(const RunningCluster& cluster) {
+  std::string replicas;
+  for (const auto& replica : cluster.replicas) replicas += (replicas.empty() ? "" : " ") + replica;
+  return "cluster " + cluster.name + ": meta " + cluster.meta + ", replica servers " + replicas +
+         ", process " + std::to_string(cluster.pid);
+}
+
+Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) {
+  if (arguments.name.empty() || arguments.name.find_first_of(" \t/\"'") != std::string::npos)
+    return fail(Code::kInvalidArgument, "--name '" + arguments.name + "' is no name for a cluster");
+  auto replica_port = arguments.replica_port >= 0 ? arguments.replica_port
+                      : arguments.meta_port == 0  ? 0
+                                                  : arguments.meta_port + 200;
+  if (replica_port + arguments.replica_servers > 65536)
+    return fail(Code::kInvalidArgument, "replica servers would need ports over 65535; use --replica-port");
+  EmbeddedClusterOptions options{
+      .name = arguments.name,
+      .data_dir = arguments.data,
+      .listen_ipv4 = TRY(in_context(net::parse_ipv4(arguments.listen), "--listen")),
+      .meta_port = uint16_t(arguments.meta_port),
+      .replica_port = uint16_t(replica_port),
+      .replica_servers = arguments.replica_servers,
+      .sync_writes = arguments.sync};
+  if (options.listen_ipv4 == 0)
+    return fail(Code::kInvalidArgument,
+                "--listen 0.0.0.0 is no address that clients can be sent to; name one of this machine's");
+  if (arguments.config.empty()) return options;
+  auto ini = TRY(read_ini(arguments.config));
+  if (auto found = ini["replication"].find("max_allowed_write_size"); found != ini["replication"].end())
+    options.max_request_size = size_t(TRY(in_context(base::parse_integer(found->second, 0, 1 << 30),
+                                                     "[replication] max_allowed_write_size")));
+  return options;
+}
+
+// Tells whoever started this process in the background; closed without a word, it has failed. What
+// is logged goes to the terminal until then, and to the folder's log afterwards.
+Result<void> tell_ready(int fd, const std::string& text, const std::string& log_path) {
+  int log = open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (log < 0) return fail(Code::kIo, "opening " + log_path + ": " + std::strerror(errno));
+  dup2(log, STDERR_FILENO);
+  close(log);
+  if (write(fd, text.data(), text.size()) < 0) return fail(Code::kIo, "telling that the cluster is ready");
+  close(fd);
+  return {};
+}
+
+Result<void> serve(const StartArguments& arguments) {
+  auto options = TRY(cluster_options(arguments));
+  if (options.listen_ipv4 >> 24 != 127)
+    Logger("cluster=" + options.name)
+        .warning("listening on " + arguments.listen + ": anybody who reaches it can read and write");
+  // Blocked before threads are made, so that only this one takes them.
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGINT);
+  sigaddset(&ending, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
+
+  auto folder = TRY(ClusterFolder::take(arguments.data, arguments.name));
+  async::SystemClock clock;
+  auto cluster = TRY(EmbeddedCluster::start(options, clock));
+  RunningCluster running{.name = arguments.name,
+                         .pid = getpid(),
+                         .meta = cluster->meta_address().to_string(),
+                         .replicas = {}};
+  for (auto address : cluster->replica_addresses()) running.replicas.push_back(address.to_string());
+  TRY(folder.announce(running));
+  if (arguments.ready_fd >= 0)
+    TRY(tell_ready(arguments.ready_fd, describe(running), ClusterFolder::log_path(arguments.data)));
+  else
+    std::printf("%s\nready; Ctrl-C stops it\n", describe(running).c_str());
+  std::fflush(stdout);
+  int signal = 0;
+  sigwait(&ending, &signal);
+  cluster.reset();
+  return {};
+}
+
+// Starts this program again without --detach, in a session of its own, and waits until it serves.
+int start_detached(std::vector<std::string> words, const StartArguments& arguments) {
+  int ready[2];
+  if (pipe2(ready, O_CLOEXEC) != 0) return report(Error(Code::kIo, std::strerror(errno)));
+  auto child = fork();
+  if (child < 0) return report(Error(Code::kIo, std::string("fork: ") + std::strerror(errno)));
+  if (child == 0) {
+    setsid();
+    int fd = dup(ready[1]);  // without close-on-exec
+    words.push_back("--ready-fd=" + std::to_string(fd));
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    int null = open("/dev/null", O_RDWR);
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    execv("/proc/self/exe", argv.data());
+    _exit(127);
+  }
+  close(ready[1]);
+  std::string text;
+  char buffer[512];
+  for (ssize_t size; (size = read(ready[0], buffer, sizeof buffer)) > 0;) text.append(buffer, size_t(size));
+  close(ready[0]);
+  if (!text.empty()) {
+    std::printf("%s\nlog: %s; `pegmove cluster stop --data %s` ends it\n", text.c_str(),
+                ClusterFolder::log_path(arguments.data).c_str(), arguments.data.c_str());
+    return kDone;
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : int(kFailed);
+}
+
+// What the serving process says goes to the log once it serves; until then to the terminal.
+int start(const StartArguments& arguments) {
+  if (arguments.detach) {
+    std::vector<std::string> words{"pegmove", "cluster", "start", "--name", arguments.name,
+                                   "--listen", arguments.listen, "--data", arguments.data,
+                                   "--meta-port", std::to_string(arguments.meta_port),
+                                   "--replica-servers", std::to_string(arguments.replica_servers)};
+    if (arguments.replica_port >= 0) words.push_back("--replica-port=" + std::to_string(arguments.replica_port));
+    if (!arguments.config.empty()) words.insert(words.end(), {"--config", arguments.config});
+    if (arguments.sync) words.push_back("--sync");
+    return start_detached(std::move(words), arguments);
+  }
+  auto served = serve(arguments);
+  if (served) return kDone;
+  auto code = served.error().code();
+  return report(served.error(), code == Code::kInvalidArgument ? kUsage : kPreflightFailed);
+}
+
+int stop(const FolderArguments& arguments) {
+  auto stopped = ClusterFolder::stop(arguments.data);
+  if (!stopped) return report(stopped.error());
+  std::printf("%s\n", *stopped ? "stopped" : "was not running");
+  return kDone;
+}
+
+int status(const FolderArguments& arguments) {
+  auto running = ClusterFolder::running(arguments.data);
+  if (!running) return report(running.error());
+  if (arguments.json) {
+    nlohmann::ordered_json out{{"running", running->has_value()}};
+    if (*running) {
+      out["name"] = (*running)->name;
+      out["pid"] = (*running)->pid;
+      out["meta"] = (*running)->meta;
+      out["replicas"] = (*running)->replicas;
+    }
+    std::printf("%s\n", out.dump(2).c_str());
+  } else {
+    std::printf("%s\n", *running ? describe(**running).c_str() : "not running");
+  }
+  return *running ? kDone : kFailed;
+}
+
+void add_start(CLI::App& cluster, int& exit_code) {
+  auto arguments = std::make_shared<StartArguments>();
+  auto* verb = cluster.add_subcommand(
+      "start",
+      "Example: pegmove cluster start --name A --meta-port 34601 --replica-servers 2 --data /tmp/A --detach\n\n"
+      "Serves a cluster from a data folder, which is made when it is missing. Writes are acknowledged "
+      "when they survive a kill of the process, with --sync also a power cut.");
+  verb->add_option("--name", arguments->name, "name of the cluster")->required();
+  verb->add_option("--data", arguments->data, "data folder")->required();
+  verb->add_option("--listen", arguments->listen, "IPv4 address to listen on")->capture_default_str();
+  verb->add_option("--meta-port", arguments->meta_port, "port of the meta server; 0: a free one")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 65535));
+  verb->add_option("--replica-port", arguments->replica_port,
+                   "port of the first replica server, the others follow; default: meta port + 200")
+      ->check(CLI::Range(0, 65535));
+  verb->add_option("--replica-servers", arguments->replica_servers, "how many replica servers")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 64));
+  verb->add_option("--config", arguments->config, "INI file; [replication] max_allowed_write_size is honoured");
+  verb->add_flag("--detach", arguments->detach, "serve in the background; returns when it serves");
+  verb->add_flag("--sync", arguments->sync, "wait for the disk in each write");
+  verb->add_option("--ready-fd", arguments->ready_fd)->group("");
+  verb->callback([arguments, &exit_code] { exit_code = start(*arguments); });
+}
+
+}  // namespace
+
+void add_cluster_command(CLI::App& program, int& exit_code) {
+  auto* cluster = add_verb(program, "cluster",
+                           "Example: pegmove cluster start --name A --data /tmp/A --detach\n\n"
+                           "The embedded cluster: a Pegasus of one process, to try, rehearse and test with.");
+  cluster->require_subcommand(1);
+  add_start(*cluster, exit_code);
+  auto stop_arguments = std::make_shared<FolderArguments>();
+  auto* stop_verb = cluster->add_subcommand("stop", "Example: pegmove cluster stop --data /tmp/A");
+  stop_verb->add_option("--data", stop_arguments->data, "data folder")->required();
+  stop_verb->callback([stop_arguments, &exit_code] { exit_code = stop(*stop_arguments); });
+  auto status_arguments = std::make_shared<FolderArguments>();
+  auto* status_verb = cluster->add_subcommand(
+      "status", "Example: pegmove cluster status --data /tmp/A\n\nExit status 0: running, 1: not running.");
+  status_verb->add_option("--data", status_arguments->data, "data folder")->required();
+  status_verb->add_flag("--json", status_arguments->json, "as JSON");
+  status_verb->callback([status_arguments, &exit_code] { exit_code = status(*status_arguments); });
+}
+
+}  // namespace pegmove::apps

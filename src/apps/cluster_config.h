@@ -1,0 +1,36 @@
+// Configuration: an INI file as Pegasus's tools read it. Only apps/ reads configuration.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "net/address.h"
+#include "shell/session.h"
+
+namespace pegmove::apps {
+
+// All values of a file by section and key. Errors: kNotFound, kInvalidArgument naming file and line.
+using IniSections = std::map<std::string, std::map<std::string, std::string>>;
+Result<IniSections> read_ini(const std::string& path);
+
+// Names of clusters and their meta servers: section [pegasus.clusters], "name = host:port,host:port".
+class ClusterConfig : public shell::ClusterDirectory {
+ public:
+  // Looks for the file: `path` if given, else $PEGMOVE_CONFIG, ./config.ini,
+  // ~/.config/pegmove/config.ini. None found is no error: addresses still work.
+  // Errors: kNotFound when a file that was named is not there; those of read_ini.
+  static Result<ClusterConfig> load(const std::string& path);
+
+  // The meta servers of a name in the file, or of "host:port,...".
+  // Errors: kInvalidArgument: unknown name (listing those known) or malformed address.
+  Result<std::vector<net::HostPort>> metas_of(std::string_view name) const override;
+
+  const std::string& path() const { return path_; }
+  const IniSections& sections() const { return sections_; }
+
+ private:
+  std::string path_;  // empty: no file
+  IniSections sections_;
+};
+
+}  // namespace pegmove::apps

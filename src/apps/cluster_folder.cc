@@ -1,0 +1,163 @@
+#include "apps/cluster_folder.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+
+namespace pegmove::apps {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormat = 1;
+constexpr int kStopSeconds = 60;
+
+std::unexpected<Error> system_error(const std::string& what) {
+  return fail(Code::kIo, what + ": " + std::strerror(errno));
+}
+
+Result<Json> read_json(const std::string& path) {
+  std::ifstream file(path);
+  auto json = Json::parse(file, nullptr, false);
+  if (!json.is_object()) return fail(Code::kCorrupt, path + " is damaged");
+  return json;
+}
+
+Result<void> write_json(const std::string& path, const Json& json) {
+  auto temporary = path + ".new";
+  {
+    std::ofstream file(temporary);
+    file << json.dump(2) << "\n";
+    if (!file.flush()) return system_error("writing " + temporary);
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) return system_error("writing " + path);
+  return {};
+}
+
+// A new or empty folder becomes ours; any other must be already.
+Result<void> claim(const std::string& path, const std::string& name) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return fail(Code::kIo, "making folder " + path + ": " + error.message());
+  auto identity = path + "/cluster.json";
+  if (!fs::exists(identity)) {
+    for (const auto& entry : fs::directory_iterator(path, error))
+      if (entry.path().filename() != "LOCK" && entry.path().filename() != "cluster.log")
+        return fail(Code::kInvalidArgument, path + " is not empty and no data folder of pegmove (it holds " +
+                                                entry.path().filename().string() +
+                                                "); choose another folder");
+    if (error) return fail(Code::kIo, "reading folder " + path + ": " + error.message());
+    return write_json(identity, {{"format", kFormat}, {"name", name}});
+  }
+  auto json = TRY(read_json(identity));
+  if (json.value("format", 0) != kFormat)
+    return fail(Code::kUnsupported, path + " was made by another version of pegmove");
+  if (json.value("name", "") != name)
+    return fail(Code::kInvalidArgument, path + " holds the data of cluster '" + json.value("name", "") +
+                                            "', not of '" + name + "'; use --name " +
+                                            json.value("name", "") + " or another folder");
+  return {};
+}
+
+pid_t pid_in(int fd) {
+  char text[32] = {};
+  auto size = pread(fd, text, sizeof text - 1, 0);
+  return size <= 0 ? 0 : pid_t(base::parse_integer({text, size_t(size)}, 1, INT32_MAX).value_or(0));
+}
+
+}  // namespace
+
+ClusterFolder::ClusterFolder(std::string path, std::string name, int lock_fd)
+    : path_(std::move(path)), name_(std::move(name)), lock_fd_(lock_fd) {}
+
+ClusterFolder::ClusterFolder(ClusterFolder&& other) noexcept
+    : path_(std::move(other.path_)),
+      name_(std::move(other.name_)),
+      lock_fd_(std::exchange(other.lock_fd_, -1)) {}
+
+ClusterFolder::~ClusterFolder() {
+  if (lock_fd_ < 0) return;
+  unlink((path_ + "/run.json").c_str());
+  close(lock_fd_);
+}
+
+Result<ClusterFolder> ClusterFolder::take(const std::string& path, const std::string& name) {
+  std::error_code error;
+  if (fs::exists(path, error) && !fs::is_directory(path, error))
+    return fail(Code::kInvalidArgument, path + " is no folder");
+  if (!fs::exists(path, error)) TRY(claim(path, name));
+  auto lock_path = path + "/LOCK";
+  bool had_lock = fs::exists(lock_path, error);
+  int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return system_error("opening " + lock_path);
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    auto pid = pid_in(fd);
+    close(fd);
+    return fail(Code::kBusy, path + " is in use by process " + std::to_string(pid) +
+                                 "; `pegmove cluster stop --data " + path + "` ends it");
+  }
+  ClusterFolder folder(path, name, fd);
+  auto claimed = claim(path, name);
+  if (!claimed) {
+    if (!had_lock) unlink(lock_path.c_str());
+    return fail(std::move(claimed).error());
+  }
+  auto pid = std::to_string(getpid());
+  if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) != ssize_t(pid.size()))
+    return system_error("writing " + lock_path);
+  unlink((path + "/run.json").c_str());  // of a process that was killed
+  return folder;
+}
+
+Result<void> ClusterFolder::announce(const RunningCluster& running) {
+  return write_json(path_ + "/run.json", {{"name", running.name},
+                                          {"pid", running.pid},
+                                          {"meta", running.meta},
+                                          {"replicas", running.replicas}});
+}
+
+Result<std::optional<RunningCluster>> ClusterFolder::running(const std::string& path) {
+  if (!fs::exists(path + "/cluster.json"))
+    return fail(Code::kNotFound, path + " is no data folder of a pegmove cluster");
+  int fd = open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return std::nullopt;
+  bool is_free = flock(fd, LOCK_EX | LOCK_NB) == 0;
+  auto pid = pid_in(fd);
+  close(fd);
+  if (is_free) return std::nullopt;
+  RunningCluster running{.name = TRY(read_json(path + "/cluster.json")).value("name", ""),
+                         .pid = pid,
+                         .meta = "",
+                         .replicas = {}};
+  auto json = read_json(path + "/run.json");
+  if (!json) return running;  // starting, or stopping
+  running.meta = json->value("meta", "");
+  running.replicas = json->value("replicas", std::vector<std::string>());
+  return running;
+}
+
+Result<bool> ClusterFolder::stop(const std::string& path) {
+  auto found = TRY(running(path));
+  if (!found) return false;
+  if (found->pid <= 0 || kill(found->pid, SIGTERM) != 0)
+    return system_error("ending process " + std::to_string(found->pid));
+  for (int waited_ms = 0; waited_ms < kStopSeconds * 1000; waited_ms += 20) {
+    if (auto still = TRY(running(path)); !still || still->pid != found->pid) return true;
+    poll(nullptr, 0, 20);
+  }
+  return fail(Code::kTimeout, "process " + std::to_string(found->pid) + " has not ended within " +
+                                  std::to_string(kStopSeconds) + " s; its log: " + log_path(path));
+}
+
+}  // namespace pegmove::apps

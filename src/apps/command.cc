@@ -1,0 +1,66 @@
+#include "apps/command.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/units.h"
+
+namespace pegmove::apps {
+
+void add_common_options(CLI::App& verb, CommonOptions& options) {
+  verb.add_option("--config", options.config,
+                  "INI file with [pegasus.clusters]; default: $PEGMOVE_CONFIG, ./config.ini, "
+                  "~/.config/pegmove/config.ini");
+  verb.add_option("--timeout", options.timeout, "how long one request may take, retries included")
+      ->capture_default_str();
+  verb.add_flag("--json", options.json, "print the result as JSON on stdout");
+  verb.add_flag("--quiet", options.quiet, "show no progress");
+}
+
+CLI::App* add_verb(CLI::App& program, const std::string& name, const std::string& description) {
+  return program.add_subcommand(name, description)->fallthrough(false);
+}
+
+int report(const Error& error, int otherwise) {
+  std::fprintf(stderr, "pegmove: %s\n", error.to_string().c_str());
+  return error.code() == Code::kInterrupted ? int(kInterrupted) : otherwise;
+}
+
+Result<std::unique_ptr<CommandRun>> CommandRun::start(const CommonOptions& options) {
+  auto timeout = TRY(in_context(base::parse_duration(options.timeout), "--timeout"));
+  return std::make_unique<CommandRun>(TRY(ClusterConfig::load(options.config)), timeout);
+}
+
+CommandRun::CommandRun(ClusterConfig config, async::milliseconds timeout)
+    : config_(std::move(config)), timeout_(timeout) {
+  watch_signals();
+}
+
+CommandRun::~CommandRun() {
+  signals_.cancel();
+  auto close = [](client::Client& client) -> Routine<bool> {
+    co_await client.close();  // no result
+    co_return true;
+  };
+  wait_for(close(client_));
+}
+
+void CommandRun::watch_signals() {
+  signals_.async_wait([this](const boost::system::error_code& error, int) {
+    if (error) return;
+    if (stop_.requested()) _exit(kInterrupted);
+    stop_.request();
+    std::fprintf(stderr, "\npegmove: stopping; once more ends at once\n");
+    watch_signals();
+  });
+}
+
+Task<std::shared_ptr<client::Cluster>> CommandRun::connect(std::string cluster) {
+  auto metas = CO_TRY(config_.metas_of(cluster));
+  co_return in_context(
+      co_await client::Cluster::connect(client_, metas, Deadline::in(clock_, timeout_)),
+      "cluster " + cluster);
+}
+
+}  // namespace pegmove::apps

@@ -1,0 +1,85 @@
+// What the verbs share: the options that mean the same everywhere, the connection to clusters, how
+// they end. A verb is one file with one add_..._command().
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <functional>
+
+#include "apps/cluster_config.h"
+#include "async/run.h"
+#include "async/stop_signal.h"
+#include "client/cluster.h"
+
+namespace pegmove::apps {
+
+// Exit codes of pegmove.
+enum ExitCode {
+  kDone = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kPreflightFailed = 3,  // refused before anything was changed
+  kTablesDiffer = 4,
+  kInterrupted = 7,
+};
+
+// Options of every verb that talks to clusters.
+struct CommonOptions {
+  std::string config;
+  std::string timeout = "30s";
+  bool json = false;
+  bool quiet = false;
+};
+void add_common_options(CLI::App& verb, CommonOptions& options);
+
+// Says what failed on stderr. Returns the exit code for it: kUsage for a cluster's name or an option,
+// kInterrupted, or `otherwise`.
+int report(const Error& error, int otherwise = kFailed);
+
+// Connections of one run of the program, and Ctrl-C: the first asks the work to end, the second ends
+// the process.
+class CommandRun {
+ public:
+  // Errors: the configuration's, a malformed duration.
+  static Result<std::unique_ptr<CommandRun>> start(const CommonOptions& options);
+  ~CommandRun();
+
+  asio::io_context& context() { return context_; }
+  Clock& clock() { return clock_; }
+  client::Client& client() { return client_; }
+  const ClusterConfig& config() const { return config_; }
+  const async::StopSignal& stop() const { return stop_; }
+  async::milliseconds timeout() const { return timeout_; }
+
+  // By name or address. Errors: kInvalidArgument for the name, those of client::Cluster::connect.
+  Task<std::shared_ptr<client::Cluster>> connect(std::string cluster);
+  template <typename T>
+  T wait_for(asio::awaitable<T> routine) {
+    return async::run_to_end(context_, std::move(routine));
+  }
+
+  CommandRun(ClusterConfig config, async::milliseconds timeout);
+
+ private:
+  void watch_signals();
+
+  asio::io_context context_;
+  async::SystemClock clock_;
+  client::Client client_{context_.get_executor(), clock_};
+  ClusterConfig config_;
+  async::milliseconds timeout_;
+  async::StopSignal stop_;
+  asio::signal_set signals_{context_, SIGINT, SIGTERM};
+};
+
+// Registers a verb. The description begins with an example.
+CLI::App* add_verb(CLI::App& program, const std::string& name, const std::string& description);
+
+void add_cluster_command(CLI::App& program, int& exit_code);
+void add_copy_command(CLI::App& program, int& exit_code);
+void add_verify_command(CLI::App& program, int& exit_code);
+void add_import_export_commands(CLI::App& program, int& exit_code);
+void add_shell_command(CLI::App& program, int& exit_code);
+
+}  // namespace pegmove::apps

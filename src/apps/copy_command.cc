@@ -1,0 +1,138 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/command.h"
+#include "apps/progress_line.h"
+#include "base/units.h"
+#include "migration/copy.h"
+
+namespace pegmove::apps {
+namespace {
+
+using async::milliseconds;
+using base::format_count;
+using base::format_duration;
+using base::format_size;
+
+struct CopyArguments {
+  CommonOptions common;
+  std::string from, to, table, to_table;
+  bool create = false;
+  int32_t partitions = 0;
+};
+
+double per_second(int64_t count, milliseconds time) {
+  return time.count() > 0 ? double(count) * 1000 / double(time.count()) : 0;
+}
+
+std::string rates(int64_t rows, int64_t bytes, milliseconds time) {
+  return format_count(uint64_t(per_second(rows, time))) + " rows/s, " +
+         format_size(uint64_t(per_second(bytes, time))) + "/s";
+}
+
+std::string progress_text(const migration::CopyStatus& status, milliseconds since_last,
+                          int64_t rows_before, int64_t bytes_before) {
+  const auto& progress = status.progress;
+  std::string text = format_count(uint64_t(progress.rows)) + " rows, " +
+                     rates(progress.rows - rows_before, progress.bytes - bytes_before, since_last);
+  if (status.expected_rows && *status.expected_rows > 0) {
+    auto left = std::max<int64_t>(*status.expected_rows - progress.rows, 0);
+    auto speed = per_second(progress.rows, status.elapsed);
+    text += ", " + std::to_string(std::min<int64_t>(100, progress.rows * 100 / *status.expected_rows)) + "%";
+    if (speed > 0) text += ", ETA " + format_duration(milliseconds(int64_t(double(left) * 1000 / speed)));
+  }
+  return text + ", partitions " + std::to_string(progress.lanes_done) + "/" +
+         std::to_string(status.partitions);
+}
+
+migration::CopyListener show_on(ProgressLine& line) {
+  return [&line, rows = int64_t{0}, bytes = int64_t{0},
+          last = milliseconds(0)](const migration::CopyStatus& status) mutable {
+    line.show("copying: " + progress_text(status, status.elapsed - last, rows, bytes));
+    rows = status.progress.rows;
+    bytes = status.progress.bytes;
+    last = status.elapsed;
+  };
+}
+
+void print_report(const migration::PreparedCopy& copy, const migration::CopyReport& report, bool json) {
+  if (!json) {
+    std::printf("Copied %s rows (%s) of table %s on %s (%d partitions) to table %s on %s (%d partitions) "
+                "in %s: %s.\n",
+                format_count(uint64_t(report.rows)).c_str(), format_size(uint64_t(report.bytes)).c_str(),
+                copy.source->name().c_str(), copy.source->cluster().name().c_str(), report.source_partitions,
+                copy.target->name().c_str(), copy.target->cluster().name().c_str(), report.target_partitions,
+                format_duration(report.elapsed).c_str(),
+                rates(report.rows, report.bytes, report.elapsed).c_str());
+    return;
+  }
+  nlohmann::ordered_json out{{"rows", report.rows},
+                             {"bytes", report.bytes},
+                             {"elapsed_ms", report.elapsed.count()},
+                             {"from", copy.source->cluster().name()},
+                             {"table", copy.source->name()},
+                             {"source_app_id", report.source_app_id},
+                             {"source_partitions", report.source_partitions},
+                             {"to", copy.target->cluster().name()},
+                             {"to_table", copy.target->name()},
+                             {"target_app_id", report.target_app_id},
+                             {"target_partitions", report.target_partitions},
+                             {"partition_rows", report.partition_rows}};
+  std::printf("%s\n", out.dump(2).c_str());
+}
+
+Task<migration::PreparedCopy> prepare(CommandRun& run, CopyArguments arguments) {
+  auto source = CO_TRY(co_await run.connect(arguments.from));
+  auto target = CO_TRY(co_await run.connect(arguments.to));
+  migration::CopyOptions options{.table = arguments.table,
+                                 .to_table = arguments.to_table,
+                                 .create = arguments.create,
+                                 .timeout = run.timeout()};
+  if (arguments.partitions > 0) options.partitions = arguments.partitions;
+  co_return co_await migration::prepare_copy(source, target, options);
+}
+
+int copy(const CopyArguments& arguments) {
+  auto run = CommandRun::start(arguments.common);
+  if (!run) return report(run.error(), kUsage);
+  auto prepared = (*run)->wait_for(prepare(**run, arguments));
+  if (!prepared) return report(prepared.error(), kPreflightFailed);
+  auto result = [&] {
+    ProgressLine line(arguments.common.quiet);
+    return (*run)->wait_for(migration::copy_rows(*prepared, (*run)->stop(), show_on(line)));
+  }();
+  if (result) {
+    print_report(*prepared, *result, arguments.common.json);
+    return kDone;
+  }
+  int code = report(result.error());
+  std::fprintf(stderr, "pegmove: what was copied stays; the same command %s again copies everything anew\n",
+               arguments.create ? "without --create" : "run");
+  return code;
+}
+
+}  // namespace
+
+void add_copy_command(CLI::App& program, int& exit_code) {
+  auto arguments = std::make_shared<CopyArguments>();
+  auto* verb = add_verb(program, "copy",
+                        "Example: pegmove copy --from A --to B --table t --create --partitions 16\n\n"
+                        "Copies every row of a table to a table of another cluster (or of the same), row by "
+                        "row, expiry included. Partition counts may differ. Rows that exist in the target "
+                        "are overwritten, rows that only the target has stay. Stop writes to the source "
+                        "first, or use the result as a snapshot that is spread over the time of the copy. "
+                        "Prove the result with `pegmove verify`.");
+  verb->add_option("--from", arguments->from, "source cluster: a name of the config file, or host:port,...")->required();
+  verb->add_option("--to", arguments->to, "target cluster")->required();
+  verb->add_option("--table", arguments->table, "table to copy")->required();
+  verb->add_option("--to-table", arguments->to_table, "name of the target table; default: the same");
+  auto* create = verb->add_flag("--create", arguments->create, "make the target table; it must not exist");
+  verb->add_option("--partitions", arguments->partitions,
+                   "partition count of the table that --create makes; default: the source's")
+      ->needs(create)
+      ->check(CLI::Range(1, 65536));
+  add_common_options(*verb, arguments->common);
+  verb->callback([arguments, &exit_code] { exit_code = copy(*arguments); });
+}
+
+}  // namespace pegmove::apps

@@ -1,0 +1,155 @@
+#include "apps/embedded_cluster.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <future>
+#include <thread>
+
+#include "server/meta/meta_service.h"
+#include "server/replica/replica_node.h"
+
+namespace pegmove::apps {
+namespace {
+
+using server::meta::MetaService;
+using server::replica::ReplicaNode;
+
+// An io_context and the thread that runs it: one a role.
+class RoleThread {
+ public:
+  RoleThread() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
+  ~RoleThread() {
+    work_.reset();
+    thread_.join();
+  }
+  asio::any_io_executor executor() { return context_.get_executor(); }
+
+  template <typename T>
+  T wait_for(asio::awaitable<T> routine) {
+    std::promise<T> promise;
+    asio::co_spawn(context_, std::move(routine), [&](std::exception_ptr broken, T value) {
+      broken ? promise.set_exception(broken) : promise.set_value(std::move(value));
+    });
+    return promise.get_future().get();
+  }
+
+ private:
+  asio::io_context context_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::thread thread_;
+};
+
+Routine<Result<void>> start_node(ReplicaNode& node) { co_return node.start(); }
+
+template <typename Role>
+Routine<Result<void>> stop_role(Role& role) {
+  role.stop();
+  co_await role.join();  // no result
+  co_return Result<void>();
+}
+
+// The nodes of this process, as the meta server sees them.
+class LocalNodes : public server::meta::NodePort {
+ public:
+  void add(ReplicaNode& node) {
+    nodes_.push_back(&node);
+    auto address = node.address();
+    auto text = address.to_string();
+    addresses_.push_back(
+        {.address = wire::rpc_address::of(address.ipv4, address.port),
+         .host_port = wire::host_port::of(text.substr(0, text.rfind(':')), address.port)});
+  }
+
+  std::vector<server::meta::NodeAddress> addresses() const override { return addresses_; }
+  Result<void> host(int node, const wire::app_info& app, int32_t partition_index) override {
+    return nodes_[size_t(node)]->host(hosted(app), partition_index);
+  }
+  Result<void> release(int node, Gpid gpid, bool delete_files) override {
+    return nodes_[size_t(node)]->release(gpid, delete_files);
+  }
+  bool serves(int node, Gpid gpid) const override { return nodes_[size_t(node)]->serves(gpid); }
+  void apply_envs(const wire::app_info& app) override {
+    for (auto* node : nodes_) node->apply_envs(hosted(app), app.partition_count);
+  }
+
+ private:
+  static server::replica::HostedTable hosted(const wire::app_info& app) {
+    return {.app_id = app.app_id, .name = app.app_name, .envs = app.envs};
+  }
+
+  std::vector<ReplicaNode*> nodes_;
+  std::vector<server::meta::NodeAddress> addresses_;
+};
+
+struct NodeRole {
+  RoleThread thread;
+  std::unique_ptr<ReplicaNode> node;
+};
+
+}  // namespace
+
+// In the order of destruction, from the end: the meta server goes before the nodes it tells.
+struct EmbeddedCluster::Parts {
+  std::vector<std::unique_ptr<NodeRole>> nodes;
+  LocalNodes ports;
+  async::Pool admin_pool{2};
+  RoleThread meta_thread;
+  std::unique_ptr<MetaService> meta;
+
+  ~Parts() {
+    if (meta) (void)meta_thread.wait_for(stop_role(*meta));
+    for (auto& role : nodes)
+      if (role->node) (void)role->thread.wait_for(stop_role(*role->node));
+  }
+
+  Result<void> start_nodes(const EmbeddedClusterOptions& options, Clock& clock, const Logger& log) {
+    for (int i = 0; i < options.replica_servers; ++i) {
+      auto role = std::make_unique<NodeRole>();
+      auto port = options.replica_port == 0 ? 0 : options.replica_port + i;
+      role->node = std::make_unique<ReplicaNode>(
+          role->thread.executor(),
+          server::replica::NodeOptions{
+              .data_dir = options.data_dir + "/replica" + std::to_string(i),
+              .listen = {options.listen_ipv4, uint16_t(port)},
+              .sync_writes = options.sync_writes,
+              .max_request_size = options.max_request_size},
+          clock, log.with("node", "replica" + std::to_string(i)));
+      auto started = role->thread.wait_for(start_node(*role->node));
+      if (!started) {
+        role->node.reset();
+        return started;
+      }
+      ports.add(*role->node);
+      nodes.push_back(std::move(role));
+    }
+    return {};
+  }
+};
+
+Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterOptions options,
+                                                                Clock& clock) {
+  Logger log("cluster=" + options.name);
+  auto catalog = TRY(server::meta::AppCatalog::open(options.data_dir + "/meta", options.replica_servers));
+  auto parts = std::make_unique<Parts>();
+  TRY(parts->start_nodes(options, clock, log));
+  parts->meta = std::make_unique<MetaService>(
+      parts->meta_thread.executor(), std::move(catalog), parts->ports, parts->admin_pool,
+      server::meta::MetaOptions{options.name, {options.listen_ipv4, options.meta_port}}, clock,
+      log.with("node", "meta"));
+  TRY(parts->meta_thread.wait_for(parts->meta->start()));
+  return std::unique_ptr<EmbeddedCluster>(new EmbeddedCluster(std::move(parts)));
+}
+
+EmbeddedCluster::EmbeddedCluster(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+EmbeddedCluster::~EmbeddedCluster() = default;
+
+net::Address EmbeddedCluster::meta_address() const { return parts_->meta->address(); }
+
+std::vector<net::Address> EmbeddedCluster::replica_addresses() const {
+  std::vector<net::Address> addresses;
+  for (const auto& role : parts_->nodes) addresses.push_back(role->node->address());
+  return addresses;
+}
+
+}  // namespace pegmove::apps

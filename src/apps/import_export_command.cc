@@ -1,0 +1,152 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/command.h"
+#include "apps/progress_line.h"
+#include "async/task_group.h"
+#include "base/units.h"
+#include "migration/progress.h"
+#include "rows/file_rows.h"
+#include "rows/table_rows.h"
+
+namespace pegmove::apps {
+namespace {
+
+using base::format_count;
+using base::format_size;
+
+struct FileArguments {
+  CommonOptions common;
+  std::string cluster, table, format = "jsonl", path;
+  bool create = false;  // import only, as is what follows
+  int32_t partitions = 8;
+};
+
+// Runs the pump with progress on the terminal.
+Task<> pump_with_progress(rows::Pump& pump, Clock& clock, ProgressLine& line, std::string doing) {
+  async::TaskGroup beside(co_await asio::this_coro::executor);
+  beside.spawn(migration::tell_each_second(clock, beside, [&pump, &line, doing] {
+    line.show(doing + ": " + format_count(uint64_t(pump.progress().rows)) + " rows, " +
+              format_size(uint64_t(pump.progress().bytes)));
+  }));
+  auto moved = co_await pump.run();
+  beside.stop();
+  co_await beside.join();  // no result
+  co_return moved;
+}
+
+Task<std::shared_ptr<client::Table>> open_table(CommandRun& run, FileArguments arguments) {
+  auto cluster = CO_TRY(co_await run.connect(arguments.cluster));
+  if (arguments.create) {
+    auto deadline = Deadline::in(run.clock(), run.timeout());
+    CO_TRY(co_await cluster->create_table(arguments.table, {.partition_count = arguments.partitions},
+                                          deadline));
+    CO_TRY(co_await cluster->wait_until_ready(arguments.table, {}, deadline));
+  }
+  co_return co_await client::Table::open(cluster, arguments.table,
+                                         Deadline::in(run.clock(), run.timeout()));
+}
+
+int finish(const FileArguments& arguments, const Result<void>& moved, const rows::Pump& pump,
+           const char* done) {
+  auto rows = pump.progress().rows;
+  if (!moved) {
+    int code = report(moved.error());
+    std::fprintf(stderr, "pegmove: %s rows were done before; running the command again is safe\n",
+                 format_count(uint64_t(rows)).c_str());
+    return code;
+  }
+  if (arguments.common.json) {
+    nlohmann::ordered_json out{{"rows", rows}, {"bytes", pump.progress().bytes}};
+    std::printf("%s\n", out.dump(2).c_str());
+  } else {
+    // An export may itself be on stdout.
+    std::fprintf(stderr, "%s %s rows (%s).\n", done, format_count(uint64_t(rows)).c_str(),
+                 format_size(uint64_t(pump.progress().bytes)).c_str());
+  }
+  return kDone;
+}
+
+int import_file(const FileArguments& arguments) {
+  auto format = rows::parse_text_format(arguments.format);
+  if (!format) return report(format.error(), kUsage);
+  auto run = CommandRun::start(arguments.common);
+  if (!run) return report(run.error(), kUsage);
+  auto file = rows::open_input(arguments.path);
+  if (!file) return report(file.error(), kPreflightFailed);
+  // Every line is looked at before the first row is written: a bad file changes nothing.
+  auto checked = rows::check_rows(file->get(), arguments.path, *format);
+  if (!checked) return report(checked.error(), kPreflightFailed);
+  auto table = (*run)->wait_for(open_table(**run, arguments));
+  if (!table) return report(table.error(), kPreflightFailed);
+  async::Pool pool(1);
+  rows::FileSource source(std::move(*file), arguments.path, *format, pool);
+  rows::TableSink sink(*table, {.timeout = (*run)->timeout()});
+  rows::Pump pump(source, sink, (*run)->stop(), {});
+  auto moved = [&] {
+    ProgressLine line(arguments.common.quiet);
+    return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "importing"));
+  }();
+  return finish(arguments, moved, pump, "Imported");
+}
+
+int export_file(const FileArguments& arguments) {
+  auto format = rows::parse_text_format(arguments.format);
+  if (!format) return report(format.error(), kUsage);
+  if (arguments.common.json && arguments.path == "-")
+    return report(Error(Code::kInvalidArgument, "--json and an export to stdout would mix; name a file"), kUsage);
+  auto run = CommandRun::start(arguments.common);
+  if (!run) return report(run.error(), kUsage);
+  auto table = (*run)->wait_for(open_table(**run, arguments));
+  if (!table) return report(table.error(), kPreflightFailed);
+  async::Pool pool(1);
+  auto sink = rows::FileSink::open(arguments.path, *format, pool);
+  if (!sink) return report(sink.error(), kPreflightFailed);
+  rows::TableSource source(*table, {.timeout = (*run)->timeout()});
+  rows::Pump pump(source, **sink, (*run)->stop(), {});
+  auto moved = [&] {
+    ProgressLine line(arguments.common.quiet);
+    return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "exporting"));
+  }();
+  if (auto closed = (*sink)->close(); moved && !closed) moved = closed;
+  return finish(arguments, moved, pump, "Exported");
+}
+
+CLI::App* add_file_verb(CLI::App& program, const std::string& name, const std::string& description,
+                        FileArguments& arguments, const std::string& path_help) {
+  auto* verb = add_verb(program, name, description);
+  verb->add_option("--cluster", arguments.cluster, "cluster: a name of the config file, or host:port,...")->required();
+  verb->add_option("--table", arguments.table, "table")->required();
+  verb->add_option("--format", arguments.format,
+                   "jsonl: one object a line with hash_key, sort_key, value (or ..._b64) and expire_ts "
+                   "(Unix seconds); tsv: these four in columns")
+      ->capture_default_str();
+  verb->add_option("FILE", arguments.path, path_help)->required();
+  add_common_options(*verb, arguments.common);
+  return verb;
+}
+
+}  // namespace
+
+void add_import_export_commands(CLI::App& program, int& exit_code) {
+  auto in = std::make_shared<FileArguments>();
+  auto* import_verb = add_file_verb(program, "import",
+                "Example: pegmove import --cluster A --table t --format jsonl rows.jsonl\n\n"
+                "Writes the rows of a file to a table; rows that exist are overwritten. The whole file is "
+                "checked first: a bad line is named and nothing is written.",
+                *in, "file, or - for stdin");
+  auto* create = import_verb->add_flag("--create", in->create, "make the table; it must not exist");
+  import_verb->add_option("--partitions", in->partitions, "partition count of the table that --create makes")
+      ->needs(create)
+      ->capture_default_str()
+      ->check(CLI::Range(1, 65536));
+  import_verb->callback([in, &exit_code] { exit_code = import_file(*in); });
+  auto out = std::make_shared<FileArguments>();
+  add_file_verb(program, "export",
+                "Example: pegmove export --cluster A --table t --format jsonl rows.jsonl\n\n"
+                "Writes every row of a table to a file that `pegmove import` reads.",
+                *out, "file, or - for stdout")
+      ->callback([out, &exit_code] { exit_code = export_file(*out); });
+}
+
+}  // namespace pegmove::apps

@@ -1,0 +1,25 @@
+#include <csignal>
+
+#include "apps/command.h"
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App program(
+      "pegmove moves whole tables between Apache Pegasus clusters, and brings an embedded cluster to "
+      "try, rehearse and test with. `pegmove VERB --help` begins with an example.");
+  program.name("pegmove");
+  program.set_version_flag("--version", "pegmove " PEGMOVE_VERSION);
+  program.require_subcommand(1);
+  int exit_code = pegmove::apps::kDone;
+  pegmove::apps::add_copy_command(program, exit_code);
+  pegmove::apps::add_verify_command(program, exit_code);
+  pegmove::apps::add_import_export_commands(program, exit_code);
+  pegmove::apps::add_cluster_command(program, exit_code);
+  //pegmove::apps::add_shell_command(program, exit_code);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? pegmove::apps::kDone : pegmove::apps::kUsage;
+  }
+  return exit_code;
+}

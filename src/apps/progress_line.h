@@ -1,0 +1,21 @@
+// Progress of long work on stderr: in place on a terminal, a line a second in a log.
+#pragma once
+
+#include <string>
+
+namespace pegmove::apps {
+
+class ProgressLine {
+ public:
+  // quiet: shows nothing.
+  explicit ProgressLine(bool quiet);
+  ~ProgressLine();  // ends the line on a terminal
+  void show(const std::string& text);
+
+ private:
+  bool quiet_;
+  bool in_place_;
+  bool shown_ = false;
+};
+
+}  // namespace pegmove::apps

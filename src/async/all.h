@@ -1,0 +1,14 @@
+// Several tasks at once.
+#pragma once
+
+#include <vector>
+
+#include "async/task.h"
+
+namespace pegmove::async {
+
+// Runs the tasks side by side on the caller's executor and returns when all have ended: the first
+// error that came, or success.
+Task<> all(std::vector<Task<>> tasks);
+
+}  // namespace pegmove::async

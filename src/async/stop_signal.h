@@ -1,0 +1,18 @@
+// StopSignal: somebody's wish that long work end soon, in good order (Ctrl-C, a failed neighbour).
+#pragma once
+
+#include <atomic>
+
+namespace pegmove::async {
+
+// Safe from any thread and from signal handlers. Work looks at it between its steps.
+class StopSignal {
+ public:
+  void request() { requested_ = true; }
+  bool requested() const { return requested_; }
+
+ private:
+  std::atomic<bool> requested_ = false;
+};
+
+}  // namespace pegmove::async

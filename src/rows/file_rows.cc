@@ -1,0 +1,183 @@
+#include "rows/file_rows.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "record/key.h"
+
+namespace pegmove::rows {
+namespace {
+
+constexpr size_t kBatchRows = 1000;
+constexpr size_t kBatchBytes = 1 << 20;
+// A row of Pegasus is at most about 1 MiB; escaped it can be several times as long.
+constexpr size_t kLongestLine = 64 << 20;
+
+int keep_open(std::FILE*) { return 0; }
+
+std::unexpected<Error> io_error(const std::string& what) {
+  return fail(Code::kIo, what + ": " + std::strerror(errno));
+}
+
+// Reads one line without its newline. False at the end.
+Result<bool> read_line(std::FILE* file, std::string& line) {
+  line.clear();
+  for (int c; (c = getc_unlocked(file)) != EOF;) {
+    if (c == '\n') return true;
+    if (line.size() >= kLongestLine) return fail(Code::kInvalidArgument, "line longer than 64 MiB");
+    line += char(c);
+  }
+  if (std::ferror(file)) return io_error("reading");
+  return !line.empty();
+}
+
+// Reads rows and remembers the line for errors.
+class RowReader {
+ public:
+  RowReader(std::FILE* file, std::string path, TextFormat format)
+      : file_(file), path_(std::move(path)), format_(format) {}
+
+  // nullopt at the end.
+  Result<std::optional<OwnedRow>> next() {
+    while (true) {
+      ++line_number_;
+      if (!TRY(in_context(read_line(file_, line_), place()))) return std::nullopt;
+      if (line_.empty() || line_ == "\r") continue;
+      return TRY(in_context(parse_row(format_, line_), place()));
+    }
+  }
+
+ private:
+  std::string place() const {
+    return (path_ == "-" ? "standard input" : path_) + " line " + std::to_string(line_number_);
+  }
+
+  std::FILE* file_;
+  std::string path_;
+  TextFormat format_;
+  std::string line_;
+  int64_t line_number_ = 0;
+};
+
+// A batch of parsed rows: one block of memory with every key and value, and views into it.
+struct RowBlock {
+  struct Place {
+    size_t key_size;
+    size_t value_size;
+    uint32_t expire_ts;
+  };
+  std::string bytes;
+  std::vector<Place> places;
+
+  void add(const OwnedRow& row) {
+    auto begin = bytes.size();
+    record::append_key(bytes, row.hash_key, row.sort_key);
+    auto key_size = bytes.size() - begin;
+    bytes += row.value;
+    places.push_back({key_size, row.value.size(), row.expire_ts});
+  }
+
+  RowBatch finish() && {
+    RowBatch batch{SharedBytes::own(std::move(bytes)), {}};
+    auto rest = batch.bytes.view;
+    for (const auto& place : places) {
+      batch.rows.push_back({rest.substr(0, place.key_size),
+                            rest.substr(place.key_size, place.value_size), place.expire_ts});
+      rest.remove_prefix(place.key_size + place.value_size);
+    }
+    return batch;
+  }
+};
+
+class FileLane : public Lane {
+ public:
+  FileLane(RowReader reader, async::Pool& pool) : reader_(std::move(reader)), pool_(pool) {}
+
+  Task<std::optional<RowBatch>> next() override {
+    co_return co_await pool_.run([this] { return read_batch(); });
+  }
+
+ private:
+  Result<std::optional<RowBatch>> read_batch() {
+    RowBlock block;
+    while (block.places.size() < kBatchRows && block.bytes.size() < kBatchBytes) {
+      auto row = TRY(reader_.next());
+      if (!row) break;
+      block.add(*row);
+    }
+    if (block.places.empty()) return std::nullopt;
+    return std::move(block).finish();
+  }
+
+  RowReader reader_;
+  async::Pool& pool_;
+};
+
+}  // namespace
+
+Result<File> open_input(const std::string& path) {
+  if (path != "-") {
+    File file(std::fopen(path.c_str(), "r"), std::fclose);
+    if (!file)
+      return fail(errno == ENOENT ? Code::kNotFound : Code::kIo,
+                  "opening " + path + ": " + std::strerror(errno));
+    return file;
+  }
+  File copy(std::tmpfile(), std::fclose);
+  if (!copy) return io_error("making a temporary file for standard input");
+  std::string block(1 << 20, '\0');
+  while (auto size = std::fread(block.data(), 1, block.size(), stdin))
+    if (std::fwrite(block.data(), 1, size, copy.get()) != size)
+      return io_error("keeping standard input in a temporary file");
+  if (std::ferror(stdin)) return io_error("reading standard input");
+  std::rewind(copy.get());
+  return copy;
+}
+
+Result<int64_t> check_rows(std::FILE* file, const std::string& path, TextFormat format) {
+  RowReader reader(file, path, format);
+  int64_t rows = 0;
+  while (TRY(reader.next())) ++rows;
+  std::rewind(file);
+  return rows;
+}
+
+FileSource::FileSource(File file, std::string path, TextFormat format, async::Pool& pool)
+    : file_(std::move(file)), path_(std::move(path)), format_(format), pool_(pool) {}
+
+std::unique_ptr<Lane> FileSource::open_lane(int) {
+  return std::make_unique<FileLane>(RowReader(file_.get(), path_, format_), pool_);
+}
+
+Result<std::unique_ptr<FileSink>> FileSink::open(std::string path, TextFormat format,
+                                                 async::Pool& pool) {
+  File file = path == "-" ? File(stdout, keep_open) : File(std::fopen(path.c_str(), "w"), std::fclose);
+  if (!file) return io_error("opening " + path);
+  return std::make_unique<FileSink>(std::move(file), std::move(path), format, pool);
+}
+
+FileSink::FileSink(File file, std::string path, TextFormat format, async::Pool& pool)
+    : file_(std::move(file)), path_(std::move(path)), format_(format), pool_(pool) {}
+
+Task<> FileSink::write(const RowBatch& batch) {
+  std::string text;
+  for (const auto& row : batch.rows) {
+    auto parts = *record::split_key(row.key);
+    append_row(format_, {parts.hash_key, parts.sort_key, row.value, row.expire_ts}, text);
+  }
+  co_await one_writer_.acquire(1);  // no result
+  auto written = co_await pool_.run([this, &text]() -> Result<void> {
+    if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size())
+      return io_error("writing " + path_);
+    return {};
+  });
+  one_writer_.release(1);
+  co_return written;
+}
+
+Result<void> FileSink::close() {
+  if (std::fflush(file_.get()) != 0) return io_error("writing " + path_);
+  return {};
+}
+
+}  // namespace pegmove::rows

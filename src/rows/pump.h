@@ -1,0 +1,81 @@
+// The pump: rows flow from a source to a sink. Every way of moving rows is a source, a sink and this.
+//
+// It is the one place for bounds, progress and stopping: a lane (a partition of a table, a file) is
+// read ahead by one batch while the one before is written; lanes run side by side; the bytes in
+// memory of all lanes together are bounded.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "async/clock.h"
+#include "async/semaphore.h"
+#include "async/stop_signal.h"
+#include "rows/row_batch.h"
+
+namespace pegmove::rows {
+
+// One stream of rows. A lane's batches are written in order.
+class Lane {
+ public:
+  virtual ~Lane() = default;
+  // nullopt at the end; an empty batch means there is more.
+  virtual Task<std::optional<RowBatch>> next() = 0;
+};
+
+class RowSource {
+ public:
+  virtual ~RowSource() = default;
+  virtual int lanes() const = 0;
+  // Precondition: 0 <= index < lanes(); each lane is opened once.
+  virtual std::unique_ptr<Lane> open_lane(int index) = 0;
+};
+
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  // Returns when the batch is where it belongs. Called for several lanes at once.
+  virtual Task<> write(const RowBatch& batch) = 0;
+};
+
+// What has been written so far; read it at any time from the pump's executor.
+struct PumpProgress {
+  int64_t rows = 0;
+  int64_t bytes = 0;  // keys and values
+  int lanes_done = 0;
+  std::vector<int64_t> lane_rows;
+  std::vector<bool> lane_done;
+};
+
+struct PumpOptions {
+  int lanes_at_once = 16;
+  int64_t most_bytes_in_memory = 64 << 20;
+};
+
+class Pump {
+ public:
+  Pump(RowSource& source, RowSink& sink, const async::StopSignal& stop, PumpOptions options);
+
+  // Moves everything, or until the stop signal (kInterrupted: what was being written is finished,
+  // nothing more is read) or the first error, which says the lane.
+  Task<> run();
+  const PumpProgress& progress() const { return progress_; }
+
+ private:
+  bool goes_on() const { return !failed_ && !stop_.requested(); }
+  Task<> run_lanes();
+  Task<> run_lane(int index);
+  Task<> write_counted(int index, std::optional<RowBatch> batch);
+
+  RowSource& source_;
+  RowSink& sink_;
+  const async::StopSignal& stop_;
+  PumpOptions options_;
+  async::Semaphore memory_;
+  PumpProgress progress_;
+  int next_lane_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace pegmove::rows

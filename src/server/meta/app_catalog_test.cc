@@ -1,0 +1,459 @@
+#include "server/meta/app_catalog.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+
+namespace pegmove::server::meta {
+namespace {
+
+using wire::ErrorCode;
+namespace fs = std::filesystem;
+
+constexpr int64_t kNow = 1'800'000'000;
+
+wire::configuration_create_app_request create_request(std::string name, int32_t partitions = 4) {
+  wire::configuration_create_app_request request;
+  request.app_name = std::move(name);
+  request.options.partition_count = partitions;
+  request.options.replica_count = 3;
+  request.options.app_type = "pegasus";
+  request.options.is_stateful = true;
+  return request;
+}
+
+wire::configuration_drop_app_request drop_request(std::string name) {
+  wire::configuration_drop_app_request request;
+  request.app_name = std::move(name);
+  return request;
+}
+
+wire::configuration_update_app_env_request env_request(std::string name,
+                                                       wire::app_env_operation op) {
+  wire::configuration_update_app_env_request request;
+  request.app_name = std::move(name);
+  request.op = op;
+  return request;
+}
+
+class AppCatalogTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    base::set_log_level(base::LogLevel::kOff);
+    std::string name = fs::temp_directory_path() / "catalog_test_XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    parent_ = name;
+    folder_ = parent_ + "/meta";
+    file_ = folder_ + "/apps.json";
+  }
+  void TearDown() override { fs::remove_all(parent_); }
+
+  AppCatalog open(int nodes = 3) {
+    auto catalog = AppCatalog::open(folder_, nodes);
+    EXPECT_TRUE(catalog) << catalog.error().to_string();
+    return std::move(*catalog);
+  }
+  std::string error_of_open(int nodes = 3) {
+    auto catalog = AppCatalog::open(folder_, nodes);
+    return catalog ? "" : catalog.error().to_string();
+  }
+  std::string read() const {
+    std::ostringstream text;
+    text << std::ifstream(file_).rdbuf();
+    return text.str();
+  }
+  void write(const std::string& text) const {
+    fs::create_directories(folder_);
+    std::ofstream(file_) << text;
+  }
+  void replace_in_file(const std::string& from, const std::string& to) const {
+    std::string text = read();
+    const auto at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    write(text.replace(at, from.size(), to));
+  }
+
+  std::string parent_, folder_, file_;
+};
+
+TEST_F(AppCatalogTest, CreatesATableWithTheNextId) {
+  auto catalog = open();
+  auto request = create_request("t", 8);
+  request.options.envs["business.info"] = "x";
+  const auto response = catalog.create(request, kNow);
+  EXPECT_EQ(response.err.code, ErrorCode::kOk);
+  EXPECT_EQ(response.appid, 1);
+  EXPECT_EQ(catalog.create(create_request("u"), kNow).appid, 2);
+
+  const auto* app = catalog.find("t");
+  ASSERT_NE(app, nullptr);
+  EXPECT_EQ(catalog.find_by_id(1), app);
+  EXPECT_TRUE(app->info.status == wire::app_status::AS_AVAILABLE);
+  EXPECT_EQ(app->info.app_id, 1);
+  EXPECT_EQ(app->info.partition_count, 8);
+  EXPECT_EQ(app->info.init_partition_count, 8);
+  EXPECT_EQ(app->info.max_replica_count, 1);
+  EXPECT_EQ(app->info.create_second, kNow);
+  EXPECT_EQ(app->info.drop_second, 0);
+  EXPECT_EQ(app->info.expire_second, 0);
+  EXPECT_EQ(app->info.envs.at("business.info"), "x");
+  ASSERT_EQ(app->partitions.size(), 8U);
+  for (const auto& partition : app->partitions) EXPECT_EQ(partition.ballot, 1);
+}
+
+TEST_F(AppCatalogTest, PlacesPartitionsInBalance) {
+  auto catalog = open(3);
+  std::vector<int> total(3);
+  for (const auto* name : {"a", "b", "c"}) {
+    ASSERT_EQ(catalog.create(create_request(name, 4), kNow).err.code, ErrorCode::kOk);
+    std::vector<int> of_table(3);
+    for (const auto& partition : catalog.find(name)->partitions) {
+      ++of_table.at(static_cast<size_t>(partition.node));
+      ++total.at(static_cast<size_t>(partition.node));
+    }
+    for (const int count : of_table) EXPECT_TRUE(count == 1 || count == 2);
+  }
+  EXPECT_EQ(total, (std::vector<int>{4, 4, 4}));
+}
+
+TEST_F(AppCatalogTest, RefusesBadCreateRequests) {
+  auto catalog = open();
+  const auto expect_refused = [&](auto change) {
+    auto request = create_request("t");
+    change(request);
+    const auto response = catalog.create(request, kNow);
+    EXPECT_EQ(response.err.code, ErrorCode::kInvalidParameters);
+    EXPECT_EQ(response.appid, 0);
+  };
+  expect_refused([](auto& r) { r.options.partition_count = 0; });
+  expect_refused([](auto& r) { r.options.partition_count = -1; });
+  expect_refused([](auto& r) { r.options.partition_count = kMaxPartitionCount + 1; });
+  expect_refused([](auto& r) { r.options.replica_count = 0; });
+  expect_refused([](auto& r) { r.options.replica_count = 6; });
+  expect_refused([](auto& r) { r.options.envs["rocksdb.num_levels"] = "11"; });
+  expect_refused([](auto& r) { r.options.envs["replica.deny_client_request"] = "none"; });
+  expect_refused([](auto& r) { r.options.envs["x"] = "\xFF"; });
+  expect_refused([](auto& r) { r.options.envs["x"] = std::string(kMaxEnvsSize, 'x'); });
+  expect_refused([](auto& r) { r.options.app_type = "other"; });
+  expect_refused([](auto& r) { r.app_name = ""; });
+  expect_refused([](auto& r) { r.app_name = "a\nb"; });
+  expect_refused([](auto& r) { r.app_name = "\xFF"; });
+  expect_refused([](auto& r) { r.app_name = std::string(kMaxAppNameSize + 1, 'x'); });
+  EXPECT_TRUE(catalog.apps().empty());
+  EXPECT_FALSE(fs::exists(file_));
+}
+
+TEST_F(AppCatalogTest, AnswersForATableThatExists) {
+  auto catalog = open();
+  auto request = create_request("t");
+  catalog.create(request, kNow);
+  EXPECT_EQ(catalog.create(request, kNow).err.code, ErrorCode::kAppExist);
+
+  request.options.success_if_exist = true;
+  request.options.replica_count = 1;
+  auto response = catalog.create(request, kNow);
+  EXPECT_EQ(response.err.code, ErrorCode::kOk);
+  EXPECT_EQ(response.appid, 1);
+
+  auto other_count = request;
+  other_count.options.partition_count = 8;
+  EXPECT_EQ(catalog.create(other_count, kNow).err.code, ErrorCode::kInvalidParameters);
+  auto other_envs = request;
+  other_envs.options.envs["business.info"] = "x";
+  EXPECT_EQ(catalog.create(other_envs, kNow).err.code, ErrorCode::kInvalidParameters);
+  auto other_state = request;
+  other_state.options.is_stateful = false;
+  EXPECT_EQ(catalog.create(other_state, kNow).err.code, ErrorCode::kInvalidParameters);
+}
+
+TEST_F(AppCatalogTest, NegotiatesTheFollowerOfADuplication) {
+  auto catalog = open();
+  const auto ask = [&](const char* master, const char* status) {
+    auto request = create_request("t");
+    request.options.envs["duplication.master_cluster"] = master;
+    if (status) request.options.envs["duplication.follower_app_status"] = status;
+    return catalog.create(request, kNow).err.code;
+  };
+  const auto status = [&] {
+    return catalog.find("t")->info.envs.at("duplication.follower_app_status");
+  };
+  EXPECT_EQ(ask("A", "creating"), ErrorCode::kOk);
+  EXPECT_EQ(ask("A", "creating"), ErrorCode::kOk);
+  EXPECT_EQ(ask("B", "creating"), ErrorCode::kAppExist);
+  EXPECT_EQ(ask("A", nullptr), ErrorCode::kAppExist);
+  EXPECT_EQ(ask("A", "x"), ErrorCode::kInvalidParameters);
+  EXPECT_EQ(status(), "creating");
+  EXPECT_EQ(ask("A", "created"), ErrorCode::kOk);
+  EXPECT_EQ(status(), "created");
+  EXPECT_EQ(ask("A", "created"), ErrorCode::kOk);
+  EXPECT_EQ(ask("A", "creating"), ErrorCode::kAppExist);
+  auto again = open();
+  EXPECT_EQ(again.find("t")->info.envs.at("duplication.follower_app_status"), "created");
+}
+
+TEST_F(AppCatalogTest, RefusesAFollowerOfATableWithoutStatus) {
+  auto catalog = open();
+  auto request = create_request("t");
+  request.options.envs["duplication.master_cluster"] = "A";
+  catalog.create(request, kNow);
+  request.options.envs["duplication.follower_app_status"] = "creating";
+  EXPECT_EQ(catalog.create(request, kNow).err.code, ErrorCode::kInvalidState);
+}
+
+TEST_F(AppCatalogTest, DropsATableAndFreesItsName) {
+  auto catalog = open();
+  catalog.create(create_request("t"), kNow);
+  auto request = drop_request("t");
+  request.options.__set_reserve_seconds(3600);
+  EXPECT_EQ(catalog.drop(request, kNow + 5).err.code, ErrorCode::kOk);
+  EXPECT_EQ(catalog.find("t"), nullptr);
+  const auto* dropped = catalog.find_by_id(1);
+  ASSERT_NE(dropped, nullptr);
+  EXPECT_TRUE(dropped->info.status == wire::app_status::AS_DROPPED);
+  EXPECT_EQ(dropped->info.drop_second, kNow + 5);
+  EXPECT_EQ(dropped->info.expire_second, kNow + 3605);
+
+  EXPECT_EQ(catalog.create(create_request("t"), kNow).appid, 2);
+  EXPECT_EQ(catalog.find("t")->info.app_id, 2);
+  auto again = open();
+  EXPECT_EQ(again.find("t")->info.app_id, 2);
+  EXPECT_EQ(again.find_by_id(1)->info.expire_second, kNow + 3605);
+}
+
+TEST_F(AppCatalogTest, ReservesAWeekUnlessToldOtherwise) {
+  auto catalog = open();
+  for (const int64_t reserve : {int64_t{0}, int64_t{-1}}) {
+    const auto id = catalog.create(create_request("t"), kNow).appid;
+    auto request = drop_request("t");
+    request.options.__set_reserve_seconds(reserve);
+    catalog.drop(request, kNow);
+    EXPECT_EQ(catalog.find_by_id(id)->info.expire_second, kNow + 604800);
+  }
+  const auto id = catalog.create(create_request("t"), kNow).appid;
+  auto request = drop_request("t");
+  request.options.__set_reserve_seconds(std::numeric_limits<int64_t>::max());
+  catalog.drop(request, kNow);
+  EXPECT_EQ(catalog.find_by_id(id)->info.expire_second, std::numeric_limits<int64_t>::max());
+}
+
+TEST_F(AppCatalogTest, AnswersADropOfWhatIsNotThere) {
+  auto catalog = open();
+  auto request = drop_request("t");
+  EXPECT_EQ(catalog.drop(request, kNow).err.code, ErrorCode::kAppNotExist);
+  request.options.success_if_not_exist = true;
+  EXPECT_EQ(catalog.drop(request, kNow).err.code, ErrorCode::kOk);
+}
+
+TEST_F(AppCatalogTest, NeverUsesAnIdAgain) {
+  {
+    auto catalog = open();
+    catalog.create(create_request("a"), kNow);
+    catalog.create(create_request("b"), kNow);
+    catalog.drop(drop_request("b"), kNow);
+    EXPECT_TRUE(catalog.forget(2));
+    EXPECT_EQ(catalog.find_by_id(2), nullptr);
+  }
+  EXPECT_EQ(open().create(create_request("b"), kNow).appid, 3);
+}
+
+TEST_F(AppCatalogTest, ForgetsDroppedTablesOnly) {
+  auto catalog = open();
+  catalog.create(create_request("a"), kNow);
+  EXPECT_EQ(catalog.forget(1).error().code(), Code::kRefused);
+  EXPECT_EQ(catalog.forget(9).error().code(), Code::kNotFound);
+  EXPECT_NE(catalog.find("a"), nullptr);
+}
+
+TEST_F(AppCatalogTest, RunsOutOfIds) {
+  write(R"({"version": 1, "next_app_id": 2147483647, "apps": []})");
+  auto catalog = open();
+  EXPECT_EQ(catalog.create(create_request("t"), kNow).err.code, ErrorCode::kInvalidState);
+}
+
+TEST_F(AppCatalogTest, KeepsChangedEnvs) {
+  auto catalog = open();
+  catalog.create(create_request("t"), kNow);
+  auto request = env_request("t", wire::app_env_operation::APP_ENV_OP_SET);
+  request.__set_keys({"default_ttl", "business.info"});
+  request.__set_values({"86400", "x"});
+  EXPECT_EQ(catalog.update_env(request).err.code, ErrorCode::kOk);
+  request.op = wire::app_env_operation::APP_ENV_OP_DEL;
+  request.__set_keys({"default_ttl"});
+  EXPECT_EQ(catalog.update_env(request).hint_message, "deleted keys:\n    default_ttl");
+  const std::map<std::string, std::string> expected = {{"business.info", "x"}};
+  EXPECT_EQ(catalog.find("t")->info.envs, expected);
+  EXPECT_EQ(open().find("t")->info.envs, expected);
+}
+
+TEST_F(AppCatalogTest, AnswersEnvRequestsForATableThatIsNotThere) {
+  auto catalog = open();
+  catalog.create(create_request("t"), kNow);
+  catalog.drop(drop_request("t"), kNow);
+  for (const auto op :
+       {wire::app_env_operation::APP_ENV_OP_SET, wire::app_env_operation::APP_ENV_OP_DEL,
+        wire::app_env_operation::APP_ENV_OP_CLEAR}) {
+    auto request = env_request("t", op);
+    request.__set_keys({"default_ttl"});
+    request.__set_values({"1"});
+    request.__set_clear_prefix("");
+    const auto response = catalog.update_env(request);
+    EXPECT_EQ(response.err.code, ErrorCode::kAppNotExist);
+    EXPECT_EQ(response.hint_message, "app cannot be found");
+  }
+}
+
+TEST_F(AppCatalogTest, FindsEverythingAfterReopening) {
+  auto first = open();
+  auto request = create_request("ta\"ble \xC3\xBC");
+  request.options.envs = {{"business.info", "a\nb\\ \xE2\x82\xAC"}};
+  request.options.atomic_idempotent = true;
+  first.create(request, kNow);
+  first.create(create_request("gone"), kNow);
+  first.drop(drop_request("gone"), kNow + 1);
+  const auto second = open();
+  EXPECT_EQ(second.apps(), first.apps());
+  EXPECT_EQ(second.find("gone"), nullptr);
+  EXPECT_NE(second.find("ta\"ble \xC3\xBC"), nullptr);
+}
+
+TEST_F(AppCatalogTest, IgnoresAndRemovesWhatAKilledWriteLeft) {
+  {
+    open().create(create_request("t"), kNow);
+  }
+  const std::string before = read();
+  std::ofstream(file_ + ".tmp") << before.substr(0, before.size() / 2);
+  const auto catalog = open();
+  EXPECT_NE(catalog.find("t"), nullptr);
+  EXPECT_FALSE(fs::exists(file_ + ".tmp"));
+  EXPECT_EQ(read(), before);
+}
+
+TEST_F(AppCatalogTest, StartsEmptyWhenTheFirstWriteWasKilled) {
+  fs::create_directories(folder_);
+  std::ofstream(file_ + ".tmp") << "{";
+  EXPECT_TRUE(open().apps().empty());
+  EXPECT_FALSE(fs::exists(file_ + ".tmp"));
+}
+
+TEST_F(AppCatalogTest, UndoesAChangeThatCannotBeWritten) {
+  auto catalog = open();
+  catalog.create(create_request("t"), kNow);
+  const std::string before = read();
+  fs::create_directory(file_ + ".tmp");  // in the way of the temporary file
+  EXPECT_EQ(catalog.create(create_request("u"), kNow).err.code, ErrorCode::kFileOperationFailed);
+  EXPECT_EQ(catalog.drop(drop_request("t"), kNow).err.code, ErrorCode::kFileOperationFailed);
+  auto request = env_request("t", wire::app_env_operation::APP_ENV_OP_SET);
+  request.__set_keys({"default_ttl"});
+  request.__set_values({"1"});
+  EXPECT_EQ(catalog.update_env(request).err.code, ErrorCode::kFileOperationFailed);
+  EXPECT_EQ(catalog.find("u"), nullptr);
+  EXPECT_TRUE(catalog.find("t")->is_available());
+  EXPECT_TRUE(catalog.find("t")->info.envs.empty());
+  EXPECT_EQ(read(), before);
+  fs::remove(file_ + ".tmp");
+  EXPECT_EQ(catalog.create(create_request("u"), kNow).appid, 2);
+}
+
+TEST_F(AppCatalogTest, RefusesADamagedFileAndLeavesIt) {
+  {
+    open().create(create_request("t"), kNow);
+  }
+  const std::string good = read();
+  for (const std::string& bad :
+       {std::string(), good.substr(0, good.size() - 3), good + "x", std::string("[]"),
+        std::string("\xFF"), std::string("{}"), std::string(R"({"version": 1})")}) {
+    write(bad);
+    const std::string error = error_of_open();
+    EXPECT_TRUE(error.contains(file_)) << error;
+    EXPECT_EQ(read(), bad);
+  }
+}
+
+TEST_F(AppCatalogTest, ChecksEveryFieldOfTheFile) {
+  {
+    auto catalog = open(1);
+    catalog.create(create_request("first", 1), kNow);
+    catalog.create(create_request("other", 1), kNow);
+  }
+  const std::string good = read();
+  const std::pair<const char*, const char*> changes[] = {
+      {"\"next_app_id\": 3", "\"next_app_id\": 2"},
+      {"\"next_app_id\": 3", "\"next_app_id\": 99999999999"},
+      {"\"version\": 1", "\"version\": 0"},
+      {"\"app_id\": 2", "\"app_id\": 1"},
+      {"\"app_id\": 2", "\"app_id\": 0"},
+      {"\"app_id\": 2", "\"app_id\": \"2\""},
+      {"\"app_id\": 2", "\"app_id\": 1.5"},
+      {"\"other\"", "\"first\""},
+      {"\"other\"", "\"\""},
+      {"\"other\"", "7"},
+      {"\"available\"", "\"creating\""},
+      {"\"ballot\": 1", "\"ballot\": 0"},
+      {"\"ballot\": 1", "\"ballot\": 18446744073709551615"},
+      {"\"node\": 0", "\"node\": -1"},
+      {"\"node\": 0", "\"nod\": 0"},
+      {"\"node\": 0", "\"node\": 0, \"more\": 0"},
+      {"\"is_stateful\": true", "\"is_stateful\": 1"},
+      {"\"envs\": {}", "\"envs\": {\"a\": 1}"},
+      {"\"envs\": {}", "\"envs\": []"},
+      {"\"expire_second\": 0", "\"expire_second\": -1"},
+      {"\"partitions\": [", "\"partitions\": [], \"x\": ["},
+  };
+  for (const auto& [from, to] : changes) {
+    write(good);
+    replace_in_file(from, to);
+    EXPECT_TRUE(error_of_open().contains(file_)) << from << " -> " << to;
+  }
+}
+
+TEST_F(AppCatalogTest, RefusesALaterFormat) {
+  write(R"({"version": 2, "next_app_id": 1, "apps": [], "new": {}})");
+  const auto catalog = AppCatalog::open(folder_, 1);
+  ASSERT_FALSE(catalog);
+  EXPECT_EQ(catalog.error().code(), Code::kUnsupported);
+}
+
+TEST_F(AppCatalogTest, RefusesWhatIsNoFileAndAMissingParent) {
+  fs::create_directories(file_);
+  EXPECT_TRUE(error_of_open().contains(file_));
+  EXPECT_FALSE(AppCatalog::open(parent_ + "/no/such", 1));
+  EXPECT_EQ(AppCatalog::open(folder_, 0).error().code(), Code::kInvalidArgument);
+}
+
+TEST_F(AppCatalogTest, NamesTheNodeThatIsMissing) {
+  {
+    open(3).create(create_request("t", 3), kNow);
+  }
+  const std::string error = error_of_open(2);
+  EXPECT_TRUE(error.contains("node 2 holds data of the table t")) << error;
+  EXPECT_TRUE(error.contains("at least 3")) << error;
+}
+
+TEST_F(AppCatalogTest, PutsNewTablesOnNewNodesAndLeavesOldOnes) {
+  {
+    open(2).create(create_request("old", 4), kNow);
+  }
+  auto catalog = open(4);
+  catalog.create(create_request("new", 4), kNow);
+  const auto nodes = [&](const char* name) {
+    std::multiset<int32_t> all;
+    for (const auto& partition : catalog.find(name)->partitions) all.insert(partition.node);
+    return all;
+  };
+  EXPECT_EQ(nodes("old"), (std::multiset<int32_t>{0, 0, 1, 1}));
+  EXPECT_EQ(nodes("new"), (std::multiset<int32_t>{0, 1, 2, 3}));
+}
+
+}  // namespace
+}  // namespace pegmove::server::meta

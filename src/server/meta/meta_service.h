@@ -1,0 +1,66 @@
+// The meta server of the embedded cluster: answers requests about tables and nodes, and tells the
+// nodes what to serve.
+#pragma once
+
+#include "async/pool.h"
+#include "server/meta/app_catalog.h"
+#include "server/meta/catalog_views.h"
+#include "service/dispatcher.h"
+
+namespace pegmove::server::meta {
+
+// What the meta server asks of the nodes. host() and release() may block; they run on a pool.
+class NodePort {
+ public:
+  virtual ~NodePort() = default;
+  virtual std::vector<NodeAddress> addresses() const = 0;
+  // Serves the partition, making it if it is new. Errors: what is wrong with its files.
+  virtual Result<void> host(int node, const wire::app_info& app, int32_t partition_index) = 0;
+  virtual Result<void> release(int node, Gpid gpid, bool delete_files) = 0;
+  virtual bool serves(int node, Gpid gpid) const = 0;
+  virtual void apply_envs(const wire::app_info& app) = 0;
+};
+
+struct MetaOptions {
+  std::string cluster_name;
+  net::Address listen;
+};
+
+// On one executor. A request that changes the catalog is answered when the change is on disk (which
+// blocks this executor: nothing but administration runs on it). Partitions are opened after the
+// answer, as in real servers; until then they have no primary.
+// Order: start(); ...; stop(); co_await join(); destroy.
+class MetaService {
+ public:
+  MetaService(asio::any_io_executor executor, AppCatalog catalog, NodePort& nodes, async::Pool& pool,
+              MetaOptions options, Clock& clock, Logger log);
+
+  // Opens the partitions of all tables, then listens. A partition that does not open is logged and
+  // left without a primary; the others serve. Errors: kAlreadyExists and kIo, naming the address.
+  Task<> start();
+  void stop();
+  Routine<> join();
+  net::Address address() const { return server_->local(); }
+  const AppCatalog& catalog() const { return catalog_; }
+
+ private:
+  void register_handlers();
+  Task<> host_one(const AppRecord& app, int32_t index);
+  Routine<> host_in_background(AppRecord app);
+  Routine<> purge_dropped();
+  bool is_served(Gpid gpid) const;
+  ClusterFacts facts() const;
+
+  asio::any_io_executor executor_;
+  AppCatalog catalog_;
+  NodePort& nodes_;
+  async::Pool& pool_;
+  MetaOptions options_;
+  Clock& clock_;
+  Logger log_;
+  service::Dispatcher dispatcher_;
+  async::TaskGroup tasks_;
+  std::unique_ptr<net::RpcServer> server_;
+};
+
+}  // namespace pegmove::server::meta
