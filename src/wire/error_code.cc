@@ -28,6 +28,9 @@ Code code_of(ErrorCode code) {
     case ErrorCode::kSplitting:
     case ErrorCode::kCapacityExceeded:
     case ErrorCode::kNotEnoughMember:
+    case ErrorCode::kTryAgain:
+    case ErrorCode::kUnderRecovery:
+    case ErrorCode::kServiceNotActive:
     case ErrorCode::kBusyCreating:
     case ErrorCode::kBusyDropping: return Code::kBusy;
     case ErrorCode::kHandlerNotFound:

@@ -80,6 +80,9 @@ void append_reply(std::string& out, const RequestHead& request, ErrorCode error,
                   std::string_view body, uint64_t server_address, bool with_checksums = false);
 
 // What RDSN requests carry in client.thread_hash: real servers check it on writes.
-constexpr int32_t thread_hash(Gpid gpid) { return gpid.app_id * 7919 + gpid.partition_index; }
+// Wraps around, as gpids arrive unchecked.
+constexpr int32_t thread_hash(Gpid gpid) {
+  return int32_t(uint32_t(gpid.app_id) * 7919 + uint32_t(gpid.partition_index));
+}
 
 }  // namespace pegmove::wire

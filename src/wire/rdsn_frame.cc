@@ -155,6 +155,9 @@ void append_reply(std::string& out, const RequestHead& request, ErrorCode error,
     store_little_endian(header + kPartitionIndex, request.gpid.partition_index);
     store_little_endian(header + kContext, kThriftBinary | kIsForwardSupported);
     store_little_endian(header + kFromAddress, server_address);
+    store_little_endian(header + kTimeout, request.timeout_ms);
+    store_little_endian(header + kThreadHash, thread_hash(request.gpid));
+    store_little_endian(header + kPartitionHash, request.partition_hash);
     put_name(header + kErrorName, error_name(error), "");
   });
 }

@@ -42,6 +42,7 @@ KeyValueView read_key_value(BinaryReader& in) {
 
 void read_rows(BinaryReader& in, std::vector<KeyValueView>& rows) {
   auto count = in.list(kLeastKeyValueSize);
+  rows.clear();  // a field that comes twice: the last one counts, as in generated code
   rows.reserve(count);
   while (count-- > 0 && in.ok()) rows.push_back(read_key_value(in));
 }

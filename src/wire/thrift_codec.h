@@ -14,7 +14,7 @@ namespace pegmove::wire {
 
 // Decodes a whole body into a generated struct or a custom scalar (blob, rpc_address).
 // Errors: kProtocol for anything truncated, oversized or followed by something else; unknown fields
-// are skipped. Never allocates more than the body's size times a small constant.
+// are skipped. Allocates at most 64 MiB, or twenty times the body's size if that is more.
 template <typename Message>
 Result<Message> decode_body(std::string_view body);
 
@@ -29,7 +29,7 @@ std::string encode_body(const Message& message, int16_t field_id = 0) {
   return body;
 }
 
-// The bodies that hold a bare integer (CLEAR_SCANNER) or string (CLI_CALL's reply).
+// The bodies that hold a bare integer (CLEAR_SCANNER).
 Result<int64_t> decode_i64_body(std::string_view body);
 void append_i64_body(std::string& out, int64_t value, int16_t field_id);
 

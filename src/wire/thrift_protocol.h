@@ -37,7 +37,7 @@ class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReade
   uint32_t readFieldBegin(std::string&, TType& type, int16_t& id) {
     int8_t raw = 0;
     readByte(raw);
-    type = TType(raw);
+    type = to_type(raw);
     id = 0;
     return type == apache::thrift::protocol::T_STOP ? 1 : 1 + readI16(id);
   }
@@ -45,8 +45,14 @@ class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReade
   uint32_t readListBegin(TType& element, uint32_t& size) {
     int8_t raw = 0;
     readByte(raw);
-    element = TType(raw);
-    return 1 + read_count(size, least_size(element));
+    element = to_type(raw);
+    read_count(size, least_size(element));
+    // Structs in memory are up to fifty times larger than four bytes. Writers spend 15 bytes or more
+    // on each (two blobs); lists of shorter scalars are bounded by the 1 MiB of a write request.
+    if (element == apache::thrift::protocol::T_STRUCT && size > kFewStructs &&
+        size_t(size) * 15 > rest_.size())
+      throw TProtocolException(TProtocolException::SIZE_LIMIT, "container larger than its frame");
+    return 5;
   }
   uint32_t readListEnd() { return 0; }
   uint32_t readSetBegin(TType& element, uint32_t& size) { return readListBegin(element, size); }
@@ -55,8 +61,8 @@ class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReade
     int8_t raw_key = 0, raw_value = 0;
     readByte(raw_key);
     readByte(raw_value);
-    key = TType(raw_key);
-    value = TType(raw_value);
+    key = to_type(raw_key);
+    value = to_type(raw_value);
     return 2 + read_count(size, least_size(key) + least_size(value));
   }
   uint32_t readMapEnd() { return 0; }
@@ -116,6 +122,12 @@ class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReade
     size = uint32_t(claimed);
     return 4;
   }
+  // Values outside of the enum must not become one.
+  static TType to_type(int8_t raw) {
+    if (raw < 0 || raw > apache::thrift::protocol::T_LIST)
+      throw TProtocolException(TProtocolException::INVALID_DATA, "unknown type");
+    return TType(raw);
+  }
   // The fewest bytes an element takes. No message of ours holds a list of empty structs, and the
   // custom scalars take four bytes or more, so four bounds a struct.
   static size_t least_size(TType type) {
@@ -129,6 +141,8 @@ class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReade
       default: return 4;
     }
   }
+
+  static constexpr size_t kFewStructs = size_t(256) << 10;
 
   std::string_view rest_;
 };

@@ -1,0 +1,50 @@
+// Which generated structs are the request and the reply of each RPC code (rpc_code.h). Source: the
+// handler registrations in src/server/pegasus_read_service.h, pegasus_write_service.h and
+// src/meta/meta_service.cpp in Pegasus.
+#pragma once
+
+#include <type_traits>
+
+#include "data_types.h"
+#include "meta_types.h"
+#include "wire/rpc_code.h"
+
+namespace pegmove::wire {
+
+// X(code, request, reply). CLEAR_SCANNER stands apart: its body is a bare i64, and it has no reply.
+#define PEGMOVE_CODE_MESSAGES(X)                                                                \
+  X(kPut, update_request, update_response)                                                      \
+  X(kRemove, blob, update_response)                                                             \
+  X(kMultiPut, multi_put_request, update_response)                                              \
+  X(kMultiRemove, multi_remove_request, multi_remove_response)                                  \
+  X(kGet, blob, read_response)                                                                  \
+  X(kTtl, blob, ttl_response)                                                                   \
+  X(kBatchGet, batch_get_request, batch_get_response)                                           \
+  X(kMultiGet, multi_get_request, multi_get_response)                                           \
+  X(kSortkeyCount, blob, count_response)                                                        \
+  X(kGetScanner, get_scanner_request, scan_response)                                            \
+  X(kScan, scan_request, scan_response)                                                         \
+  X(kQueryConfig, query_cfg_request, query_cfg_response)                                        \
+  X(kCreateApp, configuration_create_app_request, configuration_create_app_response)            \
+  X(kDropApp, configuration_drop_app_request, configuration_drop_app_response)                  \
+  X(kListApps, configuration_list_apps_request, configuration_list_apps_response)               \
+  X(kListNodes, configuration_list_nodes_request, configuration_list_nodes_response)            \
+  X(kClusterInfo, configuration_cluster_info_request, configuration_cluster_info_response)      \
+  X(kUpdateAppEnv, configuration_update_app_env_request, configuration_update_app_env_response) \
+  X(kNegotiation, negotiation_request, negotiation_response)
+
+// Calls visit(std::type_identity<Request>(), std::type_identity<Reply>()) with the structs of the
+// code, and gives what it returns. Codes without structs give `otherwise`.
+template <typename Visit, typename Otherwise>
+Otherwise visit_messages(RpcCode code, Visit visit, Otherwise otherwise) {
+  switch (code) {
+#define PEGMOVE_VISIT(identifier, Request, Reply) \
+  case RpcCode::identifier:                       \
+    return visit(std::type_identity<Request>(), std::type_identity<Reply>());
+    PEGMOVE_CODE_MESSAGES(PEGMOVE_VISIT)
+#undef PEGMOVE_VISIT
+    default: return otherwise;
+  }
+}
+
+}  // namespace pegmove::wire
