@@ -51,6 +51,7 @@ void CommandRun::watch_signals() {
     if (error) return;
     if (stop_.requested()) _exit(kInterrupted);
     stop_.request();
+    if (on_stop_) on_stop_();
     std::fprintf(stderr, "\npegmove: stopping; once more ends at once\n");
     watch_signals();
   });

@@ -52,6 +52,9 @@ class CommandRun {
   const async::StopSignal& stop() const { return stop_; }
   async::milliseconds timeout() const { return timeout_; }
 
+  // Something else to do when the user wants the work to end.
+  void on_stop(std::function<void()> action) { on_stop_ = std::move(action); }
+
   // By name or address. Errors: kInvalidArgument for the name, those of client::Cluster::connect.
   Task<std::shared_ptr<client::Cluster>> connect(std::string cluster);
   template <typename T>
@@ -70,6 +73,7 @@ class CommandRun {
   ClusterConfig config_;
   async::milliseconds timeout_;
   async::StopSignal stop_;
+  std::function<void()> on_stop_;
   asio::signal_set signals_{context_, SIGINT, SIGTERM};
 };
 

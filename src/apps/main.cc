@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   pegmove::apps::add_verify_command(program, exit_code);
   pegmove::apps::add_import_export_commands(program, exit_code);
   pegmove::apps::add_cluster_command(program, exit_code);
-  //pegmove::apps::add_shell_command(program, exit_code);
+  pegmove::apps::add_shell_command(program, exit_code);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,10 +1,10 @@
-// A session of Pegasus's shell (pegasus_shell of Apache Pegasus 2.6): one cluster, one current table,
-// some settings, and the commands that are typed.
+// A session of Pegasus's shell (pegasus_shell of Apache Pegasus 2.6): one cluster, one current
+// table, some settings, and the commands that are typed.
 //
-// Two streams. What a command was asked for (rows, values, counts, OK, tables) goes to `out`. Errors,
-// what echoes the options, progress, and the place where an operation was carried out go to `err`.
-// The real shell prints all of a data command on stderr; here results can be piped. Texts carry no
-// colours.
+// Two streams. What a command was asked for (rows, values, counts, OK, tables) goes to `out`.
+// Errors, what echoes the options, progress, and the place where an operation was carried out go to
+// `err`. The real shell prints all of a data command on stderr; here results can be piped. Texts
+// carry no colours.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -31,9 +31,9 @@ class ClusterDirectory {
 
 // What the commands may change.
 struct Settings {
-  std::string table;                 // the current one; empty: none
+  std::string table;                  // the current one; empty: none
   async::milliseconds timeout{5000};  // of a data request
-  bool escape_all = false;           // keys and values are printed as \xHH throughout
+  bool escape_all = false;            // keys and values are printed as \xHH throughout
 };
 
 // On one thread, with an io_context that nobody else runs: a command runs it until it has ended.
@@ -44,7 +44,8 @@ class Session {
           std::ostream& out, std::ostream& err);
 
   // Makes this the current cluster; the current table stays. Prints nothing.
-  // Errors: of ClusterDirectory and of client::Cluster::connect; the cluster stays the old one then.
+  // Errors: of ClusterDirectory and of client::Cluster::connect; the cluster stays the old one
+  // then.
   Result<void> connect(std::string cluster);
 
   // Runs one command line. False when the command failed; what went wrong stands on `err` then.
@@ -88,8 +89,6 @@ class Session {
   Deadline meta_deadline();
 
  private:
-  bool meets_needs(int needs);
-
   asio::io_context& context_;
   client::Client& client_;
   const ClusterDirectory& clusters_;

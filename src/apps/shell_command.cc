@@ -1,0 +1,78 @@
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "apps/command.h"
+#include "shell/session.h"
+
+namespace pegmove::apps {
+namespace {
+
+struct ShellArguments {
+  std::string config, cluster, commands, script;
+};
+
+Result<std::string> read_script(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) return fail(Code::kNotFound, "script " + path + " cannot be read");
+  return text.str();
+}
+
+// Without --cluster: the only one that the config file knows.
+Result<std::string> default_cluster(const ClusterConfig& config) {
+  auto section = config.sections().find("pegasus.clusters");
+  if (section != config.sections().end() && section->second.size() == 1)
+    return section->second.begin()->first;
+  return fail(Code::kInvalidArgument,
+              "which cluster? give --cluster a name of the config file, or host:port");
+}
+
+std::string history_path() {
+  const char* home = std::getenv("HOME");
+  return home ? std::string(home) + "/.pegmove_shell_history" : "";
+}
+
+int run_shell(const ShellArguments& arguments) {
+  auto run = CommandRun::start({.config = arguments.config});
+  if (!run) return report(run.error(), kUsage);
+  std::string script = arguments.commands;
+  if (!arguments.script.empty()) {
+    auto text = read_script(arguments.script);
+    if (!text) return report(text.error(), kUsage);
+    script = *text;
+  }
+  auto cluster = arguments.cluster.empty() ? default_cluster((*run)->config()) : arguments.cluster;
+  if (!cluster) return report(cluster.error(), kUsage);
+  shell::Session session((*run)->context(), (*run)->client(), (*run)->config(), std::cout, std::cerr);
+  (*run)->on_stop([&session] { session.stop_signal().request(); });
+  if (auto connected = session.connect(*cluster); !connected) return report(connected.error());
+  bool scripted = !arguments.commands.empty() || !arguments.script.empty();
+  if (!scripted) {
+    shell::run_interactive(session, history_path());
+    return kDone;
+  }
+  return shell::run_script(session, script) ? kDone : kFailed;
+}
+
+}  // namespace
+
+void add_shell_command(CLI::App& program, int& exit_code) {
+  auto arguments = std::make_shared<ShellArguments>();
+  auto* verb = add_verb(program, "shell",
+                        "Example: pegmove shell --cluster A -e 'use t; set h s value; get h s'\n\n"
+                        "Pegasus's own shell commands (`help` lists them): typed, from -e, or from a file. "
+                        "Results go to stdout. Scripted, it stops at the first command that fails and exits "
+                        "with 1.");
+  verb->add_option("--cluster", arguments->cluster, "cluster: a name of the config file, or host:port,...");
+  verb->add_option("--config", arguments->config, "INI file with [pegasus.clusters]");
+  auto* commands = verb->add_option("-e", arguments->commands, "commands, separated by ; or new lines");
+  verb->add_option("FILE", arguments->script, "file of commands")->excludes(commands);
+  verb->callback([arguments, &exit_code] { exit_code = run_shell(*arguments); });
+}
+
+}  // namespace pegmove::apps

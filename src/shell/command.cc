@@ -1,0 +1,140 @@
+#include "shell/command.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "shell/handlers.h"
+
+namespace pegmove::shell {
+namespace {
+
+// Usages are those of pegasus_shell 2.6, so that people and scripts find what they know.
+constexpr Command kCommands[] = {
+    {"help", "", Needs::kNothing, run_help},
+    {"version", "", Needs::kNothing, run_version},
+    {"cluster_info", "[-r|--resolve_ip] [-o|--output file_name] [-j|--json]", Needs::kCluster,
+     run_cluster_info},
+    {"app", "<app_name> [-d|--detailed] [-r|--resolve_ip] [-o|--output file_name] [-j|--json]",
+     Needs::kCluster, run_app},
+    {"ls",
+     "[-a|--all] [-d|--detailed] [-j|--json] [-o|--output file_name] "
+     "[-s|--status all|available|creating|dropping|dropped] [-p|--app_name_pattern str] "
+     "[-m|--match_type all|exact|anywhere|prefix|postfix]",
+     Needs::kCluster, run_ls},
+    {"nodes",
+     "[-d|--detailed] [-j|--json] [-r|--resolve_ip] [-u|--resource_usage] "
+     "[-o|--output file_name] [-s|--status all|alive|unalive] [-q|--qps] "
+     "[-i|--sample_interval_ms num]",
+     Needs::kCluster, run_nodes},
+    {"create",
+     "<app_name> [-p|--partition_count num] [-r|--replica_count num] [-f|--fail_if_exist] "
+     "[-i|--atomic_idempotent] [-e|--envs k1=v1,k2=v2...]",
+     Needs::kCluster, run_create},
+    {"drop", "<app_name> [-r|--reserve_seconds num]", Needs::kCluster, run_drop},
+    {"use", "[app_name]", Needs::kNothing, run_use},
+    {"cc", "[cluster_name]", Needs::kNothing, run_cc},
+    {"escape_all", "[true|false]", Needs::kNothing, run_escape_all},
+    {"timeout", "[time_in_ms]", Needs::kNothing, run_timeout},
+    {"hash", "<hash_key> <sort_key>", Needs::kNothing, run_hash},
+    {"set", "<hash_key> <sort_key> <value> [ttl_in_seconds]", Needs::kTable, run_set},
+    {"multi_set", "<hash_key> <sort_key> <value> [sort_key value...]", Needs::kTable,
+     run_multi_set},
+    {"get", "<hash_key> <sort_key>", Needs::kTable, run_get},
+    {"multi_get", "<hash_key> [sort_key...]", Needs::kTable, run_multi_get},
+    {"del", "<hash_key> <sort_key>", Needs::kTable, run_del},
+    {"multi_del", "<hash_key> <sort_key> [sort_key...]", Needs::kTable, run_multi_del},
+    {"exist", "<hash_key> <sort_key>", Needs::kTable, run_exist},
+    {"count", "<hash_key>", Needs::kTable, run_count},
+    {"ttl", "<hash_key> <sort_key>", Needs::kTable, run_ttl},
+    {"hash_scan",
+     "<hash_key> <start_sort_key> <stop_sort_key> [-a|--start_inclusive true|false] "
+     "[-b|--stop_inclusive true|false] [-s|--sort_key_filter_type anywhere|prefix|postfix] "
+     "[-y|--sort_key_filter_pattern str] "
+     "[-v|--value_filter_type anywhere|prefix|postfix|exact] [-z|--value_filter_pattern str] "
+     "[-o|--output file_name] [-n|--max_count num] [-t|--timeout_ms num] [-d|--detailed] "
+     "[-i|--no_value]",
+     Needs::kTable, run_hash_scan},
+    {"full_scan",
+     "[-h|--hash_key_filter_type anywhere|prefix|postfix] [-x|--hash_key_filter_pattern str] "
+     "[-s|--sort_key_filter_type anywhere|prefix|postfix|exact] "
+     "[-y|--sort_key_filter_pattern str] "
+     "[-v|--value_filter_type anywhere|prefix|postfix|exact] [-z|--value_filter_pattern str] "
+     "[-o|--output file_name] [-n|--max_count num] [-t|--timeout_ms num] [-d|--detailed] "
+     "[-i|--no_value] [-p|--partition num]",
+     Needs::kTable, run_full_scan},
+    {"copy_data",
+     "<-c|--target_cluster_name str> <-a|--target_app_name str> [-p|--partition num] "
+     "[-b|--max_batch_count num] [-t|--timeout_ms num] "
+     "[-h|--hash_key_filter_type anywhere|prefix|postfix] [-x|--hash_key_filter_pattern str] "
+     "[-s|--sort_key_filter_type anywhere|prefix|postfix|exact] "
+     "[-y|--sort_key_filter_pattern str] "
+     "[-v|--value_filter_type anywhere|prefix|postfix|exact] [-z|--value_filter_pattern str] "
+     "[-m|--max_multi_set_concurrency] [-o|--scan_option_batch_size] [-e|--no_ttl] "
+     "[-n|--no_overwrite] [-i|--no_value] [-g|--geo_data] [-u|--use_multi_set]",
+     Needs::kTable, run_copy_data},
+    {"count_data",
+     "[-c|--precise][-p|--partition num] [-b|--max_batch_count num][-t|--timeout_ms num] "
+     "[-h|--hash_key_filter_type anywhere|prefix|postfix] [-x|--hash_key_filter_pattern str] "
+     "[-s|--sort_key_filter_type anywhere|prefix|postfix|exact] "
+     "[-y|--sort_key_filter_pattern str] "
+     "[-v|--value_filter_type anywhere|prefix|postfix|exact] "
+     "[-z|--value_filter_pattern str][-d|--diff_hash_key] [-a|--stat_size] "
+     "[-n|--top_count num] [-r|--run_seconds num]",
+     Needs::kTable, run_count_data},
+    {"get_app_envs", "[-j|--json]", Needs::kTable, run_get_app_envs},
+    {"set_app_envs", "<key> <value> [key value...]", Needs::kTable, run_set_app_envs},
+    {"del_app_envs", "<key> [key...]", Needs::kTable, run_del_app_envs},
+    {"clear_app_envs", "[-a|--all] [-p|--prefix str]", Needs::kTable, run_clear_app_envs},
+    {"exit", "", Needs::kNothing, run_exit},
+};
+
+constexpr size_t kUsageColumns = 70;
+
+// Cuts behind "] " or "> ", as late as a line allows; what cannot be cut stays whole.
+std::vector<std::string_view> usage_lines(std::string_view usage) {
+  std::vector<std::string_view> lines;
+  size_t start = 0, cut = 0;  // cut: behind the last place for a break in this line
+  for (size_t i = 0; i + 1 < usage.size(); ++i) {
+    if ((usage[i] != ']' && usage[i] != '>') || usage[i + 1] != ' ') continue;
+    if (i + 1 - start > kUsageColumns && cut > start) {
+      lines.push_back(usage.substr(start, cut - start));
+      start = cut + 1;
+    }
+    cut = i + 1;
+  }
+  if (usage.size() - start > kUsageColumns && cut > start) {
+    lines.push_back(usage.substr(start, cut - start));
+    start = cut + 1;
+  }
+  lines.push_back(usage.substr(start));
+  return lines;
+}
+
+}  // namespace
+
+std::span<const Command> all_commands() { return kCommands; }
+
+const Command* find_command(std::string_view name) {
+  auto found = std::ranges::find(kCommands, name, &Command::name);
+  return found == std::end(kCommands) ? nullptr : &*found;
+}
+
+std::string usage_text(const Command& command) {
+  size_t width = 2;
+  for (const auto& each : kCommands) width = std::max(width, each.name.size() + 2);
+  std::string text;
+  std::string_view head = command.name;
+  for (auto line : usage_lines(command.usage)) {
+    text.append("\t").append(head).append(width - head.size(), ' ').append(line).append("\n");
+    head = {};
+  }
+  return text;
+}
+
+std::string help_text() {
+  std::string text = "Usage:\n";
+  for (const auto& command : kCommands) text += usage_text(command);
+  return text;
+}
+
+}  // namespace pegmove::shell

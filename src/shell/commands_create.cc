@@ -1,0 +1,131 @@
+// Making tables and dropping them.
+#include <algorithm>
+#include <ostream>
+
+#include "shell/handlers.h"
+#include "shell/report.h"
+#include "shell/session.h"
+
+namespace pegmove::shell {
+namespace {
+
+constexpr OptionSpec kCreateOptions[] = {{'p', "partition_count", true},
+                                         {'r', "replica_count", true},
+                                         {'f', "fail_if_exist"},
+                                         {'i', "atomic_idempotent"},
+                                         {'e', "envs", true}};
+constexpr OptionSpec kDropOptions[] = {{'r', "reserve_seconds", true}};
+constexpr async::milliseconds kReadyTimeout{3'600'000};
+
+bool is_table_name(std::string_view name) {
+  return !name.empty() && std::ranges::all_of(name, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view(".:_").contains(c);
+  });
+}
+
+// "k1=v1,k2=v2".
+Result<std::map<std::string, std::string>> parse_envs(std::string_view text) {
+  std::map<std::string, std::string> envs;
+  while (!text.empty()) {
+    auto pair = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), pair.size() + 1));
+    auto equals = pair.find('=');
+    if (equals == pair.npos || equals == 0)
+      return fail(Code::kInvalidArgument,
+                  "invalid envs '" + std::string(pair) + "', should be k1=v1,k2=v2...");
+    envs[std::string(pair.substr(0, equals))] = pair.substr(equals + 1);
+  }
+  return envs;
+}
+
+Result<client::CreateOptions> parse_create(const Options& options) {
+  client::CreateOptions create;
+  create.partition_count = TRY(options.number('p', "partition_count", create.partition_count));
+  create.replica_count = TRY(options.number('r', "replica_count", create.replica_count));
+  create.fail_if_exists = options.has('f');
+  create.atomic_idempotent = options.has('i');
+  create.envs = TRY(parse_envs(options.text('e')));
+  return create;
+}
+
+Result<void> check_create(const std::string& name, const client::CreateOptions& create) {
+  if (!is_table_name(name))
+    return fail(Code::kInvalidArgument, "Invalid name: Only 0-9a-zA-Z.:_ are valid.");
+  if (create.partition_count < 1)
+    return fail(Code::kInvalidArgument,
+                "create app " + name + " failed: partition_count should >= 1");
+  if (create.replica_count < 1)
+    return fail(Code::kInvalidArgument,
+                "create app " + name + " failed: replica_count should >= 1");
+  return {};
+}
+
+// Returns when all partitions serve; says how many do, whenever that changes.
+Result<void> wait_until_ready(Session& session, const std::string& name) {
+  int last_ready = -1;
+  auto progress = [&](int ready, int all) {
+    if (ready == last_ready) return;
+    last_ready = ready;
+    session.out() << name
+                  << (ready == all ? " is ready now: (" : " not ready yet, still waiting... (")
+                  << ready << "/" << all << ")" << std::endl;
+  };
+  auto deadline = Deadline::in(session.clock(), kReadyTimeout);
+  TRY(session.run(session.cluster()->wait_until_ready(name, progress, deadline)));
+  session.out() << name << " is ready now!\n";
+  return {};
+}
+
+}  // namespace
+
+Outcome run_create(Session& session, Words words) {
+  auto options = Options::parse(words, kCreateOptions);
+  if (!options) return wrong_usage(session, options.error());
+  if (options->rest().size() != 1) return Outcome::kWrongUsage;
+  const auto& name = options->rest().front();
+  auto create = parse_create(*options);
+  if (!create) return wrong_usage(session, create.error());
+  if (auto checked = check_create(name, *create); !checked) {
+    session.err() << checked.error().message() << "\n";
+    return Outcome::kFailed;
+  }
+  session.forget_table();  // it may be another one of the same name
+  auto created =
+      session.run(session.cluster()->create_table(name, *create, session.meta_deadline()));
+  Result<void> ready;
+  if (created) {
+    session.out() << "create app " << name << " succeed, waiting for app ready" << std::endl;
+    ready = wait_until_ready(session, name);
+  }
+  if (!created || !ready) {
+    const auto& error = created ? ready.error() : created.error();
+    session.err() << "create app \"" << name << "\" failed, error = " << meta_error_text(error)
+                  << "\n";
+    return Outcome::kFailed;
+  }
+  session.out() << "create app \"" << name << "\" succeed\n";
+  return Outcome::kDone;
+}
+
+Outcome run_drop(Session& session, Words words) {
+  auto options = Options::parse(words, kDropOptions);
+  if (!options) return wrong_usage(session, options.error());
+  if (options->rest().size() != 1) return Outcome::kWrongUsage;
+  const auto& name = options->rest().front();
+  auto reserve = options->number('r', "reserve_seconds", 0);
+  if (!reserve) return wrong_usage(session, reserve.error());
+  session.out() << "reserve_seconds = " << *reserve << "\n";
+  session.forget_table();
+  auto dropped =
+      session.run(session.cluster()->drop_table(name, *reserve, session.meta_deadline()));
+  if (!dropped) {
+    session.err() << "drop app " << name << " failed, error=" << meta_error_text(dropped.error())
+                  << "\n";
+    return Outcome::kFailed;
+  }
+  session.out() << "drop app " << name << " succeed\n";
+  return Outcome::kDone;
+}
+
+}  // namespace pegmove::shell

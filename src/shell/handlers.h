@@ -1,0 +1,58 @@
+// Who carries the commands out, one file a group. command.h says what the results mean. Each
+// handler's behaviour is that of Pegasus's command of this name, unless said otherwise here.
+#pragma once
+
+#include "shell/command.h"
+
+namespace pegmove::shell {
+
+// commands_session.cc
+Outcome run_help(Session& session, Words words);
+Outcome run_version(Session& session, Words words);
+Outcome run_cc(Session& session, Words words);   // without a name: shows the current cluster
+Outcome run_use(Session& session, Words words);  // warns when there is no such table
+Outcome run_timeout(Session& session, Words words);
+Outcome run_escape_all(Session& session, Words words);
+Outcome run_exit(Session& session, Words words);
+
+// commands_cluster.cc
+Outcome run_cluster_info(Session& session, Words words);
+Outcome run_nodes(Session& session, Words words);  // not -u, -q, -i
+
+// commands_table.cc
+Outcome run_app(Session& session, Words words);
+Outcome run_ls(Session& session, Words words);
+
+// commands_create.cc
+Outcome run_create(Session& session, Words words);
+Outcome run_drop(Session& session, Words words);
+
+// commands_data.cc
+Outcome run_set(Session& session, Words words);
+Outcome run_get(Session& session, Words words);
+Outcome run_del(Session& session, Words words);
+Outcome run_exist(Session& session, Words words);
+Outcome run_ttl(Session& session, Words words);
+Outcome run_multi_set(Session& session, Words words);
+Outcome run_multi_get(Session& session, Words words);
+Outcome run_multi_del(Session& session, Words words);
+Outcome run_count(Session& session, Words words);
+Outcome run_hash(Session& session, Words words);
+
+// commands_scan.cc
+Outcome run_hash_scan(Session& session, Words words);
+Outcome run_full_scan(Session& session, Words words);
+
+// commands_count.cc
+Outcome run_count_data(Session& session, Words words);  // the precise count only
+
+// commands_copy.cc
+Outcome run_copy_data(Session& session, Words words);  // -c and -a only
+
+// commands_env.cc
+Outcome run_get_app_envs(Session& session, Words words);
+Outcome run_set_app_envs(Session& session, Words words);
+Outcome run_del_app_envs(Session& session, Words words);
+Outcome run_clear_app_envs(Session& session, Words words);
+
+}  // namespace pegmove::shell

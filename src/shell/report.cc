@@ -1,0 +1,106 @@
+#include "shell/report.h"
+
+#include <fstream>
+
+#include "shell/session.h"
+#include "shell/words.h"
+#include "wire/error_code.h"
+
+namespace pegmove::shell {
+namespace {
+
+using wire::ErrorCode;
+
+std::string_view client_words(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kTimeout: return "timeout";
+    case ErrorCode::kObjectNotFound: return "object not found";
+    case ErrorCode::kNetworkFailure: return "network failure";
+    case ErrorCode::kHandlerNotFound: return "handler not found";
+    case ErrorCode::kOperationDisabled: return "operation disabled";
+    case ErrorCode::kNotEnoughMember: return "no enough member";
+    case ErrorCode::kAppNotExist: return "app not exist";
+    case ErrorCode::kAppExist: return "app already exist";
+    case ErrorCode::kInvalidState: return "server changed";
+    case ErrorCode::kBusy: return "app busy";
+    case ErrorCode::kSplitting: return "app splitting";
+    case ErrorCode::kDiskInsufficient: return "disk insufficient";
+    default: return {};
+  }
+}
+
+// The code that a real shell would have seen.
+ErrorCode wire_code_of(const Error& error) {
+  if (error.wire_code()) return ErrorCode(*error.wire_code());
+  switch (error.code()) {
+    case Code::kTimeout: return ErrorCode::kTimeout;
+    case Code::kUnreachable: return ErrorCode::kNetworkFailure;
+    case Code::kNotFound: return ErrorCode::kAppNotExist;
+    case Code::kAlreadyExists: return ErrorCode::kAppExist;
+    case Code::kInvalidArgument: return ErrorCode::kInvalidParameters;
+    case Code::kUnauthenticated: return ErrorCode::kUnauthenticated;
+    default: return ErrorCode::kUnknown;
+  }
+}
+
+Outcome print(Session& session, const std::string& text, const std::string& file) {
+  if (file.empty()) {
+    session.out() << text;
+    return Outcome::kDone;
+  }
+  std::ofstream to(file, std::ios::binary);
+  to << text;
+  to.close();
+  if (to) return Outcome::kDone;
+  session.err() << "ERROR: cannot write file " << file << "\n";
+  return Outcome::kFailed;
+}
+
+}  // namespace
+
+std::string data_error_text(const Error& error) {
+  auto words = client_words(wire_code_of(error));
+  if (words.empty()) return error.to_string();
+  return std::string(words) + " (" + error.to_string() + ")";
+}
+
+std::string meta_error_text(const Error& error) {
+  std::string text(wire::error_name(wire_code_of(error)));
+  auto hint = error.message().find(" [hint:\"");
+  if (hint != std::string::npos) return text + error.message().substr(hint);
+  return text + " (" + error.to_string() + ")";
+}
+
+Outcome wrong_usage(Session& session, const Error& error) {
+  session.err() << "ERROR: " << error.to_string() << "\n";
+  return Outcome::kWrongUsage;
+}
+
+Outcome data_failed(Session& session, const Error& error) {
+  if (error.code() == Code::kNotFound) session.forget_table();
+  session.err() << "ERROR: " << data_error_text(error) << "\n";
+  return Outcome::kFailed;
+}
+
+Outcome not_supported(Session& session, std::string_view option, std::string_view instead) {
+  session.err() << "ERROR: option " << option << " is not supported here; " << instead << "\n";
+  return Outcome::kFailed;
+}
+
+ReportOptions report_options(const Options& options) {
+  return {.json = options.has('j'), .file = options.text('o')};
+}
+
+Outcome print_tables(Session& session, const TableSet& tables, const ReportOptions& options) {
+  return print(session, options.json ? tables.to_json() : tables.to_text(), options.file);
+}
+
+Outcome print_table(Session& session, const Table& table, const ReportOptions& options) {
+  return print(session, options.json ? table.to_json() : table.to_text(), options.file);
+}
+
+std::string quoted(Session& session, std::string_view bytes) {
+  return "\"" + c_escape(bytes, session.settings().escape_all) + "\"";
+}
+
+}  // namespace pegmove::shell

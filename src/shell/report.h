@@ -1,0 +1,43 @@
+// How commands say what they found and what went wrong.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "shell/command.h"
+#include "shell/tables.h"
+
+namespace pegmove::shell {
+
+// An error of a data request: the words of Pegasus's client (src/include/pegasus/error_def.h) where
+// it has some, and what is known besides: "app not exist (there is no table 't' on ...)".
+std::string data_error_text(const Error& error);
+
+// An error of a meta server: the name of its code, and the server's hint or else the message:
+// "ERR_APP_NOT_EXIST [hint:\"app cannot be found\"]".
+std::string meta_error_text(const Error& error);
+
+// Prints "ERROR: " and the text of the error.
+Outcome wrong_usage(Session& session, const Error& error);
+// The same for a data request that failed; a table that has gone is looked up anew next time.
+Outcome data_failed(Session& session, const Error& error);
+// The same for an option that Pegasus's shell knows and this one does not: says what to use
+// instead.
+Outcome not_supported(Session& session, std::string_view option, std::string_view instead);
+
+// Where and in which form tables are printed (-j, -o).
+struct ReportOptions {
+  bool json = false;
+  std::string file;  // empty: Session::out()
+};
+// Reads the options 'j' and 'o'.
+ReportOptions report_options(const Options& options);
+
+Outcome print_tables(Session& session, const TableSet& tables, const ReportOptions& options);
+// One table alone: no blank line behind it.
+Outcome print_table(Session& session, const Table& table, const ReportOptions& options);
+
+// The bytes in double quotes, escaped as the session's settings say.
+std::string quoted(Session& session, std::string_view bytes);
+
+}  // namespace pegmove::shell
