@@ -68,7 +68,7 @@ class Terminal {
     current = &session;
     using_history();
     stifle_history(kHistoryLines);
-    read_history(history_path_.c_str());  // there may be none yet
+    if (!history_path_.empty()) read_history(history_path_.c_str());  // there may be none yet
     rl_readline_name = "pegmove";
     rl_attempted_completion_function = complete;
     rl_event_hook = leave_when_stopped;
@@ -98,6 +98,7 @@ class Terminal {
   void remember(const std::string& line) {
     if (line.empty()) return;
     add_history(line.c_str());
+    if (history_path_.empty()) return;
     auto old_mask = umask(077);
     write_history(history_path_.c_str());
     umask(old_mask);

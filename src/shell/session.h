@@ -108,7 +108,8 @@ bool run_script(Session& session, std::string_view script);
 
 // Reads commands from stdin until its end, "exit" or Ctrl-C. On a terminal with line editing,
 // completion of commands and tables, a greeting on `out`, and a history that is kept in the file
-// `history_path`. A command that fails does not end it. Once at a time in a process.
+// `history_path` (empty: nowhere). A command that fails does not end it. Once at a time in a
+// process.
 void run_interactive(Session& session, const std::string& history_path);
 
 }  // namespace pegmove::shell

@@ -1,0 +1,30 @@
+// Processes that a benchmark starts, and what the system counts of them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace pegmove::bench {
+
+struct Usage {
+  double cpu_seconds = 0;   // user and system
+  int64_t peak_bytes = 0;   // resident
+};
+
+struct Finished {
+  std::string output;  // stdout
+  double wall_seconds = 0;
+  Usage usage;
+};
+
+// Runs a program to its end. Errors: kInternal when it exits with anything but 0.
+Result<Finished> run_process(std::vector<std::string> words);
+
+// Of a running process. Errors: kNotFound.
+Result<Usage> usage_of(pid_t pid);
+
+}  // namespace pegmove::bench
