@@ -34,8 +34,11 @@ Result<Finished> run_process(std::vector<std::string> words) {
   int status = 0;
   rusage used{};
   wait4(child, &status, 0, &used);
-  finished.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  auto seconds = [](const timeval& time) { return double(time.tv_sec) + double(time.tv_usec) / 1e6; };
+  finished.wall_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  auto seconds = [](const timeval& time) {
+    return double(time.tv_sec) + double(time.tv_usec) / 1e6;
+  };
   finished.usage = {seconds(used.ru_utime) + seconds(used.ru_stime), used.ru_maxrss * 1024};
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     return fail(Code::kInternal, words[0] + " " + (words.size() > 1 ? words[1] : "") + " failed");
@@ -47,7 +50,8 @@ Result<Usage> usage_of(pid_t pid) {
   std::ifstream stat(folder + "/stat");
   std::string text((std::istreambuf_iterator<char>(stat)), {});
   auto behind_name = text.rfind(')');
-  if (behind_name == std::string::npos) return fail(Code::kNotFound, "no process " + std::to_string(pid));
+  if (behind_name == std::string::npos)
+    return fail(Code::kNotFound, "no process " + std::to_string(pid));
   // Fields 14 and 15 of proc(5); the first behind the name is field 3.
   std::istringstream fields(text.substr(behind_name + 1));
   std::string word;

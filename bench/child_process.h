@@ -11,8 +11,8 @@
 namespace pegmove::bench {
 
 struct Usage {
-  double cpu_seconds = 0;   // user and system
-  int64_t peak_bytes = 0;   // resident
+  double cpu_seconds = 0;  // user and system
+  int64_t peak_bytes = 0;  // resident
 };
 
 struct Finished {

@@ -10,7 +10,10 @@ namespace {
 
 constexpr int kRows = 1000;
 
-std::string key_of(int row) { return std::string("\0\x1f", 2) + "hash_key_of_a_typical_row" + std::to_string(1'000'000'000 + row); }
+std::string key_of(int row) {
+  return std::string("\0\x1f", 2) + "hash_key_of_a_typical_row" +
+         std::to_string(1'000'000'000 + row);
+}
 
 scan_response generated_reply() {
   scan_response reply;

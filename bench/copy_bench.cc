@@ -1,9 +1,9 @@
 // A copy between two clusters on this machine beside a bare RocksDB write of the same rows.
 //
-// Rows: keys "k%010d" / "s" (so every row has a hash key of its own and travels in a PUT of its own),
-// or with --sort-keys N that many sort keys a hash key. The bare write puts the same rows into as many
-// databases as the target has partitions, with the options of the embedded cluster (log on), from two
-// threads, in batches as large as those that the target made of its requests.
+// Rows: keys "k%010d" / "s" (so every row has a hash key of its own and travels in a PUT of its
+// own), or with --sort-keys N that many sort keys a hash key. The bare write puts the same rows
+// into as many databases as the target has partitions, with the options of the embedded cluster
+// (log on), from two threads, in batches as large as those that the target made of its requests.
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
@@ -68,11 +68,14 @@ Result<RunningCluster> start_cluster(const Setup& setup, const std::string& name
 Task<> load(client::Client& client, const Setup& setup, std::string meta) {
   auto& clock = client.clock();
   auto deadline = [&] { return Deadline::in(clock, async::milliseconds(60'000)); };
-  auto cluster = CO_TRY(co_await client::Cluster::connect(client, *net::parse_host_port_list(meta), deadline()));
-  CO_TRY(co_await cluster->create_table("bench", {.partition_count = setup.source_partitions}, deadline()));
+  auto cluster = CO_TRY(
+      co_await client::Cluster::connect(client, *net::parse_host_port_list(meta), deadline()));
+  CO_TRY(co_await cluster->create_table("bench", {.partition_count = setup.source_partitions},
+                                        deadline()));
   CO_TRY(co_await cluster->wait_until_ready("bench", {}, deadline()));
   auto table = CO_TRY(co_await client::Table::open(cluster, "bench", deadline()));
-  const int64_t batch = std::max<int64_t>(1, std::min<int64_t>(20'000, (16 << 20) / setup.value_size));
+  const int64_t batch =
+      std::max<int64_t>(1, std::min<int64_t>(20'000, (16 << 20) / setup.value_size));
   for (int64_t begin = 0; begin < setup.rows; begin += batch) {
     std::vector<std::pair<std::string, std::string>> rows;
     for (auto row = begin; row < std::min(begin + batch, setup.rows); ++row)
@@ -80,10 +83,12 @@ Task<> load(client::Client& client, const Setup& setup, std::string meta) {
     std::vector<std::vector<client::RawRow>> parts(size_t(setup.source_partitions));
     for (const auto& [key, value] : rows) {
       auto hash = record::raw_key_hash(*record::split_key(key));
-      parts[size_t(record::partition_index(hash, setup.source_partitions))].push_back({key, value, 0});
+      parts[size_t(record::partition_index(hash, setup.source_partitions))].push_back(
+          {key, value, 0});
     }
     for (size_t index = 0; index < parts.size(); ++index)
-      CO_TRY(co_await client::write_rows(*table, int32_t(index), std::move(parts[index]), 64 << 10, deadline()));
+      CO_TRY(co_await client::write_rows(*table, int32_t(index), std::move(parts[index]), 64 << 10,
+                                         deadline()));
   }
   co_return Result<void>();
 }
@@ -92,7 +97,8 @@ Task<> load(client::Client& client, const Setup& setup, std::string meta) {
 // each.
 Task<int64_t> count_mutations(client::Client& client, const Setup& setup, std::string meta) {
   auto deadline = Deadline::in(client.clock(), async::milliseconds(60'000));
-  auto cluster = CO_TRY(co_await client::Cluster::connect(client, *net::parse_host_port_list(meta), deadline));
+  auto cluster =
+      CO_TRY(co_await client::Cluster::connect(client, *net::parse_host_port_list(meta), deadline));
   auto table = CO_TRY(co_await client::Table::open(cluster, "bench", deadline));
   std::vector<int64_t> decrees(size_t(setup.target_partitions), -1);
   for (int i = 0; std::ranges::count(decrees, -1) > 0; ++i) {
@@ -151,12 +157,13 @@ Result<void> run(const Setup& setup) {
   auto b = TRY(start_cluster(setup, "B"));
   TRY(async::run_to_end(context, load(client, setup, a.meta)));
   auto a_before = TRY(usage_of(a.pid)), b_before = TRY(usage_of(b.pid));
-  auto copy = TRY(run_process({setup.pegmove, "copy", "--from", a.meta, "--to", b.meta, "--table", "bench",
-                               "--create", "--partitions", std::to_string(setup.target_partitions), "--json",
-                               "--quiet"}));
+  auto copy = TRY(run_process({setup.pegmove, "copy", "--from", a.meta, "--to", b.meta, "--table",
+                               "bench", "--create", "--partitions",
+                               std::to_string(setup.target_partitions), "--json", "--quiet"}));
   auto a_after = TRY(usage_of(a.pid)), b_after = TRY(usage_of(b.pid));
   auto seconds = nlohmann::json::parse(copy.output)["elapsed_ms"].get<double>() / 1000;
-  auto verify = TRY(run_process({setup.pegmove, "verify", "--from", a.meta, "--to", b.meta, "--table", "bench", "--quiet"}));
+  auto verify = TRY(run_process(
+      {setup.pegmove, "verify", "--from", a.meta, "--to", b.meta, "--table", "bench", "--quiet"}));
   auto mutations = TRY(async::run_to_end(context, count_mutations(client, setup, b.meta)));
   auto close = [](client::Client& client) -> Routine<bool> {
     co_await client.close();  // no result
@@ -165,17 +172,21 @@ Result<void> run(const Setup& setup) {
   async::run_to_end(context, close(client));
   auto batch = std::max<int64_t>(1, (setup.rows + mutations - 1) / std::max<int64_t>(1, mutations));
   auto bare = TRY(bare_write_seconds(setup, batch));
-  std::printf("copy: %s rows of %d-byte values, %d sort keys a hash key, %d -> %d partitions, %u cores\n",
-              format_count(uint64_t(setup.rows)).c_str(), setup.value_size, setup.sort_keys,
-              setup.source_partitions, setup.target_partitions, std::thread::hardware_concurrency());
+  std::printf(
+      "copy: %s rows of %d-byte values, %d sort keys a hash key, %d -> %d partitions, %u cores\n",
+      format_count(uint64_t(setup.rows)).c_str(), setup.value_size, setup.sort_keys,
+      setup.source_partitions, setup.target_partitions, std::thread::hardware_concurrency());
   std::printf("  copy             %s rows/s (%.2f s); target wrote %lld rows a batch\n",
-              format_count(uint64_t(double(setup.rows) / seconds)).c_str(), seconds, (long long)batch);
+              format_count(uint64_t(double(setup.rows) / seconds)).c_str(), seconds,
+              (long long)batch);
   std::printf("  bare write       %s rows/s (%.2f s), two threads, same batches\n",
               format_count(uint64_t(double(setup.rows) / bare)).c_str(), bare);
   std::printf("  ratio            %.0f%% of the bare write (bar: 25%%)\n", 100 * bare / seconds);
   print_process("pegmove copy", copy.usage.cpu_seconds, copy.usage.peak_bytes, setup.rows);
-  print_process("source cluster", a_after.cpu_seconds - a_before.cpu_seconds, a_after.peak_bytes, setup.rows);
-  print_process("target cluster", b_after.cpu_seconds - b_before.cpu_seconds, b_after.peak_bytes, setup.rows);
+  print_process("source cluster", a_after.cpu_seconds - a_before.cpu_seconds, a_after.peak_bytes,
+                setup.rows);
+  print_process("target cluster", b_after.cpu_seconds - b_before.cpu_seconds, b_after.peak_bytes,
+                setup.rows);
   std::printf("  verified: %s", verify.output.c_str());
   return {};
 }
@@ -183,16 +194,29 @@ Result<void> run(const Setup& setup) {
 }  // namespace
 
 int run_main(int argc, char** argv) {
-  CLI::App program("Example: script/bench copy --value-size 1024\n\nMeasures a copy beside a bare RocksDB write.");
+  CLI::App program(
+      "Example: script/bench copy --value-size 1024\n\nMeasures a copy beside a bare RocksDB "
+      "write.");
   Setup setup;
   program.add_option("--pegmove", setup.pegmove, "program to measure")->capture_default_str();
-  program.add_option("--rows", setup.rows)->capture_default_str()->check(CLI::Range(1, 1'000'000'000));
-  program.add_option("--value-size", setup.value_size)->capture_default_str()->check(CLI::Range(0, 1'000'000));
-  program.add_option("--sort-keys", setup.sort_keys, "a hash key")->capture_default_str()->check(CLI::Range(1, 100'000));
-  program.add_option("--from-partitions", setup.source_partitions)->capture_default_str()->check(CLI::Range(1, 1024));
-  program.add_option("--to-partitions", setup.target_partitions)->capture_default_str()->check(CLI::Range(1, 1024));
+  program.add_option("--rows", setup.rows)
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000'000));
+  program.add_option("--value-size", setup.value_size)
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1'000'000));
+  program.add_option("--sort-keys", setup.sort_keys, "a hash key")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000));
+  program.add_option("--from-partitions", setup.source_partitions)
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+  program.add_option("--to-partitions", setup.target_partitions)
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
   CLI11_PARSE(program, argc, argv);
-  setup.folder = std::filesystem::temp_directory_path() / ("pegmove-bench-" + std::to_string(std::random_device{}()));
+  setup.folder = std::filesystem::temp_directory_path() /
+                 ("pegmove-bench-" + std::to_string(std::random_device{}()));
   auto result = run(setup);
   for (const char* name : {"A", "B"})
     (void)run_process({setup.pegmove, "cluster", "stop", "--data", setup.folder + "/" + name});

@@ -1,6 +1,5 @@
 # Everything from outside, all Debian packages: docs/dependencies.md says what each is for.
 find_package(Threads REQUIRED)
-find_package(OpenSSL REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(thrift REQUIRED IMPORTED_TARGET thrift)

@@ -38,7 +38,7 @@ Task<> count(client::Client& client, Clock& clock, std::string metas, std::strin
 
 Task<> count_and_close(client::Client& client, Clock& clock, std::string metas, std::string name) {
   auto counted = co_await count(client, clock, metas, name);
-  co_await client.close();
+  co_await client.close();  // no result
   co_return counted;
 }
 

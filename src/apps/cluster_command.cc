@@ -43,7 +43,8 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
                       : arguments.meta_port == 0  ? 0
                                                   : arguments.meta_port + 200;
   if (replica_port + arguments.replica_servers > 65536)
-    return fail(Code::kInvalidArgument, "replica servers would need ports over 65535; use --replica-port");
+    return fail(Code::kInvalidArgument,
+                "replica servers would need ports over 65535; use --replica-port");
   EmbeddedClusterOptions options{
       .name = arguments.name,
       .data_dir = arguments.data,
@@ -53,11 +54,13 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
       .replica_servers = arguments.replica_servers,
       .sync_writes = arguments.sync};
   if (options.listen_ipv4 == 0)
-    return fail(Code::kInvalidArgument,
-                "--listen 0.0.0.0 is no address that clients can be sent to; name one of this machine's");
+    return fail(
+        Code::kInvalidArgument,
+        "--listen 0.0.0.0 is no address that clients can be sent to; name one of this machine's");
   if (arguments.config.empty()) return options;
   auto ini = TRY(read_ini(arguments.config));
-  if (auto found = ini["replication"].find("max_allowed_write_size"); found != ini["replication"].end())
+  if (auto found = ini["replication"].find("max_allowed_write_size");
+      found != ini["replication"].end())
     options.max_request_size = size_t(TRY(in_context(base::parse_integer(found->second, 0, 1 << 30),
                                                      "[replication] max_allowed_write_size")));
   return options;
@@ -70,7 +73,8 @@ Result<void> tell_ready(int fd, const std::string& text, const std::string& log_
   if (log < 0) return fail(Code::kIo, "opening " + log_path + ": " + std::strerror(errno));
   dup2(log, STDERR_FILENO);
   close(log);
-  if (write(fd, text.data(), text.size()) < 0) return fail(Code::kIo, "telling that the cluster is ready");
+  if (write(fd, text.data(), text.size()) < 0)
+    return fail(Code::kIo, "telling that the cluster is ready");
   close(fd);
   return {};
 }
@@ -79,7 +83,8 @@ Result<void> serve(const StartArguments& arguments) {
   auto options = TRY(cluster_options(arguments));
   if (options.listen_ipv4 >> 24 != 127)
     Logger("cluster=" + options.name)
-        .warning("listening on " + arguments.listen + ": anybody who reaches it can read and write");
+        .warning("listening on " + arguments.listen +
+                 ": anybody who reaches it can read and write");
   // Blocked before threads are made, so that only this one takes them.
   sigset_t ending;
   sigemptyset(&ending);
@@ -129,7 +134,8 @@ int start_detached(std::vector<std::string> words, const StartArguments& argumen
   close(ready[1]);
   std::string text;
   char buffer[512];
-  for (ssize_t size; (size = read(ready[0], buffer, sizeof buffer)) > 0;) text.append(buffer, size_t(size));
+  for (ssize_t size; (size = read(ready[0], buffer, sizeof buffer)) > 0;)
+    text.append(buffer, size_t(size));
   close(ready[0]);
   if (!text.empty()) {
     std::printf("%s\nlog: %s; `pegmove cluster stop --data %s` ends it\n", text.c_str(),
@@ -144,11 +150,21 @@ int start_detached(std::vector<std::string> words, const StartArguments& argumen
 // What the serving process says goes to the log once it serves; until then to the terminal.
 int start(const StartArguments& arguments) {
   if (arguments.detach) {
-    std::vector<std::string> words{"pegmove", "cluster", "start", "--name", arguments.name,
-                                   "--listen", arguments.listen, "--data", arguments.data,
-                                   "--meta-port", std::to_string(arguments.meta_port),
-                                   "--replica-servers", std::to_string(arguments.replica_servers)};
-    if (arguments.replica_port >= 0) words.push_back("--replica-port=" + std::to_string(arguments.replica_port));
+    std::vector<std::string> words{"pegmove",
+                                   "cluster",
+                                   "start",
+                                   "--name",
+                                   arguments.name,
+                                   "--listen",
+                                   arguments.listen,
+                                   "--data",
+                                   arguments.data,
+                                   "--meta-port",
+                                   std::to_string(arguments.meta_port),
+                                   "--replica-servers",
+                                   std::to_string(arguments.replica_servers)};
+    if (arguments.replica_port >= 0)
+      words.push_back("--replica-port=" + std::to_string(arguments.replica_port));
     if (!arguments.config.empty()) words.insert(words.end(), {"--config", arguments.config});
     if (arguments.sync) words.push_back("--sync");
     return start_detached(std::move(words), arguments);
@@ -188,12 +204,15 @@ void add_start(CLI::App& cluster, int& exit_code) {
   auto arguments = std::make_shared<StartArguments>();
   auto* verb = cluster.add_subcommand(
       "start",
-      "Example: pegmove cluster start --name A --meta-port 34601 --replica-servers 2 --data /tmp/A --detach\n\n"
-      "Serves a cluster from a data folder, which is made when it is missing. Writes are acknowledged "
+      "Example: pegmove cluster start --name A --meta-port 34601 --replica-servers 2 --data /tmp/A "
+      "--detach\n\n"
+      "Serves a cluster from a data folder, which is made when it is missing. Writes are "
+      "acknowledged "
       "when they survive a kill of the process, with --sync also a power cut.");
   verb->add_option("--name", arguments->name, "name of the cluster")->required();
   verb->add_option("--data", arguments->data, "data folder")->required();
-  verb->add_option("--listen", arguments->listen, "IPv4 address to listen on")->capture_default_str();
+  verb->add_option("--listen", arguments->listen, "IPv4 address to listen on")
+      ->capture_default_str();
   verb->add_option("--meta-port", arguments->meta_port, "port of the meta server; 0: a free one")
       ->capture_default_str()
       ->check(CLI::Range(0, 65535));
@@ -203,7 +222,8 @@ void add_start(CLI::App& cluster, int& exit_code) {
   verb->add_option("--replica-servers", arguments->replica_servers, "how many replica servers")
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
-  verb->add_option("--config", arguments->config, "INI file; [replication] max_allowed_write_size is honoured");
+  verb->add_option("--config", arguments->config,
+                   "INI file; [replication] max_allowed_write_size is honoured");
   verb->add_flag("--detach", arguments->detach, "serve in the background; returns when it serves");
   verb->add_flag("--sync", arguments->sync, "wait for the disk in each write");
   verb->add_option("--ready-fd", arguments->ready_fd)->group("");
@@ -213,9 +233,10 @@ void add_start(CLI::App& cluster, int& exit_code) {
 }  // namespace
 
 void add_cluster_command(CLI::App& program, int& exit_code) {
-  auto* cluster = add_verb(program, "cluster",
-                           "Example: pegmove cluster start --name A --data /tmp/A --detach\n\n"
-                           "The embedded cluster: a Pegasus of one process, to try, rehearse and test with.");
+  auto* cluster =
+      add_verb(program, "cluster",
+               "Example: pegmove cluster start --name A --data /tmp/A --detach\n\n"
+               "The embedded cluster: a Pegasus of one process, to try, rehearse and test with.");
   cluster->require_subcommand(1);
   add_start(*cluster, exit_code);
   auto stop_arguments = std::make_shared<FolderArguments>();
@@ -224,7 +245,8 @@ void add_cluster_command(CLI::App& program, int& exit_code) {
   stop_verb->callback([stop_arguments, &exit_code] { exit_code = stop(*stop_arguments); });
   auto status_arguments = std::make_shared<FolderArguments>();
   auto* status_verb = cluster->add_subcommand(
-      "status", "Example: pegmove cluster status --data /tmp/A\n\nExit status 0: running, 1: not running.");
+      "status",
+      "Example: pegmove cluster status --data /tmp/A\n\nExit status 0: running, 1: not running.");
   status_verb->add_option("--data", status_arguments->data, "data folder")->required();
   status_verb->add_flag("--json", status_arguments->json, "as JSON");
   status_verb->callback([status_arguments, &exit_code] { exit_code = status(*status_arguments); });

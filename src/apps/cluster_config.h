@@ -9,11 +9,13 @@
 
 namespace pegmove::apps {
 
-// All values of a file by section and key. Errors: kNotFound, kInvalidArgument naming file and line.
+// All values of a file by section and key. Errors: kNotFound, kInvalidArgument naming file and
+// line.
 using IniSections = std::map<std::string, std::map<std::string, std::string>>;
 Result<IniSections> read_ini(const std::string& path);
 
-// Names of clusters and their meta servers: section [pegasus.clusters], "name = host:port,host:port".
+// Names of clusters and their meta servers: section [pegasus.clusters], "name =
+// host:port,host:port".
 class ClusterConfig : public shell::ClusterDirectory {
  public:
   // Looks for the file: `path` if given, else $PEGMOVE_CONFIG, ./config.ini,

@@ -54,9 +54,9 @@ Result<void> claim(const std::string& path, const std::string& name) {
   if (!fs::exists(identity)) {
     for (const auto& entry : fs::directory_iterator(path, error))
       if (entry.path().filename() != "LOCK" && entry.path().filename() != "cluster.log")
-        return fail(Code::kInvalidArgument, path + " is not empty and no data folder of pegmove (it holds " +
-                                                entry.path().filename().string() +
-                                                "); choose another folder");
+        return fail(Code::kInvalidArgument,
+                    path + " is not empty and no data folder of pegmove (it holds " +
+                        entry.path().filename().string() + "); choose another folder");
     if (error) return fail(Code::kIo, "reading folder " + path + ": " + error.message());
     return write_json(identity, {{"format", kFormat}, {"name", name}});
   }
@@ -64,9 +64,9 @@ Result<void> claim(const std::string& path, const std::string& name) {
   if (json.value("format", 0) != kFormat)
     return fail(Code::kUnsupported, path + " was made by another version of pegmove");
   if (json.value("name", "") != name)
-    return fail(Code::kInvalidArgument, path + " holds the data of cluster '" + json.value("name", "") +
-                                            "', not of '" + name + "'; use --name " +
-                                            json.value("name", "") + " or another folder");
+    return fail(Code::kInvalidArgument,
+                path + " holds the data of cluster '" + json.value("name", "") + "', not of '" +
+                    name + "'; use --name " + json.value("name", "") + " or another folder");
   return {};
 }
 

@@ -57,6 +57,11 @@ void CommandRun::watch_signals() {
   });
 }
 
+Result<void> CommandRun::check_clusters(const std::vector<std::string>& clusters) const {
+  for (const auto& cluster : clusters) TRY(config_.metas_of(cluster));
+  return {};
+}
+
 Task<std::shared_ptr<client::Cluster>> CommandRun::connect(std::string cluster) {
   auto metas = CO_TRY(config_.metas_of(cluster));
   co_return in_context(

@@ -33,12 +33,12 @@ struct CommonOptions {
 };
 void add_common_options(CLI::App& verb, CommonOptions& options);
 
-// Says what failed on stderr. Returns the exit code for it: kUsage for a cluster's name or an option,
-// kInterrupted, or `otherwise`.
+// Says what failed on stderr. Returns the exit code: kInterrupted when the user wanted it so, else
+// `otherwise`.
 int report(const Error& error, int otherwise = kFailed);
 
-// Connections of one run of the program, and Ctrl-C: the first asks the work to end, the second ends
-// the process.
+// Connections of one run of the program, and Ctrl-C: the first asks the work to end, the second
+// ends the process.
 class CommandRun {
  public:
   // Errors: the configuration's, a malformed duration.
@@ -55,6 +55,8 @@ class CommandRun {
   // Something else to do when the user wants the work to end.
   void on_stop(std::function<void()> action) { on_stop_ = std::move(action); }
 
+  // Whether these are clusters at all, by name or address. Errors: kInvalidArgument.
+  Result<void> check_clusters(const std::vector<std::string>& clusters) const;
   // By name or address. Errors: kInvalidArgument for the name, those of client::Cluster::connect.
   Task<std::shared_ptr<client::Cluster>> connect(std::string cluster);
   template <typename T>

@@ -38,8 +38,11 @@ std::string progress_text(const migration::CopyStatus& status, milliseconds sinc
   if (status.expected_rows && *status.expected_rows > 0) {
     auto left = std::max<int64_t>(*status.expected_rows - progress.rows, 0);
     auto speed = per_second(progress.rows, status.elapsed);
-    text += ", " + std::to_string(std::min<int64_t>(100, progress.rows * 100 / *status.expected_rows)) + "%";
-    if (speed > 0) text += ", ETA " + format_duration(milliseconds(int64_t(double(left) * 1000 / speed)));
+    text += ", " +
+            std::to_string(std::min<int64_t>(100, progress.rows * 100 / *status.expected_rows)) +
+            "%";
+    if (speed > 0)
+      text += ", ETA " + format_duration(milliseconds(int64_t(double(left) * 1000 / speed)));
   }
   return text + ", partitions " + std::to_string(progress.lanes_done) + "/" +
          std::to_string(status.partitions);
@@ -55,15 +58,18 @@ migration::CopyListener show_on(ProgressLine& line) {
   };
 }
 
-void print_report(const migration::PreparedCopy& copy, const migration::CopyReport& report, bool json) {
+void print_report(const migration::PreparedCopy& copy, const migration::CopyReport& report,
+                  bool json) {
   if (!json) {
-    std::printf("Copied %s rows (%s) of table %s on %s (%d partitions) to table %s on %s (%d partitions) "
-                "in %s: %s.\n",
-                format_count(uint64_t(report.rows)).c_str(), format_size(uint64_t(report.bytes)).c_str(),
-                copy.source->name().c_str(), copy.source->cluster().name().c_str(), report.source_partitions,
-                copy.target->name().c_str(), copy.target->cluster().name().c_str(), report.target_partitions,
-                format_duration(report.elapsed).c_str(),
-                rates(report.rows, report.bytes, report.elapsed).c_str());
+    std::printf(
+        "Copied %s rows (%s) of table %s on %s (%d partitions) to table %s on %s (%d partitions) "
+        "in %s: %s.\n",
+        format_count(uint64_t(report.rows)).c_str(), format_size(uint64_t(report.bytes)).c_str(),
+        copy.source->name().c_str(), copy.source->cluster().name().c_str(),
+        report.source_partitions, copy.target->name().c_str(),
+        copy.target->cluster().name().c_str(), report.target_partitions,
+        format_duration(report.elapsed).c_str(),
+        rates(report.rows, report.bytes, report.elapsed).c_str());
     return;
   }
   nlohmann::ordered_json out{{"rows", report.rows},
@@ -95,6 +101,8 @@ Task<migration::PreparedCopy> prepare(CommandRun& run, CopyArguments arguments) 
 int copy(const CopyArguments& arguments) {
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
+  if (auto known = (*run)->check_clusters({arguments.from, arguments.to}); !known)
+    return report(known.error(), kUsage);
   auto prepared = (*run)->wait_for(prepare(**run, arguments));
   if (!prepared) return report(prepared.error(), kPreflightFailed);
   auto result = [&] {
@@ -106,7 +114,8 @@ int copy(const CopyArguments& arguments) {
     return kDone;
   }
   int code = report(result.error());
-  std::fprintf(stderr, "pegmove: what was copied stays; the same command %s again copies everything anew\n",
+  std::fprintf(stderr,
+               "pegmove: what was copied stays; the same command %s again copies everything anew\n",
                arguments.create ? "without --create" : "run");
   return code;
 }
@@ -115,18 +124,23 @@ int copy(const CopyArguments& arguments) {
 
 void add_copy_command(CLI::App& program, int& exit_code) {
   auto arguments = std::make_shared<CopyArguments>();
-  auto* verb = add_verb(program, "copy",
-                        "Example: pegmove copy --from A --to B --table t --create --partitions 16\n\n"
-                        "Copies every row of a table to a table of another cluster (or of the same), row by "
-                        "row, expiry included. Partition counts may differ. Rows that exist in the target "
-                        "are overwritten, rows that only the target has stay. Stop writes to the source "
-                        "first, or use the result as a snapshot that is spread over the time of the copy. "
-                        "Prove the result with `pegmove verify`.");
-  verb->add_option("--from", arguments->from, "source cluster: a name of the config file, or host:port,...")->required();
+  auto* verb =
+      add_verb(program, "copy",
+               "Example: pegmove copy --from A --to B --table t --create --partitions 16\n\n"
+               "Copies every row of a table to a table of another cluster (or of the same), row by "
+               "row, expiry included. Partition counts may differ. Rows that exist in the target "
+               "are overwritten, rows that only the target has stay. Stop writes to the source "
+               "first, or use the result as a snapshot that is spread over the time of the copy. "
+               "Prove the result with `pegmove verify`.");
+  verb->add_option("--from", arguments->from,
+                   "source cluster: a name of the config file, or host:port,...")
+      ->required();
   verb->add_option("--to", arguments->to, "target cluster")->required();
   verb->add_option("--table", arguments->table, "table to copy")->required();
-  verb->add_option("--to-table", arguments->to_table, "name of the target table; default: the same");
-  auto* create = verb->add_flag("--create", arguments->create, "make the target table; it must not exist");
+  verb->add_option("--to-table", arguments->to_table,
+                   "name of the target table; default: the same");
+  auto* create =
+      verb->add_flag("--create", arguments->create, "make the target table; it must not exist");
   verb->add_option("--partitions", arguments->partitions,
                    "partition count of the table that --create makes; default: the source's")
       ->needs(create)

@@ -130,7 +130,8 @@ struct EmbeddedCluster::Parts {
 Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterOptions options,
                                                                 Clock& clock) {
   Logger log("cluster=" + options.name);
-  auto catalog = TRY(server::meta::AppCatalog::open(options.data_dir + "/meta", options.replica_servers));
+  auto catalog =
+      TRY(server::meta::AppCatalog::open(options.data_dir + "/meta", options.replica_servers));
   auto parts = std::make_unique<Parts>();
   TRY(parts->start_nodes(options, clock, log));
   parts->meta = std::make_unique<MetaService>(

@@ -14,10 +14,10 @@ namespace pegmove::apps {
 
 struct EmbeddedClusterOptions {
   std::string name;
-  std::string data_dir;         // must exist; meta/ and replica0/, replica1/, ... are made in it
+  std::string data_dir;  // must exist; meta/ and replica0/, replica1/, ... are made in it
   uint32_t listen_ipv4 = 0x7f000001;
-  uint16_t meta_port = 0;       // 0: a free one
-  uint16_t replica_port = 0;    // of the first replica server, the others follow; 0: free ones
+  uint16_t meta_port = 0;     // 0: a free one
+  uint16_t replica_port = 0;  // of the first replica server, the others follow; 0: free ones
   int replica_servers = 1;
   bool sync_writes = false;
   size_t max_request_size = 1 << 20;  // [replication] max_allowed_write_size; 0: no limit
@@ -26,7 +26,8 @@ struct EmbeddedClusterOptions {
 class EmbeddedCluster {
  public:
   // Opens the data and listens. Errors name the port, the folder or the file that is wrong.
-  static Result<std::unique_ptr<EmbeddedCluster>> start(EmbeddedClusterOptions options, Clock& clock);
+  static Result<std::unique_ptr<EmbeddedCluster>> start(EmbeddedClusterOptions options,
+                                                        Clock& clock);
   // Refuses new requests, finishes those under way, closes the data.
   ~EmbeddedCluster();
 

@@ -39,8 +39,8 @@ Task<std::shared_ptr<client::Table>> open_table(CommandRun& run, FileArguments a
   auto cluster = CO_TRY(co_await run.connect(arguments.cluster));
   if (arguments.create) {
     auto deadline = Deadline::in(run.clock(), run.timeout());
-    CO_TRY(co_await cluster->create_table(arguments.table, {.partition_count = arguments.partitions},
-                                          deadline));
+    CO_TRY(co_await cluster->create_table(arguments.table,
+                                          {.partition_count = arguments.partitions}, deadline));
     CO_TRY(co_await cluster->wait_until_ready(arguments.table, {}, deadline));
   }
   co_return co_await client::Table::open(cluster, arguments.table,
@@ -72,6 +72,8 @@ int import_file(const FileArguments& arguments) {
   if (!format) return report(format.error(), kUsage);
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
+  if (auto known = (*run)->check_clusters({arguments.cluster}); !known)
+    return report(known.error(), kUsage);
   auto file = rows::open_input(arguments.path);
   if (!file) return report(file.error(), kPreflightFailed);
   // Every line is looked at before the first row is written: a bad file changes nothing.
@@ -94,9 +96,13 @@ int export_file(const FileArguments& arguments) {
   auto format = rows::parse_text_format(arguments.format);
   if (!format) return report(format.error(), kUsage);
   if (arguments.common.json && arguments.path == "-")
-    return report(Error(Code::kInvalidArgument, "--json and an export to stdout would mix; name a file"), kUsage);
+    return report(
+        Error(Code::kInvalidArgument, "--json and an export to stdout would mix; name a file"),
+        kUsage);
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
+  if (auto known = (*run)->check_clusters({arguments.cluster}); !known)
+    return report(known.error(), kUsage);
   auto table = (*run)->wait_for(open_table(**run, arguments));
   if (!table) return report(table.error(), kPreflightFailed);
   async::Pool pool(1);
@@ -115,11 +121,14 @@ int export_file(const FileArguments& arguments) {
 CLI::App* add_file_verb(CLI::App& program, const std::string& name, const std::string& description,
                         FileArguments& arguments, const std::string& path_help) {
   auto* verb = add_verb(program, name, description);
-  verb->add_option("--cluster", arguments.cluster, "cluster: a name of the config file, or host:port,...")->required();
+  verb->add_option("--cluster", arguments.cluster,
+                   "cluster: a name of the config file, or host:port,...")
+      ->required();
   verb->add_option("--table", arguments.table, "table")->required();
-  verb->add_option("--format", arguments.format,
-                   "jsonl: one object a line with hash_key, sort_key, value (or ..._b64) and expire_ts "
-                   "(Unix seconds); tsv: these four in columns")
+  verb->add_option(
+          "--format", arguments.format,
+          "jsonl: one object a line with hash_key, sort_key, value (or ..._b64) and expire_ts "
+          "(Unix seconds); tsv: these four in columns")
       ->capture_default_str();
   verb->add_option("FILE", arguments.path, path_help)->required();
   add_common_options(*verb, arguments.common);
@@ -130,13 +139,16 @@ CLI::App* add_file_verb(CLI::App& program, const std::string& name, const std::s
 
 void add_import_export_commands(CLI::App& program, int& exit_code) {
   auto in = std::make_shared<FileArguments>();
-  auto* import_verb = add_file_verb(program, "import",
-                "Example: pegmove import --cluster A --table t --format jsonl rows.jsonl\n\n"
-                "Writes the rows of a file to a table; rows that exist are overwritten. The whole file is "
-                "checked first: a bad line is named and nothing is written.",
-                *in, "file, or - for stdin");
+  auto* import_verb = add_file_verb(
+      program, "import",
+      "Example: pegmove import --cluster A --table t --format jsonl rows.jsonl\n\n"
+      "Writes the rows of a file to a table; rows that exist are overwritten. The whole file is "
+      "checked first: a bad line is named and nothing is written.",
+      *in, "file, or - for stdin");
   auto* create = import_verb->add_flag("--create", in->create, "make the table; it must not exist");
-  import_verb->add_option("--partitions", in->partitions, "partition count of the table that --create makes")
+  import_verb
+      ->add_option("--partitions", in->partitions,
+                   "partition count of the table that --create makes")
       ->needs(create)
       ->capture_default_str()
       ->check(CLI::Range(1, 65536));

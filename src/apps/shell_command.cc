@@ -48,7 +48,10 @@ int run_shell(const ShellArguments& arguments) {
   }
   auto cluster = arguments.cluster.empty() ? default_cluster((*run)->config()) : arguments.cluster;
   if (!cluster) return report(cluster.error(), kUsage);
-  shell::Session session((*run)->context(), (*run)->client(), (*run)->config(), std::cout, std::cerr);
+  if (auto known = (*run)->check_clusters({*cluster}); !known)
+    return report(known.error(), kUsage);
+  shell::Session session((*run)->context(), (*run)->client(), (*run)->config(), std::cout,
+                         std::cerr);
   (*run)->on_stop([&session] { session.stop_signal().request(); });
   if (auto connected = session.connect(*cluster); !connected) return report(connected.error());
   bool scripted = !arguments.commands.empty() || !arguments.script.empty();
@@ -63,14 +66,17 @@ int run_shell(const ShellArguments& arguments) {
 
 void add_shell_command(CLI::App& program, int& exit_code) {
   auto arguments = std::make_shared<ShellArguments>();
-  auto* verb = add_verb(program, "shell",
-                        "Example: pegmove shell --cluster A -e 'use t; set h s value; get h s'\n\n"
-                        "Pegasus's own shell commands (`help` lists them): typed, from -e, or from a file. "
-                        "Results go to stdout. Scripted, it stops at the first command that fails and exits "
-                        "with 1.");
-  verb->add_option("--cluster", arguments->cluster, "cluster: a name of the config file, or host:port,...");
+  auto* verb =
+      add_verb(program, "shell",
+               "Example: pegmove shell --cluster A -e 'use t; set h s value; get h s'\n\n"
+               "Pegasus's own shell commands (`help` lists them): typed, from -e, or from a file. "
+               "Results go to stdout. Scripted, it stops at the first command that fails and exits "
+               "with 1.");
+  verb->add_option("--cluster", arguments->cluster,
+                   "cluster: a name of the config file, or host:port,...");
   verb->add_option("--config", arguments->config, "INI file with [pegasus.clusters]");
-  auto* commands = verb->add_option("-e", arguments->commands, "commands, separated by ; or new lines");
+  auto* commands =
+      verb->add_option("-e", arguments->commands, "commands, separated by ; or new lines");
   verb->add_option("FILE", arguments->script, "file of commands")->excludes(commands);
   verb->callback([arguments, &exit_code] { exit_code = run_shell(*arguments); });
 }

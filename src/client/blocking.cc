@@ -67,7 +67,8 @@ class WorkerTable : public BlockingTable {
   Result<std::vector<BlockingRow>> multi_get(std::string hash_key) override {
     auto found = TRY(worker_.wait_for(table_->multi_get(hash_key, {}, deadline())));
     if (!found.complete)
-      return fail(Code::kRefused, "hash key has more rows than one multi_get returns; scan instead");
+      return fail(Code::kRefused,
+                  "hash key has more rows than one multi_get returns; scan instead");
     std::vector<BlockingRow> rows;
     for (auto& row : found.rows)
       rows.push_back({hash_key, std::move(row.sort_key), std::move(row.value)});
@@ -77,7 +78,8 @@ class WorkerTable : public BlockingTable {
                          std::vector<std::pair<std::string, std::string>> sort_values,
                          int64_t ttl_seconds) override {
     std::vector<SortValue> rows;
-    for (auto& [sort_key, value] : sort_values) rows.push_back({std::move(sort_key), std::move(value)});
+    for (auto& [sort_key, value] : sort_values)
+      rows.push_back({std::move(sort_key), std::move(value)});
     TRY(worker_.wait_for(table_->multi_set(hash_key, rows, expiry(ttl_seconds), deadline())));
     return {};
   }
@@ -93,7 +95,9 @@ class WorkerTable : public BlockingTable {
 
  private:
   Deadline deadline() const { return Deadline::in(clock_, timeout_); }
-  uint32_t expiry(int64_t ttl_seconds) { return ttl_seconds > 0 ? table_->expire_after(ttl_seconds) : 0; }
+  uint32_t expiry(int64_t ttl_seconds) {
+    return ttl_seconds > 0 ? table_->expire_after(ttl_seconds) : 0;
+  }
 
   Task<> scan_all(std::function<bool(const BlockingRow&)> row) {
     for (int index = 0; index < table_->partition_count(); ++index) {
@@ -102,7 +106,8 @@ class WorkerTable : public BlockingTable {
         for (const auto& found : batch->rows) {
           auto parts = record::split_key(found.key);
           if (!parts) co_return fail(Code::kProtocol, "a scan returned a malformed key");
-          if (!row({std::string(parts->hash_key), std::string(parts->sort_key), std::string(found.value)}))
+          if (!row({std::string(parts->hash_key), std::string(parts->sort_key),
+                    std::string(found.value)}))
             co_return Result<void>();
         }
     }
@@ -122,7 +127,8 @@ class WorkerClient : public BlockingClient {
 
   Result<void> open(std::string_view metas) {
     auto addresses = TRY(net::parse_host_port_list(metas));
-    cluster_ = TRY(worker_.wait_for(Cluster::connect(client_, addresses, Deadline::in(clock_, timeout_))));
+    cluster_ =
+        TRY(worker_.wait_for(Cluster::connect(client_, addresses, Deadline::in(clock_, timeout_))));
     return {};
   }
   const std::string& cluster_name() const override { return cluster_->name(); }

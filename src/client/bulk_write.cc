@@ -21,8 +21,8 @@ bool same_hash_key(const RawRow& a, const RawRow& b) {
 
 // MULTI_PUT needs a hash key, so rows without one go alone.
 bool may_join(const RawRow& first, const RawRow& next) {
-  return first.expire_ts == next.expire_ts && base::load_big_endian<uint16_t>(first.key.data()) != 0 &&
-         same_hash_key(first, next);
+  return first.expire_ts == next.expire_ts &&
+         base::load_big_endian<uint16_t>(first.key.data()) != 0 && same_hash_key(first, next);
 }
 
 Group take_group(std::span<const RawRow>& rest, size_t max_bytes) {
@@ -54,7 +54,8 @@ Encoded encode(Group group, std::string& body) {
   wire::MultiPutView put{.hash_key = parts.hash_key, .rows = {}, .expire_ts = group[0].expire_ts};
   put.rows.reserve(group.size());
   for (const auto& row : group)
-    put.rows.push_back({row.key.substr(record::kHashKeyLengthSize + parts.hash_key.size()), row.value, 0});
+    put.rows.push_back(
+        {row.key.substr(record::kHashKeyLengthSize + parts.hash_key.size()), row.value, 0});
   wire::append_multi_put(body, put, 0);
   return {wire::RpcCode::kMultiPut, hash};
 }
@@ -90,9 +91,11 @@ Task<> write_again(Table& table, int32_t partition_index, Group group, Deadline 
   std::string body;
   auto [code, hash] = encode(group, body);
   auto size = body.size();
-  auto reply = co_await table.router().call({partition_index, hash}, code, std::move(body), deadline);
+  auto reply =
+      co_await table.router().call({partition_index, hash}, code, std::move(body), deadline);
   if (reply) co_return check_written(*reply);
-  if (reply.error().wire_code() != int(ErrorCode::kInvalidData)) co_return fail(std::move(reply).error());
+  if (reply.error().wire_code() != int(ErrorCode::kInvalidData))
+    co_return fail(std::move(reply).error());
   auto parts = *record::split_key(group[0].key);
   co_return fail(Code::kInvalidArgument,
                  "row \"" + base::printable(parts.hash_key) + "\" : \"" +

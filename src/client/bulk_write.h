@@ -1,4 +1,5 @@
-// Writing many rows to one partition with many requests in flight: what copies and imports stand on.
+// Writing many rows to one partition with many requests in flight: what copies and imports stand
+// on.
 #pragma once
 
 #include "client/table.h"
@@ -12,12 +13,12 @@ struct RawRow {
   uint32_t expire_ts = 0;
 };
 
-// Writes all rows, each overwriting what stands there. Neighbours with the same hash key and the same
-// expiry go together in one MULTI_PUT (which has one expiry for all its rows, so nothing is gained or
-// lost by it), up to `max_request_bytes`; others in a PUT each. A request that fails is sent again by
-// itself until the deadline. Returns when every row is written, or with the first error that a retry
-// cannot mend; some rows may be written then. Safe to repeat.
-// Precondition: all rows belong to the partition.
+// Writes all rows, each overwriting what stands there. Neighbours with the same hash key and the
+// same expiry go together in one MULTI_PUT (which has one expiry for all its rows, so nothing is
+// gained or lost by it), up to `max_request_bytes`; others in a PUT each. A request that fails is
+// sent again by itself until the deadline. Returns when every row is written, or with the first
+// error that a retry cannot mend; some rows may be written then. Safe to repeat. Precondition: all
+// rows belong to the partition.
 Task<> write_rows(Table& table, int32_t partition_index, std::vector<RawRow> rows,
                   size_t max_request_bytes, Deadline deadline);
 

@@ -10,10 +10,8 @@ Task<std::vector<net::Address>> Client::resolve(net::HostPort host_port) {
     co_return std::vector{net::Address{*ipv4, host_port.port}};
   auto key = host_port.to_string();
   if (auto known = resolved_.find(key); known != resolved_.end()) co_return known->second;
-  auto addresses = CO_TRY(
-      co_await lookups_.run([host_port]() -> Result<std::vector<net::Address>> {
-        return net::look_up(host_port);
-      }));
+  auto addresses = CO_TRY(co_await lookups_.run(
+      [host_port]() -> Result<std::vector<net::Address>> { return net::look_up(host_port); }));
   resolved_[key] = addresses;
   co_return addresses;
 }

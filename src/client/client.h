@@ -3,8 +3,8 @@
 //
 // The coroutine API begins here:
 //   client::Client client(executor, clock);
-//   auto cluster = CO_TRY(co_await client::Cluster::connect(client, {{"10.0.0.1", 34601}}, deadline));
-//   auto table = CO_TRY(co_await client::Table::open(cluster, "my_table", deadline));
+//   auto cluster = CO_TRY(co_await client::Cluster::connect(client, {{"10.0.0.1", 34601}},
+//   deadline)); auto table = CO_TRY(co_await client::Table::open(cluster, "my_table", deadline));
 //   auto value = CO_TRY(co_await table->get("hash", "sort", deadline));
 // For code without coroutines there is blocking.h.
 #pragma once

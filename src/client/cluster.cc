@@ -105,7 +105,8 @@ Task<std::vector<TableInfo>> Cluster::tables(ListedTables which, Deadline deadli
 Task<TableInfo> Cluster::table_info(std::string table, Deadline deadline) {
   for (auto& info : CO_TRY(co_await tables(ListedTables::kAvailable, deadline)))
     if (info.name == table) co_return info;
-  co_return fail(Code::kNotFound, "there is no " + quoted(table) + "; `ls` in the shell lists its tables");
+  co_return fail(Code::kNotFound,
+                 "there is no " + quoted(table) + "; `ls` in the shell lists its tables");
 }
 
 Task<TableConfig> Cluster::table_config(std::string table, std::vector<int32_t> indices,
@@ -113,11 +114,11 @@ Task<TableConfig> Cluster::table_config(std::string table, std::vector<int32_t> 
   wire::query_cfg_request request;
   request.app_name = table;
   request.partition_indices = std::move(indices);
-  auto response = CO_TRY(co_await metas_.call<wire::query_cfg_response>(
-      wire::RpcCode::kQueryConfig, request, deadline));
+  auto response = CO_TRY(co_await metas_.call<wire::query_cfg_response>(wire::RpcCode::kQueryConfig,
+                                                                        request, deadline));
   if (response.err.code == ErrorCode::kObjectNotFound)
-    co_return fail(Error(Code::kNotFound, "there is no " + quoted(table) +
-                                              "; `ls` in the shell lists its tables")
+    co_return fail(Error(Code::kNotFound,
+                         "there is no " + quoted(table) + "; `ls` in the shell lists its tables")
                        .with_wire_code(int(ErrorCode::kAppNotExist)));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(wire::to_error(response.err.code, quoted(table)));
@@ -141,6 +142,13 @@ Task<int32_t> Cluster::create_table(std::string table, CreateOptions options, De
   if (options.atomic_idempotent) request.options.__set_atomic_idempotent(true);
   auto response = CO_TRY(co_await metas_.call<wire::configuration_create_app_response>(
       wire::RpcCode::kCreateApp, request, deadline));
+  if (response.err.code == ErrorCode::kInvalidParameters)
+    co_return fail(Error(Code::kInvalidArgument,
+                         "creating " + quoted(table) + ": ERR_INVALID_PARAMETERS: the cluster refuses " +
+                             std::to_string(options.partition_count) + " partitions, " +
+                             std::to_string(options.replica_count) +
+                             " replicas (more than it has nodes?), the name, or an app env")
+                       .with_wire_code(int(response.err.code)));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(wire::to_error(response.err.code, "creating " + quoted(table)));
   co_return response.appid;
@@ -182,8 +190,11 @@ Task<std::string> Cluster::update_envs(wire::configuration_update_app_env_reques
       wire::RpcCode::kUpdateAppEnv, std::move(request), deadline));
   if (response.err.code == ErrorCode::kOk) co_return response.hint_message;
   auto error = wire::to_error(response.err.code, "app envs of " + quoted(table));
-  co_return fail(Error(error.code(), error.message() + (response.hint_message.empty() ? "" : " [hint:\"" + response.hint_message + "\"]"))
-                     .with_wire_code(int(response.err.code)));
+  co_return fail(
+      Error(error.code(),
+            error.message() +
+                (response.hint_message.empty() ? "" : " [hint:\"" + response.hint_message + "\"]"))
+          .with_wire_code(int(response.err.code)));
 }
 
 Task<> Cluster::set_envs(std::string table, std::map<std::string, std::string> envs,

@@ -74,7 +74,8 @@ class Cluster {
   // Errors: kNotFound, naming the table and the cluster.
   Task<TableInfo> table_info(std::string table, Deadline deadline);
   // indices empty: all partitions. Errors: kNotFound, naming the table and the cluster.
-  Task<TableConfig> table_config(std::string table, std::vector<int32_t> indices, Deadline deadline);
+  Task<TableConfig> table_config(std::string table, std::vector<int32_t> indices,
+                                 Deadline deadline);
 
   // Returns the app id. The table may need moments until its partitions serve: wait_until_ready().
   // Errors: kAlreadyExists; kInvalidArgument.
@@ -82,19 +83,23 @@ class Cluster {
   // Waits until every partition has a primary; tells `progress` (may be empty) how many have one.
   Task<> wait_until_ready(std::string table, std::function<void(int ready, int all)> progress,
                           Deadline deadline);
-  // A table that does not exist is dropped already. reserve_seconds 0: the server's default, a week.
+  // A table that does not exist is dropped already. reserve_seconds 0: the server's default, a
+  // week.
   Task<> drop_table(std::string table, int64_t reserve_seconds, Deadline deadline);
 
   // App envs. Errors carry the server's hint. del and clear return that hint ("deleted keys: ...").
   Task<> set_envs(std::string table, std::map<std::string, std::string> envs, Deadline deadline);
-  Task<std::string> delete_envs(std::string table, std::vector<std::string> keys, Deadline deadline);
+  Task<std::string> delete_envs(std::string table, std::vector<std::string> keys,
+                                Deadline deadline);
   // An empty prefix clears all.
   Task<std::string> clear_envs(std::string table, std::string prefix, Deadline deadline);
 
-  Cluster(Client& client, std::vector<net::HostPort> metas) : client_(client), metas_(client, std::move(metas)) {}
+  Cluster(Client& client, std::vector<net::HostPort> metas)
+      : client_(client), metas_(client, std::move(metas)) {}
 
  private:
-  Task<std::string> update_envs(wire::configuration_update_app_env_request request, Deadline deadline);
+  Task<std::string> update_envs(wire::configuration_update_app_env_request request,
+                                Deadline deadline);
   std::string quoted(const std::string& table) const;
 
   Client& client_;

@@ -47,8 +47,10 @@ Task<net::IncomingReply> MetaCaller::call_leader(wire::RpcCode code, std::string
 Task<std::optional<net::IncomingReply>> MetaCaller::call_one(net::Address meta, wire::RpcCode code,
                                                              std::string_view body,
                                                              Deadline deadline) {
-  auto one_try = metas_.size() == 1 ? deadline : deadline.earlier(Deadline::in(client_.clock(), kOneTry));
-  auto reply = co_await client_.channel(meta).call({.code = code, .body = body, .deadline = one_try});
+  auto one_try =
+      metas_.size() == 1 ? deadline : deadline.earlier(Deadline::in(client_.clock(), kOneTry));
+  auto reply =
+      co_await client_.channel(meta).call({.code = code, .body = body, .deadline = one_try});
   if (!reply) {
     if (reply.error().code() == Code::kInterrupted) co_return fail(std::move(reply).error());
     if (reply.error().code() == Code::kTimeout && CO_TRY(co_await demands_authentication(meta)))
@@ -66,14 +68,16 @@ Task<std::optional<net::IncomingReply>> MetaCaller::call_one(net::Address meta, 
     co_return std::nullopt;
   }
   if (reply->error != ErrorCode::kOk)
-    co_return fail(wire::to_error(reply->error, std::string(wire::rpc_name(code)) + " at " + meta.to_string()));
+    co_return fail(wire::to_error(reply->error,
+                                  std::string(wire::rpc_name(code)) + " at " + meta.to_string()));
   co_return std::move(*reply);
 }
 
 // Goes on to the next meta server, with a pause after each round; fails when there is no time left.
 Task<> MetaCaller::try_next(int attempt, Deadline deadline) {
-  bool follows_leader = last_error_ && last_error_->wire_code() == int(ErrorCode::kForwardToOthers) &&
-                        leader_ && attempt < 8;
+  bool follows_leader = last_error_ &&
+                        last_error_->wire_code() == int(ErrorCode::kForwardToOthers) && leader_ &&
+                        attempt < 8;
   if (!follows_leader) {
     leader_.reset();
     ++current_;
@@ -82,9 +86,9 @@ Task<> MetaCaller::try_next(int attempt, Deadline deadline) {
   auto pause = async::back_off(attempt / int(metas_.size()), kFirstPause, kLongestPause);
   if (deadline.left(clock) <= pause) {
     auto why = last_error_ ? last_error_->to_string() : "all forward to others";
-    co_return fail(Code::kUnreachable, "no meta server of " + description() +
-                                           " answers (" + why +
-                                           "); check the addresses and that the cluster is running");
+    co_return fail(Code::kUnreachable,
+                   "no meta server of " + description() + " answers (" + why +
+                       "); check the addresses and that the cluster is running");
   }
   if (!follows_leader && (attempt + 1) % int(metas_.size()) == 0)
     co_await clock.sleep_for(pause);  // no result
@@ -96,9 +100,10 @@ Task<bool> MetaCaller::demands_authentication(net::Address meta) {
   wire::negotiation_request request;
   request.status = wire::SASL_LIST_MECHANISMS;
   auto body = wire::encode_body(request);
-  auto reply = co_await client_.channel(meta).call({.code = wire::RpcCode::kNegotiation,
-                                                    .body = body,
-                                                    .deadline = Deadline::in(client_.clock(), kProbe)});
+  auto reply =
+      co_await client_.channel(meta).call({.code = wire::RpcCode::kNegotiation,
+                                           .body = body,
+                                           .deadline = Deadline::in(client_.clock(), kProbe)});
   if (!reply || reply->error != ErrorCode::kOk) co_return false;
   auto response = wire::decode_body<wire::negotiation_response>(reply->body.view);
   co_return response && response->status == wire::SASL_LIST_MECHANISMS_RESP;

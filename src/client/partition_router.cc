@@ -76,9 +76,11 @@ Task<> PartitionRouter::refresh(Deadline deadline) {
 Task<> PartitionRouter::take_over(TableConfig config) {
   if (config.partition_count > kMostPartitions ||
       config.partition_count != int32_t(config.partitions.size()))
-    co_return fail(Code::kProtocol, "table '" + table_ + "': partitions listed contradict their count");
+    co_return fail(Code::kProtocol,
+                   "table '" + table_ + "': partitions listed contradict their count");
   if (app_id_ != 0 && app_id_ != config.app_id)
-    co_return fail(Code::kNotFound, "table '" + table_ + "' was dropped and made anew while in use");
+    co_return fail(Code::kNotFound,
+                   "table '" + table_ + "' was dropped and made anew while in use");
   std::vector<net::Address> primaries(config.partitions.size());
   for (size_t i = 0; i < primaries.size(); ++i) {
     // A child that is not split off yet is served by its parent.

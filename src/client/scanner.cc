@@ -5,8 +5,8 @@ namespace {
 
 using wire::StorageStatus;
 
-// What the server says with a context id. Real servers give ids that may be negative; -1 alone means
-// the end, and 0 is what a reply that has none carries.
+// What the server says with a context id. Real servers give ids that may be negative; -1 alone
+// means the end, and 0 is what a reply that has none carries.
 constexpr int64_t kEnd = -1;
 constexpr int64_t kNoContext = 0;
 
@@ -79,8 +79,9 @@ Task<std::optional<ScanBatch>> Scanner::next(Deadline deadline) {
     if (options_.only_count)
       co_return fail(Code::kRefused, "the server has forgotten the scan; count again");
     if (asked_anew && batch.rows.empty())
-      co_return fail(Code::kRefused, "a scan of partition " + std::to_string(target_.partition_index) +
-                                         " of table '" + router_->table() +
+      co_return fail(Code::kRefused, "a scan of partition " +
+                                         std::to_string(target_.partition_index) + " of table '" +
+                                         router_->table() +
                                          "' makes no progress within the server's time limit");
     if (!batch.rows.empty()) co_return batch;
   }
@@ -99,7 +100,8 @@ Task<ScanBatch> Scanner::take(net::IncomingReply reply) {
   if (view.error == int32_t(StorageStatus::kIncomplete))
     context_lost_ = true;  // the time limit: rows so far, and no context
   else if (view.error != int32_t(StorageStatus::kOk))
-    co_return fail(wire::to_error(StorageStatus(view.error), "scan of table '" + router_->table() + "'"));
+    co_return fail(
+        wire::to_error(StorageStatus(view.error), "scan of table '" + router_->table() + "'"));
   else if (view.context_id == kEnd || view.context_id == kNoContext)
     done_ = true;
   else

@@ -33,10 +33,10 @@ struct ScanBatch {
   int64_t count = 0;  // rows.size(), or the count that came instead of rows
 };
 
-// Survives what happens to the partition: when the server has forgotten the scan (restart, five idle
-// minutes, another primary), it goes on behind the last row that it returned. A row is returned once.
-// A scan sees each row's state at some moment between its beginning and the row's return.
-// All on the client's executor; one next() at a time.
+// Survives what happens to the partition: when the server has forgotten the scan (restart, five
+// idle minutes, another primary), it goes on behind the last row that it returned. A row is
+// returned once. A scan sees each row's state at some moment between its beginning and the row's
+// return. All on the client's executor; one next() at a time.
 class Scanner {
  public:
   Scanner(std::shared_ptr<PartitionRouter> router, Target target, ScanRange range,

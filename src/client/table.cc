@@ -199,8 +199,8 @@ Task<std::vector<FoundRow>> Table::batch_get(std::vector<RowKey> keys, Deadline 
         request.first, wire::RpcCode::kBatchGet, std::move(request.second), deadline));
     if (response.error != kOk) co_return refused(response.error, "batch_get");
     for (auto& row : response.data)
-      rows.push_back({std::move(row.hash_key.data), std::move(row.sort_key.data),
-                      std::move(row.value.data)});
+      rows.push_back(
+          {std::move(row.hash_key.data), std::move(row.sort_key.data), std::move(row.value.data)});
   }
   co_return rows;
 }

@@ -1,12 +1,12 @@
 // A table: reading and writing rows.
 //
 // A row is found by a hash key, which decides its partition, and a sort key. Expiry is absolute:
-// `expire_ts` counts seconds since 2016-01-01 UTC and 0 means never (record/expiry.h); expire_after()
-// makes one from a time to live.
+// `expire_ts` counts seconds since 2016-01-01 UTC and 0 means never (record/expiry.h);
+// expire_after() makes one from a time to live.
 //
 // Every call takes a deadline, retries what a retry can mend until then (partition_router.h), and
-// fails with: kInvalidArgument (key or row too large, or refused by the server), kNotFound (the table
-// is gone), kTimeout (with the last reason), kRefused and others as the server says.
+// fails with: kInvalidArgument (key or row too large, or refused by the server), kNotFound (the
+// table is gone), kTimeout (with the last reason), kRefused and others as the server says.
 #pragma once
 
 #include "client/partition_router.h"
@@ -112,8 +112,9 @@ class Table {
   // key means to the end.
   Result<std::unique_ptr<Scanner>> scan_hash_key(std::string_view hash_key,
                                                  std::string_view start_sort_key,
-                                                 std::string_view stop_sort_key, bool start_inclusive,
-                                                 bool stop_inclusive, ScanOptions options);
+                                                 std::string_view stop_sort_key,
+                                                 bool start_inclusive, bool stop_inclusive,
+                                                 ScanOptions options);
   // A scan of one partition, in order of the raw keys; scans of all partitions see the whole table.
   std::unique_ptr<Scanner> scan_partition(int32_t partition_index, ScanOptions options);
 

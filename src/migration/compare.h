@@ -23,8 +23,8 @@ struct Difference {
 
 struct CompareOptions {
   std::string table;
-  std::string to_table;                 // empty: the same name
-  size_t most_listed = 1000;            // differences that are kept; all are counted
+  std::string to_table;       // empty: the same name
+  size_t most_listed = 1000;  // differences that are kept; all are counted
   int classes_at_once = 8;
   async::milliseconds timeout{30'000};  // of one request, retries included
 };
@@ -54,12 +54,13 @@ struct CompareReport {
 };
 
 // Rows compared so far, once a second.
-using CompareListener = std::function<void(const CompareReport& so_far, async::milliseconds elapsed)>;
+using CompareListener =
+    std::function<void(const CompareReport& so_far, async::milliseconds elapsed)>;
 
-// Compares every row: key, value and expiry, exactly. Memory is bounded by a few batches a partition.
-// Exact while nobody writes; rows written meanwhile may show as differences. A row that expires during
-// the comparison is no difference.
-// Errors: kNotFound (no such table), kInterrupted, all of client/table.h.
+// Compares every row: key, value and expiry, exactly. Memory is bounded by a few batches a
+// partition. Exact while nobody writes; rows written meanwhile may show as differences. A row that
+// expires during the comparison is no difference. Errors: kNotFound (no such table), kInterrupted,
+// all of client/table.h.
 Task<CompareReport> compare_tables(std::shared_ptr<client::Cluster> source,
                                    std::shared_ptr<client::Cluster> target, CompareOptions options,
                                    const async::StopSignal& stop, CompareListener listener);

@@ -17,7 +17,8 @@ constexpr milliseconds kCreateTimeout{60'000};
 
 Task<> create_target(client::Cluster& source, client::Cluster& target, const CopyOptions& options) {
   auto& clock = target.client().clock();
-  auto info = CO_TRY(co_await source.table_info(options.table, Deadline::in(clock, options.timeout)));
+  auto info =
+      CO_TRY(co_await source.table_info(options.table, Deadline::in(clock, options.timeout)));
   client::CreateOptions create{.partition_count = options.partitions.value_or(info.partition_count),
                                .replica_count = info.replica_count};
   auto deadline = Deadline::in(clock, kCreateTimeout);
@@ -76,24 +77,27 @@ Task<PreparedCopy> prepare_copy(std::shared_ptr<client::Cluster> source,
   if (options.create) CO_TRY(co_await create_target(*source, *target, options));
   auto opened = co_await client::Table::open(target, options.to_table, deadline());
   if (!opened && opened.error().code() == Code::kNotFound)
-    co_return fail(Code::kNotFound, opened.error().message() +
-                                        "; --create makes it, --partitions says with how many partitions");
+    co_return fail(Code::kNotFound,
+                   opened.error().message() +
+                       "; --create makes it, --partitions says with how many partitions");
   copy.target = CO_TRY(std::move(opened));
   if (is_same_table(*copy.source, *copy.target))
-    co_return fail(Code::kInvalidArgument, "table '" + options.to_table + "' on cluster " +
-                                               target->name() +
-                                               " is the source itself; name another table or cluster");
+    co_return fail(Code::kInvalidArgument,
+                   "table '" + options.to_table + "' on cluster " + target->name() +
+                       " is the source itself; name another table or cluster");
   co_return copy;
 }
 
 Task<CopyReport> copy_table(std::shared_ptr<client::Cluster> source,
                             std::shared_ptr<client::Cluster> target, CopyOptions options,
                             const async::StopSignal& stop, CopyListener listener) {
-  auto prepared = CO_TRY(co_await prepare_copy(std::move(source), std::move(target), std::move(options)));
+  auto prepared =
+      CO_TRY(co_await prepare_copy(std::move(source), std::move(target), std::move(options)));
   co_return co_await copy_rows(std::move(prepared), stop, std::move(listener));
 }
 
-Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop, CopyListener listener) {
+Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
+                           CopyListener listener) {
   const auto& options = copy.options;
   rows::TableSource from(copy.source, {.timeout = options.timeout});
   rows::TableSink to(copy.target, {.timeout = options.timeout});

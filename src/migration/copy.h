@@ -12,8 +12,8 @@ namespace pegmove::migration {
 
 struct CopyOptions {
   std::string table;
-  std::string to_table;  // empty: the same name
-  bool create = false;   // make the target table; it must not exist then
+  std::string to_table;                 // empty: the same name
+  bool create = false;                  // make the target table; it must not exist then
   std::optional<int32_t> partitions{};  // of a table to be made; the source's count by default
   async::milliseconds timeout{30'000};  // of one request, retries included
   rows::PumpOptions pump{};
@@ -46,16 +46,16 @@ struct PreparedCopy {
   std::shared_ptr<client::Table> target;
 };
 
-// Checks everything that can be wrong before the first row is written, then makes the target table if
-// asked. Errors: kNotFound (no such table), kInvalidArgument (the target is the source itself),
+// Checks everything that can be wrong before the first row is written, then makes the target table
+// if asked. Errors: kNotFound (no such table), kInvalidArgument (the target is the source itself),
 // kAlreadyExists (create, and it exists), and all of client/cluster.h.
 Task<PreparedCopy> prepare_copy(std::shared_ptr<client::Cluster> source,
                                 std::shared_ptr<client::Cluster> target, CopyOptions options);
 
-// Copies every row of the table; a row's expiry goes along as the absolute second it is. Rows of the
-// target that the source has not stay. Writes to the source during the copy may or may not be seen.
-// Safe to repeat; stopped by the signal it fails with kInterrupted, and what was written stays.
-// Errors: all of client/table.h.
+// Copies every row of the table; a row's expiry goes along as the absolute second it is. Rows of
+// the target that the source has not stay. Writes to the source during the copy may or may not be
+// seen. Safe to repeat; stopped by the signal it fails with kInterrupted, and what was written
+// stays. Errors: all of client/table.h.
 Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop, CopyListener listener);
 
 // Both, one after the other.
@@ -63,7 +63,8 @@ Task<CopyReport> copy_table(std::shared_ptr<client::Cluster> source,
                             std::shared_ptr<client::Cluster> target, CopyOptions options,
                             const async::StopSignal& stop, CopyListener listener);
 
-// True when both handles mean one and the same table, under whatever names their clusters were given.
+// True when both handles mean one and the same table, under whatever names their clusters were
+// given.
 bool is_same_table(client::Table& a, client::Table& b);
 
 }  // namespace pegmove::migration

@@ -13,7 +13,9 @@ constexpr int64_t kBatchBytes = 256 << 10;
 
 // For heaps with the least key in front.
 template <typename Lane>
-bool later(const Lane* a, const Lane* b) { return a->row().key > b->row().key; }
+bool later(const Lane* a, const Lane* b) {
+  return a->row().key > b->row().key;
+}
 
 }  // namespace
 
@@ -41,12 +43,14 @@ Task<> MergedScan::fill(Lane& lane) {
   std::string_view last = lane.last_key;
   for (const auto& row : lane.batch.rows) {
     if (!last.empty() && row.key <= last)
-      co_return fail(Code::kProtocol, "partition " + std::to_string(lane.scanner->partition_index()) +
-                                          " of table '" + table_->name() + "' returns rows out of order");
+      co_return fail(Code::kProtocol,
+                     "partition " + std::to_string(lane.scanner->partition_index()) +
+                         " of table '" + table_->name() + "' returns rows out of order");
     last = row.key;
     bytes += int64_t(row.key.size() + row.value.size());
   }
-  auto wanted = std::clamp<int64_t>(kBatchBytes * int64_t(lane.batch.rows.size()) / bytes, 1, kMostBatchRows);
+  auto wanted =
+      std::clamp<int64_t>(kBatchBytes * int64_t(lane.batch.rows.size()) / bytes, 1, kMostBatchRows);
   if (auto now = lane.scanner->batch_size(); wanted >= 2 * now || 2 * wanted <= now)
     lane.scanner->set_batch_size(int32_t(wanted));
   co_return Result<void>();
@@ -70,7 +74,8 @@ Task<const wire::KeyValueView*> MergedScan::advance() {
 }
 
 const wire::KeyValueView* MergedScan::advance_if_ready() {
-  if (!current_ || current_->done || current_->next + 1 >= current_->batch.rows.size()) return nullptr;
+  if (!current_ || current_->done || current_->next + 1 >= current_->batch.rows.size())
+    return nullptr;
   ++current_->next;
   return take_least();
 }

@@ -48,7 +48,9 @@ Result<std::vector<HostPort>> parse_host_port_list(std::string_view text) {
   }
 }
 
-bool looks_like_addresses(std::string_view text) { return text.find(':') != std::string_view::npos; }
+bool looks_like_addresses(std::string_view text) {
+  return text.find(':') != std::string_view::npos;
+}
 
 Result<std::vector<Address>> look_up(const HostPort& host_port) {
   addrinfo hints{};

@@ -31,7 +31,7 @@ class FrameReader {
   Stream& stream_;
   Measure measure_;
   std::shared_ptr<Block> block_;
-  size_t begin_ = 0;   // of what is read and not popped yet
+  size_t begin_ = 0;  // of what is read and not popped yet
   size_t end_ = 0;
   size_t wanted_ = 0;  // size of the frame at begin_, 0 = not known yet
 };

@@ -33,14 +33,12 @@ class Net : public ::testing::Test {
   void start_server(RpcServerLimits limits = {}) {
     auto acceptor = listen_tcp(context.get_executor(), {0x7f000001, 0});
     ASSERT_TRUE(acceptor) << acceptor.error().to_string();
-    server = std::make_unique<RpcServer>(context.get_executor(), std::move(*acceptor), handler, clock,
-                                         Logger("test"), limits);
+    server = std::make_unique<RpcServer>(context.get_executor(), std::move(*acceptor), handler,
+                                         clock, Logger("test"), limits);
     server->start();
     address = server->local();
   }
-  void TearDown() override {
-    run(stop_all());
-  }
+  void TearDown() override { run(stop_all()); }
   Routine<bool> stop_client() {
     if (client) {
       client->stop();
@@ -65,8 +63,8 @@ class Net : public ::testing::Test {
   Routine<bool> restart_server() {
     co_await stop_server();  // no result
     auto acceptor = listen_tcp(context.get_executor(), address);
-    server = std::make_unique<RpcServer>(context.get_executor(), std::move(*acceptor), handler, clock,
-                                         Logger("test"));
+    server = std::make_unique<RpcServer>(context.get_executor(), std::move(*acceptor), handler,
+                                         clock, Logger("test"));
     server->start();
     co_return true;
   }
@@ -143,7 +141,8 @@ TEST_F(Net, ALargeFrameArrivesWhole) {
   start_server();
   client_with(Framing::kRdsn);
   std::string large(5 << 20, 'x');
-  auto reply = call(wire::RpcCode::kGet, wire::encode_body(wire::blob{large}), milliseconds(20'000));
+  auto reply =
+      call(wire::RpcCode::kGet, wire::encode_body(wire::blob{large}), milliseconds(20'000));
   ASSERT_TRUE(reply) << reply.error().to_string();
   EXPECT_EQ(wire::decode_body<wire::blob>(reply->body.view)->data, large);
 }

@@ -66,8 +66,8 @@ Routine<> RpcChannel::keep_connected() {
       co_await has_work_.wait();  // no result
       continue;
     }
-    auto stream = co_await connector_.connect(
-        address_, Deadline::in(clock_, options_.connect_timeout));
+    auto stream =
+        co_await connector_.connect(address_, Deadline::in(clock_, options_.connect_timeout));
     if (stream)
       co_await run_connection(std::move(*stream));  // no result
     else
@@ -161,6 +161,8 @@ void RpcChannel::stop() {
   fail_all(Error(Code::kInterrupted, "the client has been closed"));
 }
 
-Routine<> RpcChannel::join() { co_await tasks_.join(); /* no result */ }
+Routine<> RpcChannel::join() {
+  co_await tasks_.join();  // no result
+}
 
 }  // namespace pegmove::net

@@ -41,7 +41,9 @@ void RpcServer::stop() {
   tasks_.stop();
 }
 
-Routine<> RpcServer::join() { co_await tasks_.join(); /* no result */ }
+Routine<> RpcServer::join() {
+  co_await tasks_.join();  // no result
+}
 
 Routine<> RpcServer::accept_connections() {
   const auto server = acceptor_->local();
@@ -59,8 +61,8 @@ Routine<> RpcServer::accept_connections() {
                    std::to_string(connections_.size()) + " already");
       continue;
     }
-    auto connection = std::make_shared<ServerConnection>(executor_, std::move(*stream), limits_,
-                                                         raw_address);
+    auto connection =
+        std::make_shared<ServerConnection>(executor_, std::move(*stream), limits_, raw_address);
     connections_.push_back(connection);
     tasks_.spawn(connection->write_replies());
     tasks_.spawn(serve(std::move(connection)));

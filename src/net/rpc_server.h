@@ -1,5 +1,5 @@
-// The listening side of RPC: accepts connections, cuts them into requests of any framing, hands each
-// to a handler, and sends the replies in whatever order they come.
+// The listening side of RPC: accepts connections, cuts them into requests of any framing, hands
+// each to a handler, and sends the replies in whatever order they come.
 //
 // Bounds: connections, and per connection the requests in flight and the bytes of replies that its
 // client has not taken yet; beyond them the connection is not read until there is room, so that a
@@ -19,8 +19,8 @@ namespace pegmove::net {
 
 class ServerConnection;
 
-// One request on its way to an answer. Move-only; may be answered from any thread, once. One that is
-// destroyed unanswered gets no reply (CLEAR_SCANNER wants none).
+// One request on its way to an answer. Move-only; may be answered from any thread, once. One that
+// is destroyed unanswered gets no reply (CLEAR_SCANNER wants none).
 class IncomingCall {
  public:
   IncomingCall(std::shared_ptr<ServerConnection> connection, SharedBytes frame,
@@ -51,21 +51,22 @@ class CallHandler {
 
 struct RpcServerLimits {
   size_t max_connections = 4096;
-  size_t max_calls_in_flight = 4096;           // a connection
-  size_t max_unsent_reply_bytes = 16 << 20;    // a connection
+  size_t max_calls_in_flight = 4096;         // a connection
+  size_t max_unsent_reply_bytes = 16 << 20;  // a connection
   size_t max_frame_size = wire::kMaxFrameSize;
 };
 
-// All on one executor but IncomingCall::reply. Order: start(); ...; stop(); co_await join(); destroy.
+// All on one executor but IncomingCall::reply. Order: start(); ...; stop(); co_await join();
+// destroy.
 class RpcServer {
  public:
-  RpcServer(asio::any_io_executor executor, std::unique_ptr<Acceptor> acceptor, CallHandler& handler,
-            Clock& clock, Logger log, RpcServerLimits limits = {});
+  RpcServer(asio::any_io_executor executor, std::unique_ptr<Acceptor> acceptor,
+            CallHandler& handler, Clock& clock, Logger log, RpcServerLimits limits = {});
   ~RpcServer();
 
   void start();
-  // Stops listening and closes all connections. Calls that are still being handled stay valid; their
-  // replies go nowhere.
+  // Stops listening and closes all connections. Calls that are still being handled stay valid;
+  // their replies go nowhere.
   void stop();
   Routine<> join();
 

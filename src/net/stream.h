@@ -1,4 +1,5 @@
-// The ports to the network: what RPC needs of it, so that tests can put something else in its place.
+// The ports to the network: what RPC needs of it, so that tests can put something else in its
+// place.
 #pragma once
 
 #include <memory>

@@ -106,7 +106,8 @@ Task<std::unique_ptr<Stream>> TcpConnector::connect(Address to, Deadline deadlin
   // A timer that has fired but not run yet still refers to this frame: only a cancel that finds it
   // waiting, or its having run, ends that.
   if (timer.cancel() == 0 && !too_late) co_await timer.async_wait(kAsTuple);  // no result
-  if (too_late) co_return fail(Code::kTimeout, "connecting to " + to.to_string() + " took too long");
+  if (too_late)
+    co_return fail(Code::kTimeout, "connecting to " + to.to_string() + " took too long");
   if (error)
     co_return fail(Code::kUnreachable, "connecting to " + to.to_string() + ": " + error.message());
   co_return std::make_unique<TcpStream>(std::move(socket));

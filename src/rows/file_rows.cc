@@ -151,7 +151,8 @@ std::unique_ptr<Lane> FileSource::open_lane(int) {
 
 Result<std::unique_ptr<FileSink>> FileSink::open(std::string path, TextFormat format,
                                                  async::Pool& pool) {
-  File file = path == "-" ? File(stdout, keep_open) : File(std::fopen(path.c_str(), "w"), std::fclose);
+  File file =
+      path == "-" ? File(stdout, keep_open) : File(std::fopen(path.c_str(), "w"), std::fclose);
   if (!file) return io_error("opening " + path);
   return std::make_unique<FileSink>(std::move(file), std::move(path), format, pool);
 }

@@ -38,7 +38,8 @@ class FileSource : public RowSource {
 class FileSink : public RowSink {
  public:
   // "-" is standard output. Errors: kIo, naming the path.
-  static Result<std::unique_ptr<FileSink>> open(std::string path, TextFormat format, async::Pool& pool);
+  static Result<std::unique_ptr<FileSink>> open(std::string path, TextFormat format,
+                                                async::Pool& pool);
   FileSink(File file, std::string path, TextFormat format, async::Pool& pool);
 
   Task<> write(const RowBatch& batch) override;

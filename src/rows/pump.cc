@@ -9,7 +9,7 @@ Pump::Pump(RowSource& source, RowSink& sink, const async::StopSignal& stop, Pump
       sink_(sink),
       stop_(stop),
       options_(options),
-      memory_(options.most_bytes_in_memory) {
+      memory_(options.most_bytes_in_flight) {
   progress_.lane_rows.resize(size_t(source.lanes()));
   progress_.lane_done.resize(size_t(source.lanes()));
 }

@@ -1,8 +1,9 @@
-// The pump: rows flow from a source to a sink. Every way of moving rows is a source, a sink and this.
+// The pump: rows flow from a source to a sink. Every way of moving rows is a source, a sink and
+// this.
 //
 // It is the one place for bounds, progress and stopping: a lane (a partition of a table, a file) is
-// read ahead by one batch while the one before is written; lanes run side by side; the bytes in
-// memory of all lanes together are bounded.
+// read ahead by one batch while the one before is written; lanes run side by side; the bytes that all
+// lanes together are writing are bounded, and each lane holds at most one more batch that waits.
 #pragma once
 
 #include <functional>
@@ -50,7 +51,7 @@ struct PumpProgress {
 
 struct PumpOptions {
   int lanes_at_once = 16;
-  int64_t most_bytes_in_memory = 64 << 20;
+  int64_t most_bytes_in_flight = 64 << 20;
 };
 
 class Pump {

@@ -16,7 +16,8 @@ class PartitionLane : public Lane {
   PartitionLane(std::shared_ptr<client::Table> table, int index, TableReadOptions options)
       : table_(std::move(table)),
         options_(options),
-        scanner_(table_->scan_partition(index, {.batch_size = kFirstBatchRows, .return_expire_ts = true})) {}
+        scanner_(table_->scan_partition(
+            index, {.batch_size = kFirstBatchRows, .return_expire_ts = true})) {}
 
   Task<std::optional<RowBatch>> next() override {
     auto& clock = table_->cluster().client().clock();
@@ -26,7 +27,8 @@ class PartitionLane : public Lane {
     out.rows.reserve(batch->rows.size());
     for (const auto& row : batch->rows) {
       if (!record::split_key(row.key))
-        co_return fail(Code::kProtocol, "a scan returned a malformed key: \"" + base::printable(row.key) + "\"");
+        co_return fail(Code::kProtocol,
+                       "a scan returned a malformed key: \"" + base::printable(row.key) + "\"");
       out.rows.push_back({row.key, row.value, row.expire_ts});
     }
     fit_batch_size(out);
@@ -34,7 +36,8 @@ class PartitionLane : public Lane {
   }
 
  private:
-  // Small rows come a thousand at a time; of large ones only as many as fit the memory meant for them.
+  // Small rows come a thousand at a time; of large ones only as many as fit the memory meant for
+  // them.
   void fit_batch_size(const RowBatch& batch) {
     if (batch.rows.empty()) return;
     auto row_size = batch.size() / int64_t(batch.rows.size()) + 1;

@@ -25,8 +25,8 @@ class TableSource : public RowSource {
 };
 
 struct TableWriteOptions {
-  async::milliseconds timeout{30'000};       // of a batch, retries included
-  size_t max_request_bytes = 64 << 10;       // of a MULTI_PUT; far below what servers refuse
+  async::milliseconds timeout{30'000};  // of a batch, retries included
+  size_t max_request_bytes = 64 << 10;  // of a MULTI_PUT; far below what servers refuse
 };
 
 // Each row to its partition, all partitions at once. Rows overwrite what stands there.

@@ -39,8 +39,8 @@ rocksdb::Status build(const PartitionOptions& options, rocksdb::DBOptions db_opt
   db_options.error_if_exists = true;
   rocksdb::DB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
-  rocksdb::Status status = rocksdb::DB::Open(db_options, path, make_families(options, {}), &families,
-                                             &opened);
+  rocksdb::Status status =
+      rocksdb::DB::Open(db_options, path, make_families(options, {}), &families, &opened);
   if (!status.ok()) return status;
   const std::unique_ptr<rocksdb::DB> db(opened);
   rocksdb::WriteBatch batch;

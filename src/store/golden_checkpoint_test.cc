@@ -61,8 +61,8 @@ void collect(const PartitionDb& db, int partition, std::set<Row>& rows) {
     const auto key = record::split_key(cursor->key());
     ASSERT_TRUE(key);
     EXPECT_EQ(record::partition_index(record::raw_key_hash(*key), kPartitions), partition);
-    rows.insert({std::string(key->hash_key), std::string(key->sort_key),
-                 std::string(value.user_data)});
+    rows.insert(
+        {std::string(key->hash_key), std::string(key->sort_key), std::string(value.user_data)});
   }
   EXPECT_TRUE(cursor->status());
 }

@@ -46,8 +46,8 @@ Result<int64_t> read_decree(rocksdb::DBOptions options, const std::string& path)
   options.info_log = std::make_shared<SilentLogger>();
   rocksdb::DB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
-  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(
-      options, path, make_families({}, {}), &families, &opened);
+  const rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(options, path, make_families({}, {}), &families, &opened);
   if (!status.ok()) return fail(to_error(status, "reading", path));
   const std::unique_ptr<rocksdb::DB> db(opened);
   auto decree = read_number(*db, families[1], kLastFlushedDecreeKey, path);
@@ -100,8 +100,8 @@ Result<std::unique_ptr<PartitionDb>> PartitionDb::open(const PartitionOptions& o
 Result<void> PartitionDb::open_existing(const PartitionOptions& options) {
   rocksdb::DB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
-  const rocksdb::Status status = rocksdb::DB::Open(
-      db_options_, path_, make_families(options, hooks_), &families, &opened);
+  const rocksdb::Status status =
+      rocksdb::DB::Open(db_options_, path_, make_families(options, hooks_), &families, &opened);
   if (!status.ok()) {
     // A file that the MANIFEST names is not there, or the two contradict our options: damage.
     Error why = error(status, "opening");
@@ -143,10 +143,10 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree) {
                                             std::to_string(last_decree_));
   }
   if (batch.data_version() != data_version_) {
-    return fail(Code::kInvalidArgument,
-                "writing to the database " + path_ + ": the batch is for data version " +
-                    std::to_string(batch.data_version()) + ", the database has " +
-                    std::to_string(data_version_));
+    return fail(Code::kInvalidArgument, "writing to the database " + path_ +
+                                            ": the batch is for data version " +
+                                            std::to_string(batch.data_version()) +
+                                            ", the database has " + std::to_string(data_version_));
   }
   if (!batch.first_error_.ok()) return fail(error(batch.first_error_, "writing to"));
   batch.batch_.SetSavePoint();
@@ -161,7 +161,8 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree) {
 
 // After a torn write to the log RocksDB 7.8 resumes by starting a new log, which it does only when
 // the memtable has something in it; else it goes on with the torn one, and the next write ends the
-// process or fails. So a fresh memtable gets an entry that means nothing, and that the log needs not.
+// process or fails. So a fresh memtable gets an entry that means nothing, and that the log needs
+// not.
 rocksdb::Status PartitionDb::fill_memtable() {
   rocksdb::WriteOptions options;
   options.disableWAL = true;

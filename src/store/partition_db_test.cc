@@ -77,9 +77,8 @@ TEST(PartitionDb, WritesTheMetaKeysThatPegasusNeeds) {
   open(folder / "db").reset();
   rocksdb::DB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
-  ASSERT_TRUE(rocksdb::DB::OpenForReadOnly({}, folder / "db",
-                                           {{"default", {}}, {"pegasus_meta_cf", {}}}, &families,
-                                           &opened)
+  ASSERT_TRUE(rocksdb::DB::OpenForReadOnly(
+                  {}, folder / "db", {{"default", {}}, {"pegasus_meta_cf", {}}}, &families, &opened)
                   .ok());
   const std::unique_ptr<rocksdb::DB> db(opened);
   for (const auto& [key, expected] :

@@ -1,7 +1,7 @@
 // A partition's database under kill -9, on a full disk, and with damaged or foreign files.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -193,10 +193,10 @@ TEST_F(FullDisk, LosesNothingWhenAMemtableIsJustFull) {
   int reopened = 0;
   for (int64_t rows = kFirst; rows <= kLast; ++rows) {
     const std::string path = folder_ / std::to_string(rows);
-    const PartitionOptions options{
-        .path = path, .memtable_bytes = 64 << 10, .env = env_.get()};
+    const PartitionOptions options{.path = path, .memtable_bytes = 64 << 10, .env = env_.get()};
     auto db = open(options);
-    for (int64_t row = 1; row <= rows; ++row) ASSERT_TRUE(put_row(*db, row, std::string(1000, 'v')));
+    for (int64_t row = 1; row <= rows; ++row)
+      ASSERT_TRUE(put_row(*db, row, std::string(1000, 'v')));
     space_.set(30);
     ASSERT_FALSE(put_row(*db, rows + 1, std::string(1000, 'v')));
     space_.set_endless();
@@ -364,8 +364,7 @@ TEST(ForeignFolder, IsLeftUntouched) {
   ASSERT_FALSE(db);
   EXPECT_EQ(db.error().code(), Code::kCorrupt);
   EXPECT_THAT(db.error().message(), HasSubstr(folder / "db"));
-  EXPECT_EQ(contents(folder / "db"),
-            (std::map<std::string, std::string>{{"thesis.txt", "mine"}}));
+  EXPECT_EQ(contents(folder / "db"), (std::map<std::string, std::string>{{"thesis.txt", "mine"}}));
 }
 
 TEST(ForeignFolder, MayBeAFile) {
@@ -434,8 +433,7 @@ TEST(ForeignDatabase, WithBadMetaKeysIsAnError) {
 
 TEST(DataVersion0, IsServed) {
   const TestFolder folder;
-  make_database(folder / "db", kMetaFamily,
-                {{kDataVersionKey, "0"}, {kLastFlushedDecreeKey, "7"}});
+  make_database(folder / "db", kMetaFamily, {{kDataVersionKey, "0"}, {kLastFlushedDecreeKey, "7"}});
   const auto db = open({.path = folder / "db"});
   EXPECT_EQ(db->data_version(), 0);
   EXPECT_EQ(db->last_decree(), 7);
@@ -447,8 +445,7 @@ TEST(DataVersion0, IsServed) {
 
 TEST(BadValue, IsCorruptAndNamesItsKey) {
   const TestFolder folder;
-  make_database(folder / "db", kMetaFamily,
-                {{kDataVersionKey, "1"}, {kLastFlushedDecreeKey, "7"}});
+  make_database(folder / "db", kMetaFamily, {{kDataVersionKey, "1"}, {kLastFlushedDecreeKey, "7"}});
   const auto db = open({.path = folder / "db", .unix_seconds = [] { return int64_t{2} << 31; }});
   ASSERT_TRUE(db->compact());  // keeps it
   const auto cursor = db->new_cursor();

@@ -12,6 +12,7 @@
 namespace pegmove::wire {
 
 // X(code, request, reply). CLEAR_SCANNER stands apart: its body is a bare i64, and it has no reply.
+// clang-format off
 #define PEGMOVE_CODE_MESSAGES(X)                                                                \
   X(kPut, update_request, update_response)                                                      \
   X(kRemove, blob, update_response)                                                             \
@@ -32,6 +33,7 @@ namespace pegmove::wire {
   X(kClusterInfo, configuration_cluster_info_request, configuration_cluster_info_response)      \
   X(kUpdateAppEnv, configuration_update_app_env_request, configuration_update_app_env_response) \
   X(kNegotiation, negotiation_request, negotiation_response)
+// clang-format on
 
 // Calls visit(std::type_identity<Request>(), std::type_identity<Reply>()) with the structs of the
 // code, and gives what it returns. Codes without structs give `otherwise`.

@@ -16,6 +16,7 @@
 namespace pegmove::wire {
 
 // X(identifier, wire name without "ERR_"), in registration order: the position is the number.
+// clang-format off
 #define PEGMOVE_ERROR_CODES(X)                                                                                         \
   X(kOk, OK)                                                                                                           \
   X(kUnknown, UNKNOWN) X(kServiceNotFound, SERVICE_NOT_FOUND) X(                                                       \
@@ -117,6 +118,7 @@ namespace pegmove::wire {
                                                                                                 HTTP_ERROR)            \
                                                                                                   X(kNotMatched,       \
                                                                                                     NOT_MATCHED)
+// clang-format on
 
 enum class ErrorCode : int32_t {
 #define PEGMOVE_DECLARE(identifier, name) identifier,

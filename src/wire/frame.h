@@ -35,7 +35,7 @@ struct RequestHead {
   uint64_t partition_hash = 0;  // hash of the key, or the partition index in full scans; 0 unknown
   int32_t timeout_ms = 0;       // the client's; 0 or wrong in some clients: advice only
   bool is_backup_request = false;
-  size_t message_size = 0;      // bytes behind the header: what max_allowed_write_size bounds
+  size_t message_size = 0;  // bytes behind the header: what max_allowed_write_size bounds
   // RDSN only:
   uint64_t trace_id = 0;
   uint64_t from_address = 0;  // raw rpc_address of the sender

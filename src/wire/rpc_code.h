@@ -8,6 +8,7 @@
 namespace pegmove::wire {
 
 // X(identifier, name)
+// clang-format off
 #define PEGMOVE_RPC_CODES(X)                                \
   X(kPut, "RPC_RRDB_RRDB_PUT")                              \
   X(kRemove, "RPC_RRDB_RRDB_REMOVE")                        \
@@ -29,6 +30,7 @@ namespace pegmove::wire {
   X(kClusterInfo, "RPC_CM_CLUSTER_INFO")                    \
   X(kUpdateAppEnv, "RPC_CM_UPDATE_APP_ENV")                 \
   X(kNegotiation, "RPC_NEGOTIATION")
+// clang-format on
 
 enum class RpcCode : uint8_t {
   kUnknown,

@@ -61,6 +61,7 @@ void append_i64_body(std::string& out, int64_t value, int16_t field_id) {
   out += '\0';
 }
 
+// clang-format off
 #define PEGMOVE_MESSAGES(X)                                                                       \
   X(blob)                                                                                         \
   X(rpc_address) X(key_value) X(multi_put_request) X(multi_remove_request) X(                     \
@@ -77,6 +78,7 @@ void append_i64_body(std::string& out, int64_t value, int16_t field_id) {
                                           X(configuration_update_app_env_request)                 \
                                               X(configuration_update_app_env_response)            \
                                                   X(negotiation_request) X(negotiation_response)
+// clang-format on
 
 #define PEGMOVE_INSTANTIATE(Message)                           \
   template Result<Message> decode_body(std::string_view body); \

@@ -47,8 +47,9 @@ class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReade
     readByte(raw);
     element = to_type(raw);
     read_count(size, least_size(element));
-    // Structs in memory are up to fifty times larger than four bytes. Writers spend 15 bytes or more
-    // on each (two blobs); lists of shorter scalars are bounded by the 1 MiB of a write request.
+    // Structs in memory are up to fifty times larger than four bytes. Writers spend 15 bytes or
+    // more on each (two blobs); lists of shorter scalars are bounded by the 1 MiB of a write
+    // request.
     if (element == apache::thrift::protocol::T_STRUCT && size > kFewStructs &&
         size_t(size) * 15 > rest_.size())
       throw TProtocolException(TProtocolException::SIZE_LIMIT, "container larger than its frame");

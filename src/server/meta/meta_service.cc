@@ -38,7 +38,8 @@ Task<> MetaService::start() {
       if (auto hosted = co_await host_one(app, index); !hosted)
         log_.error(hosted.error().to_string() + "; its other partitions serve");
   }
-  server_ = std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_, log_);
+  server_ =
+      std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_, log_);
   server_->start();
   tasks_.spawn(purge_dropped());
   co_return Result<void>();
@@ -86,7 +87,8 @@ Routine<> MetaService::purge_dropped() {
   while (!tasks_.stopped()) {
     std::vector<AppRecord> over;
     for (const auto& [id, app] : catalog_.apps())
-      if (!app.is_available() && app.info.expire_second <= clock_.unix_seconds()) over.push_back(app);
+      if (!app.is_available() && app.info.expire_second <= clock_.unix_seconds())
+        over.push_back(app);
     for (const auto& app : over) {
       bool removed = true;
       for (int32_t index = 0; index < app.info.partition_count; ++index) {
@@ -128,13 +130,15 @@ void MetaService::register_handlers() {
           });
         return response;
       });
-  dispatcher_.on_message<configuration_update_app_env_request, configuration_update_app_env_response>(
-      RpcCode::kUpdateAppEnv, [this](const auto& request, const auto&) {
-        auto response = catalog_.update_env(request);
-        if (const auto* app = catalog_.find(request.app_name); app && response.err.code == ErrorCode::kOk)
-          nodes_.apply_envs(app->info);
-        return response;
-      });
+  dispatcher_
+      .on_message<configuration_update_app_env_request, configuration_update_app_env_response>(
+          RpcCode::kUpdateAppEnv, [this](const auto& request, const auto&) {
+            auto response = catalog_.update_env(request);
+            if (const auto* app = catalog_.find(request.app_name);
+                app && response.err.code == ErrorCode::kOk)
+              nodes_.apply_envs(app->info);
+            return response;
+          });
   dispatcher_.on_message<configuration_list_apps_request, configuration_list_apps_response>(
       RpcCode::kListApps,
       [this](const auto& request, const auto&) { return list_apps(catalog_, request); });
@@ -148,8 +152,9 @@ void MetaService::register_handlers() {
       });
   dispatcher_.on_message<query_cfg_request, query_cfg_response>(
       RpcCode::kQueryConfig, [this](const auto& request, const auto& head) {
-        return query_config(catalog_, request, nodes_.addresses(),
-                            [this](Gpid gpid) { return is_served(gpid); }, host_ports_for(head));
+        return query_config(
+            catalog_, request, nodes_.addresses(), [this](Gpid gpid) { return is_served(gpid); },
+            host_ports_for(head));
       });
   dispatcher_.on_message<negotiation_request, negotiation_response>(
       RpcCode::kNegotiation, [](const auto&, const auto&) {

@@ -32,8 +32,8 @@ struct MetaOptions {
 // Order: start(); ...; stop(); co_await join(); destroy.
 class MetaService {
  public:
-  MetaService(asio::any_io_executor executor, AppCatalog catalog, NodePort& nodes, async::Pool& pool,
-              MetaOptions options, Clock& clock, Logger log);
+  MetaService(asio::any_io_executor executor, AppCatalog catalog, NodePort& nodes,
+              async::Pool& pool, MetaOptions options, Clock& clock, Logger log);
 
   // Opens the partitions of all tables, then listens. A partition that does not open is logged and
   // left without a primary; the others serve. Errors: kAlreadyExists and kIo, naming the address.

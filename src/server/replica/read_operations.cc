@@ -27,14 +27,16 @@ Response addressed(const ReadContext& context, int32_t error) {
 }
 
 // The row if it is there and has not expired.
-Result<std::optional<store::StoredValue>> live_row(const ReadContext& context, std::string_view key) {
+Result<std::optional<store::StoredValue>> live_row(const ReadContext& context,
+                                                   std::string_view key) {
   auto found = TRY(context.db.get(key));
   if (found && record::is_expired(found->expire_ts(), context.now)) found.reset();
   return found;
 }
 
 Result<wire::read_response> get(const ReadContext& context, const wire::blob& key) {
-  if (!record::split_key(key.data)) return addressed<wire::read_response>(context, kInvalidArgument);
+  if (!record::split_key(key.data))
+    return addressed<wire::read_response>(context, kInvalidArgument);
   auto row = TRY(live_row(context, key.data));
   auto response = addressed<wire::read_response>(context, row ? kOk : kNotFound);
   if (row) response.value.data = row->user_data();
@@ -45,7 +47,8 @@ Result<wire::ttl_response> ttl(const ReadContext& context, const wire::blob& key
   if (!record::split_key(key.data)) return addressed<wire::ttl_response>(context, kInvalidArgument);
   auto row = TRY(live_row(context, key.data));
   auto response = addressed<wire::ttl_response>(context, row ? kOk : kNotFound);
-  if (row) response.ttl_seconds = row->expire_ts() == 0 ? -1 : int32_t(row->expire_ts() - context.now);
+  if (row)
+    response.ttl_seconds = row->expire_ts() == 0 ? -1 : int32_t(row->expire_ts() - context.now);
   return response;
 }
 
@@ -74,9 +77,12 @@ class Limits {
         deadline_(Deadline::in(clock, kIterationTime)),
         rows_(request.max_kv_count > 0 ? std::min(request.max_kv_count, kMultiGetMostRows)
                                        : kMultiGetMostRows),
-        bytes_(request.max_kv_size > 0 ? request.max_kv_size : std::numeric_limits<int32_t>::max()) {}
+        bytes_(request.max_kv_size > 0 ? request.max_kv_size
+                                       : std::numeric_limits<int32_t>::max()) {}
 
-  bool reached(size_t rows, int64_t bytes) const { return int64_t(rows) >= rows_ || bytes >= bytes_; }
+  bool reached(size_t rows, int64_t bytes) const {
+    return int64_t(rows) >= rows_ || bytes >= bytes_;
+  }
   bool ends_iteration(size_t rows, int64_t bytes, int32_t iterated) const {
     return reached(rows, bytes) || bytes >= kMultiGetMostBytes || iterated >= kMultiGetMostRows ||
            (iterated % 256 == 255 && deadline_.passed(clock_));
@@ -119,9 +125,15 @@ struct Range {
   std::string start, stop;
   bool start_inclusive, stop_inclusive;
 
-  bool empty() const { return start > stop || (start == stop && !(start_inclusive && stop_inclusive)); }
-  bool is_before(std::string_view key) const { return key < start || (key == start && !start_inclusive); }
-  bool is_behind(std::string_view key) const { return key > stop || (key == stop && !stop_inclusive); }
+  bool empty() const {
+    return start > stop || (start == stop && !(start_inclusive && stop_inclusive));
+  }
+  bool is_before(std::string_view key) const {
+    return key < start || (key == start && !start_inclusive);
+  }
+  bool is_behind(std::string_view key) const {
+    return key > stop || (key == stop && !stop_inclusive);
+  }
 };
 
 Range range_of(const wire::multi_get_request& request) {
@@ -148,7 +160,8 @@ Range range_of(const wire::multi_get_request& request) {
 
 // One pass over a range, in either direction. An early end is told from a complete one as real
 // servers do: the record at the far boundary completes the range even when it also reached a limit,
-// and otherwise any further record within the hash key (in reverse: of the partition) counts as more.
+// and otherwise any further record within the hash key (in reverse: of the partition) counts as
+// more.
 Result<wire::multi_get_response> multi_get_range(const ReadContext& context, const Clock& clock,
                                                  const wire::multi_get_request& request) {
   auto response = addressed<wire::multi_get_response>(context, kOk);
@@ -159,8 +172,12 @@ Result<wire::multi_get_response> multi_get_range(const ReadContext& context, con
   auto hash_prefix = std::string_view(range.start).substr(0, prefix_size);
   auto cursor = context.db.new_cursor();
   request.reverse ? cursor->seek_for_prev(range.stop) : cursor->seek(range.start);
-  auto is_behind_near_end = [&](auto key) { return request.reverse ? range.is_behind(key) : range.is_before(key); };
-  auto is_past_far_end = [&](auto key) { return request.reverse ? range.is_before(key) : range.is_behind(key); };
+  auto is_behind_near_end = [&](auto key) {
+    return request.reverse ? range.is_behind(key) : range.is_before(key);
+  };
+  auto is_past_far_end = [&](auto key) {
+    return request.reverse ? range.is_before(key) : range.is_behind(key);
+  };
   const auto& far_end = request.reverse ? range.start : range.stop;
   int64_t bytes = 0;
   int32_t iterated = 0;
@@ -188,7 +205,8 @@ Result<wire::multi_get_response> multi_get_range(const ReadContext& context, con
 
 Result<wire::multi_get_response> multi_get(const ReadContext& context, const Clock& clock,
                                            const wire::multi_get_request& request) {
-  if (!is_filter_type(request.sort_key_filter_type) || !record::check_hash_key(request.hash_key.data))
+  if (!is_filter_type(request.sort_key_filter_type) ||
+      !record::check_hash_key(request.hash_key.data))
     return addressed<wire::multi_get_response>(context, kInvalidArgument);
   return request.sort_keys.empty() ? multi_get_range(context, clock, request)
                                    : multi_get_points(context, clock, request);
@@ -225,7 +243,9 @@ Result<std::string> with_request(std::string_view body, Answer answer) {
 
 }  // namespace
 
-bool is_filter_type(int type) { return type >= wire::FT_NO_FILTER && type <= wire::FT_MATCH_POSTFIX; }
+bool is_filter_type(int type) {
+  return type >= wire::FT_NO_FILTER && type <= wire::FT_MATCH_POSTFIX;
+}
 
 bool matches(int filter_type, std::string_view pattern, std::string_view text) {
   switch (filter_type) {

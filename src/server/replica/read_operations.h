@@ -8,12 +8,12 @@
 namespace pegmove::server::replica {
 
 // Limits of real servers' default configuration.
-inline constexpr int32_t kMultiGetMostRows = 3000;            // rocksdb_multi_get_max_iteration_count
-inline constexpr int64_t kMultiGetMostBytes = 30ll << 20;     // rocksdb_multi_get_max_iteration_size
+inline constexpr int32_t kMultiGetMostRows = 3000;         // rocksdb_multi_get_max_iteration_count
+inline constexpr int64_t kMultiGetMostBytes = 30ll << 20;  // rocksdb_multi_get_max_iteration_size
 inline constexpr async::milliseconds kIterationTime{30'000};  // rocksdb_iteration_threshold_time_ms
 
-// The body of the reply. Errors: kProtocol when the request's body does not decode; kCorrupt and kIo
-// from the database.
+// The body of the reply. Errors: kProtocol when the request's body does not decode; kCorrupt and
+// kIo from the database.
 Result<std::string> answer(const ReadContext& context, const Clock& clock, wire::RpcCode code,
                            std::string_view body);
 

@@ -1,6 +1,7 @@
 #include "server/replica/replica.h"
 
-#include "base/units.h"
+#include <cstdlib>
+
 #include "record/expiry.h"
 #include "server/replica/read_operations.h"
 #include "server/replica/scan_operations.h"
@@ -57,8 +58,9 @@ void Replica::answer_read(RpcCode code, net::IncomingCall& call) {
 }
 
 void Replica::apply_envs(const std::map<std::string, std::string>& envs) {
+  // Checked when it was set; real servers read 0x10 and 010 as C does.
   auto found = envs.find("default_ttl");
-  auto seconds = found == envs.end() ? 0 : base::parse_integer(found->second, 0, INT32_MAX).value_or(0);
+  auto seconds = found == envs.end() ? 0 : std::strtoll(found->second.c_str(), nullptr, 0);
   writes_.set_default_ttl(int32_t(seconds));
 }
 

@@ -24,13 +24,13 @@ struct ReadContext {
   uint32_t now;  // seconds since 2016
 };
 
-// read() and write() from any thread; both answer later, from a thread of the pool. Held by shared_ptr:
-// work on the pool keeps its replica alive while the node has let go of it.
+// read() and write() from any thread; both answer later, from a thread of the pool. Held by
+// shared_ptr: work on the pool keeps its replica alive while the node has let go of it.
 class Replica : public std::enable_shared_from_this<Replica> {
  public:
   // Opens the partition's database (blocks). Errors: those of store::PartitionDb::open.
-  static Result<std::shared_ptr<Replica>> open(ReplicaOptions options, async::Pool& pool, Clock& clock,
-                                               Logger log);
+  static Result<std::shared_ptr<Replica>> open(ReplicaOptions options, async::Pool& pool,
+                                               Clock& clock, Logger log);
   ~Replica();
 
   void read(wire::RpcCode code, net::IncomingCall call);

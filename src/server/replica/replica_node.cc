@@ -16,9 +16,9 @@ constexpr size_t kMemtableBytes = 256 << 20;
 
 constexpr async::milliseconds kScanSweep{30'000};
 
-constexpr RpcCode kReads[] = {RpcCode::kGet,          RpcCode::kTtl,        RpcCode::kBatchGet,
-                              RpcCode::kMultiGet,     RpcCode::kSortkeyCount, RpcCode::kGetScanner,
-                              RpcCode::kScan,         RpcCode::kClearScanner};
+constexpr RpcCode kReads[] = {RpcCode::kGet,      RpcCode::kTtl,          RpcCode::kBatchGet,
+                              RpcCode::kMultiGet, RpcCode::kSortkeyCount, RpcCode::kGetScanner,
+                              RpcCode::kScan,     RpcCode::kClearScanner};
 constexpr RpcCode kWrites[] = {RpcCode::kPut, RpcCode::kRemove, RpcCode::kMultiPut,
                                RpcCode::kMultiRemove};
 
@@ -62,7 +62,8 @@ void ReplicaNode::register_handlers() {
 
 Result<void> ReplicaNode::start() {
   auto acceptor = TRY(net::listen_tcp(executor_, options_.listen));
-  server_ = std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_, log_);
+  server_ =
+      std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_, log_);
   server_->start();
   tasks_.spawn(drop_idle_scans());
   return {};

@@ -10,7 +10,8 @@
 namespace pegmove::server::replica {
 
 struct NodeOptions {
-  std::string data_dir;  // partitions lie in <data_dir>/<app_id>.<index>.pegasus/data/rdb, as in Pegasus
+  std::string
+      data_dir;  // partitions lie in <data_dir>/<app_id>.<index>.pegasus/data/rdb, as in Pegasus
   net::Address listen;
   bool sync_writes = false;
   size_t max_request_size = 1 << 20;
@@ -24,8 +25,8 @@ struct HostedTable {
   std::map<std::string, std::string> envs;
 };
 
-// start(), stop() and join() on the executor; host(), release() and the rest from any thread but the
-// executor's (they block). Order: start(); ...; stop(); co_await join(); destroy.
+// start(), stop() and join() on the executor; host(), release() and the rest from any thread but
+// the executor's (they block). Order: start(); ...; stop(); co_await join(); destroy.
 class ReplicaNode {
  public:
   ReplicaNode(asio::any_io_executor executor, NodeOptions options, Clock& clock, Logger log);

@@ -20,7 +20,8 @@ ScanContexts::ScanContexts(Clock& clock) : clock_(clock) {
 int64_t ScanContexts::put(std::unique_ptr<Scan> scan) {
   std::lock_guard lock(mutex_);
   if (held_.size() >= kMostContexts)
-    held_.erase(std::ranges::min_element(held_, {}, [](auto& entry) { return entry.second.last_used; }));
+    held_.erase(
+        std::ranges::min_element(held_, {}, [](auto& entry) { return entry.second.last_used; }));
   held_.emplace(next_id_, Held{std::move(scan), clock_.now()});
   return next_id_++;
 }
@@ -36,7 +37,8 @@ std::unique_ptr<Scan> ScanContexts::take(int64_t id) {
 
 void ScanContexts::drop_idle() {
   std::lock_guard lock(mutex_);
-  std::erase_if(held_, [&](auto& entry) { return clock_.now() - entry.second.last_used > kIdleLimit; });
+  std::erase_if(held_,
+                [&](auto& entry) { return clock_.now() - entry.second.last_used > kIdleLimit; });
 }
 
 void ScanContexts::clear() {

@@ -1,5 +1,5 @@
-// The scans that clients have open on a partition: each holds a snapshot until it is read to its end,
-// cleared, or idle for too long.
+// The scans that clients have open on a partition: each holds a snapshot until it is read to its
+// end, cleared, or idle for too long.
 #pragma once
 
 #include <memory>
@@ -19,8 +19,9 @@ struct Scan {
   std::unique_ptr<store::Cursor> cursor;
 };
 
-// Ids are used once: each reply carries a new one. They are positive and begin at a random place, so
-// that an id of an earlier process, or of another server, is not taken for one of this. Thread-safe.
+// Ids are used once: each reply carries a new one. They are positive and begin at a random place,
+// so that an id of an earlier process, or of another server, is not taken for one of this.
+// Thread-safe.
 class ScanContexts {
  public:
   explicit ScanContexts(Clock& clock);

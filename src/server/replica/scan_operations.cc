@@ -22,7 +22,8 @@ wire::ScanReplyBuilder::End end_of_reply(const ReadContext& context, StorageStat
           .server = context.server};
 }
 
-std::string reply_without_rows(const ReadContext& context, StorageStatus status, int64_t context_id) {
+std::string reply_without_rows(const ReadContext& context, StorageStatus status,
+                               int64_t context_id) {
   return wire::ScanReplyBuilder().finish(end_of_reply(context, status, context_id));
 }
 
@@ -38,8 +39,10 @@ bool wants(const Scan& scan, std::string_view key) {
     return true;
   auto parts = record::split_key(key);
   return parts &&
-         matches(request.hash_key_filter_type, request.hash_key_filter_pattern.data, parts->hash_key) &&
-         matches(request.sort_key_filter_type, request.sort_key_filter_pattern.data, parts->sort_key);
+         matches(request.hash_key_filter_type, request.hash_key_filter_pattern.data,
+                 parts->hash_key) &&
+         matches(request.sort_key_filter_type, request.sort_key_filter_pattern.data,
+                 parts->sort_key);
 }
 
 // A hash-key prefix filter lets the scan begin where such keys can first stand.
@@ -77,12 +80,13 @@ Result<std::string> next_batch(const ReadContext& context, const Clock& clock, S
     if (record::is_expired(value.header.expire_ts, context.now) || !wants(*scan, key)) continue;
     ++rows;
     if (!request.only_return_count)
-      reply.add(key, request.no_value ? std::string_view() : value.user_data, request.return_expire_ts,
-                value.header.expire_ts);
+      reply.add(key, request.no_value ? std::string_view() : value.user_data,
+                request.return_expire_ts, value.header.expire_ts);
     if (complete) break;
   }
   TRY(cursor.status());
-  auto end = end_of_reply(context, out_of_time ? StorageStatus::kIncomplete : StorageStatus::kOk, kEnd);
+  auto end =
+      end_of_reply(context, out_of_time ? StorageStatus::kIncomplete : StorageStatus::kOk, kEnd);
   if (request.only_return_count) end.row_count = rows;
   if (out_of_time)
     end.context_id = kNoContext;
@@ -98,7 +102,8 @@ Result<std::string> open_scan(const ReadContext& context, const Clock& clock, Sc
   auto scan = std::make_unique<Scan>();
   scan->request = TRY(wire::decode_body<wire::get_scanner_request>(body));
   auto& request = scan->request;
-  if (!is_filter_type(request.hash_key_filter_type) || !is_filter_type(request.sort_key_filter_type))
+  if (!is_filter_type(request.hash_key_filter_type) ||
+      !is_filter_type(request.sort_key_filter_type))
     return reply_without_rows(context, StorageStatus::kInvalidArgument, kNoContext);
   narrow(request);
   const auto& start = request.start_key.data;
@@ -116,8 +121,8 @@ Result<std::string> open_scan(const ReadContext& context, const Clock& clock, Sc
   return next_batch(context, clock, scans, std::move(scan), kScanMostRows);
 }
 
-Result<std::string> continue_scan(const ReadContext& context, const Clock& clock, ScanContexts& scans,
-                                  std::string_view body) {
+Result<std::string> continue_scan(const ReadContext& context, const Clock& clock,
+                                  ScanContexts& scans, std::string_view body) {
   auto request = TRY(wire::decode_body<wire::scan_request>(body));
   auto scan = scans.take(request.context_id);
   if (!scan) return reply_without_rows(context, StorageStatus::kNotFound, kNoContext);

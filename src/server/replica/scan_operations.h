@@ -12,7 +12,7 @@ inline constexpr int32_t kScanMostRows = 1000;  // rocksdb_max_iteration_count
 // request's body does not decode; kCorrupt and kIo from the database.
 Result<std::string> open_scan(const ReadContext& context, const Clock& clock, ScanContexts& scans,
                               std::string_view body);
-Result<std::string> continue_scan(const ReadContext& context, const Clock& clock, ScanContexts& scans,
-                                  std::string_view body);
+Result<std::string> continue_scan(const ReadContext& context, const Clock& clock,
+                                  ScanContexts& scans, std::string_view body);
 
 }  // namespace pegmove::server::replica

@@ -177,13 +177,13 @@ void WritePath::reply(Mutation& mutation) {
 
 // Nothing of the mutation was written, and its decree is free again.
 void WritePath::reply_failed(Mutation& mutation, const Error& error) {
-  log_.error("decree " + std::to_string(mutation.decree) + " was not written: " + error.to_string());
+  log_.error("decree " + std::to_string(mutation.decree) +
+             " was not written: " + error.to_string());
   auto code = store::is_disk_full(error) ? ErrorCode::kDiskInsufficient : ErrorCode::kDiskIoError;
   // Clients in other languages don't know ERR_DISK_IO_ERROR; they are told of a full disk instead.
   for (auto& update : mutation.updates)
-    update.call.reply(update.call.head().framing == wire::Framing::kRdsn
-                          ? code
-                          : ErrorCode::kDiskInsufficient);
+    update.call.reply(
+        update.call.head().framing == wire::Framing::kRdsn ? code : ErrorCode::kDiskInsufficient);
 }
 
 }  // namespace pegmove::server::replica

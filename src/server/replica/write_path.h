@@ -3,9 +3,10 @@
 //   submit(call) -> queue -> Mutation (decree, timestamp, updates) -> WriteBatch -> replies
 //
 // Writes wait in a queue while the one before them is on its way to the disk; then all PUTs and
-// REMOVEs that stand together become one mutation, as in real servers, and every other write becomes
-// a mutation by itself. A mutation still holds the requests' own bytes when it is applied, so that a
-// log for duplication takes it at apply() (see docs/ARCHITECTURE.md, "Where duplication hooks in").
+// REMOVEs that stand together become one mutation, as in real servers, and every other write
+// becomes a mutation by itself. A mutation still holds the requests' own bytes when it is applied,
+// so that a log for duplication takes it at apply() (see docs/ARCHITECTURE.md, "Where duplication
+// hooks in").
 #pragma once
 
 #include <atomic>
@@ -39,14 +40,15 @@ struct Mutation {
 
 struct WriteOptions {
   Gpid gpid;
-  std::string server;  // "host:port", for replies
+  std::string server;                 // "host:port", for replies
   size_t max_request_size = 1 << 20;  // [replication] max_allowed_write_size; 0 = no limit
 };
 
-// submit() from any thread. Must outlive what was submitted: drain() before destroying.
+// submit() from any thread. Must outlive what was submitted: close() before destroying.
 class WritePath {
  public:
-  WritePath(store::PartitionDb& db, async::Pool& pool, Clock& clock, Logger log, WriteOptions options);
+  WritePath(store::PartitionDb& db, async::Pool& pool, Clock& clock, Logger log,
+            WriteOptions options);
 
   // Takes a write request over and answers it when it is durable (or refused).
   void submit(wire::RpcCode code, net::IncomingCall call);
