@@ -1,5 +1,6 @@
 #include "client/bulk_write.h"
 
+#include <algorithm>
 #include <span>
 
 #include "base/bytes.h"
@@ -69,17 +70,14 @@ Result<void> check_written(const net::IncomingReply& reply) {
 // Requests under way; lives until each is answered.
 struct Flight {
   size_t under_way = 0;
-  std::vector<Group> again;  // failed in a way that a retry may mend
+  size_t first_failed = SIZE_MAX;  // by place among the groups
   std::optional<Error> error;
   async::Event landed;
 
-  void land(Group group, Result<net::IncomingReply> reply) {
+  void land(size_t place, Result<net::IncomingReply> reply) {
     --under_way;
-    if (!reply || PartitionRouter::is_retryable(reply->error)) {
-      again.push_back(group);
-    } else if (reply->error != ErrorCode::kOk) {
-      // call() reports it in full, with the table's name.
-      again.push_back(group);
+    if (!reply || reply->error != ErrorCode::kOk) {
+      first_failed = std::min(first_failed, place);
     } else if (auto written = check_written(*reply); !written && !error) {
       error = std::move(written).error();
     }
@@ -108,30 +106,30 @@ Task<> write_again(Table& table, int32_t partition_index, Group group, Deadline 
 
 Task<> write_rows(Table& table, int32_t partition_index, std::vector<RawRow> rows,
                   size_t max_request_bytes, Deadline deadline) {
+  std::vector<Group> groups;
+  for (std::span<const RawRow> rest(rows); !rest.empty();)
+    groups.push_back(take_group(rest, max_request_bytes));
   Flight flight;
-  std::string body;
   auto* channel = table.router().primary_channel(partition_index);
-  for (std::span<const RawRow> rest(rows); !rest.empty();) {
-    auto group = take_group(rest, max_request_bytes);
-    if (!channel) {
-      flight.again.push_back(group);
-      continue;
-    }
-    auto [code, hash] = encode(group, body);
+  if (!channel) flight.first_failed = 0;
+  std::string body;
+  for (size_t place = 0; channel && place < groups.size(); ++place) {
+    auto [code, hash] = encode(groups[place], body);
     ++flight.under_way;
     channel->start({.code = code,
                     .gpid = table.router().gpid(partition_index),
                     .partition_hash = hash,
                     .body = body,
                     .deadline = deadline},
-                   [&flight, group](Result<net::IncomingReply> reply) {
-                     flight.land(group, std::move(reply));
+                   [&flight, place](Result<net::IncomingReply> reply) {
+                     flight.land(place, std::move(reply));
                    });
   }
   while (flight.under_way > 0) co_await flight.landed.wait();  // no result
   if (flight.error) co_return fail(std::move(*flight.error));
-  for (auto group : flight.again)
-    CO_TRY(co_await write_again(table, partition_index, group, deadline));
+  // From the first that failed everything again, in order: a later row of the same key stays later.
+  for (size_t place = flight.first_failed; place < groups.size(); ++place)
+    CO_TRY(co_await write_again(table, partition_index, groups[place], deadline));
   co_return Result<void>();
 }
 

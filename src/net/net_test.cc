@@ -20,12 +20,13 @@ class EchoHandler : public CallHandler {
  public:
   void handle(IncomingCall call) override {
     switch (wire::rpc_code_from_name(call.head().name)) {
-      case wire::RpcCode::kGet: return call.reply(ErrorCode::kOk, call.body());
+      case wire::RpcCode::kGet: ++gets; return call.reply(ErrorCode::kOk, call.body());
       case wire::RpcCode::kTtl: kept.push_back(std::move(call)); return;
       default: return call.reply(ErrorCode::kHandlerNotFound);
     }
   }
   std::vector<IncomingCall> kept;
+  size_t gets = 0;
 };
 
 class Net : public ::testing::Test {
@@ -137,6 +138,11 @@ TEST_F(Net, ManyCallsInFlightEachGetTheirOwnReply) {
   EXPECT_EQ(answered, 20'000);
 }
 
+Routine<> write_often(Stream& stream, std::string frame, size_t times) {
+  for (size_t i = 0; i < times; ++i)
+    if (auto sent = co_await stream.write_all(frame); !sent) co_return;
+}
+
 TEST_F(Net, ALargeFrameArrivesWhole) {
   start_server();
   client_with(Framing::kRdsn);
@@ -145,6 +151,37 @@ TEST_F(Net, ALargeFrameArrivesWhole) {
       call(wire::RpcCode::kGet, wire::encode_body(wire::blob{large}), milliseconds(20'000));
   ASSERT_TRUE(reply) << reply.error().to_string();
   EXPECT_EQ(wire::decode_body<wire::blob>(reply->body.view)->data, large);
+}
+
+Routine<bool> read_replies(Stream& stream, size_t replies, size_t reply_size) {
+  std::string buffer(1 << 20, '\0');
+  for (size_t read = 0; read < replies * reply_size;) {
+    auto size = co_await stream.read_some(buffer);
+    if (!size || *size == 0) co_return false;
+    read += *size;
+  }
+  co_return true;
+}
+
+TEST_F(Net, AClientThatDoesNotReadIsNotReadFromEither) {
+  constexpr size_t kCalls = 2000;
+  start_server({.max_unsent_reply_bytes = 1 << 20});
+  std::string frame;
+  auto body = wire::encode_body(wire::blob{std::string(100'000, 'x')});
+  wire::append_request(frame, {.id = 1, .name = "RPC_RRDB_RRDB_GET", .gpid = {1, 0}}, body);
+  auto stream = run(connector.connect(address, Deadline::in(clock, milliseconds(5000))));
+  ASSERT_TRUE(stream);
+  async::TaskGroup writer(context.get_executor());
+  writer.spawn(write_often(**stream, frame, kCalls));
+  context.restart();
+  while (context.run_one_for(milliseconds(50)) > 0) {
+  }
+  // Everybody waits now: what was handled fits in the server's bound and the kernel's buffers.
+  EXPECT_EQ(writer.running(), 1u);
+  EXPECT_LT(handler.gets, kCalls / 2);
+  EXPECT_TRUE(run(read_replies(**stream, kCalls, frame.size())));
+  EXPECT_EQ(handler.gets, kCalls);
+  (*stream)->close();
 }
 
 TEST_F(Net, ACallWithoutAnswerEndsAtItsDeadline) {
