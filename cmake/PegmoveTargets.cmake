@@ -40,5 +40,6 @@ function(pegmove_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} pegmove_options GTest::gtest_main GTest::gmock)
   target_compile_definitions(${name} PRIVATE PEGMOVE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS unit)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS unit
+    ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/testing/tsan.supp")
 endfunction()

@@ -45,6 +45,11 @@ Result<void> write_json(const std::string& path, const Json& json) {
   return {};
 }
 
+// What a process leaves that was killed while it made the folder.
+bool is_beginning(const fs::path& name) {
+  return name == "LOCK" || name == "cluster.log" || name == "cluster.json.new";
+}
+
 // A new or empty folder becomes ours; any other must be already.
 Result<void> claim(const std::string& path, const std::string& name) {
   std::error_code error;
@@ -53,7 +58,7 @@ Result<void> claim(const std::string& path, const std::string& name) {
   auto identity = path + "/cluster.json";
   if (!fs::exists(identity)) {
     for (const auto& entry : fs::directory_iterator(path, error))
-      if (entry.path().filename() != "LOCK" && entry.path().filename() != "cluster.log")
+      if (!is_beginning(entry.path().filename()))
         return fail(Code::kInvalidArgument,
                     path + " is not empty and no data folder of pegmove (it holds " +
                         entry.path().filename().string() + "); choose another folder");

@@ -50,6 +50,10 @@ void CommandRun::watch_signals() {
   signals_.async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;
     if (stop_.requested()) _exit(kInterrupted);
+    if (preparing_) {
+      std::fprintf(stderr, "\npegmove: stopped before the first row; run the command again\n");
+      _exit(kInterrupted);
+    }
     stop_.request();
     if (on_stop_) on_stop_();
     std::fprintf(stderr, "\npegmove: stopping; once more ends at once\n");

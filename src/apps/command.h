@@ -52,6 +52,11 @@ class CommandRun {
   const async::StopSignal& stop() const { return stop_; }
   async::milliseconds timeout() const { return timeout_; }
 
+  // Before anything was written there is nothing to bring to an end: until begin_work() the first
+  // Ctrl-C ends the process with kInterrupted.
+  void prepare() { preparing_ = true; }
+  void begin_work() { preparing_ = false; }
+
   // Something else to do when the user wants the work to end.
   void on_stop(std::function<void()> action) { on_stop_ = std::move(action); }
 
@@ -75,6 +80,7 @@ class CommandRun {
   ClusterConfig config_;
   async::milliseconds timeout_;
   async::StopSignal stop_;
+  bool preparing_ = false;
   std::function<void()> on_stop_;
   asio::signal_set signals_{context_, SIGINT, SIGTERM};
 };

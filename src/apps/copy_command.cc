@@ -103,8 +103,10 @@ int copy(const CopyArguments& arguments) {
   if (!run) return report(run.error(), kUsage);
   if (auto known = (*run)->check_clusters({arguments.from, arguments.to}); !known)
     return report(known.error(), kUsage);
+  (*run)->prepare();
   auto prepared = (*run)->wait_for(prepare(**run, arguments));
   if (!prepared) return report(prepared.error(), kPreflightFailed);
+  (*run)->begin_work();
   auto result = [&] {
     ProgressLine line(arguments.common.quiet);
     return (*run)->wait_for(migration::copy_rows(*prepared, (*run)->stop(), show_on(line)));

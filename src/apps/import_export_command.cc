@@ -39,8 +39,13 @@ Task<std::shared_ptr<client::Table>> open_table(CommandRun& run, FileArguments a
   auto cluster = CO_TRY(co_await run.connect(arguments.cluster));
   if (arguments.create) {
     auto deadline = Deadline::in(run.clock(), run.timeout());
-    CO_TRY(co_await cluster->create_table(arguments.table,
-                                          {.partition_count = arguments.partitions}, deadline));
+    auto created = co_await cluster->create_table(
+        arguments.table, {.partition_count = arguments.partitions}, deadline);
+    if (!created && created.error().code() == Code::kAlreadyExists)
+      co_return fail(Code::kAlreadyExists, "table '" + arguments.table + "' exists on cluster " +
+                                               cluster->name() +
+                                               " already; leave out --create to import into it");
+    CO_TRY(std::move(created));
     CO_TRY(co_await cluster->wait_until_ready(arguments.table, {}, deadline));
   }
   co_return co_await client::Table::open(cluster, arguments.table,
@@ -67,6 +72,16 @@ int finish(const FileArguments& arguments, const Result<void>& moved, const rows
   return kDone;
 }
 
+// Every line is looked at before the first row is written: a bad file changes nothing. Reading may
+// wait for standard input, so it is done on the pool: Ctrl-C is seen meanwhile.
+Task<rows::File> open_checked(async::Pool& pool, std::string path, rows::TextFormat format) {
+  co_return co_await pool.run([&]() -> Result<rows::File> {
+    auto file = TRY(rows::open_input(path));
+    TRY(rows::check_rows(file.get(), path, format));
+    return file;
+  });
+}
+
 int import_file(const FileArguments& arguments) {
   auto format = rows::parse_text_format(arguments.format);
   if (!format) return report(format.error(), kUsage);
@@ -74,14 +89,13 @@ int import_file(const FileArguments& arguments) {
   if (!run) return report(run.error(), kUsage);
   if (auto known = (*run)->check_clusters({arguments.cluster}); !known)
     return report(known.error(), kUsage);
-  auto file = rows::open_input(arguments.path);
+  (*run)->prepare();
+  async::Pool pool(1);
+  auto file = (*run)->wait_for(open_checked(pool, arguments.path, *format));
   if (!file) return report(file.error(), kPreflightFailed);
-  // Every line is looked at before the first row is written: a bad file changes nothing.
-  auto checked = rows::check_rows(file->get(), arguments.path, *format);
-  if (!checked) return report(checked.error(), kPreflightFailed);
   auto table = (*run)->wait_for(open_table(**run, arguments));
   if (!table) return report(table.error(), kPreflightFailed);
-  async::Pool pool(1);
+  (*run)->begin_work();
   rows::FileSource source(std::move(*file), arguments.path, *format, pool);
   rows::TableSink sink(*table, {.timeout = (*run)->timeout()});
   rows::Pump pump(source, sink, (*run)->stop(), {});
@@ -103,8 +117,10 @@ int export_file(const FileArguments& arguments) {
   if (!run) return report(run.error(), kUsage);
   if (auto known = (*run)->check_clusters({arguments.cluster}); !known)
     return report(known.error(), kUsage);
+  (*run)->prepare();
   auto table = (*run)->wait_for(open_table(**run, arguments));
   if (!table) return report(table.error(), kPreflightFailed);
+  (*run)->begin_work();
   async::Pool pool(1);
   auto sink = rows::FileSink::open(arguments.path, *format, pool);
   if (!sink) return report(sink.error(), kPreflightFailed);
@@ -114,7 +130,7 @@ int export_file(const FileArguments& arguments) {
     ProgressLine line(arguments.common.quiet);
     return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "exporting"));
   }();
-  if (auto closed = (*sink)->close(); moved && !closed) moved = closed;
+  if (moved) moved = (*sink)->close();
   return finish(arguments, moved, pump, "Exported");
 }
 

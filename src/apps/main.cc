@@ -1,4 +1,5 @@
 #include <csignal>
+#include <cstdio>
 
 #include "apps/command.h"
 
@@ -10,7 +11,7 @@ int main(int argc, char** argv) {
       "try, rehearse and test with. `pegmove VERB --help` begins with an example.");
   program.name("pegmove");
   program.set_version_flag("--version", "pegmove " PEGMOVE_VERSION);
-  program.require_subcommand(1);
+  program.require_subcommand(0, 1);
   int exit_code = pegmove::apps::kDone;
   pegmove::apps::add_copy_command(program, exit_code);
   pegmove::apps::add_verify_command(program, exit_code);
@@ -21,6 +22,10 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? pegmove::apps::kDone : pegmove::apps::kUsage;
+  }
+  if (program.get_subcommands().empty()) {
+    std::fputs("pegmove: no verb was given\nRun with --help for more information.\n", stderr);
+    return pegmove::apps::kUsage;
   }
   return exit_code;
 }

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "apps/command.h"
@@ -12,7 +13,8 @@ namespace pegmove::apps {
 namespace {
 
 struct ShellArguments {
-  std::string config, cluster, commands, script;
+  std::string config, cluster, script;
+  std::optional<std::string> commands;
 };
 
 Result<std::string> read_script(const std::string& path) {
@@ -40,7 +42,7 @@ std::string history_path() {
 int run_shell(const ShellArguments& arguments) {
   auto run = CommandRun::start({.config = arguments.config});
   if (!run) return report(run.error(), kUsage);
-  std::string script = arguments.commands;
+  std::string script = arguments.commands.value_or("");
   if (!arguments.script.empty()) {
     auto text = read_script(arguments.script);
     if (!text) return report(text.error(), kUsage);
@@ -48,13 +50,12 @@ int run_shell(const ShellArguments& arguments) {
   }
   auto cluster = arguments.cluster.empty() ? default_cluster((*run)->config()) : arguments.cluster;
   if (!cluster) return report(cluster.error(), kUsage);
-  if (auto known = (*run)->check_clusters({*cluster}); !known)
-    return report(known.error(), kUsage);
+  if (auto known = (*run)->check_clusters({*cluster}); !known) return report(known.error(), kUsage);
   shell::Session session((*run)->context(), (*run)->client(), (*run)->config(), std::cout,
                          std::cerr);
   (*run)->on_stop([&session] { session.stop_signal().request(); });
   if (auto connected = session.connect(*cluster); !connected) return report(connected.error());
-  bool scripted = !arguments.commands.empty() || !arguments.script.empty();
+  bool scripted = arguments.commands || !arguments.script.empty();
   if (!scripted) {
     shell::run_interactive(session, history_path());
     return kDone;

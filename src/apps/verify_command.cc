@@ -84,8 +84,10 @@ void print_text(const VerifyArguments& arguments, const migration::CompareReport
 
 Task<migration::CompareReport> compare(CommandRun& run, VerifyArguments arguments,
                                        ProgressLine& line) {
+  run.prepare();
   auto source = CO_TRY(co_await run.connect(arguments.from));
   auto target = CO_TRY(co_await run.connect(arguments.to));
+  run.begin_work();
   auto show = [&line](const migration::CompareReport& so_far, async::milliseconds elapsed) {
     auto rows = so_far.source_rows + so_far.target_rows;
     line.show("verifying: " + format_count(uint64_t(so_far.source_rows)) + " rows, " +

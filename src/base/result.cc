@@ -15,6 +15,7 @@ std::string_view to_string(Code code) {
     case Code::kCorrupt: return "corrupt";
     case Code::kIo: return "i/o error";
     case Code::kProtocol: return "protocol error";
+    case Code::kTooLarge: return "too large";
     case Code::kUnsupported: return "unsupported";
     case Code::kInterrupted: return "interrupted";
     case Code::kInternal: return "internal error";

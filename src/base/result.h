@@ -29,6 +29,7 @@ enum class Code {
   kCorrupt,          // bytes that contradict their format, checksum or neighbours
   kIo,               // the operating system refused (disk full, permission, ...)
   kProtocol,         // the other side speaks in a way that is not understood
+  kTooLarge,         // more bytes at once than this program takes
   kUnsupported,      // understood, and not to be had here
   kInterrupted,      // stopped on request
   kInternal,         // a defect of this program

@@ -44,7 +44,7 @@ class WorkerTable : public BlockingTable {
               std::shared_ptr<Table> table)
       : worker_(worker), clock_(clock), timeout_(timeout), table_(std::move(table)) {}
 
-  int partition_count() const override { return table_->partition_count(); }
+  int partition_count() const override { return worker_.wait_for(count_partitions(*table_)); }
 
   Result<void> set(std::string hash_key, std::string sort_key, std::string value,
                    int64_t ttl_seconds) override {
@@ -98,6 +98,9 @@ class WorkerTable : public BlockingTable {
   uint32_t expiry(int64_t ttl_seconds) {
     return ttl_seconds > 0 ? table_->expire_after(ttl_seconds) : 0;
   }
+
+  // A table belongs to the worker's thread, this number of it, too.
+  static Routine<int> count_partitions(Table& table) { co_return table.partition_count(); }
 
   Task<> scan_all(std::function<bool(const BlockingRow&)> row) {
     for (int index = 0; index < table_->partition_count(); ++index) {

@@ -15,6 +15,12 @@ constexpr milliseconds kLongestPause{1000};
 // A table is never larger than this; a claim beyond it is no answer of a Pegasus.
 constexpr int32_t kMostPartitions = 1 << 16;
 
+// Whether a reply that is too large is the caller's business: a scan can ask for fewer rows. Other
+// calls that were under way on the same connection are sent again.
+bool can_ask_for_less(wire::RpcCode code) {
+  return code == wire::RpcCode::kGetScanner || code == wire::RpcCode::kScan;
+}
+
 // Errors after which the partition's place is asked for anew.
 bool moves(ErrorCode error) {
   switch (error) {
@@ -125,7 +131,9 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
         look_again = moves(reply->error);
       } else {
         last = std::move(reply).error();
-        if (last.code() == Code::kInterrupted) co_return fail(std::move(last));
+        if (last.code() == Code::kInterrupted ||
+            (last.code() == Code::kTooLarge && can_ask_for_less(code)))
+          co_return fail(std::move(last));
       }
     }
     auto pause = async::back_off(attempt, kFirstPause, kLongestPause);

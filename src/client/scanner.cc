@@ -1,5 +1,7 @@
 #include "client/scanner.h"
 
+#include <algorithm>
+
 namespace pegmove::client {
 namespace {
 
@@ -9,6 +11,8 @@ using wire::StorageStatus;
 // means the end, and 0 is what a reply that has none carries.
 constexpr int64_t kEnd = -1;
 constexpr int64_t kNoContext = 0;
+
+constexpr int32_t kMostBatchRows = 1000;  // servers give no more
 
 }  // namespace
 
@@ -24,6 +28,17 @@ Scanner::~Scanner() { forget_context(); }
 void Scanner::set_batch_size(int32_t rows) {
   options_.batch_size = rows;
   forget_context();
+}
+
+// After a reply that was too large. Another scan of the same connection may be the one that asked
+// for too much, so that the smallest size is tried several times, too.
+bool Scanner::ask_for_less() {
+  constexpr int kMostInARow = 16;
+  // Of a count that has begun the reply is lost, and no key says how far it had come.
+  if (++too_large_ > kMostInARow || (options_.only_count && context_)) return false;
+  auto now = options_.batch_size > 0 ? options_.batch_size : kMostBatchRows;
+  set_batch_size(std::max(now / 4, 1));
+  return true;
 }
 
 // Tells the server that its context is of no more use. There is no answer to wait for.
@@ -72,8 +87,10 @@ Task<net::IncomingReply> Scanner::ask(Deadline deadline) {
 Task<std::optional<ScanBatch>> Scanner::next(Deadline deadline) {
   while (!done_) {
     bool asked_anew = !context_;
-    auto reply = CO_TRY(co_await ask(deadline));
-    auto batch = CO_TRY(co_await take(std::move(reply)));
+    auto reply = co_await ask(deadline);
+    if (!reply && reply.error().code() == Code::kTooLarge && ask_for_less()) continue;
+    too_large_ = 0;
+    auto batch = CO_TRY(co_await take(CO_TRY(std::move(reply))));
     if (!std::exchange(context_lost_, false)) co_return batch;
     // A count without rows leaves no key to go on behind.
     if (options_.only_count)

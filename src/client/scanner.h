@@ -36,7 +36,8 @@ struct ScanBatch {
 // Survives what happens to the partition: when the server has forgotten the scan (restart, five
 // idle minutes, another primary), it goes on behind the last row that it returned. A row is
 // returned once. A scan sees each row's state at some moment between its beginning and the row's
-// return. All on the client's executor; one next() at a time.
+// return. When a reply is too large it asks for fewer rows, and goes on so.
+// All on the client's executor; one next() at a time.
 class Scanner {
  public:
   Scanner(std::shared_ptr<PartitionRouter> router, Target target, ScanRange range,
@@ -57,6 +58,7 @@ class Scanner {
   Task<net::IncomingReply> ask(Deadline deadline);
   Task<ScanBatch> take(net::IncomingReply reply);
   void forget_context();
+  bool ask_for_less();
 
   std::shared_ptr<PartitionRouter> router_;
   Target target_;
@@ -65,6 +67,7 @@ class Scanner {
   std::optional<int64_t> context_;  // of the server; nullopt: ask with GET_SCANNER
   bool done_ = false;
   bool context_lost_ = false;
+  int too_large_ = 0;  // replies one after the other
 };
 
 }  // namespace pegmove::client

@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <numeric>
 
@@ -175,7 +176,7 @@ Task<CompareReport> compare_tables(std::shared_ptr<client::Cluster> source,
   if (listener)
     beside.spawn(tell_each_second(clock, beside, [&] { listener(comparison.report, elapsed()); }));
   std::vector<Task<>> workers;
-  for (int i = 0; i < std::min(options.classes_at_once, comparison.classes); ++i)
+  for (int i = 0; i < std::clamp(options.classes_at_once, 1, comparison.classes); ++i)
     workers.push_back(comparison.run_classes());
   auto compared = co_await async::all(std::move(workers));
   beside.stop();

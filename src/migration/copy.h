@@ -11,8 +11,8 @@
 namespace pegmove::migration {
 
 struct CopyOptions {
-  std::string table;
-  std::string to_table;                 // empty: the same name
+  std::string table{};
+  std::string to_table{};               // empty: the same name
   bool create = false;                  // make the target table; it must not exist then
   std::optional<int32_t> partitions{};  // of a table to be made; the source's count by default
   async::milliseconds timeout{30'000};  // of one request, retries included

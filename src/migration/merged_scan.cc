@@ -7,7 +7,7 @@
 namespace pegmove::migration {
 namespace {
 
-constexpr int32_t kFirstBatchRows = 100;
+constexpr int32_t kFirstBatchRows = 10;  // of a mebibyte each, at worst
 constexpr int32_t kMostBatchRows = 1000;
 constexpr int64_t kBatchBytes = 256 << 10;
 

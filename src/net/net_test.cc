@@ -184,6 +184,36 @@ TEST_F(Net, AClientThatDoesNotReadIsNotReadFromEither) {
   (*stream)->close();
 }
 
+TEST_F(Net, AClientMayLeaveWhileItsReplyIsBeingWritten) {
+  start_server();
+  std::string frame;
+  auto body = wire::encode_body(wire::blob{std::string(16 << 20, 'x')});
+  wire::append_request(frame, {.id = 1, .name = "RPC_RRDB_RRDB_GET", .gpid = {1, 0}}, body);
+  for (int i = 0; i < 10; ++i) {
+    auto stream = run(connector.connect(address, Deadline::in(clock, milliseconds(5000))));
+    ASSERT_TRUE(stream);
+    ASSERT_TRUE(run((*stream)->write_all(frame)));
+    ASSERT_TRUE(run(read_replies(**stream, 1, 1000))) << "the reply has begun";
+    (*stream)->close();
+  }
+  client_with(Framing::kRdsn);
+  auto small = wire::encode_body(wire::blob{"still there"});
+  EXPECT_TRUE(call(wire::RpcCode::kGet, small, milliseconds(5000)));
+  EXPECT_EQ(handler.gets, 11u);
+}
+
+TEST_F(Net, AReplyThatIsTooLargeSaysSo) {
+  start_server();
+  client = std::make_unique<RpcClient>(context.get_executor(), connector, clock,
+                                       RpcChannelOptions{.max_frame_size = 10'000});
+  auto large = wire::encode_body(wire::blob{std::string(10'000, 'x')});
+  auto reply = call(wire::RpcCode::kGet, large, milliseconds(5000));
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code(), Code::kTooLarge);
+  auto small = wire::encode_body(wire::blob{"small"});
+  EXPECT_TRUE(call(wire::RpcCode::kGet, small, milliseconds(5000)));
+}
+
 TEST_F(Net, ACallWithoutAnswerEndsAtItsDeadline) {
   start_server();
   client_with(Framing::kRdsn);

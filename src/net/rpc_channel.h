@@ -39,7 +39,9 @@ struct RpcChannelOptions {
 class RpcChannel {
  public:
   // Errors it is given: kUnreachable (no connection, or it broke; the call may have been carried
-  // out), kTimeout, kProtocol. An RPC-level error is no Error here: see IncomingReply.
+  // out), kTimeout, kProtocol, kTooLarge (of the replies on
+  // the connection one was too large; which, is not known). An RPC-level error is no Error here:
+  // see IncomingReply.
   using Completion = std::move_only_function<void(Result<IncomingReply>)>;
 
   RpcChannel(asio::any_io_executor executor, Connector& connector, Clock& clock, Address address,

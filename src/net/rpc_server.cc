@@ -64,9 +64,14 @@ Routine<> RpcServer::accept_connections() {
     auto connection =
         std::make_shared<ServerConnection>(executor_, std::move(*stream), limits_, raw_address);
     connections_.push_back(connection);
-    tasks_.spawn(connection->write_replies());
+    tasks_.spawn(write(connection));
     tasks_.spawn(serve(std::move(connection)));
   }
+}
+
+// Holds the connection: its reader may let it go first.
+Routine<> RpcServer::write(std::shared_ptr<ServerConnection> connection) {
+  co_await connection->write_replies();  // no result
 }
 
 Routine<> RpcServer::serve(std::shared_ptr<ServerConnection> connection) {

@@ -76,6 +76,7 @@ class RpcServer {
  private:
   Routine<> accept_connections();
   Routine<> serve(std::shared_ptr<ServerConnection> connection);
+  Routine<> write(std::shared_ptr<ServerConnection> connection);
 
   asio::any_io_executor executor_;
   std::unique_ptr<Acceptor> acceptor_;

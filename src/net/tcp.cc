@@ -121,8 +121,8 @@ Result<std::unique_ptr<Acceptor>> listen_tcp(asio::any_io_executor executor, Add
   if (!error) acceptor.bind(endpoint(at), error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error == asio::error::address_in_use)
-    return fail(Code::kAlreadyExists, "port " + std::to_string(at.port) + " of " + at.to_string() +
-                                          " is in use by another process; choose another port");
+    return fail(Code::kAlreadyExists,
+                at.to_string() + " is in use by another process; choose another port");
   if (error) return fail(Code::kIo, "listening on " + at.to_string() + ": " + error.message());
   return std::make_unique<TcpAcceptor>(std::move(acceptor));
 }

@@ -1,5 +1,7 @@
 #include "rows/file_rows.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -29,6 +31,19 @@ Result<bool> read_line(std::FILE* file, std::string& line) {
   }
   if (std::ferror(file)) return io_error("reading");
   return !line.empty();
+}
+
+// All of `from` in an unnamed temporary file, which can be read twice.
+Result<File> keep(std::FILE* from, const std::string& name) {
+  File copy(std::tmpfile(), std::fclose);
+  if (!copy) return io_error("making a temporary file for " + name);
+  std::string block(1 << 20, '\0');
+  while (auto size = std::fread(block.data(), 1, block.size(), from))
+    if (std::fwrite(block.data(), 1, size, copy.get()) != size)
+      return io_error("keeping " + name + " in a temporary file");
+  if (std::ferror(from)) return io_error("reading " + name);
+  std::rewind(copy.get());
+  return copy;
 }
 
 // Reads rows and remembers the line for errors.
@@ -116,22 +131,14 @@ class FileLane : public Lane {
 }  // namespace
 
 Result<File> open_input(const std::string& path) {
-  if (path != "-") {
-    File file(std::fopen(path.c_str(), "r"), std::fclose);
-    if (!file)
-      return fail(errno == ENOENT ? Code::kNotFound : Code::kIo,
-                  "opening " + path + ": " + std::strerror(errno));
-    return file;
-  }
-  File copy(std::tmpfile(), std::fclose);
-  if (!copy) return io_error("making a temporary file for standard input");
-  std::string block(1 << 20, '\0');
-  while (auto size = std::fread(block.data(), 1, block.size(), stdin))
-    if (std::fwrite(block.data(), 1, size, copy.get()) != size)
-      return io_error("keeping standard input in a temporary file");
-  if (std::ferror(stdin)) return io_error("reading standard input");
-  std::rewind(copy.get());
-  return copy;
+  if (path == "-") return keep(stdin, "standard input");
+  File file(std::fopen(path.c_str(), "r"), std::fclose);
+  if (!file)
+    return fail(errno == ENOENT ? Code::kNotFound : Code::kIo,
+                "opening " + path + ": " + std::strerror(errno));
+  // A pipe ("import <(zcat rows.gz)") cannot go back to its beginning.
+  if (std::fseek(file.get(), 0, SEEK_CUR) != 0) return keep(file.get(), path);
+  return file;
 }
 
 Result<int64_t> check_rows(std::FILE* file, const std::string& path, TextFormat format) {
@@ -151,14 +158,29 @@ std::unique_ptr<Lane> FileSource::open_lane(int) {
 
 Result<std::unique_ptr<FileSink>> FileSink::open(std::string path, TextFormat format,
                                                  async::Pool& pool) {
-  File file =
-      path == "-" ? File(stdout, keep_open) : File(std::fopen(path.c_str(), "w"), std::fclose);
+  if (path == "-")
+    return std::make_unique<FileSink>(File(stdout, keep_open), std::move(path), "", format, pool);
+  // A device or a pipe can't be put in place of; a folder is refused.
+  struct stat found;
+  bool is_special = stat(path.c_str(), &found) == 0 && !S_ISREG(found.st_mode);
+  auto part_path = is_special ? std::string() : path + ".part";
+  File file(std::fopen((is_special ? path : part_path).c_str(), "w"), std::fclose);
   if (!file) return io_error("opening " + path);
-  return std::make_unique<FileSink>(std::move(file), std::move(path), format, pool);
+  return std::make_unique<FileSink>(std::move(file), std::move(path), std::move(part_path), format,
+                                    pool);
 }
 
-FileSink::FileSink(File file, std::string path, TextFormat format, async::Pool& pool)
-    : file_(std::move(file)), path_(std::move(path)), format_(format), pool_(pool) {}
+FileSink::FileSink(File file, std::string path, std::string part_path, TextFormat format,
+                   async::Pool& pool)
+    : file_(std::move(file)),
+      path_(std::move(path)),
+      part_path_(std::move(part_path)),
+      format_(format),
+      pool_(pool) {}
+
+FileSink::~FileSink() {
+  if (!part_path_.empty()) std::remove(part_path_.c_str());
+}
 
 Task<> FileSink::write(const RowBatch& batch) {
   std::string text;
@@ -178,6 +200,9 @@ Task<> FileSink::write(const RowBatch& batch) {
 
 Result<void> FileSink::close() {
   if (std::fflush(file_.get()) != 0) return io_error("writing " + path_);
+  if (part_path_.empty()) return {};
+  if (std::rename(part_path_.c_str(), path_.c_str()) != 0) return io_error("writing " + path_);
+  part_path_.clear();
   return {};
 }
 

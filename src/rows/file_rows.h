@@ -9,9 +9,16 @@
 
 namespace pegmove::rows {
 
-using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+// Closes a file, or leaves it open (standard output).
+struct FileCloser {
+  FileCloser(int (*close)(std::FILE*) = std::fclose) : close(close) {}
+  void operator()(std::FILE* file) const { close(file); }
+  int (*close)(std::FILE*);
+};
+using File = std::unique_ptr<std::FILE, FileCloser>;
 
-// "-" is standard input, which is kept in an unnamed temporary file, so that it can be read twice.
+// "-" is standard input. It and pipes are kept in an unnamed temporary file, so that they can be read
+// twice.
 // Errors: kNotFound, kIo, naming the path.
 Result<File> open_input(const std::string& path);
 
@@ -37,18 +44,23 @@ class FileSource : public RowSource {
 // Writes rows as they come, from all lanes in any order. Finish with close().
 class FileSink : public RowSink {
  public:
-  // "-" is standard output. Errors: kIo, naming the path.
+  // "-" is standard output. Any other file gets its name in close() only: until then it is
+  // PATH.part, and goes with the sink. Errors: kIo, naming the path.
   static Result<std::unique_ptr<FileSink>> open(std::string path, TextFormat format,
                                                 async::Pool& pool);
-  FileSink(File file, std::string path, TextFormat format, async::Pool& pool);
+  FileSink(File file, std::string path, std::string part_path, TextFormat format,
+           async::Pool& pool);
+  ~FileSink() override;
 
   Task<> write(const RowBatch& batch) override;
-  // Errors: kIo when something could not be written, e.g. because the disk is full.
+  // The end; nothing may be written after it. Errors: kIo when something could not be written, e.g.
+  // because the disk is full.
   Result<void> close();
 
  private:
   File file_;
   std::string path_;
+  std::string part_path_;  // empty: it has its name already
   TextFormat format_;
   async::Pool& pool_;
   async::Semaphore one_writer_{1};

@@ -1,5 +1,7 @@
 #include "rows/pump.h"
 
+#include <algorithm>
+
 #include "async/all.h"
 
 namespace pegmove::rows {
@@ -16,7 +18,7 @@ Pump::Pump(RowSource& source, RowSink& sink, const async::StopSignal& stop, Pump
 
 Task<> Pump::run() {
   std::vector<Task<>> workers;
-  for (int i = 0; i < std::min(options_.lanes_at_once, source_.lanes()); ++i)
+  for (int i = 0; i < std::clamp(options_.lanes_at_once, 1, std::max(1, source_.lanes())); ++i)
     workers.push_back(run_lanes());
   CO_TRY(co_await async::all(std::move(workers)));
   if (stop_.requested()) co_return fail(Code::kInterrupted, "stopped on request");
@@ -28,7 +30,8 @@ Task<> Pump::run_lanes() {
     int index = next_lane_++;
     auto result = co_await run_lane(index);
     if (result) continue;
-    failed_ = true;  // the other lanes need not go on
+    failed_ = true;                              // the other lanes need not go on
+    if (source_.lanes() == 1) co_return result;  // a file, or there is nothing to tell apart
     co_return in_context(std::move(result), "partition " + std::to_string(index));
   }
   co_return Result<void>();

@@ -50,7 +50,7 @@ struct PumpProgress {
 };
 
 struct PumpOptions {
-  int lanes_at_once = 16;
+  int lanes_at_once = 16;  // below 1 counts as 1
   int64_t most_bytes_in_flight = 64 << 20;
 };
 

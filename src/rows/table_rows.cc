@@ -8,7 +8,7 @@
 namespace pegmove::rows {
 namespace {
 
-constexpr int32_t kFirstBatchRows = 100;
+constexpr int32_t kFirstBatchRows = 10;   // of a mebibyte each, at worst
 constexpr int32_t kMostBatchRows = 1000;  // servers give no more
 
 class PartitionLane : public Lane {

@@ -121,12 +121,16 @@ Result<void> create_database(const PartitionOptions& options,
   return {};
 }
 
+std::string file_in(std::string folder, std::string_view name) {
+  return folder.append("/").append(name);
+}
+
 Result<void> delete_folder(rocksdb::Env& env, const std::string& path) {
   std::vector<std::string> names;
   rocksdb::Status status = env.GetChildren(path, &names);
   for (const std::string& name : names) {
     if (!status.ok()) break;
-    if (name != "." && name != "..") status = env.DeleteFile(path + "/" + name);
+    if (name != "." && name != "..") status = env.DeleteFile(file_in(path, name));
   }
   if (status.ok()) status = env.DeleteDir(path);
   if (!status.ok()) return fail(to_error(status, "deleting", path));

@@ -4,6 +4,7 @@
 #include <rocksdb/env.h>
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "store/layout.h"
@@ -25,6 +26,9 @@ Result<void> check_families(const rocksdb::DBOptions& options, const std::string
 // built beside ("PATH.creating", replaced when a killed process left one) and renamed, so that what
 // stands at the path is always a whole database. Errors: kIo, kBusy.
 Result<void> create_database(const PartitionOptions& options, const rocksdb::DBOptions& db_options);
+
+// The path of a file in a folder.
+std::string file_in(std::string folder, std::string_view name);
 
 // Deletes a folder that holds plain files only. Errors: kIo.
 Result<void> delete_folder(rocksdb::Env& env, const std::string& path);

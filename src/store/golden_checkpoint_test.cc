@@ -13,7 +13,7 @@
 #include "record/hash.h"
 #include "record/key.h"
 #include "store/partition_db.h"
-#include "store/test_folder.h"
+#include "store/test_partition.h"
 
 namespace pegmove::store {
 namespace {

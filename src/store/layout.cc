@@ -45,8 +45,8 @@ rocksdb::DBOptions make_db_options(const PartitionOptions& options, const Partit
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.avoid_flush_during_shutdown = true;  // the log has everything
   db.max_open_files = kMaxOpenFiles;
-  db.listeners = {hooks.background_error};
-  db.max_bgerror_resume_count = 0;  // see BackgroundError
+  db.listeners = {hooks.errors};
+  db.max_bgerror_resume_count = 0;  // see ErrorListener
   if (options.resources) db.write_buffer_manager = options.resources->write_buffers;
   db.max_log_file_size = kLogFileBytes;
   db.keep_log_file_num = 2;

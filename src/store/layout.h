@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "store/background_error.h"
+#include "store/error_listener.h"
 #include "store/expiry_filter.h"
 
 namespace rocksdb {
@@ -57,7 +57,7 @@ struct PartitionOptions {
 
 // The hooks that a database calls while it is open.
 struct PartitionHooks {
-  std::shared_ptr<BackgroundError> background_error;
+  std::shared_ptr<ErrorListener> errors;
   std::shared_ptr<ExpiryFilterFactory> expiry_filter;  // may be absent
 };
 

@@ -58,7 +58,7 @@ Result<int64_t> read_decree(rocksdb::DBOptions options, const std::string& path)
 }  // namespace
 
 PartitionDb::PartitionDb(const PartitionOptions& options) : path_(options.path) {
-  hooks_.background_error = std::make_shared<BackgroundError>();
+  hooks_.errors = std::make_shared<ErrorListener>();
   if (options.unix_seconds) {
     hooks_.expiry_filter = std::make_shared<ExpiryFilterFactory>(options.unix_seconds);
   }
@@ -151,7 +151,7 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree) {
   if (!batch.first_error_.ok()) return fail(error(batch.first_error_, "writing to"));
   batch.batch_.SetSavePoint();
   rocksdb::Status status = batch.batch_.Put(meta_, kLastFlushedDecreeKey, std::to_string(decree));
-  if (status.ok() && hooks_.background_error->take_sealed()) status = fill_memtable();
+  if (status.ok() && hooks_.errors->take_sealed()) status = fill_memtable();
   if (status.ok()) status = db_->Write(write_options_, &batch.batch_);
   batch.batch_.RollbackToSavePoint().PermitUncheckedError();
   if (!status.ok()) return fail(error(status, "writing to"));
@@ -159,10 +159,8 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree) {
   return {};
 }
 
-// After a torn write to the log RocksDB 7.8 resumes by starting a new log, which it does only when
-// the memtable has something in it; else it goes on with the torn one, and the next write ends the
-// process or fails. So a fresh memtable gets an entry that means nothing, and that the log needs
-// not.
+// Gives a fresh memtable an entry that means nothing and need not be logged: RocksDB can start a
+// new log after a torn one only when the memtable has something in it.
 rocksdb::Status PartitionDb::fill_memtable() {
   rocksdb::WriteOptions options;
   options.disableWAL = true;
@@ -170,34 +168,43 @@ rocksdb::Status PartitionDb::fill_memtable() {
 }
 
 bool PartitionDb::needs_reopen() const {
-  const rocksdb::Status cause = hooks_.background_error->get();
+  const rocksdb::Status cause = hooks_.errors->get();
+  if (cause.ok()) return false;
   if (cause.severity() >= rocksdb::Status::Severity::kFatalError) return true;
-  if (!hooks_.background_error->log_is_torn()) return false;
-  uint64_t entries = 0;  // none when the memtable was changed in the very write that failed
+  // RocksDB 7.8 forgets a flush that it had queued when the error came, and resuming would wait for
+  // it without end.
+  const bool stopped = cause.severity() >= rocksdb::Status::Severity::kHardError;
+  if (stopped && hooks_.errors->flush_is_owed()) return true;
+  // With an empty memtable it would go on with the torn log, and the next write would end the
+  // process. write() sees to it that this is rare: the memtable was changed in the failed write.
+  return hooks_.errors->log_is_torn() && memtables_are_empty();
+}
+
+bool PartitionDb::memtables_are_empty() const {
   for (rocksdb::ColumnFamilyHandle* family : {rows_, meta_}) {
-    uint64_t count = 0;
-    db_->GetIntProperty(family, rocksdb::DB::Properties::kNumEntriesActiveMemTable, &count);
-    entries += count;
+    uint64_t entries = 0;
+    db_->GetIntProperty(family, rocksdb::DB::Properties::kNumEntriesActiveMemTable, &entries);
+    if (entries > 0) return false;
   }
-  return entries == 0;
+  return true;
 }
 
 Result<void> PartitionDb::health() const {
-  const rocksdb::Status status = hooks_.background_error->get();
+  const rocksdb::Status status = hooks_.errors->get();
   if (!status.ok()) return fail(error(status, "writing to"));
   return {};
 }
 
 Result<void> PartitionDb::resume() {
   if (needs_reopen()) {
-    const rocksdb::Status status = hooks_.background_error->get();
+    const rocksdb::Status status = hooks_.errors->get();
     return fail(error(status, "resuming needs a new opening of"));
   }
-  const rocksdb::Status cause = hooks_.background_error->take();
+  const rocksdb::Status cause = hooks_.errors->take();
   if (cause.ok()) return {};
   const rocksdb::Status status = db_->Resume();
   if (!status.ok()) {
-    hooks_.background_error->put_back(cause);
+    hooks_.errors->put_back(cause);
     return fail(error(status, "resuming writes to"));
   }
   return {};
@@ -290,8 +297,10 @@ Result<int64_t> PartitionDb::checkpoint(const std::string& path) {
   if (status.ok()) status = checkpoint->CreateCheckpoint(path);  // flushes both families first
   if (!status.ok()) return fail(error(status, "making the checkpoint " + path + " of"));
   auto decree = finish_checkpoint(path);
-  if (!decree) (void)delete_folder(env, path);  // the first error tells more
-  return decree;
+  if (decree) return decree;
+  const auto deleted = delete_folder(env, path);
+  if (deleted) return decree;
+  return fail(std::move(decree.error()).with_context(deleted.error().message()));
 }
 
 // Takes the log out of a checkpoint: it holds writes from after the flush, and Pegasus's
@@ -301,7 +310,7 @@ Result<int64_t> PartitionDb::finish_checkpoint(const std::string& path) {
   std::vector<std::string> names;
   rocksdb::Status status = env.GetChildren(path, &names);
   for (const std::string& name : names) {
-    if (status.ok() && name.ends_with(".log")) status = env.DeleteFile(path + "/" + name);
+    if (status.ok() && name.ends_with(".log")) status = env.DeleteFile(file_in(path, name));
   }
   if (!status.ok()) return fail(error(status, "making the checkpoint " + path + " of"));
   return read_decree(db_options_, path);

@@ -103,6 +103,7 @@ class PartitionDb {
   Result<void> open_existing(const PartitionOptions& options);
   Result<void> read_meta();
   rocksdb::Status fill_memtable();
+  bool memtables_are_empty() const;
   Error error(const rocksdb::Status& status, std::string_view doing) const;
   Error bad_value(std::string_view raw_key) const;
   Result<int64_t> finish_checkpoint(const std::string& path);

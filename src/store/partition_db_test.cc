@@ -11,7 +11,7 @@
 
 #include "record/expiry.h"
 #include "record/key.h"
-#include "store/test_folder.h"
+#include "store/test_partition.h"
 
 namespace pegmove::store {
 namespace {
@@ -22,13 +22,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::unique_ptr<PartitionDb> open(const PartitionOptions& options) {
-  auto db = PartitionDb::open(options);
-  if (!db) throw std::runtime_error(db.error().to_string());
-  return *std::move(db);
-}
 std::unique_ptr<PartitionDb> open(const std::string& path) {
-  return open(PartitionOptions{.path = path});
+  return store::open(PartitionOptions{.path = path});
 }
 
 void put(PartitionDb& db, int64_t decree, const std::string& key, const std::string& value,
@@ -170,7 +165,7 @@ TEST(PartitionDb, RefusesABatchOfAnotherDataVersion) {
 
 TEST(PartitionDb, SyncsEachWriteWhenAsked) {
   const TestFolder folder;
-  const auto db = open({.path = folder / "db", .sync_writes = true});
+  const auto db = store::open({.path = folder / "db", .sync_writes = true});
   put(*db, 1, encode_key("h", ""), "v");
   EXPECT_EQ(text_of(db->get(encode_key("h", ""))), "v");
 }
@@ -178,8 +173,8 @@ TEST(PartitionDb, SyncsEachWriteWhenAsked) {
 TEST(PartitionDb, SharesACacheAndMemtablesWithOthers) {
   const TestFolder folder;
   const auto resources = StoreResources::make(1 << 20, 1 << 20);
-  const auto one = open({.path = folder / "1", .resources = resources});
-  const auto two = open({.path = folder / "2", .resources = resources});
+  const auto one = store::open({.path = folder / "1", .resources = resources});
+  const auto two = store::open({.path = folder / "2", .resources = resources});
   put(*one, 1, encode_key("h", ""), "one");
   put(*two, 1, encode_key("h", ""), "two");
   EXPECT_EQ(text_of(one->get(encode_key("h", ""))), "one");
@@ -224,7 +219,8 @@ TEST(PartitionDb, KeepsItsOwnLogSmallAndItsFolderClean) {
 TEST(Compaction, DropsExpiredRowsByTheGivenClock) {
   const TestFolder folder;
   std::atomic<int64_t> now = record::unix_from_expire_ts(1000);
-  const auto db = open({.path = folder / "db", .unix_seconds = [&now] { return now.load(); }});
+  const auto db =
+      store::open({.path = folder / "db", .unix_seconds = [&now] { return now.load(); }});
   put(*db, 1, encode_key("gone", ""), "v", 1000);
   put(*db, 2, encode_key("later", ""), "v", 1001);
   put(*db, 3, encode_key("never", ""), "v", 0);

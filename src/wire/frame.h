@@ -59,8 +59,8 @@ struct Reply {
 };
 
 // The size of the frame that `bytes` begin with; 0 = more bytes are needed to tell.
-// Errors: kProtocol for an unknown magic, a header that contradicts itself, a frame that is larger
-// than `max_frame_size`: the connection cannot go on.
+// Errors: kProtocol for an unknown magic or a header that contradicts itself, kTooLarge for a frame
+// larger than `max_frame_size`: the connection cannot go on.
 Result<size_t> measure_request(std::string_view bytes, size_t max_frame_size = kMaxFrameSize);
 // Replies don't tell their framing: the side that sent the request knows it.
 Result<size_t> measure_reply(Framing framing, std::string_view bytes,

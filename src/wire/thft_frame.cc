@@ -23,7 +23,7 @@ constexpr uint32_t kStrictVersion = 0x80010000;
 
 Result<size_t> bounded(uint64_t size, size_t max_frame_size) {
   if (size > max_frame_size)
-    return fail(Code::kProtocol,
+    return fail(Code::kTooLarge,
                 "THFT frame of " + std::to_string(size) + " bytes is over the limit");
   return size_t(size);
 }

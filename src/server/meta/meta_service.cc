@@ -65,6 +65,21 @@ Routine<> MetaService::host_in_background(AppRecord app) {
   for (int32_t index = 0; index < app.info.partition_count && !tasks_.stopped(); ++index) {
     auto hosted = co_await host_one(app, index);
     if (!hosted) log_.error(hosted.error().to_string());
+    const auto* now = catalog_.find_by_id(app.info.app_id);
+    if (now && now->is_available()) continue;
+    co_await release_in_background(app);  // dropped meanwhile; no result
+    co_return;
+  }
+}
+
+// The files stay until the table's reserve time is over.
+Routine<> MetaService::release_in_background(AppRecord app) {
+  for (int32_t index = 0; index < int32_t(app.partitions.size()); ++index) {
+    auto released = co_await pool_.run(
+        [this, node = app.partitions[size_t(index)].node, gpid = Gpid{app.info.app_id, index}] {
+          return nodes_.release(node, gpid, false);
+        });
+    if (!released) log_.error(released.error().to_string());
   }
 }
 
@@ -121,13 +136,8 @@ void MetaService::register_handlers() {
         const auto* app = catalog_.find(request.app_name);
         auto dropped = app ? *app : AppRecord();
         auto response = catalog_.drop(request, clock_.unix_seconds());
-        if (response.err.code != ErrorCode::kOk) return response;
-        for (int32_t index = 0; index < int32_t(dropped.partitions.size()); ++index)
-          pool_.post([this, node = dropped.partitions[size_t(index)].node,
-                      gpid = Gpid{dropped.info.app_id, index}] {
-            if (auto released = nodes_.release(node, gpid, false); !released)
-              log_.error(released.error().to_string());
-          });
+        if (response.err.code == ErrorCode::kOk)
+          tasks_.spawn(release_in_background(std::move(dropped)));
         return response;
       });
   dispatcher_

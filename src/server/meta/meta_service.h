@@ -47,6 +47,7 @@ class MetaService {
   void register_handlers();
   Task<> host_one(const AppRecord& app, int32_t index);
   Routine<> host_in_background(AppRecord app);
+  Routine<> release_in_background(AppRecord app);
   Routine<> purge_dropped();
   bool is_served(Gpid gpid) const;
   ClusterFacts facts() const;

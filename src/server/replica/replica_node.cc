@@ -101,6 +101,7 @@ bool ReplicaNode::serves(Gpid gpid) const { return find(gpid) != nullptr; }
 
 Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index) {
   Gpid gpid{table.app_id, partition_index};
+  std::lock_guard hosting(hosting_);
   if (serves(gpid)) return {};
   auto dir = partition_dir(gpid) + "/data";
   std::error_code error;
@@ -123,6 +124,7 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
 }
 
 Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
+  std::lock_guard hosting(hosting_);
   std::shared_ptr<Replica> replica;
   {
     std::lock_guard lock(mutex_);

@@ -39,7 +39,8 @@ class ReplicaNode {
   net::Address address() const { return server_->local(); }
 
   // Opens the partition, making it when it is new, and serves it. Errors: what is wrong with its
-  // files; other partitions go on serving. Repeatable.
+  // files; other partitions go on serving. Repeatable, also while it is under way: calls of host() and
+  // release() follow each other.
   Result<void> host(const HostedTable& table, int32_t partition_index);
   // Stops serving it. delete_files: its data goes, too.
   Result<void> release(Gpid gpid, bool delete_files);
@@ -61,6 +62,7 @@ class ReplicaNode {
   service::Dispatcher dispatcher_;
   async::TaskGroup tasks_;
   std::unique_ptr<net::RpcServer> server_;
+  std::mutex hosting_;        // held while a partition is opened or closed: one at a time
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Gpid, std::shared_ptr<Replica>> replicas_;
 };

@@ -1,4 +1,4 @@
-// A folder of its own for one test, deleted with all it holds.
+// What the tests of this folder share: a folder of their own, files, and databases with plain rows.
 #pragma once
 
 #include <stdlib.h>
@@ -6,11 +6,17 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <sstream>
+#include <stdexcept>
 #include <string>
+
+#include "record/key.h"
+#include "store/partition_db.h"
 
 namespace pegmove::store {
 
+// Deleted with all it holds.
 class TestFolder {
  public:
   TestFolder() {
@@ -47,6 +53,29 @@ inline std::map<std::string, std::string> contents(const std::filesystem::path& 
     files[entry.path().filename()] = read_file(entry.path());
   }
   return files;
+}
+
+// For databases that must open.
+inline std::unique_ptr<PartitionDb> open(const PartitionOptions& options) {
+  auto db = PartitionDb::open(options);
+  if (!db) throw std::runtime_error(db.error().to_string());
+  return *std::move(db);
+}
+
+inline std::string row_key(int64_t number) {
+  return record::encode_key("row" + std::to_string(number), "s");
+}
+
+// Row `number` with decree `number`.
+inline Result<void> put_row(PartitionDb& db, int64_t number, const std::string& value) {
+  WriteBatch batch = db.new_batch();
+  batch.put(row_key(number), value, 0, 0);
+  return db.write(batch, number);
+}
+
+inline bool has_row(const PartitionDb& db, int64_t number) {
+  const auto value = db.get(row_key(number));
+  return value && *value;
 }
 
 }  // namespace pegmove::store

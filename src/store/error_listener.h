@@ -1,17 +1,21 @@
-// Keeps the error that made RocksDB stop.
+// What RocksDB says of its errors, and of the state that they left it in.
 #pragma once
 
 #include <rocksdb/listener.h>
 
 #include <atomic>
 #include <mutex>
+#include <string>
 
 namespace pegmove::store {
 
 // Told by RocksDB, from its threads, of errors in log writes, flushes and compactions. It also
 // turns off RocksDB's own recovery, which would try every five seconds and refuse a resume()
 // meanwhile: whoever owns the database decides when there is space again.
-class BackgroundError : public rocksdb::EventListener {
+//
+// It knows the two states in which DB::Resume() of RocksDB 7.8 goes wrong (see
+// PartitionDb::needs_reopen), which RocksDB itself does not show.
+class ErrorListener : public rocksdb::EventListener {
  public:
   // The worst error since the last take(); ok when there is none.
   rocksdb::Status get() const;
@@ -22,6 +26,8 @@ class BackgroundError : public rocksdb::EventListener {
 
   // Whether a write to the log failed, perhaps in its middle, and no new log was begun since.
   bool log_is_torn() const { return log_is_torn_; }
+  // Whether a memtable was closed and its flush has not begun.
+  bool flush_is_owed() const;
   // Whether a memtable was closed since the last call, or this is the first one.
   bool take_sealed() { return sealed_.exchange(false); }
 
@@ -29,11 +35,16 @@ class BackgroundError : public rocksdb::EventListener {
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
                             bool* auto_recovery) override;
   void OnMemTableSealed(const rocksdb::MemTableInfo& info) override;
+  void OnFlushBegin(rocksdb::DB* db, const rocksdb::FlushJobInfo& info) override;
 
  private:
+  std::atomic<bool>& flush_owed(const std::string& family);
+
   mutable std::mutex mutex_;
   rocksdb::Status error_;
   std::atomic<bool> log_is_torn_ = false;
+  std::atomic<bool> rows_flush_owed_ = false;
+  std::atomic<bool> meta_flush_owed_ = false;
   std::atomic<bool> sealed_ = true;
 };
 

@@ -1,0 +1,111 @@
+#include "client/blocking.h"
+
+#include <gmock/gmock.h>
+
+#include <set>
+#include <thread>
+
+#include "testing/sim_clock.h"
+#include "testing/test_cluster.h"
+
+namespace pegmove::client {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::TestClient;
+using testing::TestCluster;
+
+class BlockingTest : public ::testing::Test {
+ protected:
+  BlockingTest() {
+    server_clock.set_unix_seconds(async::SystemClock().unix_seconds());
+    TestClient(cluster.meta_address()).create_table("t", 4);
+    auto connected = BlockingClient::connect(cluster.meta_address().to_string());
+    if (!connected) throw std::runtime_error(connected.error().to_string());
+    client = std::move(*connected);
+    auto opened = client->open_table("t");
+    if (!opened) throw std::runtime_error(opened.error().to_string());
+    table = std::move(*opened);
+  }
+
+  testing::SimClock server_clock;
+  TestCluster cluster{server_clock, {.name = "embedded"}};
+  std::unique_ptr<BlockingClient> client;
+  std::unique_ptr<BlockingTable> table;
+};
+
+TEST_F(BlockingTest, ReadsWhatItWrote) {
+  EXPECT_EQ(client->cluster_name(), "embedded");
+  EXPECT_EQ(table->partition_count(), 4);
+  ASSERT_TRUE(table->set("h", "s", "value"));
+  EXPECT_EQ(**table->get("h", "s"), "value");
+  EXPECT_TRUE(*table->exist("h", "s"));
+  EXPECT_EQ(**table->ttl("h", "s"), -1);
+  ASSERT_TRUE(table->del("h", "s"));
+  EXPECT_EQ(*table->get("h", "s"), std::nullopt);
+  EXPECT_FALSE(*table->exist("h", "s"));
+  EXPECT_EQ(*table->ttl("h", "s"), std::nullopt);
+}
+
+TEST_F(BlockingTest, ATimeToLiveIsInSeconds) {
+  ASSERT_TRUE(table->set("h", "s", "value", 1000));
+  ASSERT_TRUE(table->multi_set("m", {{"a", "1"}}, 1000));
+  EXPECT_NEAR(**table->ttl("h", "s"), 1000, 60);
+  EXPECT_NEAR(**table->ttl("m", "a"), 1000, 60);
+  server_clock.advance(std::chrono::seconds(1100));
+  EXPECT_EQ(*table->get("h", "s"), std::nullopt);
+}
+
+TEST_F(BlockingTest, ManySortKeysAtOnce) {
+  ASSERT_TRUE(table->multi_set("h", {{"b", "2"}, {"a", "1"}, {"c", "3"}}));
+  EXPECT_EQ(*table->sort_key_count("h"), 3);
+  EXPECT_EQ(*table->multi_del("h", {"c"}), 1);
+  auto rows = table->multi_get("h");
+  ASSERT_TRUE(rows);
+  ASSERT_EQ(rows->size(), 2u);
+  EXPECT_EQ((*rows)[0].hash_key, "h");
+  EXPECT_EQ((*rows)[0].sort_key, "a");
+  EXPECT_EQ((*rows)[1].value, "2");
+}
+
+TEST_F(BlockingTest, AScanSeesEveryRowUntilItIsStopped) {
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(table->set("h" + std::to_string(i), "s", "v"));
+  std::set<std::string> seen;
+  ASSERT_TRUE(
+      table->scan([&](const BlockingRow& row) { return seen.insert(row.hash_key).second; }));
+  EXPECT_EQ(seen.size(), 50u);
+  int rows = 0;
+  ASSERT_TRUE(table->scan([&](const BlockingRow&) { return ++rows < 7; }));
+  EXPECT_EQ(rows, 7);
+}
+
+TEST_F(BlockingTest, ErrorsAreReturned) {
+  EXPECT_EQ(client->open_table("nowhere").error().code(), Code::kNotFound);
+  EXPECT_EQ(table->set(std::string(65535, 'h'), "s", "v").error().code(), Code::kInvalidArgument);
+  EXPECT_EQ(BlockingClient::connect("no address").error().code(), Code::kInvalidArgument);
+  auto nobody = BlockingClient::connect("127.0.0.1:" + std::to_string(testing::find_free_port()),
+                                        std::chrono::milliseconds(100));
+  ASSERT_FALSE(nobody);
+  EXPECT_EQ(nobody.error().code(), Code::kUnreachable);
+}
+
+TEST_F(BlockingTest, ThreadsShareAClientThroughARestart) {
+  std::vector<std::thread> threads;
+  std::atomic<int> failures = 0;
+  for (int thread = 0; thread < 4; ++thread)
+    threads.emplace_back([&, thread] {
+      for (int i = 0; i < 200; ++i) {
+        auto key = std::to_string(thread) + " " + std::to_string(i);
+        failures += table->partition_count() != 4;
+        failures += !table->set(key, "s", key);
+        auto read = table->get(key, "s");
+        failures += !read || *read != key;
+      }
+    });
+  cluster.restart();
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(failures, 0);
+}
+
+}  // namespace
+}  // namespace pegmove::client

@@ -1,0 +1,111 @@
+// An embedded cluster in this process and a client of it, for tests that want the real thing over
+// loopback: server::, client:: and everything between.
+//
+//   SimClock server_clock;
+//   TestCluster cluster(server_clock);
+//   TestClient client(cluster.meta_address());
+//   auto table = client.create_table("t", 4);
+//   client.must(table->set("hash", "sort", "value", 0, client.deadline()));
+//
+// What a test cannot go on without and does not get (a cluster that does not start) is thrown as
+// std::runtime_error with the whole reason: GoogleTest fails the test with it.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "apps/embedded_cluster.h"
+#include "async/run.h"
+#include "client/cluster.h"
+#include "client/table.h"
+
+namespace pegmove::testing {
+
+struct TestClusterOptions {
+  std::string name = "test";
+  int replica_servers = 1;
+  uint16_t replica_port = 0;  // of the first replica server; 0: free ones, others at each start
+  size_t max_request_size = 1 << 20;
+};
+
+// Listens on loopback, on free ports; its data lies in a temp folder that the destructor removes.
+// The meta server keeps its port over restarts; replica servers get new ones, as nodes do that come
+// back elsewhere: clients learn them from the meta server.
+// Used by one thread. The clock is the servers' and must outlive the cluster.
+class TestCluster {
+ public:
+  explicit TestCluster(Clock& clock, TestClusterOptions options = {});
+  ~TestCluster();
+  TestCluster(const TestCluster&) = delete;
+  TestCluster& operator=(const TestCluster&) = delete;
+
+  // stop() ends it in good order; start() serves again from the same folder.
+  void stop();
+  void start();
+  void restart();
+
+  net::Address meta_address() const { return meta_address_; }
+  std::vector<net::Address> replica_addresses() const { return cluster_->replica_addresses(); }
+  const std::string& data_dir() const { return data_dir_; }
+
+ private:
+  void start_on_free_port();
+  Result<void> try_start(uint16_t meta_port);
+
+  Clock& clock_;
+  TestClusterOptions options_;
+  std::string data_dir_;
+  net::Address meta_address_;
+  std::unique_ptr<apps::EmbeddedCluster> cluster_;
+};
+
+// A port of loopback that nobody listens on, out of the range from which the system takes the ports
+// of outgoing connections: it stays free while its server is away, too. 0: none was found.
+uint16_t find_free_port();
+bool is_free_port(uint16_t port);
+
+// A client with an io_context of its own, which runs in the calls of run() only. Its clock is the
+// system's. Tables, clusters and scanners must be gone before it.
+class TestClient {
+ public:
+  explicit TestClient(net::Address meta);
+  ~TestClient();
+
+  // Runs the coroutine to its end.
+  template <typename T>
+  T run(asio::awaitable<T> routine) {
+    return async::run_to_end(context_, std::move(routine));
+  }
+  // The same for tasks that must succeed: returns what they yield. Throws std::runtime_error.
+  template <typename T>
+  T must(Task<T> task) {
+    auto result = run(std::move(task));
+    if (!result) throw std::runtime_error(result.error().to_string());
+    if constexpr (!std::is_void_v<T>) return *std::move(result);
+  }
+
+  Deadline deadline() const { return Deadline::in(clock_, async::milliseconds(20'000)); }
+  Clock& clock() { return clock_; }
+  client::Client& client() { return client_; }
+  client::Cluster& cluster() { return *cluster_; }
+  std::shared_ptr<client::Cluster> shared_cluster() { return cluster_; }
+  asio::any_io_executor executor() { return context_.get_executor(); }
+
+  // Both wait until all partitions serve.
+  std::shared_ptr<client::Table> open_table(const std::string& name);
+  std::shared_ptr<client::Table> create_table(const std::string& name, int partition_count,
+                                              std::map<std::string, std::string> envs = {});
+
+ private:
+  Routine<bool> close();
+
+  asio::io_context context_;
+  async::SystemClock clock_;
+  client::Client client_;
+  std::shared_ptr<client::Cluster> cluster_;  // shared with the tables
+};
+
+}  // namespace pegmove::testing

@@ -1,0 +1,70 @@
+// Two embedded clusters and one client of both, for tests that move tables.
+#pragma once
+
+#include "async/stop_signal.h"
+#include "testing/sim_clock.h"
+#include "testing/test_cluster.h"
+
+namespace pegmove::testing {
+
+// For a client under test: the time is real, but no sleep is longer than a millisecond, so that
+// what looks again from time to time (retries, progress, waiting for a table) does so at once. The
+// wall time is that of another clock.
+class QuickClock : public Clock {
+ public:
+  explicit QuickClock(const Clock& wall) : wall_(wall) {}
+
+  async::Instant now() const override { return system_.now(); }
+  int64_t unix_us() const override { return wall_.unix_us(); }
+  Routine<> sleep_until(async::Instant at) override {
+    return system_.sleep_until(std::min(at, now() + async::milliseconds(1)));
+  }
+
+ private:
+  const Clock& wall_;
+  async::SystemClock system_;
+};
+
+// The servers' clocks stand still until the test moves them; the client's wall time is the
+// source's. What the test makes (tables, further clusters) must be gone before this. Used by one
+// thread.
+class TwoClusters {
+ public:
+  explicit TwoClusters(TestClusterOptions source = {}, TestClusterOptions target = {});
+  ~TwoClusters();
+
+  template <typename T>
+  T run(asio::awaitable<T> routine) {
+    return async::run_to_end(context_, std::move(routine));
+  }
+  // For tasks that must succeed. Throws std::runtime_error.
+  template <typename T>
+  T must(Task<T> task) {
+    auto result = run(std::move(task));
+    if (!result) throw std::runtime_error(result.error().to_string());
+    if constexpr (!std::is_void_v<T>) return *std::move(result);
+  }
+
+  std::shared_ptr<client::Cluster> connect(const std::string& metas);
+  std::shared_ptr<client::Table> create_table(const std::shared_ptr<client::Cluster>& cluster,
+                                              const std::string& name, int partition_count);
+  std::shared_ptr<client::Table> open_table(const std::shared_ptr<client::Cluster>& cluster,
+                                            const std::string& name);
+  Deadline deadline() const { return Deadline::in(clock_, async::milliseconds(60'000)); }
+
+  SimClock source_time, target_time;
+  TestCluster source_servers, target_servers;
+
+ private:
+  Routine<bool> close();
+
+  asio::io_context context_;
+  QuickClock clock_{source_time};
+  client::Client client_;
+
+ public:
+  std::shared_ptr<client::Cluster> source, target;
+  async::StopSignal stop;
+};
+
+}  // namespace pegmove::testing

@@ -1,0 +1,207 @@
+"""pegmove import and export: round trips, and files that are refused whole."""
+import base64
+import json
+import os
+import signal
+import subprocess
+import time
+
+from harness import CliTest, jsonl, row, sorted_rows
+
+# What is hard to carry through a text.
+HARD_ROWS = [
+    row("plain", "sort", "value"),
+    row("no sort key", "", "value"),
+    row("", "", "neither key"),
+    row("", "sort only", "value"),
+    row("empty value", "s", ""),
+    row("tab\tnewline\nreturn\r", 'quote" backslash\\', "\\t\\x00"),
+    row("zero\0byte", "\x01\x1f\x7f", "\0"),
+    row("grüße \U0001f600", "日本", "ß"),
+    row(b"\xff\xfe\x80", b"\x00\xff", bytes(range(256))),
+    row("h", b"\xc3", b"half a character: \xc3"),
+    row(b"\xff" * 300, b"\xff" * 300, "high"),
+    row("big", "s", "v" * 900_000),
+]
+
+
+class ImportExport(CliTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.shared = cls.shared_cluster(replicas=2)
+        cls.made = 0
+
+    def table(self, rows=(), partitions=4):
+        type(self).made += 1
+        name = f"t{self.made}"
+        self.create(self.shared, name, partitions, rows)
+        return name
+
+    def file(self, name, data):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def round_trip(self, form):
+        future = int(time.time()) + 100_000
+        rows = HARD_ROWS + [row("expires", f"s{i}", "v", future + i) for i in range(3)]
+        first, second = self.table(rows), self.table(partitions=3)
+        self.assertEqual(self.rows_of(self.shared, first), sorted_rows(rows))
+        path = os.path.join(self.folder, "out." + form)
+        words = ["--cluster", self.shared.meta, "--format", form]
+        exported = self.done("export", *words, "--table", first, path)
+        self.assertEqual(exported.out, "")
+        self.assertIn(f"Exported {len(rows)} rows", exported.err)
+        imported = self.done("import", *words, "--table", second, path)
+        self.assertIn(f"Imported {len(rows)} rows", imported.err)
+        self.assertEqual(self.rows_of(self.shared, second), sorted_rows(rows))
+
+    def test_jsonl_carries_every_row_there_and_back(self):
+        self.round_trip("jsonl")
+
+    def test_tsv_carries_every_row_there_and_back(self):
+        self.round_trip("tsv")
+
+    def test_stdout_of_one_is_stdin_of_the_other(self):
+        for form in ("jsonl", "tsv"):
+            first, second = self.table(HARD_ROWS[:8]), self.table()
+            words = ["--cluster", self.shared.meta, "--format", form, "--quiet"]
+            out = subprocess.run([os.environ["PEGMOVE"], "export", *words, "--table", first, "-"], cwd=self.folder,
+                                 capture_output=True, timeout=30, check=True).stdout
+            self.done("import", *words, "--table", second, "-", stdin=out)
+            self.assertEqual(self.rows_of(self.shared, second), sorted_rows(HARD_ROWS[:8]))
+
+    def test_expiry_is_carried_as_absolute_seconds(self):
+        now = int(time.time())
+        rows = [row("h", "later", "v", now + 5000), row("h", "never", "v")]
+        table = self.table(rows + [row("h", "over", "v", now - 100)])
+        self.assertEqual(self.rows_of(self.shared, table), sorted_rows(rows))
+        left = self.done("shell", "--cluster", self.shared.meta, "-e", f"use {table}; ttl h later; exist h over")
+        ttl = next(int(line) for line in left.out.splitlines() if line.strip().isdigit())
+        self.assertTrue(4900 < ttl <= 5000, left.out)
+
+    def test_the_result_is_json_when_asked_for(self):
+        table = self.table()
+        path = self.file("rows.jsonl", jsonl([row("h", "s", "v"), row("h", "t", "v")]))
+        words = ["--cluster", self.shared.meta, "--table", table, "--json", "--quiet"]
+        for verb, file in (("import", path), ("export", path + ".out")):
+            outcome = self.done(verb, *words, file)
+            self.assertEqual(json.loads(outcome.out)["rows"], 2)
+            self.assertGreater(json.loads(outcome.out)["bytes"], 0)
+            self.assertEqual(outcome.err, "")
+        self.failed(2, ["--json", "stdout"], "export", *words, "-")
+
+    def test_existing_rows_are_overwritten_and_others_stay(self):
+        table = self.table([row("h", "a", "old"), row("h", "b", "old")])
+        self.fill(self.shared, table, [row("h", "a", "new")])
+        self.assertEqual(self.rows_of(self.shared, table), [row("h", "a", "new"), row("h", "b", "old")])
+
+    def test_create_makes_the_table_with_its_partitions(self):
+        self.fill(self.shared, "made", [row("h", "s", "v")], "--create", "--partitions", 7)
+        shown = self.done("shell", "--cluster", self.shared.meta, "-e", "app made").out
+        self.assertRegex(shown, r"partition_count +: 7")
+        again = self.failed(3, ["'made'", "--create"], "import", "--cluster", self.shared.meta, "--table", "made",
+                            "--create", "-", stdin=jsonl([row("h", "s", "other")]))
+        self.assertIn("exist", again.err.lower())
+        self.assertEqual(self.rows_of(self.shared, "made"), [row("h", "s", "v")])
+        self.failed(2, ["--partitions", "--create"], "import", "--cluster", self.shared.meta, "--table", "made",
+                    "--partitions", 4, "-")
+
+    def refused(self, form, line, says, number=3):
+        """A file with a bad line is refused whole, before the cluster is changed."""
+        good = {"jsonl": b'{"hash_key":"h","sort_key":"s","value":"v"}\n', "tsv": b"h\ts\tv\n"}[form]
+        table = self.table()
+        path = self.file("bad." + form, good * (number - 1) + line + b"\n" + good)
+        self.failed(3, [path, f"line {number}", says], "import", "--cluster", self.shared.meta, "--format", form,
+                    "--table", table, path)
+        self.failed(3, ["standard input", f"line {number}", says], "import", "--cluster", self.shared.meta,
+                    "--format", form, "--table", table, "-", stdin=good * (number - 1) + line)
+        self.assertEqual(self.rows_of(self.shared, table), [])
+        self.failed(3, [path, f"line {number}"], "import", "--cluster", self.shared.meta, "--format", form,
+                    "--table", "never", "--create", path)
+        self.assertNotIn("never", self.tables_of(self.shared))
+
+    def test_bad_jsonl_lines_are_named_and_nothing_is_written(self):
+        fields = lambda **changed: json.dumps({**row("h", "s", "v"), **changed}).encode()
+        self.refused("jsonl", b"nonsense", "JSON")
+        self.refused("jsonl", b"[1]", "not a JSON object")
+        self.refused("jsonl", fields()[:-1], "JSON", number=1500)
+        for line, says in ((b'{"hash_key":"h","value":"v"}', "sort_key"),
+                           (fields(valeu="x"), "valeu"), (fields(value=7), '"value" must be'),
+                           (fields(value_b64="AAAA"), "both"), (fields(expire_ts=-1), "expire_ts"),
+                           (fields(expire_ts=10**20), "expire_ts"), (fields(expire_ts="x"), "expire_ts"),
+                           (b'{"hash_key_b64":"!!!!","sort_key":"","value":""}', "hash_key_b64"),
+                           (b'{"hash_key":"\xff","sort_key":"","value":""}', "UTF-8"),
+                           (b"[" * 100_000, "JSON"), (fields(hash_key="h" * 65535), "hash_key")):
+            with self.subTest(line=line[:60]):
+                outcome = self.run_words("import", "--cluster", self.shared.meta, "--table", "none", "-", stdin=line)
+                self.assertEqual(outcome.code, 3, str(outcome))
+                self.assertIn("line 1", outcome.err)
+                self.assertIn(says, outcome.err)
+
+    def test_bad_tsv_lines_are_named_and_nothing_is_written(self):
+        self.refused("tsv", b"h\ts", "value is missing")
+        for line, says in ((b"h", "sort_key"), (b"a\tb\tc\t1\te", "columns"), (b"a\tb\t\\q", "escape"),
+                           (b"a\tb\t\\x4", "\\x"), (b"a\tb\tc\tsoon", "expire_ts"), (b"a\tb\tc\t-5", "expire_ts")):
+            with self.subTest(line=line):
+                outcome = self.run_words("import", "--cluster", self.shared.meta, "--table", "none", "--format",
+                                         "tsv", "-", stdin=line)
+                self.assertEqual(outcome.code, 3, str(outcome))
+                self.assertIn("line 1", outcome.err)
+                self.assertIn(says, outcome.err)
+
+    def test_empty_lines_carriage_returns_and_a_missing_last_newline_are_fine(self):
+        table = self.table()
+        self.done("import", "--cluster", self.shared.meta, "--table", table, "--format", "tsv", "-",
+                  stdin=b"a\ts\tv\r\n\r\n\nb\ts\tv\t\nc\ts\tv")
+        self.assertEqual(self.rows_of(self.shared, table), [row(key, "s", "v") for key in "abc"])
+        self.assertIn("Imported 0 rows", self.done("import", "--cluster", self.shared.meta, "--table", table, "-").err)
+
+    def test_what_does_not_exist_is_named(self):
+        path = self.file("one.jsonl", jsonl([row("h", "s", "v")]))
+        words = ["--cluster", self.shared.meta, "--table"]
+        self.failed(2, ["csv", "jsonl", "tsv"], "import", *words, "t", "--format", "csv", path)
+        self.failed(2, ["csv", "jsonl", "tsv"], "export", *words, "t", "--format", "csv", "-")
+        self.failed(3, ["nothing.jsonl", "No such file"], "import", *words, "t", "nothing.jsonl")
+        self.failed(3, ["'nothing'", "cluster A"], "import", *words, "nothing", path)
+        out = os.path.join(self.folder, "kept.jsonl")
+        self.file("kept.jsonl", b"mine")
+        self.failed(3, ["'nothing'", "cluster A"], "export", *words, "nothing", out)
+        with open(out, "rb") as file:
+            self.assertEqual(file.read(), b"mine", "an export that fails has overwritten its file")
+        table = self.table()
+        self.failed(3, ["/nothing/out.jsonl"], "export", *words, table, "/nothing/out.jsonl")
+        self.failed(3, [self.folder, "directory"], "import", *words, table, self.folder)
+        self.failed(3, [self.folder, "directory"], "export", *words, table, self.folder)
+
+    def test_a_row_that_is_too_large_is_named(self):
+        table = self.table()
+        refused = self.failed((1, 3), ['"h" : "large"', "too large", "max_allowed_write_size", "cluster A"], "import",
+                              "--cluster", self.shared.meta, "--table", table, "-",
+                              stdin=jsonl([row("h", "large", "v" * 1_572_864)]))
+        self.assertNotIn("partition 0:", refused.err, "a file has no partitions")
+        self.assertEqual(self.rows_of(self.shared, table), [])
+
+    def test_an_import_that_waits_for_its_input_can_be_interrupted(self):
+        waiting = self.background("import", "--cluster", self.shared.meta, "--table", self.table(), "-",
+                                  stdin=subprocess.PIPE)
+        waiting.process.stdin.write(b"{")
+        waiting.process.stdin.flush()
+        self.wait_until(lambda: self.catches_interrupts(waiting.pid), "the import's start")
+        waiting.signal(signal.SIGINT)
+        self.assertTrue(self.ended_within(waiting, 5), "Ctrl-C did not end an import that waits")
+        self.assertEqual(waiting.process.returncode, 7)
+
+    def catches_interrupts(self, pid):
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            caught = next(line for line in file if line.startswith("SigCgt"))
+        return int(caught.split()[1], 16) >> (signal.SIGINT - 1) & 1
+
+    def ended_within(self, process, seconds):
+        try:
+            process.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
