@@ -144,7 +144,8 @@ Task<int32_t> Cluster::create_table(std::string table, CreateOptions options, De
       wire::RpcCode::kCreateApp, request, deadline));
   if (response.err.code == ErrorCode::kInvalidParameters)
     co_return fail(Error(Code::kInvalidArgument,
-                         "creating " + quoted(table) + ": ERR_INVALID_PARAMETERS: the cluster refuses " +
+                         "creating " + quoted(table) +
+                             ": ERR_INVALID_PARAMETERS: the cluster refuses " +
                              std::to_string(options.partition_count) + " partitions, " +
                              std::to_string(options.replica_count) +
                              " replicas (more than it has nodes?), the name, or an app env")

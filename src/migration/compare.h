@@ -23,9 +23,9 @@ struct Difference {
 
 struct CompareOptions {
   std::string table{};
-  std::string to_table{};     // empty: the same name
-  size_t most_listed = 1000;  // differences that are kept; all are counted
-  int classes_at_once = 8;    // below 1 counts as 1
+  std::string to_table{};               // empty: the same name
+  size_t most_listed = 1000;            // differences that are kept; all are counted
+  int classes_at_once = 8;              // below 1 counts as 1
   async::milliseconds timeout{30'000};  // of one request, retries included
 };
 

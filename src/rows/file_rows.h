@@ -17,9 +17,8 @@ struct FileCloser {
 };
 using File = std::unique_ptr<std::FILE, FileCloser>;
 
-// "-" is standard input. It and pipes are kept in an unnamed temporary file, so that they can be read
-// twice.
-// Errors: kNotFound, kIo, naming the path.
+// "-" is standard input. It and pipes are kept in an unnamed temporary file, so that they can be
+// read twice. Errors: kNotFound, kIo, naming the path.
 Result<File> open_input(const std::string& path);
 
 // Reads all lines and checks each, so that a bad one is found before anything is written. Returns

@@ -2,8 +2,9 @@
 // this.
 //
 // It is the one place for bounds, progress and stopping: a lane (a partition of a table, a file) is
-// read ahead by one batch while the one before is written; lanes run side by side; the bytes that all
-// lanes together are writing are bounded, and each lane holds at most one more batch that waits.
+// read ahead by one batch while the one before is written; lanes run side by side; the bytes that
+// all lanes together are writing are bounded, and each lane holds at most one more batch that
+// waits.
 #pragma once
 
 #include <functional>

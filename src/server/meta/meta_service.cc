@@ -67,7 +67,8 @@ Routine<> MetaService::host_in_background(AppRecord app) {
     if (!hosted) log_.error(hosted.error().to_string());
     const auto* now = catalog_.find_by_id(app.info.app_id);
     if (now && now->is_available()) continue;
-    co_await release_in_background(app);  // dropped meanwhile; no result
+    // Dropped meanwhile.
+    co_await release_in_background(app);  // no result
     co_return;
   }
 }

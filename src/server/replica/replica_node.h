@@ -39,8 +39,8 @@ class ReplicaNode {
   net::Address address() const { return server_->local(); }
 
   // Opens the partition, making it when it is new, and serves it. Errors: what is wrong with its
-  // files; other partitions go on serving. Repeatable, also while it is under way: calls of host() and
-  // release() follow each other.
+  // files; other partitions go on serving. Repeatable, also while it is under way: calls of host()
+  // and release() follow each other.
   Result<void> host(const HostedTable& table, int32_t partition_index);
   // Stops serving it. delete_files: its data goes, too.
   Result<void> release(Gpid gpid, bool delete_files);
