@@ -1,11 +1,6 @@
 #include "apps/embedded_cluster.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <future>
-#include <thread>
-
+#include "async/context_thread.h"
 #include "server/meta/meta_service.h"
 #include "server/replica/replica_node.h"
 
@@ -14,31 +9,6 @@ namespace {
 
 using server::meta::MetaService;
 using server::replica::ReplicaNode;
-
-// An io_context and the thread that runs it: one a role.
-class RoleThread {
- public:
-  RoleThread() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
-  ~RoleThread() {
-    work_.reset();
-    thread_.join();
-  }
-  asio::any_io_executor executor() { return context_.get_executor(); }
-
-  template <typename T>
-  T wait_for(asio::awaitable<T> routine) {
-    std::promise<T> promise;
-    asio::co_spawn(context_, std::move(routine), [&](std::exception_ptr broken, T value) {
-      broken ? promise.set_exception(broken) : promise.set_value(std::move(value));
-    });
-    return promise.get_future().get();
-  }
-
- private:
-  asio::io_context context_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
-  std::thread thread_;
-};
 
 Routine<Result<void>> start_node(ReplicaNode& node) { co_return node.start(); }
 
@@ -83,7 +53,7 @@ class LocalNodes : public server::meta::NodePort {
 };
 
 struct NodeRole {
-  RoleThread thread;
+  async::ContextThread thread;
   std::unique_ptr<ReplicaNode> node;
 };
 
@@ -94,7 +64,7 @@ struct EmbeddedCluster::Parts {
   std::vector<std::unique_ptr<NodeRole>> nodes;
   LocalNodes ports;
   async::Pool admin_pool{2};
-  RoleThread meta_thread;
+  async::ContextThread meta_thread;
   std::unique_ptr<MetaService> meta;
 
   ~Parts() {

@@ -1,46 +1,17 @@
 #include "client/blocking.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <future>
-#include <thread>
-
+#include "async/context_thread.h"
 #include "client/table.h"
 #include "record/key.h"
 
 namespace pegmove::client {
 namespace {
 
-// An io_context with a thread of its own, and the way to run a coroutine there and wait for it.
-class Worker {
- public:
-  Worker() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
-  ~Worker() {
-    work_.reset();
-    thread_.join();
-  }
-
-  asio::io_context& context() { return context_; }
-
-  template <typename T>
-  T wait_for(asio::awaitable<T> routine) {
-    std::promise<T> promise;
-    asio::co_spawn(context_, std::move(routine), [&](std::exception_ptr broken, T value) {
-      broken ? promise.set_exception(broken) : promise.set_value(std::move(value));
-    });
-    return promise.get_future().get();
-  }
-
- private:
-  asio::io_context context_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
-  std::thread thread_;
-};
+using async::ContextThread;
 
 class WorkerTable : public BlockingTable {
  public:
-  WorkerTable(Worker& worker, Clock& clock, std::chrono::milliseconds timeout,
+  WorkerTable(ContextThread& worker, Clock& clock, std::chrono::milliseconds timeout,
               std::shared_ptr<Table> table)
       : worker_(worker), clock_(clock), timeout_(timeout), table_(std::move(table)) {}
 
@@ -117,7 +88,7 @@ class WorkerTable : public BlockingTable {
     co_return Result<void>();
   }
 
-  Worker& worker_;
+  ContextThread& worker_;
   Clock& clock_;
   std::chrono::milliseconds timeout_;
   std::shared_ptr<Table> table_;
@@ -148,8 +119,8 @@ class WorkerClient : public BlockingClient {
 
   async::SystemClock clock_;
   std::chrono::milliseconds timeout_;
-  Worker worker_;
-  Client client_{worker_.context().get_executor(), clock_};
+  ContextThread worker_;
+  Client client_{worker_.executor(), clock_};
   std::shared_ptr<Cluster> cluster_;
 };
 

@@ -13,25 +13,20 @@ namespace pegmove::wire {
 
 // X(code, request, reply). CLEAR_SCANNER stands apart: its body is a bare i64, and it has no reply.
 // clang-format off
-#define PEGMOVE_CODE_MESSAGES(X)                                                                \
-  X(kPut, update_request, update_response)                                                      \
-  X(kRemove, blob, update_response)                                                             \
-  X(kMultiPut, multi_put_request, update_response)                                              \
-  X(kMultiRemove, multi_remove_request, multi_remove_response)                                  \
-  X(kGet, blob, read_response)                                                                  \
-  X(kTtl, blob, ttl_response)                                                                   \
-  X(kBatchGet, batch_get_request, batch_get_response)                                           \
-  X(kMultiGet, multi_get_request, multi_get_response)                                           \
-  X(kSortkeyCount, blob, count_response)                                                        \
-  X(kGetScanner, get_scanner_request, scan_response)                                            \
-  X(kScan, scan_request, scan_response)                                                         \
-  X(kQueryConfig, query_cfg_request, query_cfg_response)                                        \
-  X(kCreateApp, configuration_create_app_request, configuration_create_app_response)            \
-  X(kDropApp, configuration_drop_app_request, configuration_drop_app_response)                  \
-  X(kListApps, configuration_list_apps_request, configuration_list_apps_response)               \
-  X(kListNodes, configuration_list_nodes_request, configuration_list_nodes_response)            \
-  X(kClusterInfo, configuration_cluster_info_request, configuration_cluster_info_response)      \
-  X(kUpdateAppEnv, configuration_update_app_env_request, configuration_update_app_env_response) \
+#define PEGMOVE_CODE_MESSAGES(X)                                                                  \
+  X(kPut, update_request, update_response) X(kRemove, blob, update_response)                      \
+  X(kMultiPut, multi_put_request, update_response)                                                \
+  X(kMultiRemove, multi_remove_request, multi_remove_response) X(kGet, blob, read_response)       \
+  X(kTtl, blob, ttl_response) X(kBatchGet, batch_get_request, batch_get_response)                 \
+  X(kMultiGet, multi_get_request, multi_get_response) X(kSortkeyCount, blob, count_response)      \
+  X(kGetScanner, get_scanner_request, scan_response) X(kScan, scan_request, scan_response)        \
+  X(kQueryConfig, query_cfg_request, query_cfg_response)                                          \
+  X(kCreateApp, configuration_create_app_request, configuration_create_app_response)              \
+  X(kDropApp, configuration_drop_app_request, configuration_drop_app_response)                    \
+  X(kListApps, configuration_list_apps_request, configuration_list_apps_response)                 \
+  X(kListNodes, configuration_list_nodes_request, configuration_list_nodes_response)              \
+  X(kClusterInfo, configuration_cluster_info_request, configuration_cluster_info_response)        \
+  X(kUpdateAppEnv, configuration_update_app_env_request, configuration_update_app_env_response)   \
   X(kNegotiation, negotiation_request, negotiation_response)
 // clang-format on
 

@@ -63,21 +63,17 @@ void append_i64_body(std::string& out, int64_t value, int16_t field_id) {
 
 // clang-format off
 #define PEGMOVE_MESSAGES(X)                                                                       \
-  X(blob)                                                                                         \
-  X(rpc_address) X(key_value) X(multi_put_request) X(multi_remove_request) X(                     \
-      multi_remove_response) X(multi_get_request) X(multi_get_response) X(batch_get_request)      \
-      X(batch_get_response) X(update_request) X(update_response) X(read_response) X(ttl_response) \
-          X(count_response) X(get_scanner_request) X(scan_request) X(scan_response)               \
-              X(query_cfg_request) X(query_cfg_response) X(configuration_create_app_request)      \
-                  X(configuration_create_app_response) X(configuration_drop_app_request)          \
-                      X(configuration_drop_app_response) X(configuration_list_apps_request)       \
-                          X(configuration_list_apps_response) X(configuration_list_nodes_request) \
-                              X(configuration_list_nodes_response)                                \
-                                  X(configuration_cluster_info_request)                           \
-                                      X(configuration_cluster_info_response)                      \
-                                          X(configuration_update_app_env_request)                 \
-                                              X(configuration_update_app_env_response)            \
-                                                  X(negotiation_request) X(negotiation_response)
+  X(blob) X(rpc_address) X(key_value) X(multi_put_request) X(multi_remove_request)                \
+  X(multi_remove_response) X(multi_get_request) X(multi_get_response) X(batch_get_request)        \
+  X(batch_get_response) X(update_request) X(update_response) X(read_response) X(ttl_response)     \
+  X(count_response) X(get_scanner_request) X(scan_request) X(scan_response) X(query_cfg_request)  \
+  X(query_cfg_response) X(configuration_create_app_request) X(configuration_create_app_response)  \
+  X(configuration_drop_app_request) X(configuration_drop_app_response)                            \
+  X(configuration_list_apps_request) X(configuration_list_apps_response)                          \
+  X(configuration_list_nodes_request) X(configuration_list_nodes_response)                        \
+  X(configuration_cluster_info_request) X(configuration_cluster_info_response)                    \
+  X(configuration_update_app_env_request) X(configuration_update_app_env_response)                \
+  X(negotiation_request) X(negotiation_response)
 // clang-format on
 
 #define PEGMOVE_INSTANTIATE(Message)                           \

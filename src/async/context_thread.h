@@ -1,0 +1,43 @@
+// A thread that runs an io_context of its own, and the way to run a coroutine there and wait for
+// it.
+#pragma once
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <future>
+#include <thread>
+
+#include "async/task.h"
+
+namespace pegmove::async {
+
+// Runs until it is destroyed; then it finishes what is still to be run, and joins. What runs on it
+// must have been told to end before.
+class ContextThread {
+ public:
+  ContextThread() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
+  ~ContextThread() {
+    work_.reset();
+    thread_.join();
+  }
+
+  asio::any_io_executor executor() { return context_.get_executor(); }
+
+  // From any other thread: runs the routine on this one and returns what it returned.
+  template <typename T>
+  T wait_for(asio::awaitable<T> routine) {
+    std::promise<T> promise;
+    asio::co_spawn(context_, std::move(routine), [&](std::exception_ptr broken, T value) {
+      broken ? promise.set_exception(broken) : promise.set_value(std::move(value));
+    });
+    return promise.get_future().get();
+  }
+
+ private:
+  asio::io_context context_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::thread thread_;
+};
+
+}  // namespace pegmove::async
