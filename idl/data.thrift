@@ -165,3 +165,94 @@ struct scan_response {
   6: string server,
   7: optional i32 kv_count,
 }
+
+enum cas_check_type {
+  CT_NO_CHECK = 0,
+  CT_VALUE_NOT_EXIST = 1,
+  CT_VALUE_NOT_EXIST_OR_EMPTY = 2,
+  CT_VALUE_EXIST = 3,
+  CT_VALUE_NOT_EMPTY = 4,
+  CT_VALUE_MATCH_ANYWHERE = 5,
+  CT_VALUE_MATCH_PREFIX = 6,
+  CT_VALUE_MATCH_POSTFIX = 7,
+  CT_VALUE_BYTES_LESS = 8,
+  CT_VALUE_BYTES_LESS_OR_EQUAL = 9,
+  CT_VALUE_BYTES_EQUAL = 10,
+  CT_VALUE_BYTES_GREATER_OR_EQUAL = 11,
+  CT_VALUE_BYTES_GREATER = 12,
+  CT_VALUE_INT_LESS = 13,
+  CT_VALUE_INT_LESS_OR_EQUAL = 14,
+  CT_VALUE_INT_EQUAL = 15,
+  CT_VALUE_INT_GREATER_OR_EQUAL = 16,
+  CT_VALUE_INT_GREATER = 17,
+}
+
+enum mutate_operation {
+  MO_PUT = 0,
+  MO_DELETE = 1,
+}
+
+struct incr_request {
+  1: dsn.blob key,
+  2: i64 increment,
+  3: i32 expire_ts_seconds,
+}
+
+struct incr_response {
+  1: i32 error,
+  2: i64 new_value,
+  3: i32 app_id,
+  4: i32 partition_index,
+  5: i64 decree,
+  6: string server,
+}
+
+struct check_and_set_request {
+  1: dsn.blob hash_key,
+  2: dsn.blob check_sort_key,
+  3: cas_check_type check_type,
+  4: dsn.blob check_operand,
+  5: bool set_diff_sort_key,
+  6: dsn.blob set_sort_key,
+  7: dsn.blob set_value,
+  8: i32 set_expire_ts_seconds,
+  9: bool return_check_value,
+}
+
+struct check_and_set_response {
+  1: i32 error,
+  2: bool check_value_returned,
+  3: bool check_value_exist,
+  4: dsn.blob check_value,
+  5: i32 app_id,
+  6: i32 partition_index,
+  7: i64 decree,
+  8: string server,
+}
+
+struct mutate {
+  1: mutate_operation operation,
+  2: dsn.blob sort_key,
+  3: dsn.blob value,
+  4: i32 set_expire_ts_seconds,
+}
+
+struct check_and_mutate_request {
+  1: dsn.blob hash_key,
+  2: dsn.blob check_sort_key,
+  3: cas_check_type check_type,
+  4: dsn.blob check_operand,
+  5: list<mutate> mutate_list,
+  6: bool return_check_value,
+}
+
+struct check_and_mutate_response {
+  1: i32 error,
+  2: bool check_value_returned,
+  3: bool check_value_exist,
+  4: dsn.blob check_value,
+  5: i32 app_id,
+  6: i32 partition_index,
+  7: i64 decree,
+  8: string server,
+}

@@ -195,3 +195,106 @@ struct command {
   1: string cmd,
   2: list<string> arguments,
 }
+
+enum meta_function_level {
+  fl_stopped = 100,
+  fl_blind = 200,
+  fl_freezed = 300,
+  fl_steady = 400,
+  fl_lively = 500,
+  fl_invalid = 10000,
+}
+
+struct configuration_recall_app_request {
+  1: i32 app_id,
+  2: string new_app_name,
+}
+
+struct configuration_recall_app_response {
+  1: dsn.error_code err,
+  2: app_info info,
+}
+
+struct configuration_rename_app_request {
+  1: string old_app_name,
+  2: string new_app_name,
+}
+
+struct configuration_rename_app_response {
+  1: dsn.error_code err,
+  2: string hint_message,
+}
+
+struct configuration_get_max_replica_count_request {
+  1: string app_name,
+}
+
+struct configuration_get_max_replica_count_response {
+  1: dsn.error_code err,
+  2: i32 max_replica_count,
+  3: string hint_message,
+}
+
+struct configuration_set_max_replica_count_request {
+  1: string app_name,
+  2: i32 max_replica_count,
+}
+
+struct configuration_set_max_replica_count_response {
+  1: dsn.error_code err,
+  2: i32 old_max_replica_count,
+  3: string hint_message,
+}
+
+struct configuration_get_atomic_idempotent_request {
+  1: string app_name,
+}
+
+struct configuration_get_atomic_idempotent_response {
+  1: dsn.error_code err,
+  2: bool atomic_idempotent,
+  3: string hint_message,
+}
+
+struct configuration_set_atomic_idempotent_request {
+  1: string app_name,
+  2: bool atomic_idempotent,
+}
+
+struct configuration_set_atomic_idempotent_response {
+  1: dsn.error_code err,
+  2: bool old_atomic_idempotent,
+  3: string hint_message,
+}
+
+struct configuration_meta_control_request {
+  1: meta_function_level level,
+}
+
+struct configuration_meta_control_response {
+  1: dsn.error_code err,
+  2: meta_function_level old_level,
+}
+
+struct start_app_manual_compact_request {
+  1: string app_name,
+  2: optional i64 trigger_time,
+  3: optional i32 target_level,
+  4: optional bool bottommost,
+  5: optional i32 max_running_count,
+}
+
+struct start_app_manual_compact_response {
+  1: dsn.error_code err,
+  2: string hint_msg,
+}
+
+struct query_app_manual_compact_request {
+  1: string app_name,
+}
+
+struct query_app_manual_compact_response {
+  1: dsn.error_code err,
+  2: string hint_msg,
+  3: optional i32 progress,
+}

@@ -7,26 +7,51 @@
 
 #include "data_types.h"
 #include "meta_types.h"
+#include "replica_admin_types.h"
 #include "wire/rpc_code.h"
 
 namespace pegmove::wire {
 
-// X(code, request, reply). CLEAR_SCANNER stands apart: its body is a bare i64, and it has no reply.
+// X(code, request, reply). Two stand apart: CLEAR_SCANNER's body is a bare i64, and it has no
+// reply; CLI_CALL takes a `command` and is answered with a bare string.
 // clang-format off
-#define PEGMOVE_CODE_MESSAGES(X)                                                                  \
-  X(kPut, update_request, update_response) X(kRemove, blob, update_response)                      \
-  X(kMultiPut, multi_put_request, update_response)                                                \
-  X(kMultiRemove, multi_remove_request, multi_remove_response) X(kGet, blob, read_response)       \
-  X(kTtl, blob, ttl_response) X(kBatchGet, batch_get_request, batch_get_response)                 \
-  X(kMultiGet, multi_get_request, multi_get_response) X(kSortkeyCount, blob, count_response)      \
-  X(kGetScanner, get_scanner_request, scan_response) X(kScan, scan_request, scan_response)        \
-  X(kQueryConfig, query_cfg_request, query_cfg_response)                                          \
-  X(kCreateApp, configuration_create_app_request, configuration_create_app_response)              \
-  X(kDropApp, configuration_drop_app_request, configuration_drop_app_response)                    \
-  X(kListApps, configuration_list_apps_request, configuration_list_apps_response)                 \
-  X(kListNodes, configuration_list_nodes_request, configuration_list_nodes_response)              \
-  X(kClusterInfo, configuration_cluster_info_request, configuration_cluster_info_response)        \
-  X(kUpdateAppEnv, configuration_update_app_env_request, configuration_update_app_env_response)   \
+#define PEGMOVE_CODE_MESSAGES(X)                                                                   \
+  X(kPut, update_request, update_response)                                                         \
+  X(kRemove, blob, update_response)                                                                \
+  X(kMultiPut, multi_put_request, update_response)                                                 \
+  X(kMultiRemove, multi_remove_request, multi_remove_response)                                     \
+  X(kIncr, incr_request, incr_response)                                                            \
+  X(kCheckAndSet, check_and_set_request, check_and_set_response)                                   \
+  X(kCheckAndMutate, check_and_mutate_request, check_and_mutate_response)                          \
+  X(kGet, blob, read_response)                                                                     \
+  X(kTtl, blob, ttl_response)                                                                      \
+  X(kBatchGet, batch_get_request, batch_get_response)                                              \
+  X(kMultiGet, multi_get_request, multi_get_response)                                              \
+  X(kSortkeyCount, blob, count_response)                                                           \
+  X(kGetScanner, get_scanner_request, scan_response)                                               \
+  X(kScan, scan_request, scan_response)                                                            \
+  X(kQueryConfig, query_cfg_request, query_cfg_response)                                           \
+  X(kCreateApp, configuration_create_app_request, configuration_create_app_response)               \
+  X(kDropApp, configuration_drop_app_request, configuration_drop_app_response)                     \
+  X(kRecallApp, configuration_recall_app_request, configuration_recall_app_response)               \
+  X(kRenameApp, configuration_rename_app_request, configuration_rename_app_response)               \
+  X(kListApps, configuration_list_apps_request, configuration_list_apps_response)                  \
+  X(kListNodes, configuration_list_nodes_request, configuration_list_nodes_response)               \
+  X(kClusterInfo, configuration_cluster_info_request, configuration_cluster_info_response)         \
+  X(kUpdateAppEnv, configuration_update_app_env_request, configuration_update_app_env_response)    \
+  X(kGetMaxReplicaCount, configuration_get_max_replica_count_request,                              \
+    configuration_get_max_replica_count_response)                                                  \
+  X(kSetMaxReplicaCount, configuration_set_max_replica_count_request,                              \
+    configuration_set_max_replica_count_response)                                                  \
+  X(kGetAtomicIdempotent, configuration_get_atomic_idempotent_request,                             \
+    configuration_get_atomic_idempotent_response)                                                  \
+  X(kSetAtomicIdempotent, configuration_set_atomic_idempotent_request,                             \
+    configuration_set_atomic_idempotent_response)                                                  \
+  X(kControlMeta, configuration_meta_control_request, configuration_meta_control_response)         \
+  X(kStartManualCompact, start_app_manual_compact_request, start_app_manual_compact_response)      \
+  X(kQueryManualCompactStatus, query_app_manual_compact_request,                                   \
+    query_app_manual_compact_response)                                                             \
+  X(kQueryDiskInfo, query_disk_info_request, query_disk_info_response)                             \
   X(kNegotiation, negotiation_request, negotiation_response)
 // clang-format on
 

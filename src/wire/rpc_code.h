@@ -9,17 +9,41 @@ namespace pegmove::wire {
 
 // X(identifier, name)
 // clang-format off
-#define PEGMOVE_RPC_CODES(X)                                                                      \
-  X(kPut, "RPC_RRDB_RRDB_PUT") X(kRemove, "RPC_RRDB_RRDB_REMOVE")                                 \
-  X(kMultiPut, "RPC_RRDB_RRDB_MULTI_PUT") X(kMultiRemove, "RPC_RRDB_RRDB_MULTI_REMOVE")           \
-  X(kGet, "RPC_RRDB_RRDB_GET") X(kTtl, "RPC_RRDB_RRDB_TTL")                                       \
-  X(kBatchGet, "RPC_RRDB_RRDB_BATCH_GET") X(kMultiGet, "RPC_RRDB_RRDB_MULTI_GET")                 \
-  X(kSortkeyCount, "RPC_RRDB_RRDB_SORTKEY_COUNT") X(kGetScanner, "RPC_RRDB_RRDB_GET_SCANNER")     \
-  X(kScan, "RPC_RRDB_RRDB_SCAN") X(kClearScanner, "RPC_RRDB_RRDB_CLEAR_SCANNER")                  \
-  X(kQueryConfig, "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX") X(kCreateApp, "RPC_CM_CREATE_APP")    \
-  X(kDropApp, "RPC_CM_DROP_APP") X(kListApps, "RPC_CM_LIST_APPS")                                 \
-  X(kListNodes, "RPC_CM_LIST_NODES") X(kClusterInfo, "RPC_CM_CLUSTER_INFO")                       \
-  X(kUpdateAppEnv, "RPC_CM_UPDATE_APP_ENV") X(kNegotiation, "RPC_NEGOTIATION")
+#define PEGMOVE_RPC_CODES(X)                                         \
+  X(kPut, "RPC_RRDB_RRDB_PUT")                                       \
+  X(kRemove, "RPC_RRDB_RRDB_REMOVE")                                 \
+  X(kMultiPut, "RPC_RRDB_RRDB_MULTI_PUT")                            \
+  X(kMultiRemove, "RPC_RRDB_RRDB_MULTI_REMOVE")                      \
+  X(kIncr, "RPC_RRDB_RRDB_INCR")                                     \
+  X(kCheckAndSet, "RPC_RRDB_RRDB_CHECK_AND_SET")                     \
+  X(kCheckAndMutate, "RPC_RRDB_RRDB_CHECK_AND_MUTATE")               \
+  X(kGet, "RPC_RRDB_RRDB_GET")                                       \
+  X(kTtl, "RPC_RRDB_RRDB_TTL")                                       \
+  X(kBatchGet, "RPC_RRDB_RRDB_BATCH_GET")                            \
+  X(kMultiGet, "RPC_RRDB_RRDB_MULTI_GET")                            \
+  X(kSortkeyCount, "RPC_RRDB_RRDB_SORTKEY_COUNT")                    \
+  X(kGetScanner, "RPC_RRDB_RRDB_GET_SCANNER")                        \
+  X(kScan, "RPC_RRDB_RRDB_SCAN")                                     \
+  X(kClearScanner, "RPC_RRDB_RRDB_CLEAR_SCANNER")                    \
+  X(kQueryConfig, "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX")          \
+  X(kCreateApp, "RPC_CM_CREATE_APP")                                 \
+  X(kDropApp, "RPC_CM_DROP_APP")                                     \
+  X(kRecallApp, "RPC_CM_RECALL_APP")                                 \
+  X(kRenameApp, "RPC_CM_RENAME_APP")                                 \
+  X(kListApps, "RPC_CM_LIST_APPS")                                   \
+  X(kListNodes, "RPC_CM_LIST_NODES")                                 \
+  X(kClusterInfo, "RPC_CM_CLUSTER_INFO")                             \
+  X(kUpdateAppEnv, "RPC_CM_UPDATE_APP_ENV")                          \
+  X(kGetMaxReplicaCount, "RPC_CM_GET_MAX_REPLICA_COUNT")             \
+  X(kSetMaxReplicaCount, "RPC_CM_SET_MAX_REPLICA_COUNT")             \
+  X(kGetAtomicIdempotent, "RPC_CM_GET_ATOMIC_IDEMPOTENT")            \
+  X(kSetAtomicIdempotent, "RPC_CM_SET_ATOMIC_IDEMPOTENT")            \
+  X(kControlMeta, "RPC_CM_CONTROL_META")                             \
+  X(kStartManualCompact, "RPC_CM_START_MANUAL_COMPACT")              \
+  X(kQueryManualCompactStatus, "RPC_CM_QUERY_MANUAL_COMPACT_STATUS") \
+  X(kQueryDiskInfo, "RPC_QUERY_DISK_INFO")                           \
+  X(kCliCall, "RPC_CLI_CLI_CALL")                                    \
+  X(kNegotiation, "RPC_NEGOTIATION")
 // clang-format on
 
 enum class RpcCode : uint8_t {

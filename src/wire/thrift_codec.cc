@@ -2,6 +2,7 @@
 
 #include "data_types.tcc"
 #include "meta_types.tcc"
+#include "replica_admin_types.tcc"
 #include "wire/thrift_protocol.h"
 
 namespace pegmove::wire {
@@ -61,18 +62,46 @@ void append_i64_body(std::string& out, int64_t value, int16_t field_id) {
   out += '\0';
 }
 
+Result<std::string> decode_string_body(std::string_view body) {
+  std::string value;
+  TRY(read_only_field(body, [&](BytesReader& reader) { reader.readString(value); }));
+  return value;
+}
+
+void append_string_body(std::string& out, std::string_view value, int16_t field_id) {
+  append_field_header(out, apache::thrift::protocol::T_STRING, field_id);
+  base::append_big_endian(out, int32_t(value.size()));
+  out += value;
+  out += '\0';
+}
+
 // clang-format off
-#define PEGMOVE_MESSAGES(X)                                                                       \
-  X(blob) X(rpc_address) X(key_value) X(multi_put_request) X(multi_remove_request)                \
-  X(multi_remove_response) X(multi_get_request) X(multi_get_response) X(batch_get_request)        \
-  X(batch_get_response) X(update_request) X(update_response) X(read_response) X(ttl_response)     \
-  X(count_response) X(get_scanner_request) X(scan_request) X(scan_response) X(query_cfg_request)  \
-  X(query_cfg_response) X(configuration_create_app_request) X(configuration_create_app_response)  \
-  X(configuration_drop_app_request) X(configuration_drop_app_response)                            \
-  X(configuration_list_apps_request) X(configuration_list_apps_response)                          \
-  X(configuration_list_nodes_request) X(configuration_list_nodes_response)                        \
-  X(configuration_cluster_info_request) X(configuration_cluster_info_response)                    \
-  X(configuration_update_app_env_request) X(configuration_update_app_env_response)                \
+#define PEGMOVE_MESSAGES(X)                                                                      \
+  X(blob) X(rpc_address) X(key_value) X(command) X(update_request) X(update_response)            \
+  X(multi_put_request) X(multi_remove_request) X(multi_remove_response) X(incr_request)          \
+  X(incr_response) X(check_and_set_request) X(check_and_set_response)                            \
+  X(check_and_mutate_request) X(check_and_mutate_response) X(read_response) X(ttl_response)      \
+  X(batch_get_request) X(batch_get_response) X(multi_get_request) X(multi_get_response)          \
+  X(count_response) X(get_scanner_request) X(scan_response) X(scan_request)                      \
+  X(query_cfg_request) X(query_cfg_response) X(configuration_create_app_request)                 \
+  X(configuration_create_app_response) X(configuration_drop_app_request)                         \
+  X(configuration_drop_app_response) X(configuration_recall_app_request)                         \
+  X(configuration_recall_app_response) X(configuration_rename_app_request)                       \
+  X(configuration_rename_app_response) X(configuration_list_apps_request)                        \
+  X(configuration_list_apps_response) X(configuration_list_nodes_request)                        \
+  X(configuration_list_nodes_response) X(configuration_cluster_info_request)                     \
+  X(configuration_cluster_info_response) X(configuration_update_app_env_request)                 \
+  X(configuration_update_app_env_response) X(configuration_get_max_replica_count_request)        \
+  X(configuration_get_max_replica_count_response)                                                \
+  X(configuration_set_max_replica_count_request)                                                 \
+  X(configuration_set_max_replica_count_response)                                                \
+  X(configuration_get_atomic_idempotent_request)                                                 \
+  X(configuration_get_atomic_idempotent_response)                                                \
+  X(configuration_set_atomic_idempotent_request)                                                 \
+  X(configuration_set_atomic_idempotent_response) X(configuration_meta_control_request)          \
+  X(configuration_meta_control_response) X(start_app_manual_compact_request)                     \
+  X(start_app_manual_compact_response) X(query_app_manual_compact_request)                       \
+  X(query_app_manual_compact_response) X(query_disk_info_request) X(query_disk_info_response)    \
   X(negotiation_request) X(negotiation_response)
 // clang-format on
 

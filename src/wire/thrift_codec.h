@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "data_types.h"
 #include "meta_types.h"
+#include "replica_admin_types.h"
 
 namespace pegmove::wire {
 
@@ -32,5 +33,9 @@ std::string encode_body(const Message& message, int16_t field_id = 0) {
 // The bodies that hold a bare integer (CLEAR_SCANNER).
 Result<int64_t> decode_i64_body(std::string_view body);
 void append_i64_body(std::string& out, int64_t value, int16_t field_id);
+
+// The bodies that hold a bare string (the reply of CLI_CALL).
+Result<std::string> decode_string_body(std::string_view body);
+void append_string_body(std::string& out, std::string_view value, int16_t field_id);
 
 }  // namespace pegmove::wire
