@@ -19,8 +19,9 @@ constexpr async::milliseconds kScanSweep{30'000};
 constexpr RpcCode kReads[] = {RpcCode::kGet,      RpcCode::kTtl,          RpcCode::kBatchGet,
                               RpcCode::kMultiGet, RpcCode::kSortkeyCount, RpcCode::kGetScanner,
                               RpcCode::kScan,     RpcCode::kClearScanner};
-constexpr RpcCode kWrites[] = {RpcCode::kPut, RpcCode::kRemove, RpcCode::kMultiPut,
-                               RpcCode::kMultiRemove};
+constexpr RpcCode kWrites[] = {RpcCode::kPut,           RpcCode::kRemove, RpcCode::kMultiPut,
+                               RpcCode::kMultiRemove,   RpcCode::kIncr,   RpcCode::kCheckAndSet,
+                               RpcCode::kCheckAndMutate};
 
 }  // namespace
 

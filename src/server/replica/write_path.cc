@@ -5,6 +5,7 @@
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"
+#include "server/replica/atomic_operations.h"
 #include "wire/row_messages.h"
 #include "wire/thrift_codec.h"
 
@@ -87,7 +88,7 @@ Mutation WritePath::next_mutation(std::deque<Waiting>& queue) {
 
 void WritePath::apply(Mutation mutation) {
   auto batch = db_.new_batch();
-  for (auto& update : mutation.updates) add_to_batch(update, mutation.timestamp_us, batch);
+  for (auto& update : mutation.updates) add_to_batch(update, mutation, batch);
   auto written = db_.write(batch, mutation.decree);
   if (!written && db_.resume()) written = db_.write(batch, mutation.decree);
   if (!written) return reply_failed(mutation, written.error());
@@ -95,21 +96,27 @@ void WritePath::apply(Mutation mutation) {
   reply(mutation);
 }
 
-void WritePath::add_to_batch(Update& update, int64_t timestamp_us, store::WriteBatch& batch) {
+void WritePath::add_to_batch(Update& update, const Mutation& mutation, store::WriteBatch& batch) {
+  auto body = update.call.body();
   switch (update.code) {
-    case RpcCode::kPut: update.status = add_put(update.call.body(), timestamp_us, batch); return;
-    case RpcCode::kRemove: update.status = add_remove(update.call.body(), batch); return;
+    case RpcCode::kPut: update.status = add_put(body, mutation.timestamp_us, batch); return;
+    case RpcCode::kRemove: update.status = add_remove(body, batch); return;
     case RpcCode::kMultiPut:
-      update.status = add_multi_put(update.call.body(), timestamp_us, batch);
+      update.status = add_multi_put(body, mutation.timestamp_us, batch);
       return;
-    case RpcCode::kMultiRemove: update.status = add_multi_remove(update, batch); return;
-    default: update.status = int32_t(StorageStatus::kNotSupported);
+    case RpcCode::kMultiRemove:
+      update.reply = add_multi_remove(body, mutation.decree, batch);
+      return;
+    default: update.reply = add_atomic(update, mutation.decree, batch);
   }
 }
 
+uint32_t WritePath::default_expiry() const {
+  return default_ttl_ > 0 ? record::pegasus_seconds(clock_.unix_seconds() + default_ttl_) : 0;
+}
+
 uint32_t WritePath::expiry_of(uint32_t expire_ts) const {
-  if (expire_ts != 0 || default_ttl_ <= 0) return expire_ts;
-  return record::pegasus_seconds(clock_.unix_seconds() + default_ttl_);
+  return expire_ts != 0 ? expire_ts : default_expiry();
 }
 
 int32_t WritePath::add_put(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch) {
@@ -141,36 +148,47 @@ int32_t WritePath::add_remove(std::string_view body, store::WriteBatch& batch) {
   return kOk;
 }
 
-int32_t WritePath::add_multi_remove(Update& update, store::WriteBatch& batch) {
-  auto request = wire::decode_body<wire::multi_remove_request>(update.call.body());
+std::string WritePath::add_multi_remove(std::string_view body, int64_t decree,
+                                        store::WriteBatch& batch) {
+  wire::multi_remove_response response;
+  response.error = kInvalidArgument;
+  response.app_id = options_.gpid.app_id;
+  response.partition_index = options_.gpid.partition_index;
+  response.decree = decree;
+  response.server = options_.server;
+  auto request = wire::decode_body<wire::multi_remove_request>(body);
   if (!request || request->sort_keys.empty() || !record::check_hash_key(request->hash_key.data))
-    return kInvalidArgument;
+    return wire::encode_body(response);
   for (const auto& sort_key : request->sort_keys)
     batch.remove(record::encode_key(request->hash_key.data, sort_key.data));
-  update.removed = int64_t(request->sort_keys.size());
-  return kOk;
+  response.error = kOk;
+  response.count = int64_t(request->sort_keys.size());
+  return wire::encode_body(response);
+}
+
+std::string WritePath::add_atomic(const Update& update, int64_t decree, store::WriteBatch& batch) {
+  AtomicContext context{.db = db_,
+                        .gpid = options_.gpid,
+                        .server = options_.server,
+                        .decree = decree,
+                        .now = record::pegasus_seconds(clock_.unix_seconds()),
+                        .default_expiry = default_expiry()};
+  return apply_atomic(context, update.code, update.call.body(), batch);
 }
 
 void WritePath::reply(Mutation& mutation) {
   std::string body;
   for (auto& update : mutation.updates) {
-    body.clear();
-    if (update.code == RpcCode::kMultiRemove) {
-      wire::multi_remove_response response;
-      response.error = update.status;
-      response.count = update.removed;
-      response.app_id = options_.gpid.app_id;
-      response.partition_index = options_.gpid.partition_index;
-      response.decree = mutation.decree;
-      response.server = options_.server;
-      wire::append_body(body, response, 0);
-    } else {
-      wire::append_update_reply(body, {.error = update.status,
-                                       .app_id = options_.gpid.app_id,
-                                       .partition_index = options_.gpid.partition_index,
-                                       .decree = mutation.decree,
-                                       .server = options_.server});
+    if (!update.reply.empty()) {
+      update.call.reply(ErrorCode::kOk, update.reply);
+      continue;
     }
+    body.clear();
+    wire::append_update_reply(body, {.error = update.status,
+                                     .app_id = options_.gpid.app_id,
+                                     .partition_index = options_.gpid.partition_index,
+                                     .decree = mutation.decree,
+                                     .server = options_.server});
     update.call.reply(ErrorCode::kOk, body);
   }
 }

@@ -28,8 +28,8 @@ namespace pegmove::server::replica {
 struct Update {
   wire::RpcCode code;
   net::IncomingCall call;
-  int32_t status = 0;   // storage status to answer with
-  int64_t removed = 0;  // MULTI_REMOVE: how many sort keys
+  int32_t status = 0;      // storage status to answer with
+  std::string reply = {};  // the body of the reply, unless it is an update_response
 };
 
 struct Mutation {
@@ -68,13 +68,15 @@ class WritePath {
   void work_off_queue();
   Mutation next_mutation(std::deque<Waiting>& queue);
   void apply(Mutation mutation);
-  void add_to_batch(Update& update, int64_t timestamp_us, store::WriteBatch& batch);
+  void add_to_batch(Update& update, const Mutation& mutation, store::WriteBatch& batch);
   int32_t add_put(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch);
   int32_t add_multi_put(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch);
   int32_t add_remove(std::string_view body, store::WriteBatch& batch);
-  int32_t add_multi_remove(Update& update, store::WriteBatch& batch);
+  std::string add_multi_remove(std::string_view body, int64_t decree, store::WriteBatch& batch);
+  std::string add_atomic(const Update& update, int64_t decree, store::WriteBatch& batch);
   void reply(Mutation& mutation);
   void reply_failed(Mutation& mutation, const Error& error);
+  uint32_t default_expiry() const;
   uint32_t expiry_of(uint32_t expire_ts) const;
 
   store::PartitionDb& db_;

@@ -1,0 +1,33 @@
+// The writes that read first: INCR, CHECK_AND_SET, CHECK_AND_MUTATE. They run at the head of a
+// partition's write path, where no other write is under way, so what they read is what stands.
+// Pegasus: src/server/pegasus_write_service_impl.h.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "store/partition_db.h"
+#include "wire/rpc_code.h"
+
+namespace pegmove::server::replica {
+
+// What an atomic operation needs to know of its mutation.
+struct AtomicContext {
+  const store::PartitionDb& db;
+  Gpid gpid;
+  std::string_view server;
+  int64_t decree = 0;
+  uint32_t now = 0;             // seconds since 2016
+  uint32_t default_expiry = 0;  // of rows that are given none; 0 = none
+};
+
+bool is_atomic(wire::RpcCode code);
+
+// Carries the request out and returns the body of its reply. What it writes goes to the batch;
+// nothing when it is refused (status 4), its check does not pass (13), or the row cannot be read
+// (2 and 5). Rows that it writes have the time 0 in their timetag, as in Pegasus.
+std::string apply_atomic(const AtomicContext& context, wire::RpcCode code, std::string_view body,
+                         store::WriteBatch& batch);
+
+}  // namespace pegmove::server::replica
