@@ -1,8 +1,10 @@
 #include "base/units.h"
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 
 namespace pegmove::base {
@@ -52,6 +54,15 @@ Result<int64_t> parse_integer(std::string_view text, int64_t least, int64_t most
   if (error != std::errc() || end != text.data() + text.size() || number < least || number > most)
     return fail(Code::kInvalidArgument, "'" + std::string(text) + "' is not a whole number from " +
                                             std::to_string(least) + " to " + std::to_string(most));
+  return number;
+}
+
+std::optional<int64_t> parse_c_integer(std::string_view text) {
+  std::string copy(text);  // strtoll wants its end
+  errno = 0;
+  char* end = nullptr;
+  auto number = std::strtoll(copy.c_str(), &end, 0);
+  if (errno != 0 || end == copy.c_str() || end != copy.c_str() + copy.size()) return std::nullopt;
   return number;
 }
 

@@ -1,6 +1,7 @@
 #include "store/layout.h"
 
 #include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -46,6 +47,7 @@ rocksdb::DBOptions make_db_options(const PartitionOptions& options, const Partit
   db.avoid_flush_during_shutdown = true;  // the log has everything
   db.max_open_files = kMaxOpenFiles;
   db.listeners = {hooks.errors};
+  db.allow_ingest_behind = options.allow_ingest_behind;
   db.max_bgerror_resume_count = 0;  // see ErrorListener
   if (options.resources) db.write_buffer_manager = options.resources->write_buffers;
   db.max_log_file_size = kLogFileBytes;
@@ -60,19 +62,24 @@ std::vector<rocksdb::ColumnFamilyDescriptor> make_families(const PartitionOption
                                                            const PartitionHooks& hooks) {
   rocksdb::ColumnFamilyOptions meta;
   meta.num_levels = kLevels;
-  meta.level_compaction_dynamic_level_bytes = true;
+  // A level that is kept free cannot be the one from which the others take their size.
+  meta.level_compaction_dynamic_level_bytes = !options.allow_ingest_behind;
   meta.compression = rocksdb::kNoCompression;
   meta.write_buffer_size = kMetaMemtableBytes;
   meta.table_factory = make_table_factory(options);
 
   rocksdb::ColumnFamilyOptions rows = meta;
-  rows.write_buffer_size = options.memtable_bytes;
   rows.compression_per_level.assign(kLevels, rocksdb::kLZ4Compression);
   for (int level = 0; level < kFirstCompressedLevel; ++level) {
     rows.compression_per_level[level] = rocksdb::kNoCompression;
   }
-  rows.compaction_filter_factory = hooks.expiry_filter;
-  return {{rocksdb::kDefaultColumnFamilyName, rows}, {kMetaFamily, meta}};
+  // Names and values are our own, so that this cannot fail.
+  rocksdb::ColumnFamilyOptions tuned;
+  rocksdb::GetColumnFamilyOptionsFromMap(rocksdb::ConfigOptions(), rows,
+                                         tuned_options(options.tuning), &tuned)
+      .PermitUncheckedError();
+  tuned.compaction_filter_factory = hooks.compaction_filter;
+  return {{rocksdb::kDefaultColumnFamilyName, tuned}, {kMetaFamily, meta}};
 }
 
 }  // namespace pegmove::store

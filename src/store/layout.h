@@ -11,8 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "store/compaction_filter.h"
 #include "store/error_listener.h"
-#include "store/expiry_filter.h"
+#include "store/tuning.h"
 
 namespace rocksdb {
 class Cache;
@@ -28,6 +29,7 @@ inline constexpr const char* kDataVersionKey = "pegasus_data_version";
 inline constexpr const char* kLastFlushedDecreeKey = "pegasus_last_flushed_decree";
 inline constexpr const char* kManualCompactFinishTimeKey =
     "pegasus_last_manual_compact_finish_time";  // unix milliseconds, 0 = never
+inline constexpr const char* kUsageScenarioKey = "rocksdb.usage_scenario";  // absent: normal
 
 // What the partitions of one process share; shared because each of them needs it until it closes,
 // in any order.
@@ -45,8 +47,10 @@ struct PartitionOptions {
   // Wait for the disk in each write, so that it survives a power cut. Without it a write survives
   // the end of the process, kill -9 included, but the last ones may be lost with the machine.
   bool sync_writes = false;
-  // Memtable of the rows; its log is as large.
-  size_t memtable_bytes = size_t{64} << 20;
+  Tuning tuning = {};  // may be changed later: PartitionDb::tune()
+  // Keep the lowest level free, for files that are loaded behind newer writes (table env
+  // rocksdb.allow_ingest_behind).
+  bool allow_ingest_behind = false;
   rocksdb::Env* env = nullptr;  // nullptr: the real one. Must outlive the database
   // The clock by which compactions drop expired rows; called from RocksDB's threads. Without it no
   // row is dropped.
@@ -58,7 +62,7 @@ struct PartitionOptions {
 // The hooks that a database calls while it is open.
 struct PartitionHooks {
   std::shared_ptr<ErrorListener> errors;
-  std::shared_ptr<ExpiryFilterFactory> expiry_filter;  // may be absent
+  std::shared_ptr<TableFilterFactory> compaction_filter;  // may be absent
 };
 
 rocksdb::DBOptions make_db_options(const PartitionOptions& options, const PartitionHooks& hooks);

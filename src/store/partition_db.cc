@@ -57,10 +57,11 @@ Result<int64_t> read_decree(rocksdb::DBOptions options, const std::string& path)
 
 }  // namespace
 
-PartitionDb::PartitionDb(const PartitionOptions& options) : path_(options.path) {
+PartitionDb::PartitionDb(const PartitionOptions& options)
+    : path_(options.path), unix_seconds_(options.unix_seconds), tuning_(options.tuning) {
   hooks_.errors = std::make_shared<ErrorListener>();
   if (options.unix_seconds) {
-    hooks_.expiry_filter = std::make_shared<ExpiryFilterFactory>(options.unix_seconds);
+    hooks_.compaction_filter = std::make_shared<TableFilterFactory>(options.unix_seconds);
   }
   db_options_ = make_db_options(options, hooks_);
   write_options_.sync = options.sync_writes;
@@ -123,7 +124,10 @@ Result<void> PartitionDb::read_meta() {
   }
   data_version_ = static_cast<int>(version);
   last_decree_ = TRY(read_number(*db_, meta_, kLastFlushedDecreeKey, path_));
-  if (hooks_.expiry_filter) hooks_.expiry_filter->set_data_version(data_version_);
+  // Pegasus wants it to be there; nothing is lost without it.
+  const auto compacted = read_number(*db_, meta_, kManualCompactFinishTimeKey, path_);
+  last_compact_unix_ms_ = compacted.value_or(0);
+  if (hooks_.compaction_filter) hooks_.compaction_filter->set_data_version(data_version_);
   return {};
 }
 
@@ -265,6 +269,12 @@ uint64_t PartitionDb::disk_bytes() const {
   return total;
 }
 
+int PartitionDb::table_files() const {
+  rocksdb::ColumnFamilyMetaData files;
+  db_->GetColumnFamilyMetaData(rows_, &files);
+  return static_cast<int>(files.file_count);
+}
+
 Result<void> PartitionDb::flush() {
   TRY(health());
   const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions(), {rows_, meta_});
@@ -272,15 +282,44 @@ Result<void> PartitionDb::flush() {
   return {};
 }
 
-Result<void> PartitionDb::compact() {
+Result<void> PartitionDb::compact(const CompactionRequest& request) {
   TRY(health());
   rocksdb::CompactRangeOptions options;
-  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
-  for (rocksdb::ColumnFamilyHandle* family : {rows_, meta_}) {
-    const rocksdb::Status status = db_->CompactRange(options, family, nullptr, nullptr);
-    if (!status.ok()) return fail(error(status, "compacting"));
-  }
+  options.bottommost_level_compaction = request.rewrite_lowest_level
+                                            ? rocksdb::BottommostLevelCompaction::kForceOptimized
+                                            : rocksdb::BottommostLevelCompaction::kSkip;
+  options.change_level = request.target_level > 0 && request.target_level < db_->NumberLevels();
+  if (options.change_level) options.target_level = request.target_level;
+  rocksdb::Status status = db_->CompactRange(options, rows_, nullptr, nullptr);
+  if (status.ok()) status = db_->CompactRange({}, meta_, nullptr, nullptr);
+  if (!status.ok()) return fail(error(status, "compacting"));
+  if (!unix_seconds_) return {};
+  const int64_t ended = unix_seconds_() * 1000;
+  status = db_->Put(write_options_, meta_, kManualCompactFinishTimeKey, std::to_string(ended));
+  if (!status.ok()) return fail(error(status, "writing to"));
+  last_compact_unix_ms_ = ended;
   return {};
+}
+
+Result<void> PartitionDb::tune(const Tuning& tuning) {
+  const std::lock_guard lock(tuning_mutex_);
+  std::string noted;
+  rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), meta_, kUsageScenarioKey, &noted);
+  if (!status.ok() && !status.IsNotFound()) return fail(error(status, "reading"));
+  const auto scenario = usage_scenario_name(tuning.scenario);
+  const bool is_noted = status.ok() ? noted == scenario : tuning.scenario == UsageScenario::kNormal;
+  if (tuning == tuning_ && is_noted) return {};
+  status = db_->SetOptions(rows_, tuned_options(tuning));
+  if (!status.ok()) return fail(error(status, "changing the options of"));
+  tuning_ = tuning;
+  if (is_noted) return {};
+  status = db_->Put(write_options_, meta_, kUsageScenarioKey, std::string(scenario));
+  if (!status.ok()) return fail(error(status, "writing to"));
+  return {};
+}
+
+void PartitionDb::set_compaction_policy(CompactionPolicy policy) {
+  if (hooks_.compaction_filter) hooks_.compaction_filter->set_policy(std::move(policy));
 }
 
 // RocksDB's flush looks at no earlier error, and on a torn log makes it one beyond repair.

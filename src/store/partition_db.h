@@ -9,7 +9,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,6 +26,11 @@
 #include "store/write_batch.h"
 
 namespace pegmove::store {
+
+struct CompactionRequest {
+  int target_level = -1;  // where the files go; -1 or more than there are: RocksDB decides
+  bool rewrite_lowest_level = true;  // also files that are at the bottom already
+};
 
 // Every call may block on the disk. Reads, cursors, flush(), checkpoint() and compact() are safe
 // from any thread at any time. write() is for one caller at a time: the order of the calls is the
@@ -83,20 +90,29 @@ class PartitionDb {
 
   uint64_t estimated_rows() const;  // RocksDB's guess: expired and overwritten rows may count
   uint64_t disk_bytes() const;      // of the table files; not of the log
+  int table_files() const;          // that hold rows
 
   // These three are refused with the error of health() while that is not good.
 
   // Writes what is in memory to table files, and waits. Errors: kIo, kCorrupt.
   Result<void> flush();
-  // Rewrites all table files, dropping overwritten, removed and expired rows; can take long.
-  // Errors: kIo, kCorrupt.
-  Result<void> compact();
+  // Compacts everything, dropping overwritten, removed and expired rows and doing what the policy
+  // says; can take long. Notes when it ended. Errors: kIo, kCorrupt.
+  Result<void> compact(const CompactionRequest& request = {});
   // Makes a copy that is a database of its own, at a path that must not exist, in a folder that
   // must. Table files are hard links where possible. It holds table files, CURRENT, MANIFEST and
   // OPTIONS, and no log. Returns its decree: at least last_decree() of before the call, and exactly
   // the writes up to it are inside.
   // Errors: kAlreadyExists, kIo, kCorrupt; nothing is left at the path then.
   Result<int64_t> checkpoint(const std::string& path);
+
+  // Changes these options from now on, and notes the scenario in the meta family, as Pegasus does.
+  // Repeatable; the same tuning again does nothing. Errors: kIo, kInvalidArgument.
+  Result<void> tune(const Tuning& tuning);
+  // For compactions that begin from now on; nothing in a database without `unix_seconds`.
+  void set_compaction_policy(CompactionPolicy policy);
+  // When the last compact() ended, in unix milliseconds; 0 = never.
+  int64_t last_compact_unix_ms() const { return last_compact_unix_ms_; }
 
  private:
   explicit PartitionDb(const PartitionOptions& options);
@@ -117,6 +133,10 @@ class PartitionDb {
   rocksdb::WriteOptions write_options_;
   int data_version_ = 0;
   std::atomic<int64_t> last_decree_ = 0;
+  std::atomic<int64_t> last_compact_unix_ms_ = 0;
+  std::function<int64_t()> unix_seconds_;  // may be empty
+  std::mutex tuning_mutex_;                // guards tuning_
+  Tuning tuning_;
 };
 
 }  // namespace pegmove::store

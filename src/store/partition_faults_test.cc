@@ -180,8 +180,9 @@ TEST_F(FullDisk, LosesNothingWhenAMemtableIsJustFull) {
   constexpr int64_t kFirst = 53;
   constexpr int64_t kLast = 60;
   for (int64_t rows = kFirst; rows <= kLast; ++rows) {
-    const PartitionOptions options{
-        .path = folder_ / std::to_string(rows), .memtable_bytes = 64 << 10, .env = env_.get()};
+    const PartitionOptions options{.path = folder_ / std::to_string(rows),
+                                   .tuning = {.memtable_bytes = 64 << 10},
+                                   .env = env_.get()};
     auto db = open(options);
     for (int64_t row = 1; row <= rows; ++row) {
       ASSERT_TRUE(put_row(*db, row, std::string(1000, 'v')));

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
-#include <optional>
-#include <vector>
+
+#include "base/units.h"
+#include "service/throttle.h"
 
 namespace pegmove::server::meta {
 namespace {
@@ -21,111 +20,18 @@ std::unexpected<Error> refuse(std::string hint) {
 
 std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
-// Integers, as C's strtoll and strtoull with base 0 read them: "0x10" and "010" are good too. The
-// whole text must be the number.
-std::optional<int64_t> parse_signed(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  const std::string copy(text);
-  char* end = nullptr;
-  errno = 0;
-  const long long value = std::strtoll(copy.c_str(), &end, 0);
-  if (end != copy.c_str() + copy.size() || errno != 0) return std::nullopt;
-  return value;
-}
-
-// strtoull turns a negative number into a big one: such are refused, but "-0" is good.
-std::optional<uint64_t> parse_unsigned(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  const std::string copy(text);
-  char* end = nullptr;
-  errno = 0;
-  const unsigned long long value = std::strtoull(copy.c_str(), &end, 0);
-  if (end != copy.c_str() + copy.size() || errno != 0) return std::nullopt;
-  if (value != 0 && text.contains('-')) return std::nullopt;
-  return value;
-}
-
-// The fields between the separators, without the blanks around them.
-std::vector<std::string_view> split(std::string_view text, char separator, bool keep_empty) {
-  std::vector<std::string_view> fields;
-  for (bool more = true; more;) {
-    const size_t end = text.find(separator);
-    std::string_view field = text.substr(0, end);
-    field.remove_prefix(std::min(field.find_first_not_of(" \t"), field.size()));
-    field = field.substr(0, field.find_last_not_of(" \t\r\n") + 1);
-    if (keep_empty || !field.empty()) fields.push_back(field);
-    more = end != std::string_view::npos;
-    if (more) text.remove_prefix(end + 1);
-  }
-  return fields;
-}
-
-// "20", "20K", "20M".
-Result<uint64_t> parse_units(std::string_view text) {
-  uint64_t factor = 1;
-  if (text.ends_with('K')) factor = 1 << 10;
-  if (text.ends_with('M')) factor = 1 << 20;
-  if (factor != 1) text.remove_suffix(1);
-  const auto count = parse_unsigned(text);
-  if (!count) return refuse(quoted(text) + " should be an unsigned integer");
-  if (*count > std::numeric_limits<uint64_t>::max() / factor) {
-    return refuse(quoted(text) + " result is overflow");
-  }
-  return *count * factor;
-}
-
-struct Throttle {
-  std::optional<uint64_t> delay_units;
-  std::optional<uint64_t> reject_units;
-};
-
-// Adds one "<units>*<delay|reject>*<ms>".
-Result<void> parse_throttle_item(std::string_view item, Throttle& throttle) {
-  const auto fields = split(item, '*', true);
-  if (fields.size() != 3) {
-    return refuse("The field count of " + quoted(item) + " separated by '*' must be 3");
-  }
-  const uint64_t units = TRY(parse_units(fields[0]));
-  if (fields[1] != "delay" && fields[1] != "reject") {
-    return refuse(quoted(fields[1]) + " should be 'delay' or 'reject'");
-  }
-  if (!parse_unsigned(fields[2])) {
-    return refuse(quoted(fields[2]) + " should be an unsigned integer");
-  }
-  auto& place = fields[1] == "delay" ? throttle.delay_units : throttle.reject_units;
-  if (place) return refuse("duplicate " + quoted(fields[1]) + " config");
-  place = units;
-  return {};
-}
-
-Result<Throttle> parse_throttle(std::string_view value) {
-  const auto items = split(value, ',', false);
-  if (items.empty()) return refuse("The value shouldn't be empty");
-  Throttle throttle;
-  for (const auto item : items) TRY(parse_throttle_item(item, throttle));
-  return throttle;
-}
-
 Result<void> check_throttle(std::string_view value) {
-  TRY(parse_throttle(value));
+  TRY(service::parse_throttle(value));
   return {};
 }
 
-// Bytes a second, alone ("20", "20K") or as the reject part of a throttle. A delay part alone is
-// taken and means no limit.
 Result<void> check_read_size_throttle(std::string_view value) {
-  if (const auto rate = parse_units(value); rate && *rate > 0) return {};
-  Throttle alone;
-  if (parse_throttle_item(value, alone) && alone.delay_units) return {};
-  const Throttle throttle = TRY(parse_throttle(value));
-  if (throttle.reject_units.value_or(0) == 0) {
-    return refuse("reject value should be greater than 0");
-  }
+  TRY(service::parse_read_size_limit(value));
   return {};
 }
 
 Result<void> check_deny_client(std::string_view value) {
-  const auto fields = split(value, '*', true);
+  const auto fields = service::split_fields(value, '*', true);
   if (fields.size() == 2 && (fields[0] == "timeout" || fields[0] == "reconfig") &&
       (fields[1] == "all" || fields[1] == "write" || fields[1] == "read")) {
     return {};
@@ -225,7 +131,7 @@ bool is_boolean(std::string_view value) {
 }
 
 Result<void> check_integer(const Rule& rule, std::string_view value) {
-  const auto number = parse_signed(value);
+  const auto number = base::parse_c_integer(value);
   const bool fits =
       number && (rule.type == Type::kInt64 || (*number >= std::numeric_limits<int32_t>::min() &&
                                                *number <= std::numeric_limits<int32_t>::max()));

@@ -1,5 +1,6 @@
 #include "server/replica/atomic_operations.h"
 
+#include "base/units.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"
@@ -61,7 +62,7 @@ wire::incr_response incr(const AtomicContext& context, const wire::incr_request&
   }
   int64_t base = 0;
   if (*row && !(*row)->user_data().empty()) {
-    auto number = parse_c_integer((*row)->user_data());
+    auto number = base::parse_c_integer((*row)->user_data());
     if (!number) return response;
     base = *number;
   }

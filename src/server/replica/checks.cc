@@ -1,8 +1,6 @@
 #include "server/replica/checks.h"
 
-#include <cerrno>
-#include <cstdlib>
-#include <string>
+#include "base/units.h"
 
 namespace pegmove::server::replica {
 namespace {
@@ -25,7 +23,7 @@ CheckResult compare(int offset, int order) {
 }
 
 CheckResult compare_numbers(int offset, std::string_view operand, std::string_view value) {
-  auto left = parse_c_integer(value), right = parse_c_integer(operand);
+  auto left = base::parse_c_integer(value), right = base::parse_c_integer(operand);
   if (!left || !right) return CheckResult::kInvalid;
   return compare(offset, *left < *right ? -1 : *left > *right ? 1 : 0);
 }
@@ -56,15 +54,6 @@ CheckResult check(wire::cas_check_type type, std::string_view operand,
   if (type < wire::CT_VALUE_INT_LESS)
     return compare(type - wire::CT_VALUE_BYTES_LESS, value->compare(operand));
   return compare_numbers(type - wire::CT_VALUE_INT_LESS, operand, *value);
-}
-
-std::optional<int64_t> parse_c_integer(std::string_view text) {
-  std::string copy(text);  // strtoll wants its end
-  errno = 0;
-  char* end = nullptr;
-  auto number = std::strtoll(copy.c_str(), &end, 0);
-  if (errno != 0 || end == copy.c_str() || end != copy.c_str() + copy.size()) return std::nullopt;
-  return number;
 }
 
 }  // namespace pegmove::server::replica

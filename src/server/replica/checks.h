@@ -2,7 +2,6 @@
 // Pegasus: validate_check in src/server/pegasus_write_service_impl.h.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -22,9 +21,5 @@ bool is_check_type(int type);
 // `value`: nothing when the row does not exist or has expired. Precondition: is_check_type().
 CheckResult check(wire::cas_check_type type, std::string_view operand,
                   std::optional<std::string_view> value);
-
-// A number as C's strtoll with base 0 reads it (blanks before it, a sign, 0x.., 0..), with nothing
-// behind it. Nothing when it is none, or does not fit.
-std::optional<int64_t> parse_c_integer(std::string_view text);
 
 }  // namespace pegmove::server::replica

@@ -71,16 +71,5 @@ TEST(Check, OfNumbersIsInvalidWithoutNumbers) {
   }
 }
 
-TEST(ParseCInteger, ReadsAsStrtollDoes) {
-  EXPECT_EQ(parse_c_integer("  -12"), -12);
-  EXPECT_EQ(parse_c_integer("+7"), 7);
-  EXPECT_EQ(parse_c_integer("0x1f"), 31);
-  EXPECT_EQ(parse_c_integer("010"), 8);
-  EXPECT_EQ(parse_c_integer("-9223372036854775808"), INT64_MIN);
-  for (auto text : {"", " ", "-", "0x", "1 ", "1.5", "9223372036854775808", "one"})
-    EXPECT_EQ(parse_c_integer(text), std::nullopt) << text;
-  EXPECT_EQ(parse_c_integer(std::string_view("1\0", 2)), std::nullopt);
-}
-
 }  // namespace
 }  // namespace pegmove::server::replica
