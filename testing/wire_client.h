@@ -35,6 +35,14 @@ class WireClient {
     return client_.run(channel_.call(outgoing(code, gpid, body, timeout)));
   }
 
+  // The same, with a partition hash in the header.
+  Task<net::IncomingReply> call_with_hash(wire::RpcCode code, Gpid gpid, std::string_view body,
+                                          uint64_t partition_hash) {
+    auto call = outgoing(code, gpid, body);
+    call.partition_hash = partition_hash;
+    return channel_.call(call);
+  }
+
   // Throws std::runtime_error unless there is a good answer.
   template <typename Response, typename Request>
   Response call(wire::RpcCode code, Gpid gpid, const Request& request) {

@@ -40,12 +40,15 @@ class LocalNodes : public server::meta::NodePort {
   }
   bool serves(int node, Gpid gpid) const override { return nodes_[size_t(node)]->serves(gpid); }
   void apply_envs(const wire::app_info& app) override {
-    for (auto* node : nodes_) node->apply_envs(hosted(app), app.partition_count);
+    for (auto* node : nodes_) node->apply_envs(hosted(app));
   }
 
  private:
   static server::replica::HostedTable hosted(const wire::app_info& app) {
-    return {.app_id = app.app_id, .name = app.app_name, .envs = app.envs};
+    return {.app_id = app.app_id,
+            .name = app.app_name,
+            .partition_count = app.partition_count,
+            .envs = app.envs};
   }
 
   std::vector<ReplicaNode*> nodes_;

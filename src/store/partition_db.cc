@@ -292,6 +292,7 @@ Result<void> PartitionDb::compact(const CompactionRequest& request) {
   if (options.change_level) options.target_level = request.target_level;
   rocksdb::Status status = db_->CompactRange(options, rows_, nullptr, nullptr);
   if (status.ok()) status = db_->CompactRange({}, meta_, nullptr, nullptr);
+  if (status.IsIncomplete()) return fail(Code::kInterrupted, "the compaction was ended");
   if (!status.ok()) return fail(error(status, "compacting"));
   if (!unix_seconds_) return {};
   const int64_t ended = unix_seconds_() * 1000;
@@ -300,6 +301,8 @@ Result<void> PartitionDb::compact(const CompactionRequest& request) {
   last_compact_unix_ms_ = ended;
   return {};
 }
+
+void PartitionDb::stop_compacting() { db_->DisableManualCompaction(); }
 
 Result<void> PartitionDb::tune(const Tuning& tuning) {
   const std::lock_guard lock(tuning_mutex_);

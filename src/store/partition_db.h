@@ -99,6 +99,8 @@ class PartitionDb {
   // Compacts everything, dropping overwritten, removed and expired rows and doing what the policy
   // says; can take long. Notes when it ended. Errors: kIo, kCorrupt.
   Result<void> compact(const CompactionRequest& request = {});
+  // Ends compact() and lets no other begin; it fails with kInterrupted. Blocks until it has ended.
+  void stop_compacting();
   // Makes a copy that is a database of its own, at a path that must not exist, in a folder that
   // must. Table files are hard links where possible. It holds table files, CURRENT, MANIFEST and
   // OPTIONS, and no log. Returns its decree: at least last_decree() of before the call, and exactly

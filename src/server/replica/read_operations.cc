@@ -72,9 +72,8 @@ Result<wire::batch_get_response> batch_get(const ReadContext& context,
 // The limits that end an iteration early.
 class Limits {
  public:
-  Limits(const Clock& clock, const wire::multi_get_request& request)
-      : clock_(clock),
-        deadline_(Deadline::in(clock, kIterationTime)),
+  Limits(const ReadContext& context, const Clock& clock, const wire::multi_get_request& request)
+      : time_(context, clock),
         rows_(request.max_kv_count > 0 ? std::min(request.max_kv_count, kMultiGetMostRows)
                                        : kMultiGetMostRows),
         bytes_(request.max_kv_size > 0 ? request.max_kv_size
@@ -85,12 +84,11 @@ class Limits {
   }
   bool ends_iteration(size_t rows, int64_t bytes, int32_t iterated) const {
     return reached(rows, bytes) || bytes >= kMultiGetMostBytes || iterated >= kMultiGetMostRows ||
-           (iterated % 256 == 255 && deadline_.passed(clock_));
+           time_.is_over(iterated);
   }
 
  private:
-  const Clock& clock_;
-  Deadline deadline_;
+  IterationTime time_;
   int32_t rows_;
   int64_t bytes_;
 };
@@ -107,7 +105,7 @@ int64_t add_row(wire::multi_get_response& response, std::string_view sort_key,
 Result<wire::multi_get_response> multi_get_points(const ReadContext& context, const Clock& clock,
                                                   const wire::multi_get_request& request) {
   auto response = addressed<wire::multi_get_response>(context, kOk);
-  Limits limits(clock, request);
+  Limits limits(context, clock, request);
   int64_t bytes = 0;
   for (const auto& sort_key : request.sort_keys) {
     auto row = TRY(live_row(context, record::encode_key(request.hash_key.data, sort_key.data)));
@@ -167,7 +165,7 @@ Result<wire::multi_get_response> multi_get_range(const ReadContext& context, con
   auto response = addressed<wire::multi_get_response>(context, kOk);
   auto range = range_of(request);
   if (range.empty()) return response;
-  Limits limits(clock, request);
+  Limits limits(context, clock, request);
   auto prefix_size = record::kHashKeyLengthSize + request.hash_key.data.size();
   auto hash_prefix = std::string_view(range.start).substr(0, prefix_size);
   auto cursor = context.db.new_cursor();
@@ -219,14 +217,14 @@ Result<wire::count_response> sortkey_count(const ReadContext& context, const Clo
     response.error = kInvalidArgument;
     return response;
   }
-  auto deadline = Deadline::in(clock, kIterationTime);
+  IterationTime time(context, clock);
   auto prefix = record::encode_key(hash_key.data, "");
   auto cursor = context.db.new_cursor();
   int64_t iterated = 0;
   for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
     const auto& value = cursor->value();
     if (!record::is_expired(value.header.expire_ts, context.now)) ++response.count;
-    if (++iterated % 256 == 0 && deadline.passed(clock)) {
+    if (time.is_over(iterated++)) {
       response.count = -1;
       break;
     }

@@ -1,7 +1,8 @@
 #include "server/replica/replica.h"
 
-#include <cstdlib>
+#include <utility>
 
+#include "base/units.h"
 #include "record/expiry.h"
 #include "server/replica/read_operations.h"
 #include "server/replica/scan_operations.h"
@@ -29,21 +30,65 @@ Replica::Replica(ReplicaOptions options, std::unique_ptr<store::PartitionDb> db,
       writes_(*db_, pool, clock, log_,
               {.gpid = options_.gpid,
                .server = options_.server,
-               .max_request_size = options_.max_request_size}) {}
+               .max_request_size = options_.max_request_size}),
+      admission_(options_.gpid, clock) {}
 
 Replica::~Replica() { scans_.clear(); }
 
-void Replica::close() { writes_.close(); }
+void Replica::close() {
+  db_->stop_compacting();
+  writes_.close();
+}
+
+template <typename CarryOut>
+void Replica::admit(Admission admission, net::IncomingCall call, CarryOut carry_out) {
+  using enum Admission::Kind;
+  if (admission.kind == kDrop) return;
+  if (admission.pause.count() > 0) {
+    const auto pause = std::exchange(admission.pause, {});
+    // outlives: the replica holds itself.
+    return options_.later(pause, [this, self = shared_from_this(), admission, carry_out,
+                                  call = std::move(call)]() mutable {
+      admit(admission, std::move(call), carry_out);
+    });
+  }
+  if (admission.kind == kRefuse) return call.reply(admission.error);
+  carry_out(std::move(call));
+}
 
 void Replica::read(RpcCode code, net::IncomingCall call) {
-  pool_.post([self = shared_from_this(), code, call = std::move(call)]() mutable {
-    self->answer_read(code, call);
+  const auto admission = admission_.read(call.head());
+  admit(admission, std::move(call), [this, code](net::IncomingCall admitted) {
+    pool_.post([self = shared_from_this(), code, call = std::move(admitted)]() mutable {
+      self->answer_read(code, call);
+    });
   });
 }
 
+void Replica::write(RpcCode code, net::IncomingCall call) {
+  const auto admission = admission_.write(call.head());
+  admit(admission, std::move(call),
+        [this, code](net::IncomingCall admitted) { writes_.submit(code, std::move(admitted)); });
+}
+
 void Replica::answer_read(RpcCode code, net::IncomingCall& call) {
-  ReadContext context{*db_, options_.gpid, options_.server,
-                      record::pegasus_seconds(clock_.unix_seconds())};
+  const auto threshold = slow_query_.load();
+  if (threshold.count() == 0) return carry_out_read(code, call);
+  const auto begin = clock_.now();
+  carry_out_read(code, call);
+  const auto took = std::chrono::duration_cast<async::milliseconds>(clock_.now() - begin);
+  if (took >= threshold)
+    log_.warning("slow query: " + std::string(wire::rpc_name(code)) + " from " +
+                 call.peer().to_string() + " took " + base::format_duration(took));
+}
+
+void Replica::carry_out_read(RpcCode code, net::IncomingCall& call) {
+  const ReadContext context{.db = *db_,
+                            .gpid = options_.gpid,
+                            .server = options_.server,
+                            .now = record::pegasus_seconds(clock_.unix_seconds()),
+                            .iteration_time = iteration_time_,
+                            .partition_count = validated_partition_count_};
   if (code == RpcCode::kClearScanner) {
     if (auto id = wire::decode_i64_body(call.body())) scans_.take(*id);
     return;  // never answered: some clients break on a reply
@@ -51,17 +96,47 @@ void Replica::answer_read(RpcCode code, net::IncomingCall& call) {
   auto reply = code == RpcCode::kGetScanner ? open_scan(context, clock_, scans_, call.body())
                : code == RpcCode::kScan     ? continue_scan(context, clock_, scans_, call.body())
                                             : answer(context, clock_, code, call.body());
-  if (reply) return call.reply(ErrorCode::kOk, *reply);
+  if (reply) {
+    admission_.count_read(reply->size());
+    return call.reply(ErrorCode::kOk, *reply);
+  }
   if (reply.error().code() == Code::kProtocol) return call.reply(ErrorCode::kInvalidParameters);
   log_.error("reading: " + reply.error().to_string());
   call.reply(ErrorCode::kLocalAppFailure);
 }
 
-void Replica::apply_envs(const std::map<std::string, std::string>& envs) {
-  // Checked when it was set; real servers read 0x10 and 010 as C does.
-  auto found = envs.find("default_ttl");
-  auto seconds = found == envs.end() ? 0 : std::strtoll(found->second.c_str(), nullptr, 0);
-  writes_.set_default_ttl(int32_t(seconds));
+void Replica::apply_envs(const EnvMap& map, int32_t partition_count) {
+  const auto envs = parse_table_envs(map);
+  writes_.set_default_ttl(envs.default_ttl_seconds);
+  admission_.configure(envs, partition_count);
+  iteration_time_ = envs.iteration_time;
+  slow_query_ = envs.slow_query;
+  validated_partition_count_ = envs.validate_partition_hash ? partition_count : 0;
+  db_->set_compaction_policy({.default_ttl_seconds = uint32_t(envs.default_ttl_seconds),
+                              .rules = store::CompactionRules::parse(envs.compaction_rules)});
+  if (auto tuned = db_->tune(envs.tuning); !tuned) log_.error(tuned.error().to_string());
+  std::lock_guard lock(plan_mutex_);
+  plan_ = envs.compaction;
+}
+
+std::optional<Replica::QueuedCompaction> Replica::queue_compaction() {
+  std::lock_guard lock(plan_mutex_);
+  const auto state = compaction_state_.load();
+  if (state == CompactionState::kQueuing || state == CompactionState::kRunning) return std::nullopt;
+  const auto how = compaction_due(plan_, db_->last_compact_unix_ms() / 1000, clock_.unix_seconds());
+  if (!how) return std::nullopt;
+  compaction_state_ = CompactionState::kQueuing;
+  return QueuedCompaction{*how, plan_.most_running};
+}
+
+void Replica::compact(CompactionPlan::How how) {
+  compaction_state_ = CompactionState::kRunning;
+  log_.info("manual compaction begins");
+  auto done = db_->compact(
+      {.target_level = how.target_level, .rewrite_lowest_level = how.rewrite_lowest_level});
+  if (!done) log_.error("manual compaction: " + done.error().to_string());
+  if (done) log_.info("manual compaction has ended");
+  compaction_state_ = done ? CompactionState::kFinished : CompactionState::kIdle;
 }
 
 }  // namespace pegmove::server::replica

@@ -1,30 +1,43 @@
 // One partition that this node serves: its database, its write path, its reads.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 
+#include "server/replica/admission.h"
+#include "server/replica/manual_compaction.h"
 #include "server/replica/scan_contexts.h"
 #include "server/replica/write_path.h"
 
 namespace pegmove::server::replica {
+
+// Runs the work once, after the pause, on the node's executor.
+using Later = std::function<void(async::milliseconds, std::move_only_function<void()>)>;
 
 struct ReplicaOptions {
   Gpid gpid;
   std::string server;  // "host:port" of this node
   store::PartitionOptions db;
   size_t max_request_size = 1 << 20;
+  Later later;
 };
+
+inline constexpr async::milliseconds kIterationTime{30'000};  // rocksdb_iteration_threshold_time_ms
 
 // What reads of a request need to know of the replica; see read_operations.h.
 struct ReadContext {
   const store::PartitionDb& db;
   Gpid gpid;
   std::string_view server;
-  uint32_t now;  // seconds since 2016
+  uint32_t now;                        // seconds since 2016
+  async::milliseconds iteration_time;  // of one scan or multi_get; 0 = no limit
+  // After a partition split: of how many partitions the rows must hash to this one; 0 = not looked
+  // at.
+  int32_t partition_count;
 };
 
-// read() and write() from any thread; both answer later, from a thread of the pool. Held by
+// read() and write() on the node's executor; both answer later, from a thread of the pool. Held by
 // shared_ptr: work on the pool keeps its replica alive while the node has let go of it.
 class Replica : public std::enable_shared_from_this<Replica> {
  public:
@@ -34,12 +47,24 @@ class Replica : public std::enable_shared_from_this<Replica> {
   ~Replica();
 
   void read(wire::RpcCode code, net::IncomingCall call);
-  void write(wire::RpcCode code, net::IncomingCall call) { writes_.submit(code, std::move(call)); }
+  void write(wire::RpcCode code, net::IncomingCall call);
 
-  // The table envs that act on a partition; others are left alone.
-  void apply_envs(const std::map<std::string, std::string>& envs);
+  // From now on these envs act (table_envs.h).
+  void apply_envs(const EnvMap& envs, int32_t partition_count);
+
+  // Manual compaction: queue_compaction() says how, once, when it is due; then either compact(),
+  // which blocks, or unqueue_compaction().
+  struct QueuedCompaction {
+    CompactionPlan::How how;
+    int most_running;
+  };
+  std::optional<QueuedCompaction> queue_compaction();
+  void unqueue_compaction() { compaction_state_ = CompactionState::kIdle; }
+  void compact(CompactionPlan::How how);
+  CompactionState compaction_state() const { return compaction_state_; }
+
   void drop_idle_scans() { scans_.drop_idle(); }
-  // Refuses writes from now on and waits for those under way (blocks).
+  // Refuses writes from now on, ends a compaction, and waits for what is under way (blocks).
   void close();
 
   const store::PartitionDb& db() const { return *db_; }
@@ -48,7 +73,10 @@ class Replica : public std::enable_shared_from_this<Replica> {
  private:
   Replica(ReplicaOptions options, std::unique_ptr<store::PartitionDb> db, async::Pool& pool,
           Clock& clock, Logger log);
+  template <typename CarryOut>
+  void admit(Admission admission, net::IncomingCall call, CarryOut carry_out);
   void answer_read(wire::RpcCode code, net::IncomingCall& call);
+  void carry_out_read(wire::RpcCode code, net::IncomingCall& call);
 
   ReplicaOptions options_;
   std::unique_ptr<store::PartitionDb> db_;
@@ -57,6 +85,13 @@ class Replica : public std::enable_shared_from_this<Replica> {
   Logger log_;
   ScanContexts scans_;
   WritePath writes_;
+  AdmissionControl admission_;
+  std::atomic<async::milliseconds> iteration_time_{kIterationTime};
+  std::atomic<async::milliseconds> slow_query_{async::milliseconds(0)};
+  std::atomic<int32_t> validated_partition_count_ = 0;
+  std::atomic<CompactionState> compaction_state_ = CompactionState::kIdle;
+  std::mutex plan_mutex_;  // guards plan_
+  CompactionPlan plan_;
 };
 
 }  // namespace pegmove::server::replica

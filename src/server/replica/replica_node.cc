@@ -14,7 +14,7 @@ using wire::RpcCode;
 constexpr size_t kBlockCacheBytes = 128 << 20;
 constexpr size_t kMemtableBytes = 256 << 20;
 
-constexpr async::milliseconds kScanSweep{30'000};
+constexpr async::milliseconds kLookAfter{30'000};  // as often as real nodes learn of new envs
 
 constexpr RpcCode kReads[] = {RpcCode::kGet,      RpcCode::kTtl,          RpcCode::kBatchGet,
                               RpcCode::kMultiGet, RpcCode::kSortkeyCount, RpcCode::kGetScanner,
@@ -66,7 +66,7 @@ Result<void> ReplicaNode::start() {
   server_ =
       std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_, log_);
   server_->start();
-  tasks_.spawn(drop_idle_scans());
+  tasks_.spawn(look_after_replicas());
   return {};
 }
 
@@ -80,12 +80,20 @@ Routine<> ReplicaNode::join() {
   co_await tasks_.join();    // no result
 }
 
-Routine<> ReplicaNode::drop_idle_scans() {
+Routine<> ReplicaNode::look_after_replicas() {
   while (!tasks_.stopped()) {
-    co_await clock_.sleep_for(kScanSweep);  // no result
+    co_await clock_.sleep_for(kLookAfter);  // no result
     std::lock_guard lock(mutex_);
-    for (auto& [gpid, replica] : replicas_) replica->drop_idle_scans();
+    for (auto& [gpid, replica] : replicas_) {
+      replica->drop_idle_scans();
+      compactions_.consider(replica);
+    }
   }
+}
+
+Routine<> ReplicaNode::run_after(async::milliseconds pause, std::move_only_function<void()> work) {
+  co_await clock_.sleep_for(pause);  // no result
+  if (!tasks_.stopped()) work();
 }
 
 std::string ReplicaNode::partition_dir(Gpid gpid) const {
@@ -108,17 +116,22 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
   std::error_code error;
   std::filesystem::create_directories(dir, error);
   if (error) return fail(Code::kIo, "creating " + dir + ": " + error.message());
-  ReplicaOptions options{.gpid = gpid,
-                         .server = address().to_string(),
-                         .db = {.path = dir + "/rdb",
-                                .sync_writes = options_.sync_writes,
-                                .unix_seconds = [this] { return clock_.unix_seconds(); },
-                                .resources = resources_},
-                         .max_request_size = options_.max_request_size};
+  const auto envs = parse_table_envs(table.envs);
+  ReplicaOptions options{
+      .gpid = gpid,
+      .server = address().to_string(),
+      .db = {.path = dir + "/rdb",
+             .sync_writes = options_.sync_writes,
+             .tuning = envs.tuning,
+             .allow_ingest_behind = envs.allow_ingest_behind,
+             .unix_seconds = [this] { return clock_.unix_seconds(); },
+             .resources = resources_},
+      .max_request_size = options_.max_request_size,
+      .later = [this](auto pause, auto work) { tasks_.spawn(run_after(pause, std::move(work))); }};
   auto replica = TRY(in_context(
       Replica::open(std::move(options), pool_, clock_, log_.with("partition", gpid.to_string())),
       "partition " + std::to_string(partition_index) + " of table '" + table.name + "'"));
-  replica->apply_envs(table.envs);
+  replica->apply_envs(table.envs, table.partition_count);
   std::lock_guard lock(mutex_);
   replicas_.emplace(gpid, std::move(replica));
   return {};
@@ -140,9 +153,17 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
   return {};
 }
 
-void ReplicaNode::apply_envs(const HostedTable& table, int32_t partition_count) {
-  for (int32_t index = 0; index < partition_count; ++index)
-    if (auto replica = find({table.app_id, index})) replica->apply_envs(table.envs);
+void ReplicaNode::apply_envs(const HostedTable& table) {
+  for (int32_t index = 0; index < table.partition_count; ++index)
+    if (auto replica = find({table.app_id, index})) {
+      replica->apply_envs(table.envs, table.partition_count);
+      compactions_.consider(std::move(replica));
+    }
+}
+
+CompactionState ReplicaNode::compaction_state(Gpid gpid) const {
+  auto replica = find(gpid);
+  return replica ? replica->compaction_state() : CompactionState::kIdle;
 }
 
 }  // namespace pegmove::server::replica

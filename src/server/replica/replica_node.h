@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "async/task_group.h"
+#include "server/replica/compaction_runner.h"
 #include "server/replica/replica.h"
 #include "service/dispatcher.h"
 
@@ -22,7 +23,8 @@ struct NodeOptions {
 struct HostedTable {
   int32_t app_id = 0;
   std::string name;
-  std::map<std::string, std::string> envs;
+  int32_t partition_count = 1;
+  EnvMap envs;
 };
 
 // start(), stop() and join() on the executor; host(), release() and the rest from any thread but
@@ -44,14 +46,17 @@ class ReplicaNode {
   Result<void> host(const HostedTable& table, int32_t partition_index);
   // Stops serving it. delete_files: its data goes, too.
   Result<void> release(Gpid gpid, bool delete_files);
-  void apply_envs(const HostedTable& table, int32_t partition_count);
+  void apply_envs(const HostedTable& table);
   bool serves(Gpid gpid) const;
+  // Of a partition that is not served: kIdle.
+  CompactionState compaction_state(Gpid gpid) const;
 
  private:
   std::string partition_dir(Gpid gpid) const;
   std::shared_ptr<Replica> find(Gpid gpid) const;
   void register_handlers();
-  Routine<> drop_idle_scans();
+  Routine<> look_after_replicas();
+  Routine<> run_after(async::milliseconds pause, std::move_only_function<void()> work);
 
   asio::any_io_executor executor_;
   NodeOptions options_;
@@ -65,6 +70,7 @@ class ReplicaNode {
   std::mutex hosting_;        // held while a partition is opened or closed: one at a time
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Gpid, std::shared_ptr<Replica>> replicas_;
+  CompactionRunner compactions_;  // goes first
 };
 
 }  // namespace pegmove::server::replica

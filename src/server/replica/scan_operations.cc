@@ -1,6 +1,7 @@
 #include "server/replica/scan_operations.h"
 
 #include "record/expiry.h"
+#include "record/hash.h"
 #include "record/key.h"
 #include "server/replica/read_operations.h"
 #include "wire/row_messages.h"
@@ -32,6 +33,16 @@ bool is_past_end(const Scan& scan, std::string_view key) {
   return !stop.empty() && (key > stop || (key == stop && !scan.request.stop_inclusive));
 }
 
+// After a split a partition still holds rows that belong to another one now.
+bool belongs_here(const ReadContext& context, const Scan& scan, std::string_view key) {
+  const auto& request = scan.request;
+  if (context.partition_count <= 0) return true;
+  if (request.__isset.validate_partition_hash && !request.validate_partition_hash) return true;
+  const auto parts = record::split_key(key);
+  return parts && record::partition_index(record::key_hash(parts->hash_key, parts->sort_key),
+                                          context.partition_count) == context.gpid.partition_index;
+}
+
 bool wants(const Scan& scan, std::string_view key) {
   const auto& request = scan.request;
   if (request.hash_key_filter_type == wire::FT_NO_FILTER &&
@@ -60,7 +71,7 @@ void narrow(wire::get_scanner_request& request) {
 Result<std::string> next_batch(const ReadContext& context, const Clock& clock, ScanContexts& scans,
                                std::unique_ptr<Scan> scan, int32_t most_iterations) {
   const auto& request = scan->request;
-  auto deadline = Deadline::in(clock, kIterationTime);
+  const IterationTime time(context, clock);
   int32_t most_rows =
       request.batch_size > 0 ? std::min(request.batch_size, kScanMostRows) : kScanMostRows;
   wire::ScanReplyBuilder reply;
@@ -70,14 +81,16 @@ Result<std::string> next_batch(const ReadContext& context, const Clock& clock, S
   for (; cursor.valid() && !complete; cursor.next()) {
     auto key = cursor.key();
     complete = scan->confined && !key.starts_with(scan->confined_to);
-    out_of_time = iterated % 256 == 255 && deadline.passed(clock);
+    out_of_time = time.is_over(iterated);
     if (complete || out_of_time || rows >= most_rows || iterated >= most_iterations) break;
     complete = is_past_end(*scan, key);
     if (complete) break;
     ++iterated;
     const auto& value = cursor.value();
     complete = key == request.stop_key.data;
-    if (record::is_expired(value.header.expire_ts, context.now) || !wants(*scan, key)) continue;
+    if (record::is_expired(value.header.expire_ts, context.now) || !wants(*scan, key) ||
+        !belongs_here(context, *scan, key))
+      continue;
     ++rows;
     if (!request.only_return_count)
       reply.add(key, request.no_value ? std::string_view() : value.user_data,

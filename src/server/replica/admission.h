@@ -1,0 +1,56 @@
+// Whether a request to a partition is carried out, and when: the app envs that deny and throttle,
+// and the partition hash after a split. In the order of Pegasus: deny, hash, throttles.
+// Pegasus: src/replica/replica_throttle.cpp, replica::on_client_read and on_client_write.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+#include "async/clock.h"
+#include "server/replica/table_envs.h"
+#include "wire/frame.h"
+
+namespace pegmove::server::replica {
+
+struct Admission {
+  enum class Kind {
+    kPass,    // carry it out after the pause
+    kRefuse,  // answer with `error` after the pause
+    kDrop,    // never answer
+  };
+  Kind kind = Kind::kPass;
+  wire::ErrorCode error = wire::ErrorCode::kOk;
+  async::milliseconds pause{0};
+};
+
+// Safe from any thread.
+class AdmissionControl {
+ public:
+  AdmissionControl(Gpid gpid, Clock& clock) : gpid_(gpid), clock_(clock) {}
+
+  void configure(const TableEnvs& envs, int32_t partition_count);
+
+  Admission read(const wire::RequestHead& head);
+  Admission write(const wire::RequestHead& head);
+  // What a read has cost, against replica.read_throttling_by_size.
+  void count_read(size_t reply_bytes);
+
+ private:
+  struct Limits {
+    std::optional<DenyRule> deny;
+    bool validate_partition_hash = false;
+    int32_t partition_count = 1;
+    service::ThrottleWindow writes, write_bytes, reads, backup_reads;
+    service::ByteBucket read_bytes;
+  };
+  std::optional<Admission> refuse_first(const wire::RequestHead& head, bool is_write) const;
+
+  Gpid gpid_;
+  Clock& clock_;
+  std::atomic<bool> acts_ = false;  // most tables have none of these envs
+  std::mutex mutex_;                // guards limits_
+  Limits limits_;
+};
+
+}  // namespace pegmove::server::replica

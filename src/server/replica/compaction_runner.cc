@@ -1,0 +1,17 @@
+#include "server/replica/compaction_runner.h"
+
+namespace pegmove::server::replica {
+
+void CompactionRunner::consider(std::shared_ptr<Replica> replica) {
+  auto request = replica->queue_compaction();
+  if (!request) return;
+  pool_.post([this, replica = std::move(replica), request = *request] {
+    if (running_.fetch_add(1) < request.most_running)
+      replica->compact(request.how);
+    else
+      replica->unqueue_compaction();
+    running_.fetch_sub(1);
+  });
+}
+
+}  // namespace pegmove::server::replica
