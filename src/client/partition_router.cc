@@ -21,6 +21,16 @@ bool can_ask_for_less(wire::RpcCode code) {
   return code == wire::RpcCode::kGetScanner || code == wire::RpcCode::kScan;
 }
 
+// Answers that say nothing about whether the request was carried out.
+bool may_be_done(ErrorCode error) {
+  return error == ErrorCode::kTimeout || error == ErrorCode::kNetworkFailure;
+}
+
+Error unknown_outcome(Error error) {
+  return std::move(error).with_context(
+      "it is not known whether the operation was carried out; read the row before doing it again");
+}
+
 // Errors after which the partition's place is asked for anew.
 bool moves(ErrorCode error) {
   switch (error) {
@@ -111,7 +121,7 @@ net::RpcChannel* PartitionRouter::primary_channel(int32_t partition_index) {
 }
 
 Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code, std::string body,
-                                               Deadline deadline) {
+                                               Deadline deadline, Repeat repeat) {
   auto& clock = cluster_->client().clock();
   Error last(Code::kTimeout, "no primary");
   for (int attempt = 0;; ++attempt) {
@@ -119,14 +129,18 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
       co_return fail(Code::kRefused, place(target.partition_index) + " does not exist (any more)");
     bool look_again = true;
     if (auto* channel = primary_channel(target.partition_index)) {
+      bool sent = false;
       auto reply = co_await channel->call({.code = code,
                                            .gpid = gpid(target.partition_index),
                                            .partition_hash = target.partition_hash,
                                            .body = body,
-                                           .deadline = deadline});
+                                           .deadline = deadline,
+                                           .sent = &sent});
       if (reply && reply->error == ErrorCode::kOk) co_return reply;
       if (reply) {
         last = wire::to_error(reply->error, place(target.partition_index));
+        if (repeat == Repeat::kForbidden && may_be_done(reply->error))
+          co_return fail(unknown_outcome(std::move(last)));
         if (!is_retryable(reply->error)) co_return fail(std::move(last));
         look_again = moves(reply->error);
       } else {
@@ -134,6 +148,7 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
         if (last.code() == Code::kInterrupted ||
             (last.code() == Code::kTooLarge && can_ask_for_less(code)))
           co_return fail(std::move(last));
+        if (repeat == Repeat::kForbidden && sent) co_return fail(unknown_outcome(std::move(last)));
       }
     }
     auto pause = async::back_off(attempt, kFirstPause, kLongestPause);

@@ -12,6 +12,10 @@ struct Target {
   uint64_t partition_hash = 0;  // of the key; full scans send the index
 };
 
+// Whether a request may be sent again although it may have been carried out before. What was refused
+// or never left is sent again in any case.
+enum class Repeat { kAllowed, kForbidden };
+
 // All on the client's executor.
 class PartitionRouter {
  public:
@@ -27,9 +31,10 @@ class PartitionRouter {
 
   // Sends the request until it is answered with something that a retry cannot mend, or the deadline
   // passes: then the error says what stood in the way last (kTimeout).
-  // Errors: kNotFound when the table is gone or was made anew; RPC-level errors; kInterrupted.
+  // Errors: kNotFound when the table is gone or was made anew; RPC-level errors; kInterrupted. With
+  // Repeat::kForbidden also those of RpcChannel, saying that the outcome is not known.
   Task<net::IncomingReply> call(Target target, wire::RpcCode code, std::string body,
-                                Deadline deadline);
+                                Deadline deadline, Repeat repeat = Repeat::kAllowed);
 
   // For senders that keep many requests in flight: the channel to the partition's primary if it is
   // known, nullptr otherwise. A request that fails on it goes to call().

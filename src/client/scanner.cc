@@ -76,7 +76,7 @@ Task<net::IncomingReply> Scanner::ask(Deadline deadline) {
   request.hash_key_filter_pattern.data = options_.hash_key_pattern;
   request.sort_key_filter_type = wire::filter_type(options_.sort_key_filter);
   request.sort_key_filter_pattern.data = options_.sort_key_pattern;
-  request.__set_validate_partition_hash(true);
+  request.__set_validate_partition_hash(options_.validate_partition_hash);
   request.__set_return_expire_ts(options_.return_expire_ts);
   request.__set_full_scan(options_.full_scan);
   request.__set_only_return_count(options_.only_count);

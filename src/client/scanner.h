@@ -1,22 +1,11 @@
 // Scans: rows of one partition in order of their raw keys, batch by batch.
 #pragma once
 
+#include "client/operations.h"
 #include "client/partition_router.h"
 #include "wire/row_messages.h"
 
 namespace pegmove::client {
-
-struct ScanOptions {
-  int32_t batch_size = 100;  // rows a request; servers give at most 1000
-  bool no_value = false;
-  bool return_expire_ts = false;
-  bool only_count = false;  // batches carry a count and no rows
-  int hash_key_filter = 0;  // 0 none, 1 anywhere, 2 prefix, 3 postfix; sort keys likewise
-  std::string hash_key_pattern{};
-  int sort_key_filter = 0;
-  std::string sort_key_pattern{};
-  bool full_scan = false;  // set by Table::scan_partition
-};
 
 // By raw keys (record/key.h). An empty stop means to the end.
 struct ScanRange {

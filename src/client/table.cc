@@ -15,6 +15,7 @@ using wire::StorageStatus;
 
 constexpr int32_t kOk = int32_t(StorageStatus::kOk);
 constexpr int32_t kNotFound = int32_t(StorageStatus::kNotFound);
+constexpr int32_t kTryAgain = int32_t(StorageStatus::kTryAgain);
 constexpr int32_t kIncomplete = int32_t(StorageStatus::kIncomplete);
 
 std::unexpected<Error> refused(int32_t status, std::string_view what) {
@@ -28,6 +29,29 @@ OperationInfo info_of(const Response& response) {
                      .server = response.server};
   if constexpr (requires { response.decree; }) info.decree = response.decree;
   return info;
+}
+
+template <typename Request>
+Request check_request(std::string& hash_key, Check& check) {
+  Request request;
+  request.hash_key.data = std::move(hash_key);
+  request.check_sort_key.data = check.sort_key;
+  request.check_type = wire::cas_check_type(check.type);
+  request.check_operand.data = std::move(check.operand);
+  request.return_check_value = check.return_value;
+  return request;
+}
+
+template <typename Response>
+Result<CheckResult> check_result(Response response, std::string_view what) {
+  if (response.error != kOk && response.error != kTryAgain) return refused(response.error, what);
+  CheckResult result{.passed = response.error == kOk,
+                     .value_returned = response.check_value_returned,
+                     .checked_value = std::nullopt,
+                     .info = info_of(response)};
+  if (response.check_value_returned && response.check_value_exist)
+    result.checked_value = std::move(response.check_value.data);
+  return result;
 }
 
 // A server answers requests that are larger than it takes with one bare error.
@@ -59,10 +83,11 @@ Result<Target> Table::target_of(std::string_view hash_key, std::string_view sort
 }
 
 template <typename Response, typename Request>
-Task<Response> Table::call(Target target, wire::RpcCode code, Request request, Deadline deadline) {
+Task<Response> Table::call(Target target, wire::RpcCode code, Request request, Deadline deadline,
+                           Repeat repeat) {
   auto body = wire::encode_body(request);
   auto size = body.size();
-  auto reply = co_await router_->call(target, code, std::move(body), deadline);
+  auto reply = co_await router_->call(target, code, std::move(body), deadline, repeat);
   if (!reply) co_return fail(explain_size(std::move(reply).error(), size));
   co_return wire::decode_body<Response>(reply->body.view);
 }
@@ -160,6 +185,15 @@ Task<MultiGetResult> Table::multi_get(std::string hash_key, MultiGetOptions opti
   co_return result;
 }
 
+Task<SortKeysResult> Table::multi_get_sort_keys(std::string hash_key, int32_t max_rows,
+                                                int32_t max_bytes, Deadline deadline) {
+  MultiGetOptions options{.max_rows = max_rows, .max_bytes = max_bytes, .no_value = true};
+  auto found = CO_TRY(co_await multi_get(std::move(hash_key), std::move(options), deadline));
+  SortKeysResult result{{}, found.complete, std::move(found.info)};
+  for (auto& row : found.rows) result.sort_keys.push_back(std::move(row.sort_key));
+  co_return result;
+}
+
 Task<CountResult> Table::multi_del(std::string hash_key, std::vector<std::string> sort_keys,
                                    Deadline deadline) {
   if (hash_key.empty()) co_return fail(Code::kInvalidArgument, "hash key can't be empty");
@@ -203,6 +237,51 @@ Task<std::vector<FoundRow>> Table::batch_get(std::vector<RowKey> keys, Deadline 
           {std::move(row.hash_key.data), std::move(row.sort_key.data), std::move(row.value.data)});
   }
   co_return rows;
+}
+
+Task<IncrResult> Table::incr(std::string hash_key, std::string sort_key, int64_t increment,
+                             int32_t expire_ts, Deadline deadline) {
+  auto target = CO_TRY(target_of(hash_key, sort_key));
+  wire::incr_request request;
+  request.key.data = record::encode_key(hash_key, sort_key);
+  request.increment = increment;
+  request.expire_ts_seconds = expire_ts;
+  auto response = CO_TRY(co_await call<wire::incr_response>(target, wire::RpcCode::kIncr, request,
+                                                            deadline, Repeat::kForbidden));
+  if (response.error != kOk) co_return refused(response.error, "incr");
+  co_return IncrResult{response.new_value, info_of(response)};
+}
+
+Task<CheckResult> Table::check_and_set(std::string hash_key, Check check, SortValue row,
+                                       uint32_t expire_ts, Deadline deadline) {
+  if (hash_key.empty()) co_return fail(Code::kInvalidArgument, "hash key can't be empty");
+  auto target = CO_TRY(target_of(hash_key, ""));
+  auto request = check_request<wire::check_and_set_request>(hash_key, check);
+  request.set_diff_sort_key = row.sort_key != check.sort_key;
+  if (request.set_diff_sort_key) request.set_sort_key.data = std::move(row.sort_key);
+  request.set_value.data = std::move(row.value);
+  request.set_expire_ts_seconds = int32_t(expire_ts);
+  auto response = CO_TRY(co_await call<wire::check_and_set_response>(
+      target, wire::RpcCode::kCheckAndSet, std::move(request), deadline, Repeat::kForbidden));
+  co_return check_result(std::move(response), "check_and_set");
+}
+
+Task<CheckResult> Table::check_and_mutate(std::string hash_key, Check check,
+                                          std::vector<Mutation> mutations, Deadline deadline) {
+  if (hash_key.empty()) co_return fail(Code::kInvalidArgument, "hash key can't be empty");
+  auto target = CO_TRY(target_of(hash_key, ""));
+  auto request = check_request<wire::check_and_mutate_request>(hash_key, check);
+  for (auto& mutation : mutations) {
+    auto& mutate = request.mutate_list.emplace_back();
+    mutate.operation = wire::mutate_operation(mutation.kind);
+    mutate.sort_key.data = std::move(mutation.sort_key);
+    if (mutation.kind == Mutation::Kind::kDel) continue;
+    mutate.value.data = std::move(mutation.value);
+    mutate.set_expire_ts_seconds = int32_t(mutation.expire_ts);
+  }
+  auto response = CO_TRY(co_await call<wire::check_and_mutate_response>(
+      target, wire::RpcCode::kCheckAndMutate, std::move(request), deadline, Repeat::kForbidden));
+  co_return check_result(std::move(response), "check_and_mutate");
 }
 
 Result<std::unique_ptr<Scanner>> Table::scan_hash_key(std::string_view hash_key,

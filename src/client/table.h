@@ -6,74 +6,22 @@
 //
 // Every call takes a deadline, retries what a retry can mend until then (partition_router.h), and
 // fails with: kInvalidArgument (key or row too large, or refused by the server), kNotFound (the
-// table is gone), kTimeout (with the last reason), kRefused and others as the server says.
+// table is gone), kTimeout (with the last reason), kRefused and others as the server says. An error
+// of the RPC has its number and its name (wire::ErrorCode), one of the storage its status
+// (wire::storage_status_of()).
+//
+// incr(), check_and_set() and check_and_mutate() may not be done twice. They are sent again only
+// after what surely was not carried out: no connection, or a refusal (ERR_INVALID_STATE,
+// ERR_OBJECT_NOT_FOUND, ERR_BUSY, ...). When the connection breaks under a request, or no answer
+// comes, they fail with kUnreachable, kTimeout or kProtocol, and the text says that the outcome is
+// not known: read the row before doing it again.
 #pragma once
 
+#include "client/operations.h"
 #include "client/partition_router.h"
 #include "client/scanner.h"
 
 namespace pegmove::client {
-
-// Where and how a request was carried out, for tools that show it.
-struct OperationInfo {
-  int32_t app_id = 0;
-  int32_t partition_index = 0;
-  int64_t decree = -1;  // -1 for reads
-  std::string server;   // "host:port" of the replica
-};
-
-struct GetResult {
-  std::optional<std::string> value;  // nullopt: no such row, or expired
-  OperationInfo info;
-};
-
-struct TtlResult {
-  std::optional<int32_t> seconds;  // nullopt: no such row; -1: it never expires
-  OperationInfo info;
-};
-
-struct SortValue {
-  std::string sort_key;
-  std::string value;
-};
-
-struct RowKey {
-  std::string hash_key;
-  std::string sort_key;
-};
-
-struct FoundRow {
-  std::string hash_key;
-  std::string sort_key;
-  std::string value;
-};
-
-enum class Filter { kNone = 0, kAnywhere = 1, kPrefix = 2, kPostfix = 3 };
-
-struct MultiGetOptions {
-  std::vector<std::string> sort_keys{};  // empty: by range, all of the hash key by default
-  std::string start_sort_key{};
-  std::string stop_sort_key{};  // empty: to the end
-  bool start_inclusive = true;
-  bool stop_inclusive = false;
-  Filter sort_key_filter = Filter::kNone;
-  std::string sort_key_pattern{};
-  int32_t max_rows = 0;   // 0: the server's limit (3000)
-  int32_t max_bytes = 0;  // 0: the server's limit
-  bool no_value = false;
-  bool reverse = false;
-};
-
-struct MultiGetResult {
-  std::vector<SortValue> rows;  // in order of their sort keys
-  bool complete = false;        // false: a limit was reached and there may be more
-  OperationInfo info;
-};
-
-struct CountResult {
-  int64_t count = 0;  // -1 from sort_key_count(): the server gave up counting
-  OperationInfo info;
-};
 
 // All on the client's executor.
 class Table {
@@ -101,12 +49,27 @@ class Table {
   Task<OperationInfo> multi_set(std::string hash_key, std::vector<SortValue> rows,
                                 uint32_t expire_ts, Deadline deadline);
   Task<MultiGetResult> multi_get(std::string hash_key, MultiGetOptions options, Deadline deadline);
+  // Limits of 0 are the server's.
+  Task<SortKeysResult> multi_get_sort_keys(std::string hash_key, int32_t max_rows,
+                                           int32_t max_bytes, Deadline deadline);
   // Precondition: not empty. The count is that of the sort keys given.
   Task<CountResult> multi_del(std::string hash_key, std::vector<std::string> sort_keys,
                               Deadline deadline);
   Task<CountResult> sort_key_count(std::string hash_key, Deadline deadline);
   // Rows of any hash keys; one request a partition that is concerned. Missing rows are left out.
   Task<std::vector<FoundRow>> batch_get(std::vector<RowKey> keys, Deadline deadline);
+
+  // Adds to the number that the row's value spells; a row that is missing or empty counts as 0.
+  // expire_ts: kKeepExpiry, kNeverExpires, or absolute. Not repeatable, see above. Errors:
+  // kInvalidArgument when the value is no number or the sum does not fit into 64 bits.
+  Task<IncrResult> incr(std::string hash_key, std::string sort_key, int64_t increment,
+                        int32_t expire_ts, Deadline deadline);
+  // Writes the row if the check of a row of the same hash key passes, in one step. Not repeatable.
+  Task<CheckResult> check_and_set(std::string hash_key, Check check, SortValue row,
+                                  uint32_t expire_ts, Deadline deadline);
+  // The same with several changes, in their order. Not repeatable. Precondition: not empty.
+  Task<CheckResult> check_and_mutate(std::string hash_key, Check check,
+                                     std::vector<Mutation> mutations, Deadline deadline);
 
   // A scan within one hash key, by range and filter, in order of the sort keys. An empty stop sort
   // key means to the end.
@@ -122,7 +85,8 @@ class Table {
 
  private:
   template <typename Response, typename Request>
-  Task<Response> call(Target target, wire::RpcCode code, Request request, Deadline deadline);
+  Task<Response> call(Target target, wire::RpcCode code, Request request, Deadline deadline,
+                      Repeat repeat = Repeat::kAllowed);
   Result<Target> target_of(std::string_view hash_key, std::string_view sort_key) const;
 
   std::shared_ptr<PartitionRouter> router_;  // shared with the scanners

@@ -36,7 +36,8 @@ void RpcChannel::start(const OutgoingCall& call, Completion done) {
     return;
   }
   if (pending_.empty()) has_deadlines_.notify();
-  pending_.emplace(id, Pending{call.deadline, std::move(done)});
+  pending_.emplace(id, Pending{call.deadline, std::move(done), call.sent});
+  if (call.sent) unsent_watched_.push_back(id);
   if (unsent_.empty()) has_work_.notify();
   wire::append_request(unsent_,
                        {.framing = options_.framing,
@@ -100,11 +101,17 @@ Routine<> RpcChannel::write_calls(Stream& stream) {
     }
     batch.clear();
     batch.swap(unsent_);
+    note_sent();
     if (auto sent = co_await stream.write_all(batch); !sent) break;  // the reader sees it, too
   }
   stream.close();
   writer_ended_ = true;
   writer_done_.notify();
+}
+
+void RpcChannel::note_sent() {
+  for (auto id : std::exchange(unsent_watched_, {}))
+    if (auto found = pending_.find(id); found != pending_.end()) *found->second.sent = true;
 }
 
 Task<> RpcChannel::read_replies(Stream& stream) {
@@ -148,6 +155,7 @@ void RpcChannel::finish(uint64_t id, Result<IncomingReply> result) {
 
 void RpcChannel::fail_all(const Error& error) {
   unsent_.clear();
+  unsent_watched_.clear();
   auto failed = std::exchange(pending_, {});
   for (auto& [id, call] : failed) call.done(fail(error));
 }

@@ -20,6 +20,9 @@ struct OutgoingCall {
   uint64_t partition_hash = 0;
   std::string_view body;
   Deadline deadline;
+  // If not null: becomes true when the call begins to leave; what failed before was certainly not
+  // carried out. Must live until the call is done.
+  bool* sent = nullptr;
 };
 
 // What came back: the RPC-level error, and the body with what keeps it alive.
@@ -62,6 +65,7 @@ class RpcChannel {
   struct Pending {
     Deadline deadline;
     Completion done;
+    bool* sent;
   };
 
   Routine<> keep_connected();
@@ -69,6 +73,7 @@ class RpcChannel {
   Routine<> write_calls(Stream& stream);
   Task<> read_replies(Stream& stream);
   Routine<> expire_calls();
+  void note_sent();
   void finish(uint64_t id, Result<IncomingReply> result);
   void fail_all(const Error& error);
 
@@ -80,6 +85,7 @@ class RpcChannel {
   uint64_t last_id_ = 0;
   std::unordered_map<uint64_t, Pending> pending_;
   std::string unsent_;
+  std::vector<uint64_t> unsent_watched_;  // calls in unsent_ whose `sent` somebody looks at
   std::unique_ptr<Stream> stream_;
   async::Event has_work_;       // for keep_connected and write_calls
   async::Event has_deadlines_;  // for expire_calls

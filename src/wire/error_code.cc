@@ -12,6 +12,9 @@ constexpr std::string_view kErrorNames[] = {
 #undef PEGMOVE_NAME
 };
 
+constexpr int kStorageBase = -1000;
+constexpr int kMostStatus = 1'000'000;
+
 Code code_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::kTimeout: return Code::kTimeout;
@@ -101,7 +104,16 @@ Error to_error(ErrorCode code, std::string_view what) {
 }
 
 Error to_error(StorageStatus status, std::string_view what) {
-  return Error(code_of(status), join(what, storage_status_name(int(status))));
+  auto number = int(status);
+  Error error(code_of(status), join(what, storage_status_name(number)));
+  if (number <= 0 || number > kMostStatus) return error;  // no status of a Pegasus
+  return std::move(error).with_wire_code(kStorageBase - number);
+}
+
+std::optional<StorageStatus> storage_status_of(const Error& error) {
+  auto number = error.wire_code();
+  if (!number || *number >= kStorageBase) return std::nullopt;
+  return StorageStatus(kStorageBase - *number);
 }
 
 }  // namespace pegmove::wire

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -86,6 +87,10 @@ std::string storage_status_name(int32_t status);
 
 // As an Error of ours; the message is `what` and the name. Precondition: not kOk.
 Error to_error(ErrorCode code, std::string_view what);
+// Its wire_code() is -1000 less the status, as Pegasus's C++ client numbers what comes from the
+// storage (src/include/pegasus/error_def.h).
 Error to_error(StorageStatus status, std::string_view what);
+// The status of an error that was made of one; nullopt for others.
+std::optional<StorageStatus> storage_status_of(const Error& error);
 
 }  // namespace pegmove::wire

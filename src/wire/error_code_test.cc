@@ -158,7 +158,16 @@ TEST(StorageStatus, BecomesAnError) {
   auto error = to_error(StorageStatus::kCorruption, "get");
   EXPECT_EQ(error.code(), Code::kCorrupt);
   EXPECT_EQ(error.message(), "get: corruption");
-  EXPECT_EQ(error.wire_code(), std::nullopt);
+  EXPECT_EQ(error.wire_code(), -1002);
+  EXPECT_EQ(storage_status_of(error), StorageStatus::kCorruption);
+  EXPECT_EQ(storage_status_of(to_error(StorageStatus(1), "")), StorageStatus::kNotFound);
+}
+
+TEST(StorageStatus, IsToldFromOtherErrors) {
+  EXPECT_EQ(storage_status_of(to_error(ErrorCode::kBusy, "")), std::nullopt);
+  EXPECT_EQ(storage_status_of(Error(Code::kTimeout, "")), std::nullopt);
+  for (int number : {-1, INT32_MIN, INT32_MAX})
+    EXPECT_EQ(storage_status_of(to_error(StorageStatus(number), "")), std::nullopt) << number;
 }
 
 }  // namespace
