@@ -17,6 +17,8 @@ class WorkerTable : public BlockingTable {
 
   int partition_count() const override { return worker_.wait_for(count_partitions(*table_)); }
 
+  uint32_t expire_after(int64_t seconds) override { return table_->expire_after(seconds); }
+
   Result<void> set(std::string hash_key, std::string sort_key, std::string value,
                    int64_t ttl_seconds) override {
     TRY(worker_.wait_for(table_->set(hash_key, sort_key, value, expiry(ttl_seconds), deadline())));
@@ -60,8 +62,44 @@ class WorkerTable : public BlockingTable {
   Result<int64_t> sort_key_count(std::string hash_key) override {
     return TRY(worker_.wait_for(table_->sort_key_count(hash_key, deadline()))).count;
   }
-  Result<void> scan(std::function<bool(const BlockingRow&)> row) override {
-    return worker_.wait_for(scan_all(std::move(row)));
+  Result<MultiGetResult> multi_get(std::string hash_key, MultiGetOptions options) override {
+    return worker_.wait_for(table_->multi_get(hash_key, options, deadline()));
+  }
+  Result<SortKeysResult> multi_get_sort_keys(std::string hash_key, int32_t max_rows) override {
+    return worker_.wait_for(table_->multi_get_sort_keys(hash_key, max_rows, 0, deadline()));
+  }
+  Result<std::vector<FoundRow>> batch_get(std::vector<RowKey> keys) override {
+    return worker_.wait_for(table_->batch_get(keys, deadline()));
+  }
+  Result<int64_t> incr(std::string hash_key, std::string sort_key, int64_t increment,
+                       int32_t ttl_seconds) override {
+    if (ttl_seconds < kNeverExpires)
+      return fail(Code::kInvalidArgument, "invalid ttl " + std::to_string(ttl_seconds));
+    auto expire_ts = ttl_seconds > 0 ? int32_t(table_->expire_after(ttl_seconds)) : ttl_seconds;
+    return TRY(worker_.wait_for(table_->incr(hash_key, sort_key, increment, expire_ts, deadline())))
+        .new_value;
+  }
+  Result<CheckResult> check_and_set(std::string hash_key, Check check, SortValue row,
+                                    int64_t ttl_seconds) override {
+    return worker_.wait_for(
+        table_->check_and_set(hash_key, check, row, expiry(ttl_seconds), deadline()));
+  }
+  Result<CheckResult> check_and_mutate(std::string hash_key, Check check,
+                                       std::vector<Mutation> mutations) override {
+    return worker_.wait_for(table_->check_and_mutate(hash_key, check, mutations, deadline()));
+  }
+  Result<void> scan(RowVisitor row) override { return scan({.batch_size = 1000}, std::move(row)); }
+  Result<void> scan(ScanOptions options, RowVisitor row) override {
+    return worker_.wait_for(scan_all(std::move(options), std::move(row)));
+  }
+  Result<void> scan_hash_key(std::string hash_key, SortKeyRange range, ScanOptions options,
+                             RowVisitor row) override {
+    return worker_.wait_for(
+        scan_one(std::move(hash_key), std::move(range), std::move(options), std::move(row)));
+  }
+  Result<int64_t> count_rows(ScanOptions filters) override {
+    filters.only_count = true;
+    return worker_.wait_for(count_all(std::move(filters)));
   }
 
  private:
@@ -73,19 +111,44 @@ class WorkerTable : public BlockingTable {
   // A table belongs to the worker's thread, this number of it, too.
   static Routine<int> count_partitions(Table& table) { co_return table.partition_count(); }
 
-  Task<> scan_all(std::function<bool(const BlockingRow&)> row) {
+  // False when the visitor wants no more.
+  Task<bool> visit(Scanner& scanner, const RowVisitor& row) {
+    while (auto batch = CO_TRY(co_await scanner.next(deadline())))
+      for (const auto& found : batch->rows) {
+        auto parts = record::split_key(found.key);
+        if (!parts) co_return fail(Code::kProtocol, "a scan returned a malformed key");
+        if (!row({std::string(parts->hash_key), std::string(parts->sort_key),
+                  std::string(found.value), found.expire_ts}))
+          co_return false;
+      }
+    co_return true;
+  }
+
+  Task<> scan_all(ScanOptions options, RowVisitor row) {
+    options.only_count = false;
     for (int index = 0; index < table_->partition_count(); ++index) {
-      auto scanner = table_->scan_partition(index, {.batch_size = 1000});
-      while (auto batch = CO_TRY(co_await scanner->next(deadline())))
-        for (const auto& found : batch->rows) {
-          auto parts = record::split_key(found.key);
-          if (!parts) co_return fail(Code::kProtocol, "a scan returned a malformed key");
-          if (!row({std::string(parts->hash_key), std::string(parts->sort_key),
-                    std::string(found.value)}))
-            co_return Result<void>();
-        }
+      auto scanner = table_->scan_partition(index, options);
+      if (!CO_TRY(co_await visit(*scanner, row))) break;
     }
     co_return Result<void>();
+  }
+
+  Task<> scan_one(std::string hash_key, SortKeyRange range, ScanOptions options, RowVisitor row) {
+    options.only_count = false;
+    auto scanner =
+        CO_TRY(table_->scan_hash_key(hash_key, range.start, range.stop, range.start_inclusive,
+                                     range.stop_inclusive, std::move(options)));
+    CO_TRY(co_await visit(*scanner, row));
+    co_return Result<void>();
+  }
+
+  Task<int64_t> count_all(ScanOptions options) {
+    int64_t count = 0;
+    for (int index = 0; index < table_->partition_count(); ++index) {
+      auto scanner = table_->scan_partition(index, options);
+      while (auto batch = CO_TRY(co_await scanner->next(deadline()))) count += batch->count;
+    }
+    co_return count;
   }
 
   ContextThread& worker_;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "client/operations.h"
 
 namespace pegmove::client {
 
@@ -25,12 +26,27 @@ struct BlockingRow {
   std::string hash_key;
   std::string sort_key;
   std::string value;
+  uint32_t expire_ts = 0;  // of scans that ask for it; seconds since 2016-01-01 UTC, 0: never
 };
+
+// Of the sort keys of one hash key.
+struct SortKeyRange {
+  std::string start{};
+  std::string stop{};  // empty: to the end
+  bool start_inclusive = true;
+  bool stop_inclusive = false;
+};
+
+// Called for each row until it returns false; on the client's thread, where it must not call the
+// client.
+using RowVisitor = std::function<bool(const BlockingRow&)>;
 
 class BlockingTable {
  public:
   virtual ~BlockingTable() = default;
   virtual int partition_count() const = 0;
+  // The expire_ts of a row that is to live for so many seconds from now.
+  virtual uint32_t expire_after(int64_t seconds) = 0;
 
   // ttl_seconds 0: never expires.
   virtual Result<void> set(std::string hash_key, std::string sort_key, std::string value,
@@ -43,13 +59,37 @@ class BlockingTable {
   virtual Result<std::optional<int32_t>> ttl(std::string hash_key, std::string sort_key) = 0;
   // All rows of the hash key, in order of their sort keys; fails when there are more than 3000.
   virtual Result<std::vector<BlockingRow>> multi_get(std::string hash_key) = 0;
+  // A range, some sort keys, or what a filter lets through, up to limits.
+  virtual Result<MultiGetResult> multi_get(std::string hash_key, MultiGetOptions options) = 0;
+  // max_rows 0: up to the server's limit.
+  virtual Result<SortKeysResult> multi_get_sort_keys(std::string hash_key,
+                                                     int32_t max_rows = 0) = 0;
+  // Rows of any hash keys; missing ones are left out.
+  virtual Result<std::vector<FoundRow>> batch_get(std::vector<RowKey> keys) = 0;
   virtual Result<void> multi_set(std::string hash_key,
                                  std::vector<std::pair<std::string, std::string>> sort_values,
                                  int64_t ttl_seconds = 0) = 0;
   virtual Result<int64_t> multi_del(std::string hash_key, std::vector<std::string> sort_keys) = 0;
   virtual Result<int64_t> sort_key_count(std::string hash_key) = 0;
-  // Calls `row` for every row of the table until it returns false; called on the client's thread.
-  virtual Result<void> scan(std::function<bool(const BlockingRow&)> row) = 0;
+
+  // These three may not be done twice; table.h says when they fail without a known outcome.
+  // ttl_seconds 0: the expiry stays as it is; -1: the row never expires.
+  virtual Result<int64_t> incr(std::string hash_key, std::string sort_key, int64_t increment = 1,
+                               int32_t ttl_seconds = 0) = 0;
+  // ttl_seconds 0: never expires.
+  virtual Result<CheckResult> check_and_set(std::string hash_key, Check check, SortValue row,
+                                            int64_t ttl_seconds = 0) = 0;
+  virtual Result<CheckResult> check_and_mutate(std::string hash_key, Check check,
+                                               std::vector<Mutation> mutations) = 0;
+
+  // The whole table, in no order across hash keys.
+  virtual Result<void> scan(RowVisitor row) = 0;
+  virtual Result<void> scan(ScanOptions options, RowVisitor row) = 0;
+  // In order of the sort keys.
+  virtual Result<void> scan_hash_key(std::string hash_key, SortKeyRange range, ScanOptions options,
+                                     RowVisitor row) = 0;
+  // How many rows the filters let through; they are counted by the servers.
+  virtual Result<int64_t> count_rows(ScanOptions filters) = 0;
 };
 
 class BlockingClient {

@@ -79,6 +79,59 @@ TEST_F(BlockingTest, AScanSeesEveryRowUntilItIsStopped) {
   EXPECT_EQ(rows, 7);
 }
 
+TEST_F(BlockingTest, MultiGetTakesRangesFiltersAndLimits) {
+  ASSERT_TRUE(table->multi_set("h", {{"a1", "1"}, {"a2", "2"}, {"b1", "3"}}));
+  auto some = table->multi_get("h", {.sort_key_filter = Filter::kPrefix,
+                                     .sort_key_pattern = "a",
+                                     .max_rows = 1,
+                                     .reverse = true});
+  ASSERT_TRUE(some);
+  ASSERT_EQ(some->rows.size(), 1u);
+  EXPECT_EQ(some->rows[0].sort_key, "a2");
+  EXPECT_FALSE(some->complete);
+  auto keys = table->multi_get_sort_keys("h");
+  ASSERT_TRUE(keys);
+  EXPECT_THAT(keys->sort_keys, ::testing::ElementsAre("a1", "a2", "b1"));
+  EXPECT_TRUE(keys->complete);
+  EXPECT_FALSE(table->multi_get_sort_keys("h", 2)->complete);
+}
+
+TEST_F(BlockingTest, BatchGetLeavesOutMissingRows) {
+  ASSERT_TRUE(table->set("h", "s", "v"));
+  auto found = table->batch_get({{"h", "s"}, {"h", "other"}, {"i", "s"}});
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 1u);
+  EXPECT_EQ((*found)[0].value, "v");
+}
+
+TEST_F(BlockingTest, ScansTakeOptions) {
+  ASSERT_TRUE(table->multi_set("h", {{"a", "1"}, {"b", "2"}, {"c", "3"}}, 1000));
+  ASSERT_TRUE(table->set("i", "a", "4"));
+  std::vector<std::string> seen;
+  auto note = [&](const BlockingRow& row) {
+    EXPECT_EQ(row.expire_ts > 0, row.hash_key == "h");
+    seen.push_back(row.hash_key + row.sort_key + row.value);
+    return true;
+  };
+  ScanOptions options{.return_expire_ts = true, .sort_key_filter = 2, .sort_key_pattern = "a"};
+  ASSERT_TRUE(table->scan(options, note));
+  EXPECT_THAT(seen, ::testing::UnorderedElementsAre("ha1", "ia4"));
+  seen.clear();
+  ASSERT_TRUE(table->scan_hash_key(
+      "h", {.start = "a", .stop = "c", .start_inclusive = false, .stop_inclusive = true},
+      {.no_value = true, .return_expire_ts = true}, note));
+  EXPECT_THAT(seen, ::testing::ElementsAre("hb", "hc"));
+  EXPECT_EQ(*table->count_rows({}), 4);
+  EXPECT_EQ(*table->count_rows({.hash_key_filter = 1, .hash_key_pattern = "h"}), 3);
+  EXPECT_FALSE(table->scan_hash_key("", {}, {}, note));
+}
+
+TEST_F(BlockingTest, AnIncrementsTimeToLiveIsChecked) {
+  auto refused = table->incr("h", "s", 1, -2);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kInvalidArgument);
+}
+
 TEST_F(BlockingTest, ErrorsAreReturned) {
   EXPECT_EQ(client->open_table("nowhere").error().code(), Code::kNotFound);
   EXPECT_EQ(table->set(std::string(65535, 'h'), "s", "v").error().code(), Code::kInvalidArgument);

@@ -136,7 +136,8 @@ struct ScanOptions {
   bool no_value = false;
   bool return_expire_ts = false;
   bool only_count = false;  // batches carry a count and no rows
-  int hash_key_filter = 0;  // as Filter: 0 none, 1 anywhere, 2 prefix, 3 postfix; sort keys likewise
+  int hash_key_filter =
+      0;  // as Filter: 0 none, 1 anywhere, 2 prefix, 3 postfix; sort keys likewise
   std::string hash_key_pattern{};
   int sort_key_filter = 0;
   std::string sort_key_pattern{};

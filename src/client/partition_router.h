@@ -12,8 +12,8 @@ struct Target {
   uint64_t partition_hash = 0;  // of the key; full scans send the index
 };
 
-// Whether a request may be sent again although it may have been carried out before. What was refused
-// or never left is sent again in any case.
+// Whether a request may be sent again although it may have been carried out before. What was
+// refused or never left is sent again in any case.
 enum class Repeat { kAllowed, kForbidden };
 
 // All on the client's executor.
