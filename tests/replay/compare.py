@@ -1,0 +1,210 @@
+"""Comparing answers by meaning: what must be equal, what may vary and how far."""
+import re
+
+from thrift import Struct, Unknown
+
+TTL_TOLERANCE_S = 3
+# Times and sizes of the machine: zero here exactly where they are zero there.
+VARYING_NUMBERS = {"create_second", "drop_second", "expire_second", "total_capacity_mb",
+                   "total_available_mb", "disk_capacity_mb", "disk_available_mb"}
+VARYING_TEXTS = {"full_dir"}  # a path: empty here exactly where it is empty there
+TIME_IN_TEXT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+ADDRESS_IN_TEXT = re.compile(r"(?:localhost|\d+\.\d+\.\d+\.\d+):\d+")
+UNIX_TIME_IN_TEXT = re.compile(r"\b[12]\d{9}\b")
+ABSENT = "(absent)"
+
+
+class Nodes:
+    """Which part an address of a cluster plays: "meta", "replica", or itself if it is none."""
+
+    def __init__(self):
+        self.parts = {}
+
+    def learn(self, port, part):
+        self.parts[port] = part
+
+    def part(self, host, port):
+        return "none" if port == 0 else self.parts.get(port, f"{host}:{port}")
+
+    def in_text(self, text):
+        def named(found):
+            host, port = found[0].rsplit(":", 1)
+            return "<" + self.part(host, int(port)) + ">"
+        text = ADDRESS_IN_TEXT.sub(named, text)
+        text = re.sub(r"<(\w+)>(?:,<\1>)+", r"<\1>", text)  # however many of them there are
+        return UNIX_TIME_IN_TEXT.sub("<time>", TIME_IN_TEXT.sub("<time>", text))
+
+
+class Side:
+    """One of the two clusters: its nodes, and its table ids under their recorded ones."""
+
+    def __init__(self, tables=None):
+        self.nodes, self.tables = Nodes(), {} if tables is None else tables
+
+    def table(self, number):
+        return self.tables.get(number, number)
+
+
+class Comparison:
+    """Compares one answer with the recorded one. `found` gets (path, recorded, ours) of each
+    difference; `contexts` the recorded scanner contexts with ours. `decrees` has the last recorded
+    decree and ours of each partition. `time_shift_s`: our clock minus the recorded one, which is
+    known to `slack_s`."""
+
+    def __init__(self, idl, recorded_side, our_side, partition=None, decrees=None, slack_s=0, time_shift_s=0):
+        self.idl, self.recorded_side, self.our_side = idl, recorded_side, our_side
+        self.partition, self.decrees = partition, {} if decrees is None else decrees
+        self.slack_s, self.time_shift_s = slack_s, time_shift_s
+        self.found, self.contexts = [], {}
+
+    def answers(self, recorded, ours):
+        if recorded.error != ours.error:
+            self.found.append(("rpc_error", recorded.error, ours.error))
+            return
+        if recorded.name != ours.name:
+            self.found.append(("name", recorded.name, ours.name))
+        if recorded.kind is None:
+            self.equal("body", recorded.body, ours.body)
+        elif recorded.value is None or ours.value is None:
+            self.equal("result", recorded.value, ours.value)
+        else:
+            self.values("", recorded.kind, recorded.value, ours.value)
+
+    def equal(self, path, recorded, ours):
+        if recorded != ours:
+            self.found.append((path.lstrip(".") or "result", recorded, ours))
+
+    def values(self, path, kind, recorded, ours):
+        name = path.rsplit(".", 1)[-1]
+        if isinstance(recorded, dict) and kind[0] == "list":  # by_key
+            self.maps(path, ("map", kind[1], kind[1]), recorded, ours)
+        elif kind[0] == "struct":
+            self.structs(path, recorded, ours)
+        elif kind[0] in ("list", "set"):
+            self.lists(path, kind, recorded, ours)
+        elif kind[0] == "map":
+            self.maps(path, kind, recorded, ours)
+        elif kind in (("custom", "rpc_address"), ("custom", "host_port")):
+            self.equal(path, self.recorded_side.nodes.part(*recorded[:2]), self.our_side.nodes.part(*ours[:2]))
+        elif kind == ("custom", "gpid"):
+            self.equal(path, recorded, (self.our_side.table(ours[0]), ours[1]))
+        elif name in ("app_id", "appid"):
+            self.equal(path, recorded, self.our_side.table(ours))
+        elif name == "decree":
+            self.equal(path, recorded, self.decree_as_recorded(recorded, ours))
+        elif name == "context_id":
+            self.context_ids(path, recorded, ours)
+        elif name == "ttl_seconds":
+            self.ttls(path, recorded, ours)
+        elif name == "expire_ts_seconds":
+            near = recorded > 0 < ours and abs(ours - self.time_shift_s - recorded) <= \
+                self.slack_s + TTL_TOLERANCE_S
+            self.equal(path, recorded, recorded if near else ours)
+        elif name in VARYING_NUMBERS or name in VARYING_TEXTS:
+            self.equal(path, recorded, recorded if bool(recorded) == bool(ours) else ours)
+        elif kind == ("base", "string"):
+            self.equal(path, self.recorded_side.nodes.in_text(recorded), self.our_side.nodes.in_text(ours))
+        else:
+            self.equal(path, recorded, ours)
+
+    def decree_as_recorded(self, recorded, ours):
+        """The recorded decree if ours means the same: each write takes one. A real server puts
+        empty mutations of its own between them when a partition is idle, so its step may be larger."""
+        last_recorded, last_ours = self.decrees.get(self.partition, (0, 0))
+        if min(recorded, ours) < 0:
+            return ours
+        self.decrees[self.partition] = (recorded, ours)
+        return recorded if 1 <= ours - last_ours <= recorded - last_recorded else ours
+
+    def ttls(self, path, recorded, ours):
+        near = min(recorded, ours) >= 0 and \
+            -TTL_TOLERANCE_S <= ours - recorded <= self.slack_s + TTL_TOLERANCE_S
+        self.equal(path, recorded, recorded if near else ours)
+
+    def context_ids(self, path, recorded, ours):
+        """-1 means that the scan is over, and 0 goes with an error; any other is just an id."""
+        if recorded in (-1, 0) or ours in (-1, 0):
+            self.equal(path, recorded, ours)
+        else:
+            self.contexts[recorded] = ours
+
+    def structs(self, path, recorded, ours):
+        if recorded.name == "configuration_cluster_info_response":
+            recorded, ours = by_key(recorded), by_key(ours)
+        for field in self.idl.structs[recorded.name].values():
+            inner = f"{path}.{field.name}"
+            if field.name in recorded.fields and field.name in ours.fields:
+                self.values(inner, field.kind, recorded.fields[field.name], ours.fields[field.name])
+                continue
+            zero = ABSENT if field.optional else zero_of(field.kind)
+            self.equal(inner, recorded.get(field.name, zero), ours.get(field.name, zero))
+        for key in {**recorded.fields, **ours.fields}:
+            if isinstance(key, int):  # undeclared
+                self.equal(f"{path}.{key}", recorded.get(key, ABSENT), ours.get(key, ABSENT))
+        self.reserve(path, recorded, ours)
+
+    def reserve(self, path, recorded, ours):
+        """How long a dropped table is kept does not vary, though the times do."""
+        if recorded.name != "app_info" or not recorded.get("drop_second") or not ours.get("drop_second"):
+            return
+        kept = [one.get("expire_second") - one.get("drop_second") for one in (recorded, ours)]
+        self.equal(f"{path}.expire_second-drop_second", kept[0], kept[0] if abs(kept[0] - kept[1]) <= 1 else kept[1])
+
+    def lists(self, path, kind, recorded, ours):
+        if kind[0] == "set":
+            order = lambda one: repr(one)
+            ours = sorted(((self.our_side.table(one[0]), one[1]) if kind[1] == ("custom", "gpid") else one
+                           for one in ours), key=order)
+            self.equal(path, sorted(recorded, key=order), ours)
+            return
+        if len(recorded) != len(ours):
+            self.equal(f"{path}.length", len(recorded), len(ours))
+        for index, (one, other) in enumerate(zip(recorded, ours)):
+            self.values(f"{path}.{index}", kind[1], one, other)
+
+    def maps(self, path, kind, recorded, ours):
+        if path.endswith(("holding_primary_replicas", "holding_secondary_replicas")):
+            ours = {self.our_side.table(key): value for key, value in ours.items()}
+        for key in {**recorded, **ours}:
+            inner = f"{path}.{key}"
+            if key in recorded and key in ours:
+                self.values(inner, kind[2], recorded[key], ours[key])
+            else:
+                self.equal(inner, recorded.get(key, ABSENT), ours.get(key, ABSENT))
+
+
+def by_key(info):
+    """Cluster info with each value in a field of its own, so that a difference names its key."""
+    keys, values = info.get("keys", []), info.get("values", [])
+    return Struct(info.name, {**info.fields, "values": dict(zip(keys, values))})
+
+
+def zero_of(kind):
+    """What a field that is always written means where it is missing."""
+    if kind[0] == "custom":
+        return {"blob": b"", "gpid": (0, 0), "rpc_address": ("0.0.0.0", 0, "invalid"),
+                "host_port": ("", 0, 0)}.get(kind[1], "")
+    return {"base": {"bool": False, "string": ""}.get(kind[1], 0), "enum": 0, "list": [], "set": [],
+            "map": {}, "struct": None}[kind[0]]
+
+
+def learn_nodes(nodes, value, field=""):
+    """Notes the parts that the addresses in a value play, which the name of their field tells."""
+    if isinstance(value, Struct):
+        if {"keys", "values"} <= set(value.fields):
+            value = dict(zip(value.get("keys"), value.get("values")))
+        else:
+            value = value.fields
+    if isinstance(value, dict):
+        for name, one in value.items():
+            learn_nodes(nodes, one, name)
+    elif isinstance(value, list):
+        for one in value:
+            learn_nodes(nodes, one, field)
+    elif field in ("meta_servers", "primary_meta_server"):
+        for address in value.split(","):
+            nodes.learn(int(address.rsplit(":", 1)[1]), "meta")
+    elif field == "server" and ":" in value:
+        nodes.learn(int(value.rsplit(":", 1)[1]), "replica")
+    elif isinstance(value, tuple) and len(value) == 3 and value[1]:  # an rpc_address or a host_port
+        nodes.learn(value[1], "replica")
