@@ -1,5 +1,6 @@
 """Replays recorded dialogues against a cluster and compares the answers; see tests/replay/run."""
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
@@ -21,7 +22,12 @@ from transcript import FIRST_POINT_IN_TIME_S, Transcript  # noqa: E402
 UNIX_2016_S = 1451606400
 # A record that expires within this time is waited for when its recorded reader no longer saw it.
 LONGEST_WAIT_S = 10
+# Such a record lives this much longer, so that a slow machine still sees it alive where the
+# recording did.
+SPARE_S = 2
 DROPPED_AFTER_S = 3600
+POLL_S = 0.02
+MOST_POLLS = 1000  # of a transcript
 # Reads that can be asked twice. SCAN cannot: its context is gone after the first time.
 READS = {"RPC_RRDB_RRDB_" + name for name in
          ("GET", "TTL", "BATCH_GET", "MULTI_GET", "SORTKEY_COUNT", "GET_SCANNER")}
@@ -34,13 +40,14 @@ def now_2016_s():
 class Replay:
     """One transcript against one cluster, whose meta server is at `meta`."""
 
-    def __init__(self, idl, codes, transcript, meta, replicas):
+    def __init__(self, idl, codes, transcript, meta, replicas, is_shared):
         self.idl, self.codes, self.transcript, self.meta, self.replicas = idl, codes, transcript, meta, replicas
-        self.recorded_side, self.our_side = Side(), Side()
+        self.is_shared = is_shared  # nobody else's tables and nodes are on the cluster unless it is
+        self.recorded_side, self.our_side = Side(), Side({})
         self.ids, self.primaries, self.contexts, self.decrees = {}, {}, {}, {}  # by recorded ids
         self.connections, self.pending = {}, set()  # pending: times at which records expire here
         self.questions = Questions(idl, codes, meta)
-        self.made = []
+        self.made, self.polls_left = [], MOST_POLLS
         for exchange in transcript.exchanges:
             if exchange.answer:
                 learn_nodes(self.recorded_side.nodes, exchange.answer.value)
@@ -56,11 +63,23 @@ class Replay:
     def make_tables(self):
         """The tables of the recording's start, in the order of their ids."""
         for table in self.transcript.tables:
+            number = self.questions.create(table.name, table.partitions)
             self.made.append(table.name)
-            self.know_table(table.number, self.questions.create(table.name, table.partitions),
-                            self.questions.primaries(table.name, table.partitions))
+            self.know_table(table.number, number, self.questions.primaries(table.name, table.partitions))
             if table.reserve_s is not None:
                 self.questions.drop(table.name, table.reserve_s)
+
+    def drop_tables(self):
+        for name in self.made:
+            with contextlib.suppress(NoAnswer):
+                self.questions.drop(name, DROPPED_AFTER_S)
+
+    def set_level(self):
+        """The meta function level of the recording's start, where it shows and can be set."""
+        level = self.transcript.meta_level
+        if level is not None:
+            with contextlib.suppress(NoAnswer):  # a server that has no levels
+                self.questions.ask("RPC_CM_CONTROL_META", level=level)
 
     def know_table(self, recorded, ours, primaries=()):
         self.ids[recorded] = ours
@@ -83,8 +102,10 @@ class Replay:
         """An expire_ts_seconds of frame n moved to our time. What is no point in time stays."""
         if seconds < FIRST_POINT_IN_TIME_S:
             return seconds
-        moved = int(now_2016_s()) + seconds - self.transcript.clock.at(n)
-        if now_2016_s() <= moved <= now_2016_s() + LONGEST_WAIT_S:
+        now_s = int(now_2016_s())
+        moved = now_s + seconds - self.transcript.clock.at(n)
+        if now_s < moved <= now_s + LONGEST_WAIT_S:
+            moved += SPARE_S
             self.pending.add(moved)
         return moved
 
@@ -150,7 +171,7 @@ class Replay:
         clock = self.transcript.clock
         comparison = Comparison(self.idl, self.recorded_side, self.our_side,
                                 (exchange.request.app_id, exchange.request.partition), self.decrees,
-                                clock.span_s(), asked_at_s - clock.at(exchange.n))
+                                clock.span_s(), asked_at_s - clock.at(exchange.n), self.is_shared)
         if answer is not None:
             self.learn_created(exchange, answer)
             comparison.answers(exchange.answer, answer)
@@ -168,21 +189,30 @@ class Replay:
         """Replays one request: (our answer, its differences)."""
         try:
             answer, comparison = self.compared(exchange)
-            while comparison.found and exchange.request.name in READS and self.wait_for_expiry():
+            while comparison.found and self.wait_for_reason(exchange, comparison):
                 answer, comparison = self.compared(exchange)
         except (NoAnswer, ThriftError, OSError) as error:
             return None, [("answer", exchange.answer, str(error))]
         self.contexts.update(comparison.contexts)
         return answer, comparison.found
 
-    def wait_for_expiry(self):
-        """In the recording, time passed between a write with a short ttl and a reader that found
-        the record expired. Waits until the next such record is expired here; False if there is none."""
-        left = sorted(moment for moment in self.pending if moment > now_2016_s())
-        if not left:
-            return False
-        time.sleep(max(0, left[0] - now_2016_s()) + 0.01)
-        return True
+    def wait_for_reason(self, exchange, comparison):
+        """Whether the answer may differ because less time has passed here than in the recording.
+        Then it is waited for what must come first, so that the request can be asked again:
+        - a record expires (it was written with a short ttl, and its recorded reader missed it);
+        - a table's partitions are served (the recorded client asked until they were)."""
+        if exchange.request.name in READS:
+            left = sorted(moment for moment in self.pending if moment > now_2016_s())
+            if left:
+                time.sleep(max(0, left[0] - now_2016_s()) + 0.01)
+            return bool(left)
+        if exchange.request.name == "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX":
+            unserved = any(path.endswith(".primary") and ours == "none" for path, _, ours in comparison.found)
+            if unserved and self.polls_left > 0:
+                self.polls_left -= 1
+                time.sleep(POLL_S)
+                return True
+        return False
 
     def uninvited(self):
         """Differences of answers that nobody waits for, e.g. to a CLEAR_SCANNER."""
@@ -229,19 +259,20 @@ class Report:
 
 def run_transcript(idl, codes, transcript, meta, replicas, listed, options):
     """Replays the transcript up to --frame; the report."""
-    report, replay = Report(transcript, listed, options), Replay(idl, codes, transcript, meta, replicas)
+    report = Report(transcript, listed, options)
+    replay = Replay(idl, codes, transcript, meta, replicas, bool(options.cluster))
     try:
         replay.make_tables()
+        replay.set_level()
         for exchange in transcript.exchanges:
             if options.frame and exchange.n > options.frame:
                 break
             report.add(exchange, *replay.step(exchange))
         if uninvited := replay.uninvited():
             report.add(None, None, uninvited)
-        if options.cluster:
-            for name in replay.made:
-                replay.questions.drop(name, DROPPED_AFTER_S)
     finally:
+        if options.cluster:
+            replay.drop_tables()
         replay.close()
     print(report.line(), flush=True)
     return report

@@ -38,7 +38,10 @@ class Transcript:
                 self.add(idl, codes, json.loads(line), waiting)
         self.tables = list(tables_at_start(self.exchanges))
         self.clock = RecordedClock(self.exchanges)
-        self.cluster_name = cluster_name(self.exchanges)
+        info = cluster_info(self.exchanges)
+        self.cluster_name = info.get("cluster_name", "replay")
+        levels = {name: number for number, name in idl.enums.get("meta_function_level", {}).items()}
+        self.meta_level = levels.get("fl_" + info.get("meta_function_level", ""))
 
     def add(self, idl, codes, frame, waiting):
         self.frame_count += 1
@@ -54,12 +57,13 @@ class Transcript:
             raise ThriftError(f"{self.name}, frame {frame['n']}: {error!r}") from error
 
 
-def cluster_name(exchanges):
+def cluster_info(exchanges):
+    """The first cluster info of the recording."""
     for exchange in exchanges:
         if exchange.request.name == "RPC_CM_CLUSTER_INFO" and exchange.answer and exchange.answer.value:
             values = exchange.answer.value.fields
-            return dict(zip(values["keys"], values["values"])).get("cluster_name", "replay")
-    return "replay"
+            return dict(zip(values["keys"], values["values"]))
+    return {}
 
 
 def seen_tables(exchange):

@@ -37,11 +37,14 @@ wire::partition_configuration configuration_of(const AppRecord& app, int32_t ind
                                                const NodeAddress* primary, HostPorts host_ports) {
   wire::partition_configuration configuration;
   configuration.pid.id = {.app_id = app.info.app_id, .partition_index = index};
-  configuration.ballot = app.partitions[static_cast<size_t>(index)].ballot;
   configuration.max_replica_count = app.info.max_replica_count;
-  if (primary) configuration.primary = primary->address;
+  if (primary) {
+    // Without primary the ballot stays 0: clients take any other for a partition that is served.
+    configuration.ballot = app.partitions[static_cast<size_t>(index)].ballot;
+    configuration.primary = primary->address;
+  }
   if (host_ports == HostPorts::kInclude) {
-    configuration.__set_hp_primary(primary ? primary->host_port : wire::host_port{});
+    if (primary) configuration.__set_hp_primary(primary->host_port);
     configuration.__set_hp_secondaries({});
     configuration.__set_hp_last_drops({});
   }

@@ -34,7 +34,8 @@ wire::configuration_list_apps_response list_apps(
 // RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX: the partitions asked for, in that order, each once;
 // indices that do not exist are passed over; all partitions when none is left. `is_served` says
 // whether a partition's node serves it; one that is not served, or lives on a dead node, has no
-// primary. Answers ERR_OBJECT_NOT_FOUND for a table that does not exist or is dropped.
+// primary, no hp_primary and ballot 0. Answers ERR_OBJECT_NOT_FOUND for a table that does not exist
+// or is dropped.
 // Pegasus: server_state::query_configuration_by_index in src/meta/server_state.cpp.
 wire::query_cfg_response query_config(const AppCatalog& catalog,
                                       const wire::query_cfg_request& request,

@@ -138,9 +138,11 @@ TEST_F(CatalogViewsTest, ShowsNoPrimaryForAPartitionThatIsNotServed) {
   const auto response =
       query(catalog, {}, HostPorts::kInclude, [](Gpid id) { return id != Gpid{1, 2}; });
   EXPECT_TRUE(response.partitions[1].primary.is_set());
+  EXPECT_EQ(response.partitions[1].ballot, 1);
   EXPECT_FALSE(response.partitions[2].primary.is_set());
-  EXPECT_FALSE(response.partitions[2].hp_primary.is_set());
-  EXPECT_TRUE(response.partitions[2].__isset.hp_primary);
+  EXPECT_FALSE(response.partitions[2].__isset.hp_primary);
+  EXPECT_TRUE(response.partitions[2].__isset.hp_secondaries);
+  EXPECT_EQ(response.partitions[2].ballot, 0);
 
   nodes_[1].is_alive = false;
   EXPECT_FALSE(query(catalog, {1}).partitions[0].primary.is_set());

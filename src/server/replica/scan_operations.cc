@@ -118,15 +118,18 @@ Result<std::string> open_scan(const ReadContext& context, const Clock& clock, Sc
   if (!is_filter_type(request.hash_key_filter_type) ||
       !is_filter_type(request.sort_key_filter_type))
     return reply_without_rows(context, StorageStatus::kInvalidArgument, kNoContext);
+  // The start as it was sent decides whether the scan stays within a hash key, the narrowed one
+  // within which. Pegasus: pegasus_server_impl::on_get_scanner.
+  const auto sent = record::split_key(request.start_key.data);
+  scan->confined = sent && !sent->hash_key.empty() && !request.full_scan;
   narrow(request);
   const auto& start = request.start_key.data;
   const auto& stop = request.stop_key.data;
   if (!stop.empty() &&
       (start > stop || (start == stop && !(request.start_inclusive && request.stop_inclusive))))
     return reply_without_rows(context, StorageStatus::kOk, kEnd);
-  auto parts = record::split_key(start);
-  scan->confined = parts && !parts->hash_key.empty() && !request.full_scan;
-  if (scan->confined) scan->confined_to = record::encode_key(parts->hash_key, "");
+  const auto parts = record::split_key(start);
+  if (scan->confined && parts) scan->confined_to = record::encode_key(parts->hash_key, "");
   scan->cursor = context.db.new_cursor();
   scan->cursor->seek(start);
   if (!request.start_inclusive && scan->cursor->valid() && scan->cursor->key() == start)

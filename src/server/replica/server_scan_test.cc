@@ -122,6 +122,23 @@ TEST_F(ServerScanTest, AScanWithAHashKeyStaysInItUnlessItIsFull) {
   EXPECT_EQ(open(request).kvs.size(), 6u);
 }
 
+TEST_F(ServerScanTest, AHashKeyPrefixDoesNotConfineAScanOfThePartition) {
+  for (const char* hash : {"o1", "p0", "p01", "p02"}) fill(hash, 2);
+  wire::get_scanner_request request;
+  request.start_key.data = record::encode_key("", "");
+  request.start_inclusive = true;
+  request.stop_key.data = "\xff\xff";
+  request.batch_size = 100;
+  request.hash_key_filter_type = wire::FT_MATCH_PREFIX;
+  request.hash_key_filter_pattern.data = "p0";
+  auto reply = open(request);
+  EXPECT_EQ(reply.kvs.size(), 6u);
+  EXPECT_EQ(reply.context_id, kEnd);
+  // With a hash key in the start it stays within the one that it begins at.
+  request.start_key.data = record::encode_key("o1", "");
+  EXPECT_EQ(open(request).kvs.size(), 2u);
+}
+
 TEST_F(ServerScanTest, AnEmptyRangeIsAtItsEnd) {
   fill("h", 3);
   auto request = whole("h", 100);
