@@ -11,6 +11,7 @@ VARYING_TEXTS = {"full_dir"}  # a path: empty here exactly where it is empty the
 TIME_IN_TEXT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 ADDRESS_IN_TEXT = re.compile(r"[\w.-]+:(\d+)")
 UNIX_TIME_IN_TEXT = re.compile(r"\b[12]\d{9}\b")
+PARTITION_IN_TEXT = re.compile(r"\b(\d+)(\.\d+@)")
 ABSENT = "(absent)"
 SERVED_BY = ("ballot", "primary", "last_drops", "hp_primary", "hp_last_drops")
 
@@ -45,6 +46,11 @@ class Side:
         if number <= 0 or self.tables is None:
             return number
         return self.tables.get(number, f"{number} (here)")
+
+    def in_text(self, text):
+        """A text with what varies in it named: addresses, times, and tables in `1.0@host:port`."""
+        text = PARTITION_IN_TEXT.sub(lambda found: f"{self.table(int(found[1]))}{found[2]}", text)
+        return self.nodes.in_text(text)
 
 
 class Comparison:
@@ -107,7 +113,8 @@ class Comparison:
         elif name in VARYING_NUMBERS or name in VARYING_TEXTS:
             self.equal(path, recorded, recorded if bool(recorded) == bool(ours) else ours)
         elif kind == ("base", "string"):
-            self.equal(path, self.recorded_side.nodes.in_text(recorded), self.our_side.nodes.in_text(ours))
+            self.equal(path, *(side.in_text(text) for side, text in
+                               ((self.recorded_side, recorded), (self.our_side, ours))))
         else:
             self.equal(path, recorded, ours)
 

@@ -66,12 +66,15 @@ class Questions:
 
     def __init__(self, idl, codes, address):
         self.idl, self.codes, self.address = idl, codes, address
-        self.connection, self.seqid = Connection(address), 0
+        self.connection, self.seqid = None, 0
 
     def close(self):
-        self.connection.close()
+        if self.connection is not None:
+            self.connection.close()
 
     def ask(self, name, **fields):
+        if self.connection is None:
+            self.connection = Connection(self.address)
         self.seqid += 1
         kind, writer = self.codes[name][0], Writer(self.idl)
         writer.number(I32, -0x7FFEFFFF)  # 0x80010001: a call

@@ -2,6 +2,7 @@
 import argparse
 import contextlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -17,7 +18,7 @@ from connection import Connection, NoAnswer, Questions  # noqa: E402
 from differences import DifferenceList, ListError  # noqa: E402
 from frames import Answer  # noqa: E402
 from thrift import Struct, ThriftError, shown  # noqa: E402
-from transcript import FIRST_POINT_IN_TIME_S, Transcript  # noqa: E402
+from transcript import AVAILABLE, FIRST_POINT_IN_TIME_S, Transcript  # noqa: E402
 
 UNIX_2016_S = 1451606400
 # A record that expires within this time is waited for when its recorded reader no longer saw it.
@@ -26,6 +27,10 @@ LONGEST_WAIT_S = 10
 # recording did.
 SPARE_S = 2
 DROPPED_AFTER_S = 3600
+# Remote commands whose arguments are tables or partitions, and how these are named.
+TABLE_COMMANDS = ("replica.kill_partition", "replica.query-app-envs", "replica.query-compact",
+                  "replica.query-progress", "replica.trigger-checkpoint")
+TABLE_ARGUMENT = re.compile(r"(\d+)((?:\.\d+)?)")
 POLL_S = 0.02
 MOST_POLLS = 1000  # of a transcript
 # Reads that can be asked twice. SCAN cannot: its context is gone after the first time.
@@ -111,6 +116,8 @@ class Replay:
 
     def mapped(self, n, kind, value, name=""):
         """A value of a recorded request as this cluster must be sent it."""
+        if isinstance(value, Struct) and value.name == "command" and value.get("cmd") not in TABLE_COMMANDS:
+            return value
         if kind[0] == "struct":
             declared = {field.name: field.kind for field in self.idl.structs[kind[1]].values()}
             return Struct(value.name, {key: self.mapped(n, declared[key], one, key) if key in declared else one
@@ -129,6 +136,8 @@ class Replay:
             return self.expiry(n, value)
         if name == "context_id":
             return self.contexts.get(value, value)
+        if name == "arguments" and (place := TABLE_ARGUMENT.fullmatch(value)):
+            return str(self.ids.get(int(place[1]), place[1])) + place[2]
         return value
 
     def mapped_node(self, host, port):
@@ -180,9 +189,10 @@ class Replay:
     def learn_created(self, exchange, answer):
         """A table that the request made has another id here."""
         recorded, ours = exchange.answer.value, answer.value
-        if exchange.request.name == "RPC_CM_CREATE_APP" and recorded and ours and \
-                recorded.get("err") == ours.get("err") == "ERR_OK":
-            self.made.append(exchange.request.value.get("app_name"))
+        if exchange.request.name != "RPC_CM_CREATE_APP" or not ours or ours.get("err") != "ERR_OK":
+            return
+        self.made.append(exchange.request.value.get("app_name"))
+        if recorded and recorded.get("err") == "ERR_OK":
             self.know_table(recorded.get("appid"), ours.get("appid"))
 
     def step(self, exchange):
@@ -298,8 +308,12 @@ def run_existing(idl, codes, transcript, listed, options):
     questions = Questions(idl, codes, options.cluster)
     try:
         nodes = questions.ask("RPC_CM_LIST_NODES", status=1).get("infos", [])
+        tables = questions.ask("RPC_CM_LIST_APPS", status=AVAILABLE).get("infos", [])
     finally:
         questions.close()
+    if there := {one.get("app_name") for one in tables} & transcript.table_names():
+        raise NoAnswer(f"{options.cluster} has tables of {transcript.name} already: {', '.join(sorted(there))}; "
+                       "drop them, or take another cluster")
     replicas = [f"{host}:{port}" for host, port, _ in (one.get("node") for one in nodes)]
     return run_transcript(idl, codes, transcript, options.cluster, replicas, listed, options)
 

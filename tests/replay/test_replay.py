@@ -6,6 +6,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import idl as declarations  # noqa: E402
+import replay  # noqa: E402
 from compare import Comparison, Side, learn_nodes  # noqa: E402
 from differences import DifferenceList, ListError  # noqa: E402
 from frames import Answer, Request  # noqa: E402
@@ -221,6 +222,61 @@ class Clock(unittest.TestCase):
             Exchange(3, "RPC_CM_LIST_APPS", ask, listed(info(8, "new"), info(5, "old"))),
             Exchange(5, "RPC_CM_LIST_APPS", ask, listed(info(5, "old"), info(9, "restored")))])
         self.assertEqual([(one.number, one.name) for one in tables], [(5, "old")])
+
+
+class Requests(unittest.TestCase):
+    """What is sent in the place of a recorded request."""
+
+    def setUp(self):
+        exchanges = [
+            Exchange(1, "RPC_RRDB_RRDB_PUT", Struct("update_request", {"key": b"k", "expire_ts_seconds": 343747522}),
+                     Struct("update_response", {"error": 0, "server": "h:1"})),
+            Exchange(2, "RPC_RRDB_RRDB_TTL", b"k", Struct("ttl_response", {"error": 0, "ttl_seconds": 100}))]
+        transcript = type("Transcript", (), {"exchanges": exchanges, "clock": RecordedClock(exchanges), "tables": []})
+        self.replay = replay.Replay(IDL, CODES, transcript, "127.0.0.1:7", ["127.0.0.1:8"], False)
+
+    def sent(self, name, value, app_id=2):
+        request = Request(IDL, CODES, GET_V0)
+        request.name, request.kind, request.value, request.app_id = name, CODES[name][0], value, app_id
+        request.head = request.head.replace(b"RPC_RRDB_RRDB_GET", name.encode()).replace(
+            (17).to_bytes(4, "big"), len(name).to_bytes(4, "big"))
+        exchange = Exchange(3, name, value, None)
+        exchange.request = request
+        request.frame = request.encoded()
+        return request.frame, Request(IDL, CODES, self.replay.frame(exchange))
+
+    def test_nothing_to_map_is_sent_as_recorded(self):
+        recorded, sent = self.sent("RPC_RRDB_RRDB_GET", b"\0\2hks")
+        self.assertEqual(sent.frame, recorded)
+
+    def test_a_table_has_our_id(self):
+        self.replay.know_table(2, 9)
+        sent = self.sent("RPC_RRDB_RRDB_GET", b"\0\2hks")[1]
+        self.assertEqual((sent.app_id, sent.thread_hash), (9, 9 * 7919 + 3))
+        recall = Struct("configuration_recall_app_request", {"app_id": 2, "new_app_name": ""})
+        self.assertEqual(self.sent("RPC_CM_RECALL_APP", recall, 0)[1].value.get("app_id"), 9)
+
+    def test_a_scan_context_has_our_id(self):
+        self.replay.contexts[-5] = 6
+        self.assertEqual(self.sent("RPC_RRDB_RRDB_SCAN", Struct("scan_request", {"context_id": -5}))[1].value.get(
+            "context_id"), 6)
+        self.assertEqual(self.sent("RPC_RRDB_RRDB_CLEAR_SCANNER", -5)[1].value, 6)
+
+    def test_a_point_in_time_moves_and_a_raw_ttl_does_not(self):
+        put = lambda seconds: self.sent("RPC_RRDB_RRDB_PUT", Struct("update_request", {
+            "key": b"k", "value": b"", "expire_ts_seconds": seconds}))[1].value.get("expire_ts_seconds")
+        self.assertAlmostEqual(put(343747422 + 500) - replay.now_2016_s(), 500, delta=2)
+        self.assertEqual([put(seconds) for seconds in (0, 100, -1)], [0, 100, -1])
+        self.assertEqual(self.replay.pending, set())
+        put(343747423)  # a short one: a reader may have to wait for its end
+        self.assertEqual(len(self.replay.pending), 1)
+
+    def test_only_arguments_that_name_tables_are_changed(self):
+        self.replay.know_table(2, 9)
+        call = lambda name, *words: self.sent("RPC_CLI_CLI_CALL", Struct("command", {
+            "cmd": name, "arguments": list(words)}), 0)[1].value.get("arguments")
+        self.assertEqual(call("replica.query-app-envs", "2", "2.1", "3"), ["9", "9.1", "3"])
+        self.assertEqual(call("nfs.max_copy_rate_megabytes_per_disk", "2"), ["2"])
 
 
 class Lists(unittest.TestCase):

@@ -56,6 +56,15 @@ class Transcript:
         except (ThriftError, KeyError) as error:
             raise ThriftError(f"{self.name}, frame {frame['n']}: {error!r}") from error
 
+    def table_names(self):
+        """The tables of the start, and those that a request makes, renames or asks for."""
+        names = {table.name for table in self.tables}
+        for exchange in self.exchanges:
+            if isinstance(exchange.request.value, Struct):
+                value = exchange.request.value
+                names |= {value.get(field) for field in ("app_name", "new_app_name") if value.get(field)}
+        return names
+
 
 def cluster_info(exchanges):
     """The first cluster info of the recording."""
