@@ -3,6 +3,7 @@ import argparse
 import contextlib
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -340,6 +341,7 @@ def arguments():
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cluster is stopped
     try:
         idl = declarations.read_idl()
         codes = declarations.read_codes(idl)
