@@ -39,7 +39,8 @@ Result<Finished> run_process(std::vector<std::string> words) {
   auto seconds = [](const timeval& time) {
     return double(time.tv_sec) + double(time.tv_usec) / 1e6;
   };
-  finished.usage = {seconds(used.ru_utime) + seconds(used.ru_stime), used.ru_maxrss * 1024};
+  finished.usage = {.cpu_seconds = seconds(used.ru_utime) + seconds(used.ru_stime),
+                    .peak_bytes = used.ru_maxrss * 1024};
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     return fail(Code::kInternal, words[0] + " " + (words.size() > 1 ? words[1] : "") + " failed");
   return finished;
@@ -60,8 +61,10 @@ Result<Usage> usage_of(pid_t pid) {
     if (field >= 14) ticks += std::stod(word);
   Usage usage{.cpu_seconds = ticks / double(sysconf(_SC_CLK_TCK))};
   std::ifstream status(folder + "/status");
-  for (std::string line; std::getline(status, line);)
+  for (std::string line; std::getline(status, line);) {
     if (line.starts_with("VmHWM:")) usage.peak_bytes = std::stoll(line.substr(6)) * 1024;
+    if (line.starts_with("VmRSS:")) usage.resident_bytes = std::stoll(line.substr(6)) * 1024;
+  }
   return usage;
 }
 

@@ -14,6 +14,7 @@
 
 #include "async/run.h"
 #include "base/units.h"
+#include "bench_cluster.h"
 #include "child_process.h"
 #include "client/bulk_write.h"
 #include "record/hash.h"
@@ -49,20 +50,6 @@ std::string key_of(const Setup& setup, int64_t row) {
   std::snprintf(hash_key, sizeof hash_key, "k%010lld", (long long)(row / setup.sort_keys));
   std::snprintf(sort_key, sizeof sort_key, "s%lld", (long long)(row % setup.sort_keys));
   return record::encode_key(hash_key, sort_key);
-}
-
-struct RunningCluster {
-  std::string meta;
-  pid_t pid = 0;
-};
-
-Result<RunningCluster> start_cluster(const Setup& setup, const std::string& name) {
-  auto data = setup.folder + "/" + name;
-  TRY(run_process({setup.pegmove, "cluster", "start", "--name", name, "--meta-port", "0",
-                   "--replica-servers", "2", "--data", data, "--detach"}));
-  auto status = TRY(run_process({setup.pegmove, "cluster", "status", "--data", data, "--json"}));
-  auto json = nlohmann::json::parse(status.output);
-  return RunningCluster{json["meta"], json["pid"]};
 }
 
 Task<> load(client::Client& client, const Setup& setup, std::string meta) {
@@ -153,18 +140,18 @@ Result<void> run(const Setup& setup) {
   asio::io_context context;
   async::SystemClock clock;
   client::Client client(context.get_executor(), clock);
-  auto a = TRY(start_cluster(setup, "A"));
-  auto b = TRY(start_cluster(setup, "B"));
-  TRY(async::run_to_end(context, load(client, setup, a.meta)));
-  auto a_before = TRY(usage_of(a.pid)), b_before = TRY(usage_of(b.pid));
-  auto copy = TRY(run_process({setup.pegmove, "copy", "--from", a.meta, "--to", b.meta, "--table",
-                               "bench", "--create", "--partitions",
+  auto a = TRY(BenchCluster::start(setup.pegmove, setup.folder, "A"));
+  auto b = TRY(BenchCluster::start(setup.pegmove, setup.folder, "B"));
+  TRY(async::run_to_end(context, load(client, setup, a->meta())));
+  auto a_before = TRY(usage_of(a->pid())), b_before = TRY(usage_of(b->pid()));
+  auto copy = TRY(run_process({setup.pegmove, "copy", "--from", a->meta(), "--to", b->meta(),
+                               "--table", "bench", "--create", "--partitions",
                                std::to_string(setup.target_partitions), "--json", "--quiet"}));
-  auto a_after = TRY(usage_of(a.pid)), b_after = TRY(usage_of(b.pid));
+  auto a_after = TRY(usage_of(a->pid())), b_after = TRY(usage_of(b->pid()));
   auto seconds = nlohmann::json::parse(copy.output)["elapsed_ms"].get<double>() / 1000;
-  auto verify = TRY(run_process(
-      {setup.pegmove, "verify", "--from", a.meta, "--to", b.meta, "--table", "bench", "--quiet"}));
-  auto mutations = TRY(async::run_to_end(context, count_mutations(client, setup, b.meta)));
+  auto verify = TRY(run_process({setup.pegmove, "verify", "--from", a->meta(), "--to", b->meta(),
+                                 "--table", "bench", "--quiet"}));
+  auto mutations = TRY(async::run_to_end(context, count_mutations(client, setup, b->meta())));
   auto close = [](client::Client& client) -> Routine<bool> {
     co_await client.close();  // no result
     co_return true;
@@ -218,8 +205,6 @@ int run_main(int argc, char** argv) {
   setup.folder = std::filesystem::temp_directory_path() /
                  ("pegmove-bench-" + std::to_string(std::random_device{}()));
   auto result = run(setup);
-  for (const char* name : {"A", "B"})
-    (void)run_process({setup.pegmove, "cluster", "stop", "--data", setup.folder + "/" + name});
   std::filesystem::remove_all(setup.folder);
   if (result) return 0;
   std::fprintf(stderr, "bench: %s\n", result.error().to_string().c_str());

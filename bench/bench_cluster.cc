@@ -1,0 +1,26 @@
+#include "bench_cluster.h"
+
+#include <nlohmann/json.hpp>
+
+#include "child_process.h"
+
+namespace pegmove::bench {
+
+Result<std::unique_ptr<BenchCluster>> BenchCluster::start(std::string pegmove, std::string folder,
+                                                          std::string name) {
+  std::unique_ptr<BenchCluster> cluster(new BenchCluster);
+  cluster->pegmove_ = pegmove;
+  cluster->data_ = folder + "/" + name;
+  TRY(run_process({pegmove, "cluster", "start", "--name", name, "--meta-port", "0",
+                   "--replica-servers", "2", "--data", cluster->data_, "--detach"}));
+  auto status =
+      TRY(run_process({pegmove, "cluster", "status", "--data", cluster->data_, "--json"}));
+  auto json = nlohmann::json::parse(status.output);
+  cluster->meta_ = json["meta"];
+  cluster->pid_ = json["pid"];
+  return cluster;
+}
+
+BenchCluster::~BenchCluster() { (void)run_process({pegmove_, "cluster", "stop", "--data", data_}); }
+
+}  // namespace pegmove::bench

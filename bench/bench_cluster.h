@@ -1,0 +1,32 @@
+// An embedded cluster that a benchmark starts from the pegmove binary, in a folder of its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+
+namespace pegmove::bench {
+
+class BenchCluster {
+ public:
+  // Errors: kInternal when it does not start; its own words are on stderr.
+  static Result<std::unique_ptr<BenchCluster>> start(std::string pegmove, std::string folder,
+                                                     std::string name);
+  ~BenchCluster();  // stops it; the folder is the caller's
+  BenchCluster(const BenchCluster&) = delete;
+  BenchCluster& operator=(const BenchCluster&) = delete;
+
+  const std::string& meta() const { return meta_; }
+  pid_t pid() const { return pid_; }
+
+ private:
+  BenchCluster() = default;
+
+  std::string pegmove_, data_, meta_;
+  pid_t pid_ = 0;
+};
+
+}  // namespace pegmove::bench
