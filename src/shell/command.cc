@@ -41,8 +41,37 @@ constexpr Command kCommands[] = {
      run_multi_set},
     {"get", "<hash_key> <sort_key>", Needs::kTable, run_get},
     {"multi_get", "<hash_key> [sort_key...]", Needs::kTable, run_multi_get},
+    {"multi_get_range",
+     "<hash_key> <start_sort_key> <stop_sort_key> [-a|--start_inclusive true|false] "
+     "[-b|--stop_inclusive true|false] [-s|--sort_key_filter_type anywhere|prefix|postfix] "
+     "[-y|--sort_key_filter_pattern str] [-n|--max_count num] [-i|--no_value] [-r|--reverse]",
+     Needs::kTable, run_multi_get_range},
+    {"multi_get_sortkeys", "<hash_key>", Needs::kTable, run_multi_get_sortkeys},
     {"del", "<hash_key> <sort_key>", Needs::kTable, run_del},
     {"multi_del", "<hash_key> <sort_key> [sort_key...]", Needs::kTable, run_multi_del},
+    {"multi_del_range",
+     "<hash_key> <start_sort_key> <stop_sort_key> [-a|--start_inclusive true|false] "
+     "[-b|--stop_inclusive true|false] [-s|--sort_key_filter_type anywhere|prefix|postfix] "
+     "[-y|--sort_key_filter_pattern str] [-o|--output file_name] [-i|--silent]",
+     Needs::kTable, run_multi_del_range},
+    {"incr", "<hash_key> <sort_key> [increment]", Needs::kTable, run_incr},
+    {"check_and_set",
+     "<hash_key> [-c|--check_sort_key str] "
+     "[-t|--check_type not_exist|not_exist_or_empty|exist|not_empty] "
+     "[match_anywhere|match_prefix|match_postfix] "
+     "[bytes_less|bytes_less_or_equal|bytes_equal|bytes_greater_or_equal|bytes_greater] "
+     "[int_less|int_less_or_equal|int_equal|int_greater_or_equal|int_greater] "
+     "[-o|--check_operand str] [-s|--set_sort_key str] [-v|--set_value str] "
+     "[-l|--set_value_ttl_seconds num] [-r|--return_check_value]",
+     Needs::kTable, run_check_and_set},
+    {"check_and_mutate",
+     "<hash_key> [-c|--check_sort_key str] "
+     "[-t|--check_type not_exist|not_exist_or_empty|exist|not_empty] "
+     "[match_anywhere|match_prefix|match_postfix] "
+     "[bytes_less|bytes_less_or_equal|bytes_equal|bytes_greater_or_equal|bytes_greater] "
+     "[int_less|int_less_or_equal|int_equal|int_greater_or_equal|int_greater] "
+     "[-o|--check_operand str] [-r|--return_check_value]",
+     Needs::kTable, run_check_and_mutate},
     {"exist", "<hash_key> <sort_key>", Needs::kTable, run_exist},
     {"count", "<hash_key>", Needs::kTable, run_count},
     {"ttl", "<hash_key> <sort_key>", Needs::kTable, run_ttl},
@@ -72,6 +101,14 @@ constexpr Command kCommands[] = {
      "[-m|--max_multi_set_concurrency] [-o|--scan_option_batch_size] [-e|--no_ttl] "
      "[-n|--no_overwrite] [-i|--no_value] [-g|--geo_data] [-u|--use_multi_set]",
      Needs::kTable, run_copy_data},
+    {"clear_data",
+     "[-p|--partition num] [-b|--max_batch_count num] [-t|--timeout_ms num] "
+     "[-h|--hash_key_filter_type anywhere|prefix|postfix] [-x|--hash_key_filter_pattern str] "
+     "[-s|--sort_key_filter_type anywhere|prefix|postfix|exact] "
+     "[-y|--sort_key_filter_pattern str] "
+     "[-v|--value_filter_type anywhere|prefix|postfix|exact] [-z|--value_filter_pattern str] "
+     "[-f|--force]",
+     Needs::kTable, run_clear_data},
     {"count_data",
      "[-c|--precise][-p|--partition num] [-b|--max_batch_count num][-t|--timeout_ms num] "
      "[-h|--hash_key_filter_type anywhere|prefix|postfix] [-x|--hash_key_filter_pattern str] "

@@ -1,16 +1,13 @@
 // count_data: how many rows a table has, by scans of all partitions at once.
 #include <algorithm>
-#include <boost/asio/this_coro.hpp>
+#include <optional>
 #include <ostream>
 
-#include "async/all.h"
-#include "async/task_group.h"
 #include "record/key.h"
 #include "shell/handlers.h"
-#include "shell/progress_line.h"
 #include "shell/report.h"
-#include "shell/row_filter.h"
-#include "shell/session.h"
+#include "shell/row_statistics.h"
+#include "shell/splits.h"
 
 namespace pegmove::shell {
 namespace {
@@ -29,159 +26,145 @@ constexpr OptionSpec kCountOptions[] = {{'c', "precise"},
                                         {'a', "stat_size"},
                                         {'n', "top_count", true},
                                         {'r', "run_seconds", true}};
-constexpr int kScansAtOnce = 16;
-constexpr async::milliseconds kBetweenLines{1000};
+constexpr int64_t kSecondsBetweenStates = 10;
 
 struct CountArguments {
-  RowFilters filters{};
-  int32_t partition = -1;  // negative: all
-  int32_t batch_size = 500;
-  int32_t timeout_ms = 5000;  // of a request
+  SplitArguments splits{};
+  bool diff_hash_key = false;
+  bool stat_size = false;
+  int32_t top_count = 0;
+  int32_t run_seconds = 0;  // 0: to the end
+
+  // A count of the servers will do.
+  bool only_count() const {
+    return !diff_hash_key && !stat_size && !splits.filters.need_rows_here();
+  }
 };
 
 Result<CountArguments> parse_arguments(Session& session, const Options& options) {
   CountArguments count;
-  count.partition = TRY(options.number('p', "partition", -1));
-  if (options.has('p') && count.partition < 0)
-    return fail(Code::kInvalidArgument, "partition should be greater than 0");
-  count.batch_size = TRY(options.number('b', "max_batch_count", count.batch_size));
-  count.timeout_ms =
-      TRY(options.number('t', "timeout_ms", int32_t(session.settings().timeout.count())));
-  count.filters = TRY(parse_filters(options, Patterns::kEscaped));
+  count.top_count = TRY(options.number('n', "top_count", 0));
+  count.run_seconds = TRY(options.number('r', "run_seconds", 0));
+  count.diff_hash_key = options.has('d');
+  count.stat_size = options.has('a');
   if (!options.has('c'))
     return fail(Code::kInvalidArgument,
                 "you must input [-c|--precise] flag when you expect to get precise result by "
                 "scaning all record online");
-  if (count.batch_size <= 1)
-    return fail(Code::kInvalidArgument, "max_batch_count should be greater than 1");
-  if (count.timeout_ms <= 0)
-    return fail(Code::kInvalidArgument, "timeout_ms should be greater than 0");
+  count.splits = TRY(parse_split_arguments(session, options));
+  if (count.top_count < 0)
+    return fail(Code::kInvalidArgument, "top_count should be no less than 0");
+  if (count.run_seconds < 0)
+    return fail(Code::kInvalidArgument, "run_seconds should be no less than 0");
   return count;
 }
 
+const char* text_of(bool value) { return value ? "true" : "false"; }
+
 void echo(Session& session, const CountArguments& count) {
-  auto& err = session.err();
-  err << "INFO: cluster_name = " << session.cluster_word()
-      << "\nINFO: app_name = " << session.settings().table
-      << "\nINFO: partition = " << (count.partition < 0 ? "all" : std::to_string(count.partition))
-      << "\nINFO: max_batch_count = " << count.batch_size
-      << "\nINFO: timeout_ms = " << count.timeout_ms << "\n";
-  print_filter(err, "hash_key", count.filters.hash_key, "INFO: ", " = ");
-  print_filter(err, "sort_key", count.filters.sort_key, "INFO: ", " = ");
-  print_filter(err, "value", count.filters.value, "INFO: ", " = ");
-  err << "INFO: diff_hash_key = false\nINFO: stat_size = false\nINFO: top_count = 0\n"
-         "INFO: run_seconds = 0\n";
+  echo_split_arguments(session, count.splits);
+  session.err() << "INFO: diff_hash_key = " << text_of(count.diff_hash_key)
+                << "\nINFO: stat_size = " << text_of(count.stat_size)
+                << "\nINFO: top_count = " << count.top_count
+                << "\nINFO: run_seconds = " << count.run_seconds << "\n";
+  if (count.only_count()) session.err() << "INFO: scanner only return kv count, not return value\n";
 }
 
 class Counter {
  public:
   Counter(Session& session, std::shared_ptr<client::Table> table, const CountArguments& count)
-      : session_(session), table_(std::move(table)), count_(count), line_(session.err()) {
-    for (int32_t i = 0; i < table_->partition_count(); ++i)
-      if (count.partition < 0 || count.partition == i) partitions_.push_back(i);
-    rows_.resize(partitions_.size());
-  }
+      : session_(session),
+        count_(count),
+        run_(session, std::move(table), count.splits),
+        hash_keys_(run_.rows().size()),
+        statistics_(size_t(count.top_count)) {}
 
-  // By split; splits are the partitions that are counted.
-  const std::vector<int64_t>& rows() const { return rows_; }
-  int64_t total() const {
-    int64_t total = 0;
-    for (auto rows : rows_) total += rows;
-    return total;
-  }
-
-  // Prints a line a second meanwhile.
-  Task<> run() {
-    async::TaskGroup group(co_await asio::this_coro::executor);
-    group.spawn(show_progress());
-    std::vector<Task<>> workers;
-    for (int i = 0; i < kScansAtOnce; ++i) workers.push_back(count_splits());
-    auto result = co_await async::all(std::move(workers));
-    ended_ = true;
-    group.stop();
-    co_await group.join();  // no result
-    co_return result;
+  Outcome run() {
+    run_.run_seconds = count_.run_seconds;
+    run_.note = [this] { return hash_key_note(all_hash_keys()); };
+    run_.each_second = [this](int64_t seconds) {
+      if (count_.stat_size && seconds % kSecondsBetweenStates == 0)
+        print_state(session_.err(), "partially");
+    };
+    client::ScanOptions options;
+    options.only_count = count_.only_count();
+    options.no_value = !count_.stat_size && count_.splits.filters.value.match == Match::kAll;
+    auto result = session_.run(run_.run(options, [this](size_t split, client::ScanBatch batch) {
+      return take(split, std::move(batch));
+    }));
+    if (!result)
+      session_.err() << "ERROR: error occurred, terminate processing\n";
+    else if (run_.ran_out_of_time())
+      session_.err() << "INFO: reached run seconds, terminate processing\n";
+    print_state(session_.out(), !result                  ? "terminated as error occurred"
+                                : run_.ran_out_of_time() ? "terminated as run time used out"
+                                                         : "done");
+    if (count_.stat_size) print_top();
+    return result ? Outcome::kDone : Outcome::kFailed;
   }
 
  private:
-  Task<> count_splits() {
-    while (next_ < partitions_.size() && !failed_) {
-      auto split = next_++;
-      auto counted = co_await count_split(split);
-      if (!counted) {
-        failed_ = true;
-        session_.err() << "ERROR: split[" << split
-                       << "] scan next failed: " << data_error_text(counted.error()) << "\n";
-        co_return fail(std::move(counted).error());
-      }
-      ++splits_done_;
-    }
-    co_return Result<void>();
-  }
+  // The hash keys of a split, which come one behind the other.
+  struct HashKeys {
+    int64_t count = 0;
+    std::optional<std::string> last;
+  };
 
-  Task<> count_split(size_t split) {
-    client::ScanOptions options;
-    options.batch_size = count_.batch_size;
-    options.only_count = !count_.filters.need_rows_here();
-    options.no_value = count_.filters.value.match == Match::kAll;
-    count_.filters.apply_to(options);
-    auto scanner = table_->scan_partition(partitions_[split], options);
-    while (!failed_) {
-      if (session_.stop_signal().requested()) co_return fail(Code::kInterrupted, "stopped");
-      auto deadline = Deadline::in(session_.clock(), async::milliseconds(count_.timeout_ms));
-      auto batch = CO_TRY(co_await scanner->next(deadline));
-      if (!batch) break;
-      rows_[split] += options.only_count ? batch->count : count_accepted(*batch);
+  Task<> take(size_t split, client::ScanBatch batch) {
+    if (count_.only_count()) {
+      run_.rows()[split] += batch.count;
+      co_return Result<void>();
     }
-    co_return Result<void>();
-  }
-
-  int64_t count_accepted(const client::ScanBatch& batch) const {
-    return std::ranges::count_if(batch.rows, [&](const wire::KeyValueView& row) {
+    for (const auto& row : batch.rows) {
       auto key = record::split_key(row.key);
-      return key && count_.filters.accepts_rest(key->sort_key, row.value);
-    });
+      if (!key) co_return fail(Code::kProtocol, "a scan returned a malformed key");
+      if (!count_.splits.filters.accepts_rest(key->sort_key, row.value)) continue;
+      ++run_.rows()[split];
+      if (count_.stat_size) statistics_.add(key->hash_key, key->sort_key, row.value);
+      if (auto& known = hash_keys_[split]; known.last != key->hash_key) {
+        ++known.count;
+        known.last = key->hash_key;
+      }
+    }
+    co_return Result<void>();
   }
 
-  Routine<> show_progress() {
-    auto begin = session_.clock().now();
-    while (true) {
-      co_await session_.clock().sleep_for(kBetweenLines);  // no result
-      if (ended_) co_return;
-      auto elapsed = session_.clock().now() - begin;
-      line_.print(std::chrono::duration_cast<async::milliseconds>(elapsed), splits_done_,
-                  int(partitions_.size()), total());
+  int64_t all_hash_keys() const {
+    int64_t count = 0;
+    for (const auto& of_split : hash_keys_) count += of_split.count;
+    return count;
+  }
+
+  std::string hash_key_note(int64_t hash_keys) const {
+    if (!count_.diff_hash_key) return "";
+    return " (" + std::to_string(hash_keys) + " hash keys)";
+  }
+
+  void print_state(std::ostream& to, std::string_view how) {
+    for (size_t i = 0; i < hash_keys_.size(); ++i)
+      session_.err() << "INFO: split[" << i << "]: " << run_.rows()[i] << " rows"
+                     << hash_key_note(hash_keys_[i].count) << "\n";
+    to << "Count " << how << ", total " << run_.total() << " rows."
+       << hash_key_note(all_hash_keys()) << "\n";
+    if (count_.stat_size) to << statistics_.to_text();
+  }
+
+  void print_top() {
+    size_t place = 0;
+    for (const auto& row : statistics_.top().rows()) {
+      auto head = "[top][" + std::to_string(++place) + "].";
+      session_.out() << head << "hash_key = " << quoted(session_, row.hash_key) << "\n"
+                     << head << "sort_key = " << quoted(session_, row.sort_key) << "\n"
+                     << head << "row_size = " << row.size << "\n";
     }
   }
 
   Session& session_;
-  std::shared_ptr<client::Table> table_;  // shared with the session
   const CountArguments& count_;
-  ProgressLine line_;
-  std::vector<int32_t> partitions_;
-  std::vector<int64_t> rows_;
-  size_t next_ = 0;
-  int splits_done_ = 0;
-  bool failed_ = false;
-  bool ended_ = false;
+  SplitRun run_;
+  std::vector<HashKeys> hash_keys_;
+  RowStatistics statistics_;
 };
-
-Outcome count_rows(Session& session, std::shared_ptr<client::Table> table,
-                   const CountArguments& count) {
-  auto& err = session.err();
-  err << "INFO: open app scanner succeed, partition_count = " << table->partition_count() << "\n";
-  Counter counter(session, std::move(table), count);
-  err << "INFO: prepare scanners succeed, split_count = " << counter.rows().size() << "\n";
-  if (!count.filters.need_rows_here())
-    err << "INFO: scanner only return kv count, not return value\n";
-  auto result = session.run(counter.run());
-  if (!result) err << "ERROR: error occurred, processing terminated\n";
-  for (size_t i = 0; i < counter.rows().size(); ++i)
-    err << "INFO: split[" << i << "]: " << counter.rows()[i] << " rows\n";
-  session.out() << "Count " << (result ? "done" : "terminated as error occurred") << ", total "
-                << counter.total() << " rows.\n";
-  return result ? Outcome::kDone : Outcome::kFailed;
-}
 
 }  // namespace
 
@@ -192,22 +175,11 @@ Outcome run_count_data(Session& session, Words words) {
     session.err() << "ERROR: the estimate is not supported here; count precisely: count_data -c\n";
     return Outcome::kFailed;
   }
-  for (const char* letter : {"-d", "-a", "-n", "-r"})
-    if (options->has(letter[1]))
-      return not_supported(session, letter, "count rows alone: count_data -c");
   auto count = parse_arguments(session, *options);
   if (!count) return wrong_usage(session, count.error());
   echo(session, *count);
-  auto table = session.table();
-  if (!table) {
-    session.err() << "ERROR: open app scanner failed: " << data_error_text(table.error()) << "\n";
-    return Outcome::kFailed;
-  }
-  if (count->partition >= (*table)->partition_count()) {
-    session.err() << "ERROR: invalid partition param: " << count->partition << "\n";
-    return Outcome::kFailed;
-  }
-  return count_rows(session, *table, *count);
+  auto table = open_for_splits(session, count->splits);
+  return table ? Counter(session, std::move(table), *count).run() : Outcome::kFailed;
 }
 
 }  // namespace pegmove::shell

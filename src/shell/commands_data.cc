@@ -12,19 +12,6 @@
 namespace pegmove::shell {
 namespace {
 
-void show_place(Session& session, const client::OperationInfo& info) {
-  session.out().flush();  // both may be one terminal
-  auto& err = session.err();
-  err << "\napp_id          : " << info.app_id << "\npartition_index : " << info.partition_index;
-  if (info.decree >= 0) err << "\ndecree          : " << info.decree;
-  err << "\nserver          : " << info.server << "\n";
-}
-
-Outcome finish(Session& session, const client::OperationInfo& info) {
-  show_place(session, info);
-  return Outcome::kDone;
-}
-
 // The seconds to live in the words behind the value. 0: for ever.
 Result<int32_t> parse_ttl(Words words) {
   if (words.empty()) return 0;
@@ -53,7 +40,7 @@ Outcome run_set(Session& session, Words words) {
       session.run((*table)->set(words[0], words[1], words[2], expire_ts, session.deadline()));
   if (!info) return data_failed(session, info.error());
   session.out() << "OK\n";
-  return finish(session, *info);
+  return done_at(session, *info);
 }
 
 Outcome run_get(Session& session, Words words) {
@@ -63,7 +50,7 @@ Outcome run_get(Session& session, Words words) {
   auto found = session.run((*table)->get(words[0], words[1], session.deadline()));
   if (!found) return data_failed(session, found.error());
   session.out() << (found->value ? quoted(session, *found->value) : "Not found") << "\n";
-  return finish(session, found->info);
+  return done_at(session, found->info);
 }
 
 Outcome run_del(Session& session, Words words) {
@@ -73,7 +60,7 @@ Outcome run_del(Session& session, Words words) {
   auto info = session.run((*table)->del(words[0], words[1], session.deadline()));
   if (!info) return data_failed(session, info.error());
   session.out() << "OK\n";
-  return finish(session, *info);
+  return done_at(session, *info);
 }
 
 Outcome run_exist(Session& session, Words words) {
@@ -83,7 +70,7 @@ Outcome run_exist(Session& session, Words words) {
   auto found = session.run((*table)->ttl(words[0], words[1], session.deadline()));
   if (!found) return data_failed(session, found.error());
   session.out() << (found->seconds ? "True" : "False") << "\n";
-  return finish(session, found->info);
+  return done_at(session, found->info);
 }
 
 Outcome run_ttl(Session& session, Words words) {
@@ -98,7 +85,7 @@ Outcome run_ttl(Session& session, Words words) {
     session.out() << "Infinite\n";
   else
     session.out() << *found->seconds << "\n";
-  return finish(session, found->info);
+  return done_at(session, found->info);
 }
 
 Outcome run_multi_set(Session& session, Words words) {
@@ -117,7 +104,7 @@ Outcome run_multi_set(Session& session, Words words) {
   auto info = session.run((*table)->multi_set(words[0], std::move(rows), 0, session.deadline()));
   if (!info) return data_failed(session, info.error());
   session.out() << "OK\n";
-  return finish(session, *info);
+  return done_at(session, *info);
 }
 
 Outcome run_multi_get(Session& session, Words words) {
@@ -134,7 +121,7 @@ Outcome run_multi_get(Session& session, Words words) {
   session.out() << "\n"
                 << found->rows.size() << " key-value pairs got, fetch "
                 << (found->complete ? "completed.\n" : "not completed.\n");
-  return finish(session, found->info);
+  return done_at(session, found->info);
 }
 
 Outcome run_multi_del(Session& session, Words words) {
@@ -145,7 +132,7 @@ Outcome run_multi_del(Session& session, Words words) {
       words[0], std::vector<std::string>(words.begin() + 1, words.end()), session.deadline()));
   if (!deleted) return data_failed(session, deleted.error());
   session.out() << deleted->count << " key-value pairs deleted.\n";
-  return finish(session, deleted->info);
+  return done_at(session, deleted->info);
 }
 
 Outcome run_count(Session& session, Words words) {
@@ -159,7 +146,7 @@ Outcome run_count(Session& session, Words words) {
     return Outcome::kFailed;
   }
   session.out() << counted->count << "\n";
-  return finish(session, counted->info);
+  return done_at(session, counted->info);
 }
 
 // Without a table: the hash alone.

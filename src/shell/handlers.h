@@ -39,9 +39,23 @@ Outcome run_multi_del(Session& session, Words words);
 Outcome run_count(Session& session, Words words);
 Outcome run_hash(Session& session, Words words);
 
+// commands_range.cc
+Outcome run_multi_get_range(Session& session, Words words);
+Outcome run_multi_get_sortkeys(Session& session, Words words);
+Outcome run_multi_del_range(Session& session, Words words);
+
+// commands_atomic.cc
+Outcome run_incr(Session& session, Words words);
+Outcome run_check_and_set(Session& session, Words words);
+// Mutations come from Session::read_line(). Wrong ones end it, unless a person types.
+Outcome run_check_and_mutate(Session& session, Words words);
+
 // commands_scan.cc
 Outcome run_hash_scan(Session& session, Words words);
 Outcome run_full_scan(Session& session, Words words);
+
+// commands_clear.cc
+Outcome run_clear_data(Session& session, Words words);
 
 // commands_count.cc
 Outcome run_count_data(Session& session, Words words);  // the precise count only

@@ -61,11 +61,21 @@ int leave_when_stopped() {
 
 void on_interrupt(int) { current->stop_signal().request(); }
 
+class StdinLines : public LineSource {
+ public:
+  std::optional<std::string> next_line() override {
+    std::string line;
+    if (!std::getline(std::cin, line)) return std::nullopt;
+    return line;
+  }
+};
+
 // While it lives, readline and Ctrl-C work for this session.
-class Terminal {
+class Terminal : public LineSource {
  public:
   Terminal(Session& session, std::string history_path) : history_path_(std::move(history_path)) {
     current = &session;
+    session.set_lines(this);
     using_history();
     stifle_history(kHistoryLines);
     if (!history_path_.empty()) read_history(history_path_.c_str());  // there may be none yet
@@ -77,7 +87,8 @@ class Terminal {
     action.sa_handler = on_interrupt;
     sigaction(SIGINT, &action, &old_action_);
   }
-  ~Terminal() {
+  ~Terminal() override {
+    current->set_lines(nullptr);
     sigaction(SIGINT, &old_action_, nullptr);
     rl_event_hook = nullptr;
     rl_attempted_completion_function = nullptr;
@@ -87,8 +98,8 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  // nullopt at the end of the input.
-  std::optional<std::string> read_line() {
+  bool is_attended() const override { return true; }
+  std::optional<std::string> next_line() override {
     std::unique_ptr<char, decltype(&std::free)> line(readline(kPrompt), &std::free);
     if (!line || current->wants_exit()) return std::nullopt;
     return std::string(line.get());
@@ -122,14 +133,20 @@ void greet(Session& session) {
 
 void run_interactive(Session& session, const std::string& history_path) {
   if (!isatty(STDIN_FILENO)) {
-    std::string line;
-    while (!session.wants_exit() && std::getline(std::cin, line)) session.execute(line);
+    StdinLines lines;
+    session.set_lines(&lines);
+    while (!session.wants_exit()) {
+      auto line = lines.next_line();
+      if (!line) break;
+      session.execute(*line);
+    }
+    session.set_lines(nullptr);
     return;
   }
   greet(session);
   Terminal terminal(session, history_path);
   while (!session.wants_exit()) {
-    auto line = terminal.read_line();
+    auto line = terminal.next_line();
     if (!line) break;
     terminal.remember(*line);
     session.execute(*line);

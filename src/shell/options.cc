@@ -125,15 +125,21 @@ Result<bool> Options::boolean(char letter, std::string_view name, bool otherwise
   return *text == "true";
 }
 
-std::optional<int32_t> parse_int32(const std::string& text) {
+std::optional<int64_t> parse_int64(const std::string& text) {
   if (text.empty() || std::isspace(static_cast<unsigned char>(text.front()))) return std::nullopt;
   errno = 0;
   char* end = nullptr;
   auto number = std::strtoll(text.c_str(), &end, 0);
   if (errno != 0 || end != text.c_str() + text.size()) return std::nullopt;
-  if (number < std::numeric_limits<int32_t>::min() || number > std::numeric_limits<int32_t>::max())
+  return number;
+}
+
+std::optional<int32_t> parse_int32(const std::string& text) {
+  auto number = parse_int64(text);
+  if (!number || *number < std::numeric_limits<int32_t>::min() ||
+      *number > std::numeric_limits<int32_t>::max())
     return std::nullopt;
-  return int32_t(number);
+  return int32_t(*number);
 }
 
 }  // namespace pegmove::shell

@@ -49,5 +49,7 @@ class Options {
 // A whole number as Pegasus's shell reads it: decimal, 0x10 or 010, nothing else around it. nullopt
 // for other texts and for what 32 bits don't hold.
 std::optional<int32_t> parse_int32(const std::string& text);
+// The same for 64 bits.
+std::optional<int64_t> parse_int64(const std::string& text);
 
 }  // namespace pegmove::shell

@@ -82,6 +82,15 @@ Outcome data_failed(Session& session, const Error& error) {
   return Outcome::kFailed;
 }
 
+Outcome done_at(Session& session, const client::OperationInfo& info) {
+  session.out().flush();  // both may be one terminal
+  auto& err = session.err();
+  err << "\napp_id          : " << info.app_id << "\npartition_index : " << info.partition_index;
+  if (info.decree >= 0) err << "\ndecree          : " << info.decree;
+  err << "\nserver          : " << info.server << "\n";
+  return Outcome::kDone;
+}
+
 Outcome not_supported(Session& session, std::string_view option, std::string_view instead) {
   session.err() << "ERROR: option " << option << " is not supported here; " << instead << "\n";
   return Outcome::kFailed;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "client/operations.h"
 #include "shell/command.h"
 #include "shell/tables.h"
 
@@ -21,8 +22,10 @@ std::string meta_error_text(const Error& error);
 Outcome wrong_usage(Session& session, const Error& error);
 // The same for a data request that failed; a table that has gone is looked up anew next time.
 Outcome data_failed(Session& session, const Error& error);
-// The same for an option that Pegasus's shell knows and this one does not: says what to use
-// instead.
+// After a data operation: prints on Session::err() where it was carried out.
+Outcome done_at(Session& session, const client::OperationInfo& info);
+// The same as wrong_usage() for an option that Pegasus's shell knows and this one does not: says
+// what to use instead.
 Outcome not_supported(Session& session, std::string_view option, std::string_view instead);
 
 // Where and in which form tables are printed (-j, -o).

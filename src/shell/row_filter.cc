@@ -32,7 +32,6 @@ Result<Filter> parse_filter(const Options& options, char type, char pattern, std
     filter.match = Match(i);
   }
   if (const auto* typed = options.value(pattern)) {
-    filter.has_pattern = true;
     filter.pattern = patterns == Patterns::kEscaped ? TRY(c_unescape(*typed)) : *typed;
   }
   return filter;
@@ -76,7 +75,7 @@ Result<RowFilters> parse_filters(const Options& options, Patterns patterns) {
 void print_filter(std::ostream& to, std::string_view name, const Filter& filter,
                   std::string_view before, std::string_view between) {
   to << before << name << "_filter_type" << between << kMatchNames[size_t(filter.match)] << "\n";
-  if (filter.has_pattern)
+  if (filter.match != Match::kAll)
     to << before << name << "_filter_pattern" << between << "\"" << c_escape(filter.pattern, false)
        << "\"\n";
 }

@@ -15,7 +15,6 @@ enum class Match { kAll = 0, kAnywhere = 1, kPrefix = 2, kPostfix = 3, kExact = 
 struct Filter {
   Match match = Match::kAll;
   std::string pattern{};
-  bool has_pattern = false;  // one was typed
 
   bool accepts(std::string_view bytes) const;
 };
@@ -40,8 +39,8 @@ enum class Patterns { kPlain, kEscaped };
 // Errors: kInvalidArgument, "invalid sort_key_filter_type param" and the like, and bad escapes.
 Result<RowFilters> parse_filters(const Options& options, Patterns patterns);
 
-// "NAME_filter_type: TYPE" and, if one was typed, "NAME_filter_pattern: "..."" in lines that begin
-// with `before` and have `between` in the place of ": ".
+// "NAME_filter_type: TYPE" and, if there is a filter, "NAME_filter_pattern: "..."" in lines that
+// begin with `before` and have `between` in the place of ": ".
 void print_filter(std::ostream& to, std::string_view name, const Filter& filter,
                   std::string_view before = "", std::string_view between = ": ");
 

@@ -27,6 +27,19 @@ bool is_ready_for(Session& session, Needs needs) {
   return true;
 }
 
+class ScriptLines : public LineSource {
+ public:
+  explicit ScriptLines(std::string_view script) : commands_(split_commands(script)) {}
+  std::optional<std::string> next_line() override {
+    if (next_ == commands_.size()) return std::nullopt;
+    return commands_[next_++];
+  }
+
+ private:
+  std::vector<std::string> commands_;
+  size_t next_ = 0;
+};
+
 }  // namespace
 
 Session::Session(asio::io_context& context, client::Client& client,
@@ -84,11 +97,16 @@ bool Session::execute(std::string_view line) {
 }
 
 bool run_script(Session& session, std::string_view script) {
-  for (const auto& line : split_commands(script)) {
-    if (session.wants_exit()) break;
-    if (!session.execute(line)) return false;
+  ScriptLines lines(script);
+  session.set_lines(&lines);
+  bool succeeded = true;
+  while (succeeded && !session.wants_exit()) {
+    auto line = lines.next_line();
+    if (!line) break;
+    succeeded = session.execute(*line);
   }
-  return !session.stop_signal().requested();
+  session.set_lines(nullptr);
+  return succeeded && !session.stop_signal().requested();
 }
 
 }  // namespace pegmove::shell

@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <iosfwd>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,16 @@ struct Settings {
   bool escape_all = false;            // keys and values are printed as \xHH throughout
 };
 
+// The lines that are typed, or stand in a script.
+class LineSource {
+ public:
+  virtual ~LineSource() = default;
+  // nullopt at the end.
+  virtual std::optional<std::string> next_line() = 0;
+  // A person types them, and sees what is answered.
+  virtual bool is_attended() const { return false; }
+};
+
 // On one thread, with an io_context that nobody else runs: a command runs it until it has ended.
 // The client and all others must outlive the session.
 class Session {
@@ -51,6 +62,9 @@ class Session {
   // Runs one command line. False when the command failed; what went wrong stands on `err` then.
   // An empty line succeeds.
   bool execute(std::string_view line);
+  // Where commands that go on over several lines get them; nullptr: there are none. Must outlive
+  // the use of the session.
+  void set_lines(LineSource* lines) { lines_ = lines; }
   // After the command "exit", or a request to stop.
   bool wants_exit() const { return wants_exit_ || stop_.requested(); }
 
@@ -61,6 +75,9 @@ class Session {
 
   std::ostream& out() { return out_; }
   std::ostream& err() { return err_; }
+  // The line behind the command's. nullopt at the end.
+  std::optional<std::string> read_line() { return lines_ ? lines_->next_line() : std::nullopt; }
+  bool is_attended() const { return lines_ && lines_->is_attended(); }
   Settings& settings() { return settings_; }
   void exit() { wants_exit_ = true; }
 
@@ -99,6 +116,7 @@ class Session {
   std::shared_ptr<client::Cluster> cluster_;  // shared with its tables
   std::shared_ptr<client::Table> table_;      // shared with scanners; nullptr: not looked up
   async::StopSignal stop_;
+  LineSource* lines_ = nullptr;
   bool wants_exit_ = false;
 };
 

@@ -62,13 +62,18 @@ TEST(Usage, IsThatOfEveryCommandInLinesThatFit) {
 }
 
 TEST(Usage, BreaksBehindBrackets) {
+  size_t width = 0;  // of the longest name, and two blanks
+  for (const auto& command : all_commands()) width = std::max(width, command.name.size() + 2);
+  auto column = [&](std::string name) {
+    return "\t" + name + std::string(width - name.size(), ' ');
+  };
   EXPECT_EQ(usage_text(*find_command("create")),
-            "\tcreate          <app_name> [-p|--partition_count num] [-r|--replica_count num]\n"
-            "\t                [-f|--fail_if_exist] [-i|--atomic_idempotent]\n"
-            "\t                [-e|--envs k1=v1,k2=v2...]\n");
+            column("create") + "<app_name> [-p|--partition_count num] [-r|--replica_count num]\n" +
+                column("") + "[-f|--fail_if_exist] [-i|--atomic_idempotent]\n" + column("") +
+                "[-e|--envs k1=v1,k2=v2...]\n");
   EXPECT_EQ(usage_text(*find_command("drop")),
-            "\tdrop            <app_name> [-r|--reserve_seconds num]\n");
-  EXPECT_EQ(usage_text(*find_command("exit")), "\texit            \n");
+            column("drop") + "<app_name> [-r|--reserve_seconds num]\n");
+  EXPECT_EQ(usage_text(*find_command("exit")), column("exit") + "\n");
 }
 
 TEST(Commands, HaveNamesOfTheirOwn) {
@@ -174,6 +179,11 @@ TEST_F(SessionTest, EndsAScriptAtTheFirstFailure) {
 TEST_F(SessionTest, EndsAScriptAtExit) {
   EXPECT_TRUE(run_script(session_, "# nothing\ntimeout 1; exit; timeout x"));
   EXPECT_TRUE(session_.wants_exit());
+}
+
+TEST_F(SessionTest, HasNoLinesOfItsOwn) {
+  EXPECT_EQ(session_.read_line(), std::nullopt);
+  EXPECT_FALSE(session_.is_attended());
 }
 
 TEST_F(SessionTest, EndsAScriptOnRequest) {

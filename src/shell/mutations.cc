@@ -1,0 +1,36 @@
+#include "shell/mutations.h"
+
+#include "shell/options.h"
+#include "shell/words.h"
+
+namespace pegmove::shell {
+namespace {
+
+constexpr std::string_view kHowToEnd =
+    ", print \"ok\" to finish loading, print \"abort\" to abort this command";
+
+std::unexpected<Error> wrong(std::string text) {
+  return fail(Code::kInvalidArgument, std::move(text));
+}
+
+}  // namespace
+
+Result<MutationLine> parse_mutation(std::string_view line) {
+  auto words = split_words(line);
+  auto count = words ? words->size() : 0;
+  const std::string operation = count > 0 ? words->front() : "";
+  if (operation == "abort") return LoadEnd::kAbort;
+  if (operation == "ok") return LoadEnd::kOk;
+  if (operation == "del" && count == 2) return TypedDel{(*words)[1]};
+  if (operation != "set" || (count != 3 && count != 4))
+    return wrong("invalid mutation, print \"ok\" to finish loading");
+  TypedSet set{(*words)[1], (*words)[2]};
+  if (count == 3) return set;
+  auto ttl = parse_int32((*words)[3]);
+  if (!ttl) return wrong("parse \"" + (*words)[3] + "\" as ttl failed" + std::string(kHowToEnd));
+  if (*ttl <= 0) return wrong("invalid ttl " + (*words)[3] + std::string(kHowToEnd));
+  set.ttl_seconds = *ttl;
+  return set;
+}
+
+}  // namespace pegmove::shell

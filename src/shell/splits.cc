@@ -1,0 +1,144 @@
+#include "shell/splits.h"
+
+#include <boost/asio/this_coro.hpp>
+#include <ostream>
+
+#include "async/all.h"
+#include "async/task_group.h"
+#include "shell/progress_line.h"
+#include "shell/report.h"
+
+namespace pegmove::shell {
+namespace {
+
+constexpr int kScansAtOnce = 16;
+constexpr async::milliseconds kBetweenLines{1000};
+
+}  // namespace
+
+Result<SplitArguments> parse_split_arguments(Session& session, const Options& options) {
+  SplitArguments arguments;
+  arguments.partition = TRY(options.number('p', "partition", -1));
+  if (options.has('p') && arguments.partition < 0)
+    return fail(Code::kInvalidArgument, "partition should be greater than 0");
+  arguments.batch_size = TRY(options.number('b', "max_batch_count", arguments.batch_size));
+  arguments.timeout_ms =
+      TRY(options.number('t', "timeout_ms", int32_t(session.settings().timeout.count())));
+  arguments.filters = TRY(parse_filters(options, Patterns::kEscaped));
+  if (arguments.batch_size <= 1)
+    return fail(Code::kInvalidArgument, "max_batch_count should be greater than 1");
+  if (arguments.timeout_ms <= 0)
+    return fail(Code::kInvalidArgument, "timeout_ms should be greater than 0");
+  return arguments;
+}
+
+void echo_split_arguments(Session& session, const SplitArguments& arguments) {
+  auto& err = session.err();
+  err << "INFO: cluster_name = " << session.cluster_word()
+      << "\nINFO: app_name = " << session.settings().table << "\nINFO: partition = "
+      << (arguments.partition < 0 ? "all" : std::to_string(arguments.partition))
+      << "\nINFO: max_batch_count = " << arguments.batch_size
+      << "\nINFO: timeout_ms = " << arguments.timeout_ms << "\n";
+  print_filter(err, "hash_key", arguments.filters.hash_key, "INFO: ", " = ");
+  print_filter(err, "sort_key", arguments.filters.sort_key, "INFO: ", " = ");
+  print_filter(err, "value", arguments.filters.value, "INFO: ", " = ");
+}
+
+std::shared_ptr<client::Table> open_for_splits(Session& session, const SplitArguments& arguments) {
+  auto& err = session.err();
+  auto table = session.table();
+  if (!table) {
+    if (table.error().code() == Code::kNotFound) session.forget_table();
+    err << "ERROR: open app scanner failed: " << data_error_text(table.error()) << "\n";
+    return nullptr;
+  }
+  auto count = (*table)->partition_count();
+  err << "INFO: open app scanner succeed, partition_count = " << count << "\n";
+  if (arguments.partition >= count) {
+    err << "ERROR: invalid partition param: " << arguments.partition << "\n";
+    return nullptr;
+  }
+  err << "INFO: prepare scanners succeed, split_count = " << (arguments.partition < 0 ? count : 1)
+      << "\n";
+  return *table;
+}
+
+SplitRun::SplitRun(Session& session, std::shared_ptr<client::Table> table,
+                   const SplitArguments& arguments)
+    : session_(session), table_(std::move(table)), arguments_(arguments) {
+  for (int32_t i = 0; i < table_->partition_count(); ++i)
+    if (arguments.partition < 0 || arguments.partition == i) partitions_.push_back(i);
+  rows_.resize(partitions_.size());
+}
+
+int64_t SplitRun::total() const {
+  int64_t total = 0;
+  for (auto rows : rows_) total += rows;
+  return total;
+}
+
+Deadline SplitRun::deadline() const {
+  return Deadline::in(session_.clock(), async::milliseconds(arguments_.timeout_ms));
+}
+
+Task<> SplitRun::run(client::ScanOptions options, TakeBatch take) {
+  options.batch_size = arguments_.batch_size;
+  arguments_.filters.apply_to(options);
+  async::TaskGroup group(co_await asio::this_coro::executor);
+  group.spawn(show_progress());
+  std::vector<Task<>> workers;
+  for (int i = 0; i < kScansAtOnce; ++i) workers.push_back(work(options, take));
+  auto result = co_await async::all(std::move(workers));
+  ended_ = true;
+  group.stop();
+  co_await group.join();  // no result
+  co_return result;
+}
+
+Task<> SplitRun::work(const client::ScanOptions& options, const TakeBatch& take) {
+  while (next_ < partitions_.size() && !failed_ && !out_of_time_) {
+    auto split = next_++;
+    CO_TRY(co_await scan(split, options, take));
+    ++splits_done_;
+  }
+  co_return Result<void>();
+}
+
+Task<> SplitRun::scan(size_t split, const client::ScanOptions& options, const TakeBatch& take) {
+  auto scanner = table_->scan_partition(partitions_[split], options);
+  while (!failed_ && !out_of_time_) {
+    if (session_.stop_signal().requested())
+      co_return failed(split, "scan next failed", Error(Code::kInterrupted, "stopped"));
+    auto batch = co_await scanner->next(deadline());
+    if (!batch) co_return failed(split, "scan next failed", std::move(batch).error());
+    if (!*batch) break;
+    auto taken = co_await take(split, std::move(**batch));
+    if (!taken) co_return failed(split, taking, std::move(taken).error());
+  }
+  co_return Result<void>();
+}
+
+// Says it once: what follows is often the same everywhere.
+std::unexpected<Error> SplitRun::failed(size_t split, std::string_view what, Error error) {
+  if (!std::exchange(failed_, true))
+    session_.err() << "ERROR: split[" << split << "] " << what << ": " << data_error_text(error)
+                   << "\n";
+  return fail(std::move(error));
+}
+
+Routine<> SplitRun::show_progress() {
+  auto begin = session_.clock().now();
+  ProgressLine line(session_.err());
+  while (true) {
+    co_await session_.clock().sleep_for(kBetweenLines);  // no result
+    if (ended_) co_return;
+    auto elapsed = std::chrono::duration_cast<async::milliseconds>(session_.clock().now() - begin);
+    auto seconds = (elapsed.count() + 500) / 1000;
+    if (run_seconds > 0 && seconds >= run_seconds && !failed_) out_of_time_ = true;
+    line.print(elapsed, splits_done_, int(partitions_.size()), total(), note ? note() : "",
+               failed_);
+    if (each_second) each_second(seconds);
+  }
+}
+
+}  // namespace pegmove::shell
