@@ -126,6 +126,44 @@ TEST_F(BlockingTest, ScansTakeOptions) {
   EXPECT_FALSE(table->scan_hash_key("", {}, {}, note));
 }
 
+TEST_F(BlockingTest, IncrementsCountAndKeepTheirExpiry) {
+  EXPECT_EQ(*table->incr("h", "n"), 1);
+  EXPECT_EQ(*table->incr("h", "n", 41, 1000), 42);
+  EXPECT_EQ(**table->get("h", "n"), "42");
+  EXPECT_NEAR(**table->ttl("h", "n"), 1000, 60);
+  EXPECT_EQ(*table->incr("h", "n", -50), -8);
+  EXPECT_NEAR(**table->ttl("h", "n"), 1000, 60);
+  EXPECT_EQ(*table->incr("h", "n", 0, kNeverExpires), -8);
+  EXPECT_EQ(**table->ttl("h", "n"), -1);
+  ASSERT_TRUE(table->set("h", "text", "x"));
+  EXPECT_EQ(table->incr("h", "text").error().code(), Code::kInvalidArgument);
+}
+
+TEST_F(BlockingTest, WritesThatACheckAllows) {
+  Check absent{.type = CheckType::kNotExist, .sort_key = "s", .return_value = true};
+  auto first = table->check_and_set("h", absent, {"s", "first"}, 1000);
+  ASSERT_TRUE(first) << first.error().to_string();
+  EXPECT_TRUE(first->passed);
+  EXPECT_TRUE(first->value_returned);
+  EXPECT_EQ(first->checked_value, std::nullopt);
+  EXPECT_NEAR(**table->ttl("h", "s"), 1000, 60);
+  auto second = table->check_and_set("h", absent, {"s", "second"});
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(second->passed);
+  EXPECT_EQ(second->checked_value, "first");
+  Check equal{.type = CheckType::kBytesEqual, .sort_key = "s", .operand = "first"};
+  auto changed = table->check_and_mutate(
+      "h", equal,
+      {{.sort_key = "t", .value = "1", .expire_ts = table->expire_after(500)},
+       {.kind = Mutation::Kind::kDel, .sort_key = "s"}});
+  ASSERT_TRUE(changed);
+  EXPECT_TRUE(changed->passed);
+  EXPECT_FALSE(changed->value_returned);
+  EXPECT_EQ(*table->get("h", "s"), std::nullopt);
+  EXPECT_NEAR(**table->ttl("h", "t"), 500, 60);
+  EXPECT_FALSE(table->check_and_mutate("h", equal, {}));  // no mutation
+}
+
 TEST_F(BlockingTest, AnIncrementsTimeToLiveIsChecked) {
   auto refused = table->incr("h", "s", 1, -2);
   ASSERT_FALSE(refused);
