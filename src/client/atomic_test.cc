@@ -6,6 +6,7 @@
 
 #include "client/table.h"
 #include "net/rpc_server.h"
+#include "testing/sim_clock.h"
 #include "testing/test_cluster.h"
 
 namespace pegmove::client {
@@ -60,6 +61,8 @@ class ScriptedCluster {
   }
   // The meta server names a place where nobody listens, so many times.
   void hide(int times) { hidden_ = times; }
+  // Called when a request is kept without an answer.
+  std::function<void()> on_silence = [] {};
   const std::vector<RpcCode>& heard() const { return heard_; }
   const std::string& last_body() const { return last_body_; }
 
@@ -111,6 +114,8 @@ class ScriptedCluster {
     if (answer.kind == Answer::Kind::kBreak) {
       node_->stop();
       nodes_.push_back(std::move(node_));
+    } else {
+      on_silence();
     }
   }
 
@@ -148,11 +153,12 @@ class AtomicTest : public ::testing::Test {
  protected:
   ~AtomicTest() override {
     table.reset();
-    run(close());
+    run(close(client));
+    run(server.stop());
   }
-  Routine<bool> close() {
-    co_await client.close();  // no result
-    co_return co_await server.stop();
+  static Routine<bool> close(Client& which) {
+    co_await which.close();  // no result
+    co_return true;
   }
   template <typename T>
   T run(asio::awaitable<T> routine) {
@@ -160,16 +166,15 @@ class AtomicTest : public ::testing::Test {
   }
   Deadline soon() { return Deadline::in(clock, std::chrono::seconds(20)); }
 
+  std::vector<net::HostPort> metas() {
+    return {*net::parse_host_port(server.meta_address().to_string())};
+  }
   std::shared_ptr<Table> open() {
-    auto meta = *net::parse_host_port(server.meta_address().to_string());
-    auto cluster = std::make_shared<Cluster>(client, std::vector{meta});
-    auto opened = run(Table::open(std::move(cluster), "t", soon()));
+    auto opened = run(Table::open(std::make_shared<Cluster>(client, metas()), "t", soon()));
     if (!opened) throw std::runtime_error(opened.error().to_string());
     return *opened;
   }
-  Result<IncrResult> incr(Deadline deadline) {
-    return run(table->incr("h", "s", 1, kKeepExpiry, deadline));
-  }
+  Result<IncrResult> incr() { return run(table->incr("h", "s", 1, kKeepExpiry, soon())); }
   template <typename Request>
   Request last_request() {
     return *wire::decode_body<Request>(server.last_body());
@@ -197,7 +202,7 @@ TEST_F(AtomicTest, AnIncrementReturnsTheNewValue) {
 
 TEST_F(AtomicTest, AStorageStatusComesWithItsNumber) {
   server.script({with(refused_by_storage<wire::incr_response>(wire::StorageStatus(4)))});
-  auto refused = incr(soon());
+  auto refused = incr();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::kInvalidArgument);
   EXPECT_EQ(wire::storage_status_of(refused.error()), wire::StorageStatus::kInvalidArgument);
@@ -282,7 +287,7 @@ TEST_F(AtomicTest, ChecksWantAHashKeyOfSomeSize) {
 TEST_F(AtomicTest, WhatAServerRefusedIsSentAgain) {
   server.script({with(ErrorCode::kInvalidState), with(ErrorCode::kObjectNotFound),
                  with(ErrorCode::kBusy), with(incremented(1))});
-  auto result = incr(soon());
+  auto result = incr();
   ASSERT_TRUE(result) << result.error().to_string();
   EXPECT_EQ(server.heard().size(), 4u);
 }
@@ -290,14 +295,14 @@ TEST_F(AtomicTest, WhatAServerRefusedIsSentAgain) {
 TEST_F(AtomicTest, WhatNeverLeftIsSentAgain) {
   server.script({with(ErrorCode::kInvalidState), with(incremented(1))});
   server.hide(3);
-  auto result = incr(soon());
+  auto result = incr();
   ASSERT_TRUE(result) << result.error().to_string();
   EXPECT_EQ(server.heard().size(), 2u);
 }
 
 TEST_F(AtomicTest, WhatWasUnderWayWhenTheConnectionBrokeIsNotSentAgain) {
   server.script({{.kind = Answer::Kind::kBreak}, with(incremented(1))});
-  auto broken = incr(soon());
+  auto broken = incr();
   ASSERT_FALSE(broken);
   EXPECT_EQ(broken.error().code(), Code::kUnreachable);
   EXPECT_THAT(broken.error().to_string(), HasSubstr("not known whether"));
@@ -305,18 +310,26 @@ TEST_F(AtomicTest, WhatWasUnderWayWhenTheConnectionBrokeIsNotSentAgain) {
 }
 
 TEST_F(AtomicTest, WhatGotNoAnswerIsNotSentAgain) {
+  testing::SimClock time;
+  Client patient(context.get_executor(), time);
+  auto deadline = [&] { return Deadline::in(time, std::chrono::seconds(10)); };
   server.script({{.kind = Answer::Kind::kSilence}, with(incremented(1))});
-  auto late = incr(Deadline::in(clock, async::milliseconds(60)));
+  server.on_silence = [&] { time.advance(std::chrono::seconds(10)); };
+  auto opened = run(Table::open(std::make_shared<Cluster>(patient, metas()), "t", deadline()));
+  ASSERT_TRUE(opened) << opened.error().to_string();
+  auto late = run((*opened)->incr("h", "s", 1, kKeepExpiry, deadline()));
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().code(), Code::kTimeout);
   EXPECT_THAT(late.error().to_string(), HasSubstr("not known whether"));
   EXPECT_EQ(server.heard().size(), 1u);
+  opened->reset();
+  run(close(patient));
 }
 
 TEST_F(AtomicTest, WhatAServerGaveUpOnIsNotSentAgain) {
   for (auto error : {ErrorCode::kTimeout, ErrorCode::kNetworkFailure}) {
     server.script({with(error), with(incremented(1))});
-    auto given_up = incr(soon());
+    auto given_up = incr();
     ASSERT_FALSE(given_up);
     EXPECT_EQ(given_up.error().wire_code(), int(error));
     EXPECT_THAT(given_up.error().to_string(), HasSubstr(std::string(wire::error_name(error))));
