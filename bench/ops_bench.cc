@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <condition_variable>
 #include <cstdio>
 #include <filesystem>
 #include <random>
@@ -150,12 +151,14 @@ class MemoryWatch {
   }
 
  private:
-  void watch(const std::stop_token& stop) {
-    auto next = SteadyClock::now() + std::chrono::seconds(step_);
-    while (!stop.stop_requested()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      if (SteadyClock::now() < next) continue;
+  void watch(std::stop_token stop) {
+    std::mutex mutex;
+    std::condition_variable_any ended;
+    std::unique_lock lock(mutex);
+    for (auto next = SteadyClock::now(); !stop.stop_requested();) {
       next += std::chrono::seconds(step_);
+      if (ended.wait_until(lock, stop, next, [] { return false; })) return;
+      if (stop.stop_requested()) return;
       if (auto usage = usage_of(pid_)) samples_.push_back(usage->resident_bytes);
     }
   }
