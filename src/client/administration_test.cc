@@ -24,9 +24,7 @@ class AdministrationTest : public ::testing::Test {
     if (result) throw std::runtime_error("it succeeded");
     return std::move(result).error();
   }
-  net::HostPort node() {
-    return *net::parse_host_port(cluster.replica_addresses()[0].to_string());
-  }
+  net::HostPort node() { return *net::parse_host_port(cluster.replica_addresses()[0].to_string()); }
 
   testing::SimClock server_clock;
   TestCluster cluster{server_clock, {.replica_servers = 2}};
@@ -95,12 +93,22 @@ TEST_F(AdministrationTest, AsksForACompaction) {
   client.must(admin.start_compaction("t", {.bottommost = true}, soon()));
   auto envs = client.must(admin.table_info("t", soon())).envs;
   EXPECT_EQ(envs["manual_compact.once.bottommost_level_compaction"], "force");
-  EXPECT_EQ(envs["manual_compact.once.trigger_time"],
-            std::to_string(server_clock.unix_seconds()));
+  EXPECT_EQ(envs["manual_compact.once.trigger_time"], std::to_string(server_clock.unix_seconds()));
   EXPECT_EQ(error_of(admin.start_compaction("u", {}, soon())).code(), Code::kNotFound);
   EXPECT_EQ(error_of(admin.start_compaction("t", {.target_level = -2}, soon())).code(),
             Code::kInvalidArgument);
   EXPECT_EQ(error_of(admin.compaction_progress("u", soon())).code(), Code::kNotFound);
+}
+
+TEST_F(AdministrationTest, TellsWhenACompactionHasEnded) {
+  client.create_table("t", 2);
+  EXPECT_EQ(client.must(admin.compaction_progress("t", soon())), std::nullopt);
+  client.must(admin.start_compaction("t", {}, soon()));
+  auto deadline = soon();
+  auto is_done = [&] { return client.must(admin.compaction_progress("t", soon())) == 100; };
+  while (!is_done() && !deadline.passed(client.clock())) {
+  }
+  EXPECT_TRUE(is_done());
 }
 
 TEST_F(AdministrationTest, TellsTheDisksOfANode) {
@@ -134,8 +142,8 @@ TEST_F(AdministrationTest, CarriesARemoteCommandAndItsAnswer) {
   auto at = *net::parse_host_port(server.local().to_string());
   EXPECT_EQ(client.must(remote_command(client.client(), at, "help", {}, soon())), "help");
   EXPECT_EQ(client.must(remote_command(client.client(), at, "a", {"b c", ""}, soon())), "a|b c|");
-  server.stop();
   client.run([](net::RpcServer& server) -> Routine<bool> {
+    server.stop();
     co_await server.join();  // no result
     co_return true;
   }(server));

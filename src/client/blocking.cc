@@ -211,8 +211,8 @@ class WorkerClient : public BlockingClient {
   Result<std::string> remote_command(std::string_view node, std::string command,
                                      std::vector<std::string> arguments) override {
     auto address = TRY(net::parse_host_port(node));
-    return worker_.wait_for(client::remote_command(client_, address, command, std::move(arguments),
-                                                   deadline()));
+    return worker_.wait_for(
+        client::remote_command(client_, address, command, std::move(arguments), deadline()));
   }
   Result<NodeDisks> query_disk_info(std::string_view node, std::string table) override {
     auto address = TRY(net::parse_host_port(node));

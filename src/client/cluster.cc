@@ -210,9 +210,9 @@ Task<TableInfo> Cluster::recall_table(int32_t app_id, std::string new_name, Dead
   auto response = CO_TRY(co_await metas_.call<wire::configuration_recall_app_response>(
       wire::RpcCode::kRecallApp, request, deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(wire::to_error(
-        response.err.code, "recalling the table with id " + std::to_string(app_id) +
-                               (new_name.empty() ? "" : " as '" + new_name + "'")));
+    co_return fail(
+        wire::to_error(response.err.code, "recalling the table with id " + std::to_string(app_id) +
+                                              (new_name.empty() ? "" : " as '" + new_name + "'")));
   co_return table_info_of(response.info);
 }
 
@@ -326,8 +326,7 @@ Task<std::string> Cluster::update_envs(wire::configuration_update_app_env_reques
   auto response = CO_TRY(co_await metas_.call<wire::configuration_update_app_env_response>(
       wire::RpcCode::kUpdateAppEnv, std::move(request), deadline));
   if (response.err.code == ErrorCode::kOk) co_return response.hint_message;
-  co_return fail(
-      refused(response.err.code, "app envs of " + quoted(table), response.hint_message));
+  co_return fail(refused(response.err.code, "app envs of " + quoted(table), response.hint_message));
 }
 
 Task<> Cluster::set_envs(std::string table, std::map<std::string, std::string> envs,

@@ -15,8 +15,8 @@ Task<net::IncomingReply> call(Client& client, net::HostPort node, RpcCode code, 
   auto reply = CO_TRY(co_await client.channel(addresses.front())
                           .call({.code = code, .body = body, .deadline = deadline}));
   if (reply.error != ErrorCode::kOk)
-    co_return fail(wire::to_error(reply.error,
-                                  std::string(wire::rpc_name(code)) + " at " + node.to_string()));
+    co_return fail(
+        wire::to_error(reply.error, std::string(wire::rpc_name(code)) + " at " + node.to_string()));
   co_return reply;
 }
 
@@ -51,8 +51,9 @@ Task<NodeDisks> query_disk_info(Client& client, net::HostPort node, std::string 
       co_await call(client, node, RpcCode::kQueryDiskInfo, wire::encode_body(request), deadline));
   auto response = CO_TRY(wire::decode_body<wire::query_disk_info_response>(reply.body.view));
   if (response.err.code == ErrorCode::kObjectNotFound)
-    co_return fail(Error(Code::kNotFound, node.to_string() + " has nothing of table '" + table + "'")
-                       .with_wire_code(int(response.err.code)));
+    co_return fail(
+        Error(Code::kNotFound, node.to_string() + " has nothing of table '" + table + "'")
+            .with_wire_code(int(response.err.code)));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(wire::to_error(response.err.code, "disks of " + node.to_string()));
   NodeDisks disks{response.total_capacity_mb, response.total_available_mb, {}};

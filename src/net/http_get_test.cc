@@ -86,7 +86,8 @@ TEST_F(HttpGetTest, PutsARepliesPiecesTogether) {
 TEST_F(HttpGetTest, TakesABodyThatEndsWithTheConnectionAndOneInChunks) {
   answer({"HTTP/1.1 200 OK\r\n\r\n", "a body"});
   EXPECT_EQ(get()->body, "a body");
-  answer({"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "2\r\nde\r\n0\r\n\r\n"});
+  answer({"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+          "2\r\nde\r\n0\r\n\r\n"});
   EXPECT_EQ(get()->body, "abcde");
   answer({"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"}, true);
   EXPECT_EQ(get()->body, "");
@@ -125,7 +126,8 @@ TEST_F(HttpGetTest, SaysThatNobodyListens) {
   auto nobody = acceptor_->local();
   acceptor_->close();
   auto reply = async::run_to_end(
-      context_, http_get(connector_, clock_, nobody, "/", Deadline::in(clock_, std::chrono::seconds(20))));
+      context_,
+      http_get(connector_, clock_, nobody, "/", Deadline::in(clock_, std::chrono::seconds(20))));
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().code(), Code::kUnreachable);
 }

@@ -188,10 +188,7 @@ Outcome count_rows(Session& session, std::shared_ptr<client::Table> table,
 Outcome run_count_data(Session& session, Words words) {
   auto options = Options::parse(words, kCountOptions);
   if (!options) return wrong_usage(session, options.error());
-  if (words.empty()) {
-    session.err() << "ERROR: the estimate is not supported here; count precisely: count_data -c\n";
-    return Outcome::kFailed;
-  }
+  if (words.empty()) return run_count_estimate(session);
   for (const char* letter : {"-d", "-a", "-n", "-r"})
     if (options->has(letter[1]))
       return not_supported(session, letter, "count rows alone: count_data -c");

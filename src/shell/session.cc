@@ -30,8 +30,9 @@ bool is_ready_for(Session& session, Needs needs) {
 }  // namespace
 
 Session::Session(asio::io_context& context, client::Client& client,
-                 const ClusterDirectory& clusters, std::ostream& out, std::ostream& err)
-    : context_(context), client_(client), clusters_(clusters), out_(out), err_(err) {}
+                 const ClusterDirectory& clusters, std::ostream& out, std::ostream& err,
+                 std::istream& in)
+    : context_(context), client_(client), clusters_(clusters), out_(out), err_(err), in_(in) {}
 
 Deadline Session::meta_deadline() { return Deadline::in(clock(), kMetaTimeout); }
 

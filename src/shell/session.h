@@ -8,7 +8,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <iosfwd>
+#include <iostream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,7 +41,7 @@ struct Settings {
 class Session {
  public:
   Session(asio::io_context& context, client::Client& client, const ClusterDirectory& clusters,
-          std::ostream& out, std::ostream& err);
+          std::ostream& out, std::ostream& err, std::istream& in = std::cin);
 
   // Makes this the current cluster; the current table stays. Prints nothing.
   // Errors: of ClusterDirectory and of client::Cluster::connect; the cluster stays the old one
@@ -61,6 +61,8 @@ class Session {
 
   std::ostream& out() { return out_; }
   std::ostream& err() { return err_; }
+  // Where answers to questions come from.
+  std::istream& in() { return in_; }
   Settings& settings() { return settings_; }
   void exit() { wants_exit_ = true; }
 
@@ -94,6 +96,7 @@ class Session {
   const ClusterDirectory& clusters_;
   std::ostream& out_;
   std::ostream& err_;
+  std::istream& in_;
   Settings settings_;
   std::string cluster_word_;
   std::shared_ptr<client::Cluster> cluster_;  // shared with its tables

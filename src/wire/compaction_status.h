@@ -9,7 +9,7 @@ namespace pegmove::wire {
 
 enum class CompactionStatus : int32_t {
   kIdle = 0,
-  kQueuing = 1,   // asked for, waiting for other compactions of the node
+  kQueuing = 1,  // asked for, waiting for other compactions of the node
   kRunning = 2,
   kFinished = 3,  // the last one that was asked for is done
 };

@@ -51,12 +51,12 @@ class AppCatalog {
 
   // RPC_CM_CREATE_APP. New tables are available at once and placed over the nodes in turn. Ids
   // begin with 1 and are never used again. `now_unix`: unix seconds.
-  // Answers ERR_STATE_FREEZED when is_frozen(); ERR_INVALID_PARAMETERS for what the head of this file or check_app_envs_at_create
-  // refuses, and for a table that exists and is not as asked; ERR_APP_EXIST; ERR_INVALID_STATE when
-  // no ids are left. A request with the app env duplication.master_cluster makes the follower of a
-  // duplication, and is answered as the protocol between the two clusters wants it.
-  // Pegasus: server_state::create_app, process_create_follower_app_status in
-  // src/meta/server_state.cpp.
+  // Answers ERR_STATE_FREEZED when is_frozen(); ERR_INVALID_PARAMETERS for what the head of this
+  // file or check_app_envs_at_create refuses, and for a table that exists and is not as asked;
+  // ERR_APP_EXIST; ERR_INVALID_STATE when no ids are left. A request with the app env
+  // duplication.master_cluster makes the follower of a duplication, and is answered as the protocol
+  // between the two clusters wants it. Pegasus: server_state::create_app,
+  // process_create_follower_app_status in src/meta/server_state.cpp.
   wire::configuration_create_app_response create(
       const wire::configuration_create_app_request& request, int64_t now_unix);
 

@@ -124,8 +124,8 @@ TEST_F(DropTest, ServesWhatWasAskedForLastHoweverFastItChanges) {
     ASSERT_EQ(recall(1).err.code, ErrorCode::kOk);
   }
   EXPECT_EQ(read_row("t"), "value");
-  for (int i = 0; i < 4; ++i) client.must(client.open_table("t")->get(
-      std::to_string(i), "", client.deadline()));
+  for (int i = 0; i < 4; ++i)
+    client.must(client.open_table("t")->get(std::to_string(i), "", client.deadline()));
   drop("t", 100);
   EXPECT_TRUE(recall(1).info.status == wire::AS_AVAILABLE);
 }
@@ -141,21 +141,6 @@ TEST_F(DropTest, ShowsTheFunctionLevelInTheClusterInfo) {
   EXPECT_EQ(level(), "freezed");
   cluster.restart();
   EXPECT_EQ(level(), "freezed");
-}
-
-TEST_F(DropTest, StartsACompactionAndTellsThatNoneRuns) {
-  client.create_table("t", 4);
-  WireClient meta(client, cluster.meta_address());
-  wire::start_app_manual_compact_request start;
-  start.app_name = "t";
-  auto started = meta.call<wire::start_app_manual_compact_response>(RpcCode::kStartManualCompact,
-                                                                    {}, start);
-  EXPECT_EQ(started.err.code, ErrorCode::kOk);
-  wire::query_app_manual_compact_request query;
-  query.app_name = "nothing";
-  auto queried = meta.call<wire::query_app_manual_compact_response>(
-      RpcCode::kQueryManualCompactStatus, {}, query);
-  EXPECT_EQ(queried.err.code, ErrorCode::kAppNotExist);
 }
 
 }  // namespace

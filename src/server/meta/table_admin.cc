@@ -207,15 +207,13 @@ wire::start_app_manual_compact_response start_manual_compact(
   }
   const int32_t target_level = request.__isset.target_level ? request.target_level : -1;
   if (target_level < -1) {
-    return answer(ErrorCode::kInvalidParameters,
-                  "invalid target_level(" + to_text(target_level) +
-                      "), should in range of [-1, num_levels]");
+    return answer(ErrorCode::kInvalidParameters, "invalid target_level(" + to_text(target_level) +
+                                                     "), should in range of [-1, num_levels]");
   }
   const int32_t running = request.__isset.max_running_count ? request.max_running_count : 0;
   if (running < 0) {
-    return answer(
-        ErrorCode::kInvalidParameters,
-        "invalid max_running_count(" + to_text(running) + "), should be greater than 0");
+    return answer(ErrorCode::kInvalidParameters,
+                  "invalid max_running_count(" + to_text(running) + "), should be greater than 0");
   }
   const bool is_forced = request.__isset.bottommost && request.bottommost;
   const int64_t trigger_time = request.__isset.trigger_time ? request.trigger_time : now_unix;
@@ -249,7 +247,8 @@ wire::query_app_manual_compact_response query_manual_compact(
     if (status == wire::CompactionStatus::kFinished) ++finished;
   }
   if (idle == count) {
-    return answer(ErrorCode::kInvalidState, "app " + request.app_name + " is not manual compaction");
+    return answer(ErrorCode::kInvalidState,
+                  "app " + request.app_name + " is not manual compaction");
   }
   auto response = answer(ErrorCode::kOk, "succeed");
   response.__set_progress(finished * 100 / count);

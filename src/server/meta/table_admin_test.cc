@@ -185,8 +185,7 @@ TEST_F(TableAdminTest, KeepsOneReplica) {
   auto response = set_count("t", 1);
   EXPECT_EQ(response.err.code, ErrorCode::kOk);
   EXPECT_EQ(response.old_max_replica_count, 1);
-  EXPECT_EQ(response.hint_message,
-            "no need to update max_replica_count since it's not changed");
+  EXPECT_EQ(response.hint_message, "no need to update max_replica_count since it's not changed");
   response = set_count("t", 6);
   EXPECT_EQ(response.err.code, ErrorCode::kInvalidParameters);
   EXPECT_EQ(response.old_max_replica_count, 1);

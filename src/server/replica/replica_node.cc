@@ -148,9 +148,8 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
   {
     std::lock_guard lock(mutex_);
     if (auto entry = replicas_.extract(gpid)) replica = std::move(entry.mapped());
-    if (std::ranges::none_of(replicas_, [&](const auto& entry) {
-          return entry.first.app_id == gpid.app_id;
-        }))
+    if (std::ranges::none_of(replicas_,
+                             [&](const auto& entry) { return entry.first.app_id == gpid.app_id; }))
       table_names_.erase(gpid.app_id);
   }
   if (replica) replica->close();
