@@ -4,7 +4,6 @@
 #include "client/blocking.h"
 #include "client/node.h"
 #include "net/rpc_server.h"
-#include "service/dispatcher.h"
 #include "testing/sim_clock.h"
 #include "testing/test_cluster.h"
 
@@ -14,6 +13,20 @@ namespace {
 using ::testing::HasSubstr;
 using testing::TestClient;
 using testing::TestCluster;
+
+// Answers remote commands with what it was asked.
+class EchoCommands : public net::CallHandler {
+ public:
+  void handle(net::IncomingCall call) override {
+    auto request = wire::decode_body<wire::command>(call.body());
+    if (!request) return call.reply(wire::ErrorCode::kInvalidParameters);
+    auto text = request->cmd;
+    for (const auto& argument : request->arguments) text += "|" + argument;
+    std::string body;
+    wire::append_string_body(body, text, 0);
+    call.reply(wire::ErrorCode::kOk, body);
+  }
+};
 
 class AdministrationTest : public ::testing::Test {
  protected:
@@ -122,21 +135,11 @@ TEST_F(AdministrationTest, TellsTheDisksOfANode) {
             Code::kNotFound);
 }
 
-// A server that answers remote commands with what it was asked.
 TEST_F(AdministrationTest, CarriesARemoteCommandAndItsAnswer) {
-  service::Dispatcher dispatcher;
-  dispatcher.on(wire::RpcCode::kCliCall, [](net::IncomingCall call) {
-    auto request = wire::decode_body<wire::command>(call.body());
-    if (!request) return call.reply(wire::ErrorCode::kInvalidParameters);
-    auto text = request->cmd;
-    for (const auto& argument : request->arguments) text += "|" + argument;
-    std::string body;
-    wire::append_string_body(body, text, 0);
-    call.reply(wire::ErrorCode::kOk, body);
-  });
+  EchoCommands commands;
   auto acceptor = net::listen_tcp(client.executor(), {.ipv4 = 0x7f000001, .port = 0});
   ASSERT_TRUE(acceptor);
-  net::RpcServer server(client.executor(), std::move(*acceptor), dispatcher, client.clock(),
+  net::RpcServer server(client.executor(), std::move(*acceptor), commands, client.clock(),
                         Logger("test"));
   server.start();
   auto at = *net::parse_host_port(server.local().to_string());

@@ -73,7 +73,7 @@ class ReplicaNode {
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Gpid, std::shared_ptr<Replica>> replicas_;
   std::map<int32_t, std::string> table_names_;  // of the tables that replicas_ belong to
-  CompactionRunner compactions_;  // goes first
+  CompactionRunner compactions_;                // goes first
 };
 
 }  // namespace pegmove::server::replica
