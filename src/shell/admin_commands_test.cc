@@ -108,7 +108,9 @@ class AdminCommandsTest : public testing::Test {
     dispatcher_.on(RpcCode::kCliCall, [](net::IncomingCall call) {
       auto command = wire::decode_body<wire::command>(call.body());
       std::string body;
-      auto text = command->cmd == "server-info" ? R"({"version":"2.6"})" : "told: " + command->cmd;
+      auto text = command->cmd == "server-info"   ? R"({"version":"2.6"})"
+                  : command->cmd.starts_with('[') ? command->cmd
+                                                  : "told: " + command->cmd;
       for (const auto& argument : command->arguments) text += " " + argument;
       wire::append_string_body(body, text, 0);
       call.reply(wire::ErrorCode::kOk, body);
@@ -297,6 +299,14 @@ TEST_F(AdminCommandsTest, SendsRemoteCommandsAndShowsTheAnswers) {
   EXPECT_TRUE(out_.str().contains("\"role\": \"user-specified\"")) << out_.str();
   ASSERT_TRUE(execute("flush_log -t meta-server"));
   EXPECT_TRUE(out_.str().contains("told: flush-log")) << out_.str();
+}
+
+TEST_F(AdminCommandsTest, ShowsAnAnswerThatIsTooDeepAsText) {
+  auto deep = std::string(500'000, '[') + std::string(500'000, ']');
+  ASSERT_TRUE(execute("remote_command -t meta-server " + deep));
+  EXPECT_TRUE(out_.str().contains("\"message\": \"[[["));
+  ASSERT_TRUE(execute("remote_command -t meta-server [[7]]"));
+  EXPECT_TRUE(out_.str().contains("\"message\": [\n"));
 }
 
 TEST_F(AdminCommandsTest, ShowsTheReplicasOfServers) {

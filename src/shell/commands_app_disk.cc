@@ -59,7 +59,7 @@ class DiskUse {
   }
 
   Table result(const std::string& name) const {
-    auto replicas = config_.partition_count * config_.partitions.front().max_replica_count;
+    auto replicas = int64_t(config_.partition_count) * config_.partitions.front().max_replica_count;
     auto table = Table::with_values("result");
     table.add_value("app_name", name);
     table.add_value("app_id", std::to_string(config_.app_id));
@@ -75,7 +75,7 @@ class DiskUse {
   const Table& details() const { return *details_; }
 
  private:
-  static std::string not_counted(int counted, int all) {
+  static std::string not_counted(int counted, int64_t all) {
     return std::to_string(all - counted) + "/" + std::to_string(all);
   }
 

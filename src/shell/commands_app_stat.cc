@@ -150,7 +150,7 @@ double ratio(double part, double whole) { return std::abs(whole) < 1e-6 ? 0 : pa
 // What is shown of a metric: file_num without decimals, memory in MiB.
 std::string cell(const StatRow& row, const StatMetric& metric) {
   auto value = row.of(metric.metric);
-  if (metric.metric == "rdb_total_sst_files") return std::to_string(uint64_t(value));
+  if (metric.metric == "rdb_total_sst_files") return std::to_string(whole_number(value));
   if (metric.metric.ends_with("_bytes")) value /= kMiB;
   return format_double(value, kDecimals);
 }

@@ -80,28 +80,29 @@ Task<> add_replica_counts(std::shared_ptr<client::Cluster> cluster, NodesTable& 
   co_return Result<void>();
 }
 
-int64_t percent(int64_t part, int64_t whole) {
-  return whole == 0 ? 0 : int64_t(std::round(double(part) * 100.0 / double(whole)));
+int64_t percent(double part, double whole) {
+  return whole == 0 ? 0 : whole_number(std::round(part * 100.0 / whole));
 }
 
 // One node's memory in MiB, then what is available of its disks in percent.
 std::vector<std::string> usage_cells(const MetricsSample& sample) {
-  std::map<std::string, int64_t> sums;
-  int64_t total_mb = 0, available_mb = 0, least_percent = 100;
+  std::map<std::string, double> sums;
+  double total_mb = 0, available_mb = 0;
+  int64_t least_percent = 100;
   for (const auto& entity : sample.entities) {
-    for (const auto& [name, value] : entity.values) sums[name] += int64_t(value);
+    for (const auto& [name, value] : entity.values) sums[name] += value;
     if (entity.type != "disk") continue;
-    auto disk_mb = int64_t(entity.value("disk_capacity_total_mb"));
-    auto disk_available_mb = int64_t(entity.value("disk_capacity_avail_mb"));
+    auto disk_mb = entity.value("disk_capacity_total_mb");
+    auto disk_available_mb = entity.value("disk_capacity_avail_mb");
     total_mb += disk_mb;
     available_mb += disk_available_mb;
     least_percent = std::min(least_percent, percent(disk_available_mb, disk_mb));
   }
-  std::vector<std::string> cells{std::to_string(sums["resident_mem_usage_mb"])};
+  std::vector<std::string> cells{std::to_string(whole_number(sums["resident_mem_usage_mb"]))};
   for (const char* bytes : {"rdb_block_cache_mem_usage_bytes", "rdb_wbm_total_mem_usage_bytes",
                             "rdb_wbm_mutable_mem_usage_bytes", "rdb_memtable_mem_usage_bytes",
                             "rdb_index_and_filter_blocks_mem_usage_bytes"})
-    cells.push_back(std::to_string(sums[bytes] >> 20));
+    cells.push_back(std::to_string(whole_number(sums[bytes]) >> 20));
   cells.push_back(std::to_string(percent(available_mb, total_mb)));
   cells.push_back(std::to_string(least_percent));
   return cells;

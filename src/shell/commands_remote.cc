@@ -127,16 +127,30 @@ Task<std::vector<Answer>> stat_all(client::Client& client, std::vector<Target> t
   co_return answers;
 }
 
+// A message that is JSON as such, and as text otherwise; also when it is so deep that writing it,
+// which goes down by calls, might not come back.
+json message_of(const std::string& text) {
+  constexpr int kMostDepth = 64;
+  int depth = 0, deepest = 0;
+  for (char c : text) {
+    if (c == '[' || c == '{') deepest = std::max(deepest, ++depth);
+    if (c == ']' || c == '}') --depth;
+  }
+  if (deepest > kMostDepth) return text;
+  auto message = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return message.is_discarded() ? json(text) : message;
+}
+
 // Indented by two, keys in order. A message that is JSON stands in it as such.
 std::string report_text(const std::string& command, const std::vector<Target>& targets,
                         const std::vector<Answer>& answers, bool resolve) {
   json report{{"command", command}};
   int acked = 0;
   for (size_t i = 0; i < targets.size(); ++i) {
-    auto message = json::parse(answers[i].message, nullptr, /*allow_exceptions=*/false);
-    if (message.is_discarded()) message = answers[i].message;
     report["details"][node_text(targets[i].node, resolve)] = {
-        {"role", targets[i].role}, {"acked", answers[i].is_acked}, {"message", std::move(message)}};
+        {"role", targets[i].role},
+        {"acked", answers[i].is_acked},
+        {"message", message_of(answers[i].message)}};
     if (answers[i].is_acked) ++acked;
   }
   report["succeed_count"] = acked;

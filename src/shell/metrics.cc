@@ -104,6 +104,11 @@ Task<> fetch_one(client::Client& client, net::HostPort node, MetricsQuery query,
 
 }  // namespace
 
+int64_t whole_number(double value) {
+  constexpr double kMost = 9.2e18;
+  return int64_t(std::clamp(value, -kMost, kMost));
+}
+
 std::string metrics_target(const MetricsQuery& query) {
   std::string target = "/metrics?";
   append_argument(target, "with_metric_fields", std::vector<std::string_view>{"name", query.field});
@@ -123,7 +128,9 @@ Gpid MetricEntity::partition() const {
   return gpid.app_id <= 0 || gpid.partition_index < 0 ? Gpid{} : gpid;
 }
 
-double NodeSamples::seconds() const { return double(end.timestamp_ns - start.timestamp_ns) / 1e9; }
+double NodeSamples::seconds() const {
+  return (double(end.timestamp_ns) - double(start.timestamp_ns)) / 1e9;
+}
 
 Result<MetricsSample> parse_metrics(std::string_view text, std::string_view field) {
   auto root = json::parse(text, nullptr, /*allow_exceptions=*/false);

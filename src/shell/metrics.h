@@ -2,6 +2,7 @@
 // commands that show how busy and how full a cluster is.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -10,6 +11,9 @@
 #include "client/cluster.h"
 
 namespace pegmove::shell {
+
+// Without its fraction; what 64 bits don't hold becomes the nearest that they do.
+int64_t whole_number(double value);
 
 // Which metrics to ask for.
 struct MetricsQuery {

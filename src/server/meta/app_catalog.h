@@ -71,8 +71,8 @@ class AppCatalog {
   wire::configuration_update_app_env_response update_env(
       const wire::configuration_update_app_env_request& request);
 
-  // Stores a changed record of a table that there is, in memory and on disk, or in neither. False,
-  // and a line in the log (`doing` says what was being done), when it could not be written.
+  // Stores the record of a table, a changed one or a new one, in memory and on disk, or in neither.
+  // False, and a line in the log (`doing` says what was being done), when it could not be written.
   // Precondition: when it is available, no other available table has its name.
   bool replace(AppRecord record, std::string_view doing);
 
