@@ -1,5 +1,7 @@
 #include "apps/embedded_cluster.h"
 
+#include <utility>
+
 #include "async/context_thread.h"
 #include "server/meta/meta_service.h"
 #include "server/replica/replica_node.h"
@@ -41,6 +43,16 @@ class LocalNodes : public server::meta::NodePort {
   bool serves(int node, Gpid gpid) const override { return nodes_[size_t(node)]->serves(gpid); }
   void apply_envs(const wire::app_info& app) override {
     for (auto* node : nodes_) node->apply_envs(hosted(app));
+  }
+  wire::CompactionStatus compaction_status(int node, Gpid gpid) const override {
+    using server::replica::CompactionState;
+    switch (nodes_[size_t(node)]->compaction_state(gpid)) {
+      case CompactionState::kIdle: return wire::CompactionStatus::kIdle;
+      case CompactionState::kQueuing: return wire::CompactionStatus::kQueuing;
+      case CompactionState::kRunning: return wire::CompactionStatus::kRunning;
+      case CompactionState::kFinished: return wire::CompactionStatus::kFinished;
+    }
+    std::unreachable();
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "client/blocking.h"
 
 #include "async/context_thread.h"
+#include "client/node.h"
 #include "client/table.h"
 #include "record/key.h"
 
@@ -174,7 +175,53 @@ class WorkerClient : public BlockingClient {
     return std::make_unique<WorkerTable>(worker_, clock_, timeout_, std::move(table));
   }
 
+  Result<void> drop_table(std::string name, int64_t reserve_seconds) override {
+    return worker_.wait_for(cluster_->drop_table(name, reserve_seconds, deadline()));
+  }
+  Result<std::string> recall_table(int32_t app_id, std::string new_name) override {
+    return TRY(worker_.wait_for(cluster_->recall_table(app_id, new_name, deadline()))).name;
+  }
+  Result<void> rename_table(std::string old_name, std::string new_name) override {
+    return worker_.wait_for(cluster_->rename_table(old_name, new_name, deadline()));
+  }
+  Result<int32_t> replica_count(std::string table) override {
+    return worker_.wait_for(cluster_->replica_count(table, deadline()));
+  }
+  Result<Change<int32_t>> set_replica_count(std::string table, int32_t count) override {
+    return worker_.wait_for(cluster_->set_replica_count(table, count, deadline()));
+  }
+  Result<bool> atomic_idempotent(std::string table) override {
+    return worker_.wait_for(cluster_->atomic_idempotent(table, deadline()));
+  }
+  Result<Change<bool>> set_atomic_idempotent(std::string table, bool value) override {
+    return worker_.wait_for(cluster_->set_atomic_idempotent(table, value, deadline()));
+  }
+  Result<MetaLevel> meta_level() override {
+    return worker_.wait_for(cluster_->meta_level(deadline()));
+  }
+  Result<MetaLevel> set_meta_level(MetaLevel level) override {
+    return worker_.wait_for(cluster_->set_meta_level(level, deadline()));
+  }
+  Result<void> start_compaction(std::string table, CompactionOptions options) override {
+    return worker_.wait_for(cluster_->start_compaction(table, options, deadline()));
+  }
+  Result<std::optional<int32_t>> compaction_progress(std::string table) override {
+    return worker_.wait_for(cluster_->compaction_progress(table, deadline()));
+  }
+  Result<std::string> remote_command(std::string_view node, std::string command,
+                                     std::vector<std::string> arguments) override {
+    auto address = TRY(net::parse_host_port(node));
+    return worker_.wait_for(
+        client::remote_command(client_, address, command, std::move(arguments), deadline()));
+  }
+  Result<NodeDisks> query_disk_info(std::string_view node, std::string table) override {
+    auto address = TRY(net::parse_host_port(node));
+    return worker_.wait_for(client::query_disk_info(client_, address, table, deadline()));
+  }
+
  private:
+  Deadline deadline() const { return Deadline::in(clock_, timeout_); }
+
   Routine<bool> close() {
     co_await client_.close();  // no result
     co_return true;

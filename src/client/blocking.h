@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "client/administration.h"
 #include "client/operations.h"
 
 namespace pegmove::client {
@@ -103,6 +104,24 @@ class BlockingClient {
   virtual const std::string& cluster_name() const = 0;
   // Errors: kNotFound. The table must be gone before the client.
   virtual Result<std::unique_ptr<BlockingTable>> open_table(std::string name) = 0;
+
+  // Administration: the contracts are those of client/cluster.h and client/node.h.
+  virtual Result<void> drop_table(std::string name, int64_t reserve_seconds = 0) = 0;
+  // Returns the table's name.
+  virtual Result<std::string> recall_table(int32_t app_id, std::string new_name = "") = 0;
+  virtual Result<void> rename_table(std::string old_name, std::string new_name) = 0;
+  virtual Result<int32_t> replica_count(std::string table) = 0;
+  virtual Result<Change<int32_t>> set_replica_count(std::string table, int32_t count) = 0;
+  virtual Result<bool> atomic_idempotent(std::string table) = 0;
+  virtual Result<Change<bool>> set_atomic_idempotent(std::string table, bool value) = 0;
+  virtual Result<MetaLevel> meta_level() = 0;
+  virtual Result<MetaLevel> set_meta_level(MetaLevel level) = 0;
+  virtual Result<void> start_compaction(std::string table, CompactionOptions options = {}) = 0;
+  virtual Result<std::optional<int32_t>> compaction_progress(std::string table) = 0;
+  // node: "host:port".
+  virtual Result<std::string> remote_command(std::string_view node, std::string command,
+                                             std::vector<std::string> arguments = {}) = 0;
+  virtual Result<NodeDisks> query_disk_info(std::string_view node, std::string table = "") = 0;
 };
 
 }  // namespace pegmove::client

@@ -12,6 +12,7 @@
 #include <map>
 
 #include "async/pool.h"
+#include "net/http_get.h"
 #include "net/rpc_client.h"
 #include "net/tcp.h"
 
@@ -27,6 +28,10 @@ class Client {
 
   // The addresses behind a name; answers are remembered. Errors: kUnreachable.
   Task<std::vector<net::Address>> resolve(net::HostPort host_port);
+
+  // GET of a node's HTTP server, which listens on the port of its RPC: net/http_get.h has the
+  // contract and the errors. Errors besides: of resolve().
+  Task<net::HttpReply> http_get(net::HostPort node, std::string target, Deadline deadline);
 
   // Fails every call under way (kInterrupted) and closes the connections.
   Routine<> close();

@@ -54,7 +54,26 @@ PartitionInfo partition_of(const wire::partition_configuration& config) {
   return partition;
 }
 
+// An answer that refuses, with the server's hint if it gave one: tools show that to people.
+Error refused(ErrorCode code, const std::string& what, const std::string& hint) {
+  auto error = wire::to_error(code, what);
+  auto message = error.message() + (hint.empty() ? "" : " [hint:\"" + hint + "\"]");
+  return Error(error.code(), message).with_wire_code(int(code));
+}
+
 }  // namespace
+
+std::string meta_level_name(MetaLevel level) {
+  auto found = wire::_meta_function_level_VALUES_TO_NAMES.find(int(level));
+  return found == wire::_meta_function_level_VALUES_TO_NAMES.end() ? "fl_invalid" : found->second;
+}
+
+std::optional<MetaLevel> meta_level_from_word(std::string_view word) {
+  for (auto level : {MetaLevel::kStopped, MetaLevel::kBlind, MetaLevel::kFreezed,
+                     MetaLevel::kSteady, MetaLevel::kLively})
+    if (meta_level_name(level).substr(3) == word) return level;
+  return std::nullopt;
+}
 
 std::string Cluster::quoted(const std::string& table) const {
   return "table '" + table + "' on cluster " + (name_.empty() ? meta_list() : name_);
@@ -184,18 +203,130 @@ Task<> Cluster::drop_table(std::string table, int64_t reserve_seconds, Deadline 
   co_return Result<void>();
 }
 
+Task<TableInfo> Cluster::recall_table(int32_t app_id, std::string new_name, Deadline deadline) {
+  wire::configuration_recall_app_request request;
+  request.app_id = app_id;
+  request.new_app_name = new_name;
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_recall_app_response>(
+      wire::RpcCode::kRecallApp, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(
+        wire::to_error(response.err.code, "recalling the table with id " + std::to_string(app_id) +
+                                              (new_name.empty() ? "" : " as '" + new_name + "'")));
+  co_return table_info_of(response.info);
+}
+
+Task<> Cluster::rename_table(std::string old_name, std::string new_name, Deadline deadline) {
+  wire::configuration_rename_app_request request;
+  request.old_app_name = old_name;
+  request.new_app_name = new_name;
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_rename_app_response>(
+      wire::RpcCode::kRenameApp, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(refused(response.err.code,
+                           "renaming " + quoted(old_name) + " to '" + new_name + "'",
+                           response.hint_message));
+  co_return Result<void>();
+}
+
+Task<int32_t> Cluster::replica_count(std::string table, Deadline deadline) {
+  wire::configuration_get_max_replica_count_request request;
+  request.app_name = table;
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_get_max_replica_count_response>(
+      wire::RpcCode::kGetMaxReplicaCount, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(
+        refused(response.err.code, "replica count of " + quoted(table), response.hint_message));
+  co_return response.max_replica_count;
+}
+
+Task<Change<int32_t>> Cluster::set_replica_count(std::string table, int32_t count,
+                                                 Deadline deadline) {
+  wire::configuration_set_max_replica_count_request request;
+  request.app_name = table;
+  request.max_replica_count = count;
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_set_max_replica_count_response>(
+      wire::RpcCode::kSetMaxReplicaCount, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(
+        refused(response.err.code, "replica count of " + quoted(table), response.hint_message));
+  co_return Change<int32_t>{response.old_max_replica_count, response.hint_message};
+}
+
+Task<bool> Cluster::atomic_idempotent(std::string table, Deadline deadline) {
+  wire::configuration_get_atomic_idempotent_request request;
+  request.app_name = table;
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_get_atomic_idempotent_response>(
+      wire::RpcCode::kGetAtomicIdempotent, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(
+        refused(response.err.code, "atomic_idempotent of " + quoted(table), response.hint_message));
+  co_return response.atomic_idempotent;
+}
+
+Task<Change<bool>> Cluster::set_atomic_idempotent(std::string table, bool value,
+                                                  Deadline deadline) {
+  wire::configuration_set_atomic_idempotent_request request;
+  request.app_name = table;
+  request.atomic_idempotent = value;
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_set_atomic_idempotent_response>(
+      wire::RpcCode::kSetAtomicIdempotent, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(
+        refused(response.err.code, "atomic_idempotent of " + quoted(table), response.hint_message));
+  co_return Change<bool>{response.old_atomic_idempotent, response.hint_message};
+}
+
+Task<MetaLevel> Cluster::control_meta(wire::meta_function_level level, Deadline deadline) {
+  wire::configuration_meta_control_request request;
+  request.level = level;
+  auto response = CO_TRY(co_await metas_.call<wire::configuration_meta_control_response>(
+      wire::RpcCode::kControlMeta, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(wire::to_error(response.err.code, "function level of " + meta_list()));
+  co_return MetaLevel(response.old_level);
+}
+
+Task<MetaLevel> Cluster::meta_level(Deadline deadline) {
+  return control_meta(wire::fl_invalid, deadline);
+}
+
+Task<MetaLevel> Cluster::set_meta_level(MetaLevel level, Deadline deadline) {
+  return control_meta(wire::meta_function_level(level), deadline);
+}
+
+Task<> Cluster::start_compaction(std::string table, CompactionOptions options, Deadline deadline) {
+  wire::start_app_manual_compact_request request;
+  request.app_name = table;
+  if (options.trigger_time) request.__set_trigger_time(*options.trigger_time);
+  request.__set_target_level(options.target_level);
+  request.__set_bottommost(options.bottommost);
+  if (options.max_running_count != 0) request.__set_max_running_count(options.max_running_count);
+  auto response = CO_TRY(co_await metas_.call<wire::start_app_manual_compact_response>(
+      wire::RpcCode::kStartManualCompact, request, deadline));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(refused(response.err.code, "compaction of " + quoted(table), response.hint_msg));
+  co_return Result<void>();
+}
+
+Task<std::optional<int32_t>> Cluster::compaction_progress(std::string table, Deadline deadline) {
+  wire::query_app_manual_compact_request request;
+  request.app_name = table;
+  auto response = CO_TRY(co_await metas_.call<wire::query_app_manual_compact_response>(
+      wire::RpcCode::kQueryManualCompactStatus, request, deadline));
+  if (response.err.code == ErrorCode::kInvalidState) co_return std::nullopt;
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(refused(response.err.code, "compaction of " + quoted(table), response.hint_msg));
+  co_return response.progress;
+}
+
 Task<std::string> Cluster::update_envs(wire::configuration_update_app_env_request request,
                                        Deadline deadline) {
   auto table = request.app_name;
   auto response = CO_TRY(co_await metas_.call<wire::configuration_update_app_env_response>(
       wire::RpcCode::kUpdateAppEnv, std::move(request), deadline));
   if (response.err.code == ErrorCode::kOk) co_return response.hint_message;
-  auto error = wire::to_error(response.err.code, "app envs of " + quoted(table));
-  co_return fail(
-      Error(error.code(),
-            error.message() +
-                (response.hint_message.empty() ? "" : " [hint:\"" + response.hint_message + "\"]"))
-          .with_wire_code(int(response.err.code)));
+  co_return fail(refused(response.err.code, "app envs of " + quoted(table), response.hint_message));
 }
 
 Task<> Cluster::set_envs(std::string table, std::map<std::string, std::string> envs,

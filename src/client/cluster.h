@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 
+#include "client/administration.h"
 #include "client/meta_caller.h"
 
 namespace pegmove::client {
@@ -86,6 +87,33 @@ class Cluster {
   // A table that does not exist is dropped already. reserve_seconds 0: the server's default, a
   // week.
   Task<> drop_table(std::string table, int64_t reserve_seconds, Deadline deadline);
+  // Has a dropped table back while its data is kept; a `new_name` that is empty means its old one.
+  // Returns it; its partitions may need moments until they serve: wait_until_ready(). Errors:
+  // kNotFound for an unknown id, or when it is too late; kAlreadyExists when the table is not
+  // dropped; kInvalidArgument when the name is taken or wrong.
+  Task<TableInfo> recall_table(int32_t app_id, std::string new_name, Deadline deadline);
+  // Errors: kNotFound; kInvalidArgument when there is a table of the new name.
+  Task<> rename_table(std::string old_name, std::string new_name, Deadline deadline);
+
+  // Settings of a table. Errors: kNotFound; of a change also kInvalidArgument (a count that the
+  // cluster cannot have) and kRefused at a meta level of freezed or below. Setting what is set
+  // already succeeds, with a hint.
+  Task<int32_t> replica_count(std::string table, Deadline deadline);
+  Task<Change<int32_t>> set_replica_count(std::string table, int32_t count, Deadline deadline);
+  Task<bool> atomic_idempotent(std::string table, Deadline deadline);
+  Task<Change<bool>> set_atomic_idempotent(std::string table, bool value, Deadline deadline);
+
+  // What the meta servers may do. Setting returns the level before.
+  Task<MetaLevel> meta_level(Deadline deadline);
+  Task<MetaLevel> set_meta_level(MetaLevel level, Deadline deadline);
+
+  // Asks for a compaction of all partitions and returns at once; asking again while it runs starts
+  // another one behind it. Errors: kNotFound; kRefused when the table's app envs forbid it;
+  // kInvalidArgument.
+  Task<> start_compaction(std::string table, CompactionOptions options, Deadline deadline);
+  // In percent of the replicas; nullopt when no compaction was asked for or its end is forgotten.
+  // A replica server may take half a minute to take notice of one. Errors: kNotFound.
+  Task<std::optional<int32_t>> compaction_progress(std::string table, Deadline deadline);
 
   // App envs. Errors carry the server's hint. del and clear return that hint ("deleted keys: ...").
   Task<> set_envs(std::string table, std::map<std::string, std::string> envs, Deadline deadline);
@@ -100,6 +128,7 @@ class Cluster {
  private:
   Task<std::string> update_envs(wire::configuration_update_app_env_request request,
                                 Deadline deadline);
+  Task<MetaLevel> control_meta(wire::meta_function_level level, Deadline deadline);
   std::string quoted(const std::string& table) const;
 
   Client& client_;

@@ -16,6 +16,8 @@ constexpr Command kCommands[] = {
      run_cluster_info},
     {"app", "<app_name> [-d|--detailed] [-r|--resolve_ip] [-o|--output file_name] [-j|--json]",
      Needs::kCluster, run_app},
+    {"app_disk", "<app_name> [-d|--detailed] [-r|--resolve_ip] [-j|--json] [-o|--output file_name]",
+     Needs::kCluster, run_app_disk},
     {"ls",
      "[-a|--all] [-d|--detailed] [-j|--json] [-o|--output file_name] "
      "[-s|--status all|available|creating|dropping|dropped] [-p|--app_name_pattern str] "
@@ -31,6 +33,11 @@ constexpr Command kCommands[] = {
      "[-i|--atomic_idempotent] [-e|--envs k1=v1,k2=v2...]",
      Needs::kCluster, run_create},
     {"drop", "<app_name> [-r|--reserve_seconds num]", Needs::kCluster, run_drop},
+    {"recall", "<app_id> [new_app_name]", Needs::kCluster, run_recall},
+    {"rename", "<old_app_name> <new_app_name>", Needs::kCluster, run_rename},
+    {"set_meta_level", "<stopped|blind|freezed|steady|lively>", Needs::kCluster,
+     run_set_meta_level},
+    {"get_meta_level", "", Needs::kCluster, run_get_meta_level},
     {"use", "[app_name]", Needs::kNothing, run_use},
     {"cc", "[cluster_name]", Needs::kNothing, run_cc},
     {"escape_all", "[true|false]", Needs::kNothing, run_escape_all},
@@ -118,10 +125,33 @@ constexpr Command kCommands[] = {
      "[-z|--value_filter_pattern str][-d|--diff_hash_key] [-a|--stat_size] "
      "[-n|--top_count num] [-r|--run_seconds num]",
      Needs::kTable, run_count_data},
+    {"remote_command",
+     "[-t all|meta-server|replica-server] [-r|--resolve_ip] [-l host:port,host:port...] "
+     "[-i|--sample_interval_ms num] <command> [arguments...]",
+     Needs::kCluster, run_remote_command},
+    {"server_info",
+     "[-t all|meta-server|replica-server] [-l host:port,host:port...] [-r|--resolve_ip]",
+     Needs::kCluster, run_server_info},
+    {"server_stat",
+     "[-t all|meta-server|replica-server] [-l host:port,host:port...] [-r|--resolve_ip] "
+     "[-i|--sample_interval_ms num]",
+     Needs::kCluster, run_server_stat},
+    {"app_stat",
+     "[-a|--app_name str] [-q|--only_qps] [-u|--only_usage] [-j|--json] "
+     "[-o|--output file_name] [-i|--sample_interval_ms num]",
+     Needs::kCluster, run_app_stat},
+    {"flush_log",
+     "[-t all|meta-server|replica-server] [-l host:port,host:port...][-r|--resolve_ip]",
+     Needs::kCluster, run_flush_log},
     {"get_app_envs", "[-j|--json]", Needs::kTable, run_get_app_envs},
     {"set_app_envs", "<key> <value> [key value...]", Needs::kTable, run_set_app_envs},
     {"del_app_envs", "<key> [key...]", Needs::kTable, run_del_app_envs},
     {"clear_app_envs", "[-a|--all] [-p|--prefix str]", Needs::kTable, run_clear_app_envs},
+    {"get_replica_count", "<app_name> [-j|--json]", Needs::kCluster, run_get_replica_count},
+    {"set_replica_count", "<app_name> <replica_count>", Needs::kCluster, run_set_replica_count},
+    {"get_atomic_idempotent", "<app_name> [-j|--json]", Needs::kCluster, run_get_atomic_idempotent},
+    {"enable_atomic_idempotent", "<app_name>", Needs::kCluster, run_enable_atomic_idempotent},
+    {"disable_atomic_idempotent", "<app_name>", Needs::kCluster, run_disable_atomic_idempotent},
     {"exit", "", Needs::kNothing, run_exit},
 };
 

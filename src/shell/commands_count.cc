@@ -171,10 +171,7 @@ class Counter {
 Outcome run_count_data(Session& session, Words words) {
   auto options = Options::parse(words, kCountOptions);
   if (!options) return wrong_usage(session, options.error());
-  if (words.empty()) {
-    session.err() << "ERROR: the estimate is not supported here; count precisely: count_data -c\n";
-    return Outcome::kFailed;
-  }
+  if (words.empty()) return run_count_estimate(session);
   auto count = parse_arguments(session, *options);
   if (!count) return wrong_usage(session, count.error());
   echo(session, *count);

@@ -1,4 +1,4 @@
-// Making tables and dropping them.
+// Making tables, dropping them, having them back, giving them other names.
 #include <algorithm>
 #include <ostream>
 
@@ -15,6 +15,7 @@ constexpr OptionSpec kCreateOptions[] = {{'p', "partition_count", true},
                                          {'i', "atomic_idempotent"},
                                          {'e', "envs", true}};
 constexpr OptionSpec kDropOptions[] = {{'r', "reserve_seconds", true}};
+constexpr const char* kNameRule = "Invalid name: Only 0-9a-zA-Z.:_ are valid.";
 constexpr async::milliseconds kReadyTimeout{3'600'000};
 
 bool is_table_name(std::string_view name) {
@@ -50,8 +51,7 @@ Result<client::CreateOptions> parse_create(const Options& options) {
 }
 
 Result<void> check_create(const std::string& name, const client::CreateOptions& create) {
-  if (!is_table_name(name))
-    return fail(Code::kInvalidArgument, "Invalid name: Only 0-9a-zA-Z.:_ are valid.");
+  if (!is_table_name(name)) return fail(Code::kInvalidArgument, kNameRule);
   if (create.partition_count < 1)
     return fail(Code::kInvalidArgument,
                 "create app " + name + " failed: partition_count should >= 1");
@@ -73,7 +73,6 @@ Result<void> wait_until_ready(Session& session, const std::string& name) {
   };
   auto deadline = Deadline::in(session.clock(), kReadyTimeout);
   TRY(session.run(session.cluster()->wait_until_ready(name, progress, deadline)));
-  session.out() << name << " is ready now!\n";
   return {};
 }
 
@@ -97,6 +96,7 @@ Outcome run_create(Session& session, Words words) {
   if (created) {
     session.out() << "create app " << name << " succeed, waiting for app ready" << std::endl;
     ready = wait_until_ready(session, name);
+    if (ready) session.out() << name << " is ready now!\n";
   }
   if (!created || !ready) {
     const auto& error = created ? ready.error() : created.error();
@@ -125,6 +125,57 @@ Outcome run_drop(Session& session, Words words) {
     return Outcome::kFailed;
   }
   session.out() << "drop app " << name << " succeed\n";
+  return Outcome::kDone;
+}
+
+Outcome run_recall(Session& session, Words words) {
+  if (words.empty()) return Outcome::kWrongUsage;
+  auto id = parse_int32(words[0]);
+  if (!id) {
+    session.err() << "ERROR: parse " << words[0] << " as id failed\n";
+    return Outcome::kWrongUsage;
+  }
+  std::string new_name = words.size() > 1 ? words[1] : "";
+  if (!new_name.empty() && !is_table_name(new_name)) {
+    session.err() << "invalid new_app_name: '" << new_name << "': " << kNameRule << "\n";
+    return Outcome::kFailed;
+  }
+  session.forget_table();
+  auto recalled =
+      session.run(session.cluster()->recall_table(*id, new_name, session.meta_deadline()));
+  Result<void> ready;
+  if (recalled) {
+    session.out() << "recall app ok, id(" << recalled->app_id << "), name(" << recalled->name
+                  << "), partition_count(" << recalled->partition_count << "), wait it ready"
+                  << std::endl;
+    ready = wait_until_ready(session, recalled->name);
+  }
+  if (!recalled || !ready) {
+    const auto& error = recalled ? ready.error() : recalled.error();
+    session.err() << "recall app " << *id << " failed, error=" << meta_error_text(error) << "\n";
+    return Outcome::kFailed;
+  }
+  session.out() << "recall app " << *id << " succeed\n";
+  return Outcome::kDone;
+}
+
+Outcome run_rename(Session& session, Words words) {
+  if (words.size() < 2) return Outcome::kWrongUsage;
+  const auto &old_name = words[0], &new_name = words[1];
+  auto names = "old_app_name(" + old_name + "), new_app_name(" + new_name + ")";
+  if (!is_table_name(new_name)) {
+    session.err() << "rename app failed, " << names << ", failed: " << kNameRule << "\n";
+    return Outcome::kFailed;
+  }
+  session.forget_table();
+  auto renamed =
+      session.run(session.cluster()->rename_table(old_name, new_name, session.meta_deadline()));
+  if (!renamed) {
+    session.err() << "rename app failed, " << names
+                  << ", failed: " << meta_error_text(renamed.error(), ", ") << "\n";
+    return Outcome::kFailed;
+  }
+  session.out() << "rename app ok, " << names << "\n";
   return Outcome::kDone;
 }
 

@@ -141,8 +141,8 @@ Result<ListOptions> parse_list_options(const Options& options) {
   ListOptions list;
   list.detailed = options.has('d');
   list.pattern = options.text('p');
-  if (options.has('s')) list.status = options.text('s');
   if (options.has('a')) list.status = "all";
+  if (options.has('s')) list.status = options.text('s');
   if (options.has('m')) list.match = options.text('m');
   if (std::ranges::find(kStatuses, list.status) == std::end(kStatuses))
     return fail(Code::kInvalidArgument, "parse " + list.status + " as app_status::type failed");
@@ -235,8 +235,10 @@ Task<TableSet> list_tables(std::shared_ptr<client::Cluster> cluster, ListOptions
   TableSet set;
   set.add(general_info(tables));
   auto summary = Table::with_values("summary");
-  summary.add_value("total_app_count", std::to_string(tables.size()));
-  if (list.detailed) {
+  // Of those listed, the available ones alone count, as in Pegasus.
+  auto available = std::ranges::count(tables, "AS_AVAILABLE", &TableInfo::status);
+  summary.add_value("total_app_count", std::to_string(available));
+  if (list.detailed && available > 0) {
     std::vector<std::pair<TableInfo, Health>> healths;
     for (const auto& table : tables) {
       if (table.status != "AS_AVAILABLE") continue;
@@ -261,7 +263,7 @@ Outcome run_app(Session& session, Words words) {
   const auto& name = options->rest().front();
   auto config = session.run(session.cluster()->table_config(name, {}, session.meta_deadline()));
   if (!config) {
-    session.err() << "list app " << name << " failed, error=" << meta_error_text(config.error())
+    session.err() << "query app " << name << " failed, error=" << meta_error_text(config.error())
                   << "\n";
     return Outcome::kFailed;
   }

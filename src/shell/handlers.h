@@ -17,7 +17,30 @@ Outcome run_exit(Session& session, Words words);
 
 // commands_cluster.cc
 Outcome run_cluster_info(Session& session, Words words);
-Outcome run_nodes(Session& session, Words words);  // not -u, -q, -i
+Outcome run_get_meta_level(Session& session, Words words);
+Outcome run_set_meta_level(Session& session, Words words);
+
+// commands_nodes.cc
+Outcome run_nodes(Session& session, Words words);
+
+// commands_remote.cc
+Outcome run_remote_command(Session& session, Words words);
+Outcome run_server_info(Session& session, Words words);
+Outcome run_server_stat(Session& session, Words words);  // asks for all it shows
+Outcome run_flush_log(Session& session, Words words);
+
+// commands_app_stat.cc
+Outcome run_app_stat(Session& session, Words words);
+
+// commands_app_disk.cc
+Outcome run_app_disk(Session& session, Words words);
+
+// commands_table_settings.cc
+Outcome run_get_replica_count(Session& session, Words words);
+Outcome run_set_replica_count(Session& session, Words words);
+Outcome run_get_atomic_idempotent(Session& session, Words words);
+Outcome run_enable_atomic_idempotent(Session& session, Words words);
+Outcome run_disable_atomic_idempotent(Session& session, Words words);
 
 // commands_table.cc
 Outcome run_app(Session& session, Words words);
@@ -26,6 +49,8 @@ Outcome run_ls(Session& session, Words words);
 // commands_create.cc
 Outcome run_create(Session& session, Words words);
 Outcome run_drop(Session& session, Words words);
+Outcome run_recall(Session& session, Words words);
+Outcome run_rename(Session& session, Words words);
 
 // commands_data.cc
 Outcome run_set(Session& session, Words words);
@@ -58,7 +83,9 @@ Outcome run_full_scan(Session& session, Words words);
 Outcome run_clear_data(Session& session, Words words);
 
 // commands_count.cc
-Outcome run_count_data(Session& session, Words words);  // the precise count only
+Outcome run_count_data(Session& session, Words words);  // not -d, -a, -n, -r
+// count_estimate.cc: count_data without options
+Outcome run_count_estimate(Session& session);
 
 // commands_copy.cc
 Outcome run_copy_data(Session& session, Words words);  // -c and -a only

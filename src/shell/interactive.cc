@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -26,7 +27,17 @@ Session* current = nullptr;
 std::vector<std::string> candidates;
 
 bool takes_table_name(std::string_view command) {
-  return command == "use" || command == "app" || command == "drop";
+  constexpr std::string_view kCommands[] = {"use",
+                                            "app",
+                                            "app_disk",
+                                            "drop",
+                                            "rename",
+                                            "get_replica_count",
+                                            "set_replica_count",
+                                            "get_atomic_idempotent",
+                                            "enable_atomic_idempotent",
+                                            "disable_atomic_idempotent"};
+  return std::ranges::find(kCommands, command) != std::end(kCommands);
 }
 
 // The first of the candidates from `state` on that begin with `text`; readline frees it.

@@ -71,6 +71,55 @@ std::string meta_error_text(const Error& error) {
   return text + " (" + error.to_string() + ")";
 }
 
+std::string meta_error_text(const Error& error, std::string_view between) {
+  constexpr std::string_view kBegin = " [hint:\"", kEnd = "\"]";
+  const auto& message = error.message();
+  auto begin = message.find(kBegin);
+  if (begin == std::string::npos || !message.ends_with(kEnd)) return meta_error_text(error);
+  begin += kBegin.size();
+  return std::string(wire::error_name(wire_code_of(error))) + std::string(between) +
+         message.substr(begin, message.size() - kEnd.size() - begin);
+}
+
+bool metrics_failed(Session& session, const Error& error) {
+  if (!error.message().starts_with("ERROR: ")) return false;
+  session.err() << error.message() << "\n";
+  return true;
+}
+
+Result<async::milliseconds> sample_interval(const Options& options) {
+  constexpr async::milliseconds kDefault{1000};
+  if (!options.has('i')) return kDefault;
+  auto number = parse_int32(options.text('i'));
+  if (!number)
+    return fail(Code::kInvalidArgument,
+                "parse sample_interval_ms(" + options.text('i') + ") failed");
+  if (*number <= 0) return fail(Code::kInvalidArgument, "sample_interval_ms should be > 0");
+  return async::milliseconds(*number);
+}
+
+std::string total_name(size_t rows) { return "(total:" + std::to_string(int64_t(rows) - 1) + ")"; }
+
+bool confirm(Session& session, const std::string& action) {
+  constexpr int kAttempts = 5;
+  auto& out = session.out();
+  for (int i = 0; i < kAttempts; ++i) {
+    out << "PLEASE be CAUTIOUS with this operation ! Are you sure to " << action
+        << " ? [y/n]: " << std::flush;
+    const auto answer = session.read_line();
+    if (answer == "y") {
+      out << "you've chosen YES, we will continue ...\n";
+      return true;
+    }
+    if (answer == "n") {
+      out << "you've chosen NO, we will stop !\n";
+      return false;
+    }
+  }
+  out << "too many failed attempts, we will stop !\n";
+  return false;
+}
+
 Outcome wrong_usage(Session& session, const Error& error) {
   session.err() << "ERROR: " << error.to_string() << "\n";
   return Outcome::kWrongUsage;

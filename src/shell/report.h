@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "async/clock.h"
 #include "client/operations.h"
 #include "shell/command.h"
 #include "shell/tables.h"
@@ -17,6 +18,23 @@ std::string data_error_text(const Error& error);
 // An error of a meta server: the name of its code, and the server's hint or else the message:
 // "ERR_APP_NOT_EXIST [hint:\"app cannot be found\"]".
 std::string meta_error_text(const Error& error);
+
+// The same for people who get no more than the code's name and the server's hint, with `between`
+// between them: "ERR_APP_NOT_EXIST, ERROR: app(t) not exist!". What has no hint is as above.
+std::string meta_error_text(const Error& error, std::string_view between);
+
+// For an error of metrics.h: prints its line and returns true. False for others.
+bool metrics_failed(Session& session, const Error& error);
+
+// The options that ask for a second sample: 'i', in milliseconds. Errors: kInvalidArgument.
+Result<async::milliseconds> sample_interval(const Options& options);
+
+// The name of the row of sums below this many rows: "(total:3)" below four. Pegasus's shell counts
+// so, and its readers know it.
+std::string total_name(size_t rows);
+
+// Asks "Are you sure to ACTION ?" on Session::out() and reads y or n from Session::read_line().
+bool confirm(Session& session, const std::string& action);
 
 // Prints "ERROR: " and the text of the error.
 Outcome wrong_usage(Session& session, const Error& error);

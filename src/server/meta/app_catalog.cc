@@ -16,24 +16,12 @@ namespace {
 using wire::ErrorCode;
 
 constexpr size_t kMaxFileSize = size_t{256} << 20;
-constexpr int32_t kMinReplicaCount = 1;  // min_allowed_replica_count of Pegasus
-constexpr int32_t kMaxReplicaCount = 5;  // max_allowed_replica_count
 
 constexpr const char* kMasterCluster = "duplication.master_cluster";
 constexpr const char* kFollowerStatus = "duplication.follower_app_status";
 
 std::unexpected<Error> refuse(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
-}
-
-Result<void> check_name(std::string_view name) {
-  const bool has_control = std::ranges::any_of(
-      name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-  if (name.empty() || name.size() > kMaxAppNameSize || has_control || !base::is_utf8(name)) {
-    return refuse("a name is UTF-8 without control characters, 1 to " +
-                  std::to_string(kMaxAppNameSize) + " bytes long");
-  }
-  return {};
 }
 
 // In the order of Pegasus, then what is ours.
@@ -48,7 +36,7 @@ Result<void> check_create(const wire::configuration_create_app_request& request)
                   " and not 1 to 5");
   }
   TRY(check_app_envs_at_create(options.envs));
-  TRY(check_name(request.app_name));
+  TRY(check_app_name(request.app_name));
   TRY(check_envs_fit(options.envs));
   if (options.app_type != "pegasus") {
     return refuse("the type is " + base::printable(options.app_type) + " and not pegasus");
@@ -75,6 +63,16 @@ int64_t add_seconds(int64_t moment, int64_t seconds) {
 }
 
 }  // namespace
+
+Result<void> check_app_name(std::string_view name) {
+  const bool has_control = std::ranges::any_of(
+      name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  if (name.empty() || name.size() > kMaxAppNameSize || has_control || !base::is_utf8(name)) {
+    return refuse("a name is UTF-8 without control characters, 1 to " +
+                  std::to_string(kMaxAppNameSize) + " bytes long");
+  }
+  return {};
+}
 
 AppCatalog::AppCatalog(std::string folder, int node_count)
     : path_(folder + "/apps.json"),
@@ -126,9 +124,8 @@ Result<void> AppCatalog::check_nodes() const {
 
 Result<void> AppCatalog::save() const { return replace_file(path_, encode_catalog(state_)); }
 
-bool AppCatalog::store(AppRecord record, std::string_view doing) {
+bool AppCatalog::replace(AppRecord record, std::string_view doing) {
   const int32_t id = record.info.app_id;
-  const std::string name = record.info.app_name;
   const int32_t old_next_id = state_.next_app_id;
   auto& place = state_.apps[id];
   AppRecord old = std::exchange(place, std::move(record));
@@ -143,12 +140,16 @@ bool AppCatalog::store(AppRecord record, std::string_view doing) {
     log_.error(std::move(saved).error().with_context(std::string(doing)).to_string());
     return false;
   }
-  if (place.is_available()) {
-    available_.insert_or_assign(name, id);
-  } else {
-    available_.erase(name);
-  }
+  if (old.info.app_id == id && old.is_available()) available_.erase(old.info.app_name);
+  if (place.is_available()) available_.insert_or_assign(place.info.app_name, id);
   return true;
+}
+
+Result<void> AppCatalog::set_level(wire::meta_function_level level) {
+  const auto old = std::exchange(state_.level, level);
+  auto saved = save();
+  if (!saved) state_.level = old;
+  return saved;
 }
 
 // Every node gets as many partitions of the table as any other, give or take one; those with fewer
@@ -199,6 +200,7 @@ AppRecord AppCatalog::make_app(const wire::configuration_create_app_request& req
 wire::configuration_create_app_response AppCatalog::create(
     const wire::configuration_create_app_request& request, int64_t now_unix) {
   const std::string doing = "creating the table " + base::printable(request.app_name);
+  if (is_frozen()) return create_answer(ErrorCode::kStateFreezed);
   if (auto good = check_create(request); !good) {
     log_.warning(std::move(good).error().with_context(doing).to_string());
     return create_answer(ErrorCode::kInvalidParameters);
@@ -210,7 +212,7 @@ wire::configuration_create_app_response AppCatalog::create(
   }
   AppRecord app = make_app(request, now_unix);
   const int32_t id = app.info.app_id;
-  if (!store(std::move(app), doing)) return create_answer(ErrorCode::kFileOperationFailed);
+  if (!replace(std::move(app), doing)) return create_answer(ErrorCode::kFileOperationFailed);
   return create_answer(ErrorCode::kOk, id);
 }
 
@@ -251,7 +253,7 @@ wire::configuration_create_app_response AppCatalog::create_follower(
   if (*status == "created") return create_answer(ErrorCode::kAppExist);
   AppRecord created = app;
   created.info.envs[kFollowerStatus] = "created";
-  if (!store(std::move(created), "marking the follower " + app.info.app_name + " as created")) {
+  if (!replace(std::move(created), "marking the follower " + app.info.app_name + " as created")) {
     return create_answer(ErrorCode::kFileOperationFailed);
   }
   return create_answer(ErrorCode::kOk, id);
@@ -272,7 +274,7 @@ wire::configuration_drop_app_response AppCatalog::drop(
   app.info.drop_second = now_unix;
   app.info.expire_second =
       add_seconds(now_unix, has_reserve ? request.options.reserve_seconds : kDefaultReserveSeconds);
-  if (!store(std::move(app), "dropping the table " + base::printable(request.app_name))) {
+  if (!replace(std::move(app), "dropping the table " + base::printable(request.app_name))) {
     response.err.code = ErrorCode::kFileOperationFailed;
   }
   return response;
@@ -285,7 +287,7 @@ wire::configuration_update_app_env_response AppCatalog::update_env(
   if (!update.envs) return std::move(update.response);
   AppRecord changed = *app;
   changed.info.envs = std::move(*update.envs);
-  if (!store(std::move(changed), "changing app envs of " + base::printable(request.app_name))) {
+  if (!replace(std::move(changed), "changing app envs of " + base::printable(request.app_name))) {
     update.response.err.code = ErrorCode::kFileOperationFailed;
     update.response.hint_message = "the app envs could not be written; the server's log says why";
   }

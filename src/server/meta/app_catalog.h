@@ -29,9 +29,15 @@
 namespace pegmove::server::meta {
 
 inline constexpr size_t kMaxAppNameSize = 1024;
+// Replica counts that a request may ask for.
+inline constexpr int32_t kMinReplicaCount = 1;  // min_allowed_replica_count of Pegasus
+inline constexpr int32_t kMaxReplicaCount = 5;  // max_allowed_replica_count
 // How long a dropped table can be had back when the request does not say ([meta_server]
 // hold_seconds_for_dropped_app in Pegasus).
 inline constexpr int64_t kDefaultReserveSeconds = 604800;
+
+// Whether a table may be called so. Errors: kInvalidArgument, saying what a name is.
+Result<void> check_app_name(std::string_view name);
 
 class AppCatalog {
  public:
@@ -45,12 +51,12 @@ class AppCatalog {
 
   // RPC_CM_CREATE_APP. New tables are available at once and placed over the nodes in turn. Ids
   // begin with 1 and are never used again. `now_unix`: unix seconds.
-  // Answers ERR_INVALID_PARAMETERS for what the head of this file or check_app_envs_at_create
-  // refuses, and for a table that exists and is not as asked; ERR_APP_EXIST; ERR_INVALID_STATE when
-  // no ids are left. A request with the app env duplication.master_cluster makes the follower of a
-  // duplication, and is answered as the protocol between the two clusters wants it.
-  // Pegasus: server_state::create_app, process_create_follower_app_status in
-  // src/meta/server_state.cpp.
+  // Answers ERR_STATE_FREEZED when is_frozen(); ERR_INVALID_PARAMETERS for what the head of this
+  // file or check_app_envs_at_create refuses, and for a table that exists and is not as asked;
+  // ERR_APP_EXIST; ERR_INVALID_STATE when no ids are left. A request with the app env
+  // duplication.master_cluster makes the follower of a duplication, and is answered as the protocol
+  // between the two clusters wants it. Pegasus: server_state::create_app,
+  // process_create_follower_app_status in src/meta/server_state.cpp.
   wire::configuration_create_app_response create(
       const wire::configuration_create_app_request& request, int64_t now_unix);
 
@@ -64,6 +70,19 @@ class AppCatalog {
   // Pegasus: server_state::{set,del,clear}_app_envs in src/meta/server_state.cpp.
   wire::configuration_update_app_env_response update_env(
       const wire::configuration_update_app_env_request& request);
+
+  // Stores the record of a table, a changed one or a new one, in memory and on disk, or in neither.
+  // False, and a line in the log (`doing` says what was being done), when it could not be written.
+  // Precondition: when it is available, no other available table has its name.
+  bool replace(AppRecord record, std::string_view doing);
+
+  // The meta server's function level: what it may do. Real meta servers forget it when they start
+  // and take [meta_server] meta_function_level_on_start; here it is kept.
+  // Errors of set_level: kIo; the level stays then.
+  wire::meta_function_level level() const { return state_.level; }
+  Result<void> set_level(wire::meta_function_level level);
+  // No tables are made, and none get other settings.
+  bool is_frozen() const { return state_.level <= wire::meta_function_level::fl_freezed; }
 
   // Removes the record of a dropped table for good: call it when its data is deleted.
   // Errors: kNotFound, kRefused when it is not dropped, kIo.
@@ -84,9 +103,6 @@ class AppCatalog {
   Result<void> load();
   Result<void> check_nodes() const;
   Result<void> save() const;
-  // Stores the record in memory and on disk, or in neither. False, and a line in the log, when it
-  // could not be written.
-  bool store(AppRecord record, std::string_view doing);
   AppRecord make_app(const wire::configuration_create_app_request& request, int64_t now_unix) const;
   wire::configuration_create_app_response create_existing(
       const wire::configuration_create_app_request& request, const AppRecord& app);

@@ -390,7 +390,9 @@ TEST_F(AppCatalogTest, ChecksEveryFieldOfTheFile) {
   const std::pair<const char*, const char*> changes[] = {
       {"\"next_app_id\": 3", "\"next_app_id\": 2"},
       {"\"next_app_id\": 3", "\"next_app_id\": 99999999999"},
-      {"\"version\": 1", "\"version\": 0"},
+      {"\"version\": 2", "\"version\": 0"},
+      {"\"version\": 2", "\"version\": 1"},
+      {"\"meta_function_level\": \"lively\"", "\"meta_function_level\": \"lazy\""},
       {"\"app_id\": 2", "\"app_id\": 1"},
       {"\"app_id\": 2", "\"app_id\": 0"},
       {"\"app_id\": 2", "\"app_id\": \"2\""},
@@ -418,10 +420,46 @@ TEST_F(AppCatalogTest, ChecksEveryFieldOfTheFile) {
 }
 
 TEST_F(AppCatalogTest, RefusesALaterFormat) {
-  write(R"({"version": 2, "next_app_id": 1, "apps": [], "new": {}})");
+  write(R"({"version": 3, "next_app_id": 1, "apps": [], "new": {}})");
   const auto catalog = AppCatalog::open(folder_, 1);
   ASSERT_FALSE(catalog);
   EXPECT_EQ(catalog.error().code(), Code::kUnsupported);
+}
+
+TEST_F(AppCatalogTest, ReadsTheFormatThatHadNoFunctionLevel) {
+  {
+    open().create(create_request("t"), kNow);
+  }
+  replace_in_file("\"version\": 2", "\"version\": 1");
+  replace_in_file("\"meta_function_level\": \"lively\",", "");
+  auto catalog = open();
+  EXPECT_NE(catalog.find("t"), nullptr);
+  EXPECT_TRUE(catalog.level() == wire::fl_lively);
+}
+
+TEST_F(AppCatalogTest, KeepsTheFunctionLevel) {
+  {
+    auto catalog = open();
+    EXPECT_TRUE(catalog.level() == wire::fl_lively);
+    ASSERT_TRUE(catalog.set_level(wire::fl_steady));
+  }
+  EXPECT_TRUE(open().level() == wire::fl_steady);
+}
+
+TEST_F(AppCatalogTest, MakesNoTablesWhenFrozen) {
+  auto catalog = open();
+  ASSERT_TRUE(catalog.set_level(wire::fl_freezed));
+  // Before anything else is looked at.
+  EXPECT_EQ(catalog.create(create_request("t", 0), kNow).err.code, ErrorCode::kStateFreezed);
+  ASSERT_TRUE(catalog.set_level(wire::fl_steady));
+  EXPECT_EQ(catalog.create(create_request("t"), kNow).err.code, ErrorCode::kOk);
+}
+
+TEST_F(AppCatalogTest, KeepsTheOldLevelWhenTheNewOneCannotBeWritten) {
+  auto catalog = open();
+  fs::remove_all(folder_);
+  EXPECT_FALSE(catalog.set_level(wire::fl_freezed));
+  EXPECT_TRUE(catalog.level() == wire::fl_lively);
 }
 
 TEST_F(AppCatalogTest, RefusesWhatIsNoFileAndAMissingParent) {

@@ -26,9 +26,11 @@ struct AppRecord {
   bool operator==(const AppRecord&) const = default;
 };
 
-// All tables by id, dropped ones too, and the id that the next one gets.
+// All tables by id, dropped ones too, the id that the next one gets, and what the meta server may
+// do (RPC_CM_CONTROL_META).
 struct CatalogState {
   int32_t next_app_id = 1;
+  wire::meta_function_level level = wire::meta_function_level::fl_lively;
   std::map<int32_t, AppRecord> apps;
 
   bool operator==(const CatalogState&) const = default;

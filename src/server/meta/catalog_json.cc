@@ -1,5 +1,6 @@
 #include "server/meta/catalog_json.h"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -11,9 +12,19 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 constexpr int64_t kInt32Max = std::numeric_limits<int32_t>::max();
 constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
+
+struct LevelName {
+  wire::meta_function_level level;
+  const char* name;
+};
+constexpr LevelName kLevels[] = {{wire::meta_function_level::fl_stopped, "stopped"},
+                                 {wire::meta_function_level::fl_blind, "blind"},
+                                 {wire::meta_function_level::fl_freezed, "freezed"},
+                                 {wire::meta_function_level::fl_steady, "steady"},
+                                 {wire::meta_function_level::fl_lively, "lively"}};
 
 // Writing.
 
@@ -118,6 +129,12 @@ Result<wire::app_status> decode_status(const std::string& text) {
   return damaged("the status " + base::printable(text) + " is unknown");
 }
 
+Result<wire::meta_function_level> decode_level(const std::string& text) {
+  const auto found = std::ranges::find(kLevels, text, &LevelName::name);
+  if (found != std::end(kLevels)) return found->level;
+  return damaged("the function level " + base::printable(text) + " is unknown");
+}
+
 Result<std::vector<PartitionRecord>> decode_partitions(const json& list) {
   if (list.empty() || list.size() > kMaxPartitionCount) {
     return damaged("there are " + std::to_string(list.size()) + " partitions and not 1 to " +
@@ -162,11 +179,15 @@ Result<CatalogState> decode_state(const json& root) {
   if (version != root.end() && version->is_number_unsigned() &&
       version->get<uint64_t>() > static_cast<uint64_t>(kVersion)) {
     return fail(Code::kUnsupported, "its format has the version " + version->dump() +
-                                        " and this program knows 1: use a later pegmove");
+                                        " and this program knows up to 2: use a later pegmove");
   }
-  const auto fields = TRY(Fields::of(root, 3));
-  TRY(fields.integer("version", kVersion, kVersion));
+  const bool is_first = version != root.end() && *version == 1;
+  const auto fields = TRY(Fields::of(root, is_first ? 3 : 4));
+  TRY(fields.integer("version", 1, kVersion));
   CatalogState state;
+  if (!is_first) {
+    state.level = TRY(decode_level(TRY(fields.text("meta_function_level"))));
+  }
   state.next_app_id = TRY(fields.int32("next_app_id", 1));
   std::set<std::string> names;
   for (size_t place = 0; const auto& value : *TRY(fields.array("apps"))) {
@@ -190,11 +211,18 @@ Result<CatalogState> decode_state(const json& root) {
 
 }  // namespace
 
+std::string_view level_name(wire::meta_function_level level) {
+  const auto found = std::ranges::find(kLevels, level, &LevelName::level);
+  return found == std::end(kLevels) ? std::string_view() : found->name;
+}
+
 std::string encode_catalog(const CatalogState& state) {
   json apps = json::array();
   for (const auto& [id, app] : state.apps) apps.push_back(to_json(app));
-  const json root = {
-      {"version", kVersion}, {"next_app_id", state.next_app_id}, {"apps", std::move(apps)}};
+  const json root = {{"version", kVersion},
+                     {"next_app_id", state.next_app_id},
+                     {"meta_function_level", std::string(level_name(state.level))},
+                     {"apps", std::move(apps)}};
   return root.dump(1) + "\n";
 }
 

@@ -55,7 +55,7 @@ struct ClusterFacts {
   std::string primary_meta_server;  // "host:port"; the shell looks it up in its own list
   std::string zookeeper_hosts;      // empty: the embedded cluster has none
   std::string zookeeper_root;
-  std::string meta_function_level = "steady";
+  std::string meta_function_level = "lively";
 };
 
 // RPC_CM_CLUSTER_INFO: keys and values in the order of Pegasus. The balance of the nodes counts

@@ -229,7 +229,7 @@ TEST_F(CatalogViewsTest, TellsTheFactsOfTheClusterInOrder) {
                                       "total_replica_count_stddev", "cluster_name"}));
   EXPECT_EQ(response.values,
             (std::vector<std::string>{
-                "127.0.0.1:34601", "localhost:34601", "", "", "steady",
+                "127.0.0.1:34601", "localhost:34601", "", "", "lively",
                 "{\n  \"copy_pri\": 0,\n  \"copy_sec\": 0,\n  \"move_pri\": 0,\n  \"total\": 0\n}",
                 "0.50", "0.50", "c"}));
 }

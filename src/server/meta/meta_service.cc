@@ -2,6 +2,8 @@
 
 #include "async/all.h"
 #include "net/tcp.h"
+#include "server/meta/catalog_json.h"
+#include "server/meta/table_admin.h"
 
 namespace pegmove::server::meta {
 namespace {
@@ -61,26 +63,35 @@ Task<> MetaService::host_one(const AppRecord& app, int32_t index) {
       [this, node, info = app.info, index] { return nodes_.host(node, info, index); });
 }
 
-Routine<> MetaService::host_in_background(AppRecord app) {
-  for (int32_t index = 0; index < app.info.partition_count && !tasks_.stopped(); ++index) {
-    auto hosted = co_await host_one(app, index);
-    if (!hosted) log_.error(hosted.error().to_string());
-    const auto* now = catalog_.find_by_id(app.info.app_id);
-    if (now && now->is_available()) continue;
-    // Dropped meanwhile.
-    co_await release_in_background(app);  // no result
-    co_return;
-  }
+Task<> MetaService::release_one(const AppRecord& app, int32_t index, bool delete_files) {
+  auto node = app.partitions[size_t(index)].node;
+  Gpid gpid{app.info.app_id, index};
+  co_return co_await pool_.run(
+      [this, node, gpid, delete_files] { return nodes_.release(node, gpid, delete_files); });
 }
 
-// The files stay until the table's reserve time is over.
-Routine<> MetaService::release_in_background(AppRecord app) {
-  for (int32_t index = 0; index < int32_t(app.partitions.size()); ++index) {
-    auto released = co_await pool_.run(
-        [this, node = app.partitions[size_t(index)].node, gpid = Gpid{app.info.app_id, index}] {
-          return nodes_.release(node, gpid, false);
-        });
-    if (!released) log_.error(released.error().to_string());
+Routine<> MetaService::settle(int32_t app_id) {
+  if (!settling_.insert(app_id).second) co_return;
+  while (!tasks_.stopped()) {
+    const auto* app = catalog_.find_by_id(app_id);
+    if (!app) break;
+    bool is_available = app->is_available();
+    co_await settle_once(*app);  // no result
+    const auto* now = catalog_.find_by_id(app_id);
+    if (!now || now->is_available() == is_available) break;
+  }
+  settling_.erase(app_id);
+}
+
+// The files of a dropped table stay until its reserve time is over.
+Routine<> MetaService::settle_once(AppRecord app) {
+  for (int32_t index = 0; index < app.info.partition_count && !tasks_.stopped(); ++index) {
+    auto done = app.is_available() ? co_await host_one(app, index)
+                                   : co_await release_one(app, index, false);
+    if (!done) log_.error(done.error().to_string());
+    const auto* now = catalog_.find_by_id(app.info.app_id);
+    if (!now || now->is_available() != app.is_available()) co_return;
+    app = *now;  // its app envs may have changed
   }
 }
 
@@ -95,32 +106,39 @@ ClusterFacts MetaService::facts() const {
           .meta_servers = address,
           .primary_meta_server = address,
           .zookeeper_hosts = "",
-          .zookeeper_root = ""};
+          .zookeeper_root = "",
+          .meta_function_level = std::string(level_name(catalog_.level()))};
 }
 
-// Files of a dropped table go when its reserve time is over.
+// Files of a dropped table go when its reserve time is over; not while the cluster is kept from
+// changing by itself, as in Pegasus.
 Routine<> MetaService::purge_dropped() {
   while (!tasks_.stopped()) {
     std::vector<AppRecord> over;
     for (const auto& [id, app] : catalog_.apps())
-      if (!app.is_available() && app.info.expire_second <= clock_.unix_seconds())
+      if (!app.is_available() && is_reservation_over(app, clock_.unix_seconds()) &&
+          catalog_.level() > wire::fl_steady && !settling_.contains(id))
         over.push_back(app);
+    for (const auto& app : over) purging_.insert(app.info.app_id);
     for (const auto& app : over) {
-      bool removed = true;
-      for (int32_t index = 0; index < app.info.partition_count; ++index) {
-        auto node = app.partitions[size_t(index)].node;
-        Gpid gpid{app.info.app_id, index};
-        auto released = co_await pool_.run([&] { return nodes_.release(node, gpid, true); });
-        if (released) continue;
-        log_.error(released.error().to_string());
-        removed = false;
-      }
-      if (!removed) continue;
-      if (auto forgotten = catalog_.forget(app.info.app_id); !forgotten)
-        log_.error(forgotten.error().to_string());
+      co_await purge(app);  // no result
+      purging_.erase(app.info.app_id);
     }
     co_await clock_.sleep_for(kPurgePeriod);  // no result
   }
+}
+
+Routine<> MetaService::purge(AppRecord app) {
+  bool is_removed = true;
+  for (int32_t index = 0; index < app.info.partition_count; ++index) {
+    auto released = co_await release_one(app, index, true);
+    if (released) continue;
+    log_.error(released.error().to_string());
+    is_removed = false;
+  }
+  if (!is_removed) co_return;  // tried again in the next round
+  if (auto forgotten = catalog_.forget(app.info.app_id); !forgotten)
+    log_.error(forgotten.error().to_string());
 }
 
 void MetaService::register_handlers() {
@@ -128,17 +146,15 @@ void MetaService::register_handlers() {
   dispatcher_.on_message<configuration_create_app_request, configuration_create_app_response>(
       RpcCode::kCreateApp, [this](const auto& request, const auto&) {
         auto response = catalog_.create(request, clock_.unix_seconds());
-        if (response.err.code == ErrorCode::kOk)
-          tasks_.spawn(host_in_background(*catalog_.find_by_id(response.appid)));
+        if (response.err.code == ErrorCode::kOk) tasks_.spawn(settle(response.appid));
         return response;
       });
   dispatcher_.on_message<configuration_drop_app_request, configuration_drop_app_response>(
       RpcCode::kDropApp, [this](const auto& request, const auto&) {
         const auto* app = catalog_.find(request.app_name);
-        auto dropped = app ? *app : AppRecord();
+        auto app_id = app ? app->info.app_id : 0;
         auto response = catalog_.drop(request, clock_.unix_seconds());
-        if (response.err.code == ErrorCode::kOk)
-          tasks_.spawn(release_in_background(std::move(dropped)));
+        if (response.err.code == ErrorCode::kOk) tasks_.spawn(settle(app_id));
         return response;
       });
   dispatcher_
@@ -172,6 +188,68 @@ void MetaService::register_handlers() {
         negotiation_response response;
         response.status = SASL_AUTH_DISABLE;
         return response;
+      });
+  dispatcher_.on_message<configuration_meta_control_request, configuration_meta_control_response>(
+      RpcCode::kControlMeta,
+      [this](const auto& request, const auto&) { return control_level(catalog_, request); });
+  register_table_handlers();
+  register_compaction_handlers();
+}
+
+void MetaService::register_table_handlers() {
+  using namespace wire;
+  dispatcher_.on_message<configuration_recall_app_request, configuration_recall_app_response>(
+      RpcCode::kRecallApp, [this](const auto& request, const auto&) {
+        configuration_recall_app_response response;
+        response.err.code = ErrorCode::kAppNotExist;
+        if (purging_.contains(request.app_id)) return response;
+        response = recall_app(catalog_, request, clock_.unix_seconds());
+        if (response.err.code == ErrorCode::kOk) tasks_.spawn(settle(request.app_id));
+        return response;
+      });
+  dispatcher_.on_message<configuration_rename_app_request, configuration_rename_app_response>(
+      RpcCode::kRenameApp, [this](const auto& request, const auto&) {
+        auto response = rename_app(catalog_, request);
+        if (response.err.code == ErrorCode::kOk)
+          nodes_.apply_envs(catalog_.find(request.new_app_name)->info);
+        return response;
+      });
+  dispatcher_.on_message<configuration_get_max_replica_count_request,
+                         configuration_get_max_replica_count_response>(
+      RpcCode::kGetMaxReplicaCount,
+      [this](const auto& request, const auto&) { return max_replica_count(catalog_, request); });
+  dispatcher_.on_message<configuration_set_max_replica_count_request,
+                         configuration_set_max_replica_count_response>(
+      RpcCode::kSetMaxReplicaCount, [this](const auto& request, const auto&) {
+        return set_max_replica_count(catalog_, request);
+      });
+  dispatcher_.on_message<configuration_get_atomic_idempotent_request,
+                         configuration_get_atomic_idempotent_response>(
+      RpcCode::kGetAtomicIdempotent,
+      [this](const auto& request, const auto&) { return atomic_idempotent(catalog_, request); });
+  dispatcher_.on_message<configuration_set_atomic_idempotent_request,
+                         configuration_set_atomic_idempotent_response>(
+      RpcCode::kSetAtomicIdempotent, [this](const auto& request, const auto&) {
+        return set_atomic_idempotent(catalog_, request);
+      });
+}
+
+void MetaService::register_compaction_handlers() {
+  using namespace wire;
+  dispatcher_.on_message<start_app_manual_compact_request, start_app_manual_compact_response>(
+      RpcCode::kStartManualCompact, [this](const auto& request, const auto&) {
+        auto response = start_manual_compact(catalog_, request, clock_.unix_seconds());
+        if (response.err.code == ErrorCode::kOk)
+          nodes_.apply_envs(catalog_.find(request.app_name)->info);
+        return response;
+      });
+  dispatcher_.on_message<query_app_manual_compact_request, query_app_manual_compact_response>(
+      RpcCode::kQueryManualCompactStatus, [this](const auto& request, const auto&) {
+        auto status_of = [this](const AppRecord& app, int32_t index) {
+          return nodes_.compaction_status(app.partitions[size_t(index)].node,
+                                          {app.info.app_id, index});
+        };
+        return query_manual_compact(catalog_, request, status_of);
       });
 }
 

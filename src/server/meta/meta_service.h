@@ -2,10 +2,13 @@
 // nodes what to serve.
 #pragma once
 
+#include <set>
+
 #include "async/pool.h"
 #include "server/meta/app_catalog.h"
 #include "server/meta/catalog_views.h"
 #include "service/dispatcher.h"
+#include "wire/compaction_status.h"
 
 namespace pegmove::server::meta {
 
@@ -18,7 +21,10 @@ class NodePort {
   virtual Result<void> host(int node, const wire::app_info& app, int32_t partition_index) = 0;
   virtual Result<void> release(int node, Gpid gpid, bool delete_files) = 0;
   virtual bool serves(int node, Gpid gpid) const = 0;
+  // Tells all nodes the name and the app envs that the table has now.
   virtual void apply_envs(const wire::app_info& app) = 0;
+  // kIdle when the node does not serve the partition.
+  virtual wire::CompactionStatus compaction_status(int node, Gpid gpid) const = 0;
 };
 
 struct MetaOptions {
@@ -45,10 +51,16 @@ class MetaService {
 
  private:
   void register_handlers();
+  void register_table_handlers();
+  void register_compaction_handlers();
   Task<> host_one(const AppRecord& app, int32_t index);
-  Routine<> host_in_background(AppRecord app);
-  Routine<> release_in_background(AppRecord app);
+  Task<> release_one(const AppRecord& app, int32_t index, bool delete_files);
+  // Makes the nodes serve the table, or let go of it, as the catalog says. Once at a time a table:
+  // whoever is at it goes on until it has done what the catalog says then.
+  Routine<> settle(int32_t app_id);
+  Routine<> settle_once(AppRecord app);
   Routine<> purge_dropped();
+  Routine<> purge(AppRecord app);
   bool is_served(Gpid gpid) const;
   ClusterFacts facts() const;
 
@@ -61,6 +73,8 @@ class MetaService {
   Logger log_;
   service::Dispatcher dispatcher_;
   async::TaskGroup tasks_;
+  std::set<int32_t> settling_;  // ids of tables whose nodes are being told
+  std::set<int32_t> purging_;   // ids of tables whose data is being deleted: not to be had back
   std::unique_ptr<net::RpcServer> server_;
 };
 

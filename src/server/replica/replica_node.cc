@@ -1,8 +1,10 @@
 #include "server/replica/replica_node.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "net/tcp.h"
+#include "server/replica/disk_info.h"
 
 namespace pegmove::server::replica {
 namespace {
@@ -52,6 +54,8 @@ void ReplicaNode::register_handlers() {
       auto replica = find(call.head().gpid);
       replica ? replica->write(code, std::move(call)) : call.reply(ErrorCode::kObjectNotFound);
     });
+  dispatcher_.on(RpcCode::kQueryDiskInfo,
+                 [this](net::IncomingCall call) { answer_disk_info(std::move(call)); });
   // No authentication here: clients that would negotiate are told so.
   dispatcher_.on_message<wire::negotiation_request, wire::negotiation_response>(
       RpcCode::kNegotiation, [](const auto&, const auto&) {
@@ -134,6 +138,7 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
   replica->apply_envs(table.envs, table.partition_count);
   std::lock_guard lock(mutex_);
   replicas_.emplace(gpid, std::move(replica));
+  table_names_[table.app_id] = table.name;
   return {};
 }
 
@@ -143,6 +148,9 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
   {
     std::lock_guard lock(mutex_);
     if (auto entry = replicas_.extract(gpid)) replica = std::move(entry.mapped());
+    if (std::ranges::none_of(replicas_,
+                             [&](const auto& entry) { return entry.first.app_id == gpid.app_id; }))
+      table_names_.erase(gpid.app_id);
   }
   if (replica) replica->close();
   replica.reset();
@@ -154,6 +162,11 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
 }
 
 void ReplicaNode::apply_envs(const HostedTable& table) {
+  {
+    std::lock_guard lock(mutex_);
+    if (auto name = table_names_.find(table.app_id); name != table_names_.end())
+      name->second = table.name;
+  }
   for (int32_t index = 0; index < table.partition_count; ++index)
     if (auto replica = find({table.app_id, index})) {
       replica->apply_envs(table.envs, table.partition_count);
@@ -164,6 +177,28 @@ void ReplicaNode::apply_envs(const HostedTable& table) {
 CompactionState ReplicaNode::compaction_state(Gpid gpid) const {
   auto replica = find(gpid);
   return replica ? replica->compaction_state() : CompactionState::kIdle;
+}
+
+// The disk is asked on the pool: one that hangs must not stop the node's thread.
+void ReplicaNode::answer_disk_info(net::IncomingCall call) {
+  auto request = wire::decode_body<wire::query_disk_info_request>(call.body());
+  if (!request) return call.reply(ErrorCode::kInvalidParameters);
+  std::vector<Gpid> partitions;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [gpid, replica] : replicas_)
+      if (request->app_name.empty() || table_names_.at(gpid.app_id) == request->app_name)
+        partitions.push_back(gpid);
+  }
+  if (!request->app_name.empty() && partitions.empty()) {
+    wire::query_disk_info_response response;
+    response.err.code = ErrorCode::kObjectNotFound;
+    return call.reply(ErrorCode::kOk, wire::encode_body(response));
+  }
+  pool_.post([call = std::move(call), data_dir = options_.data_dir,
+              partitions = std::move(partitions)]() mutable {
+    call.reply(ErrorCode::kOk, wire::encode_body(disk_info_of(data_dir, partitions)));
+  });
 }
 
 }  // namespace pegmove::server::replica

@@ -46,6 +46,7 @@ class ReplicaNode {
   Result<void> host(const HostedTable& table, int32_t partition_index);
   // Stops serving it. delete_files: its data goes, too.
   Result<void> release(Gpid gpid, bool delete_files);
+  // What is told of the table anew: its name, and the app envs of the partitions served here.
   void apply_envs(const HostedTable& table);
   bool serves(Gpid gpid) const;
   // Of a partition that is not served: kIdle.
@@ -57,6 +58,7 @@ class ReplicaNode {
   void register_handlers();
   Routine<> look_after_replicas();
   Routine<> run_after(async::milliseconds pause, std::move_only_function<void()> work);
+  void answer_disk_info(net::IncomingCall call);
 
   asio::any_io_executor executor_;
   NodeOptions options_;
@@ -70,7 +72,8 @@ class ReplicaNode {
   std::mutex hosting_;        // held while a partition is opened or closed: one at a time
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Gpid, std::shared_ptr<Replica>> replicas_;
-  CompactionRunner compactions_;  // goes first
+  std::map<int32_t, std::string> table_names_;  // of the tables that replicas_ belong to
+  CompactionRunner compactions_;                // goes first
 };
 
 }  // namespace pegmove::server::replica

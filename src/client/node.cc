@@ -1,0 +1,70 @@
+#include "client/node.h"
+
+#include "wire/error_code.h"
+#include "wire/thrift_codec.h"
+
+namespace pegmove::client {
+namespace {
+
+using wire::ErrorCode;
+using wire::RpcCode;
+
+Task<net::IncomingReply> call(Client& client, net::HostPort node, RpcCode code, std::string body,
+                              Deadline deadline) {
+  auto addresses = CO_TRY(co_await client.resolve(node));
+  auto reply = CO_TRY(co_await client.channel(addresses.front())
+                          .call({.code = code, .body = body, .deadline = deadline}));
+  if (reply.error != ErrorCode::kOk)
+    co_return fail(
+        wire::to_error(reply.error, std::string(wire::rpc_name(code)) + " at " + node.to_string()));
+  co_return reply;
+}
+
+std::set<Gpid> partitions_of(const std::map<int32_t, std::set<wire::gpid>>& by_table) {
+  std::set<Gpid> partitions;
+  for (const auto& [app_id, ids] : by_table)
+    for (const auto& id : ids) partitions.insert(id.id);
+  return partitions;
+}
+
+}  // namespace
+
+Task<std::string> remote_command(Client& client, net::HostPort node, std::string command,
+                                 std::vector<std::string> arguments, Deadline deadline) {
+  wire::command request;
+  request.cmd = command;
+  request.arguments = std::move(arguments);
+  auto reply =
+      CO_TRY(co_await call(client, node, RpcCode::kCliCall, wire::encode_body(request), deadline));
+  co_return in_context(wire::decode_string_body(reply.body.view),
+                       "the answer of " + node.to_string() + " to '" + command + "'");
+}
+
+Task<NodeDisks> query_disk_info(Client& client, net::HostPort node, std::string table,
+                                Deadline deadline) {
+  wire::query_disk_info_request request;
+  request.app_name = table;
+  auto addresses = CO_TRY(co_await client.resolve(node));
+  request.node1 = wire::rpc_address::of(addresses.front().ipv4, addresses.front().port);
+  request.__set_hp_node1(wire::host_port::of(node.host, node.port));
+  auto reply = CO_TRY(
+      co_await call(client, node, RpcCode::kQueryDiskInfo, wire::encode_body(request), deadline));
+  auto response = CO_TRY(wire::decode_body<wire::query_disk_info_response>(reply.body.view));
+  if (response.err.code == ErrorCode::kObjectNotFound)
+    co_return fail(
+        Error(Code::kNotFound, node.to_string() + " has nothing of table '" + table + "'")
+            .with_wire_code(int(response.err.code)));
+  if (response.err.code != ErrorCode::kOk)
+    co_return fail(wire::to_error(response.err.code, "disks of " + node.to_string()));
+  NodeDisks disks{response.total_capacity_mb, response.total_available_mb, {}};
+  for (auto& disk : response.disk_infos)
+    disks.disks.push_back({.tag = disk.tag,
+                           .dir = disk.full_dir,
+                           .capacity_mb = disk.disk_capacity_mb,
+                           .available_mb = disk.disk_available_mb,
+                           .primaries = partitions_of(disk.holding_primary_replicas),
+                           .secondaries = partitions_of(disk.holding_secondary_replicas)});
+  co_return disks;
+}
+
+}  // namespace pegmove::client

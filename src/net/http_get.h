@@ -1,0 +1,27 @@
+// A GET over HTTP/1.1: what Pegasus's servers answer on the port of their RPC (/metrics, /version,
+// ...; src/http in Pegasus). No redirects, no TLS, one request a connection.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "net/stream.h"
+
+namespace pegmove::net {
+
+struct HttpReply {
+  int status = 0;  // 200, 404, ...
+  std::string body;
+};
+
+// /metrics of a node with a thousand partitions has some MiB.
+inline constexpr size_t kMaxHttpBody = size_t{64} << 20;
+
+// `target` is the path with its query, as it stands on the request line: "/metrics?types=server".
+// Precondition: it begins with "/" and has no blanks or control characters.
+// A reply of any status is no error. Errors: kUnreachable, kTimeout after the deadline, kTooLarge
+// for a body of more than `max_body` bytes, kProtocol for what is no HTTP; all name the address.
+Task<HttpReply> http_get(Connector& connector, Clock& clock, Address to, std::string target,
+                         Deadline deadline, size_t max_body = kMaxHttpBody);
+
+}  // namespace pegmove::net
