@@ -30,7 +30,10 @@ Response addressed(const ReadContext& context, int32_t error) {
 Result<std::optional<store::StoredValue>> live_row(const ReadContext& context,
                                                    std::string_view key) {
   auto found = TRY(context.db.get(key));
-  if (found && record::is_expired(found->expire_ts(), context.now)) found.reset();
+  if (found && record::is_expired(found->expire_ts(), context.now)) {
+    context.metrics.read_expired_values.add();
+    found.reset();
+  }
   return found;
 }
 

@@ -88,7 +88,8 @@ void Replica::carry_out_read(RpcCode code, net::IncomingCall& call) {
                             .server = options_.server,
                             .now = record::pegasus_seconds(clock_.unix_seconds()),
                             .iteration_time = iteration_time_,
-                            .partition_count = validated_partition_count_};
+                            .partition_count = validated_partition_count_,
+                            .metrics = *options_.metrics};
   if (code == RpcCode::kClearScanner) {
     if (auto id = wire::decode_i64_body(call.body())) scans_.take(*id);
     return;  // never answered: some clients break on a reply
