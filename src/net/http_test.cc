@@ -211,9 +211,11 @@ TEST_F(Http, AnIdleConnectionIsClosedAfterItsTime) {
   start(&http);
   auto& stream = open();
   send(stream, "GET /1 HTTP/1.1\r\n\r\n", "GET /1 ");
+  settle();
   clock.advance(milliseconds(50'000));
   settle();
   send(stream, "GET /2 HTTP/1.1\r\n\r\n", "GET /2 ");
+  settle();
   clock.advance(milliseconds(50'000));
   settle();
   EXPECT_EQ(server->connections(), 1u);

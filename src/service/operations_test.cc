@@ -11,6 +11,8 @@
 #include "net/rpc_server.h"
 #include "net/tcp.h"
 #include "testing/sim_clock.h"
+#include "wire/frame.h"
+#include "wire/thrift_codec.h"
 
 namespace pegmove::service {
 namespace {
@@ -26,15 +28,18 @@ constexpr metrics::MetricInfo kMaxUpload{"backup_file_upload_max_bytes", metrics
 constexpr metrics::MetricInfo kRejected{"dup_rejected_non_idempotent_write_requests",
                                         metrics::Kind::kCounter, "Requests", ""};
 
-class NoCalls : public net::CallHandler {
+// Every call is a remote command.
+class CommandCalls : public net::CallHandler {
  public:
-  void handle(net::IncomingCall) override {}
+  void handle(net::IncomingCall call) override { commands->handle(std::move(call)); }
+  RemoteCommands* commands = nullptr;
 };
 
 class OperationsTest : public ::testing::Test {
  protected:
   OperationsTest() {
     operations.set_port(34801);
+    calls.commands = &operations.commands;
     operations.settings.define({.section = "nfs",
                                 .name = "rate",
                                 .type = SettingType::kInt64,
@@ -53,6 +58,10 @@ class OperationsTest : public ::testing::Test {
   }
   Routine<bool> ended() {
     co_await tasks.join();  // no result
+    co_return true;
+  }
+  Routine<bool> ended(net::RpcServer& server) {
+    co_await server.join();  // no result
     co_return true;
   }
   std::string run(const std::string& name, std::vector<std::string> arguments = {}) {
@@ -91,7 +100,7 @@ class OperationsTest : public ::testing::Test {
   asio::io_context context;
   testing::SimClock clock;
   net::TcpConnector connector{clock};
-  NoCalls calls;
+  CommandCalls calls;
   async::TaskGroup tasks{context.get_executor()};
   Operations operations{{.cluster = "c", .role = "replica", .dump_dir = folder},
                         [](auto work) { work(); },
@@ -136,6 +145,47 @@ TEST_F(OperationsTest, ServerInfoIsCompactJson) {
   EXPECT_EQ(info["version"], kServerVersion);
   EXPECT_EQ(info.size(), 4u);
   EXPECT_EQ(run("server-info").find('\n'), std::string::npos);
+}
+
+std::string command_frame(std::vector<std::string> words) {
+  wire::command command;
+  command.cmd = words.front();
+  command.arguments.assign(words.begin() + 1, words.end());
+  std::string frame;
+  wire::append_request(frame, {.id = 1, .name = "RPC_CLI_CLI_CALL"}, wire::encode_body(command));
+  return frame;
+}
+
+TEST_F(OperationsTest, RepeatRunsACommandEveryFewSeconds) {
+  int ticks = 0;
+  operations.commands.on({"tick"}, "", "", [&](auto) {
+    ++ticks;
+    return "";
+  });
+  net::RpcServer server(context.get_executor(),
+                        std::move(*net::listen_tcp(context.get_executor(), {0x7f000001, 0})), calls,
+                        clock, Logger("test"));
+  server.start();
+  auto deadline = Deadline::in(clock, async::milliseconds(5000));
+  auto stream = async::run_to_end(context, connector.connect(server.local(), deadline));
+  auto settle = [this] {
+    context.restart();
+    while (context.run_one_for(async::milliseconds(50)) > 0) {
+    }
+  };
+  auto frame = command_frame({"repeat", "2", "3", "tick"});
+  ASSERT_TRUE(async::run_to_end(context, (*stream)->write_all(frame)));
+  for (int expected = 1; expected <= 3; ++expected) {
+    settle();
+    EXPECT_EQ(ticks, expected);
+    clock.advance(async::milliseconds(2000));
+  }
+  std::string reply(4096, '\0');
+  auto size = async::run_to_end(context, (*stream)->read_some(reply));
+  EXPECT_THAT(reply.substr(0, *size), HasSubstr("repeat command completed"));
+  EXPECT_EQ(ticks, 3);
+  server.stop();
+  async::run_to_end(context, ended(server));
 }
 
 TEST_F(OperationsTest, DumpsGoToTheirFolderOnly) {
@@ -195,7 +245,7 @@ TEST_F(OperationsTest, HttpAnswersAndRefuses) {
   EXPECT_THAT(http("GET", "/nowhere/to?go=1"),
               StartsWith("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n"));
   EXPECT_EQ(body("/nowhere/to?go=1"), "service not found for \"nowhere/to\"");
-  EXPECT_EQ(body("/%4"), "failed to parse request: ERR_INVALID_PARAMETERS: Encountered partial "
+  EXPECT_EQ(body("/x?a=%4"), "failed to parse request: ERR_INVALID_PARAMETERS: Encountered partial "
                          "escape sequence at end of string");
   EXPECT_EQ(json::parse(body("/version"))["Version"], kServerVersion);
   EXPECT_EQ(json::parse(body("/recentStartTime")).size(), 1u);

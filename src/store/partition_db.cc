@@ -297,8 +297,9 @@ PartitionStatistics PartitionDb::statistics() const {
 
 std::map<std::string, std::string> PartitionDb::engine_options() const {
   const rocksdb::Options options = db_->GetOptions(rows_);
+  const std::lock_guard lock(tuning_mutex_);
   return {{"rocksdb.num_levels", std::to_string(options.num_levels)},
-          {"rocksdb.usage_scenario", options.disable_auto_compactions ? "bulk_load" : "normal"},
+          {"rocksdb.usage_scenario", std::string(usage_scenario_name(tuning_.scenario))},
           {"rocksdb.write_buffer_size", std::to_string(options.write_buffer_size)}};
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "server/replica/replica_node.h"
+#include "service/local_time.h"
 
 namespace pegmove::server::replica {
 namespace {
@@ -84,6 +85,16 @@ std::string progress_of(const Replica& replica) {
     progress[name] = decree;
   progress["max_gc_decree"] = 0;
   return progress.dump(4);
+}
+
+// When it began, and how long it took, is not kept here.
+std::string compaction_of(const Replica& replica) {
+  auto ended = replica.db().last_compact_unix_ms() / 1000;
+  return nlohmann::json{{"recent_enqueue_at", "-"},
+                        {"recent_start_at", "-"},
+                        {"last_finish", ended > 0 ? service::local_date_time(ended) : "-"},
+                        {"last_used_ms", "-"}}
+      .dump();
 }
 
 std::string envs_of(const Replica& replica) {
@@ -179,13 +190,7 @@ void ReplicaNode::register_replica_commands() {
   on("replica.query-compact",
      "Query full compact status on the underlying storage engine by app_id or "
      "app_id.partition_id",
-     [](Replica&) {
-       return nlohmann::json{{"recent_enqueue_at", "-"},
-                             {"recent_start_at", "-"},
-                             {"last_finish", "-"},
-                             {"last_used_ms", "-"}}
-           .dump();
-     });
+     [](Replica& replica) { return compaction_of(replica); });
   on("replica.query-app-envs",
      "Query app envs on the underlying storage engine by app_id or app_id.partition_id",
      [](Replica& replica) { return envs_of(replica); });

@@ -55,9 +55,14 @@ void ReplicaNode::register_http() {
           [this](const HttpQuery& query) -> net::HttpReply {
             auto app = app_id_of(query);
             if (!app) return bad_request(app.error().message());
-            json counts{{"idle", 0}, {"queuing", 0}, {"running", 0}, {"finished", 0}};
-            counts["idle"] = replicas_of(app->id).size();
-            return {.body = json{{"status", counts}}.dump()};
+            std::map<CompactionState, int> counts;
+            for (const auto& [gpid, replica] : replicas_of(app->id))
+              ++counts[replica->compaction_state()];
+            json status{{"idle", counts[CompactionState::kIdle]},
+                        {"queuing", counts[CompactionState::kQueuing]},
+                        {"running", counts[CompactionState::kRunning]},
+                        {"finished", counts[CompactionState::kFinished]}};
+            return {.body = json{{"status", std::move(status)}}.dump()};
           });
 }
 

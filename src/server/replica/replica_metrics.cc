@@ -181,11 +181,27 @@ void ReplicaMetrics::count(RpcCode code, size_t request_bytes, size_t reply_byte
   } else {
     read_capacity_units_.add(capacity_units(bytes));
   }
-  const auto& operation = operations_.at(size_t(code));
+  if (size_t(code) >= operations_.size()) return;
+  const auto& operation = operations_[size_t(code)];
   if (!operation.requests) return;
   operation.requests->add();
   operation.latency->record(taken.count());
   if (operation.bytes) operation.bytes->add(int64_t(bytes));
+}
+
+void ReplicaMetrics::count_throttled(const Admission& admission, bool is_backup, RpcCode code) {
+  if (admission.kind == Admission::Kind::kPass) {
+    if (admission.pause.count() == 0) return;
+    (is_write(code) ? throttling_delayed_write_requests
+     : is_backup    ? throttling_delayed_backup_requests
+                    : throttling_delayed_read_requests)
+        .add();
+  } else if (admission.error == ErrorCode::kBusy) {
+    (is_write(code) ? throttling_rejected_write_requests
+     : is_backup    ? throttling_rejected_backup_requests
+                    : throttling_rejected_read_requests)
+        .add();
+  }
 }
 
 void ReplicaMetrics::set_storage(const store::PartitionStatistics& statistics) {

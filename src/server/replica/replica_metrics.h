@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "metrics/registry.h"
 #include "net/rpc_server.h"
+#include "server/replica/admission.h"
 #include "store/partition_db.h"
 
 namespace pegmove::server::replica {
@@ -54,6 +55,8 @@ class ReplicaMetrics : public net::CallObserver {
   // A request that was carried out. Bytes are those of the bodies.
   void count(wire::RpcCode code, size_t request_bytes, size_t reply_bytes,
              std::chrono::nanoseconds taken);
+  // What a throttle did to a request: nothing is counted when it did nothing.
+  void count_throttled(const Admission& admission, bool is_backup, wire::RpcCode code);
   // Gauges of the database.
   void set_storage(const store::PartitionStatistics& statistics);
 
@@ -77,7 +80,7 @@ class ReplicaMetrics : public net::CallObserver {
   std::shared_ptr<metrics::Entity> entity_;  // shared with the registry while it is read
   std::shared_ptr<NodeMetrics> node_;        // of all replicas of the node
   const Clock& clock_;
-  std::array<Operation, 32> operations_ = {};  // by RpcCode
+  std::array<Operation, size_t(wire::RpcCode::kClearScanner) + 1> operations_ = {};  // by code
   StorageGauges storage_;
   metrics::Counter& committed_requests_;
   metrics::Counter& read_capacity_units_;
