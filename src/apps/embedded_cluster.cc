@@ -110,11 +110,9 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterO
   TRY(parts->start_nodes(options, clock, log));
   parts->meta = std::make_unique<MetaService>(
       parts->meta_thread.executor(), std::move(catalog), parts->ports, parts->admin_pool,
-      server::meta::MetaOptions{options.name,
-                                {options.listen_ipv4, options.meta_port},
-                                options.data_dir + "/meta/dump"},
-      clock,
-      log.with("node", "meta"));
+      server::meta::MetaOptions{
+          options.name, {options.listen_ipv4, options.meta_port}, options.data_dir + "/meta/dump"},
+      clock, log.with("node", "meta"));
   TRY(parts->meta_thread.wait_for(parts->meta->start()));
   return std::unique_ptr<EmbeddedCluster>(new EmbeddedCluster(std::move(parts)));
 }

@@ -56,9 +56,8 @@ std::string to_json(const Source& source, int64_t timestamp_ns,
                         {"metrics", std::move(metrics)}});
   }
   auto cluster = source.cluster.empty() ? "unknown" : source.cluster;
-  Json json{{"cluster", cluster},     {"role", source.role},
-            {"host", source.host},    {"port", source.port},
-            {"timestamp_ns", timestamp_ns}, {"entities", std::move(list)}};
+  Json json{{"cluster", cluster},  {"role", source.role},          {"host", source.host},
+            {"port", source.port}, {"timestamp_ns", timestamp_ns}, {"entities", std::move(list)}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -39,7 +39,8 @@ void FrameReader::make_room() {
 }
 
 std::string_view FrameReader::unread() const {
-  return block_ ? std::string_view(block_->bytes.get() + begin_, end_ - begin_) : std::string_view();
+  return block_ ? std::string_view(block_->bytes.get() + begin_, end_ - begin_)
+                : std::string_view();
 }
 
 Task<bool> FrameReader::fill() {

@@ -53,8 +53,8 @@ class Http : public ::testing::Test {
   void start(HttpHandler* with, RpcServerLimits limits = {}) {
     auto acceptor = listen_tcp(context.get_executor(), {0x7f000001, 0});
     ASSERT_TRUE(acceptor) << acceptor.error().to_string();
-    server = std::make_unique<RpcServer>(context.get_executor(), std::move(*acceptor), calls,
-                                         clock, Logger("test"), limits, with);
+    server = std::make_unique<RpcServer>(context.get_executor(), std::move(*acceptor), calls, clock,
+                                         Logger("test"), limits, with);
     server->start();
   }
   void TearDown() override { run(stop()); }
@@ -152,11 +152,11 @@ TEST(HttpReply, ARedirectNamesItsLocationInOneLine) {
 
 TEST_F(Http, WhatIsMalformedIsClosed) {
   start(&http);
-  for (std::string bytes :
-       {"GET\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
-        "POSTER / HTTP/1.1\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-        "GET / HTTP/1.1\r\n\r\nDELETE / HTTP/1.1\r\n\r\n",
-        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+  for (std::string bytes : {"GET\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+                            "GET / HTTP/9.9\r\n\r\n", "POSTER / HTTP/1.1\r\n\r\n",
+                            "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+                            "GET / HTTP/1.1\r\n\r\nDELETE / HTTP/1.1\r\n\r\n",
+                            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
     auto& stream = open();
     (void)run(stream.write_all(bytes));
     EXPECT_THAT(run(read_until(stream, "<never>")), EndsWith("<closed>")) << bytes;

@@ -98,8 +98,8 @@ Routine<> RpcServer::accept_connections() {
                    std::to_string(connections_.size()) + " already");
       continue;
     }
-    auto connection =
-        std::make_shared<ServerConnection>(executor_, std::move(*stream), limits_, clock_, raw_address);
+    auto connection = std::make_shared<ServerConnection>(executor_, std::move(*stream), limits_,
+                                                         clock_, raw_address);
     connections_.push_back(connection);
     tasks_.spawn(write(connection));
     tasks_.spawn(serve(std::move(connection)));

@@ -24,7 +24,7 @@ struct Answered {
   const wire::RequestHead& head;
   wire::RpcCode code;
   wire::ErrorCode error;
-  size_t request_bytes;   // of the bodies
+  size_t request_bytes;  // of the bodies
   size_t reply_bytes;
   async::Instant since;  // when the call was handed to its handler
 };

@@ -62,8 +62,8 @@ Task<> ServerConnection::read_http(std::string first, HttpHandler& handler) {
     handler.handle(IncomingHttp(shared_from_this(), std::move(*request)));
     co_await finish_http();  // no result
     if (!keep_alive) break;
-    http_deadline_ = clock_.now() + (reader.has_begun() ? limits_.http_request_time
-                                                        : limits_.http_idle_time);
+    http_deadline_ =
+        clock_.now() + (reader.has_begun() ? limits_.http_request_time : limits_.http_idle_time);
   }
   co_return Result<void>();
 }

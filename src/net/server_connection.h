@@ -4,8 +4,8 @@
 #include <mutex>
 
 #include "async/event.h"
-#include "net/http.h"
 #include "net/frame_reader.h"
+#include "net/http.h"
 #include "net/rpc_server.h"
 
 namespace pegmove::net {

@@ -117,9 +117,8 @@ void Operations::add_commands() {
 }
 
 std::string Operations::reset_log_level(RemoteCommands::Arguments arguments) const {
-  auto found = arguments.empty()
-                   ? std::ranges::find(kLevels, first_log_level_, &LevelName::level)
-                   : std::ranges::find(kLevels, arguments[0], &LevelName::name);
+  auto found = arguments.empty() ? std::ranges::find(kLevels, first_log_level_, &LevelName::level)
+                                 : std::ranges::find(kLevels, arguments[0], &LevelName::name);
   if (found == std::end(kLevels)) return "ERROR: invalid level '" + arguments[0] + "'";
   base::set_log_level(found->level);
   return "OK, current level is LOG_LEVEL_" + std::string(found->name);

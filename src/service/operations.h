@@ -19,8 +19,8 @@ struct OperationsOptions {
   std::string dump_dir = {};
 };
 
-// Construct; add to the parts; set_port(); then hand `http` to an RpcServer and commands.handle() to
-// a Dispatcher. Handlers run by `run`, on one thread at a time. `tasks` must outlive it.
+// Construct; add to the parts; set_port(); then hand `http` to an RpcServer and commands.handle()
+// to a Dispatcher. Handlers run by `run`, on one thread at a time. `tasks` must outlive it.
 class Operations {
  public:
   Operations(OperationsOptions options, Runner run, async::TaskGroup& tasks, Clock& clock);

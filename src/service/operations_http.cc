@@ -67,9 +67,8 @@ Result<MetricsQuery> parse_metrics_query(const HttpQuery& query) {
 }
 
 net::HttpReply metrics_error(const std::string& message) {
-  return bad_request(
-      nlohmann::json{{"error_message", message}}.dump(-1, ' ', false,
-                                                      nlohmann::json::error_handler_t::replace));
+  return bad_request(nlohmann::json{{"error_message", message}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace
@@ -114,8 +113,9 @@ void Operations::add_http() {
           [this](const HttpQuery& query) -> net::HttpReply {
             std::string status = "ERR_OK";
             if (query.arguments.size() != 1) {
-              status = "ERR_INVALID_PARAMETERS: there should be exactly one config to be updated "
-                       "once";
+              status =
+                  "ERR_INVALID_PARAMETERS: there should be exactly one config to be updated "
+                  "once";
             } else {
               const auto& [name, value] = *query.arguments.begin();
               if (auto refused = settings.update(name, value)) status = refused->description();

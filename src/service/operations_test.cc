@@ -45,8 +45,8 @@ class OperationsTest : public ::testing::Test {
                                 .type = SettingType::kInt64,
                                 .value = "5",
                                 .is_mutable = true});
-    operations.settings.define({.section = "nfs", .name = "on", .type = SettingType::kBool,
-                                .value = "false"});
+    operations.settings.define(
+        {.section = "nfs", .name = "on", .type = SettingType::kBool, .value = "false"});
     operations.commands.on_integer("x.rate", "the rate", operations.settings, "rate");
     operations.commands.on_boolean("x.on", "the switch", operations.settings, "on");
     operations.table_name = [](const std::string& id) { return "table" + id; };
@@ -77,8 +77,8 @@ class OperationsTest : public ::testing::Test {
     return async::run_to_end(context, exchange(server, request));
   }
   Routine<std::string> exchange(net::RpcServer& server, std::string request) {
-    auto stream = co_await connector.connect(server.local(),
-                                             Deadline::in(clock, async::milliseconds(5000)));
+    auto stream =
+        co_await connector.connect(server.local(), Deadline::in(clock, async::milliseconds(5000)));
     auto sent = co_await (*stream)->write_all(request);
     std::string reply, buffer(1 << 16, '\0');
     while (sent) {
@@ -95,8 +95,8 @@ class OperationsTest : public ::testing::Test {
     return reply.substr(reply.find("\r\n\r\n") + 4);
   }
 
-  std::string folder = std::filesystem::temp_directory_path() /
-                       ("pegmove_operations_" + std::to_string(getpid()));
+  std::string folder =
+      std::filesystem::temp_directory_path() / ("pegmove_operations_" + std::to_string(getpid()));
   asio::io_context context;
   testing::SimClock clock;
   net::TcpConnector connector{clock};
@@ -223,10 +223,9 @@ TEST_F(OperationsTest, OldCountersAreListedUnderTheirWholeNames) {
   EXPECT_EQ(counters("cold.backup.max.upload.file.size"),
             R"([{"name":"replica*eon.replica_stub*cold.backup.max.upload.file.size",)"
             R"("type":"NUMBER","value":11.0}])");
-  EXPECT_EQ(
-      counters("dup.disabled_non_idempotent_write_count"),
-      R"([{"name":"replica*eon.replica*dup.disabled_non_idempotent_write_count@table3",)"
-      R"("type":"VOLATILE_NUMBER","value":5.0}])");
+  EXPECT_EQ(counters("dup.disabled_non_idempotent_write_count"),
+            R"([{"name":"replica*eon.replica*dup.disabled_non_idempotent_write_count@table3",)"
+            R"("type":"VOLATILE_NUMBER","value":5.0}])");
   EXPECT_EQ(json::parse(run("perf-counters-by-prefix", {"eon"}))["counters"].size(), 0u);
   EXPECT_EQ(json::parse(run("perf-counters-by-postfix", {"fail.count"}))["counters"].size(), 1u);
   EXPECT_EQ(json::parse(run("perf-counters", {".*recent.*"}))["counters"].size(), 1u);
@@ -245,8 +244,9 @@ TEST_F(OperationsTest, HttpAnswersAndRefuses) {
   EXPECT_THAT(http("GET", "/nowhere/to?go=1"),
               StartsWith("HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n"));
   EXPECT_EQ(body("/nowhere/to?go=1"), "service not found for \"nowhere/to\"");
-  EXPECT_EQ(body("/x?a=%4"), "failed to parse request: ERR_INVALID_PARAMETERS: Encountered partial "
-                         "escape sequence at end of string");
+  EXPECT_EQ(body("/x?a=%4"),
+            "failed to parse request: ERR_INVALID_PARAMETERS: Encountered partial "
+            "escape sequence at end of string");
   EXPECT_EQ(json::parse(body("/version"))["Version"], kServerVersion);
   EXPECT_EQ(json::parse(body("/recentStartTime")).size(), 1u);
   EXPECT_EQ(json::parse(body("/"))["/version"], "Get the server version.");
@@ -275,8 +275,9 @@ TEST_F(OperationsTest, MetricsAreFilteredAndRefusedInTheWordsOfPegasus) {
     EXPECT_THAT(http("GET", "/metrics?" + query), StartsWith("HTTP/1.1 400"));
     return json::parse(body("/metrics?" + query))["error_message"];
   };
-  EXPECT_EQ(error("attributes=a"), "the number of arguments for attributes should be even, since "
-                                   "each attribute name always pairs with a value");
+  EXPECT_EQ(error("attributes=a"),
+            "the number of arguments for attributes should be even, since "
+            "each attribute name always pairs with a value");
   EXPECT_EQ(error("detail=1"), "the value of detail should be a boolean value, i.e. true or false");
   EXPECT_EQ(error("k=v"), "unknown field k=v");
   EXPECT_THAT(http("POST", "/metrics"), HasSubstr("please use 'GET' method"));

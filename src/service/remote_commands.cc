@@ -64,8 +64,8 @@ RemoteCommands::RemoteCommands(Runner run, async::TaskGroup& tasks, Clock& clock
 void RemoteCommands::on(std::vector<std::string> names, const std::string& help,
                         const std::string& usage, Handler handler) {
   auto all = join(names, "|");
-  auto command = std::make_shared<const Command>(all + " - " + help, all + " " + usage,
-                                                 std::move(handler));
+  auto command =
+      std::make_shared<const Command>(all + " - " + help, all + " " + usage, std::move(handler));
   for (const auto& name : names) commands_[name] = command;
 }
 

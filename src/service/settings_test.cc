@@ -19,12 +19,18 @@ class SettingsTest : public ::testing::Test {
                      .description = "MB/s",
                      .is_mutable = true,
                      .is_acceptable = [](double value) { return value != 13; }});
-    settings.define({.section = "nfs", .name = "small", .type = SettingType::kUint32,
-                     .value = "1", .is_mutable = true});
-    settings.define({.section = "core", .name = "fixed", .type = SettingType::kBool,
-                     .value = "TRUE"});
-    settings.define({.section = "core", .name = "text", .type = SettingType::kString,
-                     .value = "a", .is_mutable = true});
+    settings.define({.section = "nfs",
+                     .name = "small",
+                     .type = SettingType::kUint32,
+                     .value = "1",
+                     .is_mutable = true});
+    settings.define(
+        {.section = "core", .name = "fixed", .type = SettingType::kBool, .value = "TRUE"});
+    settings.define({.section = "core",
+                     .name = "text",
+                     .type = SettingType::kString,
+                     .value = "a",
+                     .is_mutable = true});
   }
   std::string update(const std::string& name, std::string_view value) {
     auto refused = settings.update(name, value);
@@ -41,8 +47,7 @@ TEST_F(SettingsTest, UpdatesWhatIsMutableAndFits) {
 TEST_F(SettingsTest, RefusesInTheWordsOfPegasus) {
   EXPECT_EQ(update("none", "1"), "ERR_OBJECT_NOT_FOUND: none is not found");
   EXPECT_EQ(update("fixed", "false"), "ERR_INVALID_PARAMETERS: fixed is not mutable");
-  EXPECT_EQ(update("text", "b"),
-            "ERR_INVALID_PARAMETERS: string modifications are not supported");
+  EXPECT_EQ(update("text", "b"), "ERR_INVALID_PARAMETERS: string modifications are not supported");
   for (const char* bad : {"", "x", "1x", " 1", "1.5", "99999999999999999999"})
     EXPECT_EQ(update("rate", bad), std::string("ERR_INVALID_PARAMETERS: ") + bad + " is invalid");
   EXPECT_EQ(update("small", "-1"), "ERR_INVALID_PARAMETERS: -1 is invalid");
@@ -64,7 +69,8 @@ TEST_F(SettingsTest, ShowsThemselvesAsPegasusDoes) {
             R"("description":"MB/s","value":"7"})");
   EXPECT_EQ(settings.to_json("none"), std::nullopt);
   EXPECT_TRUE(settings.to_json().starts_with(R"({"fixed":{"name":"fixed","section":"core",)"));
-  EXPECT_TRUE(settings.to_ini().starts_with("[core]\n; \nfixed = true\n\n; \ntext = a\n\n\n[nfs]\n"));
+  EXPECT_TRUE(
+      settings.to_ini().starts_with("[core]\n; \nfixed = true\n\n; \ntext = a\n\n\n[nfs]\n"));
 }
 
 TEST_F(SettingsTest, ADefectOfTheCallerThrows) {

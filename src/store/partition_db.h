@@ -152,7 +152,7 @@ class PartitionDb {
   std::atomic<int64_t> last_decree_ = 0;
   std::atomic<int64_t> last_compact_unix_ms_ = 0;
   std::function<int64_t()> unix_seconds_;  // may be empty
-  mutable std::mutex tuning_mutex_;                // guards tuning_
+  mutable std::mutex tuning_mutex_;        // guards tuning_
   Tuning tuning_;
 };
 

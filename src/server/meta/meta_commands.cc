@@ -112,12 +112,10 @@ void MetaService::register_commands() {
                       "add_secondary_enable_flow_control");
   commands.on_boolean("meta.lb.balancer_in_turn", "control whether do app balancer in turn",
                       settings, "balancer_in_turn");
-  commands.on_boolean("meta.lb.only_primary_balancer",
-                      "control whether do only primary balancer", settings,
-                      "only_primary_balancer");
-  commands.on_boolean("meta.lb.only_move_primary",
-                      "control whether only move primary in balancer", settings,
-                      "only_move_primary");
+  commands.on_boolean("meta.lb.only_primary_balancer", "control whether do only primary balancer",
+                      settings, "only_primary_balancer");
+  commands.on_boolean("meta.lb.only_move_primary", "control whether only move primary in balancer",
+                      settings, "only_move_primary");
   commands.on({"meta.lb.get_balance_operation_count"}, "Get balance operation count",
               "[total | move_pri | copy_pri | copy_sec | detail]", balance_operations);
   commands.on({"meta.lb.assign_secondary_black_list"}, "Control the assign secondary black list",

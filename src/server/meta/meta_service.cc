@@ -27,8 +27,9 @@ MetaService::MetaService(asio::any_io_executor executor, AppCatalog catalog, Nod
       clock_(clock),
       log_(std::move(log)),
       tasks_(executor),
-      operations_({.cluster = options_.cluster_name, .role = "meta", .dump_dir = options_.dump_dir},
-                  [](auto work) { work(); }, tasks_, clock) {
+      operations_(
+          {.cluster = options_.cluster_name, .role = "meta", .dump_dir = options_.dump_dir},
+          [](auto work) { work(); }, tasks_, clock) {
   register_handlers();
   register_http();
   register_commands();
@@ -173,9 +174,8 @@ void MetaService::register_handlers() {
             catalog_, request, nodes_.addresses(), [this](Gpid gpid) { return is_served(gpid); },
             host_ports_for(head));
       });
-  dispatcher_.on(RpcCode::kCliCall, [this](net::IncomingCall call) {
-    operations_.commands.handle(std::move(call));
-  });
+  dispatcher_.on(RpcCode::kCliCall,
+                 [this](net::IncomingCall call) { operations_.commands.handle(std::move(call)); });
   dispatcher_.on_message<negotiation_request, negotiation_response>(
       RpcCode::kNegotiation, [](const auto&, const auto&) {
         negotiation_response response;

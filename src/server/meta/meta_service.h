@@ -66,8 +66,7 @@ class MetaService {
   net::HttpReply http_app_envs(const service::HttpQuery& query) const;
   net::HttpReply http_usage_scenario(const service::HttpQuery& query);
   net::HttpReply http_start_compaction(const service::HttpQuery& query);
-  net::HttpReply set_envs(const std::string& table,
-                          const std::map<std::string, std::string>& envs);
+  net::HttpReply set_envs(const std::string& table, const std::map<std::string, std::string>& envs);
 
   // In meta_commands.cc.
   void define_settings();

@@ -18,8 +18,8 @@ using Arguments = service::RemoteCommands::Arguments;
 constexpr int64_t kNfsBlockBytes = 4 << 20;
 
 bool is_copy_rate(int64_t megabytes) {
-  return megabytes == 0 || (megabytes > 0 && megabytes < INT64_MAX >> 20 &&
-                            megabytes << 20 > kNfsBlockBytes);
+  return megabytes == 0 ||
+         (megabytes > 0 && megabytes < INT64_MAX >> 20 && megabytes << 20 > kNfsBlockBytes);
 }
 
 // The settings of Pegasus that operators ask for or change here; docs/compatibility.md says which
@@ -78,10 +78,9 @@ std::optional<Gpid> parse_id(std::string_view text) {
 std::string progress_of(const Replica& replica) {
   auto decree = replica.last_decree();
   nlohmann::ordered_json progress;
-  for (const char* name :
-       {"max_prepared_decree", "max_plog_decree", "max_plog_decree_on_disk",
-        "max_plog_commit_on_disk", "last_committed_decree", "last_applied_decree",
-        "last_flushed_decree", "last_durable_decree"})
+  for (const char* name : {"max_prepared_decree", "max_plog_decree", "max_plog_decree_on_disk",
+                           "max_plog_commit_on_disk", "last_committed_decree",
+                           "last_applied_decree", "last_flushed_decree", "last_durable_decree"})
     progress[name] = decree;
   progress["max_gc_decree"] = 0;
   return progress.dump(4);

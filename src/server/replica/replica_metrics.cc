@@ -66,16 +66,16 @@ NodeMetrics::NodeMetrics(metrics::Entity& server, Logger log)
       write_busy_(server.counter(requests("write_busy_requests", "Writes answered ERR_BUSY"))),
       total_replicas_(server.gauge(gauge("total_replicas", "Replicas", "Replicas served"))),
       primary_replicas_(server.gauge(gauge("primary_replicas", "Replicas", "Primary replicas"))),
-      block_cache_(server.gauge(gauge("rdb_block_cache_mem_usage_bytes", "Bytes",
-                                      "Block cache of all replicas"))),
-      memtables_(server.gauge(gauge("rdb_wbm_total_mem_usage_bytes", "Bytes",
-                                    "Memtables of all replicas"))),
-      mutable_memtables_(server.gauge(gauge("rdb_wbm_mutable_mem_usage_bytes", "Bytes",
-                                            "Memtables that still take writes"))) {
+      block_cache_(server.gauge(
+          gauge("rdb_block_cache_mem_usage_bytes", "Bytes", "Block cache of all replicas"))),
+      memtables_(server.gauge(
+          gauge("rdb_wbm_total_mem_usage_bytes", "Bytes", "Memtables of all replicas"))),
+      mutable_memtables_(server.gauge(
+          gauge("rdb_wbm_mutable_mem_usage_bytes", "Bytes", "Memtables that still take writes"))) {
   // What cannot be otherwise here: tools add these up.
-  for (const char* name : {"secondary_replicas", "opening_replicas", "closing_replicas",
-                           "inactive_replicas", "error_replicas", "learning_replicas",
-                           "splitting_replicas"})
+  for (const char* name :
+       {"secondary_replicas", "opening_replicas", "closing_replicas", "inactive_replicas",
+        "error_replicas", "learning_replicas", "splitting_replicas"})
     server.gauge(gauge(name, "Replicas", "There are none of these here"));
 }
 
@@ -134,8 +134,8 @@ ReplicaMetrics::ReplicaMetrics(metrics::Registry& registry, Gpid gpid,
           counter("throttling_rejected_write_requests", "Requests", "Writes refused as too many")),
       throttling_delayed_backup_requests(counter("throttling_delayed_backup_requests", "Requests",
                                                  "Backup requests that had to wait")),
-      throttling_rejected_backup_requests(counter("throttling_rejected_backup_requests",
-                                                  "Requests", "Backup requests refused")),
+      throttling_rejected_backup_requests(
+          counter("throttling_rejected_backup_requests", "Requests", "Backup requests refused")),
       dup_rejected_non_idempotent_write_requests(
           counter("dup_rejected_non_idempotent_write_requests", "Requests",
                   "Writes that a duplicated table refuses")),

@@ -36,10 +36,11 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
       log_(std::move(log)),
       resources_(store::StoreResources::make(kBlockCacheBytes, kMemtableBytes)),
       tasks_(executor),
-      operations_({.cluster = options_.cluster_name,
-                   .role = "replica",
-                   .dump_dir = options_.data_dir + "/dump"},
-                  [this](auto work) { operations_pool_.post(std::move(work)); }, tasks_, clock),
+      operations_(
+          {.cluster = options_.cluster_name,
+           .role = "replica",
+           .dump_dir = options_.data_dir + "/dump"},
+          [this](auto work) { operations_pool_.post(std::move(work)); }, tasks_, clock),
       metrics_(std::make_shared<NodeMetrics>(operations_.server(), log_)),
       disk_(operations_.metrics.add("disk", std::string("disk@") + kDiskTag,
                                     {{"tag", kDiskTag}, {"data_dir", options_.data_dir}})),
@@ -68,9 +69,8 @@ void ReplicaNode::register_handlers() {
     dispatcher_.on(code, [this, code](net::IncomingCall call) {
       if (auto replica = admit(code, call)) replica->write(code, std::move(call));
     });
-  dispatcher_.on(RpcCode::kCliCall, [this](net::IncomingCall call) {
-    operations_.commands.handle(std::move(call));
-  });
+  dispatcher_.on(RpcCode::kCliCall,
+                 [this](net::IncomingCall call) { operations_.commands.handle(std::move(call)); });
   // No authentication here: clients that would negotiate are told so.
   dispatcher_.on_message<wire::negotiation_request, wire::negotiation_response>(
       RpcCode::kNegotiation, [](const auto&, const auto&) {

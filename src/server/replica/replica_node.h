@@ -90,7 +90,7 @@ class ReplicaNode {
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Gpid, std::shared_ptr<Replica>> replicas_;
   std::map<int32_t, std::string> table_names_;  // of the tables that replicas_ belong to
-  CompactionRunner compactions_;  // goes first
+  CompactionRunner compactions_;                // goes first
   async::Pool operations_pool_{1};  // the last member: its work may use all others to the end
 };
 
