@@ -152,7 +152,8 @@ std::string command_frame(std::vector<std::string> words) {
   command.cmd = words.front();
   command.arguments.assign(words.begin() + 1, words.end());
   std::string frame;
-  wire::append_request(frame, {.id = 1, .name = "RPC_CLI_CLI_CALL"}, wire::encode_body(command));
+  wire::append_request(frame, {.id = 1, .name = "RPC_CLI_CLI_CALL", .gpid = {}},
+                       wire::encode_body(command));
   return frame;
 }
 
