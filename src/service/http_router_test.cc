@@ -17,6 +17,8 @@ TEST(HttpTarget, TakesPathAndArgumentsApart) {
   EXPECT_EQ(parse_target("/%41")->path, "A");
   EXPECT_EQ(parse_target("/")->path, "");
   EXPECT_EQ(parse_target("")->path, "");
+  EXPECT_EQ(parse_target("http://a:1/b?c")->path, "b");
+  EXPECT_EQ(parse_target("http://a:1")->path, "");
 }
 
 TEST(HttpTarget, RefusesBrokenEscapesAndDoubles) {
