@@ -52,15 +52,16 @@ class OperationsTest : public ::testing::Test {
     operations.table_name = [](const std::string& id) { return "table" + id; };
   }
   void TearDown() override {
-    tasks.stop();
     async::run_to_end(context, ended());
     std::filesystem::remove_all(folder);
   }
   Routine<bool> ended() {
+    tasks.stop();
     co_await tasks.join();  // no result
     co_return true;
   }
   Routine<bool> ended(net::RpcServer& server) {
+    server.stop();
     co_await server.join();  // no result
     co_return true;
   }
@@ -185,7 +186,6 @@ TEST_F(OperationsTest, RepeatRunsACommandEveryFewSeconds) {
   auto size = async::run_to_end(context, (*stream)->read_some(reply));
   EXPECT_THAT(reply.substr(0, *size), HasSubstr("repeat command completed"));
   EXPECT_EQ(ticks, 3);
-  server.stop();
   async::run_to_end(context, ended(server));
 }
 
