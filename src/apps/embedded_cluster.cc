@@ -95,6 +95,7 @@ struct EmbeddedCluster::Parts {
       role->node = std::make_unique<ReplicaNode>(
           role->thread.executor(),
           server::replica::NodeOptions{
+              .cluster_name = options.name,
               .data_dir = options.data_dir + "/replica" + std::to_string(i),
               .listen = {options.listen_ipv4, uint16_t(port)},
               .sync_writes = options.sync_writes,
@@ -121,8 +122,9 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterO
   TRY(parts->start_nodes(options, clock, log));
   parts->meta = std::make_unique<MetaService>(
       parts->meta_thread.executor(), std::move(catalog), parts->ports, parts->admin_pool,
-      server::meta::MetaOptions{options.name, {options.listen_ipv4, options.meta_port}}, clock,
-      log.with("node", "meta"));
+      server::meta::MetaOptions{
+          options.name, {options.listen_ipv4, options.meta_port}, options.data_dir + "/meta/dump"},
+      clock, log.with("node", "meta"));
   TRY(parts->meta_thread.wait_for(parts->meta->start()));
   return std::unique_ptr<EmbeddedCluster>(new EmbeddedCluster(std::move(parts)));
 }

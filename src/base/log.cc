@@ -31,6 +31,12 @@ spdlog::logger& stderr_logger() {
 
 }  // namespace
 
+LogLevel log_level() {
+  for (auto level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError})
+    if (stderr_logger().level() <= spdlog_level(level)) return level;
+  return LogLevel::kOff;
+}
+
 void set_log_level(LogLevel level) { stderr_logger().set_level(spdlog_level(level)); }
 
 Logger Logger::with(std::string_view key, std::string_view value) const {

@@ -11,6 +11,7 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
 
 // Where log lines go: stderr, one line each, with the time in UTC. Set once at start by main.
 void set_log_level(LogLevel level);
+LogLevel log_level();
 
 // Cheap to copy. Safe from any thread.
 class Logger {

@@ -16,7 +16,8 @@ Task<std::vector<net::Address>> Client::resolve(net::HostPort host_port) {
   co_return addresses;
 }
 
-Task<net::HttpReply> Client::http_get(net::HostPort node, std::string target, Deadline deadline) {
+Task<net::HttpResponse> Client::http_get(net::HostPort node, std::string target,
+                                         Deadline deadline) {
   auto addresses = CO_TRY(co_await resolve(std::move(node)));
   co_return co_await net::http_get(connector_, clock_, addresses.front(), std::move(target),
                                    deadline);

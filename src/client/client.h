@@ -31,7 +31,7 @@ class Client {
 
   // GET of a node's HTTP server, which listens on the port of its RPC: net/http_get.h has the
   // contract and the errors. Errors besides: of resolve().
-  Task<net::HttpReply> http_get(net::HostPort node, std::string target, Deadline deadline);
+  Task<net::HttpResponse> http_get(net::HostPort node, std::string target, Deadline deadline);
 
   // Fails every call under way (kInterrupted) and closes the connections.
   Routine<> close();

@@ -38,6 +38,11 @@ void FrameReader::make_room() {
   end_ = have;
 }
 
+std::string_view FrameReader::unread() const {
+  return block_ ? std::string_view(block_->bytes.get() + begin_, end_ - begin_)
+                : std::string_view();
+}
+
 Task<bool> FrameReader::fill() {
   make_room();
   auto room = std::span(block_->bytes.get() + end_, block_->size - end_);

@@ -24,6 +24,9 @@ class FrameReader {
   // the middle of a frame.
   Task<bool> fill();
 
+  // What was read and is in no frame yet.
+  std::string_view unread() const;
+
  private:
   struct Block;
   void make_room();

@@ -38,7 +38,7 @@ Result<void> parse(Parser& parser, std::string& unread, size_t max_body) {
   return {};
 }
 
-Task<HttpReply> exchange(Stream& stream, const std::string& request, size_t max_body) {
+Task<HttpResponse> exchange(Stream& stream, const std::string& request, size_t max_body) {
   CO_TRY(co_await stream.write_all(request));
   Parser parser;
   parser.eager(true);
@@ -59,7 +59,7 @@ Task<HttpReply> exchange(Stream& stream, const std::string& request, size_t max_
     unread.append(block->data(), size);
     CO_TRY(parse(parser, unread, max_body));
   }
-  co_return HttpReply{int(parser.get().result_int()), std::move(parser.get().body())};
+  co_return HttpResponse{int(parser.get().result_int()), std::move(parser.get().body())};
 }
 
 struct Watch {
@@ -76,8 +76,8 @@ Routine<> close_when_late(Clock& clock, Stream& stream, Watch& watch, Deadline d
 
 }  // namespace
 
-Task<HttpReply> http_get(Connector& connector, Clock& clock, Address to, std::string target,
-                         Deadline deadline, size_t max_body) {
+Task<HttpResponse> http_get(Connector& connector, Clock& clock, Address to, std::string target,
+                            Deadline deadline, size_t max_body) {
   auto stream = CO_TRY(co_await connector.connect(to, deadline));
   auto request = "GET " + target + " HTTP/1.1\r\nHost: " + to.to_string() +
                  "\r\nConnection: close\r\nAccept: */*\r\n\r\n";

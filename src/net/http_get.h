@@ -9,7 +9,7 @@
 
 namespace pegmove::net {
 
-struct HttpReply {
+struct HttpResponse {
   int status = 0;  // 200, 404, ...
   std::string body;
 };
@@ -21,7 +21,7 @@ inline constexpr size_t kMaxHttpBody = size_t{64} << 20;
 // Precondition: it begins with "/" and has no blanks or control characters.
 // A reply of any status is no error. Errors: kUnreachable, kTimeout after the deadline, kTooLarge
 // for a body of more than `max_body` bytes, kProtocol for what is no HTTP; all name the address.
-Task<HttpReply> http_get(Connector& connector, Clock& clock, Address to, std::string target,
-                         Deadline deadline, size_t max_body = kMaxHttpBody);
+Task<HttpResponse> http_get(Connector& connector, Clock& clock, Address to, std::string target,
+                            Deadline deadline, size_t max_body = kMaxHttpBody);
 
 }  // namespace pegmove::net

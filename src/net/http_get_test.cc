@@ -24,8 +24,8 @@ class HttpGetTest : public testing::Test {
     request_.clear();
     tasks_.spawn(serve(std::move(pieces), keeps_open));
   }
-  Result<HttpReply> get(async::milliseconds timeout = std::chrono::seconds(20),
-                        size_t max_body = kMaxHttpBody) {
+  Result<HttpResponse> get(async::milliseconds timeout = std::chrono::seconds(20),
+                           size_t max_body = kMaxHttpBody) {
     return async::run_to_end(
         context_, http_get(connector_, clock_, acceptor_->local(), "/metrics?types=server",
                            Deadline::in(clock_, timeout), max_body));

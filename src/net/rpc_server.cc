@@ -2,10 +2,17 @@
 
 #include <algorithm>
 
+#include "net/http_reader.h"
 #include "net/server_connection.h"
 #include "wire/dsn_types.h"
 
 namespace pegmove::net {
+namespace {
+
+// How often deadlines of HTTP connections are looked at.
+constexpr async::milliseconds kDeadlineSweep{1000};
+
+}  // namespace
 
 IncomingCall::IncomingCall(std::shared_ptr<ServerConnection> connection, SharedBytes frame,
                            wire::Request request)
@@ -17,23 +24,53 @@ IncomingCall::~IncomingCall() {
 
 Address IncomingCall::peer() const { return connection_->peer(); }
 
+void IncomingCall::observe(std::shared_ptr<CallObserver> observer, wire::RpcCode code,
+                           async::Instant since) {
+  observer_ = std::move(observer);
+  code_ = code;
+  since_ = since;
+}
+
 void IncomingCall::reply(wire::ErrorCode error, std::string_view body) {
+  if (observer_)
+    observer_->answered({.head = request_.head,
+                         .code = code_,
+                         .error = error,
+                         .request_bytes = request_.body.size(),
+                         .reply_bytes = body.size(),
+                         .since = since_});
   connection_->send(request_.head, error, body);
 }
 
+IncomingHttp::IncomingHttp(std::shared_ptr<ServerConnection> connection, HttpRequest request)
+    : connection_(std::move(connection)), request_(std::move(request)) {}
+
+IncomingHttp::~IncomingHttp() {
+  if (connection_) reply({.status = 500, .body = "the request was not answered"});
+}
+
+void IncomingHttp::reply(const HttpReply& reply) {
+  std::exchange(connection_, nullptr)->send_http(to_bytes(reply));
+}
+
 RpcServer::RpcServer(asio::any_io_executor executor, std::unique_ptr<Acceptor> acceptor,
-                     CallHandler& handler, Clock& clock, Logger log, RpcServerLimits limits)
+                     CallHandler& handler, Clock& clock, Logger log, RpcServerLimits limits,
+                     HttpHandler* http)
     : executor_(executor),
       acceptor_(std::move(acceptor)),
       handler_(handler),
       clock_(clock),
       log_(std::move(log)),
       limits_(limits),
+      http_(http),
       tasks_(executor) {}
 
 RpcServer::~RpcServer() = default;
 
-void RpcServer::start() { tasks_.spawn(accept_connections()); }
+void RpcServer::start() {
+  tasks_.spawn(accept_connections());
+  if (http_) tasks_.spawn(close_late_http());
+}
 
 void RpcServer::stop() {
   acceptor_->close();
@@ -61,11 +98,26 @@ Routine<> RpcServer::accept_connections() {
                    std::to_string(connections_.size()) + " already");
       continue;
     }
-    auto connection =
-        std::make_shared<ServerConnection>(executor_, std::move(*stream), limits_, raw_address);
+    auto connection = std::make_shared<ServerConnection>(executor_, std::move(*stream), limits_,
+                                                         clock_, raw_address);
     connections_.push_back(connection);
     tasks_.spawn(write(connection));
     tasks_.spawn(serve(std::move(connection)));
+  }
+}
+
+// A client that never ends its request, or never takes its reply, holds a connection no longer than
+// allowed.
+Routine<> RpcServer::close_late_http() {
+  while (!tasks_.stopped()) {
+    co_await clock_.sleep_for(kDeadlineSweep);  // no result
+    auto now = clock_.now();
+    for (auto& connection : connections_) {
+      if (connection->http_deadline() > now) continue;
+      log_.info("closed an HTTP connection from " + connection->peer().to_string() +
+                " that took too long");
+      connection->close();
+    }
   }
 }
 
@@ -75,7 +127,7 @@ Routine<> RpcServer::write(std::shared_ptr<ServerConnection> connection) {
 }
 
 Routine<> RpcServer::serve(std::shared_ptr<ServerConnection> connection) {
-  auto ended = co_await connection->read_requests(handler_);
+  auto ended = co_await connection->read_requests(handler_, http_);
   if (!ended && ended.error().code() != Code::kUnreachable)
     log_.warning("closed the connection from " + connection->peer().to_string() + ": " +
                  ended.error().to_string());

@@ -12,12 +12,30 @@
 #include "async/task_group.h"
 #include "base/bytes.h"
 #include "base/log.h"
+#include "net/http.h"
 #include "net/stream.h"
 #include "wire/frame.h"
+#include "wire/rpc_code.h"
 
 namespace pegmove::net {
 
-class ServerConnection;
+// How a call was answered.
+struct Answered {
+  const wire::RequestHead& head;
+  wire::RpcCode code;
+  wire::ErrorCode error;
+  size_t request_bytes;  // of the bodies
+  size_t reply_bytes;
+  async::Instant since;  // when the call was handed to its handler
+};
+
+// Told of the answers to the calls that it watches: for those who count. Safe from any thread.
+class CallObserver {
+ public:
+  virtual ~CallObserver() = default;
+  // On the thread that answers, before the reply leaves. Must not block.
+  virtual void answered(const Answered& answer) = 0;
+};
 
 // One request on its way to an answer. Move-only; may be answered from any thread, once. One that
 // is destroyed unanswered gets no reply (CLEAR_SCANNER wants none).
@@ -33,6 +51,8 @@ class IncomingCall {
   std::string_view body() const { return request_.body; }  // lives as long as this call
   Address peer() const;
 
+  // From now on `observer` is told of the answer.
+  void observe(std::shared_ptr<CallObserver> observer, wire::RpcCode code, async::Instant since);
   // Sends the reply: with kOk a body (field id 0), else an error and usually no body.
   void reply(wire::ErrorCode error, std::string_view body = {});
 
@@ -40,6 +60,9 @@ class IncomingCall {
   std::shared_ptr<ServerConnection> connection_;  // shared with its reader, its writer, other calls
   SharedBytes frame_;
   wire::Request request_;
+  std::shared_ptr<CallObserver> observer_;  // outlives its calls by them
+  wire::RpcCode code_ = wire::RpcCode::kUnknown;
+  async::Instant since_;
 };
 
 class CallHandler {
@@ -54,14 +77,20 @@ struct RpcServerLimits {
   size_t max_calls_in_flight = 4096;         // a connection
   size_t max_unsent_reply_bytes = 16 << 20;  // a connection
   size_t max_frame_size = wire::kMaxFrameSize;
+  size_t max_http_header_size = 16 << 10;
+  size_t max_http_body_size = 1 << 20;
+  // From the first byte of an HTTP request to its last; also for taking its reply.
+  async::milliseconds http_request_time{10'000};
+  async::milliseconds http_idle_time{60'000};  // between two requests of a connection
 };
 
 // All on one executor but IncomingCall::reply. Order: start(); ...; stop(); co_await join();
-// destroy.
+// destroy. Without an HttpHandler connections that speak HTTP are closed.
 class RpcServer {
  public:
   RpcServer(asio::any_io_executor executor, std::unique_ptr<Acceptor> acceptor,
-            CallHandler& handler, Clock& clock, Logger log, RpcServerLimits limits = {});
+            CallHandler& handler, Clock& clock, Logger log, RpcServerLimits limits = {},
+            HttpHandler* http = nullptr);
   ~RpcServer();
 
   void start();
@@ -77,6 +106,7 @@ class RpcServer {
   Routine<> accept_connections();
   Routine<> serve(std::shared_ptr<ServerConnection> connection);
   Routine<> write(std::shared_ptr<ServerConnection> connection);
+  Routine<> close_late_http();
 
   asio::any_io_executor executor_;
   std::unique_ptr<Acceptor> acceptor_;
@@ -84,6 +114,7 @@ class RpcServer {
   Clock& clock_;
   Logger log_;
   RpcServerLimits limits_;
+  HttpHandler* http_;  // may be null
   std::list<std::shared_ptr<ServerConnection>> connections_;
   async::TaskGroup tasks_;
 };

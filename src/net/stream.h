@@ -40,7 +40,7 @@ class Acceptor {
   // Errors: kUnreachable after close(); kIo when the system refuses for now (too many open files).
   virtual Task<std::unique_ptr<Stream>> accept() = 0;
   virtual void close() = 0;
-  virtual Address local() const = 0;
+  virtual Address local() const = 0;  // from any thread, after close() too
 };
 
 }  // namespace pegmove::net

@@ -65,7 +65,10 @@ class TcpStream : public Stream {
 
 class TcpAcceptor : public Acceptor {
  public:
-  explicit TcpAcceptor(tcp::acceptor acceptor) : acceptor_(std::move(acceptor)) {}
+  explicit TcpAcceptor(tcp::acceptor acceptor) : acceptor_(std::move(acceptor)) {
+    error_code ignored;
+    local_ = address(acceptor_.local_endpoint(ignored));
+  }
 
   Task<std::unique_ptr<Stream>> accept() override {
     auto [error, socket] = co_await acceptor_.async_accept(kAsTuple);
@@ -80,13 +83,11 @@ class TcpAcceptor : public Acceptor {
     acceptor_.close(ignored);
   }
 
-  Address local() const override {
-    error_code ignored;
-    return address(acceptor_.local_endpoint(ignored));
-  }
+  Address local() const override { return local_; }
 
  private:
   tcp::acceptor acceptor_;
+  Address local_;
 };
 
 }  // namespace

@@ -275,6 +275,34 @@ int PartitionDb::table_files() const {
   return static_cast<int>(files.file_count);
 }
 
+PartitionStatistics PartitionDb::statistics() const {
+  using Properties = rocksdb::DB::Properties;
+  PartitionStatistics found;
+  for (rocksdb::ColumnFamilyHandle* family : {rows_, meta_}) {
+    uint64_t bytes = 0;
+    if (db_->GetIntProperty(family, Properties::kCurSizeAllMemTables, &bytes)) {
+      found.memtable_bytes += bytes;
+    }
+    if (db_->GetIntProperty(family, Properties::kEstimateTableReadersMem, &bytes)) {
+      found.table_reader_bytes += bytes;
+    }
+    rocksdb::ColumnFamilyMetaData files;
+    db_->GetColumnFamilyMetaData(family, &files);
+    found.files += files.file_count;
+    found.file_bytes += files.size;
+  }
+  found.estimated_rows = estimated_rows();
+  return found;
+}
+
+std::map<std::string, std::string> PartitionDb::engine_options() const {
+  const rocksdb::Options options = db_->GetOptions(rows_);
+  const std::lock_guard lock(tuning_mutex_);
+  return {{"rocksdb.num_levels", std::to_string(options.num_levels)},
+          {"rocksdb.usage_scenario", std::string(usage_scenario_name(tuning_.scenario))},
+          {"rocksdb.write_buffer_size", std::to_string(options.write_buffer_size)}};
+}
+
 Result<void> PartitionDb::flush() {
   TRY(health());
   const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions(), {rows_, meta_});

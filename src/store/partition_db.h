@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -26,6 +27,15 @@
 #include "store/write_batch.h"
 
 namespace pegmove::store {
+
+// Sizes of a database, as RocksDB knows them.
+struct PartitionStatistics {
+  uint64_t files = 0;
+  uint64_t file_bytes = 0;
+  uint64_t memtable_bytes = 0;
+  uint64_t table_reader_bytes = 0;  // indexes and filters outside of the block cache
+  uint64_t estimated_rows = 0;
+};
 
 struct CompactionRequest {
   int target_level = -1;  // where the files go; -1 or more than there are: RocksDB decides
@@ -92,6 +102,11 @@ class PartitionDb {
   uint64_t disk_bytes() const;      // of the table files; not of the log
   int table_files() const;          // that hold rows
 
+  PartitionStatistics statistics() const;
+  // The options of the engine under the names of their app envs (rocksdb.num_levels, ...), as they
+  // are in force. Pegasus: pegasus_server_impl::query_app_envs.
+  std::map<std::string, std::string> engine_options() const;
+
   // These three are refused with the error of health() while that is not good.
 
   // Writes what is in memory to table files, and waits. Errors: kIo, kCorrupt.
@@ -137,7 +152,7 @@ class PartitionDb {
   std::atomic<int64_t> last_decree_ = 0;
   std::atomic<int64_t> last_compact_unix_ms_ = 0;
   std::function<int64_t()> unix_seconds_;  // may be empty
-  std::mutex tuning_mutex_;                // guards tuning_
+  mutable std::mutex tuning_mutex_;        // guards tuning_
   Tuning tuning_;
 };
 

@@ -28,8 +28,14 @@ MetaService::MetaService(asio::any_io_executor executor, AppCatalog catalog, Nod
       options_(std::move(options)),
       clock_(clock),
       log_(std::move(log)),
-      tasks_(executor) {
+      tasks_(executor),
+      operations_(
+          {.cluster = options_.cluster_name, .role = "meta", .dump_dir = options_.dump_dir},
+          [](auto work) { work(); }, tasks_, clock) {
   register_handlers();
+  register_http();
+  register_commands();
+  operations_.refresh = [this] { refresh_metrics(); };
 }
 
 Task<> MetaService::start() {
@@ -40,8 +46,9 @@ Task<> MetaService::start() {
       if (auto hosted = co_await host_one(app, index); !hosted)
         log_.error(hosted.error().to_string() + "; its other partitions serve");
   }
-  server_ =
-      std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_, log_);
+  server_ = std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_,
+                                             log_, net::RpcServerLimits{}, &operations_.http);
+  operations_.set_port(server_->local().port);
   server_->start();
   tasks_.spawn(purge_dropped());
   co_return Result<void>();
@@ -183,6 +190,8 @@ void MetaService::register_handlers() {
             catalog_, request, nodes_.addresses(), [this](Gpid gpid) { return is_served(gpid); },
             host_ports_for(head));
       });
+  dispatcher_.on(RpcCode::kCliCall,
+                 [this](net::IncomingCall call) { operations_.commands.handle(std::move(call)); });
   dispatcher_.on_message<negotiation_request, negotiation_response>(
       RpcCode::kNegotiation, [](const auto&, const auto&) {
         negotiation_response response;

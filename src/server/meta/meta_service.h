@@ -8,6 +8,7 @@
 #include "server/meta/app_catalog.h"
 #include "server/meta/catalog_views.h"
 #include "service/dispatcher.h"
+#include "service/operations.h"
 #include "wire/compaction_status.h"
 
 namespace pegmove::server::meta {
@@ -30,6 +31,7 @@ class NodePort {
 struct MetaOptions {
   std::string cluster_name;
   net::Address listen;
+  std::string dump_dir = {};  // where meta.dump may write
 };
 
 // On one executor. A request that changes the catalog is answered when the change is on disk (which
@@ -64,6 +66,26 @@ class MetaService {
   bool is_served(Gpid gpid) const;
   ClusterFacts facts() const;
 
+  // In meta_http.cc.
+  void register_http();
+  wire::query_cfg_response partitions_of(const std::string& table) const;
+  net::HttpReply http_app(const service::HttpQuery& query) const;
+  net::HttpReply http_apps(const service::HttpQuery& query) const;
+  net::HttpReply http_nodes(const service::HttpQuery& query) const;
+  net::HttpReply http_cluster() const;
+  net::HttpReply http_app_envs(const service::HttpQuery& query) const;
+  net::HttpReply http_usage_scenario(const service::HttpQuery& query);
+  net::HttpReply http_start_compaction(const service::HttpQuery& query);
+  net::HttpReply set_envs(const std::string& table, const std::map<std::string, std::string>& envs);
+
+  // In meta_commands.cc.
+  void define_settings();
+  void register_commands();
+  std::string black_list(service::RemoteCommands::Arguments arguments);
+  std::string ignored_apps(service::RemoteCommands::Arguments arguments);
+  std::string dump_tables(service::RemoteCommands::Arguments arguments) const;
+  void refresh_metrics();
+
   asio::any_io_executor executor_;
   AppCatalog catalog_;
   NodePort& nodes_;
@@ -73,8 +95,12 @@ class MetaService {
   Logger log_;
   service::Dispatcher dispatcher_;
   async::TaskGroup tasks_;
-  std::set<int32_t> settling_;  // ids of tables whose nodes are being told
-  std::set<int32_t> purging_;   // ids of tables whose data is being deleted: not to be had back
+  std::set<int32_t> settling_;      // ids of tables whose nodes are being told
+  std::set<int32_t> purging_;       // ids of tables whose data is being deleted: not to be had back
+  service::Operations operations_;  // its handlers run on the executor
+  std::set<std::string> black_list_;
+  std::set<int32_t> ignored_apps_;
+  std::map<int32_t, std::shared_ptr<metrics::Entity>> table_metrics_;  // shared with the registry
   std::unique_ptr<net::RpcServer> server_;
 };
 

@@ -30,7 +30,10 @@ Response addressed(const ReadContext& context, int32_t error) {
 Result<std::optional<store::StoredValue>> live_row(const ReadContext& context,
                                                    std::string_view key) {
   auto found = TRY(context.db.get(key));
-  if (found && record::is_expired(found->expire_ts(), context.now)) found.reset();
+  if (found && record::is_expired(found->expire_ts(), context.now)) {
+    context.metrics.read_expired_values.add();
+    found.reset();
+  }
   return found;
 }
 
@@ -190,8 +193,11 @@ Result<wire::multi_get_response> multi_get_range(const ReadContext& context, con
     ++iterated;
     const auto& value = cursor->value();
     auto sort_key = key.substr(prefix_size);
-    if (!record::is_expired(value.header.expire_ts, context.now) &&
-        matches(request.sort_key_filter_type, request.sort_key_filter_pattern.data, sort_key))
+    if (record::is_expired(value.header.expire_ts, context.now))
+      context.metrics.read_expired_values.add();
+    else if (!matches(request.sort_key_filter_type, request.sort_key_filter_pattern.data, sort_key))
+      context.metrics.read_filtered_values.add();
+    else
       bytes += add_row(response, sort_key, value.user_data, request.no_value);
     complete = key == far_end;
   }
@@ -223,7 +229,10 @@ Result<wire::count_response> sortkey_count(const ReadContext& context, const Clo
   int64_t iterated = 0;
   for (cursor->seek(prefix); cursor->valid() && cursor->key().starts_with(prefix); cursor->next()) {
     const auto& value = cursor->value();
-    if (!record::is_expired(value.header.expire_ts, context.now)) ++response.count;
+    if (record::is_expired(value.header.expire_ts, context.now))
+      context.metrics.read_expired_values.add();
+    else
+      ++response.count;
     if (time.is_over(iterated++)) {
       response.count = -1;
       break;

@@ -58,6 +58,7 @@ void Replica::admit(Admission admission, net::IncomingCall call, CarryOut carry_
 
 void Replica::read(RpcCode code, net::IncomingCall call) {
   const auto admission = admission_.read(call.head());
+  options_.metrics->count_throttled(admission, call.head().is_backup_request, code);
   admit(admission, std::move(call), [this, code](net::IncomingCall admitted) {
     pool_.post([self = shared_from_this(), code, call = std::move(admitted)]() mutable {
       self->answer_read(code, call);
@@ -67,6 +68,7 @@ void Replica::read(RpcCode code, net::IncomingCall call) {
 
 void Replica::write(RpcCode code, net::IncomingCall call) {
   const auto admission = admission_.write(call.head());
+  options_.metrics->count_throttled(admission, false, code);
   admit(admission, std::move(call),
         [this, code](net::IncomingCall admitted) { writes_.submit(code, std::move(admitted)); });
 }
@@ -88,7 +90,8 @@ void Replica::carry_out_read(RpcCode code, net::IncomingCall& call) {
                             .server = options_.server,
                             .now = record::pegasus_seconds(clock_.unix_seconds()),
                             .iteration_time = iteration_time_,
-                            .partition_count = validated_partition_count_};
+                            .partition_count = validated_partition_count_,
+                            .metrics = *options_.metrics};
   if (code == RpcCode::kClearScanner) {
     if (auto id = wire::decode_i64_body(call.body())) scans_.take(*id);
     return;  // never answered: some clients break on a reply

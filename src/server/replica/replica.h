@@ -7,6 +7,7 @@
 
 #include "server/replica/admission.h"
 #include "server/replica/manual_compaction.h"
+#include "server/replica/replica_metrics.h"
 #include "server/replica/scan_contexts.h"
 #include "server/replica/write_path.h"
 
@@ -21,6 +22,7 @@ struct ReplicaOptions {
   store::PartitionOptions db;
   size_t max_request_size = 1 << 20;
   Later later;
+  std::shared_ptr<ReplicaMetrics> metrics = {};  // shared with the calls that it watches
 };
 
 inline constexpr async::milliseconds kIterationTime{30'000};  // rocksdb_iteration_threshold_time_ms
@@ -35,6 +37,7 @@ struct ReadContext {
   // After a partition split: of how many partitions the rows must hash to this one; 0 = not looked
   // at.
   int32_t partition_count;
+  ReplicaMetrics& metrics;
 };
 
 // read() and write() on the node's executor; both answer later, from a thread of the pool. Held by
@@ -68,6 +71,10 @@ class Replica : public std::enable_shared_from_this<Replica> {
   void close();
 
   const store::PartitionDb& db() const { return *db_; }
+  // Writes what is in memory to files (blocks). Errors: those of store::PartitionDb::flush.
+  Result<void> flush() { return db_->flush(); }
+  ReplicaMetrics& metrics() const { return *options_.metrics; }
+  const std::shared_ptr<ReplicaMetrics>& observer() const { return options_.metrics; }
   int64_t last_decree() const { return writes_.last_decree(); }
 
  private:

@@ -34,9 +34,25 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
       clock_(clock),
       log_(std::move(log)),
       resources_(store::StoreResources::make(kBlockCacheBytes, kMemtableBytes)),
-      pool_(options_.pool_threads),
-      tasks_(executor) {
+      tasks_(executor),
+      operations_(
+          {.cluster = options_.cluster_name,
+           .role = "replica",
+           .dump_dir = options_.data_dir + "/dump"},
+          [this](auto work) { operations_pool_.post(std::move(work)); }, tasks_, clock),
+      metrics_(std::make_shared<NodeMetrics>(operations_.server(), log_)),
+      disk_(operations_.metrics.add("disk", std::string("disk@") + kDiskTag,
+                                    {{"tag", kDiskTag}, {"data_dir", options_.data_dir}})),
+      pool_(options_.pool_threads) {
   register_handlers();
+  register_http();
+  register_commands();
+  operations_.refresh = [this] { refresh_metrics(); };
+  operations_.table_name = [this](const std::string& id) {
+    std::lock_guard lock(mutex_);
+    auto found = table_names_.find(std::atoi(id.c_str()));
+    return found == table_names_.end() ? id : found->second;
+  };
 }
 
 ReplicaNode::~ReplicaNode() {
@@ -46,16 +62,16 @@ ReplicaNode::~ReplicaNode() {
 void ReplicaNode::register_handlers() {
   for (auto code : kReads)
     dispatcher_.on(code, [this, code](net::IncomingCall call) {
-      auto replica = find(call.head().gpid);
-      replica ? replica->read(code, std::move(call)) : call.reply(ErrorCode::kObjectNotFound);
+      if (auto replica = admit(code, call)) replica->read(code, std::move(call));
     });
   for (auto code : kWrites)
     dispatcher_.on(code, [this, code](net::IncomingCall call) {
-      auto replica = find(call.head().gpid);
-      replica ? replica->write(code, std::move(call)) : call.reply(ErrorCode::kObjectNotFound);
+      if (auto replica = admit(code, call)) replica->write(code, std::move(call));
     });
   dispatcher_.on(RpcCode::kQueryDiskInfo,
                  [this](net::IncomingCall call) { answer_disk_info(std::move(call)); });
+  dispatcher_.on(RpcCode::kCliCall,
+                 [this](net::IncomingCall call) { operations_.commands.handle(std::move(call)); });
   // No authentication here: clients that would negotiate are told so.
   dispatcher_.on_message<wire::negotiation_request, wire::negotiation_response>(
       RpcCode::kNegotiation, [](const auto&, const auto&) {
@@ -65,10 +81,23 @@ void ReplicaNode::register_handlers() {
       });
 }
 
+std::shared_ptr<Replica> ReplicaNode::admit(RpcCode code, net::IncomingCall& call) {
+  if (denies_clients_) return nullptr;  // no answer, as in Pegasus
+  auto replica = find(call.head().gpid);
+  if (replica) {
+    call.observe(replica->observer(), code, clock_.now());
+  } else {
+    call.observe(metrics_, code, clock_.now());
+    call.reply(ErrorCode::kObjectNotFound);
+  }
+  return replica;
+}
+
 Result<void> ReplicaNode::start() {
   auto acceptor = TRY(net::listen_tcp(executor_, options_.listen));
-  server_ =
-      std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_, log_);
+  server_ = std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_,
+                                             log_, net::RpcServerLimits{}, &operations_.http);
+  operations_.set_port(server_->local().port);
   server_->start();
   tasks_.spawn(look_after_replicas());
   return {};
@@ -131,7 +160,8 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
              .unix_seconds = [this] { return clock_.unix_seconds(); },
              .resources = resources_},
       .max_request_size = options_.max_request_size,
-      .later = [this](auto pause, auto work) { tasks_.spawn(run_after(pause, std::move(work))); }};
+      .later = [this](auto pause, auto work) { tasks_.spawn(run_after(pause, std::move(work))); },
+      .metrics = std::make_shared<ReplicaMetrics>(operations_.metrics, gpid, metrics_, clock_)};
   auto replica = TRY(in_context(
       Replica::open(std::move(options), pool_, clock_, log_.with("partition", gpid.to_string())),
       "partition " + std::to_string(partition_index) + " of table '" + table.name + "'"));

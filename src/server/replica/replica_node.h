@@ -7,10 +7,12 @@
 #include "server/replica/compaction_runner.h"
 #include "server/replica/replica.h"
 #include "service/dispatcher.h"
+#include "service/operations.h"
 
 namespace pegmove::server::replica {
 
 struct NodeOptions {
+  std::string cluster_name = {};
   std::string
       data_dir;  // partitions lie in <data_dir>/<app_id>.<index>.pegasus/data/rdb, as in Pegasus
   net::Address listen;
@@ -59,21 +61,39 @@ class ReplicaNode {
   Routine<> look_after_replicas();
   Routine<> run_after(async::milliseconds pause, std::move_only_function<void()> work);
   void answer_disk_info(net::IncomingCall call);
+  // The replica that a request is for, which then watches the call. Null: the call is answered or
+  // dropped.
+  std::shared_ptr<Replica> admit(wire::RpcCode code, net::IncomingCall& call);
+
+  // In replica_http.cc and replica_commands.cc; what they register runs on operations_pool_.
+  void register_http();
+  void define_settings();
+  void register_commands();
+  void register_replica_commands();
+  std::map<Gpid, std::shared_ptr<Replica>> replicas_of(int32_t app_id) const;
+  std::string run_on_replicas(service::RemoteCommands::Arguments arguments,
+                              const std::function<std::string(Replica&)>& run) const;
+  void refresh_metrics();
 
   asio::any_io_executor executor_;
   NodeOptions options_;
   Clock& clock_;
   Logger log_;
   std::shared_ptr<store::StoreResources> resources_;
+  async::TaskGroup tasks_;
+  service::Operations operations_;
+  std::shared_ptr<NodeMetrics> metrics_;   // shared with the metrics of the replicas
+  std::shared_ptr<metrics::Entity> disk_;  // shared with the registry
+  std::atomic<bool> denies_clients_ = false;
   async::Pool pool_;
   service::Dispatcher dispatcher_;
-  async::TaskGroup tasks_;
   std::unique_ptr<net::RpcServer> server_;
   std::mutex hosting_;        // held while a partition is opened or closed: one at a time
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Gpid, std::shared_ptr<Replica>> replicas_;
   std::map<int32_t, std::string> table_names_;  // of the tables that replicas_ belong to
   CompactionRunner compactions_;                // goes first
+  async::Pool operations_pool_{1};  // the last member: its work may use all others to the end
 };
 
 }  // namespace pegmove::server::replica

@@ -88,9 +88,15 @@ Result<std::string> next_batch(const ReadContext& context, const Clock& clock, S
     ++iterated;
     const auto& value = cursor.value();
     complete = key == request.stop_key.data;
-    if (record::is_expired(value.header.expire_ts, context.now) || !wants(*scan, key) ||
-        !belongs_here(context, *scan, key))
+    if (record::is_expired(value.header.expire_ts, context.now)) {
+      context.metrics.read_expired_values.add();
       continue;
+    }
+    if (!wants(*scan, key)) {
+      context.metrics.read_filtered_values.add();
+      continue;
+    }
+    if (!belongs_here(context, *scan, key)) continue;
     ++rows;
     if (!request.only_return_count)
       reply.add(key, request.no_value ? std::string_view() : value.user_data,

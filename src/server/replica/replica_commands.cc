@@ -1,0 +1,262 @@
+// The remote commands, settings and gauges of a replica server. Pegasus: replica_stub.cpp,
+// nfs_server_impl.cpp, nfs_client_impl.cpp.
+#include <charconv>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "server/replica/replica_node.h"
+#include "service/local_time.h"
+
+namespace pegmove::server::replica {
+namespace {
+
+using service::SettingInfo;
+using service::SettingType;
+using Arguments = service::RemoteCommands::Arguments;
+
+constexpr int64_t kNfsBlockBytes = 4 << 20;
+
+bool is_copy_rate(int64_t megabytes) {
+  return megabytes == 0 ||
+         (megabytes > 0 && megabytes < INT64_MAX >> 20 && megabytes << 20 > kNfsBlockBytes);
+}
+
+// The settings of Pegasus that operators ask for or change here; docs/compatibility.md says which
+// of them act.
+std::vector<SettingInfo> replica_settings() {
+  auto number = [](const char* section, const char* name, SettingType type, int64_t value,
+                   const char* description, bool is_mutable) {
+    return SettingInfo{.section = section,
+                       .name = name,
+                       .type = type,
+                       .value = std::to_string(value),
+                       .description = description,
+                       .is_mutable = is_mutable};
+  };
+  using enum SettingType;
+  const char* ours = "replication";
+  return {
+      number("nfs", "nfs_copy_block_bytes", kUint32, kNfsBlockBytes, "Block of a file copy", false),
+      number(ours, "hdfs_write_limit_rate_mb_per_sec", kUint32, 200, "MB/s, uploads", true),
+      number(ours, "hdfs_read_limit_rate_mb_per_sec", kUint32, 200, "MB/s, downloads", true),
+      number(ours, "duplicate_log_batch_bytes", kUint32, 4096, "Size of a duplication batch", true),
+      number(ours, "dup_max_allowed_write_size", kUint64, 1 << 20, "Largest duplicated write",
+             true),
+      number(ours, "max_concurrent_uploading_file_count", kUint64, 10, "Uploads at once", false),
+      number(ours, "max_replicas_on_load_for_each_disk", kUint64, 256,
+             "Replicas of a disk that are opened at once", true),
+      number(ours, "load_replica_max_wait_time_ms", kUint64, 10, "Wait for a replica's opening",
+             true),
+      number(ours, "max_concurrent_bulk_load_downloading_count", kInt32, 5,
+             "Replicas that download at once in a bulk load", false),
+      number(ours, "config_sync_interval_ms", kUint32, 30'000, "Period of config sync", true),
+      number("pegasus.server", "rocksdb_max_iteration_count", kUint32, 1000, "Rows of a scan reply",
+             false),
+      number("pegasus.server", "rocksdb_multi_get_max_iteration_count", kUint32, 3000,
+             "Rows that a MULTI_GET looks at", false),
+      number("pegasus.server", "rocksdb_multi_get_max_iteration_size", kUint64, 30 << 20,
+             "Bytes of a MULTI_GET", false),
+      number("pegasus.server", "rocksdb_iteration_threshold_time_ms", kUint64, 30'000,
+             "Time of one iteration", false),
+  };
+}
+
+// "app_id" or "app_id.partition_index"; the index is -1 in the first.
+std::optional<Gpid> parse_id(std::string_view text) {
+  Gpid id{0, -1};
+  auto end = text.data() + text.size();
+  auto [stop, error] = std::from_chars(text.data(), end, id.app_id);
+  if (error != std::errc()) return std::nullopt;
+  if (stop == end) return id;
+  if (*stop != '.') return std::nullopt;
+  auto [last, wrong] = std::from_chars(stop + 1, end, id.partition_index);
+  if (wrong != std::errc() || last != end || id.partition_index < 0) return std::nullopt;
+  return id;
+}
+
+std::string progress_of(const Replica& replica) {
+  auto decree = replica.last_decree();
+  nlohmann::ordered_json progress;
+  for (const char* name : {"max_prepared_decree", "max_plog_decree", "max_plog_decree_on_disk",
+                           "max_plog_commit_on_disk", "last_committed_decree",
+                           "last_applied_decree", "last_flushed_decree", "last_durable_decree"})
+    progress[name] = decree;
+  progress["max_gc_decree"] = 0;
+  return progress.dump(4);
+}
+
+// When it began, and how long it took, is not kept here.
+std::string compaction_of(const Replica& replica) {
+  auto ended = replica.db().last_compact_unix_ms() / 1000;
+  return nlohmann::json{{"recent_enqueue_at", "-"},
+                        {"recent_start_at", "-"},
+                        {"last_finish", ended > 0 ? service::local_date_time(ended) : "-"},
+                        {"last_used_ms", "-"}}
+      .dump();
+}
+
+std::string envs_of(const Replica& replica) {
+  std::string text;
+  for (const auto& [name, value] : replica.db().engine_options())
+    text += (text.empty() ? "" : ",") + name + "=" + value;
+  return text;
+}
+
+}  // namespace
+
+void ReplicaNode::define_settings() {
+  auto& settings = operations_.settings;
+  for (auto& setting : replica_settings()) settings.define(std::move(setting));
+  for (const char* name : {"max_send_rate_megabytes_per_disk", "max_send_rate_megabytes"})
+    settings.define({.section = "nfs",
+                     .name = name,
+                     .type = SettingType::kInt64,
+                     .value = "0",
+                     .description = "MB/s of files sent to other nodes; 0: no limit",
+                     .is_mutable = true,
+                     .is_acceptable = [](double value) { return value >= 0; }});
+  settings.define({.section = "nfs",
+                   .name = "max_copy_rate_megabytes_per_disk",
+                   .type = SettingType::kInt64,
+                   .value = "0",
+                   .description = "MB/s of files copied from other nodes; 0: no limit",
+                   .is_mutable = true,
+                   .is_acceptable = [](double value) { return is_copy_rate(int64_t(value)); }});
+  settings.define({.section = "replication",
+                   .name = "max_allowed_write_size",
+                   .type = SettingType::kUint64,
+                   .value = std::to_string(options_.max_request_size),
+                   .description = "Larger write requests are refused; 0: no limit"});
+  settings.define({.section = "replication",
+                   .name = "deny_client_on_start",
+                   .type = SettingType::kBool,
+                   .value = "false",
+                   .description = "Whether requests of clients are dropped",
+                   .on_change = [this](double value) { denies_clients_ = value != 0; }});
+  settings.define({.section = "replication",
+                   .name = "verbose_client_log_on_start",
+                   .type = SettingType::kBool,
+                   .value = "false",
+                   .description = "Whether error answers are logged",
+                   .on_change = [this](double value) { metrics_->set_verbose(value != 0); }});
+}
+
+void ReplicaNode::register_commands() {
+  define_settings();
+  auto& commands = operations_.commands;
+  auto& settings = operations_.settings;
+  commands.on_integer("nfs.max_send_rate_megabytes_per_disk",
+                      "The maximum bandwidth (MB/s) of reading data per local disk when "
+                      "transferring data to remote node, 0 means no limit",
+                      settings, "max_send_rate_megabytes_per_disk");
+  commands.on_integer("nfs.max_send_rate_megabytes", "The name of before Pegasus 2.4", settings,
+                      "max_send_rate_megabytes");
+  commands.on_integer("nfs.max_copy_rate_megabytes_per_disk",
+                      "The maximum bandwidth (MB/s) of writing data per local disk when copying "
+                      "from remote node, 0 means no limit, should be greater than "
+                      "'nfs_copy_block_bytes' which is 4194304",
+                      settings, "max_copy_rate_megabytes_per_disk", is_copy_rate);
+  commands.on_integer("replica.max-replicas-on-load-for-each-disk",
+                      "The max number of replicas that are allowed to be loaded simultaneously for "
+                      "each disk dir.",
+                      settings, "max_replicas_on_load_for_each_disk");
+  commands.on_integer("replica.load-replica-max-wait-time-ms",
+                      "The max waiting time for replica loading to complete.", settings,
+                      "load_replica_max_wait_time_ms");
+  commands.on_integer("replica.max-concurrent-bulk-load-downloading-count",
+                      "The maximum concurrent bulk load downloading replica count.", settings,
+                      "max_concurrent_bulk_load_downloading_count");
+  commands.on_boolean("replica.deny-client", "control if deny client read & write request",
+                      settings, "deny_client_on_start");
+  commands.on_boolean("replica.verbose-client-log",
+                      "control if print verbose error log when reply read & write request",
+                      settings, "verbose_client_log_on_start");
+  register_replica_commands();
+}
+
+void ReplicaNode::register_replica_commands() {
+  auto on = [this](const char* name, const char* help, std::function<std::string(Replica&)> run) {
+    operations_.commands.on({name}, help, "[id1,id2,...]", [this, run](Arguments arguments) {
+      return run_on_replicas(arguments, run);
+    });
+  };
+  on("replica.trigger-checkpoint",
+     "Trigger replicas to do checkpoint by app_id or app_id.partition_id", [](Replica& replica) {
+       auto flushed = replica.flush();
+       return flushed ? "triggered" : "failed: " + flushed.error().message();
+     });
+  on("replica.query-compact",
+     "Query full compact status on the underlying storage engine by app_id or "
+     "app_id.partition_id",
+     [](Replica& replica) { return compaction_of(replica); });
+  on("replica.query-app-envs",
+     "Query app envs on the underlying storage engine by app_id or app_id.partition_id",
+     [](Replica& replica) { return envs_of(replica); });
+  on("replica.query-progress",
+     "Query the progress of decrees, including both local writes and duplications for replicas "
+     "specified by comma-separated list of 'app_id' or 'app_id.partition_id', or all replicas for "
+     "empty",
+     [](Replica& replica) { return progress_of(replica); });
+}
+
+std::string ReplicaNode::run_on_replicas(Arguments arguments,
+                                         const std::function<std::string(Replica&)>& run) const {
+  std::map<Gpid, std::string> results;
+  std::set<Gpid> missing;
+  auto add_all = [&](int32_t app_id) {
+    for (const auto& [gpid, replica] : replicas_of(app_id)) results.emplace(gpid, run(*replica));
+  };
+  if (arguments.empty()) add_all(0);
+  for (std::string_view words : arguments) {
+    if (words.find_first_not_of(',') == std::string_view::npos) return "invalid arguments";
+    for (size_t begin = 0; begin < words.size();) {
+      auto end = std::min(words.find(',', begin), words.size());
+      auto word = words.substr(begin, end - begin);
+      begin = end + 1;
+      if (word.empty()) continue;
+      auto id = parse_id(word);
+      if (!id) return "invalid arguments";
+      if (id->partition_index < 0)
+        add_all(id->app_id == 0 ? -1 : id->app_id);
+      else if (auto replica = find(*id); !replica)
+        missing.insert(*id);
+      else if (!results.contains(*id))
+        results.emplace(*id, run(*replica));
+    }
+  }
+  auto text = std::to_string(results.size()) + " processed, " + std::to_string(missing.size()) +
+              " not found";
+  for (auto gpid : missing) results.emplace(gpid, "");
+  for (const auto& [gpid, result] : results)
+    text += "\n    " + gpid.to_string() + "@" + address().to_string() +
+            (missing.contains(gpid) ? " : not found" : "@P : " + result);
+  return text;
+}
+
+// The replicas of a table by their ids; app_id 0: all of the node.
+std::map<Gpid, std::shared_ptr<Replica>> ReplicaNode::replicas_of(int32_t app_id) const {
+  std::map<Gpid, std::shared_ptr<Replica>> found;
+  std::lock_guard lock(mutex_);
+  for (const auto& [gpid, replica] : replicas_)
+    if (app_id == 0 || gpid.app_id == app_id) found.emplace(gpid, replica);
+  return found;
+}
+
+void ReplicaNode::refresh_metrics() {
+  auto replicas = replicas_of(0);
+  metrics_->set_replicas(replicas.size());
+  metrics_->set_storage(*resources_);
+  for (const auto& [gpid, replica] : replicas)
+    replica->metrics().set_storage(replica->db().statistics());
+  std::error_code error;
+  auto space = std::filesystem::space(options_.data_dir, error);
+  if (error) return;
+  using metrics::Kind;
+  disk_->gauge({"disk_capacity_total_mb", Kind::kGauge, "MegaBytes", "Size of the file system"})
+      .set(int64_t(space.capacity >> 20));
+  disk_->gauge({"disk_capacity_avail_mb", Kind::kGauge, "MegaBytes", "Room that is left"})
+      .set(int64_t(space.available >> 20));
+}
+
+}  // namespace pegmove::server::replica

@@ -1,0 +1,121 @@
+#include "service/http_router.h"
+
+#include <optional>
+
+#include "base/bytes.h"
+#include "service/table_json.h"
+
+namespace pegmove::service {
+namespace {
+
+std::optional<char> from_hex_pair(std::string_view pair) {
+  auto bytes = base::from_hex(pair);
+  if (!bytes || bytes->size() != 1) return std::nullopt;
+  return bytes->front();
+}
+
+Result<std::string> percent_decode(std::string_view text) {
+  std::string decoded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    if (i + 2 >= text.size())
+      return fail(Code::kInvalidArgument, "Encountered partial escape sequence at end of string");
+    auto pair = text.substr(i + 1, 2);
+    auto byte = from_hex_pair(pair);
+    if (!byte)
+      return fail(Code::kInvalidArgument, "The characters " + std::string(pair) +
+                                              " do not form a hex value. Please escape it or pass "
+                                              "a valid hex value");
+    decoded += *byte;
+    i += 2;
+  }
+  return decoded;
+}
+
+// The parts that are not empty.
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    auto end = std::min(text.find(separator), text.size());
+    if (end > 0) parts.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return parts;
+}
+
+}  // namespace
+
+const std::string& HttpQuery::argument(const std::string& name) const {
+  static const std::string kNone;
+  auto found = arguments.find(name);
+  return found == arguments.end() ? kNone : found->second;
+}
+
+Result<HttpQuery> parse_target(std::string_view target) {
+  target = target.substr(0, target.find('#'));
+  constexpr std::string_view kScheme = "http://";
+  if (target.starts_with(kScheme)) {  // as proxies are asked
+    auto slash = target.find('/', kScheme.size());
+    target = slash == std::string_view::npos ? "/" : target.substr(slash);
+  }
+  auto mark = target.find('?');
+  // A real server keeps a byte 0 behind the path while it decodes: an escape may stand at the end.
+  auto path = TRY(percent_decode(std::string(target.substr(0, mark)) + '\0'));
+  path.pop_back();
+  HttpQuery query;
+  for (auto part : split(path, '/')) {
+    if (!query.path.empty()) query.path += '/';
+    query.path += part;
+  }
+  if (mark == std::string_view::npos) return query;
+  auto arguments = TRY(percent_decode(target.substr(mark + 1)));
+  for (auto argument : split(arguments, '&')) {
+    auto equals = argument.find('=');
+    std::string name(argument.substr(0, equals));
+    if (equals == std::string_view::npos) {
+      query.arguments.emplace(std::move(name), "");
+      continue;
+    }
+    if (query.arguments.contains(name))
+      return fail(Code::kInvalidArgument, "duplicate parameter: " + name);
+    query.arguments.emplace(std::move(name), argument.substr(equals + 1));
+  }
+  return query;
+}
+
+net::HttpReply bad_request(std::string body) { return {.status = 400, .body = std::move(body)}; }
+net::HttpReply not_found(std::string body) { return {.status = 404, .body = std::move(body)}; }
+
+void HttpRouter::on(std::string path, std::string parameters, std::string help, Handler handler) {
+  if (!parameters.empty()) parameters += ". ";
+  routes_[std::move(path)] = {parameters + help, std::move(handler)};
+}
+
+void HttpRouter::handle(net::IncomingHttp http) {
+  run_([this, http = std::move(http)]() mutable { http.reply(answer(http.request())); });
+}
+
+net::HttpReply HttpRouter::answer(const net::HttpRequest& request) const {
+  auto query = parse_target(request.target);
+  if (!query)
+    return bad_request("failed to parse request: ERR_INVALID_PARAMETERS: " +
+                       query.error().message());
+  query->method = request.method;
+  query->body = request.body;
+  if (query->path.empty()) return list_all();
+  auto found = routes_.find(query->path);
+  if (found == routes_.end()) return not_found("service not found for \"" + query->path + "\"");
+  return found->second.handler(*query);
+}
+
+net::HttpReply HttpRouter::list_all() const {
+  TableJson json;
+  json.value("/", "List all supported calls.");
+  for (const auto& [path, route] : routes_) json.value("/" + path, route.help);
+  return {.body = std::move(json).take()};
+}
+
+}  // namespace pegmove::service

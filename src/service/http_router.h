@@ -1,0 +1,61 @@
+// From the path of an HTTP request to its handler. Pegasus: src/http/http_server.cpp,
+// http_call_registry.h, uri_decoder.cpp.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/result.h"
+#include "net/http.h"
+
+namespace pegmove::service {
+
+// Runs work elsewhere, soon; or at once, where the caller stands.
+using Runner = std::function<void(std::move_only_function<void()>)>;
+
+struct HttpQuery {
+  net::HttpMethod method = net::HttpMethod::kGet;
+  std::string path;  // "meta/app": without the slashes around it
+  std::map<std::string, std::string> arguments;
+  std::string body;
+
+  // Empty when it is not there.
+  const std::string& argument(const std::string& name) const;
+};
+
+// Takes a target apart. The query is decoded whole and then split, as in Pegasus: an encoded & or =
+// separates, too. An argument without = is empty.
+// Errors: kInvalidArgument for broken escapes and arguments that come twice; the text is Pegasus's.
+Result<HttpQuery> parse_target(std::string_view target);
+
+// Register everything first, then hand it to an RpcServer.
+class HttpRouter : public net::HttpHandler {
+ public:
+  using Handler = std::function<net::HttpReply(const HttpQuery&)>;
+
+  // Handlers run by `run`.
+  explicit HttpRouter(Runner run) : run_(std::move(run)) {}
+
+  // `path` without a slash at its beginning; parameters and help are for people.
+  void on(std::string path, std::string parameters, std::string help, Handler handler);
+
+  // Answers a target that cannot be parsed 400, an unknown path 404.
+  void handle(net::IncomingHttp http) override;
+
+ private:
+  struct Route {
+    std::string help;
+    Handler handler;
+  };
+  net::HttpReply answer(const net::HttpRequest& request) const;
+  net::HttpReply list_all() const;
+
+  Runner run_;
+  std::map<std::string, Route> routes_;
+};
+
+net::HttpReply bad_request(std::string body);
+net::HttpReply not_found(std::string body);
+
+}  // namespace pegmove::service

@@ -1,0 +1,15 @@
+#include "service/local_time.h"
+
+#include <ctime>
+
+namespace pegmove::service {
+
+std::string local_date_time(int64_t unix_seconds) {
+  auto seconds = std::time_t(unix_seconds);
+  std::tm parts = {};
+  char text[64] = "";
+  if (localtime_r(&seconds, &parts)) std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+  return text;
+}
+
+}  // namespace pegmove::service

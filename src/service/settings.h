@@ -1,0 +1,77 @@
+// Named settings of a server, as tools show and change them: Pegasus's flags (src/utils/flags.cpp).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "wire/error_code.h"
+
+namespace pegmove::service {
+
+enum class SettingType { kBool, kInt32, kUint32, kInt64, kUint64, kDouble, kString };
+
+struct SettingInfo {
+  std::string section = {};  // of Pegasus's ini: "replication"
+  std::string name = {};
+  SettingType type = SettingType::kInt32;
+  std::string value = {};  // at the start; for numbers decimal, for booleans true or false
+  std::string description = {};
+  bool is_mutable = false;
+  // Of a number or boolean (0 and 1) that is to be set; absent = anything that fits the type.
+  std::function<bool(double)> is_acceptable = {};
+  // Called with each new value, one at a time; must not use the settings.
+  std::function<void(double)> on_change = {};
+};
+
+// Why a setting was not changed.
+struct SettingRefusal {
+  wire::ErrorCode error = wire::ErrorCode::kOk;
+  std::string reason;
+
+  // As Pegasus describes errors: "ERR_INVALID_PARAMETERS: x is not mutable".
+  std::string description() const;
+};
+
+// Safe from any thread. Define everything first; nothing is ever taken away.
+class Settings {
+ public:
+  // Throws std::logic_error when the name is taken or the value does not fit: a defect of the
+  // caller.
+  void define(SettingInfo setting);
+
+  // What operators may do (/updateConfig). The texts are Pegasus's.
+  std::optional<SettingRefusal> update(const std::string& name, std::string_view value);
+  // What servers themselves do (remote commands): also settings that are not mutable. False when
+  // the value does not fit or is not acceptable. Precondition: the name is there.
+  bool set(const std::string& name, std::string_view value);
+
+  bool has(const std::string& name) const;
+  // Preconditions: the name is there and has such a type. Others throw std::logic_error.
+  std::string text(const std::string& name) const;
+  int64_t integer(const std::string& name) const;
+  bool boolean(const std::string& name) const;
+
+  // {"name":...,"section":...,"type":"FV_INT32","tags":...,"description":...,"value":...}; nothing
+  // when there is no such setting.
+  std::optional<std::string> to_json(const std::string& name) const;
+  // All of them, by name.
+  std::string to_json() const;
+  // As ini text.
+  std::string to_ini() const;
+
+ private:
+  const SettingInfo& find_locked(const std::string& name) const;
+
+  mutable std::mutex mutex_;
+  std::map<std::string, SettingInfo> settings_;
+};
+
+// Booleans as Pegasus reads them: true and false, in any case.
+std::optional<bool> parse_boolean(std::string_view text);
+
+}  // namespace pegmove::service
