@@ -40,8 +40,9 @@ Task<> MetaService::start() {
       if (auto hosted = co_await host_one(app, index); !hosted)
         log_.error(hosted.error().to_string() + "; its other partitions serve");
   }
-  server_ =
-      std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_, log_);
+  server_ = std::make_unique<net::RpcServer>(
+      executor_, std::move(acceptor), dispatcher_, clock_, log_,
+      net::RpcServerLimits{.max_connections = options_.max_connections});
   server_->start();
   tasks_.spawn(purge_dropped());
   co_return Result<void>();

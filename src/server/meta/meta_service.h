@@ -30,6 +30,7 @@ class NodePort {
 struct MetaOptions {
   std::string cluster_name;
   net::Address listen;
+  size_t max_connections = net::RpcServerLimits().max_connections;
 };
 
 // On one executor. A request that changes the catalog is answered when the change is on disk (which

@@ -67,8 +67,9 @@ void ReplicaNode::register_handlers() {
 
 Result<void> ReplicaNode::start() {
   auto acceptor = TRY(net::listen_tcp(executor_, options_.listen));
-  server_ =
-      std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_, log_);
+  server_ = std::make_unique<net::RpcServer>(
+      executor_, std::move(acceptor), dispatcher_, clock_, log_,
+      net::RpcServerLimits{.max_connections = options_.max_connections});
   server_->start();
   tasks_.spawn(look_after_replicas());
   return {};
