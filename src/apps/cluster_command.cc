@@ -4,11 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "apps/cluster_folder.h"
 #include "apps/command.h"
@@ -51,13 +53,21 @@ Result<void> take_number(IniSections& ini, const std::string& section, const std
   return {};
 }
 
-// Each connection and each file of a table is a descriptor, and shells allow few by default. When
-// this fails, what there is has to do.
-void raise_descriptor_limit() {
+// Each connection and each file of a table is a descriptor, and shells allow few by default: takes
+// as many as are allowed, and leaves half of them to the tables, which would fail without.
+void share_descriptors(EmbeddedClusterOptions& options) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)setrlimit(RLIMIT_NOFILE, &limit);
+  const auto before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  const size_t servers = size_t(options.replica_servers) + 1;
+  const auto most = std::max<size_t>(limit.rlim_cur / 2 / servers, 1);
+  if (options.max_connections <= most) return;
+  Logger("cluster=" + options.name)
+      .warning("each server takes " + std::to_string(most) + " connections instead of " +
+               std::to_string(options.max_connections) + ": the process may have " +
+               std::to_string(limit.rlim_cur) + " descriptors (ulimit -n)");
+  options.max_connections = most;
 }
 
 Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) {
@@ -116,7 +126,7 @@ Result<void> serve(const StartArguments& arguments) {
   pthread_sigmask(SIG_BLOCK, &ending, nullptr);
 
   auto folder = TRY(ClusterFolder::take(arguments.data, arguments.name));
-  raise_descriptor_limit();
+  share_descriptors(options);
   async::SystemClock clock;
   auto cluster = TRY(EmbeddedCluster::start(options, clock));
   RunningCluster running{.name = arguments.name,
