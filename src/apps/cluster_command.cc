@@ -1,13 +1,16 @@
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "apps/cluster_folder.h"
 #include "apps/command.h"
@@ -36,6 +39,37 @@ std::string describe(const RunningCluster& cluster) {
          ", process " + std::to_string(cluster.pid);
 }
 
+struct Bounds {
+  int64_t least, most;
+};
+
+// Leaves `value` as it is when the file does not name it.
+Result<void> take_number(IniSections& ini, const std::string& section, const std::string& name,
+                         Bounds bounds, size_t& value) {
+  auto found = ini[section].find(name);
+  if (found == ini[section].end()) return {};
+  value = size_t(TRY(in_context(base::parse_integer(found->second, bounds.least, bounds.most),
+                                "[" + section + "] " + name)));
+  return {};
+}
+
+// Each connection and each file of a table is a descriptor, and shells allow few by default: takes
+// as many as are allowed, and leaves half of them to the tables, which would fail without.
+void share_descriptors(EmbeddedClusterOptions& options) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const auto before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  const size_t servers = size_t(options.replica_servers) + 1;
+  const auto most = std::max<size_t>(limit.rlim_cur / 2 / servers, 1);
+  if (options.max_connections <= most) return;
+  Logger("cluster=" + options.name)
+      .warning("each server takes " + std::to_string(most) + " connections instead of " +
+               std::to_string(options.max_connections) + ": the process may have " +
+               std::to_string(limit.rlim_cur) + " descriptors (ulimit -n)");
+  options.max_connections = most;
+}
+
 Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) {
   if (arguments.name.empty() || arguments.name.find_first_of(" \t/\"'") != std::string::npos)
     return fail(Code::kInvalidArgument, "--name '" + arguments.name + "' is no name for a cluster");
@@ -59,10 +93,9 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
         "--listen 0.0.0.0 is no address that clients can be sent to; name one of this machine's");
   if (arguments.config.empty()) return options;
   auto ini = TRY(read_ini(arguments.config));
-  if (auto found = ini["replication"].find("max_allowed_write_size");
-      found != ini["replication"].end())
-    options.max_request_size = size_t(TRY(in_context(base::parse_integer(found->second, 0, 1 << 30),
-                                                     "[replication] max_allowed_write_size")));
+  TRY(take_number(ini, "replication", "max_allowed_write_size", {0, 1 << 30},
+                  options.max_request_size));
+  TRY(take_number(ini, "network", "max_connections", {1, 1 << 20}, options.max_connections));
   return options;
 }
 
@@ -93,6 +126,7 @@ Result<void> serve(const StartArguments& arguments) {
   pthread_sigmask(SIG_BLOCK, &ending, nullptr);
 
   auto folder = TRY(ClusterFolder::take(arguments.data, arguments.name));
+  share_descriptors(options);
   async::SystemClock clock;
   auto cluster = TRY(EmbeddedCluster::start(options, clock));
   RunningCluster running{.name = arguments.name,
@@ -223,7 +257,8 @@ void add_start(CLI::App& cluster, int& exit_code) {
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
   verb->add_option("--config", arguments->config,
-                   "INI file; [replication] max_allowed_write_size is honoured");
+                   "INI file; [replication] max_allowed_write_size and [network] max_connections "
+                   "are honoured");
   verb->add_flag("--detach", arguments->detach, "serve in the background; returns when it serves");
   verb->add_flag("--sync", arguments->sync, "wait for the disk in each write");
   verb->add_option("--ready-fd", arguments->ready_fd)->group("");

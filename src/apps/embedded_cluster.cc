@@ -99,7 +99,8 @@ struct EmbeddedCluster::Parts {
               .data_dir = options.data_dir + "/replica" + std::to_string(i),
               .listen = {options.listen_ipv4, uint16_t(port)},
               .sync_writes = options.sync_writes,
-              .max_request_size = options.max_request_size},
+              .max_request_size = options.max_request_size,
+              .max_connections = options.max_connections},
           clock, log.with("node", "replica" + std::to_string(i)));
       auto started = role->thread.wait_for(start_node(*role->node));
       if (!started) {
@@ -122,8 +123,10 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterO
   TRY(parts->start_nodes(options, clock, log));
   parts->meta = std::make_unique<MetaService>(
       parts->meta_thread.executor(), std::move(catalog), parts->ports, parts->admin_pool,
-      server::meta::MetaOptions{
-          options.name, {options.listen_ipv4, options.meta_port}, options.data_dir + "/meta/dump"},
+      server::meta::MetaOptions{.cluster_name = options.name,
+                                .listen = {options.listen_ipv4, options.meta_port},
+                                .dump_dir = options.data_dir + "/meta/dump",
+                                .max_connections = options.max_connections},
       clock, log.with("node", "meta"));
   TRY(parts->meta_thread.wait_for(parts->meta->start()));
   return std::unique_ptr<EmbeddedCluster>(new EmbeddedCluster(std::move(parts)));

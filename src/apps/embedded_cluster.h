@@ -21,6 +21,7 @@ struct EmbeddedClusterOptions {
   int replica_servers = 1;
   bool sync_writes = false;
   size_t max_request_size = 1 << 20;  // [replication] max_allowed_write_size; 0: no limit
+  size_t max_connections = 4096;      // [network] max_connections: of each server
 };
 
 class EmbeddedCluster {

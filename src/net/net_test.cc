@@ -276,6 +276,35 @@ TEST_F(Net, AConnectionThatSendsNoFrameIsClosedWithoutAnAnswer) {
   EXPECT_EQ(server->connections(), 0u);
 }
 
+Routine<size_t> open_beyond_the_limit(Connector& connector, Clock& clock, Address address,
+                                      size_t limit, size_t beyond) {
+  std::vector<std::unique_ptr<Stream>> held;
+  size_t closed = 0;
+  for (size_t i = 0; i < limit + beyond; ++i) {
+    auto stream = co_await connector.connect(address, Deadline::in(clock, milliseconds(5000)));
+    if (!stream) co_return 0;
+    held.push_back(std::move(*stream));
+  }
+  std::string buffer(16, '\0');
+  for (size_t i = limit; i < held.size(); ++i) {
+    auto size = co_await held[i]->read_some(buffer);
+    closed += !size || *size == 0 ? 1 : 0;
+  }
+  co_return closed;
+}
+
+TEST_F(Net, ConnectionsBeyondTheLimitAreClosedAndThereIsRoomAgainLater) {
+  start_server({.max_connections = 3});
+  EXPECT_EQ(run(open_beyond_the_limit(connector, clock, address, 3, 5)), 5u);
+  client_with(Framing::kRdsn);
+  // The server learns one by one that the three have left.
+  Result<IncomingReply> reply = fail(Code::kUnreachable, "");
+  for (int i = 0; i < 100 && !reply; ++i)
+    reply = call(wire::RpcCode::kGet, wire::encode_body(wire::blob{"k"}), milliseconds(5000));
+  EXPECT_TRUE(reply) << reply.error().to_string();
+  run(stop_client());
+}
+
 TEST(Address, ReadsWhatPeopleWrite) {
   EXPECT_EQ(parse_host_port("127.0.0.1:34601"), (HostPort{"127.0.0.1", 34601}));
   EXPECT_EQ(parse_host_port_list("a:1, b:2")->size(), 2u);

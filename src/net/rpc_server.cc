@@ -1,6 +1,7 @@
 #include "net/rpc_server.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "net/http_reader.h"
 #include "net/server_connection.h"
@@ -85,6 +86,7 @@ Routine<> RpcServer::join() {
 Routine<> RpcServer::accept_connections() {
   const auto server = acceptor_->local();
   const auto raw_address = wire::rpc_address::of(server.ipv4, server.port).value;
+  bool full = false;
   while (!tasks_.stopped()) {
     auto stream = co_await acceptor_->accept();
     if (!stream && stream.error().code() == Code::kUnreachable) co_return;
@@ -94,10 +96,12 @@ Routine<> RpcServer::accept_connections() {
       continue;
     }
     if (connections_.size() >= limits_.max_connections) {
-      log_.warning("refused a connection from " + (*stream)->peer().to_string() + ": there are " +
-                   std::to_string(connections_.size()) + " already");
+      if (!std::exchange(full, true))  // once, not for each: they may be many
+        log_.warning("refuses connections, first from " + (*stream)->peer().to_string() +
+                     ": there are " + std::to_string(connections_.size()) + " already");
       continue;
     }
+    full = false;
     auto connection = std::make_shared<ServerConnection>(executor_, std::move(*stream), limits_,
                                                          clock_, raw_address);
     connections_.push_back(connection);

@@ -73,7 +73,7 @@ class CallHandler {
 };
 
 struct RpcServerLimits {
-  size_t max_connections = 4096;
+  size_t max_connections = 4096;             // those beyond are closed at once
   size_t max_calls_in_flight = 4096;         // a connection
   size_t max_unsent_reply_bytes = 16 << 20;  // a connection
   size_t max_frame_size = wire::kMaxFrameSize;

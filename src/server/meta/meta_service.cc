@@ -46,8 +46,9 @@ Task<> MetaService::start() {
       if (auto hosted = co_await host_one(app, index); !hosted)
         log_.error(hosted.error().to_string() + "; its other partitions serve");
   }
-  server_ = std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_,
-                                             log_, net::RpcServerLimits{}, &operations_.http);
+  server_ = std::make_unique<net::RpcServer>(
+      executor_, std::move(acceptor), dispatcher_, clock_, log_,
+      net::RpcServerLimits{.max_connections = options_.max_connections}, &operations_.http);
   operations_.set_port(server_->local().port);
   server_->start();
   tasks_.spawn(purge_dropped());

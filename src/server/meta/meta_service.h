@@ -32,6 +32,7 @@ struct MetaOptions {
   std::string cluster_name;
   net::Address listen;
   std::string dump_dir = {};  // where meta.dump may write
+  size_t max_connections = net::RpcServerLimits().max_connections;
 };
 
 // On one executor. A request that changes the catalog is answered when the change is on disk (which

@@ -68,8 +68,7 @@ wire::configuration_recall_app_response recall_app(
     return response;
   }
   app.info.status = wire::app_status::AS_AVAILABLE;
-  app.info.drop_second = 0;
-  app.info.expire_second = 0;
+  // The times of the drop stay in the table's facts, as in Pegasus.
   response.info = app.info;
   if (!catalog.replace(std::move(app), "recalling table " + to_text(request.app_id))) {
     response = {};

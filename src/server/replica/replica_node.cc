@@ -95,8 +95,9 @@ std::shared_ptr<Replica> ReplicaNode::admit(RpcCode code, net::IncomingCall& cal
 
 Result<void> ReplicaNode::start() {
   auto acceptor = TRY(net::listen_tcp(executor_, options_.listen));
-  server_ = std::make_unique<net::RpcServer>(executor_, std::move(acceptor), dispatcher_, clock_,
-                                             log_, net::RpcServerLimits{}, &operations_.http);
+  server_ = std::make_unique<net::RpcServer>(
+      executor_, std::move(acceptor), dispatcher_, clock_, log_,
+      net::RpcServerLimits{.max_connections = options_.max_connections}, &operations_.http);
   operations_.set_port(server_->local().port);
   server_->start();
   tasks_.spawn(look_after_replicas());

@@ -19,6 +19,7 @@ struct NodeOptions {
   bool sync_writes = false;
   size_t max_request_size = 1 << 20;
   int pool_threads = 2;
+  size_t max_connections = net::RpcServerLimits().max_connections;
 };
 
 // What a node is told of the table that a partition belongs to.
