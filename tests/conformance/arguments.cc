@@ -132,7 +132,7 @@ FilterArgument Arguments::filter(const std::string& name, bool hash_key) {
   FilterArgument out{int(choice_of(found->items[0].text, {"none", "anywhere", "prefix", "postfix"})),
                      found->items[1].text};
   if (hash_key && out.type == int(client::Filter::kPrefix))
-    out.pattern = names_.prefix() + out.pattern;
+    out.pattern = names_.hash_key_prefix(out.pattern);
   return out;
 }
 

@@ -56,7 +56,7 @@ struct Case {
   std::string name;
   bool embedded_only = false;   // has inputs on which real servers abort
   bool default_limits = false;  // only with the limits of Pegasus's default configuration
-  // Hash keys that must fall into one partition.
+  // Hash keys that must fall into one partition; those of one length in their order.
   std::vector<std::string> one_partition{};
   std::vector<Step> steps{};
 };
