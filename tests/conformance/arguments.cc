@@ -14,9 +14,9 @@ constexpr auto kMost = std::numeric_limits<int64_t>::max();
 
 bool is_tuple(const Value& value, size_t least, size_t most) {
   return value.kind == Value::Kind::kTuple && value.items.size() >= least &&
-         value.items.size() <= most &&
-         std::ranges::all_of(value.items,
-                             [](const auto& item) { return item.kind == Value::Kind::kText; });
+         value.items.size() <= most && std::ranges::all_of(value.items, [](const auto& item) {
+           return item.kind == Value::Kind::kText;
+         });
 }
 
 }  // namespace
@@ -129,8 +129,9 @@ FilterArgument Arguments::filter(const std::string& name, bool hash_key) {
     wrong(name + " must be TYPE:PATTERN");
     return {};
   }
-  FilterArgument out{int(choice_of(found->items[0].text, {"none", "anywhere", "prefix", "postfix"})),
-                     found->items[1].text};
+  FilterArgument out{
+      int(choice_of(found->items[0].text, {"none", "anywhere", "prefix", "postfix"})),
+      found->items[1].text};
   if (hash_key && out.type == int(client::Filter::kPrefix))
     out.pattern = names_.hash_key_prefix(out.pattern);
   return out;

@@ -67,6 +67,10 @@ class LineParser {
     return {};
   }
 
+  Result<int64_t> number(std::string_view digits, int64_t most) const {
+    return in_context(base::parse_integer(digits, 0, most), place_);
+  }
+
   void skip_blanks() {
     while (!rest_.empty() && rest_.front() == ' ') rest_.remove_prefix(1);
   }
@@ -132,7 +136,7 @@ class LineParser {
       if (rest_.starts_with("*")) {
         rest_.remove_prefix(1);
         size_t digits = std::min(rest_.find_first_not_of("0123456789"), rest_.size());
-        count = TRY(base::parse_integer(rest_.substr(0, digits), 0, kMostBytes));
+        count = TRY(number(rest_.substr(0, digits), kMostBytes));
         rest_.remove_prefix(digits);
       }
       if (int64_t(part.size()) * count > kMostBytes) return wrong("too long");
@@ -183,14 +187,14 @@ class LineParser {
     if (!range.ends_with('}') || dots == std::string_view::npos)
       return wrong("no range of names: " + name->text);
     auto last = std::string(range.substr(dots + 2, range.size() - dots - 3));
-    auto from = TRY(base::parse_integer(range.substr(0, dots), 0, kMostItems));
-    auto to = TRY(base::parse_integer(last, 0, kMostItems));
+    auto from = TRY(number(range.substr(0, dots), kMostItems));
+    auto to = TRY(number(last, kMostItems));
     auto stem = name->text.substr(0, open);
     std::vector<Value> out;
     for (auto i = from; i <= to; ++i) {
       auto digits = std::to_string(i);
-      name->text = stem + std::string(last.size() - std::min(last.size(), digits.size()), '0') +
-                   digits;
+      name->text =
+          stem + std::string(last.size() - std::min(last.size(), digits.size()), '0') + digits;
       out.push_back(value);
     }
     return out;
@@ -240,13 +244,13 @@ std::string Value::to_string() const {
     if (!text.empty() && std::ranges::all_of(text, is_bare) && text.size() <= kMostShown)
       return text;
     auto shown = "\"" + base::printable(text, kMostShown) + "\"";
-    return text.size() > kMostShown ? shown + " (" + std::to_string(text.size()) + " bytes)" : shown;
+    return text.size() > kMostShown ? shown + " (" + std::to_string(text.size()) + " bytes)"
+                                    : shown;
   }
   std::string out;
   for (size_t i = 0; i < items.size() && i < kMostItemsShown; ++i)
     out += (i == 0 ? "" : kind == Kind::kTuple ? ":" : ", ") + items[i].to_string();
-  if (items.size() > kMostItemsShown)
-    out += ", ... (" + std::to_string(items.size()) + " in all)";
+  if (items.size() > kMostItemsShown) out += ", ... (" + std::to_string(items.size()) + " in all)";
   return kind == Kind::kList ? "[" + out + "]" : out;
 }
 

@@ -8,8 +8,8 @@
 //     get key="\x00" -> 4
 //
 // A step is an operation, its arguments, and behind the arrow the status number (or the name of an
-// RPC-level error) and the fields of the answer that are looked at; without an arrow: 0. A line that
-// ends in \ goes on in the next. An argument without a value means true.
+// RPC-level error) and the fields of the answer that are looked at; without an arrow: 0. A line
+// that ends in \ goes on in the next. An argument without a value means true.
 //
 // Values: v, "v\x00\n\"", "v"*3000, "a"*3+"b", h:s (a tuple), [a, b:1] (a list). In a list
 // k{0..12}:v stands for k00:v, k01:v, ..., k12:v.

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "client_scans.h"
 #include "raw_operations.h"
 #include "record/hash.h"
 #include "record/key.h"
@@ -81,8 +82,8 @@ MaybeAnswer multi_put(Context& context) {
   auto rows = arguments.rows("rows");
   auto expiry = arguments.expiry("expire");
   TRY(arguments.check());
-  return result_of(
-      context, context.table().multi_set(hash_key, rows, expiry, context.deadline()), done);
+  return result_of(context, context.table().multi_set(hash_key, rows, expiry, context.deadline()),
+                   done);
 }
 
 MaybeAnswer multi_remove(Context& context) {
@@ -116,15 +117,15 @@ MaybeAnswer multi_get(Context& context) {
       .reverse = arguments.flag("reverse"),
   };
   TRY(arguments.check());
-  return result_of(context, context.table().multi_get(hash_key, options, context.deadline()),
-                   [](const client::MultiGetResult& result) {
-                     std::vector<Value> rows;
-                     for (const auto& row : result.rows)
-                       rows.push_back(
-                           Value::tuple({Value::of(row.sort_key), Value::of(row.value)}));
-                     return Answer{.status = result.complete ? "0" : "7",
-                                   .fields = {{"rows", Value::list(std::move(rows))}}};
-                   });
+  return result_of(
+      context, context.table().multi_get(hash_key, options, context.deadline()),
+      [](const client::MultiGetResult& result) {
+        std::vector<Value> rows;
+        for (const auto& row : result.rows)
+          rows.push_back(Value::tuple({Value::of(row.sort_key), Value::of(row.value)}));
+        return Answer{.status = result.complete ? "0" : "7",
+                      .fields = {{"rows", Value::list(std::move(rows))}}};
+      });
 }
 
 // Over several partitions the order of the result is that of the partitions, and each is asked with
@@ -142,21 +143,21 @@ MaybeAnswer batch_get(Context& context) {
   auto keys = arguments.keys("keys");
   TRY(arguments.check());
   if (!are_in_one_partition(context, keys)) return std::nullopt;
-  return result_of(context, context.table().batch_get(keys, context.deadline()),
-                   [&](const std::vector<client::FoundRow>& found) {
-                     Answer answer{.status = "0"};
-                     std::vector<Value> rows;
-                     for (const auto& row : found) {
-                       auto key = arguments.names().names_of({row.hash_key, row.sort_key});
-                       if (!key) answer.contradiction = "a row that was not asked for";
-                       if (key)
-                         rows.push_back(Value::tuple({Value::of(key->hash_key),
-                                                      Value::of(key->sort_key),
-                                                      Value::of(row.value)}));
-                     }
-                     answer.fields = {{"rows", Value::list(std::move(rows))}};
-                     return answer;
-                   });
+  return result_of(
+      context, context.table().batch_get(keys, context.deadline()),
+      [&](const std::vector<client::FoundRow>& found) {
+        Answer answer{.status = "0"};
+        std::vector<Value> rows;
+        for (const auto& row : found) {
+          auto key = arguments.names().names_of({row.hash_key, row.sort_key});
+          if (!key) answer.contradiction = "a row that was not asked for";
+          if (key)
+            rows.push_back(Value::tuple(
+                {Value::of(key->hash_key), Value::of(key->sort_key), Value::of(row.value)}));
+        }
+        answer.fields = {{"rows", Value::list(std::move(rows))}};
+        return answer;
+      });
 }
 
 MaybeAnswer sortkey_count(Context& context) {
@@ -210,9 +211,9 @@ MaybeAnswer check_and_set(Context& context) {
   client::SortValue row{other ? sort_key : check.sort_key, arguments.bytes("set_value")};
   auto expiry = arguments.expiry("expire");
   TRY(arguments.check());
-  return result_of(
-      context, context.table().check_and_set(hash_key, check, row, expiry, context.deadline()),
-      check_answer);
+  return result_of(context,
+                   context.table().check_and_set(hash_key, check, row, expiry, context.deadline()),
+                   check_answer);
 }
 
 MaybeAnswer check_and_mutate(Context& context) {
@@ -221,9 +222,9 @@ MaybeAnswer check_and_mutate(Context& context) {
   auto check = check_of(arguments);
   auto mutations = arguments.mutations("mutations");
   TRY(arguments.check());
-  return result_of(
-      context, context.table().check_and_mutate(hash_key, check, mutations, context.deadline()),
-      check_answer);
+  return result_of(context,
+                   context.table().check_and_mutate(hash_key, check, mutations, context.deadline()),
+                   check_answer);
 }
 
 using Operation = MaybeAnswer (*)(Context&);
@@ -243,10 +244,11 @@ const std::map<std::string_view, Operation> kOperations{
 };
 
 // What the library has no words for.
-bool can_say(const Step& step) {
-  for (const char* argument : {"raw", "at", "partition_hash", "gpid", "body", "row_expire",
-                               "max_count", "full_scan"})
+bool can_say(const Step& step, bool is_scan) {
+  for (const char* argument :
+       {"raw", "partition_hash", "gpid", "body", "row_expire", "max_count", "save"})
     if (find(step.arguments, argument)) return false;
+  if (!is_scan && find(step.arguments, "at")) return false;
   const auto* hash = find(step.arguments, "hash");
   const auto* key = find(step.arguments, "key");
   if (hash && (hash->text.empty() || !record::check_hash_key(hash->text))) return false;
@@ -259,10 +261,12 @@ bool can_say(const Step& step) {
 
 }  // namespace
 
-MaybeAnswer carry_out_with_client(const Session& session, const Step& step,
-                                  Arguments& arguments) {
+MaybeAnswer carry_out_with_client(const Session& session, const Step& step, Arguments& arguments) {
+  bool is_scan = step.operation == "get_scanner" || step.operation == "scan_all";
+  if (!can_say(step, is_scan)) return std::nullopt;
+  if (is_scan) return scan_with_client(session, step, arguments);
   auto found = kOperations.find(step.operation);
-  if (found == kOperations.end() || !can_say(step)) return std::nullopt;
+  if (found == kOperations.end()) return std::nullopt;
   Context context{session, step, arguments};
   return found->second(context);
 }

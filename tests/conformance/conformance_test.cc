@@ -178,8 +178,8 @@ int run(const Options& options) {
   Runner runner(session, std::to_string(std::random_device()()));
   auto good = run_cases(runner, *cases, options);
   if (options.drop)
-    if (auto dropped = session.wait(
-            session.table->cluster().drop_table(options.table, 0, session.deadline()));
+    if (auto dropped =
+            session.wait(session.table->cluster().drop_table(options.table, 0, session.deadline()));
         !dropped)
       return failed(dropped.error(), kFailed);
   if (!good) return failed(good.error(), kFailed);

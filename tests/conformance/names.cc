@@ -56,7 +56,8 @@ std::optional<client::RowKey> Names::names_of(const client::RowKey& key) const {
   auto& prefixed = key.hash_key.empty() ? named.sort_key : named.hash_key;
   if (!prefixed.starts_with(prefix_)) return std::nullopt;
   if (prefixed.size() <= kLongName)
-    prefixed.erase(0, prefix_.size() + (numbers_.empty() || key.hash_key.empty() ? 0 : kNumberSize));
+    prefixed.erase(0,
+                   prefix_.size() + (numbers_.empty() || key.hash_key.empty() ? 0 : kNumberSize));
   else
     prefixed.replace(0, prefix_.size(), prefix_.size(), prefixed[prefix_.size()]);
   return named;

@@ -19,7 +19,8 @@ RawCall::RawCall(const Session& session, Arguments& arguments)
   auto gpid = arguments.byte_list("gpid");
   if (gpid.empty()) return;
   gpid_ = Gpid{.app_id = session.table->app_id(), .partition_index = 0};
-  if (gpid[0] != "table") gpid_->app_id = int32_t(base::parse_integer(gpid[0], -1, 1 << 30).value_or(0));
+  if (gpid[0] != "table")
+    gpid_->app_id = int32_t(base::parse_integer(gpid[0], -1, 1 << 30).value_or(0));
   gpid_->partition_index = int32_t(base::parse_integer(gpid.back(), -1, 1 << 30).value_or(0));
 }
 
@@ -41,8 +42,8 @@ Result<net::IncomingReply> RawCall::send(RpcCode code, Target target, std::strin
                                         .body = body,
                                         .deadline = session_.deadline()}));
   }
-  bool atomic = code == RpcCode::kIncr || code == RpcCode::kCheckAndSet ||
-                code == RpcCode::kCheckAndMutate;
+  bool atomic =
+      code == RpcCode::kIncr || code == RpcCode::kCheckAndSet || code == RpcCode::kCheckAndMutate;
   auto reply = session_.wait(router.call(target, code, std::move(body), session_.deadline(),
                                          atomic ? Repeat::kForbidden : Repeat::kAllowed));
   if (reply || reply.error().code() == Code::kTimeout || reply.error().wire_code().value_or(0) <= 0)

@@ -71,7 +71,8 @@ Result<Answer> multi_put(Context& context) {
     kv.key.data = row.sort_key;
     kv.value.data = row.value;
     // Belongs to the request as a whole; here it is to be overlooked.
-    if (arguments.has("row_expire")) kv.__set_expire_ts_seconds(int32_t(arguments.expiry("row_expire")));
+    if (arguments.has("row_expire"))
+      kv.__set_expire_ts_seconds(int32_t(arguments.expiry("row_expire")));
   }
   request.expire_ts_seconds = int32_t(arguments.expiry("expire"));
   wire::update_response response;
@@ -85,8 +86,8 @@ Result<Answer> multi_remove(Context& context) {
   for (auto& key : arguments.byte_list("sort_keys")) request.sort_keys.push_back({key});
   request.max_count = arguments.number("max_count", 0);
   wire::multi_remove_response response;
-  auto answer = TRY(context.call.exchange(RpcCode::kMultiRemove, request,
-                                          {request.hash_key.data, ""}, response));
+  auto answer = TRY(
+      context.call.exchange(RpcCode::kMultiRemove, request, {request.hash_key.data, ""}, response));
   answer.fields = {{"count", number(response.count)}};
   return answer;
 }
@@ -239,17 +240,29 @@ const std::map<std::string_view, Operation> kOperations{
 
 bool is_read(std::string_view operation) {
   return operation == "get" || operation == "ttl" || operation == "multi_get" ||
-         operation == "batch_get" || operation == "sortkey_count" || operation == "scan_all";
+         operation == "batch_get" || operation == "sortkey_count" || operation == "scan_all" ||
+         operation == "get_scanner";
 }
 
 const std::vector<std::string_view>& check_names() {
-  static const std::vector<std::string_view> kNames{
-      "no_check",  "not_exist",   "not_exist_or_empty",
-      "exist",     "not_empty",   "match_anywhere",
-      "match_prefix", "match_postfix", "bytes_less",
-      "bytes_less_or_equal", "bytes_equal", "bytes_greater_or_equal",
-      "bytes_greater", "int_less", "int_less_or_equal",
-      "int_equal", "int_greater_or_equal", "int_greater"};
+  static const std::vector<std::string_view> kNames{"no_check",
+                                                    "not_exist",
+                                                    "not_exist_or_empty",
+                                                    "exist",
+                                                    "not_empty",
+                                                    "match_anywhere",
+                                                    "match_prefix",
+                                                    "match_postfix",
+                                                    "bytes_less",
+                                                    "bytes_less_or_equal",
+                                                    "bytes_equal",
+                                                    "bytes_greater_or_equal",
+                                                    "bytes_greater",
+                                                    "int_less",
+                                                    "int_less_or_equal",
+                                                    "int_equal",
+                                                    "int_greater_or_equal",
+                                                    "int_greater"};
   return kNames;
 }
 

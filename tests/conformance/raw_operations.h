@@ -29,7 +29,7 @@
 
 namespace pegmove::conformance {
 
-// Whether carrying it out twice is the same as once.
+// Whether carrying it out once more makes no difference.
 bool is_read(std::string_view operation);
 // Names of `check=`, by number.
 const std::vector<std::string_view>& check_names();

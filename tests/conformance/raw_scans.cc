@@ -64,8 +64,8 @@ Answer with_rows(ScanContext& context, Answer answer, const wire::scan_response&
 wire::get_scanner_request scanner_request(ScanContext& context) {
   auto& arguments = context.arguments;
   wire::get_scanner_request request;
-  request.start_key.data = arguments.has("start") ? arguments.raw_key("start")
-                                                  : std::string(2, '\0');
+  request.start_key.data =
+      arguments.has("start") ? arguments.raw_key("start") : std::string(2, '\0');
   auto start = record::split_key(request.start_key.data);
   if (arguments.has("stop"))
     request.stop_key.data = arguments.raw_key("stop");
@@ -76,7 +76,8 @@ wire::get_scanner_request scanner_request(ScanContext& context) {
   request.stop_inclusive = arguments.flag("stop_inclusive");
   request.batch_size = int32_t(arguments.number("batch_size", 0));
   request.no_value = arguments.flag("no_value");
-  auto hash_filter = arguments.filter("hash_filter", true), sort_filter = arguments.filter("sort_filter");
+  auto hash_filter = arguments.filter("hash_filter", true),
+       sort_filter = arguments.filter("sort_filter");
   request.hash_key_filter_type = wire::filter_type(hash_filter.type);
   request.hash_key_filter_pattern.data = hash_filter.pattern;
   request.sort_key_filter_type = wire::filter_type(sort_filter.type);

@@ -67,7 +67,8 @@ std::string difference(const Step& step, const Answer& answer) {
   if (!answer.contradiction.empty()) return answer.contradiction;
   for (const auto& [name, value] : step.expected) {
     const auto* actual = find(answer.fields, name);
-    if (!actual) return "expected " + name + "=" + value.to_string() + ", the answer has no " + name;
+    if (!actual)
+      return "expected " + name + "=" + value.to_string() + ", the answer has no " + name;
     if (!is_as(value, *actual))
       return "expected " + name + "=" + value.to_string() + ", actual " + actual->to_string();
   }
@@ -82,7 +83,8 @@ Result<void> Runner::run_step(const Step& step, const Names& names, Contexts& co
       result.failures.push_back(step.place + ": " + as_text(step) + " (" + how + "): " + wrong);
   };
   Arguments arguments(step, names, session_.now());
-  auto through_client = TRY(in_context(carry_out_with_client(session_, step, arguments), step.place));
+  auto through_client =
+      TRY(in_context(carry_out_with_client(session_, step, arguments), step.place));
   if (through_client) look_at(*through_client, "client library");
   if (through_client && !is_read(step.operation)) return {};
   Arguments raw_arguments(step, names, session_.now());
@@ -123,8 +125,7 @@ Result<void> Runner::remove_hash_key(const std::string& hash_key) {
         session_.table->multi_get_sort_keys(hash_key, 0, kMostBytes, session_.deadline())));
     complete = found.complete;
     if (found.sort_keys.empty()) break;
-    TRY(session_.wait(
-        session_.table->multi_del(hash_key, found.sort_keys, session_.deadline())));
+    TRY(session_.wait(session_.table->multi_del(hash_key, found.sort_keys, session_.deadline())));
   }
   return {};
 }
