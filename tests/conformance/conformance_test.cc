@@ -172,7 +172,8 @@ int run(const Options& options) {
     return failed(known.error(), kUsage);
   command.prepare();
   auto table = command.wait_for(open_table(command, options));
-  if (!table) return failed(table.error(), kFailed);
+  if (!table)
+    return failed(table.error(), table.error().code() == Code::kInvalidArgument ? kUsage : kFailed);
   Session session{.run = command, .table = *table};
   // Digits only: no pattern of a case matches them.
   Runner runner(session, std::to_string(std::random_device()()));
