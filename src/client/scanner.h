@@ -7,7 +7,7 @@
 
 namespace pegmove::client {
 
-// By raw keys (record/key.h). An empty stop means to the end.
+// By raw keys (record/key.h). An empty stop lies before every key: there is nothing to scan.
 struct ScanRange {
   std::string start;
   std::string stop;

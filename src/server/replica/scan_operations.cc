@@ -30,7 +30,7 @@ std::string reply_without_rows(const ReadContext& context, StorageStatus status,
 
 bool is_past_end(const Scan& scan, std::string_view key) {
   const auto& stop = scan.request.stop_key.data;
-  return !stop.empty() && (key > stop || (key == stop && !scan.request.stop_inclusive));
+  return key > stop || (key == stop && !scan.request.stop_inclusive);
 }
 
 // After a split a partition still holds rows that belong to another one now.
@@ -131,8 +131,8 @@ Result<std::string> open_scan(const ReadContext& context, const Clock& clock, Sc
   narrow(request);
   const auto& start = request.start_key.data;
   const auto& stop = request.stop_key.data;
-  if (!stop.empty() &&
-      (start > stop || (start == stop && !(request.start_inclusive && request.stop_inclusive))))
+  // An empty stop lies before every key, as in real servers.
+  if (start > stop || (start == stop && !(request.start_inclusive && request.stop_inclusive)))
     return reply_without_rows(context, StorageStatus::kOk, kEnd);
   const auto parts = record::split_key(start);
   if (scan->confined && parts) scan->confined_to = record::encode_key(parts->hash_key, "");

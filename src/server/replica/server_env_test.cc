@@ -171,6 +171,8 @@ TEST_F(ServerEnvTest, RowsOfOtherPartitionsAreHiddenAfterASplit) {
   Gpid wrong{two->app_id(), 1 - index};
   EXPECT_EQ(node.call<wire::update_response>(RpcCode::kPut, wrong, put("s")).error, 0);
   wire::get_scanner_request scan;
+  scan.start_key.data = std::string(2, '\0');
+  scan.stop_key.data = "\xff\xff";
   auto rows = [&] {
     auto body = node.encode(scan);
     auto reply = client.run(
