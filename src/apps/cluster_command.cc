@@ -63,11 +63,13 @@ void share_descriptors(EmbeddedClusterOptions& options) {
   const size_t servers = size_t(options.replica_servers) + 1;
   const auto most = std::max<size_t>(limit.rlim_cur / 2 / servers, 1);
   if (options.max_connections <= most) return;
-  Logger("cluster=" + options.name)
-      .warning("each server takes " + std::to_string(most) + " connections instead of " +
-               std::to_string(options.max_connections) + ": the process may have " +
-               std::to_string(limit.rlim_cur) + " descriptors (ulimit -n)");
   options.max_connections = most;
+  constexpr size_t kFew = 1000;
+  if (most >= kFew) return;
+  Logger("cluster=" + options.name)
+      .warning("each server takes " + std::to_string(most) +
+               " connections at most: the process may have " + std::to_string(limit.rlim_cur) +
+               " descriptors (ulimit -n)");
 }
 
 Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) {

@@ -157,21 +157,35 @@ Task<int32_t> Cluster::create_table(std::string table, CreateOptions options, De
   request.options.success_if_exist = !options.fail_if_exists;
   request.options.app_type = "pegasus";
   request.options.is_stateful = true;
-  request.options.envs = std::move(options.envs);
+  request.options.envs = options.envs;
   if (options.atomic_idempotent) request.options.__set_atomic_idempotent(true);
   auto response = CO_TRY(co_await metas_.call<wire::configuration_create_app_response>(
       wire::RpcCode::kCreateApp, request, deadline));
+  if (response.err.code == ErrorCode::kOk) co_return response.appid;
+  auto error = wire::to_error(response.err.code, "creating " + quoted(table));
   if (response.err.code == ErrorCode::kInvalidParameters)
-    co_return fail(Error(Code::kInvalidArgument,
-                         "creating " + quoted(table) +
-                             ": ERR_INVALID_PARAMETERS: the cluster refuses " +
-                             std::to_string(options.partition_count) + " partitions, " +
-                             std::to_string(options.replica_count) +
-                             " replicas (more than it has nodes?), the name, or an app env")
-                       .with_wire_code(int(response.err.code)));
-  if (response.err.code != ErrorCode::kOk)
-    co_return fail(wire::to_error(response.err.code, "creating " + quoted(table)));
-  co_return response.appid;
+    error = Error(Code::kInvalidArgument,
+                  error.message() + ": " + co_await why_not_created(table, options, deadline))
+                .with_wire_code(int(response.err.code));
+  if (response.err.code == ErrorCode::kStateFreezed)
+    error = std::move(error).with_context(
+        "the cluster's function level is freezed or below: the shell's set_meta_level steady lets "
+        "tables be made");
+  co_return fail(std::move(error));
+}
+
+// The cluster does not say: a table of that name with other settings, or what was asked for.
+Routine<std::string> Cluster::why_not_created(std::string table, CreateOptions options,
+                                              Deadline deadline) {
+  auto existing = co_await table_info(table, deadline);
+  if (existing)
+    co_return "the table exists with " + std::to_string(existing->partition_count) +
+        " partitions, or with other app envs";
+  co_return "the cluster refuses " + std::to_string(options.partition_count) +
+      " partitions (the embedded cluster takes 1 to 1024), " +
+      std::to_string(options.replica_count) +
+      " replicas (more than it has nodes?), the name, or a value of " +
+      std::to_string(options.envs.size()) + " app envs";
 }
 
 Task<> Cluster::wait_until_ready(std::string table, std::function<void(int, int)> progress,

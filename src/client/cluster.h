@@ -126,6 +126,7 @@ class Cluster {
       : client_(client), metas_(client, std::move(metas)) {}
 
  private:
+  Routine<std::string> why_not_created(std::string table, CreateOptions options, Deadline deadline);
   Task<std::string> update_envs(wire::configuration_update_app_env_request request,
                                 Deadline deadline);
   Task<MetaLevel> control_meta(wire::meta_function_level level, Deadline deadline);

@@ -26,6 +26,10 @@ bool may_be_done(ErrorCode error) {
   return error == ErrorCode::kTimeout || error == ErrorCode::kNetworkFailure;
 }
 
+bool is_busy(ErrorCode error) {
+  return error == ErrorCode::kBusy || error == ErrorCode::kSplitting;
+}
+
 Error unknown_outcome(Error error) {
   return std::move(error).with_context(
       "it is not known whether the operation was carried out; read the row before doing it again");
@@ -141,7 +145,8 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
         last = wire::to_error(reply->error, place(target.partition_index));
         if (repeat == Repeat::kForbidden && may_be_done(reply->error))
           co_return fail(unknown_outcome(std::move(last)));
-        if (!is_retryable(reply->error)) co_return fail(std::move(last));
+        if (!is_retryable(reply->error) || (on_busy_ == OnBusy::kFail && is_busy(reply->error)))
+          co_return fail(std::move(last));
         look_again = moves(reply->error);
       } else {
         last = std::move(reply).error();

@@ -16,6 +16,10 @@ struct Target {
 // refused or never left is sent again in any case.
 enum class Repeat { kAllowed, kForbidden };
 
+// How ERR_BUSY (a throttle) and ERR_SPLITTING are met. Pegasus's clients fail at once; for what
+// moves a whole table they are a reason to wait.
+enum class OnBusy { kTryAgain, kFail };
+
 // All on the client's executor.
 class PartitionRouter {
  public:
@@ -42,6 +46,8 @@ class PartitionRouter {
   // What the wire says of a partition: its table's id and its index.
   Gpid gpid(int32_t partition_index) const { return {app_id_, partition_index}; }
 
+  void set_on_busy(OnBusy on_busy) { on_busy_ = on_busy; }
+
   // True when the RPC-level error is one that call() would retry.
   static bool is_retryable(wire::ErrorCode error);
 
@@ -55,6 +61,7 @@ class PartitionRouter {
 
   std::shared_ptr<Cluster> cluster_;
   std::string table_;
+  OnBusy on_busy_ = OnBusy::kTryAgain;
   int32_t app_id_ = 0;
   std::vector<net::Address> primaries_;  // port 0: not known, or nobody serves the partition
   bool refreshing_ = false;

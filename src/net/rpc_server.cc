@@ -24,6 +24,7 @@ IncomingCall::~IncomingCall() {
 }
 
 Address IncomingCall::peer() const { return connection_->peer(); }
+bool IncomingCall::is_connected() const { return !connection_->is_closed(); }
 
 void IncomingCall::observe(std::shared_ptr<CallObserver> observer, wire::RpcCode code,
                            async::Instant since) {

@@ -50,6 +50,8 @@ class IncomingCall {
   const wire::RequestHead& head() const { return request_.head; }
   std::string_view body() const { return request_.body; }  // lives as long as this call
   Address peer() const;
+  // Whether a reply could still arrive. On the server's executor.
+  bool is_connected() const;
 
   // From now on `observer` is told of the answer.
   void observe(std::shared_ptr<CallObserver> observer, wire::RpcCode code, async::Instant since);

@@ -21,6 +21,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   // Sends replies until close().
   Routine<> write_replies();
   void close();
+  bool is_closed() const { return closed_; }
   Address peer() const { return stream_->peer(); }
   // When to close it, if what it waits for has not come until then; far away for RPC.
   async::Instant http_deadline() const { return http_deadline_; }

@@ -89,7 +89,8 @@ void Operations::set_memory() {
 Result<void> Operations::dump(const std::string& file, const std::string& text) const {
   if (options_.dump_dir.empty() || !is_plain_file_name(file))
     return fail(Code::kInvalidArgument,
-                "'" + file + "' is no plain file name; dumps go to one folder of the server");
+                "'" + file + "' is no plain file name; dumps go to the server's folder " +
+                    options_.dump_dir);
   std::error_code error;
   std::filesystem::create_directories(options_.dump_dir, error);
   auto path = options_.dump_dir + "/" + file;

@@ -1,5 +1,6 @@
 #include "service/remote_commands.h"
 
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -163,8 +164,14 @@ Routine<> RemoteCommands::repeat(std::shared_ptr<net::IncomingCall> call, Repeat
   const auto& name = repeat.words.front();
   auto known = commands_.find(name);
   bool runs = known != commands_.end() && known->second != commands_.at("repeat");
-  for (uint32_t i = 0; runs && i < repeat.most && !tasks_.stopped(); ++i) {
-    run_([this, words = repeat.words] { (void)run(words.front(), Arguments(words).subspan(1)); });
+  // One that takes longer than the interval is not begun again before it has ended.
+  auto is_running = std::make_shared<std::atomic<bool>>(false);
+  for (uint32_t i = 0; runs && i < repeat.most && !tasks_.stopped() && call->is_connected(); ++i) {
+    if (!is_running->exchange(true))
+      run_([this, is_running, words = repeat.words] {
+        (void)run(words.front(), Arguments(words).subspan(1));
+        *is_running = false;
+      });
     co_await clock_.sleep_for(async::milliseconds(repeat.interval_seconds * 1000));  // no result
   }
   --repeating_;

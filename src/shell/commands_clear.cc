@@ -100,6 +100,14 @@ Outcome run_clear_data(Session& session, Words words) {
   if (!options) return wrong_usage(session, options.error());
   auto arguments = parse_split_arguments(session, *options);
   if (!arguments) return wrong_usage(session, arguments.error());
+  // Elsewhere such a pattern filters nothing, as in Pegasus; here that would clear the table.
+  for (auto [type, pattern, name] :
+       {std::tuple{'h', 'x', "hash_key"}, std::tuple{'s', 'y', "sort_key"},
+        std::tuple{'v', 'z', "value"}})
+    if (options->has(pattern) && !options->has(type))
+      return wrong_usage(
+          session, Error(Code::kInvalidArgument, std::string(name) + "_filter_pattern without " +
+                                                     name + "_filter_type would clear everything"));
   bool force = options->has('f');
   echo_split_arguments(session, *arguments);
   session.err() << "INFO: force = " << (force ? "true" : "false") << "\n";

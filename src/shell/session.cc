@@ -61,8 +61,10 @@ Result<void> Session::connect(std::string cluster) {
 }
 
 Result<std::shared_ptr<client::Table>> Session::table() {
-  if (!table_ || table_->name() != settings_.table)
+  if (!table_ || table_->name() != settings_.table) {
     table_ = TRY(run(client::Table::open(cluster_, settings_.table, deadline())));
+    table_->router().set_on_busy(client::OnBusy::kFail);
+  }
   return table_;
 }
 

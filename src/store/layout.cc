@@ -44,6 +44,7 @@ rocksdb::DBOptions make_db_options(const PartitionOptions& options, const Partit
   // A torn end of the log is what a kill or a power cut leaves. Without sync_writes a power cut may
   // also leave holes: what stands before the first is kept, in the order of the writes.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  db.allow_fallocate = false;  // it would take 70 MB for the log of each partition, rows or not
   db.avoid_flush_during_shutdown = true;  // the log has everything
   db.max_open_files = kMaxOpenFiles;
   db.listeners = {hooks.errors};

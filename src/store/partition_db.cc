@@ -340,12 +340,17 @@ Result<void> PartitionDb::tune(const Tuning& tuning) {
   const auto scenario = usage_scenario_name(tuning.scenario);
   const bool is_noted = status.ok() ? noted == scenario : tuning.scenario == UsageScenario::kNormal;
   if (tuning == tuning_ && is_noted) return {};
+  // Noted before, since leaving kBulkLoad with its many files stops writes until they are
+  // compacted; or after, when they are stopped now. Nobody waits for that here.
+  rocksdb::WriteOptions at_once = write_options_;
+  at_once.no_slowdown = true;
+  auto note = [&] { return db_->Put(at_once, meta_, kUsageScenarioKey, std::string(scenario)); };
+  rocksdb::Status noting = is_noted ? rocksdb::Status::OK() : note();
   status = db_->SetOptions(rows_, tuned_options(tuning));
   if (!status.ok()) return fail(error(status, "changing the options of"));
   tuning_ = tuning;
-  if (is_noted) return {};
-  status = db_->Put(write_options_, meta_, kUsageScenarioKey, std::string(scenario));
-  if (!status.ok()) return fail(error(status, "writing to"));
+  if (noting.IsIncomplete()) noting = note();
+  if (!noting.ok()) return fail(error(noting, "writing to"));
   return {};
 }
 

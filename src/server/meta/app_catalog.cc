@@ -115,14 +115,16 @@ Result<void> AppCatalog::check_nodes() const {
                       base::printable(app.info.app_name) + " (id " + std::to_string(id) +
                       (app.is_available() ? "" : ", dropped") +
                       ") and the cluster was started with " + std::to_string(node_count_) +
-                      " nodes: start it with at least " +
-                      std::to_string(int64_t{partition.node} + 1));
+                      " nodes: start it with --replica-servers " +
+                      std::to_string(int64_t{partition.node} + 1) + " or more");
     }
   }
   return {};
 }
 
-Result<void> AppCatalog::save() const { return replace_file(path_, encode_catalog(state_)); }
+Result<void> AppCatalog::save() const { return replace_file(path_, encoded()); }
+
+std::string AppCatalog::encoded() const { return encode_catalog(state_); }
 
 bool AppCatalog::replace(AppRecord record, std::string_view doing) {
   const int32_t id = record.info.app_id;

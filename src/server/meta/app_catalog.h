@@ -95,6 +95,8 @@ class AppCatalog {
 
   // By id, dropped ones too.
   const std::map<int32_t, AppRecord>& apps() const { return state_.apps; }
+  // What its file holds.
+  std::string encoded() const;
   int node_count() const { return node_count_; }
 
  private:

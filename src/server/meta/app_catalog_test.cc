@@ -475,7 +475,7 @@ TEST_F(AppCatalogTest, NamesTheNodeThatIsMissing) {
   }
   const std::string error = error_of_open(2);
   EXPECT_TRUE(error.contains("node 2 holds data of the table t")) << error;
-  EXPECT_TRUE(error.contains("at least 3")) << error;
+  EXPECT_TRUE(error.contains("--replica-servers 3")) << error;
 }
 
 TEST_F(AppCatalogTest, PutsNewTablesOnNewNodesAndLeavesOldOnes) {

@@ -182,10 +182,7 @@ std::string MetaService::ignored_apps(Arguments arguments) {
 
 std::string MetaService::dump_tables(Arguments arguments) const {
   if (arguments.size() != 1) return "ERR_INVALID_PARAMETERS";
-  CatalogState state;
-  state.apps = catalog_.apps();
-  if (!state.apps.empty()) state.next_app_id = state.apps.rbegin()->first + 1;
-  auto dumped = operations_.dump(arguments[0], encode_catalog(state));
+  auto dumped = operations_.dump(arguments[0], catalog_.encoded());
   if (dumped) return "ERR_OK";
   return dumped.error().code() == Code::kInvalidArgument ? "ERR_INVALID_PARAMETERS"
                                                          : "ERR_FILE_OPERATION_FAILED";

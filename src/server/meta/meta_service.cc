@@ -99,7 +99,11 @@ Routine<> MetaService::settle_once(AppRecord app) {
     if (!done) log_.error(done.error().to_string());
     const auto* now = catalog_.find_by_id(app.info.app_id);
     if (!now || now->is_available() != app.is_available()) co_return;
-    app = *now;  // its app envs may have changed
+    // What was told to the nodes meanwhile did not reach the partition that was being opened.
+    if (app.is_available() &&
+        (now->info.envs != app.info.envs || now->info.app_name != app.info.app_name))
+      nodes_.apply_envs(now->info);
+    app = *now;
   }
 }
 

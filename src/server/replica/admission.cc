@@ -77,6 +77,8 @@ Admission AdmissionControl::write(const wire::RequestHead& head) {
   if (!acts_) return {};
   std::lock_guard lock(mutex_);
   if (auto refused = refuse_first(head, true)) return *refused;
+  if (max_request_size_ > 0 && head.message_size > max_request_size_)
+    return refuse(ErrorCode::kInvalidData);
   const async::milliseconds timeout(head.timeout_ms);
   const auto now = clock_.unix_seconds();
   auto by_count = by(limits_.writes.take(1, now, timeout));

@@ -27,7 +27,9 @@ struct Admission {
 // Safe from any thread.
 class AdmissionControl {
  public:
-  AdmissionControl(Gpid gpid, Clock& clock) : gpid_(gpid), clock_(clock) {}
+  // max_request_size: of writes, 0 = no limit; larger ones do not count against throttles.
+  AdmissionControl(Gpid gpid, Clock& clock, size_t max_request_size)
+      : gpid_(gpid), clock_(clock), max_request_size_(max_request_size) {}
 
   void configure(const TableEnvs& envs, int32_t partition_count);
 
@@ -48,6 +50,7 @@ class AdmissionControl {
 
   Gpid gpid_;
   Clock& clock_;
+  size_t max_request_size_;
   std::atomic<bool> acts_ = false;  // most tables have none of these envs
   std::mutex mutex_;                // guards limits_
   Limits limits_;

@@ -28,7 +28,7 @@ class AdmissionTest : public ::testing::Test {
   }
 
   testing::SimClock clock;
-  AdmissionControl control{{1, 0}, clock};
+  AdmissionControl control{{1, 0}, clock, 1 << 20};
 };
 
 TEST_F(AdmissionTest, EverythingPassesWithoutEnvs) {

@@ -5,7 +5,10 @@ namespace pegmove::server::replica {
 void CompactionRunner::consider(std::shared_ptr<Replica> replica) {
   auto request = replica->queue_compaction();
   if (!request) return;
-  pool_.post([this, replica = std::move(replica), request = *request] {
+  // Held weakly: one that waits its turn does not keep the database open.
+  pool_.post([this, held = std::weak_ptr(replica), request = *request] {
+    auto replica = held.lock();
+    if (!replica) return;
     if (running_.fetch_add(1) < request.most_running)
       replica->compact(request.how);
     else

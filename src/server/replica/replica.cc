@@ -31,7 +31,7 @@ Replica::Replica(ReplicaOptions options, std::unique_ptr<store::PartitionDb> db,
               {.gpid = options_.gpid,
                .server = options_.server,
                .max_request_size = options_.max_request_size}),
-      admission_(options_.gpid, clock) {}
+      admission_(options_.gpid, clock, options_.max_request_size) {}
 
 Replica::~Replica() { scans_.clear(); }
 
@@ -46,11 +46,13 @@ void Replica::admit(Admission admission, net::IncomingCall call, CarryOut carry_
   if (admission.kind == kDrop) return;
   if (admission.pause.count() > 0) {
     const auto pause = std::exchange(admission.pause, {});
-    // outlives: the replica holds itself.
-    return options_.later(pause, [this, self = shared_from_this(), admission, carry_out,
-                                  call = std::move(call)]() mutable {
-      admit(admission, std::move(call), carry_out);
-    });
+    // Held weakly: a request that waits does not keep the database open.
+    return options_.later(
+        pause, [held = weak_from_this(), admission, carry_out, call = std::move(call)]() mutable {
+          auto self = held.lock();
+          if (!self) return call.reply(ErrorCode::kObjectNotFound);
+          self->admit(admission, std::move(call), carry_out);
+        });
   }
   if (admission.kind == kRefuse) return call.reply(admission.error);
   carry_out(std::move(call));
@@ -126,19 +128,35 @@ std::optional<Replica::QueuedCompaction> Replica::queue_compaction() {
   std::lock_guard lock(plan_mutex_);
   const auto state = compaction_state_.load();
   if (state == CompactionState::kQueuing || state == CompactionState::kRunning) return std::nullopt;
-  const auto how = compaction_due(plan_, db_->last_compact_unix_ms() / 1000, clock_.unix_seconds());
+  // One that failed is not tried again for the same trigger.
+  const auto last_end =
+      std::max(db_->last_compact_unix_ms() / 1000, failed_compaction_unix_seconds_.load());
+  const auto how = compaction_due(plan_, last_end, clock_.unix_seconds());
   if (!how) return std::nullopt;
   compaction_state_ = CompactionState::kQueuing;
+  compaction_times_.queued_ms = clock_.unix_us() / 1000;
   return QueuedCompaction{*how, plan_.most_running};
 }
 
+void Replica::unqueue_compaction() {
+  compaction_times_.queued_ms = 0;
+  compaction_state_ = CompactionState::kIdle;
+}
+
 void Replica::compact(CompactionPlan::How how) {
+  const auto begin = clock_.unix_us() / 1000;
+  compaction_times_.queued_ms = 0;
+  compaction_times_.started_ms = begin;
   compaction_state_ = CompactionState::kRunning;
   log_.info("manual compaction begins");
   auto done = db_->compact(
       {.target_level = how.target_level, .rewrite_lowest_level = how.rewrite_lowest_level});
   if (!done) log_.error("manual compaction: " + done.error().to_string());
+  if (!done && done.error().code() != Code::kInterrupted)
+    failed_compaction_unix_seconds_ = clock_.unix_seconds();
   if (done) log_.info("manual compaction has ended");
+  compaction_times_.started_ms = 0;
+  if (done) compaction_times_.took_ms = clock_.unix_us() / 1000 - begin;
   compaction_state_ = done ? CompactionState::kFinished : CompactionState::kIdle;
 }
 

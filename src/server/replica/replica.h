@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 
@@ -62,13 +63,22 @@ class Replica : public std::enable_shared_from_this<Replica> {
     int most_running;
   };
   std::optional<QueuedCompaction> queue_compaction();
-  void unqueue_compaction() { compaction_state_ = CompactionState::kIdle; }
+  void unqueue_compaction();
   void compact(CompactionPlan::How how);
   CompactionState compaction_state() const { return compaction_state_; }
+  // Of the compaction that is queued or under way, and of the last one; 0: none. Unix milliseconds.
+  struct CompactionTimes {
+    std::atomic<int64_t> queued_ms = 0;
+    std::atomic<int64_t> started_ms = 0;
+    std::atomic<int64_t> took_ms = 0;
+  };
+  const CompactionTimes& compaction_times() const { return compaction_times_; }
 
   void drop_idle_scans() { scans_.drop_idle(); }
   // Refuses writes from now on, ends a compaction, and waits for what is under way (blocks).
   void close();
+  // Ready when the last holder has let go and the database is closed. Once.
+  std::future<void> closed() { return closed_.closed.get_future(); }
 
   const store::PartitionDb& db() const { return *db_; }
   // Writes what is in memory to files (blocks). Errors: those of store::PartitionDb::flush.
@@ -85,6 +95,13 @@ class Replica : public std::enable_shared_from_this<Replica> {
   void answer_read(wire::RpcCode code, net::IncomingCall& call);
   void carry_out_read(wire::RpcCode code, net::IncomingCall& call);
 
+  // Goes after all others: the database is closed then.
+  struct ClosedSignal {
+    std::promise<void> closed;
+    ~ClosedSignal() { closed.set_value(); }
+  };
+
+  ClosedSignal closed_;
   ReplicaOptions options_;
   std::unique_ptr<store::PartitionDb> db_;
   async::Pool& pool_;
@@ -96,7 +113,9 @@ class Replica : public std::enable_shared_from_this<Replica> {
   std::atomic<async::milliseconds> iteration_time_{kIterationTime};
   std::atomic<async::milliseconds> slow_query_{async::milliseconds(0)};
   std::atomic<int32_t> validated_partition_count_ = 0;
+  std::atomic<int64_t> failed_compaction_unix_seconds_ = 0;
   std::atomic<CompactionState> compaction_state_ = CompactionState::kIdle;
+  CompactionTimes compaction_times_;
   std::mutex plan_mutex_;  // guards plan_
   CompactionPlan plan_;
 };

@@ -86,13 +86,16 @@ std::string progress_of(const Replica& replica) {
   return progress.dump(4);
 }
 
-// When it began, and how long it took, is not kept here.
 std::string compaction_of(const Replica& replica) {
-  auto ended = replica.db().last_compact_unix_ms() / 1000;
-  return nlohmann::json{{"recent_enqueue_at", "-"},
-                        {"recent_start_at", "-"},
-                        {"last_finish", ended > 0 ? service::local_date_time(ended) : "-"},
-                        {"last_used_ms", "-"}}
+  const auto& times = replica.compaction_times();
+  auto at = [](int64_t unix_ms) {
+    return unix_ms > 0 ? service::local_date_time(unix_ms / 1000) : std::string("-");
+  };
+  const int64_t took = times.took_ms;
+  return nlohmann::json{{"recent_enqueue_at", at(times.queued_ms)},
+                        {"recent_start_at", at(times.started_ms)},
+                        {"last_finish", at(replica.db().last_compact_unix_ms())},
+                        {"last_used_ms", took > 0 ? std::to_string(took) : "-"}}
       .dump();
 }
 

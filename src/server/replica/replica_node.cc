@@ -183,8 +183,13 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
                              [&](const auto& entry) { return entry.first.app_id == gpid.app_id; }))
       table_names_.erase(gpid.app_id);
   }
-  if (replica) replica->close();
-  replica.reset();
+  if (replica) {
+    // Who comes next, a recall or the deletion of the files, needs the database closed.
+    auto closed = replica->closed();
+    replica->close();
+    replica.reset();
+    closed.wait();
+  }
   if (!delete_files) return {};
   std::error_code error;
   std::filesystem::remove_all(partition_dir(gpid), error);

@@ -72,12 +72,12 @@ class ServerEnvTest : public ::testing::Test {
   TestClient client{cluster.meta_address()};
   std::shared_ptr<client::Table> table = client.create_table("t", 1);
   Gpid gpid{table->app_id(), 0};
+  bool answered = false;  // outlives the calls of `wire`, which end with it
   WireClient wire{client, cluster.replica_addresses()[0]};
 };
 
 TEST_F(ServerEnvTest, DeniedWithTimeoutIsNeverAnswered) {
   set_env("replica.deny_client_request", "timeout*write");
-  bool answered = false;
   auto body = wire.encode(put("s"));
   wire.start(RpcCode::kPut, gpid, body,
              [&](Result<net::IncomingReply> reply) { answered = reply.has_value(); });
@@ -123,9 +123,8 @@ TEST_F(ServerEnvTest, ADelayedWriteWaitsForItsPause) {
   EXPECT_EQ(put_error("1"), ErrorCode::kOk);
   EXPECT_EQ(put_error("2"), ErrorCode::kOk);
   auto sleepers = clock.sleepers();
-  bool answered = false;
   auto body = wire.encode(put("3"));
-  wire.start(RpcCode::kPut, gpid, body, [&](Result<net::IncomingReply> reply) {
+  wire.start(RpcCode::kPut, gpid, body, [this](Result<net::IncomingReply> reply) {
     answered = reply && reply->error == ErrorCode::kOk;
   });
   ASSERT_TRUE(wait_until([&] { return clock.sleepers() > sleepers; }));
@@ -223,6 +222,41 @@ TEST_F(ServerEnvTest, ACompactionWhoseTimeLiesAheadIsWaitedFor) {
   clock.advance(30s);  // nodes look after their replicas as often
   EXPECT_TRUE(wait_until(
       [&] { return client.must(table->ttl("h", "s", client.deadline())).seconds == 100; }));
+}
+
+TEST_F(ServerEnvTest, OversizedWritesDoNotCountAgainstAThrottle) {
+  set_env("replica.write_throttling_by_size", "3000000*reject*0");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(put_error("s", 1'400'000), ErrorCode::kInvalidData);
+  EXPECT_EQ(put_error("s", 500'000), ErrorCode::kOk);
+}
+
+TEST_F(ServerEnvTest, ARecalledTableServesAlthoughAWriteWasWaiting) {
+  set_env("replica.write_throttling", "1*delay*10000");
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(put_error("s"), ErrorCode::kOk);
+  auto sleepers = clock.sleepers();
+  auto body = wire.encode(put("late"));
+  wire.start(RpcCode::kPut, gpid, body, [this](Result<net::IncomingReply> reply) {
+    answered = reply && reply->error == ErrorCode::kOk;
+  });
+  ASSERT_TRUE(wait_until([&] { return clock.sleepers() > sleepers; }));
+  client.must(client.cluster().drop_table("t", 3600, client.deadline()));
+  client.must(client.cluster().recall_table(gpid.app_id, "", client.deadline()));
+  client.must(client.cluster().wait_until_ready("t", {}, client.deadline()));
+  clock.advance(10s);
+  EXPECT_EQ(put_error("s"), ErrorCode::kOk);
+  EXPECT_FALSE(answered);
+}
+
+TEST_F(ServerEnvTest, EnvsThatAreSetWhileATableIsMadeReachAllItsPartitions) {
+  client.must(client.cluster().create_table("young", {.partition_count = 16}, client.deadline()));
+  client.must(client.cluster().set_envs(
+      "young", {{"replica.deny_client_request", "reconfig*write"}}, client.deadline()));
+  client.must(client.cluster().wait_until_ready("young", {}, client.deadline()));
+  auto young = client.open_table("young");
+  for (int32_t index = 0; index < 16; ++index) {
+    auto reply = wire.call_raw(RpcCode::kPut, {young->app_id(), index}, wire.encode(put("s")));
+    EXPECT_EQ(reply->error, ErrorCode::kInvalidState) << index;
+  }
 }
 
 }  // namespace
