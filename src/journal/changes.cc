@@ -1,0 +1,96 @@
+// What one process wants of the run of another: settings and requests.
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "journal/journal_file.h"
+
+namespace pegmove::journal {
+namespace {
+
+constexpr size_t kMostKeyNameBytes = 64;
+constexpr std::string_view kSetting = "setting";
+constexpr std::string_view kRequest = "request";
+
+bool is_setting_key(std::string_view key) {
+  return !key.empty() && key.size() <= kMostKeyNameBytes && std::ranges::all_of(key, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  });
+}
+
+}  // namespace
+
+// Stores a change under a new version, in place of an older one of the same name.
+Result<void> Journal::store_change(const std::string& run, std::string_view kind,
+                                   std::string_view name, std::string_view value) {
+  const auto doing = "storing " + std::string(kind) + " " + std::string(name) + " of run " + run;
+  return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
+    const auto found = TRY(find(run, doing));
+    if (is_final(found.state))
+      return fail(Code::kRefused,
+                  "migration " + run + " is " + std::string(to_string(found.state)) + ": the " +
+                      std::string(kind) + " " + std::string(name) + " would reach nobody");
+    {
+      auto query = file_->statements.count_settings.query(doing, run, kind, name);
+      if (TRY(query.next()) && query.integer(0) >= int64_t(kMostSettings))
+        return fail(Code::kTooLarge, "migration " + run + " has " + std::to_string(kMostSettings) +
+                                         " settings; change one of them");
+    }
+    TRY(file_->statements.store_change.query(doing, run, kind, name, value, file_->unix_ms())
+            .run());
+    return {};
+  });
+}
+
+Result<void> Journal::set(const std::string& run, const std::string& key,
+                          const std::string& value) {
+  if (!is_setting_key(key))
+    return fail(Code::kInvalidArgument, "'" + base::printable(key) +
+                                            "' is no name of a setting: up to 64 letters, digits, "
+                                            "'-', '_' and '.'");
+  if (value.size() > kMostSettingBytes)
+    return fail(Code::kTooLarge, "the setting " + key + " has " + std::to_string(value.size()) +
+                                     " bytes; at most " + std::to_string(kMostSettingBytes) +
+                                     " are kept");
+  if (!base::is_utf8(value))
+    return fail(Code::kInvalidArgument, "the setting " + key + " is no UTF-8 text");
+  return store_change(run, kSetting, key, value);
+}
+
+Result<void> Journal::request(const std::string& run, Request request) {
+  return store_change(run, kRequest, to_string(request), "");
+}
+
+Result<Changes> Journal::changes_since(const std::string& run, int64_t version) const {
+  const auto doing = "reading changes of run " + run;
+  TRY(find(run, doing));
+  Changes changes{.version = version, .settings = {}, .requests = {}};
+  auto query = file_->statements.get_changes.query(doing, run, version);
+  while (TRY(query.next())) {
+    changes.version = query.integer(0);
+    const auto kind = query.bytes(1);
+    auto name = query.bytes(2);
+    if (kind == kSetting) {
+      changes.settings.insert_or_assign(std::move(name), query.bytes(3));
+    } else if (kind == kRequest && name == to_string(Request::kPause)) {
+      changes.requests.push_back(Request::kPause);
+    } else if (kind == kRequest && name == to_string(Request::kCancel)) {
+      changes.requests.push_back(Request::kCancel);
+    } else {
+      return file_->corrupt("run " + run + " has the " + base::printable(kind) + " '" +
+                            base::printable(name) + "', which is none");
+    }
+  }
+  return changes;
+}
+
+Result<void> Journal::answer_requests(const std::string& run, int64_t version) {
+  const auto doing = "answering requests to run " + run;
+  return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
+    TRY(find(run, doing));
+    TRY(file_->statements.answer_requests.query(doing, run, version).run());
+    return {};
+  });
+}
+
+}  // namespace pegmove::journal

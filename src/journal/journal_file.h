@@ -1,0 +1,46 @@
+// What an open journal is made of: the connection, and its statements, prepared once. Included by
+// the sources of the class Journal only.
+#pragma once
+
+#include <string>
+
+#include "journal/journal.h"
+#include "journal/sqlite.h"
+
+namespace pegmove::journal {
+
+struct Statements {
+  Statement last_number;
+  Statement add_run;
+  Statement get_run;
+  Statement list_runs;
+  Statement set_state;
+  Statement save_lane;
+  Statement sum_lanes;
+  Statement get_lanes;
+  Statement forget_lanes;
+  Statement count_settings;
+  Statement store_change;
+  Statement get_changes;
+  Statement answer_requests;
+};
+
+struct Journal::File {
+  std::string path;
+  const Clock& clock;
+  Connection connection;
+  Statements statements;  // after the connection: they go before it
+
+  int64_t unix_ms() const { return clock.unix_us() / 1000; }
+  // For what stands in the file and cannot be ours.
+  std::unexpected<Error> corrupt(const std::string& what) const {
+    return fail(Code::kCorrupt, "journal " + path + ": " + what +
+                                    "; put back a copy of it, or move it away: the migrations in "
+                                    "it then begin anew");
+  }
+};
+
+// Errors: kInvalidArgument, naming the journal.
+Result<void> check_run_id(const std::string& run);
+
+}  // namespace pegmove::journal

@@ -1,0 +1,47 @@
+#include "journal/run.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/bytes.h"
+
+namespace pegmove::journal {
+namespace {
+
+constexpr size_t kMostIdBytes = 48;
+constexpr std::array kStates = {RunState::kPlanned,    RunState::kRunning, RunState::kPaused,
+                                RunState::kDone,       RunState::kFailed,  RunState::kCancelled,
+                                RunState::kInterrupted};
+
+}  // namespace
+
+std::string_view to_string(RunState state) {
+  switch (state) {
+    case RunState::kPlanned: return "planned";
+    case RunState::kRunning: return "running";
+    case RunState::kPaused: return "paused";
+    case RunState::kDone: return "done";
+    case RunState::kFailed: return "failed";
+    case RunState::kCancelled: return "cancelled";
+    case RunState::kInterrupted: return "interrupted";
+  }
+  return "unknown";
+}
+
+Result<RunState> parse_run_state(std::string_view text) {
+  for (const RunState state : kStates)
+    if (to_string(state) == text) return state;
+  return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is no state of a run");
+}
+
+bool is_run_id(std::string_view text) {
+  return !text.empty() && text.size() <= kMostIdBytes && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+std::string_view to_string(Request request) {
+  return request == Request::kPause ? "pause" : "cancel";
+}
+
+}  // namespace pegmove::journal

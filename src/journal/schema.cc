@@ -1,0 +1,158 @@
+#include "journal/schema.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "journal/location.h"
+
+namespace pegmove::journal {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kApplicationId = 0x70676d76;  // "pgmv"
+constexpr int64_t kMostWalBytes = 4 << 20;      // of the log that stays between checkpoints
+
+constexpr std::string_view kSteps[] = {
+    R"sql(
+CREATE TABLE runs (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  method TEXT NOT NULL,
+  source TEXT NOT NULL,
+  target TEXT NOT NULL,
+  source_table TEXT NOT NULL,
+  target_table TEXT NOT NULL,
+  state TEXT NOT NULL,
+  created_unix_ms INTEGER NOT NULL,
+  updated_unix_ms INTEGER NOT NULL,
+  options TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  rows INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  result TEXT NOT NULL
+) STRICT;
+CREATE TABLE lanes (
+  run TEXT NOT NULL REFERENCES runs (id),
+  lane INTEGER NOT NULL,
+  last_key BLOB NOT NULL,
+  rows INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  done INTEGER NOT NULL,
+  PRIMARY KEY (run, lane)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE changes (
+  version INTEGER PRIMARY KEY AUTOINCREMENT,
+  run TEXT NOT NULL REFERENCES runs (id),
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  changed_unix_ms INTEGER NOT NULL,
+  UNIQUE (run, kind, name)
+) STRICT;
+)sql",
+};
+
+// Runs the steps that are missing, if any.
+Result<void> migrate(Connection& connection, std::span<const std::string_view> steps) {
+  return connection.transact(
+      Durability::kPower, "bringing its tables up to date", [&]() -> Result<void> {
+        // Again: another process may have been faster.
+        auto version = TRY(connection.integer("PRAGMA user_version", "reading its version"));
+        for (; version < int64_t(steps.size()); ++version)
+          TRY(connection.execute(
+              std::string(steps[size_t(version)]),
+              "making version " + std::to_string(version + 1) + " of its tables"));
+        return connection.execute("PRAGMA user_version = " + std::to_string(version),
+                                  "writing its version");
+      });
+}
+
+Result<void> use_write_ahead_log(Connection& connection, const std::string& path) {
+  const auto mode = TRY(connection.text("PRAGMA journal_mode = WAL", "turning its log on"));
+  if (mode != "wal")
+    return fail(Code::kIo, "journal " + path +
+                               ": its file system cannot share memory between processes; name a "
+                               "file on a local disk with --state");
+  return connection.execute("PRAGMA journal_size_limit = " + std::to_string(kMostWalBytes),
+                            "limiting its log");
+}
+
+// A whole journal under a name of its own.
+Result<void> build(const std::string& path, std::span<const std::string_view> steps) {
+  auto connection = TRY(Connection::open(path, 0));
+  TRY(connection.execute("PRAGMA application_id = " + std::to_string(kApplicationId), "making it"));
+  TRY(migrate(connection, steps));
+  return use_write_ahead_log(connection, path);
+}
+
+// Puts a new journal at the path; one that another process put there meanwhile stays. It is built
+// beside, since two processes that build in place would be in each other's way, and since opening
+// the file by hand and closing it again would end SQLite's locks on it in this process.
+Result<void> create(const std::string& path, std::span<const std::string_view> steps) {
+  std::string staging = path + ".new.XXXXXX";
+  const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600
+  if (fd < 0)
+    return fail(Code::kIo, "journal " + path + ": making it: " + std::strerror(errno) +
+                               "; name another place with --state");
+  close(fd);
+  auto made = build(staging, steps);
+  if (made && link(staging.c_str(), path.c_str()) != 0 && errno != EEXIST)
+    made = fail(Code::kIo, "journal " + path + ": making it: " + std::strerror(errno));
+  unlink(staging.c_str());
+  TRY(std::move(made));
+  return sync_folder(fs::path(path).parent_path());
+}
+
+// What a file is, before anything is written to it.
+Result<void> recognise(const Connection& connection, const std::string& path, int64_t newest) {
+  const auto application = TRY(connection.integer("PRAGMA application_id", "reading what it is"));
+  if (application != kApplicationId)
+    return fail(Code::kInvalidArgument, "journal " + path +
+                                            ": this file is no journal of pegmove; it stays as it "
+                                            "is, name another with --state");
+  const auto version = TRY(connection.integer("PRAGMA user_version", "reading its version"));
+  if (version > newest)
+    return fail(Code::kUnsupported, "journal " + path + ": made by a newer pegmove (version " +
+                                        std::to_string(version) + ", this one knows up to " +
+                                        std::to_string(newest) +
+                                        "); use that pegmove, or another file with --state");
+  const auto damage = TRY(connection.text("PRAGMA quick_check(1)", "checking it"));
+  if (damage != "ok" || version < 1)
+    return fail(Code::kCorrupt, "journal " + path + ": the file is damaged (" + damage +
+                                    "); put back a copy of it, or move it away: the migrations in "
+                                    "it then begin anew");
+  return {};
+}
+
+}  // namespace
+
+std::span<const std::string_view> schema_steps() { return kSteps; }
+
+Result<Connection> open_journal(const std::string& path, int busy_timeout_ms,
+                                std::span<const std::string_view> steps) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (!fs::exists(status)) {
+    TRY(create(path, steps));
+  } else if (!fs::is_regular_file(status)) {
+    return fail(Code::kInvalidArgument, "journal " + path +
+                                            ": no plain file; name another with "
+                                            "--state");
+  }
+  auto connection = TRY(Connection::open(path, busy_timeout_ms));
+  TRY(recognise(connection, path, int64_t(steps.size())));
+  TRY(use_write_ahead_log(connection, path));
+  TRY(connection.execute("PRAGMA foreign_keys = ON", "opening it"));
+  const auto version = TRY(connection.integer("PRAGMA user_version", "reading its version"));
+  if (version < int64_t(steps.size())) TRY(migrate(connection, steps));
+  return connection;
+}
+
+}  // namespace pegmove::journal
