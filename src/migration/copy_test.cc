@@ -122,9 +122,9 @@ TEST_F(CopyTest, ThroughDuplicateRowsThatTheTargetGotSinceStay) {
   make({}, {.name = "target", .duplication_group = {{"test", 1}, {"target", 2}}});
   auto model = make_table("t", 3, 1, {.rows = 700, .largest_value = 100});
   auto target = clusters->create_table(clusters->target, "t", 4);
-  auto& [key, row] = *model.begin();
-  row = {"newer", 0};
-  clusters->must(write_model(target, {{key, row}}, clusters->deadline()));
+  model.begin()->second = {"newer", 0};
+  Model newer{*model.begin()};
+  clusters->must(write_model(target, newer, clusters->deadline()));
   auto report = copy({.table = "t",
                       .duplicate = client::DuplicateWrite{
                           .cluster_id = 1,
