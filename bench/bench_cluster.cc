@@ -7,12 +7,15 @@
 namespace pegmove::bench {
 
 Result<std::unique_ptr<BenchCluster>> BenchCluster::start(std::string pegmove, std::string folder,
-                                                          std::string name) {
+                                                          std::string name, std::string config) {
   std::unique_ptr<BenchCluster> cluster(new BenchCluster);
   cluster->pegmove_ = pegmove;
   cluster->data_ = folder + "/" + name;
-  TRY(run_process({pegmove, "cluster", "start", "--name", name, "--meta-port", "0",
-                   "--replica-servers", "2", "--data", cluster->data_, "--detach"}));
+  std::vector<std::string> words{
+      pegmove, "cluster",           "start", "--name", name,           "--meta-port",
+      "0",     "--replica-servers", "2",     "--data", cluster->data_, "--detach"};
+  if (!config.empty()) words.insert(words.end(), {"--config", config});
+  TRY(run_process(words));
   auto status =
       TRY(run_process({pegmove, "cluster", "status", "--data", cluster->data_, "--json"}));
   auto json = nlohmann::json::parse(status.output);

@@ -12,9 +12,10 @@ namespace pegmove::bench {
 
 class BenchCluster {
  public:
-  // Errors: kInternal when it does not start; its own words are on stderr.
+  // `config`: an INI file for it; empty: none. Errors: kInternal when it does not start; its own
+  // words are on stderr.
   static Result<std::unique_ptr<BenchCluster>> start(std::string pegmove, std::string folder,
-                                                     std::string name);
+                                                     std::string name, std::string config = {});
   ~BenchCluster();  // stops it; the folder is the caller's
   BenchCluster(const BenchCluster&) = delete;
   BenchCluster& operator=(const BenchCluster&) = delete;

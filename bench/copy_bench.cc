@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
@@ -35,6 +36,7 @@ struct Setup {
   int sort_keys = 1;
   int source_partitions = 8;
   int target_partitions = 16;
+  std::string through = "plain";  // as pegmove copy takes it
 };
 
 // Values that compress about as real ones do: half random letters, half the same.
@@ -136,17 +138,49 @@ void print_process(const char* name, double cpu_seconds, int64_t peak_bytes, int
               cpu_seconds * 1e6 / double(rows), format_size(uint64_t(peak_bytes)).c_str());
 }
 
+// The [duplication-group] of both clusters.
+Result<std::string> write_group(const Setup& setup) {
+  std::error_code error;
+  std::filesystem::create_directories(setup.folder, error);
+  auto path = setup.folder + "/group.ini";
+  std::ofstream file(path);
+  file << "[duplication-group]\nA = 1\nB = 2\n";
+  file.close();
+  if (!file) return fail(Code::kIo, "writing " + path);
+  return path;
+}
+
+std::vector<std::string> copy_words(const Setup& setup, const std::string& from,
+                                    const std::string& to) {
+  std::vector<std::string> words{setup.pegmove,
+                                 "copy",
+                                 "--from",
+                                 from,
+                                 "--to",
+                                 to,
+                                 "--table",
+                                 "bench",
+                                 "--create",
+                                 "--partitions",
+                                 std::to_string(setup.target_partitions),
+                                 "--json",
+                                 "--quiet",
+                                 "--through",
+                                 setup.through};
+  if (setup.through == "duplicate") words.insert(words.end(), {"--duplicate-cluster-id", "1"});
+  return words;
+}
+
 Result<void> run(const Setup& setup) {
   asio::io_context context;
   async::SystemClock clock;
   client::Client client(context.get_executor(), clock);
-  auto a = TRY(BenchCluster::start(setup.pegmove, setup.folder, "A"));
-  auto b = TRY(BenchCluster::start(setup.pegmove, setup.folder, "B"));
+  auto config = TRY(write_group(setup));
+  auto a = TRY(BenchCluster::start(setup.pegmove, setup.folder, "A", config));
+  auto b = TRY(BenchCluster::start(setup.pegmove, setup.folder, "B", config));
   TRY(async::run_to_end(context, load(client, setup, a->meta())));
   auto a_before = TRY(usage_of(a->pid())), b_before = TRY(usage_of(b->pid()));
-  auto copy = TRY(run_process({setup.pegmove, "copy", "--from", a->meta(), "--to", b->meta(),
-                               "--table", "bench", "--create", "--partitions",
-                               std::to_string(setup.target_partitions), "--json", "--quiet"}));
+  auto copy = TRY(run_process(copy_words(setup, a->meta(), b->meta())));
   auto a_after = TRY(usage_of(a->pid())), b_after = TRY(usage_of(b->pid()));
   auto seconds = nlohmann::json::parse(copy.output)["elapsed_ms"].get<double>() / 1000;
   auto verify = TRY(run_process({setup.pegmove, "verify", "--from", a->meta(), "--to", b->meta(),
@@ -160,9 +194,11 @@ Result<void> run(const Setup& setup) {
   auto batch = std::max<int64_t>(1, (setup.rows + mutations - 1) / std::max<int64_t>(1, mutations));
   auto bare = TRY(bare_write_seconds(setup, batch));
   std::printf(
-      "copy: %s rows of %d-byte values, %d sort keys a hash key, %d -> %d partitions, %u cores\n",
+      "copy: %s rows of %d-byte values, %d sort keys a hash key, %d -> %d partitions, %s, %u "
+      "cores\n",
       format_count(uint64_t(setup.rows)).c_str(), setup.value_size, setup.sort_keys,
-      setup.source_partitions, setup.target_partitions, std::thread::hardware_concurrency());
+      setup.source_partitions, setup.target_partitions, setup.through.c_str(),
+      std::thread::hardware_concurrency());
   std::printf("  copy             %s rows/s (%.2f s); target wrote %lld rows a batch\n",
               format_count(uint64_t(double(setup.rows) / seconds)).c_str(), seconds,
               (long long)batch);
@@ -201,6 +237,9 @@ int run_main(int argc, char** argv) {
   program.add_option("--to-partitions", setup.target_partitions)
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
+  program.add_option("--through", setup.through, "how the copy writes")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"plain", "duplicate"}));
   CLI11_PARSE(program, argc, argv);
   setup.folder = std::filesystem::temp_directory_path() /
                  ("pegmove-bench-" + std::to_string(std::random_device{}()));

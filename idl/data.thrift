@@ -256,3 +256,21 @@ struct check_and_mutate_response {
   7: i64 decree,
   8: string server,
 }
+
+// Source: idl/duplication_internal.thrift.
+struct duplicate_entry {
+  1: optional i64 timestamp,
+  2: optional dsn.task_code task_code,
+  3: optional dsn.blob raw_message,
+  4: optional byte cluster_id,
+  5: optional bool verify_timetag,
+}
+
+struct duplicate_request {
+  1: list<duplicate_entry> entries,
+}
+
+struct duplicate_response {
+  1: optional i32 error,
+  2: optional string error_hint,
+}

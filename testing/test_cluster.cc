@@ -56,7 +56,8 @@ Result<void> TestCluster::try_start(uint16_t meta_port) {
                                                .meta_port = meta_port,
                                                .replica_port = options_.replica_port,
                                                .replica_servers = options_.replica_servers,
-                                               .max_request_size = options_.max_request_size},
+                                               .max_request_size = options_.max_request_size,
+                                               .duplication_group = options_.duplication_group},
                                               clock_));
   return {};
 }

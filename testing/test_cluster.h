@@ -29,6 +29,7 @@ struct TestClusterOptions {
   int replica_servers = 1;
   uint16_t replica_port = 0;  // of the first replica server; 0: free ones, others at each start
   size_t max_request_size = 1 << 20;
+  std::map<std::string, uint8_t> duplication_group = {};
 };
 
 // Listens on loopback, on free ports; its data lies in a temp folder that the destructor removes.

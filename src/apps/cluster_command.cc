@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "apps/cluster_config.h"
 #include "apps/cluster_folder.h"
 #include "apps/command.h"
 #include "apps/embedded_cluster.h"
@@ -98,6 +99,8 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
   TRY(take_number(ini, "replication", "max_allowed_write_size", {0, 1 << 30},
                   options.max_request_size));
   TRY(take_number(ini, "network", "max_connections", {1, 1 << 20}, options.max_connections));
+  options.duplication_group =
+      TRY(in_context(duplication_group(ini, arguments.name), arguments.config));
   return options;
 }
 
@@ -259,8 +262,8 @@ void add_start(CLI::App& cluster, int& exit_code) {
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
   verb->add_option("--config", arguments->config,
-                   "INI file; [replication] max_allowed_write_size and [network] max_connections "
-                   "are honoured");
+                   "INI file; [replication] max_allowed_write_size, [network] max_connections and "
+                   "[duplication-group] are honoured");
   verb->add_flag("--detach", arguments->detach, "serve in the background; returns when it serves");
   verb->add_flag("--sync", arguments->sync, "wait for the disk in each write");
   verb->add_option("--ready-fd", arguments->ready_fd)->group("");

@@ -6,10 +6,13 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/units.h"
+
 namespace pegmove::apps {
 namespace {
 
 constexpr const char* kClusters = "pegasus.clusters";
+constexpr const char* kGroup = "duplication-group";
 
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r";
@@ -66,6 +69,28 @@ Result<IniSections> read_ini(const std::string& path) {
   if (file.bad())
     return fail(Code::kIo, "reading config file " + path + ": " + std::strerror(errno));
   return sections;
+}
+
+Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sections,
+                                                         const std::string& own_name) {
+  std::map<std::string, uint8_t> ids;
+  auto section = sections.find(kGroup);
+  if (section == sections.end()) return ids;
+  std::map<uint8_t, std::string> names;
+  for (const auto& [name, text] : section->second) {
+    auto id = uint8_t(TRY(
+        in_context(base::parse_integer(text, 1, 127), "[" + std::string(kGroup) + "] " + name)));
+    auto [other, is_new] = names.emplace(id, name);
+    if (!is_new)
+      return fail(Code::kInvalidArgument, "[" + std::string(kGroup) + "] gives " + other->second +
+                                              " and " + name + " the same id, " + text);
+    ids[name] = id;
+  }
+  if (!ids.empty() && !ids.contains(own_name))
+    return fail(Code::kInvalidArgument, "[" + std::string(kGroup) +
+                                            "] does not name this cluster, " + own_name +
+                                            "; add it with an id of its own");
+  return ids;
 }
 
 Result<ClusterConfig> ClusterConfig::load(const std::string& path) {

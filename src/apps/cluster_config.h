@@ -14,6 +14,12 @@ namespace pegmove::apps {
 using IniSections = std::map<std::string, std::map<std::string, std::string>>;
 Result<IniSections> read_ini(const std::string& path);
 
+// The section [duplication-group] of a cluster's own configuration, "name = id" of every cluster of
+// the group; empty without one. Errors: kInvalidArgument: an id outside of 1 to 127, one that two
+// clusters have, or a group without `own_name`.
+Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sections,
+                                                         const std::string& own_name);
+
 // Names of clusters and their meta servers: section [pegasus.clusters], "name =
 // host:port,host:port".
 class ClusterConfig : public shell::ClusterDirectory {

@@ -14,12 +14,29 @@ using base::format_count;
 using base::format_duration;
 using base::format_size;
 
+// What --through takes.
+constexpr const char* kPlain = "plain";
+constexpr const char* kDuplicate = "duplicate";
+
 struct CopyArguments {
   CommonOptions common;
   std::string from, to, table, to_table;
   bool create = false;
   int32_t partitions = 0;
+  std::string through = kPlain;
+  int duplicate_cluster_id = 0;
+
+  bool duplicates() const { return through == kDuplicate; }
 };
+
+// What --through duplicate writes with: minutes in the past, since real servers abort on a time
+// that is later than their clock.
+client::DuplicateWrite duplicate_write(const CopyArguments& arguments, const Clock& clock) {
+  constexpr auto kSafety = std::chrono::minutes(10);
+  return {.cluster_id = int8_t(arguments.duplicate_cluster_id),
+          .timestamp_us = clock.unix_us() - std::chrono::microseconds(kSafety).count(),
+          .verify_timetag = true};
+}
 
 double per_second(int64_t count, milliseconds time) {
   return time.count() > 0 ? double(count) * 1000 / double(time.count()) : 0;
@@ -95,10 +112,23 @@ Task<migration::PreparedCopy> prepare(CommandRun& run, CopyArguments arguments) 
                                  .create = arguments.create,
                                  .timeout = run.timeout()};
   if (arguments.partitions > 0) options.partitions = arguments.partitions;
+  if (arguments.duplicates())
+    options.duplicate = duplicate_write(arguments, source->client().clock());
   co_return co_await migration::prepare_copy(source, target, options);
 }
 
+Result<void> check(const CopyArguments& arguments) {
+  if (arguments.duplicates() == (arguments.duplicate_cluster_id > 0)) return {};
+  return fail(
+      Code::kInvalidArgument,
+      arguments.duplicates()
+          ? "--through duplicate needs --duplicate-cluster-id: the id of a cluster other than "
+            "the target in the target's [duplication-group]"
+          : "--duplicate-cluster-id needs --through duplicate");
+}
+
 int copy(const CopyArguments& arguments) {
+  if (auto checked = check(arguments); !checked) return report(checked.error(), kUsage);
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
   if (auto known = (*run)->check_clusters({arguments.from, arguments.to}); !known)
@@ -133,7 +163,15 @@ void add_copy_command(CLI::App& program, int& exit_code) {
                "row, expiry included. Partition counts may differ. Rows that exist in the target "
                "are overwritten, rows that only the target has stay. Stop writes to the source "
                "first, or use the result as a snapshot that is spread over the time of the copy. "
-               "Prove the result with `pegmove verify`.");
+               "Prove the result with `pegmove verify`.\n\n"
+               "With --through duplicate rows are written as duplication writes them, many to a "
+               "request, with a time ten minutes before the start of the copy. Use it into "
+               "real clusters when a write request for each row is too slow. Rows that the "
+               "target's clients set since that time "
+               "stay; rows that they removed come back, and what INCR and CHECK_AND_* wrote is "
+               "overwritten. Both clusters must stand in one [duplication-group] of the target's "
+               "configuration, and the clocks must agree within minutes: real servers abort on a "
+               "time later than their own. Alarms on lagging duplicated writes may go off.");
   verb->add_option("--from", arguments->from,
                    "source cluster: a name of the config file, or host:port,...")
       ->required();
@@ -147,6 +185,14 @@ void add_copy_command(CLI::App& program, int& exit_code) {
                    "partition count of the table that --create makes; default: the source's")
       ->needs(create)
       ->check(CLI::Range(1, 65536));
+  verb->add_option("--through", arguments->through,
+                   "how rows are written: plain (PUT and MULTI_PUT) or duplicate, see above")
+      ->capture_default_str()
+      ->check(CLI::IsMember({kPlain, kDuplicate}));
+  verb->add_option("--duplicate-cluster-id", arguments->duplicate_cluster_id,
+                   "with --through duplicate: the source's id in the [duplication-group] that both "
+                   "clusters are configured with")
+      ->check(CLI::Range(1, 127));
   add_common_options(*verb, arguments->common);
   verb->callback([arguments, &exit_code] { exit_code = copy(*arguments); });
 }

@@ -67,6 +67,15 @@ class LocalNodes : public server::meta::NodePort {
   std::vector<server::meta::NodeAddress> addresses_;
 };
 
+server::replica::ClusterIds cluster_ids(const EmbeddedClusterOptions& options) {
+  server::replica::ClusterIds ids;
+  for (const auto& [name, id] : options.duplication_group) {
+    ids.known.set(id & 0x7F);
+    if (name == options.name) ids.own = id;
+  }
+  return ids;
+}
+
 struct NodeRole {
   async::ContextThread thread;
   std::unique_ptr<ReplicaNode> node;
@@ -100,6 +109,7 @@ struct EmbeddedCluster::Parts {
               .listen = {options.listen_ipv4, uint16_t(port)},
               .sync_writes = options.sync_writes,
               .max_request_size = options.max_request_size,
+              .clusters = cluster_ids(options),
               .max_connections = options.max_connections},
           clock, log.with("node", "replica" + std::to_string(i)));
       auto started = role->thread.wait_for(start_node(*role->node));

@@ -3,7 +3,9 @@
 // only, as it would see a real cluster.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "async/clock.h"
@@ -22,6 +24,9 @@ struct EmbeddedClusterOptions {
   bool sync_writes = false;
   size_t max_request_size = 1 << 20;  // [replication] max_allowed_write_size; 0: no limit
   size_t max_connections = 4096;      // [network] max_connections: of each server
+  // [duplication-group]: the ids (1 to 127) of clusters by name, this one's among them; empty:
+  // none.
+  std::map<std::string, uint8_t> duplication_group = {};
 };
 
 class EmbeddedCluster {

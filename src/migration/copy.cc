@@ -100,7 +100,7 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
                            CopyListener listener) {
   const auto& options = copy.options;
   rows::TableSource from(copy.source, {.timeout = options.timeout});
-  rows::TableSink to(copy.target, {.timeout = options.timeout});
+  rows::TableSink to(copy.target, {.timeout = options.timeout, .duplicate = options.duplicate});
   rows::Pump pump(from, to, stop, options.pump);
 
   auto& clock = copy.source->cluster().client().clock();

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "async/stop_signal.h"
+#include "client/duplicate_write.h"
 #include "client/table.h"
 #include "rows/pump.h"
 
@@ -17,6 +18,8 @@ struct CopyOptions {
   std::optional<int32_t> partitions{};  // of a table to be made; the source's count by default
   async::milliseconds timeout{30'000};  // of one request, retries included
   rows::PumpOptions pump{};
+  // Write to the target through DUPLICATE: see its contract.
+  std::optional<client::DuplicateWrite> duplicate{};
 };
 
 // How far a copy is, once a second.

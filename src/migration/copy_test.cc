@@ -118,6 +118,22 @@ TEST_F(CopyTest, AnEmptyTableIsCopied) {
   EXPECT_EQ(differences("t", {}), "");
 }
 
+TEST_F(CopyTest, ThroughDuplicateRowsThatTheTargetGotSinceStay) {
+  make({}, {.name = "target", .duplication_group = {{"test", 1}, {"target", 2}}});
+  auto model = make_table("t", 3, 1, {.rows = 700, .largest_value = 100});
+  auto target = clusters->create_table(clusters->target, "t", 4);
+  model.begin()->second = {"newer", 0};
+  Model newer{*model.begin()};
+  clusters->must(write_model(target, newer, clusters->deadline()));
+  auto report = copy({.table = "t",
+                      .duplicate = client::DuplicateWrite{
+                          .cluster_id = 1,
+                          .timestamp_us = clusters->target_time.unix_us() - 600'000'000,
+                          .verify_timetag = true}});
+  ASSERT_TRUE(report) << report.error().to_string();
+  EXPECT_EQ(differences("t", model), "");
+}
+
 TEST_F(CopyTest, OverwritesRowsAndLeavesThoseThatOnlyTheTargetHas) {
   make();
   auto model = make_table("t", 2, 1, {.rows = 50, .largest_value = 100});

@@ -57,6 +57,12 @@ std::unique_ptr<Lane> TableSource::open_lane(int index) {
   return std::make_unique<PartitionLane>(table_, index, options_);
 }
 
+Task<> TableSink::write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline) {
+  if (options_.duplicate)
+    return client::duplicate_rows(*table_, index, std::move(rows), *options_.duplicate, deadline);
+  return client::write_rows(*table_, index, std::move(rows), options_.max_request_bytes, deadline);
+}
+
 Task<> TableSink::write(const RowBatch& batch) {
   std::vector<std::vector<RawRow>> by_partition(size_t(table_->partition_count()));
   for (const auto& row : batch.rows) {
@@ -67,8 +73,7 @@ Task<> TableSink::write(const RowBatch& batch) {
   std::vector<Task<>> writes;
   for (size_t index = 0; index < by_partition.size(); ++index)
     if (!by_partition[index].empty())
-      writes.push_back(client::write_rows(*table_, int32_t(index), std::move(by_partition[index]),
-                                          options_.max_request_bytes, deadline));
+      writes.push_back(write_partition(int32_t(index), std::move(by_partition[index]), deadline));
   co_return co_await async::all(std::move(writes));
 }
 

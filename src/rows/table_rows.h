@@ -1,6 +1,7 @@
 // A table as a source and as a sink of rows.
 #pragma once
 
+#include "client/duplicate_write.h"
 #include "client/table.h"
 #include "rows/pump.h"
 
@@ -27,9 +28,12 @@ class TableSource : public RowSource {
 struct TableWriteOptions {
   async::milliseconds timeout{30'000};  // of a batch, retries included
   size_t max_request_bytes = 64 << 10;  // of a MULTI_PUT; far below what servers refuse
+  // Through DUPLICATE instead of plain writes; max_request_bytes does not count then.
+  std::optional<client::DuplicateWrite> duplicate{};
 };
 
-// Each row to its partition, all partitions at once. Rows overwrite what stands there.
+// Each row to its partition, all partitions at once. Rows overwrite what stands there, unless
+// options.duplicate says otherwise.
 class TableSink : public RowSink {
  public:
   TableSink(std::shared_ptr<client::Table> table, TableWriteOptions options = {})
@@ -37,6 +41,8 @@ class TableSink : public RowSink {
   Task<> write(const RowBatch& batch) override;
 
  private:
+  Task<> write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline);
+
   std::shared_ptr<client::Table> table_;
   TableWriteOptions options_;
 };

@@ -23,6 +23,7 @@ namespace pegmove::wire {
   X(kIncr, incr_request, incr_response)                                                            \
   X(kCheckAndSet, check_and_set_request, check_and_set_response)                                   \
   X(kCheckAndMutate, check_and_mutate_request, check_and_mutate_response)                          \
+  X(kDuplicate, duplicate_request, duplicate_response)                                             \
   X(kGet, blob, read_response)                                                                     \
   X(kTtl, blob, ttl_response)                                                                      \
   X(kBatchGet, batch_get_request, batch_get_response)                                              \

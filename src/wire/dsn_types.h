@@ -43,6 +43,21 @@ struct error_code {
   }
 };
 
+// The name of an RPC code ("RPC_RRDB_RRDB_PUT"), known here or not.
+struct task_code {
+  std::string name;
+
+  auto operator<=>(const task_code&) const = default;
+  template <class Protocol>
+  uint32_t read(Protocol* in) {
+    return in->readString(name);
+  }
+  template <class Protocol>
+  uint32_t write(Protocol* out) const {
+    return out->writeString(name);
+  }
+};
+
 // The address of a node as a number: IPv4 in host order << 32 | port << 16 | kind; kind 1 is IPv4,
 // and 0 as a whole means "none".
 struct rpc_address {

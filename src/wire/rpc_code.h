@@ -17,6 +17,7 @@ namespace pegmove::wire {
   X(kIncr, "RPC_RRDB_RRDB_INCR")                                     \
   X(kCheckAndSet, "RPC_RRDB_RRDB_CHECK_AND_SET")                     \
   X(kCheckAndMutate, "RPC_RRDB_RRDB_CHECK_AND_MUTATE")               \
+  X(kDuplicate, "RPC_RRDB_RRDB_DUPLICATE")                           \
   X(kGet, "RPC_RRDB_RRDB_GET")                                       \
   X(kTtl, "RPC_RRDB_RRDB_TTL")                                       \
   X(kBatchGet, "RPC_RRDB_RRDB_BATCH_GET")                            \

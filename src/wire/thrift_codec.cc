@@ -83,6 +83,7 @@ void append_string_body(std::string& out, std::string_view value, int16_t field_
   X(check_and_mutate_request) X(check_and_mutate_response) X(read_response) X(ttl_response)      \
   X(batch_get_request) X(batch_get_response) X(multi_get_request) X(multi_get_response)          \
   X(count_response) X(get_scanner_request) X(scan_response) X(scan_request)                      \
+  X(duplicate_request) X(duplicate_response)                                                     \
   X(query_cfg_request) X(query_cfg_response) X(configuration_create_app_request)                 \
   X(configuration_create_app_response) X(configuration_drop_app_request)                         \
   X(configuration_drop_app_response) X(configuration_recall_app_request)                         \

@@ -134,6 +134,66 @@ class Copy(TwoClusters):
         self.assertEqual(self.tables_of(self.b), before)
 
 
+class CopyThroughDuplicate(CliTest):
+    """B is in a group with A (id 1), C in none."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        group = os.path.join(cls.folder, "group.ini")
+        with open(group, "w", encoding="utf-8") as file:
+            file.write("[duplication-group]\nA = 1\nB = 2\n")
+        cls.a = cls.shared_cluster("A", replicas=2, more=("--config", group))
+        cls.b = cls.shared_cluster("B", more=("--config", group))
+        cls.c = cls.shared_cluster("C")
+
+    def words(self, target, table, *more, cluster_id=1):
+        return ["copy", "--from", self.a.meta, "--to", target.meta, "--table", table, "--through", "duplicate",
+                "--duplicate-cluster-id", cluster_id, "--quiet", *more]
+
+    def test_every_row_arrives(self):
+        rows = many_rows()
+        self.create(self.a, "all", 3, rows)
+        report = json.loads(self.done(*self.words(self.b, "all", "--create", "--partitions", 4, "--json")).out)
+        self.assertEqual(report["rows"], len(rows))
+        self.assertEqual(self.rows_of(self.b, "all"), sorted_rows(rows))
+        self.done(*self.words(self.b, "all"))  # again: the same result
+        self.done("verify", "--from", self.a.meta, "--to", self.b.meta, "--table", "all")
+
+    def test_rows_that_were_written_since_stay(self):
+        self.create(self.a, "live", 2, [row("h", "both", "old"), row("h", "source", "v")])
+        self.create(self.b, "live", 3, [row("h", "both", "new")])
+        self.done(*self.words(self.b, "live"))
+        self.assertEqual(self.rows_of(self.b, "live"), [row("h", "both", "new"), row("h", "source", "v")])
+
+    def test_clusters_that_do_not_know_the_id_are_named(self):
+        self.create(self.a, "refused", 2, [row("h", "s", "v")])
+        self.create(self.b, "refused", 2)
+        self.create(self.c, "refused", 2)
+        says = ["request cluster id is unconfigured", "[duplication-group]", "'refused'"]
+        self.failed(1, [*says, "cluster C"], *self.words(self.c, "refused"))
+        self.failed(1, [*says, "cluster id 3"], *self.words(self.b, "refused", cluster_id=3))
+        self.failed(1, ["self-duplicating", "cluster id 2"], *self.words(self.b, "refused", cluster_id=2))
+        self.assertEqual(self.rows_of(self.b, "refused") + self.rows_of(self.c, "refused"), [])
+
+    def test_wrong_usage(self):
+        words = ["copy", "--from", self.a.meta, "--to", self.b.meta, "--table", "t"]
+        self.failed(2, "--duplicate-cluster-id", *words, "--through", "duplicate")
+        self.failed(2, "--through duplicate", *words, "--duplicate-cluster-id", 1)
+        self.failed(2, "--through", *words, "--through", "nonsense")
+        for cluster_id in (0, 128, "x"):
+            self.failed(2, "--duplicate-cluster-id", *self.words(self.b, "t", cluster_id=cluster_id))
+
+    def test_wrong_groups_are_refused(self):
+        path = os.path.join(self.folder, "wrong.ini")
+        for text, says in (("D = 0", "D"), ("D = 128", "D"), ("D = x", "D"), ("D = 1\nE = 1", "the same id, 1"),
+                           ("E = 1", "does not name this cluster, D")):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("[duplication-group]\n" + text + "\n")
+            self.failed(2, ["[duplication-group]", says, path], "cluster", "start", "--name", "D", "--meta-port", 0,
+                        "--data", os.path.join(self.folder, "D"), "--config", path)
+
+
 class Verify(TwoClusters):
     def test_every_kind_of_difference_is_found_and_listed(self):
         future = int(time.time()) + 50_000

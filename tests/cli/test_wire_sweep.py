@@ -12,7 +12,7 @@ from wire_sweep import DECODED, HARMLESS, REFUSED, Examples
 
 DATA = "RPC_RRDB_RRDB_"
 WRITES = {DATA + name for name in ("PUT", "MULTI_PUT", "REMOVE", "MULTI_REMOVE", "INCR", "CHECK_AND_SET",
-                                   "CHECK_AND_MUTATE")}
+                                   "CHECK_AND_MUTATE", "DUPLICATE")}
 GET, QUERY, CREATE = DATA + "GET", "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX", "RPC_CM_CREATE_APP"
 NOT_ANSWERED = DATA + "CLEAR_SCANNER"
 NEED_NOT_BE_SERVED = {"RPC_CLI_CLI_CALL"}

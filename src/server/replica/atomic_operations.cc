@@ -39,7 +39,7 @@ Result<std::optional<store::StoredValue>> live_row(const AtomicContext& context,
 void put(const AtomicContext& context, std::string_view key, std::string_view value,
          uint32_t expire_ts, store::WriteBatch& batch) {
   batch.put(key, value, expire_ts != 0 ? expire_ts : context.default_expiry,
-            record::make_timetag(0, 0, false));
+            record::make_timetag(0, context.cluster_id, false));
 }
 
 // The expiry that the counter has from now on: 0 in the request keeps the old one, a negative

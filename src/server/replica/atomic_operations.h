@@ -20,6 +20,7 @@ struct AtomicContext {
   int64_t decree = 0;
   uint32_t now = 0;             // seconds since 2016
   uint32_t default_expiry = 0;  // of rows that are given none; 0 = none
+  uint8_t cluster_id = 0;       // this cluster's own; 0 = it is in no [duplication-group]
 };
 
 bool is_atomic(wire::RpcCode code);

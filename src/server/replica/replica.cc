@@ -30,7 +30,8 @@ Replica::Replica(ReplicaOptions options, std::unique_ptr<store::PartitionDb> db,
       writes_(*db_, pool, clock, log_,
               {.gpid = options_.gpid,
                .server = options_.server,
-               .max_request_size = options_.max_request_size}),
+               .max_request_size = options_.max_request_size,
+               .clusters = options_.clusters}),
       admission_(options_.gpid, clock, options_.max_request_size) {}
 
 Replica::~Replica() { scans_.clear(); }

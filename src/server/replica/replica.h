@@ -22,6 +22,7 @@ struct ReplicaOptions {
   std::string server;  // "host:port" of this node
   store::PartitionOptions db;
   size_t max_request_size = 1 << 20;
+  ClusterIds clusters = {};  // [duplication-group]
   Later later;
   std::shared_ptr<ReplicaMetrics> metrics = {};  // shared with the calls that it watches
 };

@@ -21,9 +21,9 @@ constexpr async::milliseconds kLookAfter{30'000};  // as often as real nodes lea
 constexpr RpcCode kReads[] = {RpcCode::kGet,      RpcCode::kTtl,          RpcCode::kBatchGet,
                               RpcCode::kMultiGet, RpcCode::kSortkeyCount, RpcCode::kGetScanner,
                               RpcCode::kScan,     RpcCode::kClearScanner};
-constexpr RpcCode kWrites[] = {RpcCode::kPut,           RpcCode::kRemove, RpcCode::kMultiPut,
-                               RpcCode::kMultiRemove,   RpcCode::kIncr,   RpcCode::kCheckAndSet,
-                               RpcCode::kCheckAndMutate};
+constexpr RpcCode kWrites[] = {
+    RpcCode::kPut,  RpcCode::kRemove,      RpcCode::kMultiPut,       RpcCode::kMultiRemove,
+    RpcCode::kIncr, RpcCode::kCheckAndSet, RpcCode::kCheckAndMutate, RpcCode::kDuplicate};
 
 }  // namespace
 
@@ -161,6 +161,7 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
              .unix_seconds = [this] { return clock_.unix_seconds(); },
              .resources = resources_},
       .max_request_size = options_.max_request_size,
+      .clusters = options_.clusters,
       .later = [this](auto pause, auto work) { tasks_.spawn(run_after(pause, std::move(work))); },
       .metrics = std::make_shared<ReplicaMetrics>(operations_.metrics, gpid, metrics_, clock_)};
   auto replica = TRY(in_context(

@@ -18,6 +18,7 @@ struct NodeOptions {
   net::Address listen;
   bool sync_writes = false;
   size_t max_request_size = 1 << 20;
+  ClusterIds clusters = {};  // [duplication-group]
   int pool_threads = 2;
   size_t max_connections = net::RpcServerLimits().max_connections;
 };

@@ -107,6 +107,7 @@ void WritePath::add_to_batch(Update& update, const Mutation& mutation, store::Wr
     case RpcCode::kMultiRemove:
       update.reply = add_multi_remove(body, mutation.decree, batch);
       return;
+    case RpcCode::kDuplicate: update.reply = add_duplicate(body, batch); return;
     default: update.reply = add_atomic(update, mutation.decree, batch);
   }
 }
@@ -119,11 +120,15 @@ uint32_t WritePath::expiry_of(uint32_t expire_ts) const {
   return expire_ts != 0 ? expire_ts : default_expiry();
 }
 
+// Of a write of this cluster's own clients.
+uint64_t WritePath::timetag_of(int64_t timestamp_us) const {
+  return record::make_timetag(uint64_t(timestamp_us), options_.clusters.own, false);
+}
+
 int32_t WritePath::add_put(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch) {
   auto put = wire::decode_put(body);
   if (!put || !is_raw_key(put->key)) return kInvalidArgument;
-  batch.put(put->key, put->value, expiry_of(put->expire_ts),
-            record::make_timetag(uint64_t(timestamp_us), 0, false));
+  batch.put(put->key, put->value, expiry_of(put->expire_ts), timetag_of(timestamp_us));
   return kOk;
 }
 
@@ -132,7 +137,7 @@ int32_t WritePath::add_multi_put(std::string_view body, int64_t timestamp_us,
   auto put = wire::decode_multi_put(body);
   if (!put || put->rows.empty() || !record::check_hash_key(put->hash_key)) return kInvalidArgument;
   std::string key;
-  auto timetag = record::make_timetag(uint64_t(timestamp_us), 0, false);
+  auto timetag = timetag_of(timestamp_us);
   for (const auto& row : put->rows) {
     key.clear();
     record::append_key(key, put->hash_key, row.key);
@@ -172,8 +177,18 @@ std::string WritePath::add_atomic(const Update& update, int64_t decree, store::W
                         .server = options_.server,
                         .decree = decree,
                         .now = record::pegasus_seconds(clock_.unix_seconds()),
-                        .default_expiry = default_expiry()};
+                        .default_expiry = default_expiry(),
+                        .cluster_id = options_.clusters.own};
   return apply_atomic(context, update.code, update.call.body(), batch);
+}
+
+std::string WritePath::add_duplicate(std::string_view body, store::WriteBatch& batch) {
+  DuplicateContext context{.db = db_,
+                           .clusters = options_.clusters,
+                           .unix_us = clock_.unix_us(),
+                           .now = record::pegasus_seconds(clock_.unix_seconds()),
+                           .default_expiry = default_expiry()};
+  return apply_duplicate(context, body, batch);
 }
 
 void WritePath::reply(Mutation& mutation) {

@@ -19,6 +19,7 @@
 #include "async/clock.h"
 #include "async/pool.h"
 #include "net/rpc_server.h"
+#include "server/replica/duplicate_operation.h"
 #include "store/partition_db.h"
 #include "wire/rpc_code.h"
 
@@ -42,6 +43,7 @@ struct WriteOptions {
   Gpid gpid;
   std::string server;                 // "host:port", for replies
   size_t max_request_size = 1 << 20;  // [replication] max_allowed_write_size; 0 = no limit
+  ClusterIds clusters = {};           // [duplication-group]
 };
 
 // submit() from any thread. Must outlive what was submitted: close() before destroying.
@@ -74,6 +76,8 @@ class WritePath {
   int32_t add_remove(std::string_view body, store::WriteBatch& batch);
   std::string add_multi_remove(std::string_view body, int64_t decree, store::WriteBatch& batch);
   std::string add_atomic(const Update& update, int64_t decree, store::WriteBatch& batch);
+  std::string add_duplicate(std::string_view body, store::WriteBatch& batch);
+  uint64_t timetag_of(int64_t timestamp_us) const;
   void reply(Mutation& mutation);
   void reply_failed(Mutation& mutation, const Error& error);
   uint32_t default_expiry() const;

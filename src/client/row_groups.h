@@ -1,0 +1,33 @@
+// Requests that write rows, many of them in flight to one partition: what bulk_write.h and
+// duplicate_write.h have in common.
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "client/bulk_write.h"
+
+namespace pegmove::client {
+
+// The rows of one request: neighbours, and never none.
+using RowGroup = std::span<const RawRow>;
+
+// How rows are written. `encode` makes the body of a request (what stands in `body` before is
+// overwritten) and says its code and the hash it is sent to; `check` is given answers that have no
+// RPC-level error.
+struct WriteForm {
+  struct Encoded {
+    wire::RpcCode code;
+    uint64_t hash;
+  };
+  std::function<Encoded(RowGroup rows, std::string& body)> encode;
+  std::function<Result<void>(const net::IncomingReply& reply)> check;
+};
+
+// Sends all groups at once, and what fails again, in order, until the deadline. Returns when every
+// group is written, or with the first error that a retry cannot mend. The rows must live until
+// then.
+Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup> groups,
+                    WriteForm form, Deadline deadline);
+
+}  // namespace pegmove::client

@@ -1,0 +1,172 @@
+#include "server/replica/duplicate_operation.h"
+
+#include <optional>
+#include <unordered_map>
+
+#include "base/bytes.h"
+#include "record/expiry.h"
+#include "record/key.h"
+#include "record/value.h"
+#include "wire/duplicate_messages.h"
+#include "wire/rpc_code.h"
+#include "wire/thrift_codec.h"
+
+namespace pegmove::server::replica {
+namespace {
+
+using wire::DuplicateEntryView;
+using wire::RpcCode;
+using wire::StorageStatus;
+
+Error refuse(std::string hint) { return Error(Code::kInvalidArgument, std::move(hint)); }
+
+// A row as it stands when the entries so far have been carried out.
+struct Standing {
+  uint64_t timetag = 0;
+  uint32_t expire_ts = 0;
+};
+
+class Duplication {
+ public:
+  Duplication(const DuplicateContext& context, store::WriteBatch& batch)
+      : context_(context), batch_(batch) {}
+
+  Result<void> apply(std::string_view body);
+
+ private:
+  Result<void> check(const DuplicateEntryView& entry) const;
+  Result<void> apply(const DuplicateEntryView& entry);
+  Result<void> put(const DuplicateEntryView& entry);
+  Result<void> multi_put(const DuplicateEntryView& entry);
+  Result<void> remove(const DuplicateEntryView& entry);
+  Result<void> multi_remove(const DuplicateEntryView& entry);
+  Result<void> put_row(const DuplicateEntryView& entry, std::string_view key,
+                       std::string_view value, uint32_t expire_ts);
+  void remove_row(std::string_view key);
+  Result<bool> is_stale(std::string_view key, uint64_t timetag) const;
+
+  const DuplicateContext& context_;
+  store::WriteBatch& batch_;
+  bool remembers_ = false;  // some entry asks for what entries before it did
+  std::unordered_map<std::string, std::optional<Standing>> changed_;  // nothing: removed
+};
+
+Result<void> Duplication::apply(std::string_view body) {
+  auto entries = wire::decode_duplicate(body);
+  if (!entries) return fail(refuse(entries.error().message()));
+  for (const auto& entry : *entries) remembers_ |= entry.verify_timetag;
+  for (const auto& entry : *entries) {
+    TRY(check(entry));
+    TRY(apply(entry));
+  }
+  return {};
+}
+
+Result<void> Duplication::check(const DuplicateEntryView& entry) const {
+  const auto& clusters = context_.clusters;
+  if (entry.cluster_id <= 0 || !clusters.known[size_t(entry.cluster_id)])
+    return fail(refuse("request cluster id is unconfigured"));
+  if (entry.cluster_id == clusters.own) return fail(refuse("self-duplicating"));
+  if (entry.timestamp_us < 0)
+    return fail(refuse("timestamp " + std::to_string(entry.timestamp_us) + " us is negative"));
+  if (entry.timestamp_us > context_.unix_us)
+    return fail(refuse("timestamp " + std::to_string(entry.timestamp_us) +
+                       " us is later than this server's clock, " +
+                       std::to_string(context_.unix_us) + " us"));
+  return {};
+}
+
+Result<void> Duplication::apply(const DuplicateEntryView& entry) {
+  switch (wire::rpc_code_from_name(entry.task_code)) {
+    case RpcCode::kPut: return put(entry);
+    case RpcCode::kMultiPut: return multi_put(entry);
+    case RpcCode::kRemove: return remove(entry);
+    case RpcCode::kMultiRemove: return multi_remove(entry);
+    default: return fail(refuse("unrecognized task code " + base::printable(entry.task_code)));
+  }
+}
+
+Result<void> Duplication::put(const DuplicateEntryView& entry) {
+  auto put = wire::decode_put(entry.raw_message);
+  if (!put || !record::split_key(put->key)) return fail(refuse("malformed PUT"));
+  return put_row(entry, put->key, put->value, put->expire_ts);
+}
+
+Result<void> Duplication::multi_put(const DuplicateEntryView& entry) {
+  auto put = wire::decode_multi_put(entry.raw_message);
+  if (!put || put->rows.empty() || !record::check_hash_key(put->hash_key))
+    return fail(refuse("malformed MULTI_PUT"));
+  std::string key;
+  for (const auto& row : put->rows) {
+    key.clear();
+    record::append_key(key, put->hash_key, row.key);
+    TRY(put_row(entry, key, row.value, put->expire_ts));
+  }
+  return {};
+}
+
+Result<void> Duplication::remove(const DuplicateEntryView& entry) {
+  auto key = wire::decode_body<wire::blob>(entry.raw_message);
+  if (!key || !record::split_key(key->data)) return fail(refuse("malformed REMOVE"));
+  remove_row(key->data);
+  return {};
+}
+
+Result<void> Duplication::multi_remove(const DuplicateEntryView& entry) {
+  auto request = wire::decode_body<wire::multi_remove_request>(entry.raw_message);
+  if (!request || request->sort_keys.empty() || !record::check_hash_key(request->hash_key.data))
+    return fail(refuse("malformed MULTI_REMOVE"));
+  for (const auto& sort_key : request->sort_keys)
+    remove_row(record::encode_key(request->hash_key.data, sort_key.data));
+  return {};
+}
+
+Result<void> Duplication::put_row(const DuplicateEntryView& entry, std::string_view key,
+                                  std::string_view value, uint32_t expire_ts) {
+  auto timetag =
+      record::make_timetag(uint64_t(entry.timestamp_us), uint8_t(entry.cluster_id), false);
+  if (entry.verify_timetag && TRY(is_stale(key, timetag))) return {};
+  if (expire_ts == 0) expire_ts = context_.default_expiry;
+  batch_.put(key, value, expire_ts, timetag);
+  if (remembers_) changed_[std::string(key)] = Standing{timetag, expire_ts};
+  return {};
+}
+
+void Duplication::remove_row(std::string_view key) {
+  batch_.remove(key);
+  if (remembers_) changed_[std::string(key)] = std::nullopt;
+}
+
+// Databases of data version 0 know no timetags: every put acts there.
+Result<bool> Duplication::is_stale(std::string_view key, uint64_t timetag) const {
+  if (context_.db.data_version() < 1) return false;
+  std::optional<Standing> standing;
+  if (auto found = changed_.find(std::string(key)); found != changed_.end()) {
+    standing = found->second;
+  } else if (auto row = TRY(context_.db.get(key))) {
+    standing = Standing{row->timetag(), row->expire_ts()};
+  }
+  return standing && !record::is_expired(standing->expire_ts, context_.now) &&
+         standing->timetag >= timetag;
+}
+
+StorageStatus status_of(const Error& error) {
+  if (error.code() == Code::kInvalidArgument) return StorageStatus::kInvalidArgument;
+  return error.code() == Code::kCorrupt ? StorageStatus::kCorruption : StorageStatus::kIoError;
+}
+
+}  // namespace
+
+std::string apply_duplicate(const DuplicateContext& context, std::string_view body,
+                            store::WriteBatch& batch) {
+  wire::duplicate_response response;
+  response.__set_error(int32_t(StorageStatus::kOk));
+  if (auto applied = Duplication(context, batch).apply(body); !applied) {
+    batch.clear();
+    response.__set_error(int32_t(status_of(applied.error())));
+    response.__set_error_hint(applied.error().message());
+  }
+  return wire::encode_body(response);
+}
+
+}  // namespace pegmove::server::replica

@@ -1,0 +1,84 @@
+#include "wire/duplicate_messages.h"
+
+#include "wire/binary.h"
+#include "wire/rpc_code.h"
+
+namespace pegmove::wire {
+namespace {
+
+using base::append_big_endian;
+using Reader = BinaryReader;
+
+// An entry that can be carried out takes more: without a bound a small frame could claim millions.
+constexpr size_t kLeastEntrySize = 15;
+
+// The body of a PUT beside its key and its value: headers of the body's field and of three fields,
+// two sizes, the expiry, two STOPs.
+constexpr size_t kPutOverhead = 3 + (3 + 4) + (3 + 4) + (3 + 4) + 2;
+
+DuplicateEntryView read_entry(BinaryReader& in) {
+  DuplicateEntryView entry;
+  for (auto field = in.field(); field.type != Reader::kStop; field = in.field()) {
+    if (field.id == 1 && field.type == Reader::kI64)
+      entry.timestamp_us = in.i64();
+    else if (field.id == 2 && field.type == Reader::kStruct)
+      entry.task_code = in.bytes();
+    else if (field.id == 3 && field.type == Reader::kStruct)
+      entry.raw_message = in.bytes();
+    else if (field.id == 4 && field.type == Reader::kByte)
+      entry.cluster_id = in.i8();
+    else if (field.id == 5 && field.type == Reader::kBool)
+      entry.verify_timetag = in.i8() != 0;
+    else
+      in.skip(field.type);
+  }
+  return entry;
+}
+
+}  // namespace
+
+Result<std::vector<DuplicateEntryView>> decode_duplicate(std::string_view body) {
+  BinaryReader in(body);
+  in.raw(3);  // the one field of a body; its type and id are ignored, as real servers do
+  std::vector<DuplicateEntryView> entries;
+  for (auto field = in.field(); field.type != Reader::kStop; field = in.field()) {
+    if (field.id != 1 || field.type != Reader::kList) {
+      in.skip(field.type);
+      continue;
+    }
+    auto count = in.list(kLeastEntrySize);
+    entries.clear();
+    entries.reserve(count);
+    while (count-- > 0 && in.ok()) entries.push_back(read_entry(in));
+  }
+  if (in.i8() != Reader::kStop || !in.rest().empty()) in.fail("bytes behind the message");
+  if (in.ok()) return entries;
+  return fail(Code::kProtocol, "malformed duplicate_request: " + std::string(in.error()));
+}
+
+DuplicatePutsWriter::DuplicatePutsWriter(std::string& out, const DuplicateStamp& stamp,
+                                         uint32_t entries)
+    : out_(out) {
+  append_i64_field(before_, 1, stamp.timestamp_us);
+  append_blob_field(before_, 2, rpc_name(RpcCode::kPut));  // a task_code is written as a blob is
+  append_field_begin(before_, Reader::kStruct, 3);
+  append_field_begin(after_, Reader::kByte, 4);
+  after_ += char(stamp.cluster_id);
+  if (stamp.verify_timetag) append_bool_field(after_, 5, true);
+  after_ += '\0';
+  append_field_begin(out_, Reader::kStruct, 0);
+  append_field_begin(out_, Reader::kList, 1);
+  out_ += char(Reader::kStruct);
+  append_big_endian(out_, entries);
+}
+
+void DuplicatePutsWriter::add(const PutView& put) {
+  out_ += before_;
+  append_big_endian(out_, uint32_t(kPutOverhead + put.key.size() + put.value.size()));
+  append_put(out_, put, 0);
+  out_ += after_;
+}
+
+void DuplicatePutsWriter::finish() { out_.append(2, '\0'); }
+
+}  // namespace pegmove::wire

@@ -1,0 +1,55 @@
+// DUPLICATE requests by hand and with views, for the same reason as row_messages.h: they carry rows
+// by the hundred. Source: idl/duplication_internal.thrift and mutation_duplicator in Pegasus.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "wire/row_messages.h"
+
+namespace pegmove::wire {
+
+// duplicate_entry: one write of another cluster. raw_message is the body of that write's request.
+struct DuplicateEntryView {
+  int64_t timestamp_us = 0;  // of the write, unix time
+  std::string_view task_code;
+  std::string_view raw_message;
+  int8_t cluster_id = 0;
+  bool verify_timetag = false;
+};
+
+// Errors: kProtocol. Views point into `body`.
+Result<std::vector<DuplicateEntryView>> decode_duplicate(std::string_view body);
+
+// What all entries of one request have in common.
+struct DuplicateStamp {
+  int64_t timestamp_us = 0;
+  int8_t cluster_id = 0;
+  bool verify_timetag = false;
+};
+
+// Appends the body of a DUPLICATE request whose entries are PUTs: add() exactly `entries` times,
+// then finish(). Each row is copied once, to where it is sent from.
+class DuplicatePutsWriter {
+ public:
+  DuplicatePutsWriter(std::string& out, const DuplicateStamp& stamp, uint32_t entries);
+  void add(const PutView& put);
+  void finish();
+
+  // An upper bound of what add() appends, in bytes.
+  static size_t most_entry_bytes(std::string_view key, std::string_view value) {
+    return key.size() + value.size() + kEntryOverhead;
+  }
+
+ private:
+  static constexpr size_t kEntryOverhead = 80;
+
+  std::string& out_;
+  std::string before_;  // the bytes of an entry up to the size of its raw_message
+  std::string after_;   // those behind its raw_message
+};
+
+}  // namespace pegmove::wire

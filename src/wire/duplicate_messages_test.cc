@@ -1,0 +1,91 @@
+#include "wire/duplicate_messages.h"
+
+#include <gtest/gtest.h>
+
+#include "base/bytes.h"
+#include "wire/thrift_codec.h"
+
+namespace pegmove::wire {
+namespace {
+
+using base::to_hex;
+
+duplicate_entry entry_of(const PutView& put, const DuplicateStamp& stamp) {
+  update_request request;
+  request.key.data = put.key;
+  request.value.data = put.value;
+  request.expire_ts_seconds = int32_t(put.expire_ts);
+  duplicate_entry entry;
+  entry.__set_timestamp(stamp.timestamp_us);
+  entry.__set_task_code({"RPC_RRDB_RRDB_PUT"});
+  entry.__set_raw_message({encode_body(request)});
+  entry.__set_cluster_id(stamp.cluster_id);
+  if (stamp.verify_timetag) entry.__set_verify_timetag(true);
+  return entry;
+}
+
+const std::vector<PutView> kPuts{
+    {std::string_view("\0\1hs", 4), "value", 0},
+    {std::string_view("\0\0", 2), "", 0},
+    {std::string_view("\0\2hh\0", 5), std::string_view("v\0w", 3), UINT32_MAX}};
+
+std::string written(const DuplicateStamp& stamp, const std::vector<PutView>& puts) {
+  std::string out = "before";
+  DuplicatePutsWriter writer(out, stamp, uint32_t(puts.size()));
+  for (const auto& put : puts) {
+    auto size = out.size();
+    writer.add(put);
+    EXPECT_LE(out.size() - size, DuplicatePutsWriter::most_entry_bytes(put.key, put.value));
+  }
+  writer.finish();
+  return out.substr(6);
+}
+
+TEST(DuplicateMessages, WrittenPutsAreThoseOfTheGeneratedStruct) {
+  for (const auto& stamp : {DuplicateStamp{1'700'000'000'000'000, 1, false},
+                            DuplicateStamp{-1, 127, true}, DuplicateStamp{}})
+    for (size_t count = 0; count <= kPuts.size(); ++count) {
+      std::vector<PutView> puts(kPuts.begin(), kPuts.begin() + std::ptrdiff_t(count));
+      duplicate_request request;
+      for (const auto& put : puts) request.entries.push_back(entry_of(put, stamp));
+      EXPECT_EQ(to_hex(written(stamp, puts)), to_hex(encode_body(request)));
+    }
+}
+
+TEST(DuplicateMessages, EntriesAreReadAsTheyWereWritten) {
+  const DuplicateStamp stamp{77, 3, true};
+  auto body = written(stamp, kPuts);
+  auto entries = decode_duplicate(body);
+  ASSERT_TRUE(entries) << entries.error().to_string();
+  ASSERT_EQ(entries->size(), kPuts.size());
+  for (size_t i = 0; i < kPuts.size(); ++i) {
+    const auto& entry = (*entries)[i];
+    EXPECT_EQ(entry.timestamp_us, 77);
+    EXPECT_EQ(entry.task_code, "RPC_RRDB_RRDB_PUT");
+    EXPECT_EQ(entry.cluster_id, 3);
+    EXPECT_TRUE(entry.verify_timetag);
+    auto put = decode_put(entry.raw_message);
+    ASSERT_TRUE(put) << put.error().to_string();
+    EXPECT_EQ(put->key, kPuts[i].key);
+    EXPECT_EQ(put->value, kPuts[i].value);
+    EXPECT_EQ(put->expire_ts, kPuts[i].expire_ts);
+  }
+}
+
+TEST(DuplicateMessages, EveryTruncationIsRefused) {
+  auto body = written({77, 3, true}, kPuts);
+  for (size_t size = 0; size < body.size(); ++size)
+    ASSERT_FALSE(decode_duplicate(body.substr(0, size))) << size;
+  EXPECT_FALSE(decode_duplicate(body + '\0'));
+}
+
+TEST(DuplicateMessages, AListLargerThanItsFrameIsRefused) {
+  auto body = written({77, 3, true}, kPuts);
+  base::store_big_endian(&body[3 + 3 + 1], uint32_t(1) << 30);
+  auto refused = decode_duplicate(body);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kProtocol);
+}
+
+}  // namespace
+}  // namespace pegmove::wire
