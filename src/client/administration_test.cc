@@ -91,6 +91,7 @@ TEST_F(AdministrationTest, FreezesTheCluster) {
   EXPECT_EQ(client.must(admin.meta_level(soon())), MetaLevel::kFreezed);
   auto error = error_of(admin.create_table("t", {}, soon()));
   EXPECT_THAT(error.to_string(), HasSubstr("ERR_STATE_FREEZED"));
+  EXPECT_THAT(error.to_string(), HasSubstr("set_meta_level steady"));
 }
 
 TEST(MetaLevels, HaveTheNamesOfPegasus) {

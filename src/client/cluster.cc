@@ -168,9 +168,10 @@ Task<int32_t> Cluster::create_table(std::string table, CreateOptions options, De
                   error.message() + ": " + co_await why_not_created(table, options, deadline))
                 .with_wire_code(int(response.err.code));
   if (response.err.code == ErrorCode::kStateFreezed)
-    error = std::move(error).with_context(
-        "the cluster's function level is freezed or below: the shell's set_meta_level steady lets "
-        "tables be made");
+    co_return fail(Error(error.code(), error.message() +
+                                           "; its function level is freezed or below: the shell's "
+                                           "set_meta_level steady lets tables be made")
+                       .with_wire_code(int(response.err.code)));
   co_return fail(std::move(error));
 }
 
