@@ -47,11 +47,14 @@ class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReade
     readByte(raw);
     element = to_type(raw);
     read_count(size, least_size(element));
-    // Structs in memory are up to fifty times larger than four bytes. Writers spend 15 bytes or
-    // more on each (two blobs); lists of shorter scalars are bounded by the 1 MiB of a write
+    // Structs in memory are hundreds of bytes, and one may be a lone STOP. Writers spend 15 bytes
+    // or more on each (two blobs); lists of shorter scalars are bounded by the 1 MiB of a write
     // request.
-    if (element == apache::thrift::protocol::T_STRUCT && size > kFewStructs &&
-        size_t(size) * 15 > rest_.size())
+    const size_t least = element != apache::thrift::protocol::T_STRUCT ? 0
+                         : size > kFewStructs                          ? 15
+                         : size > kVeryFewStructs                      ? 4
+                                                                       : 1;
+    if (size_t(size) * least > rest_.size())
       throw TProtocolException(TProtocolException::SIZE_LIMIT, "container larger than its frame");
     return 5;
   }
@@ -129,12 +132,12 @@ class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReade
       throw TProtocolException(TProtocolException::INVALID_DATA, "unknown type");
     return TType(raw);
   }
-  // The fewest bytes an element takes. No message of ours holds a list of empty structs, and the
-  // custom scalars take four bytes or more, so four bounds a struct.
+  // The fewest bytes an element takes. An empty struct is its STOP.
   static size_t least_size(TType type) {
     using namespace apache::thrift::protocol;
     switch (type) {
       case T_BOOL:
+      case T_STRUCT:
       case T_BYTE: return 1;
       case T_I16: return 2;
       case T_I64:
@@ -144,6 +147,7 @@ class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReade
   }
 
   static constexpr size_t kFewStructs = size_t(256) << 10;
+  static constexpr size_t kVeryFewStructs = size_t(32) << 10;
 
   std::string_view rest_;
 };
