@@ -244,5 +244,13 @@ TEST(ThriftCodec, RefusesDeepNesting) {
   }
 }
 
+TEST(ThriftCodec, ListsOfEmptyStructsComeBackAsTheyWent) {
+  duplicate_request request;
+  request.entries.resize(1000);  // entries without a field are a STOP each
+  auto again = decode_body<duplicate_request>(encode_body(request));
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_EQ(again->entries.size(), 1000u);
+}
+
 }  // namespace
 }  // namespace pegmove::wire
