@@ -299,8 +299,13 @@ Result<std::unique_ptr<Scanner>> Table::scan_hash_key(std::string_view hash_key,
   return std::make_unique<Scanner>(router_, target, std::move(range), std::move(options));
 }
 
-std::unique_ptr<Scanner> Table::scan_partition(int32_t partition_index, ScanOptions options) {
+std::unique_ptr<Scanner> Table::scan_partition(int32_t partition_index, ScanOptions options,
+                                               std::string after) {
   ScanRange range{.start = std::string(2, '\0'), .stop = "\xff\xff"};
+  if (!after.empty()) {
+    range.start = std::move(after);
+    range.start_inclusive = false;
+  }
   options.full_scan = true;
   // Whole-partition scans are addressed by the partition's index instead of a key's hash.
   return std::make_unique<Scanner>(router_, Target{partition_index, uint64_t(partition_index)},

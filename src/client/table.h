@@ -78,8 +78,10 @@ class Table {
                                                  std::string_view stop_sort_key,
                                                  bool start_inclusive, bool stop_inclusive,
                                                  ScanOptions options);
-  // A scan of one partition, in order of the raw keys; scans of all partitions see the whole table.
-  std::unique_ptr<Scanner> scan_partition(int32_t partition_index, ScanOptions options);
+  // A scan of one partition, in order of the raw keys, behind the raw key `after` if that is not
+  // empty; scans of all partitions see the whole table.
+  std::unique_ptr<Scanner> scan_partition(int32_t partition_index, ScanOptions options,
+                                          std::string after = {});
 
   explicit Table(std::shared_ptr<PartitionRouter> router) : router_(std::move(router)) {}
 

@@ -152,7 +152,7 @@ Result<int64_t> check_rows(std::FILE* file, const std::string& path, TextFormat 
 FileSource::FileSource(File file, std::string path, TextFormat format, async::Pool& pool)
     : file_(std::move(file)), path_(std::move(path)), format_(format), pool_(pool) {}
 
-std::unique_ptr<Lane> FileSource::open_lane(int) {
+std::unique_ptr<Lane> FileSource::open_lane(int, std::string) {
   return std::make_unique<FileLane>(RowReader(file_.get(), path_, format_), pool_);
 }
 
@@ -182,7 +182,7 @@ FileSink::~FileSink() {
   if (!part_path_.empty()) std::remove(part_path_.c_str());
 }
 
-Task<> FileSink::write(const RowBatch& batch) {
+Task<WriteCounts> FileSink::write(const RowBatch& batch) {
   std::string text;
   for (const auto& row : batch.rows) {
     auto parts = *record::split_key(row.key);
@@ -195,7 +195,8 @@ Task<> FileSink::write(const RowBatch& batch) {
     return {};
   });
   one_writer_.release(1);
-  co_return written;
+  CO_TRY(std::move(written));
+  co_return WriteCounts{.written = int64_t(batch.rows.size())};
 }
 
 Result<void> FileSink::close() {

@@ -31,7 +31,7 @@ class FileSource : public RowSource {
  public:
   FileSource(File file, std::string path, TextFormat format, async::Pool& pool);
   int lanes() const override { return 1; }
-  std::unique_ptr<Lane> open_lane(int index) override;
+  std::unique_ptr<Lane> open_lane(int index, std::string after) override;
 
  private:
   File file_;
@@ -51,7 +51,7 @@ class FileSink : public RowSink {
            async::Pool& pool);
   ~FileSink() override;
 
-  Task<> write(const RowBatch& batch) override;
+  Task<WriteCounts> write(const RowBatch& batch) override;
   // The end; nothing may be written after it. Errors: kIo when something could not be written, e.g.
   // because the disk is full.
   Result<void> close();

@@ -53,7 +53,7 @@ class FileRowsTest : public ::testing::Test {
   Read read_all(File file, const std::string& path, TextFormat format) {
     FileSource source(std::move(file), path, format, pool_);
     EXPECT_EQ(source.lanes(), 1);
-    auto lane = source.open_lane(0);
+    auto lane = source.open_lane(0, "");
     Read read;
     while (true) {
       auto batch = async::run_to_end(context_, lane->next());
@@ -259,7 +259,11 @@ TEST_F(FileRowsTest, BatchesOfManyLanesDoNotMixWithinALine) {
     batches.push_back(batch_of(
         std::vector<OwnedRow>(50, {std::to_string(i), "s", std::string(500, char('a' + i)), 0})));
   std::vector<Task<>> writes;
-  for (const auto& batch : batches) writes.push_back((*sink)->write(batch));
+  auto write = [](FileSink& sink, const RowBatch& batch) -> Task<> {
+    CO_TRY(co_await sink.write(batch));
+    co_return Result<void>();
+  };
+  for (const auto& batch : batches) writes.push_back(write(**sink, batch));
   ASSERT_TRUE(async::run_to_end(context_, async::all(std::move(writes))));
   ASSERT_TRUE((*sink)->close());
   auto read = read_all(name, TextFormat::kTsv);

@@ -10,10 +10,15 @@ Pump::Pump(RowSource& source, RowSink& sink, const async::StopSignal& stop, Pump
     : source_(source),
       sink_(sink),
       stop_(stop),
-      options_(options),
-      memory_(options.most_bytes_in_flight) {
-  progress_.lane_rows.resize(size_t(source.lanes()));
-  progress_.lane_done.resize(size_t(source.lanes()));
+      options_(std::move(options)),
+      memory_(options_.most_bytes_in_flight) {
+  progress_.lanes = std::move(options_.start);
+  progress_.lanes.resize(size_t(source.lanes()));
+  for (const auto& lane : progress_.lanes) {
+    progress_.rows += lane.rows;
+    progress_.bytes += lane.bytes;
+    progress_.lanes_done += lane.done;
+  }
 }
 
 Task<> Pump::run() {
@@ -28,6 +33,7 @@ Task<> Pump::run() {
 Task<> Pump::run_lanes() {
   while (next_lane_ < source_.lanes() && goes_on()) {
     int index = next_lane_++;
+    if (progress_.lanes[size_t(index)].done) continue;
     auto result = co_await run_lane(index);
     if (result) continue;
     failed_ = true;                              // the other lanes need not go on
@@ -39,7 +45,7 @@ Task<> Pump::run_lanes() {
 
 // Reads the next batch while the last one is being written.
 Task<> Pump::run_lane(int index) {
-  auto lane = source_.open_lane(index);
+  auto lane = source_.open_lane(index, progress_.lanes[size_t(index)].last_key);
   std::optional<RowBatch> read, writing;
   bool more = true;
   while (more && goes_on()) {
@@ -57,21 +63,38 @@ Task<> Pump::run_lane(int index) {
   CO_TRY(co_await write_counted(index, std::move(writing)));
   if (more) co_return Result<void>();
   ++progress_.lanes_done;
-  progress_.lane_done[size_t(index)] = true;
+  progress_.lanes[size_t(index)].done = true;
+  tell(index);
   co_return Result<void>();
 }
 
 Task<> Pump::write_counted(int index, std::optional<RowBatch> batch) {
-  if (!batch || batch->rows.empty()) co_return Result<void>();
-  auto size = batch->size();
-  co_await memory_.acquire(size);  // no result
-  auto written = co_await sink_.write(*batch);
-  memory_.release(size);
-  CO_TRY(std::move(written));
-  progress_.rows += int64_t(batch->rows.size());
-  progress_.bytes += size;
-  progress_.lane_rows[size_t(index)] += int64_t(batch->rows.size());
+  if (!batch) co_return Result<void>();
+  auto& lane = progress_.lanes[size_t(index)];
+  progress_.rows_read += batch->rows_read;
+  if (!batch->rows.empty()) {
+    auto size = batch->size();
+    co_await memory_.acquire(size);  // no result
+    auto written = co_await sink_.write(*batch);
+    memory_.release(size);
+    auto counts = CO_TRY(std::move(written));
+    // Of a batch of which not all is written the part counts that its share of rows stands for.
+    auto bytes = size * counts.written / int64_t(batch->rows.size());
+    lane.rows += counts.written;
+    lane.bytes += bytes;
+    progress_.rows += counts.written;
+    progress_.bytes += bytes;
+    progress_.rows_expired += counts.expired;
+    progress_.rows_kept += counts.kept;
+  }
+  if (batch->last_key.empty()) co_return Result<void>();
+  lane.last_key = batch->last_key;
+  tell(index);
   co_return Result<void>();
+}
+
+void Pump::tell(int index) {
+  if (options_.on_lane) options_.on_lane(index, progress_.lanes[size_t(index)]);
 }
 
 }  // namespace pegmove::rows

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "async/clock.h"
@@ -30,29 +31,51 @@ class RowSource {
  public:
   virtual ~RowSource() = default;
   virtual int lanes() const = 0;
+  // A lane from its beginning, or behind `after`, the last_key of an earlier batch of it.
   // Precondition: 0 <= index < lanes(); each lane is opened once.
-  virtual std::unique_ptr<Lane> open_lane(int index) = 0;
+  virtual std::unique_ptr<Lane> open_lane(int index, std::string after) = 0;
+};
+
+// What became of a batch's rows.
+struct WriteCounts {
+  int64_t written = 0;
+  int64_t expired = 0;  // on the way: not written
+  int64_t kept = 0;     // not written, since something stands in their place that is to stay
 };
 
 class RowSink {
  public:
   virtual ~RowSink() = default;
   // Returns when the batch is where it belongs. Called for several lanes at once.
-  virtual Task<> write(const RowBatch& batch) = 0;
+  virtual Task<WriteCounts> write(const RowBatch& batch) = 0;
+};
+
+// How far a lane is: everything up to `last_key` is where it belongs.
+struct LaneState {
+  std::string last_key{};  // empty: at its beginning, or a lane that cannot be gone on with
+  int64_t rows = 0;        // written
+  int64_t bytes = 0;       // of keys and values written
+  bool done = false;
 };
 
 // What has been written so far; read it at any time from the pump's executor.
 struct PumpProgress {
-  int64_t rows = 0;
-  int64_t bytes = 0;  // keys and values
+  int64_t rows = 0;   // written, in earlier runs too when this one goes on
+  int64_t bytes = 0;  // their keys and values
+  int64_t rows_read = 0;  // this and the next two by this pump alone
+  int64_t rows_expired = 0;
+  int64_t rows_kept = 0;
   int lanes_done = 0;
-  std::vector<int64_t> lane_rows;
-  std::vector<bool> lane_done;
+  std::vector<LaneState> lanes;
 };
 
 struct PumpOptions {
   int lanes_at_once = 16;  // below 1 counts as 1
   int64_t most_bytes_in_flight = 64 << 20;
+  // Where each lane goes on; empty: all at their beginning.
+  std::vector<LaneState> start{};
+  // Called whenever a lane has got further.
+  std::function<void(int lane, const LaneState& state)> on_lane{};
 };
 
 class Pump {
@@ -69,6 +92,7 @@ class Pump {
   Task<> run_lanes();
   Task<> run_lane(int index);
   Task<> write_counted(int index, std::optional<RowBatch> batch);
+  void tell(int index);
 
   RowSource& source_;
   RowSink& sink_;

@@ -18,7 +18,7 @@ class TableSource : public RowSource {
   TableSource(std::shared_ptr<client::Table> table, TableReadOptions options = {})
       : table_(std::move(table)), options_(options) {}
   int lanes() const override { return table_->partition_count(); }
-  std::unique_ptr<Lane> open_lane(int index) override;
+  std::unique_ptr<Lane> open_lane(int index, std::string after) override;
 
  private:
   std::shared_ptr<client::Table> table_;  // shared with the lanes
@@ -33,12 +33,12 @@ struct TableWriteOptions {
 };
 
 // Each row to its partition, all partitions at once. Rows overwrite what stands there, unless
-// options.duplicate says otherwise.
+// options.duplicate says otherwise. Rows that have expired are left out.
 class TableSink : public RowSink {
  public:
   TableSink(std::shared_ptr<client::Table> table, TableWriteOptions options = {})
       : table_(std::move(table)), options_(options) {}
-  Task<> write(const RowBatch& batch) override;
+  Task<WriteCounts> write(const RowBatch& batch) override;
 
  private:
   Task<> write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline);
