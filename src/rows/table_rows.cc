@@ -19,8 +19,7 @@ class PartitionLane : public Lane {
       : table_(std::move(table)),
         options_(options),
         scanner_(table_->scan_partition(
-            index, {.batch_size = kFirstBatchRows, .return_expire_ts = true},
-            std::move(after))) {}
+            index, {.batch_size = kFirstBatchRows, .return_expire_ts = true}, std::move(after))) {}
 
   Task<std::optional<RowBatch>> next() override {
     auto& clock = table_->cluster().client().clock();
