@@ -50,6 +50,25 @@ bool moves(ErrorCode error) {
 
 }  // namespace
 
+// A call that has failed before and waits for better times.
+class PartitionRouter::Waiting {
+ public:
+  explicit Waiting(Waits& waits) : waits_(waits) {}
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() {
+    if (counted_) --waits_.calls;
+  }
+  void because(std::string reason) {
+    if (!std::exchange(counted_, true)) ++waits_.calls;
+    waits_.reason = std::move(reason);
+  }
+
+ private:
+  Waits& waits_;
+  bool counted_ = false;
+};
+
 bool PartitionRouter::is_retryable(ErrorCode error) {
   switch (error) {
     case ErrorCode::kNotEnoughMember:
@@ -127,7 +146,9 @@ net::RpcChannel* PartitionRouter::primary_channel(int32_t partition_index) {
 Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code, std::string body,
                                                Deadline deadline, Repeat repeat) {
   auto& clock = cluster_->client().clock();
-  Error last(Code::kTimeout, "no primary");
+  Waiting waiting(waits_);
+  const auto where = place(target.partition_index);
+  Error last(Code::kTimeout, where + " has no primary");
   for (int attempt = 0;; ++attempt) {
     if (target.partition_index >= partition_count())
       co_return fail(Code::kRefused, place(target.partition_index) + " does not exist (any more)");
@@ -138,11 +159,12 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
                                            .gpid = gpid(target.partition_index),
                                            .partition_hash = target.partition_hash,
                                            .body = body,
-                                           .deadline = deadline,
+                                           .deadline = attempt_deadline(deadline),
                                            .sent = &sent});
       if (reply && reply->error == ErrorCode::kOk) co_return reply;
       if (reply) {
-        last = wire::to_error(reply->error, place(target.partition_index));
+        last = wire::to_error(reply->error, where);
+        busy_answers_ += is_busy(reply->error);
         if (repeat == Repeat::kForbidden && may_be_done(reply->error))
           co_return fail(unknown_outcome(std::move(last)));
         if (!is_retryable(reply->error) || (on_busy_ == OnBusy::kFail && is_busy(reply->error)))
@@ -156,14 +178,16 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
         if (repeat == Repeat::kForbidden && sent) co_return fail(unknown_outcome(std::move(last)));
       }
     }
+    waiting.because(last.to_string().starts_with(where) ? last.to_string()
+                                                        : where + ": " + last.to_string());
     auto pause = async::back_off(attempt, kFirstPause, kLongestPause);
     if (deadline.left(clock) <= pause)
-      co_return fail(Code::kTimeout, place(target.partition_index) +
-                                         " did not answer in time: " + last.to_string());
+      co_return fail(Code::kTimeout, where + " did not answer in time: " + last.to_string());
     co_await clock.sleep_for(pause);  // no result
     if (!look_again) continue;
-    auto refreshed = co_await refresh(deadline);
-    if (!refreshed && refreshed.error().code() != Code::kUnreachable)
+    auto refreshed = co_await refresh(attempt_deadline(deadline));
+    if (!refreshed && refreshed.error().code() != Code::kUnreachable &&
+        refreshed.error().code() != Code::kTimeout)
       co_return fail(std::move(refreshed).error());
   }
 }

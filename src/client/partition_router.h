@@ -47,6 +47,21 @@ class PartitionRouter {
   Gpid gpid(int32_t partition_index) const { return {app_id_, partition_index}; }
 
   void set_on_busy(OnBusy on_busy) { on_busy_ = on_busy; }
+  // How long one attempt of a call may take before it is sent again; a call's deadline otherwise.
+  // For calls with deadlines of minutes, which must not wait for a server that hangs.
+  void set_attempt_timeout(async::milliseconds timeout) { attempt_timeout_ = timeout; }
+  Deadline attempt_deadline(Deadline deadline) const {
+    return deadline.earlier(Deadline::in(cluster_->client().clock(), attempt_timeout_));
+  }
+
+  // What calls wait for now, since an attempt of theirs failed.
+  struct Waits {
+    int calls = 0;
+    std::string reason;  // of the last attempt that failed; names the partition
+  };
+  const Waits& waits() const { return waits_; }
+  // How often the servers have said that they are busy (ERR_BUSY), so far.
+  int64_t busy_answers() const { return busy_answers_; }
 
   // True when the RPC-level error is one that call() would retry.
   static bool is_retryable(wire::ErrorCode error);
@@ -55,6 +70,7 @@ class PartitionRouter {
       : cluster_(std::move(cluster)), table_(std::move(table)) {}
 
  private:
+  class Waiting;
   Task<> refresh(Deadline deadline);
   Task<> take_over(TableConfig config);
   std::string place(int32_t partition_index) const;
@@ -62,6 +78,9 @@ class PartitionRouter {
   std::shared_ptr<Cluster> cluster_;
   std::string table_;
   OnBusy on_busy_ = OnBusy::kTryAgain;
+  async::milliseconds attempt_timeout_ = std::chrono::hours(24);
+  Waits waits_;
+  int64_t busy_answers_ = 0;
   int32_t app_id_ = 0;
   std::vector<net::Address> primaries_;  // port 0: not known, or nobody serves the partition
   bool refreshing_ = false;

@@ -62,7 +62,7 @@ Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup>
                     .gpid = table.router().gpid(partition_index),
                     .partition_hash = hash,
                     .body = body,
-                    .deadline = deadline},
+                    .deadline = table.router().attempt_deadline(deadline)},
                    [&flight, place](Result<net::IncomingReply> reply) {
                      flight.land(place, std::move(reply));
                    });

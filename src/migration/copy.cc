@@ -4,6 +4,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "async/task_group.h"
+#include "migration/latency.h"
 #include "migration/progress.h"
 #include "rows/table_rows.h"
 
@@ -37,6 +38,29 @@ std::optional<int64_t> expected_rows(const rows::PumpProgress& progress, int64_t
   return std::max(known + open * of_one, progress.rows);
 }
 
+std::string what_it_waits_for(const PreparedCopy& copy) {
+  for (auto [table, name] : {std::pair(copy.source.get(), "source: "), {copy.target.get(), "target: "}})
+    if (const auto& waits = table->router().waits(); waits.calls > 0) return name + waits.reason;
+  return "";
+}
+
+CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progress,
+                     milliseconds elapsed) {
+  CopyReport report{.rows = progress.rows,
+                    .bytes = progress.bytes,
+                    .rows_read = progress.rows_read,
+                    .rows_expired = progress.rows_expired,
+                    .rows_kept = progress.rows_kept,
+                    .elapsed = elapsed,
+                    .source_app_id = copy.source->app_id(),
+                    .source_partitions = copy.source->partition_count(),
+                    .target_app_id = copy.target->app_id(),
+                    .target_partitions = copy.target->partition_count(),
+                    .partition_rows = {}};
+  for (const auto& lane : progress.lanes) report.partition_rows.push_back(lane.rows);
+  return report;
+}
+
 }  // namespace
 
 Task<CopyReport> copy_table(std::shared_ptr<client::Cluster> source,
@@ -50,8 +74,11 @@ Task<CopyReport> copy_table(std::shared_ptr<client::Cluster> source,
 Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
                            CopyListener listener) {
   const auto& options = copy.options;
-  rows::TableSource from(copy.source, {.timeout = options.timeout});
-  rows::TableSink to(copy.target, {.timeout = options.timeout, .duplicate = options.duplicate});
+  // A server that hangs is to be noticed long before the time to retry is over.
+  for (auto* table : {copy.source.get(), copy.target.get()})
+    table->router().set_attempt_timeout(options.timeout / 3);
+  rows::TableSource from(copy.source, {.timeout = options.retry_for});
+  rows::TableSink to(copy.target, {.timeout = options.retry_for, .duplicate = options.duplicate});
   rows::Pump pump(from, to, stop, options.pump);
 
   auto& clock = copy.source->cluster().client().clock();
@@ -61,27 +88,22 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   int64_t rows_of_one = -1;
   async::TaskGroup beside(co_await asio::this_coro::executor);
   beside.spawn(estimate_rows(copy.source, copied, options.timeout, rows_of_one));
+  if (auto* pace = options.pump.pace) {
+    beside.spawn(feel_latency(copy.source, *pace, beside));
+    beside.spawn(feel_latency(copy.target, *pace, beside));
+  }
   if (listener)
     beside.spawn(tell_each_second(clock, beside, [&] {
       listener({pump.progress(), elapsed(), copy.source->partition_count(),
-                expected_rows(pump.progress(), rows_of_one)});
+                expected_rows(pump.progress(), rows_of_one), what_it_waits_for(copy),
+                options.pump.pace ? options.pump.pace->why_slow() : ""});
     }));
   auto moved = co_await pump.run();
   copied.request();
   beside.stop();
   co_await beside.join();  // no result
   CO_TRY(in_context(std::move(moved), "copying table '" + options.table + "'"));
-
-  std::vector<int64_t> partition_rows;
-  for (const auto& lane : pump.progress().lanes) partition_rows.push_back(lane.rows);
-  co_return CopyReport{.rows = pump.progress().rows,
-                       .bytes = pump.progress().bytes,
-                       .elapsed = elapsed(),
-                       .source_app_id = copy.source->app_id(),
-                       .source_partitions = copy.source->partition_count(),
-                       .target_app_id = copy.target->app_id(),
-                       .target_partitions = copy.target->partition_count(),
-                       .partition_rows = std::move(partition_rows)};
+  co_return report_of(copy, pump.progress(), elapsed());
 }
 
 }  // namespace pegmove::migration

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,7 +56,8 @@ class RunKeeper {
 
   // Writes what is noted and the final state: done for success; paused or cancelled when somebody
   // asked for it and `outcome` is kInterrupted; interrupted or failed otherwise, with the error as
-  // reason. Returns what it wrote; the lock stays until this is destroyed.
+  // reason. Returns what it wrote; the lock stays until this is destroyed. Errors: the journal's, the
+  // one among them that ended the work.
   Task<RunEnd> end(const Result<void>& outcome, std::optional<std::string> result = std::nullopt);
 
  private:
@@ -76,6 +78,7 @@ class RunKeeper {
   std::map<int32_t, journal::LanePosition> noted_;  // not written yet
   std::optional<std::string> reason_;               // not written yet
   std::optional<journal::Request> requested_;
+  std::optional<Error> broken_;  // why the journal could not be written
   int64_t version_ = 0;  // of the changes heard
   SettingListener listener_;
   async::TaskGroup background_;

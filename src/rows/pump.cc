@@ -61,7 +61,8 @@ Task<> Pump::run_lane(int index) {
     writing = std::exchange(read, std::nullopt);
   }
   CO_TRY(co_await write_counted(index, std::move(writing)));
-  if (more) co_return Result<void>();
+  // Stopped, the last batch may not have been written.
+  if (more || stop_.requested()) co_return Result<void>();
   ++progress_.lanes_done;
   progress_.lanes[size_t(index)].done = true;
   tell(index);
@@ -74,9 +75,10 @@ Task<> Pump::write_counted(int index, std::optional<RowBatch> batch) {
   progress_.rows_read += batch->rows_read;
   if (!batch->rows.empty()) {
     auto size = batch->size();
-    co_await memory_.acquire(size);  // no result
-    auto written = co_await sink_.write(*batch);
-    memory_.release(size);
+    if (options_.pace && !co_await options_.pace->enter(int64_t(batch->rows.size()), size))
+      co_return Result<void>();  // to stop: the batch is as if it had not been read
+    auto written = co_await write(*batch, size);
+    if (options_.pace) options_.pace->leave();
     auto counts = CO_TRY(std::move(written));
     // Of a batch of which not all is written the part counts that its share of rows stands for.
     auto bytes = size * counts.written / int64_t(batch->rows.size());
@@ -91,6 +93,13 @@ Task<> Pump::write_counted(int index, std::optional<RowBatch> batch) {
   lane.last_key = batch->last_key;
   tell(index);
   co_return Result<void>();
+}
+
+Task<WriteCounts> Pump::write(const RowBatch& batch, int64_t size) {
+  co_await memory_.acquire(size);  // no result
+  auto written = co_await sink_.write(batch);
+  memory_.release(size);
+  co_return written;
 }
 
 void Pump::tell(int index) {

@@ -15,6 +15,7 @@
 #include "async/clock.h"
 #include "async/semaphore.h"
 #include "async/stop_signal.h"
+#include "rows/pace.h"
 #include "rows/row_batch.h"
 
 namespace pegmove::rows {
@@ -74,6 +75,7 @@ struct PumpOptions {
   int64_t most_bytes_in_flight = 64 << 20;
   // Where each lane goes on; empty: all at their beginning.
   std::vector<LaneState> start{};
+  Pace* pace = nullptr;  // outlives the pump; nullptr: as fast as it goes
   // Called whenever a lane has got further.
   std::function<void(int lane, const LaneState& state)> on_lane{};
 };
@@ -92,6 +94,7 @@ class Pump {
   Task<> run_lanes();
   Task<> run_lane(int index);
   Task<> write_counted(int index, std::optional<RowBatch> batch);
+  Task<WriteCounts> write(const RowBatch& batch, int64_t size);
   void tell(int index);
 
   RowSource& source_;

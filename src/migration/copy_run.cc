@@ -1,0 +1,166 @@
+#include "migration/copy_run.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+
+namespace pegmove::migration {
+namespace {
+
+using async::milliseconds;
+using Json = nlohmann::json;
+
+constexpr int64_t kMostRate = 1'000'000'000'000;
+
+// The tables of a run, as they were when it began.
+struct Tables {
+  int32_t source_app_id = 0;
+  int32_t source_partitions = 0;
+  int32_t target_app_id = 0;
+
+  static Tables of(const PreparedCopy& copy) {
+    return {copy.source->app_id(), copy.source->partition_count(), copy.target->app_id()};
+  }
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tables, source_app_id, source_partitions, target_app_id)
+
+// Runs that have not got so far have none. What the journal gives is JSON; it may be another's.
+Result<std::optional<Tables>> tables_of(const journal::Run& run) {
+  if (run.result.empty()) return std::nullopt;
+  try {
+    return Json::parse(run.result).get<Tables>();
+  } catch (const Json::exception& error) {
+    return fail(Code::kCorrupt, "the journal's entry of run " + run.id +
+                                    " does not tell which tables it began with: " + error.what());
+  }
+}
+
+Result<void> check_same_tables(const journal::Run& run, const Tables& then, const Tables& now) {
+  std::string changed;
+  if (then.source_app_id != now.source_app_id)
+    changed = "source table '" + run.table + "' was made anew";
+  else if (then.target_app_id != now.target_app_id)
+    changed = "target table '" + run.to_table + "' was made anew";
+  else if (then.source_partitions < 1 || now.source_partitions % then.source_partitions != 0)
+    changed = "source table '" + run.table + "' has " + std::to_string(now.source_partitions) +
+              " partitions instead of " + std::to_string(then.source_partitions);
+  if (changed.empty()) return {};
+  return fail(Code::kRefused, changed + " since run " + run.id +
+                                  " began; what it copied is no use any more: cancel it and begin "
+                                  "another copy");
+}
+
+Result<int64_t> parse_rate(std::string_view key, std::string_view value) {
+  return in_context(base::parse_integer(value, 0, kMostRate), key);
+}
+
+}  // namespace
+
+std::string to_json(const CopyRequest& request) {
+  const auto& options = request.options;
+  Json out{{"from_metas", request.from_metas},
+           {"to_metas", request.to_metas},
+           {"table", options.table},
+           {"to_table", options.to_table},
+           {"create", options.create},
+           {"timeout_ms", options.timeout.count()},
+           {"retry_for_ms", options.retry_for.count()},
+           {"max_rows_per_second", request.pace.max_rows_per_second},
+           {"max_bytes_per_second", request.pace.max_bytes_per_second},
+           {"adaptive", request.pace.adaptive},
+           {"latency_bound_ms", request.pace.latency_bound.count()}};
+  if (options.partitions) out["partitions"] = *options.partitions;
+  return out.dump();
+}
+
+Result<CopyRequest> copy_request_from_json(std::string_view text) {
+  try {
+    auto in = Json::parse(text);
+    CopyRequest request;
+    auto& options = request.options;
+    in.at("from_metas").get_to(request.from_metas);
+    in.at("to_metas").get_to(request.to_metas);
+    in.at("table").get_to(options.table);
+    in.at("to_table").get_to(options.to_table);
+    in.at("create").get_to(options.create);
+    options.timeout = milliseconds(in.at("timeout_ms").get<int64_t>());
+    options.retry_for = milliseconds(in.at("retry_for_ms").get<int64_t>());
+    in.at("max_rows_per_second").get_to(request.pace.max_rows_per_second);
+    in.at("max_bytes_per_second").get_to(request.pace.max_bytes_per_second);
+    in.at("adaptive").get_to(request.pace.adaptive);
+    request.pace.latency_bound = milliseconds(in.at("latency_bound_ms").get<int64_t>());
+    if (in.contains("partitions")) options.partitions = in["partitions"].get<int32_t>();
+    return request;
+  } catch (const Json::exception& error) {
+    return fail(Code::kCorrupt, std::string("the journal's options of a copy: ") + error.what());
+  }
+}
+
+Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::string_view value) {
+  if (key == "max-rows-per-second") {
+    pace.max_rows_per_second = TRY(parse_rate(key, value));
+  } else if (key == "max-megabytes-per-second") {
+    pace.max_bytes_per_second = TRY(parse_rate(key, value)) * 1'000'000;
+  } else if (key == "latency-bound") {
+    pace.latency_bound = TRY(in_context(base::parse_duration(value), key));
+  } else if (key == "full-speed") {
+    if (value != "true" && value != "false")
+      return fail(Code::kInvalidArgument, "full-speed: true or false, not '" + std::string(value) + "'");
+    pace.adaptive = value == "false";
+  } else {
+    return fail(Code::kInvalidArgument,
+                "'" + std::string(key) +
+                    "' is no setting of a copy; there are max-rows-per-second, "
+                    "max-megabytes-per-second (0: no limit), latency-bound and full-speed");
+  }
+  return {};
+}
+
+std::vector<rows::LaneState> lanes_to_start(const std::vector<journal::LanePosition>& positions,
+                                            int32_t partitions_then, int32_t partitions) {
+  std::vector<rows::LaneState> lanes(static_cast<size_t>(partitions));
+  for (const auto& position : positions)
+    for (int64_t lane = position.lane; lane < partitions; lane += partitions_then) {
+      auto& state = lanes[size_t(lane)];
+      state.last_key = position.last_key;
+      state.done = position.done;
+      if (lane != position.lane) continue;  // what was written counts once
+      state.rows = position.rows;
+      state.bytes = position.bytes;
+    }
+  return lanes;
+}
+
+Task<CopyReport> run_copy(RunKeeper& run, std::shared_ptr<client::Cluster> source,
+                          std::shared_ptr<client::Cluster> target, CopyRequest request,
+                          const async::StopSignal& stop, CopyListener listener) {
+  auto& clock = source->client().clock();
+  request.pace.most_at_once = request.options.pump.lanes_at_once;
+  // Shared with the run, which listens until it ends.
+  auto pace = std::make_shared<rows::Pace>(request.pace, clock, stop);
+  CO_TRY(co_await run.begin([pace](const std::string& key, const std::string& value) {
+    // Whoever set it has checked it; what a newer pegmove knows means nothing here.
+    if (auto applied = apply_setting(pace->options(), key, value); !applied) return;
+  }));
+  auto then = CO_TRY(tables_of(run.run()));
+  auto copy = CO_TRY(co_await prepare_copy(source, target, request.options));
+  auto now = Tables::of(copy);
+  if (then)
+    CO_TRY(check_same_tables(run.run(), *then, now));
+  else
+    CO_TRY(co_await run.set_result(Json(now).dump()));
+
+  auto& pump = copy.options.pump;
+  pump.start = lanes_to_start(run.positions(), then.value_or(now).source_partitions,
+                              now.source_partitions);
+  pump.pace = pace.get();
+  pump.on_lane = [&run](int lane, const rows::LaneState& state) {
+    run.note({lane, state.last_key, state.rows, state.bytes, state.done});
+  };
+  co_return co_await copy_rows(std::move(copy), stop, [&](const CopyStatus& status) {
+    run.set_reason(status.waits_for);
+    if (listener) listener(status);
+  });
+}
+
+}  // namespace pegmove::migration

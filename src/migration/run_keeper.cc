@@ -1,0 +1,159 @@
+#include "migration/run_keeper.h"
+
+#include <utility>
+
+namespace pegmove::migration {
+namespace {
+
+using async::milliseconds;
+using journal::Request;
+using journal::RunState;
+
+constexpr milliseconds kBetweenSaves{200};
+// Others hold the journal for milliseconds; who does so for longer hangs.
+constexpr int kMostBusySaves = 5;
+
+RunState state_after(const Result<void>& outcome, std::optional<Request> requested) {
+  if (outcome) return RunState::kDone;
+  if (requested == Request::kCancel) return RunState::kCancelled;
+  if (outcome.error().code() != Code::kInterrupted) return RunState::kFailed;
+  return requested == Request::kPause ? RunState::kPaused : RunState::kInterrupted;
+}
+
+}  // namespace
+
+Task<std::unique_ptr<RunKeeper>> RunKeeper::take(asio::any_io_executor executor, Clock& clock,
+                                                 std::string journal_path, std::string run,
+                                                 async::StopSignal& stop) {
+  auto journal = CO_TRY(journal::Journal::open(journal_path, clock));
+  auto lock = CO_TRY(journal::RunLock::take(journal, run));
+  auto found = CO_TRY(journal.get(run));
+  if (journal::is_final(found.state))
+    co_return fail(Code::kRefused, "run " + run + " is over: it is " +
+                                       std::string(journal::to_string(found.state)) +
+                                       "; `pegmove status " + run + "` tells how it ended");
+  auto stored = CO_TRY(journal.positions(run));
+  auto keeper = std::unique_ptr<RunKeeper>(new RunKeeper(
+      executor, clock, stop, std::move(journal), std::move(lock), std::move(found)));
+  keeper->stored_ = std::move(stored);
+  co_return keeper;
+}
+
+RunKeeper::RunKeeper(asio::any_io_executor executor, Clock& clock, async::StopSignal& stop,
+                     journal::Journal journal, journal::RunLock lock, journal::Run run)
+    : clock_(clock),
+      stop_(stop),
+      journal_(std::move(journal)),
+      lock_(std::move(lock)),
+      run_(std::move(run)),
+      background_(std::move(executor)) {}
+
+RunKeeper::~RunKeeper() = default;
+
+Task<> RunKeeper::begin(SettingListener listener) {
+  listener_ = std::move(listener);
+  run_ = CO_TRY(
+      co_await pool_.run([this] { return journal_.set_state(run_.id, RunState::kRunning); }));
+  // Requests from before were for a process that is gone: whoever begins wants the run to go on.
+  CO_TRY(co_await hear());
+  if (requested_) {
+    requested_.reset();
+    CO_TRY(co_await pool_.run([this] { return journal_.answer_requests(run_.id, version_); }));
+  }
+  background_.spawn(watch());
+  co_return Result<void>();
+}
+
+void RunKeeper::note(journal::LanePosition position) {
+  auto lane = position.lane;
+  noted_[lane] = std::move(position);
+}
+
+Task<> RunKeeper::forget_positions() {
+  stored_.clear();
+  co_return co_await pool_.run([this] { return journal_.forget_positions(run_.id); });
+}
+
+void RunKeeper::set_reason(std::string reason) {
+  if (reason == run_.reason && !reason_) return;
+  reason_ = std::move(reason);
+}
+
+Task<> RunKeeper::set_result(std::string result) {
+  run_ = CO_TRY(co_await pool_.run([&] {
+    return journal_.set_state(run_.id, run_.state, run_.reason, result);
+  }));
+  co_return Result<void>();
+}
+
+// Saves and listens until the end; a journal that cannot be written ends the work.
+Routine<> RunKeeper::watch() {
+  int busy = 0;
+  while (!background_.stopped()) {
+    co_await clock_.sleep_for(kBetweenSaves);  // no result
+    if (background_.stopped()) co_return;
+    auto exchanged = co_await exchange();
+    if (exchanged) {
+      busy = 0;
+    } else if (exchanged.error().code() != Code::kBusy || ++busy >= kMostBusySaves) {
+      broken_ = std::move(exchanged).error();
+      stop_.request();
+      co_return;
+    }
+  }
+}
+
+Task<> RunKeeper::exchange() {
+  CO_TRY(co_await save());
+  CO_TRY(co_await hear());
+  if (requested_) stop_.request();
+  co_return Result<void>();
+}
+
+Task<> RunKeeper::save() {
+  if (!noted_.empty()) {
+    std::vector<journal::LanePosition> positions;
+    for (auto& [lane, position] : std::exchange(noted_, {})) positions.push_back(std::move(position));
+    auto saved = co_await pool_.run([&] { return journal_.save(run_.id, positions); });
+    // What could not be written is to be written the next time, unless it is out of date by then.
+    if (!saved)
+      for (auto& position : positions) noted_.try_emplace(position.lane, std::move(position));
+    CO_TRY(std::move(saved));
+  }
+  if (!reason_) co_return Result<void>();
+  auto reason = *std::exchange(reason_, std::nullopt);
+  run_ = CO_TRY(co_await pool_.run(
+      [&] { return journal_.set_state(run_.id, RunState::kRunning, reason); }));
+  co_return Result<void>();
+}
+
+Task<> RunKeeper::hear() {
+  auto changes =
+      CO_TRY(co_await pool_.run([this] { return journal_.changes_since(run_.id, version_); }));
+  version_ = changes.version;
+  for (auto request : changes.requests)
+    if (requested_ != Request::kCancel) requested_ = request;
+  if (listener_)
+    for (const auto& [key, value] : changes.settings) listener_(key, value);
+  co_return Result<void>();
+}
+
+Task<RunEnd> RunKeeper::end(const Result<void>& outcome, std::optional<std::string> result) {
+  background_.stop();
+  co_await background_.join();  // no result
+  if (broken_) co_return fail(std::move(*broken_));
+  reason_.reset();
+  CO_TRY(co_await save());
+  CO_TRY(co_await hear());
+  RunEnd end{.state = state_after(outcome, requested_),
+             .reason = outcome ? "" : outcome.error().to_string()};
+  if (end.state == RunState::kPaused || end.state == RunState::kCancelled) end.reason = "";
+  CO_TRY(co_await pool_.run([&]() -> Result<void> {
+    TRY(journal_.answer_requests(run_.id, version_));
+    TRY(journal_.set_state(run_.id, end.state, end.reason, result));
+    return {};
+  }));
+  co_return end;
+}
+
+}  // namespace pegmove::migration

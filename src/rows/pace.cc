@@ -1,0 +1,125 @@
+#include "rows/pace.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/units.h"
+
+namespace pegmove::rows {
+namespace {
+
+using async::milliseconds;
+using std::chrono::duration_cast;
+
+constexpr double kBurstSeconds = 0.1;         // of a limit's worth may go at once
+constexpr milliseconds kLongestWait{100};     // until the limits and the stop signal are looked at
+constexpr milliseconds kBetweenSlowdowns{500};  // what was changed must show first
+constexpr milliseconds kBetweenSpeedups{1000};
+constexpr milliseconds kFirstPause{10};
+constexpr milliseconds kLongestPause{2000};
+
+double seconds(async::Instant::duration length) {
+  return std::chrono::duration<double>(length).count();
+}
+
+// What a limit gives in so much time; not more than a burst is saved up.
+void fill(double& left, int64_t a_second, double elapsed) {
+  left = std::min(left + double(a_second) * elapsed, double(a_second) * kBurstSeconds);
+}
+
+milliseconds until_positive(double left, int64_t a_second) {
+  if (a_second <= 0 || left > 0) return milliseconds(0);
+  return milliseconds(int64_t(std::ceil(-left * 1000 / double(a_second))) + 1);
+}
+
+}  // namespace
+
+void Pace::refill() {
+  auto now = clock_.now();
+  auto elapsed = seconds(now - std::exchange(filled_at_, now));
+  fill(rows_left_, options_.max_rows_per_second, elapsed);
+  fill(bytes_left_, options_.max_bytes_per_second, elapsed);
+}
+
+// How long until the limits and the pause let the next batch in.
+milliseconds Pace::debt() const {
+  auto wait = std::max(until_positive(rows_left_, options_.max_rows_per_second),
+                       until_positive(bytes_left_, options_.max_bytes_per_second));
+  if (pause_ == milliseconds(0)) return wait;
+  auto since = duration_cast<milliseconds>(clock_.now() - last_pause_);
+  return std::max(wait, pause_ - since);
+}
+
+bool Pace::has_room() const { return writing_ == 0 || writing_ < int(at_once_); }
+
+Routine<bool> Pace::enter(int64_t rows, int64_t bytes) {
+  while (!stop_.requested()) {
+    refill();
+    auto wait = debt();
+    if (has_room() && wait <= milliseconds(0)) {
+      ++writing_;
+      last_pause_ = clock_.now();
+      if (options_.max_rows_per_second > 0) rows_left_ -= double(rows);
+      if (options_.max_bytes_per_second > 0) bytes_left_ -= double(bytes);
+      co_return true;
+    }
+    if (!has_room())
+      co_await left_.wait();  // no result
+    else
+      co_await clock_.sleep_for(std::min(wait, kLongestWait));  // no result
+  }
+  co_return false;
+}
+
+void Pace::leave() {
+  --writing_;
+  left_.notify_all();
+}
+
+void Pace::note_latency(milliseconds latency, std::string_view where) {
+  if (!options_.adaptive) return speed_up();
+  if (latency > options_.latency_bound)
+    slow_down("a request to " + std::string(where) + " took " + base::format_duration(latency) +
+              ", more than " + base::format_duration(options_.latency_bound));
+  else if (latency < options_.latency_bound / 2)
+    speed_up();
+}
+
+void Pace::note_busy(std::string_view why) {
+  if (options_.adaptive) slow_down(std::string(why));
+}
+
+void Pace::slow_down(std::string why) {
+  auto now = clock_.now();
+  reason_ = std::move(why);
+  if (now - changed_at_ < kBetweenSlowdowns) return;
+  changed_at_ = now;
+  // Only what was in use can be less of a burden.
+  at_once_ = std::min(at_once_, double(std::max(writing_, 1)));
+  if (at_once_ > 1)
+    at_once_ = std::max(1.0, std::floor(at_once_ * 0.6));
+  else
+    pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
+}
+
+void Pace::speed_up() {
+  auto now = clock_.now();
+  if (now - changed_at_ < kBetweenSpeedups && options_.adaptive) return;
+  changed_at_ = now;
+  if (pause_ > milliseconds(0))
+    pause_ = pause_ <= kFirstPause ? milliseconds(0) : pause_ / 2;
+  else
+    at_once_ = std::min(at_once_ + 1, double(options_.most_at_once));
+  left_.notify_all();
+}
+
+std::string Pace::why_slow() const {
+  if (!options_.adaptive || (pause_ == milliseconds(0) && at_once_ >= options_.most_at_once))
+    return "";
+  auto text = "slowed to " + std::to_string(int(at_once_)) + " of " +
+              std::to_string(options_.most_at_once) + " batches at once";
+  if (pause_ > milliseconds(0)) text += ", one each " + base::format_duration(pause_);
+  return text + ": " + reason_;
+}
+
+}  // namespace pegmove::rows

@@ -1,0 +1,181 @@
+#include "rows/pace.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "testing/sim_clock.h"
+
+namespace pegmove::rows {
+namespace {
+
+using async::milliseconds;
+
+// Writers of batches that take no time, on a clock that the test moves.
+class PaceTest : public ::testing::Test {
+ protected:
+  // Tries to bring in a batch; `entered` and `refused` count.
+  void try_to_enter(int64_t rows, int64_t bytes) {
+    auto one = [](PaceTest& test, int64_t rows, int64_t bytes) -> Routine<> {
+      if (co_await test.pace->enter(rows, bytes))
+        ++test.entered;
+      else
+        ++test.refused;
+    };
+    asio::co_spawn(context, one(*this, rows, bytes), asio::detached);
+    go_on();
+  }
+  void go_on() {
+    context.restart();
+    context.poll();
+  }
+  void pass(milliseconds length, milliseconds step = milliseconds(10)) {
+    for (milliseconds left = length; left > milliseconds(0); left -= step) {
+      clock.advance(step);
+      go_on();
+    }
+  }
+  void make(PaceOptions options) { pace.emplace(options, clock, stop); }
+  // Batches of `rows` that go through in so long, one after the other.
+  int batches_in(milliseconds length, int64_t rows, int64_t bytes) {
+    const int before = entered;
+    for (auto left = length; left > milliseconds(0); left -= milliseconds(1)) {
+      if (waiting_ == entered) {
+        ++waiting_;
+        try_to_enter(rows, bytes);
+      }
+      while (left_ < entered) {
+        pace->leave();
+        ++left_;
+      }
+      go_on();
+      clock.advance(milliseconds(1));
+      go_on();
+    }
+    return entered - before;
+  }
+
+  asio::io_context context;
+  testing::SimClock clock;
+  async::StopSignal stop;
+  std::optional<Pace> pace;
+  int entered = 0, refused = 0;
+
+ private:
+  int waiting_ = 0, left_ = 0;
+};
+
+TEST_F(PaceTest, WithoutLimitsEverybodyEnters) {
+  make({.most_at_once = 4});
+  for (int i = 0; i < 4; ++i) try_to_enter(1'000'000, 1 << 30);
+  EXPECT_EQ(entered, 4);
+  EXPECT_EQ(pace->why_slow(), "");
+}
+
+TEST_F(PaceTest, RowsASecondAreKept) {
+  make({.max_rows_per_second = 1000});
+  auto batches = batches_in(milliseconds(10'000), 100, 1);
+  EXPECT_GE(batches, 98);
+  EXPECT_LE(batches, 103) << "a burst is a tenth of a second's worth, and one batch more";
+}
+
+TEST_F(PaceTest, BytesASecondAreKept) {
+  make({.max_bytes_per_second = 1 << 20});
+  auto batches = batches_in(milliseconds(10'000), 1, 64 << 10);
+  EXPECT_GE(batches, 158);
+  EXPECT_LE(batches, 163);
+}
+
+TEST_F(PaceTest, ABatchLargerThanTheLimitPassesAndIsPaidOff) {
+  make({.max_rows_per_second = 10});
+  EXPECT_EQ(batches_in(milliseconds(1000), 100, 1), 1);
+  EXPECT_EQ(batches_in(milliseconds(9500), 100, 1), 1);
+}
+
+TEST_F(PaceTest, AChangedLimitActsOnThoseWhoWait) {
+  make({.max_rows_per_second = 1});
+  try_to_enter(1000, 1);
+  pace->leave();
+  try_to_enter(1000, 1);
+  EXPECT_EQ(entered, 1);
+  pace->options().max_rows_per_second = 0;
+  pass(milliseconds(100));
+  EXPECT_EQ(entered, 2);
+}
+
+TEST_F(PaceTest, WhoWaitsIsToldToStop) {
+  make({.max_rows_per_second = 1});
+  try_to_enter(1000, 1);
+  try_to_enter(1, 1);
+  stop.request();
+  pass(milliseconds(100));
+  EXPECT_EQ(entered, 1);
+  EXPECT_EQ(refused, 1);
+}
+
+TEST_F(PaceTest, SlowAnswersMeanFewerBatchesAtOnceThenPauses) {
+  make({.latency_bound = milliseconds(100), .most_at_once = 8});
+  for (int i = 0; i < 8; ++i) try_to_enter(1, 1);
+  EXPECT_EQ(entered, 8);
+  clock.advance(milliseconds(1000));
+  pace->note_latency(milliseconds(300), "cluster B");
+  EXPECT_EQ(pace->at_once(), 4);
+  pace->note_latency(milliseconds(300), "cluster B");
+  EXPECT_EQ(pace->at_once(), 4) << "what was changed must show first";
+  EXPECT_EQ(pace->why_slow(),
+            "slowed to 4 of 8 batches at once: a request to cluster B took 300 ms, more than 100 "
+            "ms");
+  for (int i = 0; i < 8; ++i) pace->leave();
+  for (int i = 0; i < 8; ++i) {
+    clock.advance(milliseconds(500));
+    pace->note_latency(milliseconds(300), "cluster B");
+  }
+  EXPECT_EQ(pace->at_once(), 1);
+  EXPECT_NE(pace->why_slow().find("one each"), std::string::npos) << pace->why_slow();
+  EXPECT_LE(batches_in(milliseconds(5000), 1, 1), 20);
+}
+
+TEST_F(PaceTest, GoodAnswersBringTheSpeedBackStepByStep) {
+  make({.latency_bound = milliseconds(100), .most_at_once = 3});
+  for (int i = 0; i < 3; ++i) {
+    clock.advance(milliseconds(500));
+    pace->note_busy("cluster B answers that it is busy");
+  }
+  EXPECT_NE(pace->why_slow(), "");
+  int steps = 0;
+  for (; pace->why_slow() != "" && steps < 60; ++steps) {
+    clock.advance(milliseconds(1000));
+    pace->note_latency(milliseconds(1), "cluster B");
+  }
+  EXPECT_GT(steps, 2);
+  EXPECT_LT(steps, 60);
+  for (int i = 0; i < 3; ++i) try_to_enter(1, 1);
+  EXPECT_EQ(entered, 3);
+}
+
+TEST_F(PaceTest, MiddlingAnswersChangeNothing) {
+  make({.latency_bound = milliseconds(100), .most_at_once = 8});
+  clock.advance(milliseconds(1000));
+  pace->note_busy("busy");
+  auto before = pace->why_slow();
+  clock.advance(milliseconds(5000));
+  pace->note_latency(milliseconds(70), "cluster B");
+  EXPECT_EQ(pace->why_slow(), before);
+}
+
+TEST_F(PaceTest, FullSpeedDoesNotAdapt) {
+  make({.adaptive = false, .most_at_once = 8});
+  for (int i = 0; i < 5; ++i) {
+    clock.advance(milliseconds(1000));
+    pace->note_busy("busy");
+    pace->note_latency(milliseconds(9000), "cluster B");
+  }
+  EXPECT_EQ(pace->why_slow(), "");
+  for (int i = 0; i < 8; ++i) try_to_enter(1, 1);
+  EXPECT_EQ(entered, 8);
+}
+
+}  // namespace
+}  // namespace pegmove::rows
