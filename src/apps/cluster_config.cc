@@ -121,4 +121,13 @@ Result<std::vector<net::HostPort>> ClusterConfig::metas_of(std::string_view name
   return fail(Code::kInvalidArgument, text + "write addresses as host:port");
 }
 
+Result<std::string> ClusterConfig::metas_text(std::string_view name) const {
+  std::string text;
+  for (const auto& meta : TRY(metas_of(name))) {
+    if (!text.empty()) text += ',';
+    text += meta.to_string();
+  }
+  return text;
+}
+
 }  // namespace pegmove::apps

@@ -33,6 +33,9 @@ class ClusterConfig : public shell::ClusterDirectory {
   // Errors: kInvalidArgument: unknown name (listing those known) or malformed address.
   Result<std::vector<net::HostPort>> metas_of(std::string_view name) const override;
 
+  // The same as "host:port,...", which means the same everywhere.
+  Result<std::string> metas_text(std::string_view name) const;
+
   const std::string& path() const { return path_; }
   const IniSections& sections() const { return sections_; }
 

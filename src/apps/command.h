@@ -49,7 +49,7 @@ class CommandRun {
   Clock& clock() { return clock_; }
   client::Client& client() { return client_; }
   const ClusterConfig& config() const { return config_; }
-  const async::StopSignal& stop() const { return stop_; }
+  async::StopSignal& stop() { return stop_; }
   async::milliseconds timeout() const { return timeout_; }
 
   // Before anything was written there is nothing to bring to an end: until begin_work() the first

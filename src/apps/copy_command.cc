@@ -1,120 +1,102 @@
+// copy: begins a run, and works on it; resume goes on with it in the same way.
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
-#include "apps/command.h"
-#include "apps/progress_line.h"
+#include "apps/copy_view.h"
+#include "apps/runs.h"
 #include "base/units.h"
-#include "migration/copy.h"
+#include "migration/copy_run.h"
 
 namespace pegmove::apps {
 namespace {
 
 using async::milliseconds;
-using base::format_count;
-using base::format_duration;
-using base::format_size;
+using migration::CopyRequest;
 
 // What --through takes.
 constexpr const char* kPlain = "plain";
 constexpr const char* kDuplicate = "duplicate";
 
 struct CopyArguments {
-  CommonOptions common;
+  RunArguments run;
   std::string from, to, table, to_table;
   bool create = false;
   int32_t partitions = 0;
   std::string through = kPlain;
   int duplicate_cluster_id = 0;
+  std::string retry_for = "10m";
+  std::string latency_bound = "200ms";
+  int64_t max_rows_per_second = 0;
+  int64_t max_megabytes_per_second = 0;
+  bool full_speed = false;
 
   bool duplicates() const { return through == kDuplicate; }
 };
 
-// What --through duplicate writes with: minutes in the past, since real servers abort on a time
-// that is later than their clock.
-client::DuplicateWrite duplicate_write(const CopyArguments& arguments, const Clock& clock) {
-  constexpr auto kSafety = std::chrono::minutes(10);
-  return {.cluster_id = int8_t(arguments.duplicate_cluster_id),
-          .timestamp_us = clock.unix_us() - std::chrono::microseconds(kSafety).count(),
-          .verify_timetag = true};
+struct Clusters {
+  std::shared_ptr<client::Cluster> source;
+  std::shared_ptr<client::Cluster> target;
+};
+
+Task<Clusters> connect(CommandRun& run, std::string from, std::string to) {
+  auto source = CO_TRY(co_await run.connect(from));
+  auto target = CO_TRY(co_await run.connect(to));
+  co_return Clusters{std::move(source), std::move(target)};
 }
 
-double per_second(int64_t count, milliseconds time) {
-  return time.count() > 0 ? double(count) * 1000 / double(time.count()) : 0;
+Task<std::unique_ptr<migration::RunKeeper>> take_run(CommandRun& run, std::string path,
+                                                     std::string id) {
+  co_return co_await migration::RunKeeper::take(run.context().get_executor(), run.clock(),
+                                                std::move(path), std::move(id), run.stop());
 }
 
-std::string rates(int64_t rows, int64_t bytes, milliseconds time) {
-  return format_count(uint64_t(per_second(rows, time))) + " rows/s, " +
-         format_size(uint64_t(per_second(bytes, time))) + "/s";
+// Works on a run until it ends, in whatever way, and says how it ended.
+int work_on(CommandRun& run, const RunArguments& arguments, const std::string& id,
+            const Clusters& clusters, CopyRequest request) {
+  auto path = journal_path(arguments.state);
+  if (!path) return report(path.error(), kUsage);
+  auto keeper = run.wait_for(take_run(run, *path, id));
+  if (!keeper) return report(keeper.error());
+  run.begin_work();
+  const CopyEnds ends{clusters.source->name(), request.options.table, clusters.target->name(),
+                      request.options.to_table};
+  auto copied = [&] {
+    ProgressLine line(arguments.common.quiet);
+    return run.wait_for(migration::run_copy(**keeper, clusters.source, clusters.target,
+                                            std::move(request), run.stop(), show_copy_on(line)));
+  }();
+  std::optional<std::string> result;
+  if (copied) result = to_json(*copied, id, ends).dump();
+  auto end = run.wait_for(
+      (*keeper)->end(copied ? Result<void>() : fail(copied.error()), std::move(result)));
+  if (!end) return report(end.error());
+  if (!copied && end->state == journal::RunState::kCancelled && !(*keeper)->has_begun_work())
+    return report(copied.error(), kPreflightFailed);
+  if (!copied) return report_end(id, arguments, *end);
+  auto text =
+      arguments.common.json ? to_json(*copied, id, ends).dump(2) + "\n" : to_text(*copied, ends);
+  std::fputs(text.c_str(), stdout);
+  return kDone;
 }
 
-std::string progress_text(const migration::CopyStatus& status, milliseconds since_last,
-                          int64_t rows_before, int64_t bytes_before) {
-  const auto& progress = status.progress;
-  std::string text = format_count(uint64_t(progress.rows)) + " rows, " +
-                     rates(progress.rows - rows_before, progress.bytes - bytes_before, since_last);
-  if (status.expected_rows && *status.expected_rows > 0) {
-    auto left = std::max<int64_t>(*status.expected_rows - progress.rows, 0);
-    auto speed = per_second(progress.rows, status.elapsed);
-    text += ", " +
-            std::to_string(std::min<int64_t>(100, progress.rows * 100 / *status.expected_rows)) +
-            "%";
-    if (speed > 0)
-      text += ", ETA " + format_duration(milliseconds(int64_t(double(left) * 1000 / speed)));
-  }
-  return text + ", partitions " + std::to_string(progress.lanes_done) + "/" +
-         std::to_string(status.partitions);
-}
-
-migration::CopyListener show_on(ProgressLine& line) {
-  return [&line, rows = int64_t{0}, bytes = int64_t{0},
-          last = milliseconds(0)](const migration::CopyStatus& status) mutable {
-    line.show("copying: " + progress_text(status, status.elapsed - last, rows, bytes));
-    rows = status.progress.rows;
-    bytes = status.progress.bytes;
-    last = status.elapsed;
-  };
-}
-
-void print_report(const migration::PreparedCopy& copy, const migration::CopyReport& report,
-                  bool json) {
-  if (!json) {
-    std::printf(
-        "Copied %s rows (%s) of table %s on %s (%d partitions) to table %s on %s (%d partitions) "
-        "in %s: %s.\n",
-        format_count(uint64_t(report.rows)).c_str(), format_size(uint64_t(report.bytes)).c_str(),
-        copy.source->name().c_str(), copy.source->cluster().name().c_str(),
-        report.source_partitions, copy.target->name().c_str(),
-        copy.target->cluster().name().c_str(), report.target_partitions,
-        format_duration(report.elapsed).c_str(),
-        rates(report.rows, report.bytes, report.elapsed).c_str());
-    return;
-  }
-  nlohmann::ordered_json out{{"rows", report.rows},
-                             {"bytes", report.bytes},
-                             {"elapsed_ms", report.elapsed.count()},
-                             {"from", copy.source->cluster().name()},
-                             {"table", copy.source->name()},
-                             {"source_app_id", report.source_app_id},
-                             {"source_partitions", report.source_partitions},
-                             {"to", copy.target->cluster().name()},
-                             {"to_table", copy.target->name()},
-                             {"target_app_id", report.target_app_id},
-                             {"target_partitions", report.target_partitions},
-                             {"partition_rows", report.partition_rows}};
-  std::printf("%s\n", out.dump(2).c_str());
-}
-
-Task<migration::PreparedCopy> prepare(CommandRun& run, CopyArguments arguments) {
-  auto source = CO_TRY(co_await run.connect(arguments.from));
-  auto target = CO_TRY(co_await run.connect(arguments.to));
-  migration::CopyOptions options{.table = arguments.table,
-                                 .to_table = arguments.to_table,
-                                 .create = arguments.create,
-                                 .timeout = run.timeout()};
+Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& arguments) {
+  CopyRequest request{
+      .from_metas = TRY(run.config().metas_text(arguments.from)),
+      .to_metas = TRY(run.config().metas_text(arguments.to)),
+      .options = {.table = arguments.table,
+                  .to_table = arguments.to_table.empty() ? arguments.table : arguments.to_table,
+                  .create = arguments.create,
+                  .timeout = run.timeout()}};
+  request.duplicate_cluster_id = int8_t(arguments.duplicate_cluster_id);
+  auto& options = request.options;
   if (arguments.partitions > 0) options.partitions = arguments.partitions;
-  if (arguments.duplicates())
-    options.duplicate = duplicate_write(arguments, source->client().clock());
-  co_return co_await migration::prepare_copy(source, target, options);
+  options.retry_for = TRY(in_context(base::parse_duration(arguments.retry_for), "--retry-for"));
+  auto& pace = request.pace;
+  pace.latency_bound =
+      TRY(in_context(base::parse_duration(arguments.latency_bound), "--latency-bound"));
+  pace.max_rows_per_second = arguments.max_rows_per_second;
+  pace.max_bytes_per_second = arguments.max_megabytes_per_second * 1'000'000;
+  pace.adaptive = !arguments.full_speed;
+  return request;
 }
 
 Result<void> check(const CopyArguments& arguments) {
@@ -127,29 +109,67 @@ Result<void> check(const CopyArguments& arguments) {
           : "--duplicate-cluster-id needs --through duplicate");
 }
 
+// Writes the new run to the journal before anything is changed.
+Result<std::string> begin_run(CommandRun& run, const CopyArguments& arguments,
+                              const CopyRequest& request) {
+  auto journal = TRY(open_journal(arguments.run.state, run.clock()));
+  auto begun = TRY(journal.begin({.method = std::string(migration::kCopyMethod),
+                                  .from = arguments.from,
+                                  .to = arguments.to,
+                                  .table = request.options.table,
+                                  .to_table = request.options.to_table,
+                                  .options = migration::to_json(request)}));
+  return begun.id;
+}
+
 int copy(const CopyArguments& arguments) {
   if (auto checked = check(arguments); !checked) return report(checked.error(), kUsage);
+  auto run = CommandRun::start(arguments.run.common);
+  if (!run) return report(run.error(), kUsage);
+  auto request = request_of(**run, arguments);
+  if (!request) return report(request.error(), kUsage);
+  (*run)->prepare();
+  auto clusters = (*run)->wait_for(connect(**run, arguments.from, arguments.to));
+  if (!clusters) return report(clusters.error(), kPreflightFailed);
+  auto id = begin_run(**run, arguments, *request);
+  if (!id) return report(id.error());
+  if (!arguments.run.common.quiet)
+    std::fprintf(stderr, "pegmove: run %s; if it ends early, `pegmove resume %s%s` goes on\n",
+                 id->c_str(), id->c_str(), state_words(arguments.run.state).c_str());
+  return work_on(**run, arguments.run, *id, *clusters, std::move(*request));
+}
+
+}  // namespace
+
+int resume_copy(const RunArguments& arguments, const journal::Run& found) {
+  auto request = migration::copy_request_from_json(found.options);
+  if (!request) return report(std::move(request).error().with_context("run " + found.id));
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
-  if (auto known = (*run)->check_clusters({arguments.from, arguments.to}); !known)
-    return report(known.error(), kUsage);
   (*run)->prepare();
-  auto prepared = (*run)->wait_for(prepare(**run, arguments));
-  if (!prepared) return report(prepared.error(), kPreflightFailed);
-  (*run)->begin_work();
-  auto result = [&] {
-    ProgressLine line(arguments.common.quiet);
-    return (*run)->wait_for(migration::copy_rows(*prepared, (*run)->stop(), show_on(line)));
-  }();
-  if (result) {
-    print_report(*prepared, *result, arguments.common.json);
-    return kDone;
-  }
-  int code = report(result.error());
-  std::fprintf(stderr,
-               "pegmove: what was copied stays; the same command %s again copies everything anew\n",
-               arguments.create ? "without --create" : "run");
-  return code;
+  auto clusters = (*run)->wait_for(connect(**run, request->from_metas, request->to_metas));
+  if (!clusters) return report(clusters.error(), kPreflightFailed);
+  return work_on(**run, arguments, found.id, *clusters, std::move(*request));
+}
+
+namespace {
+
+void add_pace_options(CLI::App& verb, CopyArguments& arguments) {
+  verb.add_option("--max-rows-per-second", arguments.max_rows_per_second,
+                  "write no more rows a second than this; can be changed while the copy runs with "
+                  "`pegmove set`")
+      ->check(CLI::Range(int64_t(1), int64_t(1'000'000'000)));
+  verb.add_option("--max-megabytes-per-second", arguments.max_megabytes_per_second,
+                  "write no more than this, in 1,000,000 bytes of keys and values; the same")
+      ->check(CLI::Range(int64_t(1), int64_t(1'000'000)));
+  verb.add_option("--latency-bound", arguments.latency_bound,
+                  "slow down while a small request to one of the clusters takes longer than this")
+      ->capture_default_str();
+  verb.add_flag("--full-speed", arguments.full_speed,
+                "do not slow down when a cluster answers slowly, or that it is busy");
+  verb.add_option("--retry-for", arguments.retry_for,
+                  "how long a server may be away or refuse before the copy fails")
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -164,14 +184,10 @@ void add_copy_command(CLI::App& program, int& exit_code) {
                "are overwritten, rows that only the target has stay. Stop writes to the source "
                "first, or use the result as a snapshot that is spread over the time of the copy. "
                "Prove the result with `pegmove verify`.\n\n"
-               "With --through duplicate rows are written as duplication writes them, many to a "
-               "request, with a time ten minutes before the start of the copy. Use it into "
-               "real clusters when a write request for each row is too slow. Rows that the "
-               "target's clients set since that time "
-               "stay; rows that they removed come back, and what INCR and CHECK_AND_* wrote is "
-               "overwritten. Both clusters must stand in one [duplication-group] of the target's "
-               "configuration, and the clocks must agree within minutes: real servers abort on a "
-               "time later than their own. Alarms on lagging duplicated writes may go off.");
+               "How far it is stands in the journal. Interrupted, killed or failed it goes on with "
+               "`pegmove resume`; `pegmove list` and `pegmove status` tell of it, and `pegmove "
+               "pause`, `set` and `cancel` steer it from elsewhere.\n\n"
+               "It slows down by itself while the clusters answer slowly, and says so.");
   verb->add_option("--from", arguments->from,
                    "source cluster: a name of the config file, or host:port,...")
       ->required();
@@ -193,7 +209,9 @@ void add_copy_command(CLI::App& program, int& exit_code) {
                    "with --through duplicate: the source's id in the [duplication-group] that both "
                    "clusters are configured with")
       ->check(CLI::Range(1, 127));
-  add_common_options(*verb, arguments->common);
+  add_pace_options(*verb, *arguments);
+  add_state_option(*verb, arguments->run.state);
+  add_common_options(*verb, arguments->run.common);
   verb->callback([arguments, &exit_code] { exit_code = copy(*arguments); });
 }
 

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "apps/command.h"
+#include "apps/runs.h"
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
@@ -15,6 +16,8 @@ int main(int argc, char** argv) {
   int exit_code = pegmove::apps::kDone;
   pegmove::apps::add_copy_command(program, exit_code);
   pegmove::apps::add_verify_command(program, exit_code);
+  pegmove::apps::add_run_commands(program, exit_code);
+  pegmove::apps::add_resume_command(program, exit_code);
   pegmove::apps::add_import_export_commands(program, exit_code);
   pegmove::apps::add_cluster_command(program, exit_code);
   pegmove::apps::add_shell_command(program, exit_code);

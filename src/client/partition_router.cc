@@ -180,6 +180,8 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
     }
     waiting.because(last.to_string().starts_with(where) ? last.to_string()
                                                         : where + ": " + last.to_string());
+    if (stop_ && stop_->requested())
+      co_return fail(Code::kInterrupted, "stopped on request while " + last.to_string());
     auto pause = async::back_off(attempt, kFirstPause, kLongestPause);
     if (deadline.left(clock) <= pause)
       co_return fail(Code::kTimeout, where + " did not answer in time: " + last.to_string());

@@ -2,6 +2,7 @@
 // is met follows Pegasus's C++ client (src/client/partition_resolver.cpp).
 #pragma once
 
+#include "async/stop_signal.h"
 #include "client/cluster.h"
 
 namespace pegmove::client {
@@ -54,6 +55,10 @@ class PartitionRouter {
     return deadline.earlier(Deadline::in(cluster_->client().clock(), attempt_timeout_));
   }
 
+  // Calls that would be tried again fail with kInterrupted once the signal is there. It outlives
+  // the router's calls.
+  void set_stop(const async::StopSignal* stop) { stop_ = stop; }
+
   // What calls wait for now, since an attempt of theirs failed.
   struct Waits {
     int calls = 0;
@@ -79,6 +84,7 @@ class PartitionRouter {
   std::string table_;
   OnBusy on_busy_ = OnBusy::kTryAgain;
   async::milliseconds attempt_timeout_ = std::chrono::hours(24);
+  const async::StopSignal* stop_ = nullptr;
   Waits waits_;
   int64_t busy_answers_ = 0;
   int32_t app_id_ = 0;

@@ -39,7 +39,8 @@ std::optional<int64_t> expected_rows(const rows::PumpProgress& progress, int64_t
 }
 
 std::string what_it_waits_for(const PreparedCopy& copy) {
-  for (auto [table, name] : {std::pair(copy.source.get(), "source: "), {copy.target.get(), "target: "}})
+  for (auto [table, name] :
+       {std::pair(copy.source.get(), "source: "), {copy.target.get(), "target: "}})
     if (const auto& waits = table->router().waits(); waits.calls > 0) return name + waits.reason;
   return "";
 }
@@ -48,6 +49,8 @@ CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progres
                      milliseconds elapsed) {
   CopyReport report{.rows = progress.rows,
                     .bytes = progress.bytes,
+                    .rows_written_now = progress.rows_written_now,
+                    .bytes_written_now = progress.bytes_written_now,
                     .rows_read = progress.rows_read,
                     .rows_expired = progress.rows_expired,
                     .rows_kept = progress.rows_kept,
@@ -75,8 +78,10 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
                            CopyListener listener) {
   const auto& options = copy.options;
   // A server that hangs is to be noticed long before the time to retry is over.
-  for (auto* table : {copy.source.get(), copy.target.get()})
+  for (auto* table : {copy.source.get(), copy.target.get()}) {
     table->router().set_attempt_timeout(options.timeout / 3);
+    table->router().set_stop(&stop);
+  }
   rows::TableSource from(copy.source, {.timeout = options.retry_for});
   rows::TableSink to(copy.target, {.timeout = options.retry_for, .duplicate = options.duplicate});
   rows::Pump pump(from, to, stop, options.pump);
@@ -102,6 +107,7 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   copied.request();
   beside.stop();
   co_await beside.join();  // no result
+  for (auto* table : {copy.source.get(), copy.target.get()}) table->router().set_stop(nullptr);
   CO_TRY(in_context(std::move(moved), "copying table '" + options.table + "'"));
   co_return report_of(copy, pump.progress(), elapsed());
 }

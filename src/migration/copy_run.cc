@@ -50,6 +50,18 @@ Result<void> check_same_tables(const journal::Run& run, const Tables& then, cons
                                   "another copy");
 }
 
+// Rows are written as of a time before the run began, whoever goes on with it; minutes before,
+// since a real server aborts on a time that is later than its clock.
+std::optional<client::DuplicateWrite> duplicate_of(const CopyRequest& request,
+                                                   const journal::Run& run) {
+  constexpr auto kSafety = std::chrono::minutes(10);
+  if (request.duplicate_cluster_id == 0) return std::nullopt;
+  return client::DuplicateWrite{
+      .cluster_id = request.duplicate_cluster_id,
+      .timestamp_us = run.created_unix_ms * 1000 - std::chrono::microseconds(kSafety).count(),
+      .verify_timetag = request.verify_timetag};
+}
+
 Result<int64_t> parse_rate(std::string_view key, std::string_view value) {
   return in_context(base::parse_integer(value, 0, kMostRate), key);
 }
@@ -68,7 +80,9 @@ std::string to_json(const CopyRequest& request) {
            {"max_rows_per_second", request.pace.max_rows_per_second},
            {"max_bytes_per_second", request.pace.max_bytes_per_second},
            {"adaptive", request.pace.adaptive},
-           {"latency_bound_ms", request.pace.latency_bound.count()}};
+           {"latency_bound_ms", request.pace.latency_bound.count()},
+           {"duplicate_cluster_id", request.duplicate_cluster_id},
+           {"verify_timetag", request.verify_timetag}};
   if (options.partitions) out["partitions"] = *options.partitions;
   return out.dump();
 }
@@ -89,6 +103,8 @@ Result<CopyRequest> copy_request_from_json(std::string_view text) {
     in.at("max_bytes_per_second").get_to(request.pace.max_bytes_per_second);
     in.at("adaptive").get_to(request.pace.adaptive);
     request.pace.latency_bound = milliseconds(in.at("latency_bound_ms").get<int64_t>());
+    in.at("duplicate_cluster_id").get_to(request.duplicate_cluster_id);
+    in.at("verify_timetag").get_to(request.verify_timetag);
     if (in.contains("partitions")) options.partitions = in["partitions"].get<int32_t>();
     return request;
   } catch (const Json::exception& error) {
@@ -105,7 +121,8 @@ Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::s
     pace.latency_bound = TRY(in_context(base::parse_duration(value), key));
   } else if (key == "full-speed") {
     if (value != "true" && value != "false")
-      return fail(Code::kInvalidArgument, "full-speed: true or false, not '" + std::string(value) + "'");
+      return fail(Code::kInvalidArgument,
+                  "full-speed: true or false, not '" + std::string(value) + "'");
     pace.adaptive = value == "false";
   } else {
     return fail(Code::kInvalidArgument,
@@ -142,7 +159,9 @@ Task<CopyReport> run_copy(RunKeeper& run, std::shared_ptr<client::Cluster> sourc
     // Whoever set it has checked it; what a newer pegmove knows means nothing here.
     if (auto applied = apply_setting(pace->options(), key, value); !applied) return;
   }));
+  request.options.duplicate = duplicate_of(request, run.run());
   auto then = CO_TRY(tables_of(run.run()));
+  if (then) request.options.create = false;  // it did
   auto copy = CO_TRY(co_await prepare_copy(source, target, request.options));
   auto now = Tables::of(copy);
   if (then)
@@ -151,8 +170,8 @@ Task<CopyReport> run_copy(RunKeeper& run, std::shared_ptr<client::Cluster> sourc
     CO_TRY(co_await run.set_result(Json(now).dump()));
 
   auto& pump = copy.options.pump;
-  pump.start = lanes_to_start(run.positions(), then.value_or(now).source_partitions,
-                              now.source_partitions);
+  pump.start =
+      lanes_to_start(run.positions(), then.value_or(now).source_partitions, now.source_partitions);
   pump.pace = pace.get();
   pump.on_lane = [&run](int lane, const rows::LaneState& state) {
     run.note({lane, state.last_key, state.rows, state.bytes, state.done});

@@ -18,6 +18,9 @@ struct CopyRequest {
   std::string to_metas;
   CopyOptions options{};
   rows::PaceOptions pace{};
+  // Of the cluster that rows are written for through DUPLICATE; 0: they are not.
+  int8_t duplicate_cluster_id = 0;
+  bool verify_timetag = false;  // leave what clients of the target write since the run began
 };
 std::string to_json(const CopyRequest& request);
 // Errors: kCorrupt, saying what is wrong.

@@ -383,6 +383,7 @@ TEST_F(CopyInterruptedTest, ATargetThatStaysAwayIsAnErrorThatSaysWhy) {
   make_large_table();
   auto late = options();
   late.timeout = milliseconds(500);
+  late.retry_for = milliseconds(500);
   bool stopped = false;
   auto report = copy(late, [&](const CopyStatus& status) {
     if (status.progress.rows == 0 || std::exchange(stopped, true)) return;

@@ -13,9 +13,10 @@ constexpr milliseconds kBetweenSaves{200};
 // Others hold the journal for milliseconds; who does so for longer hangs.
 constexpr int kMostBusySaves = 5;
 
-RunState state_after(const Result<void>& outcome, std::optional<Request> requested) {
+RunState state_after(const Result<void>& outcome, std::optional<Request> requested,
+                     bool has_begun) {
   if (outcome) return RunState::kDone;
-  if (requested == Request::kCancel) return RunState::kCancelled;
+  if (requested == Request::kCancel || !has_begun) return RunState::kCancelled;
   if (outcome.error().code() != Code::kInterrupted) return RunState::kFailed;
   return requested == Request::kPause ? RunState::kPaused : RunState::kInterrupted;
 }
@@ -33,8 +34,8 @@ Task<std::unique_ptr<RunKeeper>> RunKeeper::take(asio::any_io_executor executor,
                                        std::string(journal::to_string(found.state)) +
                                        "; `pegmove status " + run + "` tells how it ended");
   auto stored = CO_TRY(journal.positions(run));
-  auto keeper = std::unique_ptr<RunKeeper>(new RunKeeper(
-      executor, clock, stop, std::move(journal), std::move(lock), std::move(found)));
+  auto keeper = std::unique_ptr<RunKeeper>(
+      new RunKeeper(executor, clock, stop, std::move(journal), std::move(lock), std::move(found)));
   keeper->stored_ = std::move(stored);
   co_return keeper;
 }
@@ -80,9 +81,8 @@ void RunKeeper::set_reason(std::string reason) {
 }
 
 Task<> RunKeeper::set_result(std::string result) {
-  run_ = CO_TRY(co_await pool_.run([&] {
-    return journal_.set_state(run_.id, run_.state, run_.reason, result);
-  }));
+  run_ = CO_TRY(co_await pool_.run(
+      [&] { return journal_.set_state(run_.id, run_.state, run_.reason, result); }));
   co_return Result<void>();
 }
 
@@ -113,7 +113,8 @@ Task<> RunKeeper::exchange() {
 Task<> RunKeeper::save() {
   if (!noted_.empty()) {
     std::vector<journal::LanePosition> positions;
-    for (auto& [lane, position] : std::exchange(noted_, {})) positions.push_back(std::move(position));
+    for (auto& [lane, position] : std::exchange(noted_, {}))
+      positions.push_back(std::move(position));
     auto saved = co_await pool_.run([&] { return journal_.save(run_.id, positions); });
     // What could not be written is to be written the next time, unless it is out of date by then.
     if (!saved)
@@ -122,8 +123,8 @@ Task<> RunKeeper::save() {
   }
   if (!reason_) co_return Result<void>();
   auto reason = *std::exchange(reason_, std::nullopt);
-  run_ = CO_TRY(co_await pool_.run(
-      [&] { return journal_.set_state(run_.id, RunState::kRunning, reason); }));
+  run_ = CO_TRY(
+      co_await pool_.run([&] { return journal_.set_state(run_.id, RunState::kRunning, reason); }));
   co_return Result<void>();
 }
 
@@ -145,9 +146,9 @@ Task<RunEnd> RunKeeper::end(const Result<void>& outcome, std::optional<std::stri
   reason_.reset();
   CO_TRY(co_await save());
   CO_TRY(co_await hear());
-  RunEnd end{.state = state_after(outcome, requested_),
+  RunEnd end{.state = state_after(outcome, requested_, has_begun_work()),
              .reason = outcome ? "" : outcome.error().to_string()};
-  if (end.state == RunState::kPaused || end.state == RunState::kCancelled) end.reason = "";
+  if (requested_ && !outcome && outcome.error().code() == Code::kInterrupted) end.reason = "";
   CO_TRY(co_await pool_.run([&]() -> Result<void> {
     TRY(journal_.answer_requests(run_.id, version_));
     TRY(journal_.set_state(run_.id, end.state, end.reason, result));

@@ -54,10 +54,14 @@ class RunKeeper {
   // A result that is replaced later, such as what has been made so far. JSON. Written at once.
   Task<> set_result(std::string result);
 
-  // Writes what is noted and the final state: done for success; paused or cancelled when somebody
+  // False as long as the run has no result, so that nothing was written for it.
+  bool has_begun_work() const { return !run_.result.empty(); }
+
+  // Writes what is noted and the final state: done for success; cancelled for an error before
+  // set_result(), since there is nothing to go on with; paused or cancelled when somebody
   // asked for it and `outcome` is kInterrupted; interrupted or failed otherwise, with the error as
-  // reason. Returns what it wrote; the lock stays until this is destroyed. Errors: the journal's, the
-  // one among them that ended the work.
+  // reason. Returns what it wrote; the lock stays until this is destroyed. Errors: the journal's,
+  // the one among them that ended the work.
   Task<RunEnd> end(const Result<void>& outcome, std::optional<std::string> result = std::nullopt);
 
  private:
@@ -79,7 +83,7 @@ class RunKeeper {
   std::optional<std::string> reason_;               // not written yet
   std::optional<journal::Request> requested_;
   std::optional<Error> broken_;  // why the journal could not be written
-  int64_t version_ = 0;  // of the changes heard
+  int64_t version_ = 0;          // of the changes heard
   SettingListener listener_;
   async::TaskGroup background_;
 };

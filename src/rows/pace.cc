@@ -11,8 +11,8 @@ namespace {
 using async::milliseconds;
 using std::chrono::duration_cast;
 
-constexpr double kBurstSeconds = 0.1;         // of a limit's worth may go at once
-constexpr milliseconds kLongestWait{100};     // until the limits and the stop signal are looked at
+constexpr double kBurstSeconds = 0.1;      // of a limit's worth may go at once
+constexpr milliseconds kLongestWait{100};  // until the limits and the stop signal are looked at
 constexpr milliseconds kBetweenSlowdowns{500};  // what was changed must show first
 constexpr milliseconds kBetweenSpeedups{1000};
 constexpr milliseconds kFirstPause{10};
@@ -28,7 +28,7 @@ void fill(double& left, int64_t a_second, double elapsed) {
 }
 
 milliseconds until_positive(double left, int64_t a_second) {
-  if (a_second <= 0 || left > 0) return milliseconds(0);
+  if (a_second <= 0 || left >= 0) return milliseconds(0);
   return milliseconds(int64_t(std::ceil(-left * 1000 / double(a_second))) + 1);
 }
 

@@ -1,8 +1,8 @@
 // How fast a pump may go: what the operator allows, and what the clusters bear.
 //
 // Two limits (rows and bytes a second) hold always. Beside them the pace adapts: when a cluster
-// answers busy, or what its clients feel climbs over a bound, fewer batches are written at once, and
-// then with pauses between them; when it is well again, step by step more. Increase is slow and
+// answers busy, or what its clients feel climbs over a bound, fewer batches are written at once,
+// and then with pauses between them; when it is well again, step by step more. Increase is slow and
 // decrease is fast, as TCP does it.
 #pragma once
 
@@ -59,13 +59,13 @@ class Pace {
   Clock& clock_;
   const async::StopSignal& stop_;
   int writing_ = 0;
-  double at_once_;                 // batches that may be written at once, if it adapts
-  async::milliseconds pause_{0};   // before each batch, once one at a time is too much
-  std::string reason_;             // of the last slowing down
-  async::Instant changed_at_{};    // when the pace was last slowed down or sped up
-  async::Instant last_pause_{};    // when a batch was last let in
-  async::Instant filled_at_{};     // of the two below
-  double rows_left_ = 0;           // may be written now; negative: a debt
+  double at_once_;                // batches that may be written at once, if it adapts
+  async::milliseconds pause_{0};  // before each batch, once one at a time is too much
+  std::string reason_;            // of the last slowing down
+  async::Instant changed_at_{};   // when the pace was last slowed down or sped up
+  async::Instant last_pause_{};   // when a batch was last let in
+  async::Instant filled_at_{};    // of the two below
+  double rows_left_ = 0;          // may be written now; negative: a debt
   double bytes_left_ = 0;
   async::Event left_;
 };

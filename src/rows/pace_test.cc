@@ -2,10 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "async/task_group.h"
 #include "testing/sim_clock.h"
 
 namespace pegmove::rows {
@@ -24,7 +23,7 @@ class PaceTest : public ::testing::Test {
       else
         ++test.refused;
     };
-    asio::co_spawn(context, one(*this, rows, bytes), asio::detached);
+    writers.spawn(one(*this, rows, bytes));
     go_on();
   }
   void go_on() {
@@ -57,7 +56,16 @@ class PaceTest : public ::testing::Test {
     return entered - before;
   }
 
+  void TearDown() override {
+    stop.request();
+    while (writers.running() > 0) {
+      pass(milliseconds(100));
+      pace->leave();
+    }
+  }
+
   asio::io_context context;
+  async::TaskGroup writers{context.get_executor()};
   testing::SimClock clock;
   async::StopSignal stop;
   std::optional<Pace> pace;

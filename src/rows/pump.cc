@@ -86,6 +86,8 @@ Task<> Pump::write_counted(int index, std::optional<RowBatch> batch) {
     lane.bytes += bytes;
     progress_.rows += counts.written;
     progress_.bytes += bytes;
+    progress_.rows_written_now += counts.written;
+    progress_.bytes_written_now += bytes;
     progress_.rows_expired += counts.expired;
     progress_.rows_kept += counts.kept;
   }

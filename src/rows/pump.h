@@ -61,9 +61,12 @@ struct LaneState {
 
 // What has been written so far; read it at any time from the pump's executor.
 struct PumpProgress {
-  int64_t rows = 0;       // written, in earlier runs too when this one goes on
-  int64_t bytes = 0;      // their keys and values
-  int64_t rows_read = 0;  // this and the next two by this pump alone
+  int64_t rows = 0;   // written, in earlier runs too when this one goes on
+  int64_t bytes = 0;  // their keys and values
+  // By this pump alone:
+  int64_t rows_written_now = 0;
+  int64_t bytes_written_now = 0;
+  int64_t rows_read = 0;
   int64_t rows_expired = 0;
   int64_t rows_kept = 0;
   int lanes_done = 0;

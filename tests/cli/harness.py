@@ -85,8 +85,8 @@ class Process:
 
 
 def environment(folder, **more):
-    """Without a config file of whoever runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if name != "PEGMOVE_CONFIG"}
+    """Without the config file and the journal of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("PEGMOVE_CONFIG", "XDG_STATE_HOME")}
     return {**kept, "HOME": folder, **more}
 
 

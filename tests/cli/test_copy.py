@@ -5,7 +5,7 @@ import time
 
 from harness import CliTest, port_of, row, sorted_rows
 
-COPY_FIELDS = {"rows", "bytes", "elapsed_ms", "from", "table", "source_app_id", "source_partitions", "to", "to_table",
+COPY_FIELDS = {"id", "rows", "rows_read", "rows_expired", "rows_kept", "bytes", "elapsed_ms", "from", "table", "source_app_id", "source_partitions", "to", "to_table",
                "target_app_id", "target_partitions", "partition_rows"}
 VERIFY_FIELDS = {"equal", "from", "to", "table", "to_table", "source_rows", "target_rows", "missing", "extra", "value",
                  "expiry", "source_sum", "target_sum", "elapsed_ms", "differences"}
@@ -160,11 +160,11 @@ class CopyThroughDuplicate(CliTest):
         self.done(*self.words(self.b, "all"))  # again: the same result
         self.done("verify", "--from", self.a.meta, "--to", self.b.meta, "--table", "all")
 
-    def test_rows_that_were_written_since_stay(self):
-        self.create(self.a, "live", 2, [row("h", "both", "old"), row("h", "source", "v")])
-        self.create(self.b, "live", 3, [row("h", "both", "new")])
-        self.done(*self.words(self.b, "live"))
-        self.assertEqual(self.rows_of(self.b, "live"), [row("h", "both", "new"), row("h", "source", "v")])
+    def test_rows_overwrite_what_stands_there(self):
+        self.create(self.a, "over", 2, [row("h", "both", "source"), row("h", "source", "v")])
+        self.create(self.b, "over", 3, [row("h", "both", "target")])
+        self.done(*self.words(self.b, "over"))
+        self.assertEqual(self.rows_of(self.b, "over"), [row("h", "both", "source"), row("h", "source", "v")])
 
     def test_clusters_that_do_not_know_the_id_are_named(self):
         self.create(self.a, "refused", 2, [row("h", "s", "v")])

@@ -1,0 +1,45 @@
+#include "apps/runs.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "journal/location.h"
+
+namespace pegmove::apps {
+
+using journal::RunState;
+
+void add_state_option(CLI::App& verb, std::string& state) {
+  verb.add_option("--state", state,
+                  "the journal, a file; default: $XDG_STATE_HOME/pegmove/journal.db, or "
+                  "~/.local/state/pegmove/journal.db");
+}
+
+Result<std::string> journal_path(const std::string& state) {
+  if (!state.empty()) return state;
+  return journal::default_state_path([](const char* name) { return std::getenv(name); });
+}
+
+Result<journal::Journal> open_journal(const std::string& state, const Clock& clock) {
+  return journal::Journal::open(TRY(journal_path(state)), clock);
+}
+
+std::string state_words(const std::string& state) {
+  return state.empty() ? "" : " --state " + state;
+}
+
+int report_end(const std::string& run, const RunArguments& arguments,
+               const migration::RunEnd& end) {
+  if (end.state == RunState::kDone) return kDone;
+  if (!end.reason.empty()) std::fprintf(stderr, "pegmove: %s\n", end.reason.c_str());
+  if (end.state == RunState::kCancelled) {
+    std::fprintf(stderr, "pegmove: run %s is cancelled; what it did so far stays\n", run.c_str());
+    return kInterrupted;
+  }
+  std::fprintf(stderr, "pegmove: run %s is %s; `pegmove resume %s%s` goes on where it was\n",
+               run.c_str(), std::string(journal::to_string(end.state)).c_str(), run.c_str(),
+               state_words(arguments.state).c_str());
+  return end.state == RunState::kFailed ? kFailed : kInterrupted;
+}
+
+}  // namespace pegmove::apps
