@@ -22,6 +22,7 @@ constexpr int32_t kInvalidArgument = int32_t(StorageStatus::kInvalidArgument);
 // A mutation stays small enough that a full queue does not become one huge batch.
 constexpr size_t kMostUpdates = 512;
 constexpr size_t kMostBytes = 1 << 20;
+constexpr size_t kBatchOverhead = 64;  // the batch's header and the decree
 
 bool may_share_mutation(RpcCode code) { return code == RpcCode::kPut || code == RpcCode::kRemove; }
 
@@ -87,7 +88,10 @@ Mutation WritePath::next_mutation(std::deque<Waiting>& queue) {
 }
 
 void WritePath::apply(Mutation mutation) {
-  auto batch = db_.new_batch();
+  // What RocksDB adds to a row is less than what the wire does.
+  size_t bytes = kBatchOverhead;
+  for (const auto& update : mutation.updates) bytes += update.call.body().size();
+  auto batch = db_.new_batch(bytes);
   for (auto& update : mutation.updates) add_to_batch(update, mutation, batch);
   auto written = db_.write(batch, mutation.decree);
   if (!written && db_.resume()) written = db_.write(batch, mutation.decree);
