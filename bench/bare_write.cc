@@ -22,10 +22,13 @@ struct Part {
 
 Result<std::vector<Part>> open_parts(const std::vector<BenchRow>& rows, const BareWrite& how) {
   std::vector<Part> parts(static_cast<size_t>(how.partitions));
-  auto resources = store::StoreResources::make(128 << 20, 256 << 20);  // as a replica server
+  // As the two replica servers of the target, which share the partitions.
+  std::shared_ptr<store::StoreResources> resources[2];
+  for (auto& one : resources) one = store::StoreResources::make(128 << 20, 256 << 20);
   for (size_t index = 0; index < parts.size(); ++index)
-    parts[index].db = TRY(store::PartitionDb::open(
-        {.path = how.folder + "/" + std::to_string(index), .resources = resources}));
+    parts[index].db =
+        TRY(store::PartitionDb::open({.path = how.folder + "/" + std::to_string(index),
+                                      .resources = resources[index % std::size(resources)]}));
   for (const auto& row : rows) {
     auto hash = record::raw_key_hash(*record::split_key(row.raw_key));
     parts[size_t(record::partition_index(hash, how.partitions))].rows.push_back(&row);

@@ -65,7 +65,8 @@ struct Arguments {
 
 void add_options(CLI::App& program, Arguments& arguments) {
   auto& [bench, what, matrix, is_short] = arguments;
-  program.add_flag("--matrix", matrix, "the table of cases; with --value-size a part of it");
+  program.add_flag("--matrix", matrix,
+                   "the table of cases; with --value-size, --through or --sort-keys a part of it");
   program.add_flag("--short", is_short, "a small table, once each; missed bars are no failure");
   program.add_option("--repeats", bench.repeats, "of each copy and bare write; the best counts")
       ->capture_default_str()
@@ -94,9 +95,13 @@ void add_options(CLI::App& program, Arguments& arguments) {
 Result<bool> run(const CLI::App& program, Arguments& arguments) {
   if (!arguments.matrix && !arguments.is_short) return print_copy(arguments.bench, arguments.what);
   if (arguments.is_short) arguments.bench.repeats = 1;
-  int value_size = program.count("--value-size") > 0 ? arguments.what.shape.value_size : 0;
-  auto met = TRY(print_matrix(
-      {.bench = arguments.bench, .value_size = value_size, .is_short = arguments.is_short}));
+  auto given = [&](const char* option) { return program.count(option) > 0; };
+  const auto& what = arguments.what;
+  auto met = TRY(print_matrix({.bench = arguments.bench,
+                               .value_size = given("--value-size") ? what.shape.value_size : 0,
+                               .sort_keys = given("--sort-keys") ? what.shape.sort_keys : 0,
+                               .through = given("--through") ? what.through : "",
+                               .is_short = arguments.is_short}));
   return met || arguments.is_short;
 }
 

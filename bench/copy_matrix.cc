@@ -74,6 +74,7 @@ Result<bool> print_cases(const MatrixOptions& options, const Size& size, int sor
   bool met = true;
   for (const auto& way : kWays) {
     if (way.sort_keys != sort_keys) continue;
+    if (!options.through.empty() && options.through != way.through) continue;
     for (int partitions : target_partitions(options, size.value_size)) {
       CopyCase what{.shape = shape,
                     .source_partitions = kSourcePartitions,
@@ -105,7 +106,9 @@ Result<bool> print_matrix(const MatrixOptions& options) {
   bool met = true;
   for (const auto& size : kSizes) {
     if (options.value_size > 0 && options.value_size != size.value_size) continue;
-    for (int sort_keys : {1, 10}) met = TRY(print_cases(options, size, sort_keys)) && met;
+    for (int sort_keys : {1, 10})
+      if (options.sort_keys == 0 || options.sort_keys == sort_keys)
+        met = TRY(print_cases(options, size, sort_keys)) && met;
   }
   return met;
 }

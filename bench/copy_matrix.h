@@ -7,7 +7,10 @@ namespace pegmove::bench {
 
 struct MatrixOptions {
   BenchOptions bench;
-  int value_size = 0;     // only this one; 0 = all
+  // Only these; 0 and empty = all.
+  int value_size = 0;
+  int sort_keys = 0;
+  std::string through = {};
   bool is_short = false;  // few rows, once each: to see that it works
 };
 
