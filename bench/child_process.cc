@@ -1,5 +1,6 @@
 #include "child_process.h"
 
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +10,27 @@
 #include <sstream>
 
 namespace pegmove::bench {
+namespace {
+
+constexpr int kLookEveryMs = 10;
+
+// Everything that comes from the pipe until it ends. On the way it looks at the memory of who
+// writes there: what the system says of a process that has ended is at least the memory of its
+// parent.
+std::string read_all(int pipe, pid_t writer, int64_t& peak_bytes) {
+  std::string output;
+  char buffer[4096];
+  for (ssize_t size = 1; size > 0;) {
+    pollfd ready{.fd = pipe, .events = POLLIN, .revents = 0};
+    if (poll(&ready, 1, kLookEveryMs) > 0 && (size = read(pipe, buffer, sizeof buffer)) > 0)
+      output.append(buffer, size_t(size));
+    if (auto usage = usage_of(writer); usage && usage->peak_bytes > 0)
+      peak_bytes = usage->peak_bytes;
+  }
+  return output;
+}
+
+}  // namespace
 
 Result<Finished> run_process(std::vector<std::string> words) {
   int out[2];
@@ -27,9 +49,7 @@ Result<Finished> run_process(std::vector<std::string> words) {
   }
   close(out[1]);
   Finished finished;
-  char buffer[4096];
-  for (ssize_t size; (size = read(out[0], buffer, sizeof buffer)) > 0;)
-    finished.output.append(buffer, size_t(size));
+  finished.output = read_all(out[0], child, finished.usage.peak_bytes);
   close(out[0]);
   int status = 0;
   rusage used{};
@@ -39,8 +59,7 @@ Result<Finished> run_process(std::vector<std::string> words) {
   auto seconds = [](const timeval& time) {
     return double(time.tv_sec) + double(time.tv_usec) / 1e6;
   };
-  finished.usage = {.cpu_seconds = seconds(used.ru_utime) + seconds(used.ru_stime),
-                    .peak_bytes = used.ru_maxrss * 1024};
+  finished.usage.cpu_seconds = seconds(used.ru_utime) + seconds(used.ru_stime);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     return fail(Code::kInternal, words[0] + " " + (words.size() > 1 ? words[1] : "") + " failed");
   return finished;

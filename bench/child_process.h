@@ -12,7 +12,7 @@ namespace pegmove::bench {
 
 struct Usage {
   double cpu_seconds = 0;      // user and system
-  int64_t peak_bytes = 0;      // resident
+  int64_t peak_bytes = 0;      // resident; of a process that has ended: as last seen, to 10 ms
   int64_t resident_bytes = 0;  // now; 0 of a process that has ended
 };
 

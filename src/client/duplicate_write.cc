@@ -13,7 +13,7 @@ namespace {
 using wire::DuplicatePutsWriter;
 using wire::StorageStatus;
 
-constexpr size_t kMostRows = 500;
+constexpr size_t kMostRows = 1000;
 constexpr size_t kMostBytes = 512 << 10;
 
 RowGroup take_group(std::span<const RawRow>& rest) {

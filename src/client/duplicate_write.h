@@ -19,7 +19,7 @@ struct DuplicateWrite {
   bool verify_timetag = false;
 };
 
-// Writes all rows, in requests of at most 500 rows and (but for a single row) 512 KiB. All of them
+// Writes all rows, in requests of at most 1000 rows and (but for a single row) 512 KiB. All of them
 // are in flight at once; one that fails is sent again by itself until the deadline. Returns when
 // every row is written or left alone, or with the first error that a retry cannot mend; some rows
 // may be written then. Safe to repeat. Of rows with the same key the last one counts, with

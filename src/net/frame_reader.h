@@ -36,7 +36,8 @@ class FrameReader {
   std::shared_ptr<Block> block_;
   size_t begin_ = 0;  // of what is read and not popped yet
   size_t end_ = 0;
-  size_t wanted_ = 0;  // size of the frame at begin_, 0 = not known yet
+  size_t last_frame_ = 0;  // size of the one before it
+  size_t wanted_ = 0;      // size of the frame at begin_, 0 = not known yet
 };
 
 }  // namespace pegmove::net

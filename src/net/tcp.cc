@@ -40,8 +40,12 @@ class TcpStream : public Stream {
   }
 
   Task<> write_all(std::string_view bytes) override {
-    auto [error, size] =
-        co_await asio::async_write(socket_, asio::buffer(bytes.data(), bytes.size()), kAsTuple);
+    // Asio by itself hands the system no more than 64 KiB at once.
+    auto all_that_is_left = [size = bytes.size()](const error_code& error, size_t sent) {
+      return error ? 0 : size - sent;
+    };
+    auto [error, size] = co_await asio::async_write(
+        socket_, asio::buffer(bytes.data(), bytes.size()), all_that_is_left, kAsTuple);
     if (error) co_return broken(error);
     co_return Result<void>();
   }

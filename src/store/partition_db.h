@@ -67,7 +67,10 @@ class PartitionDb {
   // The decree of the last successful write; 0 in a new database.
   int64_t last_decree() const { return last_decree_; }
 
-  WriteBatch new_batch() const { return WriteBatch(data_version_); }
+  // `expected_bytes`: of what it will hold, so that it need not move while it grows.
+  WriteBatch new_batch(size_t expected_bytes = 0) const {
+    return WriteBatch(data_version_, expected_bytes);
+  }
 
   // Applies the batch and the decree in one step; an empty batch writes the decree alone. The batch
   // is left as it was. May be repeated after an error: a failed write cannot be seen, but a later

@@ -14,7 +14,8 @@ namespace pegmove::store {
 class WriteBatch {
  public:
   // The value header depends on the data version, 0 or 1 (record/value.h).
-  explicit WriteBatch(int data_version) : data_version_(data_version) {}
+  explicit WriteBatch(int data_version, size_t expected_bytes = 0)
+      : data_version_(data_version), batch_(expected_bytes) {}
 
   // Stores a row. `expire_ts` in Pegasus seconds, 0 = never; the timetag is dropped in data version
   // 0. Keys shorter than two bytes are stored, and no cursor shows them.

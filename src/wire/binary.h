@@ -91,30 +91,36 @@ class BinaryReader {
 
 // Writers append to `out`; each adds a whole field.
 inline void append_field_begin(std::string& out, int8_t type, int16_t id) {
-  out += char(type);
-  base::append_big_endian(out, id);
+  char bytes[1 + sizeof id];
+  bytes[0] = char(type);
+  base::store_big_endian(bytes + 1, id);
+  out.append(bytes, sizeof bytes);
+}
+// A field's header and a number in one step: rows are many small steps.
+template <typename Int>
+void append_number_field(std::string& out, int8_t type, int16_t id, Int value) {
+  char bytes[1 + sizeof id + sizeof value];
+  bytes[0] = char(type);
+  base::store_big_endian(bytes + 1, id);
+  base::store_big_endian(bytes + 1 + sizeof id, value);
+  out.append(bytes, sizeof bytes);
 }
 inline void append_i32_field(std::string& out, int16_t id, int32_t value) {
-  append_field_begin(out, BinaryReader::kI32, id);
-  base::append_big_endian(out, value);
+  append_number_field(out, BinaryReader::kI32, id, value);
 }
 inline void append_i64_field(std::string& out, int16_t id, int64_t value) {
-  append_field_begin(out, BinaryReader::kI64, id);
-  base::append_big_endian(out, value);
+  append_number_field(out, BinaryReader::kI64, id, value);
 }
 inline void append_bool_field(std::string& out, int16_t id, bool value) {
-  append_field_begin(out, BinaryReader::kBool, id);
-  out += char(value);
+  append_number_field(out, BinaryReader::kBool, id, int8_t(value));
 }
 inline void append_string_field(std::string& out, int16_t id, std::string_view value) {
-  append_field_begin(out, BinaryReader::kString, id);
-  base::append_big_endian(out, uint32_t(value.size()));
+  append_number_field(out, BinaryReader::kString, id, uint32_t(value.size()));
   out += value;
 }
 // A blob's field carries the type byte of a struct (dsn_types.h).
 inline void append_blob_field(std::string& out, int16_t id, std::string_view value) {
-  append_field_begin(out, BinaryReader::kStruct, id);
-  base::append_big_endian(out, uint32_t(value.size()));
+  append_number_field(out, BinaryReader::kStruct, id, uint32_t(value.size()));
   out += value;
 }
 

@@ -167,7 +167,8 @@ void append_update_reply(std::string& out, const UpdateReply& reply) {
   end_body(out);
 }
 
-ScanReplyBuilder::ScanReplyBuilder() {
+ScanReplyBuilder::ScanReplyBuilder(size_t expected_bytes) {
+  body_.reserve(expected_bytes);
   begin_body(body_, 0);
   append_i32_field(body_, 1, 0);
   error_at_ = body_.size() - 4;

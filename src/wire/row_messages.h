@@ -65,7 +65,8 @@ void append_update_reply(std::string& out, const UpdateReply& reply);
 // Builds the body of a reply to GET_SCANNER or SCAN row by row, so that no row is copied twice.
 class ScanReplyBuilder {
  public:
-  ScanReplyBuilder();
+  // `expected_bytes`: of the whole reply, so that it need not move while it grows.
+  explicit ScanReplyBuilder(size_t expected_bytes = 0);
   void add(std::string_view key, std::string_view value, bool with_expiry, uint32_t expire_ts);
   uint32_t rows() const { return rows_; }
   size_t size() const { return body_.size(); }

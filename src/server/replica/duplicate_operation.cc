@@ -36,6 +36,7 @@ class Duplication {
  private:
   Result<void> check(const DuplicateEntryView& entry) const;
   Result<void> apply(const DuplicateEntryView& entry);
+  RpcCode code_of(const DuplicateEntryView& entry);
   Result<void> put(const DuplicateEntryView& entry);
   Result<void> multi_put(const DuplicateEntryView& entry);
   Result<void> remove(const DuplicateEntryView& entry);
@@ -47,6 +48,8 @@ class Duplication {
 
   const DuplicateContext& context_;
   store::WriteBatch& batch_;
+  std::string_view last_task_code_;  // entries of one request are mostly of one code
+  RpcCode last_code_ = RpcCode::kUnknown;
   bool remembers_ = false;  // some entry asks for what entries before it did
   std::unordered_map<std::string, std::optional<Standing>> changed_;  // nothing: removed
 };
@@ -76,8 +79,16 @@ Result<void> Duplication::check(const DuplicateEntryView& entry) const {
   return {};
 }
 
+RpcCode Duplication::code_of(const DuplicateEntryView& entry) {
+  if (entry.task_code != last_task_code_) {
+    last_task_code_ = entry.task_code;
+    last_code_ = wire::rpc_code_from_name(entry.task_code);
+  }
+  return last_code_;
+}
+
 Result<void> Duplication::apply(const DuplicateEntryView& entry) {
-  switch (wire::rpc_code_from_name(entry.task_code)) {
+  switch (code_of(entry)) {
     case RpcCode::kPut: return put(entry);
     case RpcCode::kMultiPut: return multi_put(entry);
     case RpcCode::kRemove: return remove(entry);

@@ -17,6 +17,7 @@ struct Scan {
   bool confined = false;              // to the hash key of the start key
   std::string confined_to;            // raw key prefix of that hash key
   std::unique_ptr<store::Cursor> cursor;
+  size_t last_reply_bytes = 0;
 };
 
 // Ids are used once: each reply carries a new one. They are positive and begin at a random place,

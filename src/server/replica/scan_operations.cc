@@ -13,6 +13,7 @@ using wire::StorageStatus;
 
 constexpr int64_t kEnd = -1;
 constexpr int64_t kNoContext = 0;
+constexpr size_t kEndBytes = 128;  // behind the rows of a reply, at most
 
 wire::ScanReplyBuilder::End end_of_reply(const ReadContext& context, StorageStatus status,
                                          int64_t context_id) {
@@ -26,11 +27,6 @@ wire::ScanReplyBuilder::End end_of_reply(const ReadContext& context, StorageStat
 std::string reply_without_rows(const ReadContext& context, StorageStatus status,
                                int64_t context_id) {
   return wire::ScanReplyBuilder().finish(end_of_reply(context, status, context_id));
-}
-
-bool is_past_end(const Scan& scan, std::string_view key) {
-  const auto& stop = scan.request.stop_key.data;
-  return key > stop || (key == stop && !scan.request.stop_inclusive);
 }
 
 // After a split a partition still holds rows that belong to another one now.
@@ -74,7 +70,8 @@ Result<std::string> next_batch(const ReadContext& context, const Clock& clock, S
   const IterationTime time(context, clock);
   int32_t most_rows =
       request.batch_size > 0 ? std::min(request.batch_size, kScanMostRows) : kScanMostRows;
-  wire::ScanReplyBuilder reply;
+  // The batches of a scan are alike.
+  wire::ScanReplyBuilder reply(scan->last_reply_bytes);
   auto& cursor = *scan->cursor;
   int32_t rows = 0, iterated = 0;
   bool complete = false, out_of_time = false;
@@ -83,11 +80,12 @@ Result<std::string> next_batch(const ReadContext& context, const Clock& clock, S
     complete = scan->confined && !key.starts_with(scan->confined_to);
     out_of_time = time.is_over(iterated);
     if (complete || out_of_time || rows >= most_rows || iterated >= most_iterations) break;
-    complete = is_past_end(*scan, key);
+    const auto behind_stop = key.compare(request.stop_key.data);
+    complete = behind_stop > 0 || (behind_stop == 0 && !request.stop_inclusive);
     if (complete) break;
     ++iterated;
     const auto& value = cursor.value();
-    complete = key == request.stop_key.data;
+    complete = behind_stop == 0;
     if (record::is_expired(value.header.expire_ts, context.now)) {
       context.metrics.read_expired_values.add();
       continue;
@@ -107,6 +105,7 @@ Result<std::string> next_batch(const ReadContext& context, const Clock& clock, S
   auto end =
       end_of_reply(context, out_of_time ? StorageStatus::kIncomplete : StorageStatus::kOk, kEnd);
   if (request.only_return_count) end.row_count = rows;
+  scan->last_reply_bytes = reply.size() + kEndBytes;
   if (out_of_time)
     end.context_id = kNoContext;
   else if (!complete && cursor.valid())

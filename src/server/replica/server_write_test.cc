@@ -98,6 +98,27 @@ TEST_F(ServerWriteTest, OtherWritesInFlightTakeADecreeEach) {
   EXPECT_EQ(get("1"), "499");
 }
 
+TEST_F(ServerWriteTest, WritesOfSeveralKindsInFlightKeepTheirOrderAndTheirDecrees) {
+  WireClient wire(client, node());
+  auto decree = next_decree();
+  std::vector<int64_t> decrees;
+  auto note = [&](Result<net::IncomingReply> reply) {
+    decrees.push_back(WireClient::decode<wire::update_response>(*reply).decree);
+  };
+  for (int i = 0; i < 300; ++i) {
+    wire.start(RpcCode::kMultiPut, gpid, wire.encode(multi_put(2, "m" + std::to_string(i))), note);
+    wire.start(RpcCode::kPut, gpid, wire.encode(put("0", "p" + std::to_string(i))), note);
+  }
+  auto last = wire.call<wire::update_response>(RpcCode::kMultiPut, gpid, multi_put(0, ""));
+  ASSERT_EQ(decrees.size(), 600u);
+  for (auto each : decrees) ASSERT_EQ(each, ++decree);
+  EXPECT_EQ(last.decree, decree + 1);
+  EXPECT_EQ(get("0"), "p299");
+  EXPECT_EQ(get("1"), "m299");
+  cluster.restart();
+  EXPECT_EQ(next_decree(), decree + 2);  // the last of those that were written together counts
+}
+
 TEST_F(ServerWriteTest, PutsAndRemovesOfAKeyKeepTheirOrder) {
   WireClient wire(client, node());
   auto put_body = wire.encode(put("s", "v"));

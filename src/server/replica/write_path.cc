@@ -22,8 +22,15 @@ constexpr int32_t kInvalidArgument = int32_t(StorageStatus::kInvalidArgument);
 // A mutation stays small enough that a full queue does not become one huge batch.
 constexpr size_t kMostUpdates = 512;
 constexpr size_t kMostBytes = 1 << 20;
+constexpr size_t kMostMutationsAtOnce = 32;
+constexpr size_t kBatchOverhead = 64;  // the batch's header and the decree
 
 bool may_share_mutation(RpcCode code) { return code == RpcCode::kPut || code == RpcCode::kRemove; }
+
+// Whether what a write does depends on nothing that stands in the database.
+bool is_blind(RpcCode code) {
+  return may_share_mutation(code) || code == RpcCode::kMultiPut || code == RpcCode::kMultiRemove;
+}
 
 bool is_raw_key(std::string_view key) { return record::split_key(key).has_value(); }
 
@@ -66,34 +73,52 @@ void WritePath::work_off_queue() {
         return;
       }
     }
-    while (!queue.empty()) apply(next_mutation(queue));
+    while (!queue.empty()) apply(next_mutations(queue));
   }
 }
 
-// The writes at the head of the queue that go into one mutation.
-Mutation WritePath::next_mutation(std::deque<Waiting>& queue) {
-  last_timestamp_us_ = std::max(last_timestamp_us_ + 1, clock_.unix_us());
-  Mutation mutation{.decree = last_decree_ + 1, .timestamp_us = last_timestamp_us_, .updates = {}};
-  bool shared = may_share_mutation(queue.front().code);
+// The mutations at the head of the queue that are written together.
+std::vector<Mutation> WritePath::next_mutations(std::deque<Waiting>& queue) {
+  std::vector<Mutation> mutations;
+  bool blind = is_blind(queue.front().code);
   size_t bytes = 0;
   do {
+    mutations.push_back(next_mutation(queue, last_decree_ + 1 + int64_t(mutations.size())));
+    bytes += mutations.back().bytes;
+  } while (blind && !queue.empty() && is_blind(queue.front().code) && bytes < kMostBytes &&
+           mutations.size() < kMostMutationsAtOnce);
+  return mutations;
+}
+
+// The writes at the head of the queue that go into one mutation.
+Mutation WritePath::next_mutation(std::deque<Waiting>& queue, int64_t decree) {
+  last_timestamp_us_ = std::max(last_timestamp_us_ + 1, clock_.unix_us());
+  Mutation mutation{.decree = decree, .timestamp_us = last_timestamp_us_, .updates = {}};
+  bool shared = may_share_mutation(queue.front().code);
+  do {
     auto& next = queue.front();
-    bytes += next.call.body().size();
+    mutation.bytes += next.call.body().size();
     mutation.updates.push_back({next.code, std::move(next.call)});
     queue.pop_front();
   } while (shared && !queue.empty() && may_share_mutation(queue.front().code) &&
-           mutation.updates.size() < kMostUpdates && bytes < kMostBytes);
+           mutation.updates.size() < kMostUpdates && mutation.bytes < kMostBytes);
   return mutation;
 }
 
-void WritePath::apply(Mutation mutation) {
-  auto batch = db_.new_batch();
-  for (auto& update : mutation.updates) add_to_batch(update, mutation, batch);
-  auto written = db_.write(batch, mutation.decree);
-  if (!written && db_.resume()) written = db_.write(batch, mutation.decree);
-  if (!written) return reply_failed(mutation, written.error());
-  last_decree_ = mutation.decree;
-  reply(mutation);
+// All of them or none.
+void WritePath::apply(std::vector<Mutation> mutations) {
+  // RocksDB adds to a row about what the wire does.
+  size_t bytes = kBatchOverhead;
+  for (const auto& mutation : mutations) bytes += mutation.bytes;
+  auto batch = db_.new_batch(bytes);
+  for (auto& mutation : mutations)
+    for (auto& update : mutation.updates) add_to_batch(update, mutation, batch);
+  auto decree = mutations.back().decree;
+  auto written = db_.write(batch, decree);
+  if (!written && db_.resume()) written = db_.write(batch, decree);
+  if (!written) return reply_failed(mutations, written.error());
+  last_decree_ = decree;
+  for (auto& mutation : mutations) reply(mutation);
 }
 
 void WritePath::add_to_batch(Update& update, const Mutation& mutation, store::WriteBatch& batch) {
@@ -208,15 +233,17 @@ void WritePath::reply(Mutation& mutation) {
   }
 }
 
-// Nothing of the mutation was written, and its decree is free again.
-void WritePath::reply_failed(Mutation& mutation, const Error& error) {
-  log_.error("decree " + std::to_string(mutation.decree) +
+// Nothing of the mutations was written, and their decrees are free again.
+void WritePath::reply_failed(std::vector<Mutation>& mutations, const Error& error) {
+  log_.error("decree " + std::to_string(mutations.front().decree) +
+             (mutations.size() > 1 ? " to " + std::to_string(mutations.back().decree) : "") +
              " was not written: " + error.to_string());
   auto code = store::is_disk_full(error) ? ErrorCode::kDiskInsufficient : ErrorCode::kDiskIoError;
   // Clients in other languages don't know ERR_DISK_IO_ERROR; they are told of a full disk instead.
-  for (auto& update : mutation.updates)
-    update.call.reply(
-        update.call.head().framing == wire::Framing::kRdsn ? code : ErrorCode::kDiskInsufficient);
+  for (auto& mutation : mutations)
+    for (auto& update : mutation.updates)
+      update.call.reply(
+          update.call.head().framing == wire::Framing::kRdsn ? code : ErrorCode::kDiskInsufficient);
 }
 
 }  // namespace pegmove::server::replica
