@@ -32,10 +32,14 @@ std::string utc(int64_t unix_ms) {
 }
 
 Json to_json(const TableFacts& facts, int64_t rows, const RowSum& sum) {
-  return {{"cluster", facts.cluster},       {"meta_servers", facts.metas},
-          {"table", facts.table},           {"app_id", facts.app_id},
-          {"partitions", facts.partitions}, {"envs", facts.envs},
-          {"rows", rows},                   {"sum", sum.to_hex()}};
+  return {{"cluster", facts.cluster},
+          {"meta_servers", facts.metas},
+          {"table", facts.table},
+          {"app_id", facts.app_id},
+          {"partitions", facts.partitions},
+          {"envs", facts.envs},
+          {"rows", rows},
+          {"sum", sum.to_hex()}};
 }
 
 Json options_json(const CompareReport& report) {
@@ -52,8 +56,8 @@ Json options_json(const CompareReport& report) {
 
 std::string what_was_compared(const CompareReport& report) {
   const auto tolerance = report.options.expiry_tolerance_s;
-  return "keys, values and expiry of " + std::string(report.options.sample ? "a sample of" : "all") +
-         " rows" +
+  return "keys, values and expiry of " +
+         std::string(report.options.sample ? "a sample of" : "all") + " rows" +
          (tolerance == 0 ? std::string(", exactly")
                          : "; expiries up to " + std::to_string(tolerance) +
                                " s apart count as the same: rows were compared, not sums");
@@ -95,10 +99,26 @@ std::string what_a_sample_proves(const CompareReport& report) {
   return base::format_count(uint64_t(rows)) + " rows of about " +
          base::format_count(uint64_t(rows_in_all(report))) + " were compared, in " +
          base::format_count(uint64_t(report.slices)) + " slices" +
-         (report.equal() ? std::string("; if differing rows are spread at random, at most ") + share +
-                               " of the rows differ (95% confidence). Differences that lie close "
-                               "together may have been missed"
-                         : std::string());
+         (report.equal()
+              ? std::string("; if differing rows are spread at random, at most ") + share +
+                    " of the rows differ (95% confidence). Differences that lie close "
+                    "together may have been missed"
+              : std::string());
+}
+
+std::string summary(const CompareReport& report) {
+  return Json{{"verdict", verdict(report)},
+              {"equal", report.equal()},
+              {"source_rows", report.source_rows},
+              {"target_rows", report.target_rows},
+              {"missing", report.missing},
+              {"extra", report.extra},
+              {"value", report.value_differs},
+              {"expiry", report.expiry_differs},
+              {"not_settled", report.not_settled},
+              {"source_sum", report.source_sum.to_hex()},
+              {"target_sum", report.target_sum.to_hex()}}
+      .dump();
 }
 
 std::string certificate(const CertificateFacts& facts, const TableFacts& source,

@@ -35,6 +35,9 @@ std::string what_a_sample_proves(const CompareReport& report);
 // How many rows the source has: exact, or estimated from a sample.
 int64_t rows_in_all(const CompareReport& report);
 
+// Verdict and counts alone, as JSON: what the journal keeps as the result.
+std::string summary(const CompareReport& report);
+
 // Indented JSON.
 std::string certificate(const CertificateFacts& facts, const TableFacts& source,
                         const TableFacts& target, const CompareReport& report);

@@ -11,10 +11,10 @@ namespace {
 
 using wire::KeyValueView;
 
-constexpr size_t kMostSuspects = 1000;           // that wait for being read again
-constexpr size_t kMostSuspectBytes = 1 << 20;    // of their keys
+constexpr size_t kMostSuspects = 1000;              // that wait for being read again
+constexpr size_t kMostSuspectBytes = 1 << 20;       // of their keys
 constexpr async::milliseconds kSuspectAge{30'000};  // then they are settled, however few
-constexpr int64_t kLookEvery = 256;              // rows between looks at the clock
+constexpr int64_t kLookEvery = 256;                 // rows between looks at the clock
 
 std::vector<int32_t> partitions_of_class(int number, int classes, int partition_count) {
   std::vector<int32_t> partitions;
@@ -112,7 +112,8 @@ Task<> ClassComparison::walk(Pair& pair, int64_t most_rows) {
       right = next ? next : CO_TRY(co_await target.advance());
     }
     if (context_.sample) learned_.learn(last_key_);
-    if (look) [[unlikely]] CO_TRY(co_await note(false));
+    if (look) [[unlikely]]
+      CO_TRY(co_await note(false));
   }
   co_return Result<void>();
 }

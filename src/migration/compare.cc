@@ -93,8 +93,8 @@ Task<CompareReport> compare(TablePair tables, CompareOptions options, const asyn
   auto elapsed = [&] { return std::chrono::duration_cast<milliseconds>(clock.now() - start); };
   async::TaskGroup beside(co_await asio::this_coro::executor);
   if (events.on_progress)
-    beside.spawn(tell_each_second(
-        clock, beside, [&] { events.on_progress(comparison.counts(), elapsed()); }));
+    beside.spawn(tell_each_second(clock, beside,
+                                  [&] { events.on_progress(comparison.counts(), elapsed()); }));
   auto compared = co_await comparison.run(options.classes_at_once);
   beside.stop();
   co_await beside.join();  // no result
@@ -106,8 +106,8 @@ Task<CompareReport> compare_tables(std::shared_ptr<client::Cluster> source,
                                    std::shared_ptr<client::Cluster> target, CompareOptions options,
                                    const async::StopSignal& stop, CompareEvents events) {
   auto deadline = Deadline::in(source->client().clock(), options.timeout);
-  auto tables = CO_TRY(
-      co_await open_tables(source, target, options.table, options.to_table, deadline));
+  auto tables =
+      CO_TRY(co_await open_tables(source, target, options.table, options.to_table, deadline));
   co_return co_await compare(std::move(tables), std::move(options), stop, std::move(events));
 }
 

@@ -36,7 +36,7 @@ struct CompareEvents {
 
 struct CompareReport : CompareCounts {
   int classes = 0;
-  async::milliseconds elapsed{};  // of this process's part
+  async::milliseconds elapsed{};     // of this process's part
   std::vector<Difference> listed{};  // the first differences
   CompareOptions options{};          // as they were carried out; without `start`
 };

@@ -13,15 +13,19 @@ constexpr size_t kMostListedBytes = 64 << 10;  // of the differences that a posi
 
 struct CountField {
   const char* name;
-  int64_t CompareCounts::*field;
+  int64_t CompareCounts::* field;
 };
-constexpr CountField kCounts[] = {
-    {"source_rows", &CompareCounts::source_rows},   {"target_rows", &CompareCounts::target_rows},
-    {"source_bytes", &CompareCounts::source_bytes}, {"missing", &CompareCounts::missing},
-    {"extra", &CompareCounts::extra},               {"value", &CompareCounts::value_differs},
-    {"expiry", &CompareCounts::expiry_differs},     {"suspects", &CompareCounts::suspects},
-    {"not_settled", &CompareCounts::not_settled},   {"slices", &CompareCounts::slices},
-    {"rows_skipped", &CompareCounts::rows_skipped}};
+constexpr CountField kCounts[] = {{"source_rows", &CompareCounts::source_rows},
+                                  {"target_rows", &CompareCounts::target_rows},
+                                  {"source_bytes", &CompareCounts::source_bytes},
+                                  {"missing", &CompareCounts::missing},
+                                  {"extra", &CompareCounts::extra},
+                                  {"value", &CompareCounts::value_differs},
+                                  {"expiry", &CompareCounts::expiry_differs},
+                                  {"suspects", &CompareCounts::suspects},
+                                  {"not_settled", &CompareCounts::not_settled},
+                                  {"slices", &CompareCounts::slices},
+                                  {"rows_skipped", &CompareCounts::rows_skipped}};
 
 Json shape_of(const TablePair& tables) {
   return {tables.source->app_id(), tables.source->partition_count(), tables.target->app_id(),

@@ -15,14 +15,14 @@ Task<LiveVerification> verify_and_repair_live(
                  .most_listed = options.most_listed,
                  .timeout = options.timeout},
                 stop);
-  auto found = CO_TRY(co_await compare(tables,
-                                       {.most_listed = options.most_listed,
-                                        .classes_at_once = options.classes_at_once,
-                                        .timeout = options.timeout,
-                                        .expiry_tolerance_s = options.expiry_tolerance_s,
-                                        .live = options.settle},
-                                       stop,
-                                       {.on_progress = std::move(listener), .sink = &repair}));
+  auto found =
+      CO_TRY(co_await compare(tables,
+                              {.most_listed = options.most_listed,
+                               .classes_at_once = options.classes_at_once,
+                               .timeout = options.timeout,
+                               .expiry_tolerance_s = options.expiry_tolerance_s,
+                               .live = options.settle},
+                              stop, {.on_progress = std::move(listener), .sink = &repair}));
   CO_TRY(co_await repair.flush());
   co_return LiveVerification{.found = std::move(found), .repaired = repair.report()};
 }

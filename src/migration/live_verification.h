@@ -15,7 +15,7 @@ struct LiveVerificationOptions {
 };
 
 struct LiveVerification {
-  CompareReport found;   // before repair; its differences are proven
+  CompareReport found;    // before repair; its differences are proven
   RepairReport repaired;  // extras are only counted
 
   // Every row of the source that was proven different agrees now. Rows that the target alone has
@@ -27,8 +27,8 @@ struct LiveVerification {
 };
 
 // Verifies live, repairs the proven differences while the walk goes on (never extras), settles
-// those again, and repairs again what is proven different then, up to `most_rounds` times. Memory is
-// bounded as compare()'s and Repair's. May be repeated. Errors: theirs.
+// those again, and repairs again what is proven different then, up to `most_rounds` times. Memory
+// is bounded as compare()'s and Repair's. May be repeated. Errors: theirs.
 Task<LiveVerification> verify_and_repair_live(
     std::shared_ptr<client::Table> source, std::shared_ptr<client::Table> target,
     LiveVerificationOptions options, const async::StopSignal& stop,

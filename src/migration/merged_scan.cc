@@ -23,12 +23,11 @@ MergedScan::MergedScan(std::shared_ptr<client::Table> table, const std::vector<i
       timeout_(options.timeout),
       most_batch_rows_(options.most_batch_rows) {
   for (auto index : partitions)
-    lanes_.push_back(
-        {.scanner = table_->scan_partition(
-             index, {.batch_size = options.first_batch_rows, .return_expire_ts = true},
-             options.after),
-         .batch = {},
-         .last_key = options.after});
+    lanes_.push_back({.scanner = table_->scan_partition(
+                          index, {.batch_size = options.first_batch_rows, .return_expire_ts = true},
+                          options.after),
+                      .batch = {},
+                      .last_key = options.after});
 }
 
 Task<> MergedScan::fill(Lane& lane) {
@@ -51,8 +50,8 @@ Task<> MergedScan::fill(Lane& lane) {
     last = row.key;
     bytes += int64_t(row.key.size() + row.value.size());
   }
-  auto wanted =
-      std::clamp<int64_t>(kBatchBytes * int64_t(lane.batch.rows.size()) / bytes, 1, most_batch_rows_);
+  auto wanted = std::clamp<int64_t>(kBatchBytes * int64_t(lane.batch.rows.size()) / bytes, 1,
+                                    most_batch_rows_);
   if (auto now = lane.scanner->batch_size(); wanted >= 2 * now || 2 * wanted <= now)
     lane.scanner->set_batch_size(int32_t(wanted));
   co_return Result<void>();

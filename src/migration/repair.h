@@ -29,20 +29,20 @@ struct RepairReport {
   int64_t value = 0;
   int64_t expiry = 0;
   int64_t extra_deleted = 0;
-  int64_t extra_left = 0;   // not asked to delete
-  int64_t agree_now = 0;    // of those written or deleted, when they were read back
-  int64_t differ_now = 0;   // and those that did not agree
-  int64_t not_settled = 0;  // live: kept changing
+  int64_t extra_left = 0;          // not asked to delete
+  int64_t agree_now = 0;           // of those written or deleted, when they were read back
+  int64_t differ_now = 0;          // and those that did not agree
+  int64_t not_settled = 0;         // live: kept changing
   std::vector<Difference> left{};  // the first that differ, extras among them
 
   int64_t mended() const { return missing + value + expiry + extra_deleted; }
   bool all_agree() const { return extra_left + differ_now + not_settled == 0; }
 };
 
-// Mends the rows that it is given, in chunks, with bounded memory. What a difference was when it was
-// listed does not count: both sides are read anew, and the source's row is written (PUT, with its
-// absolute expiry; never through DUPLICATE, never with an old time), or the target's is deleted,
-// when it is an extra one and that is allowed.
+// Mends the rows that it is given, in chunks, with bounded memory. What a difference was when it
+// was listed does not count: both sides are read anew, and the source's row is written (PUT, with
+// its absolute expiry; never through DUPLICATE, never with an old time), or the target's is
+// deleted, when it is an extra one and that is allowed.
 //
 // While clients write to the target, a row can change between that reading and the write, which
 // takes one round trip: the client's value is then overwritten by the source's. Where the source is

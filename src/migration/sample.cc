@@ -29,8 +29,8 @@ std::optional<double> parse_number(std::string_view text) {
 Result<double> parse_share(std::string_view text) {
   auto slash = text.find('/');
   auto above = parse_number(text.substr(0, slash));
-  auto below = slash == std::string_view::npos ? std::optional(1.0)
-                                               : parse_number(text.substr(slash + 1));
+  auto below =
+      slash == std::string_view::npos ? std::optional(1.0) : parse_number(text.substr(slash + 1));
   if (above && below && *above > 0 && *below >= *above && *above / *below >= 1e-9)
     return *above / *below;
   return fail(Code::kInvalidArgument, "\"" + base::printable(text) +

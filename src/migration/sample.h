@@ -2,8 +2,8 @@
 //
 // No request of Pegasus selects rows by a hash without reading every row, so choosing hash keys by
 // a hash would save nothing. Instead, slices of neighbouring rows are compared, spread over the
-// whole key space of each gcd class: compare a slice, leap over many, compare the next. A slice is a
-// range of keys, and both sides are read within the same range, so that what was compared was
+// whole key space of each gcd class: compare a slice, leap over many, compare the next. A slice is
+// a range of keys, and both sides are read within the same range, so that what was compared was
 // compared exactly.
 //
 // How far a leap goes in keys is learned: LearnedKeys notes which bytes stand at which place of a

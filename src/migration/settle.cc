@@ -57,7 +57,8 @@ class Settlement {
     auto length = round == 0 ? std::min(kFirstPause, between) : between;
     for (auto until = Deadline::in(clock_, length); !until.passed(clock_);) {
       if (stop_.requested()) co_return fail(Code::kInterrupted, "stopped on request");
-      co_await clock_.sleep_for(std::min(kStopPause, until.left(clock_) + milliseconds(1)));  // no result
+      co_await clock_.sleep_for(
+          std::min(kStopPause, until.left(clock_) + milliseconds(1)));  // no result
     }
     co_return Result<void>();
   }
