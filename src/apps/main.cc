@@ -15,8 +15,8 @@ int main(int argc, char** argv) {
   int exit_code = pegmove::apps::kDone;
   pegmove::apps::add_copy_command(program, exit_code);
   pegmove::apps::add_verify_command(program, exit_code);
-  add_diff_command(program, exit_code);
-  add_repair_command(program, exit_code);
+  pegmove::apps::add_diff_command(program, exit_code);
+  pegmove::apps::add_repair_command(program, exit_code);
   pegmove::apps::add_import_export_commands(program, exit_code);
   pegmove::apps::add_cluster_command(program, exit_code);
   pegmove::apps::add_shell_command(program, exit_code);

@@ -130,6 +130,7 @@ Task<int> work(CommandRun& run, const RunArguments& arguments, journal::Run entr
       run.context().get_executor(), run.clock(), CO_TRY(journal_path(arguments.state)), entry.id,
       run.stop()));
   CO_TRY(co_await keeper->begin());
+  CO_TRY(co_await keeper->set_result("{}"));  // from now on there is something to go on with
   if (!arguments.common.quiet)
     std::fprintf(stderr, "pegmove: run %s; `pegmove resume %s%s` goes on if it is interrupted\n",
                  entry.id.c_str(), entry.id.c_str(), state_words(arguments.state).c_str());

@@ -34,9 +34,9 @@ class CompareTest : public ::testing::Test {
            const std::string& value, uint32_t expire_ts = 0) {
     clusters.must(table->set(key.hash_key, key.sort_key, value, expire_ts, clusters.deadline()));
   }
-  Result<CompareReport> try_compare(CompareOptions options, CompareListener listener = {}) {
+  Result<CompareReport> try_compare(CompareOptions options) {
     return clusters.run(compare_tables(clusters.source, clusters.target, std::move(options),
-                                       clusters.stop, std::move(listener)));
+                                       clusters.stop, {}));
   }
   CompareReport compare(CompareOptions options = {.table = "t"}) {
     auto report = try_compare(std::move(options));
@@ -45,7 +45,7 @@ class CompareTest : public ::testing::Test {
   }
   static Found found(const CompareReport& report) {
     Found all;
-    for (const auto& difference : report.differences)
+    for (const auto& difference : report.listed)
       EXPECT_TRUE(all.emplace(difference.kind, difference.hash_key, difference.sort_key).second);
     return all;
   }
@@ -107,8 +107,8 @@ TEST_F(CompareTest, ListsNoMoreThanAskedAndCountsAll) {
   clusters.must(write_model(target, model, clusters.deadline()));
   auto report = compare({.table = "t", .most_listed = 7});
   EXPECT_EQ(report.extra, 300);
-  EXPECT_EQ(report.differences.size(), 7u);
-  EXPECT_EQ(compare({.table = "t", .most_listed = 0}).differences.size(), 0u);
+  EXPECT_EQ(report.listed.size(), 7u);
+  EXPECT_EQ(compare({.table = "t", .most_listed = 0}).listed.size(), 0u);
 }
 
 TEST_F(CompareTest, ValuesThatHaveChangedPlacesAreFound) {
