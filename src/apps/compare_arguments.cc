@@ -1,5 +1,6 @@
 #include "apps/compare_arguments.h"
 
+#include <filesystem>
 #include <random>
 
 #include "base/units.h"
@@ -86,6 +87,31 @@ Task<migration::TablePair> open_tables(CommandRun& run, std::string from, std::s
                                              Deadline::in(run.clock(), run.timeout())));
   run.begin_work();
   co_return tables;
+}
+
+ClusterPair ClusterPair::of(const migration::TablePair& tables) {
+  return {.from = tables.source->cluster().meta_list(), .to = tables.target->cluster().meta_list()};
+}
+
+void ClusterPair::put(nlohmann::ordered_json& options) const {
+  options["from_metas"] = from;
+  options["to_metas"] = to;
+}
+
+Result<ClusterPair> ClusterPair::parse(const std::string& options) {
+  const auto json = nlohmann::ordered_json::parse(options, nullptr, false);
+  auto text = [&](const char* name) {
+    const auto found = json.is_object() ? json.find(name) : json.end();
+    return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  ClusterPair pair{.from = text("from_metas"), .to = text("to_metas")};
+  if (pair.from.empty() || pair.to.empty())
+    return fail(Code::kCorrupt, "the journal does not tell the clusters of the run; begin anew");
+  return pair;
+}
+
+std::string absolute_path(const std::string& path) {
+  return path.empty() ? path : std::filesystem::absolute(path).string();
 }
 
 std::function<void(const migration::CompareCounts&, async::milliseconds)> show_comparison(

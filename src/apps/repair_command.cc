@@ -31,15 +31,18 @@ struct RepairPlan {
   std::string differences;  // the file; empty: those that a comparison finds
   bool delete_extra = false;
   bool dry_run = false;  // never in the journal
+  ClusterPair clusters{};
 
   std::string to_json() const {
     auto json = Json::parse(migration::to_json_text(options));
     json["differences"] = differences;
     json["delete_extra"] = delete_extra;
+    clusters.put(json);
     return json.dump();
   }
   static Result<RepairPlan> parse(const std::string& text) {
     RepairPlan plan{.options = TRY(migration::parse_compare_options(text)), .differences = {}};
+    plan.clusters = TRY(ClusterPair::parse(text));
     const auto json = Json::parse(text);
     const auto file = json.find("differences"), extra = json.find("delete_extra");
     if (file == json.end() || !file->is_string() || extra == json.end() || !extra->is_boolean())
@@ -147,6 +150,7 @@ Task<Repaired> mend(CommandRun& run, migration::RunKeeper* keeper, migration::Ta
                             .most_listed = plan.options.most_listed,
                             .timeout = run.timeout()},
                            run.stop());
+  if (keeper) CO_TRY(co_await keeper->set_result("{}"));  // there is something to go on with
   Repaired repaired;
   if (!plan.differences.empty()) {
     CO_TRY(co_await repair_list(repair, plan.differences));
@@ -183,7 +187,6 @@ Task<int> work(CommandRun& run, const RunArguments& arguments, journal::Run entr
       run.context().get_executor(), run.clock(), CO_TRY(journal_path(arguments.state)), entry.id,
       run.stop()));
   CO_TRY(co_await keeper->begin());
-  CO_TRY(co_await keeper->set_result("{}"));  // from now on there is something to go on with
   if (!arguments.common.quiet)
     std::fprintf(stderr, "pegmove: run %s; `pegmove resume %s%s` goes on if it is interrupted\n",
                  entry.id.c_str(), entry.id.c_str(), state_words(arguments.state).c_str());
@@ -212,6 +215,7 @@ int begin(CommandRun& run, const RepairArguments& arguments, RepairPlan plan) {
   auto tables =
       run.wait_for(open_tables(run, compared.from, compared.to, compared.table, compared.to_table));
   if (!tables) return report(tables.error());
+  plan.clusters = ClusterPair::of(*tables);
   journal::NewRun entry{.method = kMethod,
                         .from = compared.from,
                         .to = compared.to,
@@ -250,7 +254,7 @@ int repair(const RepairArguments& arguments) {
     if (auto rows = check_list(arguments.differences); !rows) return report(rows.error(), kUsage);
   return begin(**run, arguments,
                {.options = *std::move(options),
-                .differences = arguments.differences,
+                .differences = absolute_path(arguments.differences),
                 .delete_extra = arguments.delete_extra,
                 .dry_run = arguments.dry_run});
 }
@@ -264,8 +268,8 @@ int resume_repair(const RunArguments& arguments, const journal::Run& entry) {
   if (!plan) return report(plan.error());
   if (!plan->differences.empty())
     if (auto rows = check_list(plan->differences); !rows) return report(rows.error());
-  auto tables =
-      (*run)->wait_for(open_tables(**run, entry.from, entry.to, entry.table, entry.to_table));
+  auto tables = (*run)->wait_for(
+      open_tables(**run, plan->clusters.from, plan->clusters.to, entry.table, entry.to_table));
   if (!tables) return report(tables.error());
   auto code = (*run)->wait_for(work(**run, arguments, entry, *std::move(tables), *std::move(plan)));
   return code ? *code : report(code.error());

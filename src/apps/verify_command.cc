@@ -26,15 +26,19 @@ struct VerifyArguments : RunArguments {
 struct VerifyPlan {
   migration::CompareOptions options;
   std::string certificate;  // the file; empty: none
+  ClusterPair clusters;
 
   std::string to_json() const {
-    auto json = nlohmann::json::parse(migration::to_json_text(options));
+    auto json = nlohmann::ordered_json::parse(migration::to_json_text(options));
     json["certificate"] = certificate;
+    clusters.put(json);
     return json.dump();
   }
   static Result<VerifyPlan> parse(const std::string& text) {
-    VerifyPlan plan{.options = TRY(migration::parse_compare_options(text)), .certificate = {}};
-    const auto json = nlohmann::json::parse(text);
+    VerifyPlan plan{.options = TRY(migration::parse_compare_options(text)),
+                    .certificate = {},
+                    .clusters = TRY(ClusterPair::parse(text))};
+    const auto json = nlohmann::ordered_json::parse(text);
     if (const auto file = json.find("certificate"); file != json.end() && file->is_string())
       plan.certificate = *file;
     return plan;
@@ -113,6 +117,7 @@ Task<std::string> certify(CommandRun& run, const journal::Run& entry, migration:
 
 Task<Verified> compare(CommandRun& run, migration::RunKeeper& keeper, migration::TablePair tables,
                        VerifyPlan plan, bool quiet) {
+  CO_TRY(co_await keeper.set_result("{}"));  // from now on there is something to go on with
   ProgressLine line(quiet);
   auto report = CO_TRY(co_await migration::compare_journaled(
       keeper, tables, plan.options, run.stop(), {.on_progress = show_comparison(line, "verifying")},
@@ -130,7 +135,6 @@ Task<int> work(CommandRun& run, const RunArguments& arguments, journal::Run entr
       run.context().get_executor(), run.clock(), CO_TRY(journal_path(arguments.state)), entry.id,
       run.stop()));
   CO_TRY(co_await keeper->begin());
-  CO_TRY(co_await keeper->set_result("{}"));  // from now on there is something to go on with
   if (!arguments.common.quiet)
     std::fprintf(stderr, "pegmove: run %s; `pegmove resume %s%s` goes on if it is interrupted\n",
                  entry.id.c_str(), entry.id.c_str(), state_words(arguments.state).c_str());
@@ -155,11 +159,13 @@ int verify(const VerifyArguments& arguments) {
     return report(known.error(), kUsage);
   auto options = compare_options(compared, (*run)->timeout());
   if (!options) return report(options.error(), kUsage);
-  VerifyPlan plan{.options = *std::move(options), .certificate = arguments.certificate};
+  VerifyPlan plan{.options = *std::move(options),
+                  .certificate = absolute_path(arguments.certificate)};
 
   auto tables = (*run)->wait_for(
       open_tables(**run, compared.from, compared.to, compared.table, compared.to_table));
   if (!tables) return report(tables.error());
+  plan.clusters = ClusterPair::of(*tables);
   auto entry = [&]() -> Result<journal::Run> {
     auto journal = TRY(open_journal(arguments.state, (*run)->clock()));
     return journal.begin({.method = kMethod,
@@ -182,8 +188,8 @@ int resume_verify(const RunArguments& arguments, const journal::Run& entry) {
   if (!run) return report(run.error(), kUsage);
   auto plan = VerifyPlan::parse(entry.options);
   if (!plan) return report(plan.error());
-  auto tables =
-      (*run)->wait_for(open_tables(**run, entry.from, entry.to, entry.table, entry.to_table));
+  auto tables = (*run)->wait_for(
+      open_tables(**run, plan->clusters.from, plan->clusters.to, entry.table, entry.to_table));
   if (!tables) return report(tables.error());
   auto code = (*run)->wait_for(work(**run, arguments, entry, *std::move(tables), *std::move(plan)));
   return code ? *code : report(code.error());

@@ -30,7 +30,7 @@ struct ClassContext {
   std::optional<SettleOptions> live{};
   size_t most_listed = 0;  // of a class
   async::milliseconds timeout{30'000};
-  async::milliseconds note_every{2'000};
+  async::milliseconds note_every{1'000};
   DifferenceSink* sink = nullptr;
   // A class has got further; not called more often than note_every, but for the end.
   std::function<void(int number, const ClassState& state)> on_state{};

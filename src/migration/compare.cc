@@ -83,6 +83,7 @@ Task<CompareReport> compare(TablePair tables, CompareOptions options, const asyn
                                     .live = options.live,
                                     .most_listed = options.most_listed,
                                     .timeout = options.timeout,
+                                    .note_every = options.note_every,
                                     .sink = events.sink,
                                     .on_state = events.on_class},
                         .stop = stop,

@@ -21,6 +21,7 @@ struct CompareOptions {
   uint32_t expiry_tolerance_s = 0;
   // While clients write: what differs is read again until it agrees or is proven different.
   std::optional<SettleOptions> live{};
+  async::milliseconds note_every{1'000};  // how often CompareEvents::on_class tells of a class
   // Where each class goes on; empty: all at their beginning. Precondition: else as many as there
   // are classes, of tables with the same partition counts.
   std::vector<ClassState> start{};

@@ -35,8 +35,8 @@ class CompareTest : public ::testing::Test {
     clusters.must(table->set(key.hash_key, key.sort_key, value, expire_ts, clusters.deadline()));
   }
   Result<CompareReport> try_compare(CompareOptions options) {
-    return clusters.run(compare_tables(clusters.source, clusters.target, std::move(options),
-                                       clusters.stop, {}));
+    return clusters.run(
+        compare_tables(clusters.source, clusters.target, std::move(options), clusters.stop, {}));
   }
   CompareReport compare(CompareOptions options = {.table = "t"}) {
     auto report = try_compare(std::move(options));
