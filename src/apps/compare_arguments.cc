@@ -124,7 +124,7 @@ std::function<void(const migration::CompareCounts&, async::milliseconds)> show_c
     line.show(
         doing + ": " + format_count(uint64_t(so_far.source_rows)) + " rows, " +
         format_count(uint64_t(std::max(speed, 0.0))) + " rows/s read on both sides, differences " +
-        format_count(uint64_t(so_far.differences())) +
+        format_count(uint64_t(so_far.differing())) +
         (so_far.not_settled > 0 ? ", not settled " + format_count(uint64_t(so_far.not_settled))
                                 : ""));
   };

@@ -47,7 +47,7 @@ int diff(const DiffArguments& arguments) {
       seed = " (a sample, seed " + std::to_string(result->options.sample->seed) + ")";
     std::fprintf(stderr, "pegmove: %s rows compared%s, %s differ\n",
                  format_count(uint64_t(result->source_rows)).c_str(), seed.c_str(),
-                 format_count(uint64_t(result->differences())).c_str());
+                 format_count(uint64_t(result->differing())).c_str());
   }
   if (result->not_settled > 0)
     std::fprintf(stderr, "pegmove: %s rows kept changing and are not listed\n",

@@ -26,7 +26,7 @@ struct VerifyArguments : RunArguments {
 struct VerifyPlan {
   migration::CompareOptions options;
   std::string certificate;  // the file; empty: none
-  ClusterPair clusters;
+  ClusterPair clusters{};
 
   std::string to_json() const {
     auto json = nlohmann::ordered_json::parse(migration::to_json_text(options));
@@ -58,11 +58,11 @@ std::string differences_text(const CompareReport& report) {
 }
 
 void print_text(const journal::Run& run, const CompareReport& report) {
-  for (const auto& difference : report.listed)
+  for (const auto& difference : report.differences)
     std::printf("%s\n", migration::difference_text(difference).c_str());
-  if (size_t(report.differences()) > report.listed.size())
+  if (size_t(report.differing()) > report.differences.size())
     std::printf("... and %s more; `pegmove diff` lists all\n",
-                format_count(uint64_t(report.differences()) - report.listed.size()).c_str());
+                format_count(uint64_t(report.differing()) - report.differences.size()).c_str());
   const auto& options = report.options;
   const auto rows = format_count(uint64_t(report.source_rows));
   const auto where = "table " + run.table + " on " + run.from + " and " + run.to;
@@ -82,7 +82,7 @@ void print_text(const journal::Run& run, const CompareReport& report) {
         format_count(uint64_t(report.not_settled)).c_str());
   if (!report.equal()) {
     std::printf("%s: %s rows on %s, %s rows on %s; %s.\n",
-                report.differences() > 0 ? "Different" : "Not proven equal", rows.c_str(),
+                report.differing() > 0 ? "Different" : "Not proven equal", rows.c_str(),
                 run.from.c_str(), format_count(uint64_t(report.target_rows)).c_str(),
                 run.to.c_str(), differences_text(report).c_str());
     return;

@@ -80,7 +80,7 @@ Task<TableFacts> describe(client::Table& table, Deadline deadline) {
 }
 
 std::string verdict(const CompareReport& report) {
-  if (report.differences() > 0) return "different";
+  if (report.differing() > 0) return "different";
   if (report.not_settled > 0) return "not settled";
   return report.options.sample ? "sample equal" : "equal";
 }
@@ -124,7 +124,7 @@ std::string summary(const CompareReport& report) {
 std::string certificate(const CertificateFacts& facts, const TableFacts& source,
                         const TableFacts& target, const CompareReport& report) {
   Json differences = Json::array();
-  for (const auto& difference : report.listed)
+  for (const auto& difference : report.differences)
     differences.push_back(Json::parse(difference_json(difference)));
   Json json{{"verdict", verdict(report)},
             {"equal", report.equal()},

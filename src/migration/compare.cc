@@ -50,7 +50,7 @@ CompareReport report_of(const Comparison& comparison, CompareOptions options,
   report.elapsed = elapsed;
   for (const auto& state : comparison.states)
     for (const auto& difference : state.listed)
-      if (report.listed.size() < options.most_listed) report.listed.push_back(difference);
+      if (report.differences.size() < options.most_listed) report.differences.push_back(difference);
   options.start.clear();
   report.options = std::move(options);
   return report;

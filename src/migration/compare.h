@@ -37,9 +37,9 @@ struct CompareEvents {
 
 struct CompareReport : CompareCounts {
   int classes = 0;
-  async::milliseconds elapsed{};     // of this process's part
-  std::vector<Difference> listed{};  // the first differences
-  CompareOptions options{};          // as they were carried out; without `start`
+  async::milliseconds elapsed{};          // of this process's part
+  std::vector<Difference> differences{};  // the first ones
+  CompareOptions options{};               // as they were carried out; without `start`
 };
 
 // Both tables of a comparison, open.

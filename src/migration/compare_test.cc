@@ -45,7 +45,7 @@ class CompareTest : public ::testing::Test {
   }
   static Found found(const CompareReport& report) {
     Found all;
-    for (const auto& difference : report.listed)
+    for (const auto& difference : report.differences)
       EXPECT_TRUE(all.emplace(difference.kind, difference.hash_key, difference.sort_key).second);
     return all;
   }
@@ -107,8 +107,8 @@ TEST_F(CompareTest, ListsNoMoreThanAskedAndCountsAll) {
   clusters.must(write_model(target, model, clusters.deadline()));
   auto report = compare({.table = "t", .most_listed = 7});
   EXPECT_EQ(report.extra, 300);
-  EXPECT_EQ(report.listed.size(), 7u);
-  EXPECT_EQ(compare({.table = "t", .most_listed = 0}).listed.size(), 0u);
+  EXPECT_EQ(report.differences.size(), 7u);
+  EXPECT_EQ(compare({.table = "t", .most_listed = 0}).differences.size(), 0u);
 }
 
 TEST_F(CompareTest, ValuesThatHaveChangedPlacesAreFound) {

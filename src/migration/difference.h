@@ -55,8 +55,8 @@ struct CompareCounts {
   RowSum source_sum;
   RowSum target_sum;
 
-  int64_t differences() const { return missing + extra + value_differs + expiry_differs; }
-  bool equal() const { return differences() + not_settled == 0; }
+  int64_t differing() const { return missing + extra + value_differs + expiry_differs; }
+  bool equal() const { return differing() + not_settled == 0; }
   void count(DifferenceKind kind);
   CompareCounts& operator+=(const CompareCounts& other);
   bool operator==(const CompareCounts&) const = default;

@@ -124,7 +124,7 @@ TEST_F(RepairTest, ALiveVerificationMendsAllButExtraRows) {
   LiveVerificationOptions options{
       .settle = {.lag = milliseconds(40), .settle_for = milliseconds(20'000)}};
   auto verified = clusters.must(verify_and_repair_live(source, target, options, clusters.stop, {}));
-  EXPECT_EQ(verified.found.differences(), 4);
+  EXPECT_EQ(verified.found.differing(), 4);
   EXPECT_EQ(verified.repaired.agree_now, 3);
   EXPECT_TRUE(verified.source_is_there());
   EXPECT_FALSE(verified.equal());

@@ -97,7 +97,7 @@ class Repair(TwoClusters):
         self.assertEqual((outcome.code, outcome.out), (4, ""), str(outcome))
         self.assertEqual(os.listdir(os.path.dirname(path)), ["differences"])
         self.shell(self.b, "listed", "set h001 s v1")  # mended by somebody else
-        self.shell(self.b, "listed", "set h050 s damaged since")
+        self.shell(self.b, "listed", "set h050 s damaged")
         report = self.repair("listed", "--differences", path, code=4)
         self.assertEqual([report[name] for name in ("looked_at", "agreed_before", "missing", "value", "expiry",
                                                     "extra_left")], [5, 1, 0, 1, 1, 2])
