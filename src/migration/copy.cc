@@ -39,8 +39,7 @@ std::optional<int64_t> expected_rows(const rows::PumpProgress& progress, int64_t
 }
 
 std::string what_it_waits_for(const PreparedCopy& copy) {
-  for (auto [table, name] :
-       {std::pair(copy.source.get(), "source: "), {copy.target.get(), "target: "}})
+  for (auto [table, name] : {std::pair(copy.source.get(), "source: "), {copy.target.get(), "target: "}})
     if (const auto& waits = table->router().waits(); waits.calls > 0) return name + waits.reason;
   return "";
 }

@@ -22,7 +22,7 @@ using CopyListener = std::function<void(const CopyStatus&)>;
 
 struct CopyReport {
   int64_t rows = 0;
-  int64_t bytes = 0;         // keys and values
+  int64_t bytes = 0;  // keys and values
   int64_t rows_read = 0;     // from the source
   int64_t rows_expired = 0;  // on the way, so not written
   int64_t rows_kept = 0;     // not written, since the target had them already

@@ -105,8 +105,7 @@ Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::s
     pace.latency_bound = TRY(in_context(base::parse_duration(value), key));
   } else if (key == "full-speed") {
     if (value != "true" && value != "false")
-      return fail(Code::kInvalidArgument,
-                  "full-speed: true or false, not '" + std::string(value) + "'");
+      return fail(Code::kInvalidArgument, "full-speed: true or false, not '" + std::string(value) + "'");
     pace.adaptive = value == "false";
   } else {
     return fail(Code::kInvalidArgument,
@@ -152,8 +151,8 @@ Task<CopyReport> run_copy(RunKeeper& run, std::shared_ptr<client::Cluster> sourc
     CO_TRY(co_await run.set_result(Json(now).dump()));
 
   auto& pump = copy.options.pump;
-  pump.start =
-      lanes_to_start(run.positions(), then.value_or(now).source_partitions, now.source_partitions);
+  pump.start = lanes_to_start(run.positions(), then.value_or(now).source_partitions,
+                              now.source_partitions);
   pump.pace = pace.get();
   pump.on_lane = [&run](int lane, const rows::LaneState& state) {
     run.note({lane, state.last_key, state.rows, state.bytes, state.done});

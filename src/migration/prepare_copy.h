@@ -15,8 +15,7 @@ struct CopyOptions {
   bool create = false;                  // make the target table; it must not exist then
   std::optional<int32_t> partitions{};  // of a table to be made; the source's count by default
   async::milliseconds timeout{30'000};  // of one request, retries included, while preparing
-  // How long a server may be away, or refuse, before the copy fails; rows are tried again that
-  // long.
+  // How long a server may be away, or refuse, before the copy fails; rows are tried again that long.
   async::milliseconds retry_for{600'000};
   rows::PumpOptions pump{};
   // Write to the target through DUPLICATE: see its contract.

@@ -1,7 +1,7 @@
 #include "migration/repair.h"
 
 #include "migration/live_verification.h"
-#include "migration/test_tables.h"
+#include "migration/two_tables_test.h"
 
 namespace pegmove::migration {
 namespace {

@@ -33,8 +33,8 @@ Task<std::unique_ptr<RunKeeper>> RunKeeper::take(asio::any_io_executor executor,
                                        std::string(journal::to_string(found.state)) +
                                        "; `pegmove status " + run + "` tells how it ended");
   auto stored = CO_TRY(journal.positions(run));
-  auto keeper = std::unique_ptr<RunKeeper>(
-      new RunKeeper(executor, clock, stop, std::move(journal), std::move(lock), std::move(found)));
+  auto keeper = std::unique_ptr<RunKeeper>(new RunKeeper(
+      executor, clock, stop, std::move(journal), std::move(lock), std::move(found)));
   keeper->stored_ = std::move(stored);
   co_return keeper;
 }
@@ -80,8 +80,9 @@ void RunKeeper::set_reason(std::string reason) {
 }
 
 Task<> RunKeeper::set_result(std::string result) {
-  run_ = CO_TRY(co_await pool_.run(
-      [&] { return journal_.set_state(run_.id, run_.state, run_.reason, result); }));
+  run_ = CO_TRY(co_await pool_.run([&] {
+    return journal_.set_state(run_.id, run_.state, run_.reason, result);
+  }));
   co_return Result<void>();
 }
 
@@ -112,8 +113,7 @@ Task<> RunKeeper::exchange() {
 Task<> RunKeeper::save() {
   if (!noted_.empty()) {
     std::vector<journal::LanePosition> positions;
-    for (auto& [lane, position] : std::exchange(noted_, {}))
-      positions.push_back(std::move(position));
+    for (auto& [lane, position] : std::exchange(noted_, {})) positions.push_back(std::move(position));
     auto saved = co_await pool_.run([&] { return journal_.save(run_.id, positions); });
     // What could not be written is to be written the next time, unless it is out of date by then.
     if (!saved)
@@ -122,8 +122,8 @@ Task<> RunKeeper::save() {
   }
   if (!reason_) co_return Result<void>();
   auto reason = *std::exchange(reason_, std::nullopt);
-  run_ = CO_TRY(
-      co_await pool_.run([&] { return journal_.set_state(run_.id, RunState::kRunning, reason); }));
+  run_ = CO_TRY(co_await pool_.run(
+      [&] { return journal_.set_state(run_.id, RunState::kRunning, reason); }));
   co_return Result<void>();
 }
 

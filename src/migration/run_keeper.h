@@ -56,8 +56,8 @@ class RunKeeper {
 
   // Writes what is noted and the final state: done for success; paused or cancelled when somebody
   // asked for it and `outcome` is kInterrupted; interrupted or failed otherwise, with the error as
-  // reason. Returns what it wrote; the lock stays until this is destroyed. Errors: the journal's,
-  // the one among them that ended the work.
+  // reason. Returns what it wrote; the lock stays until this is destroyed. Errors: the journal's, the
+  // one among them that ended the work.
   Task<RunEnd> end(const Result<void>& outcome, std::optional<std::string> result = std::nullopt);
 
  private:
@@ -79,7 +79,7 @@ class RunKeeper {
   std::optional<std::string> reason_;               // not written yet
   std::optional<journal::Request> requested_;
   std::optional<Error> broken_;  // why the journal could not be written
-  int64_t version_ = 0;          // of the changes heard
+  int64_t version_ = 0;  // of the changes heard
   SettingListener listener_;
   async::TaskGroup background_;
 };

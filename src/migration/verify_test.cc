@@ -1,7 +1,7 @@
 // Comparisons with a sample, a tolerance, live writers, and those that go on where they were.
 #include "async/all.h"
 #include "migration/compare_journal.h"
-#include "migration/test_tables.h"
+#include "migration/two_tables_test.h"
 
 namespace pegmove::migration {
 namespace {
