@@ -53,7 +53,7 @@ Result<migration::CompareOptions> compare_options(const CompareArguments& argume
     auto share = TRY(in_context(migration::parse_share(arguments.sample), "--sample"));
     std::random_device random;
     auto seed = arguments.seed.value_or((uint64_t(random()) << 32 | random()) >> 12);
-    options.sample = {.share = share, .seed = seed};
+    if (share < 1) options.sample = {.share = share, .seed = seed};
   }
   if (!arguments.expiry_tolerance.empty()) {
     auto tolerance =

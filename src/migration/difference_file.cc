@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
@@ -82,6 +83,16 @@ TextOutput::~TextOutput() {
 
 Result<TextOutput> TextOutput::open(std::string path) {
   if (path.empty() || path == "-") return TextOutput("stdout", "", stdout);
+  // A pipe or a device is written as it is: a file in its place would not do.
+  std::error_code no_such_file;
+  const auto status = std::filesystem::status(path, no_such_file);
+  if (std::filesystem::is_other(status)) {
+    auto* file = std::fopen(path.c_str(), "we");
+    if (!file) return fail(Code::kIo, "writing " + path + ": " + std::strerror(errno));
+    return TextOutput(std::move(path), "", file);
+  }
+  if (std::filesystem::is_directory(status))
+    return fail(Code::kIo, "writing " + path + ": it is a folder");
   std::string staging = path + ".new.XXXXXX";
   const int fd = mkostemp(staging.data(), O_CLOEXEC);
   if (fd < 0) return fail(Code::kIo, "writing " + path + ": " + std::strerror(errno));

@@ -21,7 +21,8 @@ std::string difference_text(const Difference& difference);
 Result<Difference> parse_difference(std::string_view line);
 
 // Writes a text to stdout, or to a file that appears whole or not at all: it is written beside and
-// renamed. Blocks, for as long as a line takes to be written.
+// renamed. Pipes and devices are written as they are. Blocks, for as long as a line takes to be
+// written.
 class TextOutput {
  public:
   // "" and "-": stdout. Errors: kIo, naming the file.

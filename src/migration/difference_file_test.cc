@@ -109,6 +109,20 @@ TEST_F(DifferenceFileTest, AnOutputAppearsWholeOrNotAtAll) {
   EXPECT_EQ(text_of(path("out")), "one\ntwo\n");
   EXPECT_EQ(files(), 1u);
   EXPECT_FALSE(TextOutput::open(path("no folder/out")));
+  EXPECT_FALSE(TextOutput::open(folder_));
+}
+
+TEST_F(DifferenceFileTest, APipeIsWrittenAsItIs) {
+  ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
+  std::fstream reader(path("pipe"), std::ios::in | std::ios::out);  // both, or it would wait
+  auto output = TextOutput::open(path("pipe"));
+  ASSERT_TRUE(output);
+  ASSERT_TRUE(output->line("one"));
+  ASSERT_TRUE(output->commit());
+  std::string line;
+  std::getline(reader, line);
+  EXPECT_EQ(line, "one");
+  EXPECT_TRUE(fs::is_fifo(path("pipe")));
 }
 
 }  // namespace
