@@ -11,8 +11,8 @@ namespace {
 
 using wire::KeyValueView;
 
-constexpr size_t kMostSuspects = 1000;              // that wait for being read again
-constexpr size_t kMostSuspectBytes = 1 << 20;       // of their keys
+constexpr size_t kMostSuspects = 5000;              // that wait for being read again
+constexpr size_t kMostSuspectBytes = 4 << 20;       // of their keys
 constexpr async::milliseconds kSuspectAge{30'000};  // then they are settled, however few
 constexpr int64_t kLookEvery = 256;                 // rows between looks at the clock
 
