@@ -49,11 +49,11 @@ CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progres
                      milliseconds elapsed) {
   CopyReport report{.rows = progress.rows,
                     .bytes = progress.bytes,
+                    .rows_expired = progress.rows_expired,
+                    .rows_kept = progress.rows_kept,
                     .rows_written_now = progress.rows_written_now,
                     .bytes_written_now = progress.bytes_written_now,
                     .rows_read = progress.rows_read,
-                    .rows_expired = progress.rows_expired,
-                    .rows_kept = progress.rows_kept,
                     .elapsed = elapsed,
                     .source_app_id = copy.source->app_id(),
                     .source_partitions = copy.source->partition_count(),

@@ -22,13 +22,13 @@ using CopyListener = std::function<void(const CopyStatus&)>;
 
 struct CopyReport {
   int64_t rows = 0;
-  int64_t bytes = 0;  // keys and values
+  int64_t bytes = 0;         // keys and values
+  int64_t rows_expired = 0;  // on the way, so not written
+  int64_t rows_kept = 0;     // not written, since the target had them already
   // Since the copy last began or went on:
   int64_t rows_written_now = 0;
   int64_t bytes_written_now = 0;
-  int64_t rows_read = 0;     // from the source
-  int64_t rows_expired = 0;  // on the way, so not written
-  int64_t rows_kept = 0;     // not written, since the target had them already
+  int64_t rows_read = 0;  // from the source
   async::milliseconds elapsed{};
   int32_t source_app_id = 0;
   int32_t source_partitions = 0;
@@ -41,8 +41,7 @@ struct CopyReport {
 // the target that the source has not stay. Writes to the source during the copy may or may not be
 // seen. Safe to repeat; stopped by the signal it fails with kInterrupted, and what was written
 // stays. A server that is away or refuses is tried again for options.retry_for. With
-// options.pump.start it goes on there; what was before counts in `rows` and `bytes`, not in
-// rows_read, rows_expired and rows_kept. Errors: all of client/table.h.
+// options.pump.start it goes on there. Errors: all of client/table.h.
 Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop, CopyListener listener);
 
 // Both, one after the other.

@@ -62,6 +62,19 @@ std::optional<client::DuplicateWrite> duplicate_of(const CopyRequest& request,
       .verify_timetag = request.verify_timetag};
 }
 
+// What a lane's position tells beside the rows that were written.
+std::string detail_of(const rows::LaneState& state) {
+  if (state.expired == 0 && state.kept == 0) return "";
+  return Json{{"expired", state.expired}, {"kept", state.kept}}.dump();
+}
+
+void read_detail(const std::string& detail, rows::LaneState& state) {
+  auto in = Json::parse(detail, nullptr, false);
+  if (!in.is_object()) return;  // there is none
+  for (auto [key, to] : {std::pair("expired", &state.expired), {"kept", &state.kept}})
+    if (in.contains(key) && in[key].is_number_integer()) *to = in[key].get<int64_t>();
+}
+
 Result<int64_t> parse_rate(std::string_view key, std::string_view value) {
   return in_context(base::parse_integer(value, 0, kMostRate), key);
 }
@@ -144,6 +157,7 @@ std::vector<rows::LaneState> lanes_to_start(const std::vector<journal::LanePosit
       if (lane != position.lane) continue;  // what was written counts once
       state.rows = position.rows;
       state.bytes = position.bytes;
+      read_detail(position.detail, state);
     }
   return lanes;
 }
@@ -174,7 +188,12 @@ Task<CopyReport> run_copy(RunKeeper& run, std::shared_ptr<client::Cluster> sourc
       lanes_to_start(run.positions(), then.value_or(now).source_partitions, now.source_partitions);
   pump.pace = pace.get();
   pump.on_lane = [&run](int lane, const rows::LaneState& state) {
-    run.note({lane, state.last_key, state.rows, state.bytes, state.done});
+    run.note({.lane = lane,
+              .last_key = state.last_key,
+              .rows = state.rows,
+              .bytes = state.bytes,
+              .done = state.done,
+              .detail = detail_of(state)});
   };
   co_return co_await copy_rows(std::move(copy), stop, [&](const CopyStatus& status) {
     run.set_reason(status.waits_for);

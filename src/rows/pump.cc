@@ -17,6 +17,8 @@ Pump::Pump(RowSource& source, RowSink& sink, const async::StopSignal& stop, Pump
   for (const auto& lane : progress_.lanes) {
     progress_.rows += lane.rows;
     progress_.bytes += lane.bytes;
+    progress_.rows_expired += lane.expired;
+    progress_.rows_kept += lane.kept;
     progress_.lanes_done += lane.done;
   }
 }
@@ -84,6 +86,8 @@ Task<> Pump::write_counted(int index, std::optional<RowBatch> batch) {
     auto bytes = size * counts.written / int64_t(batch->rows.size());
     lane.rows += counts.written;
     lane.bytes += bytes;
+    lane.expired += counts.expired;
+    lane.kept += counts.kept;
     progress_.rows += counts.written;
     progress_.bytes += bytes;
     progress_.rows_written_now += counts.written;

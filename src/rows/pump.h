@@ -56,6 +56,8 @@ struct LaneState {
   std::string last_key{};  // empty: at its beginning, or a lane that cannot be gone on with
   int64_t rows = 0;        // written
   int64_t bytes = 0;       // of keys and values written
+  int64_t expired = 0;     // rows, as WriteCounts has them
+  int64_t kept = 0;
   bool done = false;
 };
 
@@ -63,12 +65,12 @@ struct LaneState {
 struct PumpProgress {
   int64_t rows = 0;   // written, in earlier runs too when this one goes on
   int64_t bytes = 0;  // their keys and values
+  int64_t rows_expired = 0;
+  int64_t rows_kept = 0;
   // By this pump alone:
   int64_t rows_written_now = 0;
   int64_t bytes_written_now = 0;
   int64_t rows_read = 0;
-  int64_t rows_expired = 0;
-  int64_t rows_kept = 0;
   int lanes_done = 0;
   std::vector<LaneState> lanes;
 };
