@@ -25,13 +25,21 @@ Result<std::string> write_group(const std::string& folder) {
 
 std::vector<std::string> copy_words(const BenchOptions& options, const CopyCase& what,
                                     const std::string& from, const std::string& to) {
-  std::vector<std::string> words{options.pegmove, "copy",
-                                 "--from",        from,
-                                 "--to",          to,
-                                 "--table",       kBenchTable,
-                                 "--json",        "--quiet",
-                                 "--through",     what.through,
-                                 "--state",       options.folder + "/journal.db"};
+  std::vector<std::string> words{options.pegmove,
+                                 "copy",
+                                 "--from",
+                                 from,
+                                 "--to",
+                                 to,
+                                 "--table",
+                                 kBenchTable,
+                                 "--json",
+                                 "--quiet",
+                                 "--full-speed",
+                                 "--through",
+                                 what.through,
+                                 "--state",
+                                 options.folder + "/journal.db"};
   if (what.through == "duplicate") words.insert(words.end(), {"--duplicate-cluster-id", "1"});
   return words;
 }
