@@ -36,16 +36,17 @@ Result<Statements> prepare(const Connection& connection) {
           "UPDATE runs SET state = ?2, reason = ?3, result = ?4, updated_unix_ms = ?5 "
           "WHERE id = ?1")),
       .save_lane = TRY(connection.prepare(
-          "INSERT INTO lanes (run, lane, last_key, rows, bytes, done) "
-          "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (run, lane) DO UPDATE SET "
+          "INSERT INTO lanes (run, lane, last_key, rows, bytes, done, detail) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run, lane) DO UPDATE SET "
           "last_key = excluded.last_key, rows = excluded.rows, bytes = excluded.bytes, "
-          "done = excluded.done")),
+          "done = excluded.done, detail = excluded.detail")),
       .sum_lanes = TRY(connection.prepare(
           "UPDATE runs SET updated_unix_ms = ?2, (rows, bytes) = "
           "(SELECT ifnull(sum(rows), 0), ifnull(sum(bytes), 0) FROM lanes WHERE run = ?1) "
           "WHERE id = ?1")),
       .get_lanes = TRY(connection.prepare(
-          "SELECT lane, last_key, rows, bytes, done FROM lanes WHERE run = ?1 ORDER BY lane")),
+          "SELECT lane, last_key, rows, bytes, done, detail FROM lanes WHERE run = ?1 "
+          "ORDER BY lane")),
       .forget_lanes = TRY(connection.prepare("DELETE FROM lanes WHERE run = ?1")),
       .count_settings = TRY(connection.prepare(
           "SELECT count(*) FROM changes WHERE run = ?1 AND kind = ?2 AND name <> ?3")),
@@ -83,6 +84,16 @@ Result<void> check_json(std::string_view what, const std::string& text) {
                                             " of a run must be JSON, and are '" +
                                             base::printable(text) + "'");
   return {};
+}
+
+// Of the position of a lane; `lane` names it.
+Result<void> check_detail(const std::string& lane, const std::string& detail) {
+  if (detail.size() > Journal::kMostDetailBytes)
+    return fail(Code::kTooLarge, "the detail of " + lane + " has " + std::to_string(detail.size()) +
+                                     " bytes; at most " +
+                                     std::to_string(Journal::kMostDetailBytes) + " are kept");
+  if (detail.empty() || nlohmann::json::accept(detail)) return {};
+  return fail(Code::kInvalidArgument, "the detail of " + lane + " is no JSON");
 }
 
 Result<void> check_new_run(const NewRun& run) {
@@ -248,6 +259,7 @@ Result<void> Journal::save(const std::string& run, std::span<const LanePosition>
       return fail(Code::kTooLarge,
                   "the last key of " + lane + " has " + std::to_string(position.last_key.size()) +
                       " bytes; at most " + std::to_string(kMostKeyBytes) + " are kept");
+    TRY(check_detail(lane, position.detail));
   }
   const auto doing = "saving positions of run " + run;
   const auto& statements = file_->statements;
@@ -256,7 +268,7 @@ Result<void> Journal::save(const std::string& run, std::span<const LanePosition>
     for (const auto& position : positions)
       TRY(statements.save_lane
               .query(doing, run, int64_t(position.lane), Blob{position.last_key}, position.rows,
-                     position.bytes, int64_t(position.done))
+                     position.bytes, int64_t(position.done), position.detail)
               .run());
     TRY(statements.sum_lanes.query(doing, run, file_->unix_ms()).run());
     return {};
@@ -271,14 +283,16 @@ Result<std::vector<LanePosition>> Journal::positions(const std::string& run) con
   while (TRY(query.next())) {
     const auto lane = query.integer(0);
     const auto done = query.integer(4);
+    auto detail = query.bytes(5);
     if (lane < 0 || lane > std::numeric_limits<int32_t>::max() || query.integer(2) < 0 ||
-        query.integer(3) < 0 || (done != 0 && done != 1))
+        query.integer(3) < 0 || (done != 0 && done != 1) || !check_detail("", detail))
       return file_->corrupt("lane " + std::to_string(lane) + " of run " + run + " cannot be");
     positions.push_back({.lane = int32_t(lane),
                          .last_key = query.bytes(1),
                          .rows = query.integer(2),
                          .bytes = query.integer(3),
-                         .done = done == 1});
+                         .done = done == 1,
+                         .detail = std::move(detail)});
   }
   return positions;
 }

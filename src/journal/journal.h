@@ -35,11 +35,12 @@ struct JournalOptions {
 class Journal {
  public:
   // Bounds of what is stored.
-  static constexpr size_t kMostTextBytes = 1 << 20;  // options, result, a name
-  static constexpr size_t kMostKeyBytes = 16 << 20;  // of a lane's last key
-  static constexpr size_t kMostReasonBytes = 4096;   // a longer one is cut
-  static constexpr size_t kMostSettingBytes = 4096;  // a setting's value
-  static constexpr size_t kMostSettings = 256;       // of a run
+  static constexpr size_t kMostTextBytes = 1 << 20;    // options, result, a name
+  static constexpr size_t kMostKeyBytes = 16 << 20;    // of a lane's last key
+  static constexpr size_t kMostDetailBytes = 1 << 20;  // of a lane's position
+  static constexpr size_t kMostReasonBytes = 4096;     // a longer one is cut
+  static constexpr size_t kMostSettingBytes = 4096;    // a setting's value
+  static constexpr size_t kMostSettings = 256;         // of a run
   static constexpr int64_t kMostListed = 10'000;
 
   // Opens the journal or makes it, with the folders above it (modes 0600 and 0700; those that exist
@@ -73,7 +74,7 @@ class Journal {
   // Writes the positions of some lanes, all or none, in one transaction; a lane's newer position
   // replaces its older. The run's totals become the sums of its lanes. Cheap: several calls a
   // second with hundreds of lanes are fine. Errors: kNotFound, kInvalidArgument (a negative
-  // number), kTooLarge. May be repeated.
+  // number, a detail that is no JSON), kTooLarge. May be repeated.
   Result<void> save(const std::string& run, std::span<const LanePosition> positions);
   // By lane; those without a position are missing.
   Result<std::vector<LanePosition>> positions(const std::string& run) const;

@@ -145,7 +145,8 @@ TEST_F(JournalFileTest, WhatNoPegmoveWritesIsDamage) {
   for (const char* sql :
        {"UPDATE runs SET state = 'flying'", "UPDATE runs SET rows = -1",
         "UPDATE runs SET options = '{'", "UPDATE runs SET source = CAST(x'ff' AS TEXT)",
-        "UPDATE lanes SET lane = -lane - 1", "UPDATE lanes SET done = 7", "DROP TABLE lanes",
+        "UPDATE lanes SET lane = -lane - 1", "UPDATE lanes SET done = 7",
+        "UPDATE lanes SET detail = '{'", "DROP TABLE lanes",
         "INSERT INTO changes (run, kind, name, value, changed_unix_ms) "
         "VALUES ('copy-20270115-1', 'request', 'dance', '', 0)"}) {
     const auto copy = folder_ / "copy.db";

@@ -153,7 +153,12 @@ TEST_F(JournalTest, PositionsAreReadBackByLaneAndSummed) {
   const auto id = good(journal_.begin(a_copy())).id;
   const auto other = good(journal_.begin(a_copy())).id;
   const std::string binary("\0\1\xff\0", 4);
-  const LanePosition lane7{.lane = 7, .last_key = binary, .rows = 10, .bytes = 1000, .done = true};
+  const LanePosition lane7{.lane = 7,
+                           .last_key = binary,
+                           .rows = 10,
+                           .bytes = 1000,
+                           .done = true,
+                           .detail = R"({"a":["é"]})"};
   const LanePosition lane2{.lane = 2, .last_key = "", .rows = 0, .bytes = 0, .done = false};
   LanePosition lane5{.lane = 5, .last_key = "b", .rows = 3, .bytes = int64_t(1) << 40};
   good(journal_.save(id, std::vector{lane7, lane2, lane5}));
@@ -173,11 +178,15 @@ TEST_F(JournalTest, PositionsAreReadBackByLaneAndSummed) {
 TEST_F(JournalTest, ACallSavesAllPositionsOrNone) {
   const auto id = good(journal_.begin(a_copy())).id;
   const LanePosition fine{.lane = 0, .last_key = "k", .rows = 1, .bytes = 1};
-  for (const LanePosition& wrong : {LanePosition{.lane = -1}, LanePosition{.lane = 1, .rows = -1},
-                                    LanePosition{.lane = 1, .bytes = -1}})
+  for (const LanePosition& wrong :
+       {LanePosition{.lane = -1}, LanePosition{.lane = 1, .rows = -1},
+        LanePosition{.lane = 1, .bytes = -1}, LanePosition{.lane = 1, .detail = "{"}})
     EXPECT_EQ(bad(journal_.save(id, std::vector{fine, wrong})).code(), Code::kInvalidArgument);
   const LanePosition large{.lane = 1, .last_key = std::string(Journal::kMostKeyBytes + 1, 'x')};
   EXPECT_EQ(bad(journal_.save(id, std::vector{fine, large})).code(), Code::kTooLarge);
+  const LanePosition long_detail{
+      .lane = 1, .detail = "\"" + std::string(Journal::kMostDetailBytes, 'x') + "\""};
+  EXPECT_EQ(bad(journal_.save(id, std::vector{fine, long_detail})).code(), Code::kTooLarge);
   // Refused by SQLite, after the first was written: the sum does not fit.
   const LanePosition most{.lane = 1, .rows = INT64_MAX};
   EXPECT_FALSE(journal_.save(id, std::vector{fine, most}));

@@ -66,6 +66,7 @@ struct LanePosition {
   int64_t rows = 0;        // written in this lane so far, in all
   int64_t bytes = 0;
   bool done = false;
+  std::string detail{};  // the method's own: JSON, or empty; at most Journal::kMostDetailBytes
 
   bool operator==(const LanePosition&) const = default;
 };

@@ -45,6 +45,7 @@ CREATE TABLE lanes (
   rows INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
   done INTEGER NOT NULL,
+  detail TEXT NOT NULL,
   PRIMARY KEY (run, lane)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE changes (
