@@ -91,6 +91,8 @@ CLI::App* add_verb(CLI::App& program, const std::string& name, const std::string
 void add_cluster_command(CLI::App& program, int& exit_code);
 void add_copy_command(CLI::App& program, int& exit_code);
 void add_verify_command(CLI::App& program, int& exit_code);
+void add_diff_command(CLI::App& program, int& exit_code);
+void add_repair_command(CLI::App& program, int& exit_code);
 void add_import_export_commands(CLI::App& program, int& exit_code);
 void add_shell_command(CLI::App& program, int& exit_code);
 

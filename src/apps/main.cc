@@ -16,6 +16,8 @@ int main(int argc, char** argv) {
   int exit_code = pegmove::apps::kDone;
   pegmove::apps::add_copy_command(program, exit_code);
   pegmove::apps::add_verify_command(program, exit_code);
+  pegmove::apps::add_diff_command(program, exit_code);
+  pegmove::apps::add_repair_command(program, exit_code);
   pegmove::apps::add_run_commands(program, exit_code);
   pegmove::apps::add_resume_command(program, exit_code);
   pegmove::apps::add_import_export_commands(program, exit_code);

@@ -1,5 +1,6 @@
 // resume: goes on with a run of any method.
 #include "apps/runs.h"
+#include "apps/verify_run.h"
 #include "migration/copy_run.h"
 
 namespace pegmove::apps {
@@ -16,6 +17,8 @@ int resume(const RunArguments& arguments, const std::string& id) {
                                             std::string(journal::to_string(run->state)) +
                                             "; `pegmove status " + id + "` tells how it ended"));
   if (run->method == migration::kCopyMethod) return resume_copy(arguments, *run);
+  if (run->method == kVerifyMethod) return resume_verify(arguments, *run);
+  if (run->method == kRepairMethod) return resume_repair(arguments, *run);
   return report(Error(Code::kUnsupported, "run " + id + " is of method '" + run->method +
                                               "', which this pegmove does not know; use the one "
                                               "that began it"));

@@ -1,146 +1,218 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "apps/command.h"
-#include "apps/progress_line.h"
-#include "base/bytes.h"
+#include "apps/compare_arguments.h"
+#include "apps/verify_run.h"
 #include "base/units.h"
-#include "migration/compare.h"
+#include "migration/certificate.h"
+#include "migration/compare_journal.h"
+#include "migration/difference_file.h"
 
 namespace pegmove::apps {
 namespace {
 
 using base::format_count;
 using base::format_duration;
+using migration::CompareReport;
 
-struct VerifyArguments {
-  CommonOptions common;
-  std::string from, to, table, to_table;
-  size_t show = 20;
+struct VerifyArguments : RunArguments {
+  CompareArguments compare;
+  std::string certificate;
 };
 
-using Json = nlohmann::ordered_json;
+// What the journal keeps of a verification, beside what is compared.
+struct VerifyPlan {
+  migration::CompareOptions options;
+  std::string certificate;  // the file; empty: none
+  ClusterPair clusters{};
 
-// Bytes that are no text would break the JSON: they go as base64, like in exports.
-void put_bytes(Json& to, const std::string& name, const std::string& bytes) {
-  if (base::is_utf8(bytes))
-    to[name] = bytes;
-  else
-    to[name + "_b64"] = base::to_base64(bytes);
-}
-
-Json to_json(const VerifyArguments& arguments, const migration::CompareReport& report) {
-  Json differences = Json::array();
-  for (const auto& difference : report.differences) {
-    Json entry{{"kind", migration::to_string(difference.kind)}};
-    put_bytes(entry, "hash_key", difference.hash_key);
-    put_bytes(entry, "sort_key", difference.sort_key);
-    differences.push_back(std::move(entry));
+  std::string to_json() const {
+    auto json = nlohmann::ordered_json::parse(migration::to_json_text(options));
+    json["certificate"] = certificate;
+    clusters.put(json);
+    return json.dump();
   }
-  return {{"equal", report.equal()},
-          {"from", arguments.from},
-          {"to", arguments.to},
-          {"table", arguments.table},
-          {"to_table", arguments.to_table.empty() ? arguments.table : arguments.to_table},
-          {"source_rows", report.source_rows},
-          {"target_rows", report.target_rows},
-          {"missing", report.missing},
-          {"extra", report.extra},
-          {"value", report.value_differs},
-          {"expiry", report.expiry_differs},
-          {"source_sum", report.source_sum.to_hex()},
-          {"target_sum", report.target_sum.to_hex()},
-          {"elapsed_ms", report.elapsed.count()},
-          {"differences", std::move(differences)}};
+  static Result<VerifyPlan> parse(const std::string& text) {
+    VerifyPlan plan{.options = TRY(migration::parse_compare_options(text)),
+                    .certificate = {},
+                    .clusters = TRY(ClusterPair::parse(text))};
+    const auto json = nlohmann::ordered_json::parse(text);
+    if (const auto file = json.find("certificate"); file != json.end() && file->is_string())
+      plan.certificate = *file;
+    return plan;
+  }
+};
+
+struct Verified {
+  CompareReport report;
+  std::string certificate;
+};
+
+std::string differences_text(const CompareReport& report) {
+  return "missing there " + format_count(uint64_t(report.missing)) + ", extra there " +
+         format_count(uint64_t(report.extra)) + ", other value " +
+         format_count(uint64_t(report.value_differs)) + ", other expiry " +
+         format_count(uint64_t(report.expiry_differs));
 }
 
-void print_text(const VerifyArguments& arguments, const migration::CompareReport& report) {
+void print_text(const journal::Run& run, const CompareReport& report) {
   for (const auto& difference : report.differences)
+    std::printf("%s\n", migration::difference_text(difference).c_str());
+  if (size_t(report.differing()) > report.differences.size())
+    std::printf("... and %s more; `pegmove diff` lists all\n",
+                format_count(uint64_t(report.differing()) - report.differences.size()).c_str());
+  const auto& options = report.options;
+  const auto rows = format_count(uint64_t(report.source_rows));
+  const auto where = "table " + run.table + " on " + run.from + " and " + run.to;
+  if (options.sample)
+    std::printf("Sample of %g of the rows, seed %llu: %s.\n", options.sample->share,
+                static_cast<unsigned long long>(options.sample->seed),
+                migration::what_a_sample_proves(report).c_str());
+  if (options.expiry_tolerance_s > 0)
+    std::printf("Expiries up to %u s apart count as the same: rows were compared, not sums.\n",
+                options.expiry_tolerance_s);
+  if (report.suspects > 0)
+    std::printf("Read again: %s rows that differed at first.\n",
+                format_count(uint64_t(report.suspects)).c_str());
+  if (report.not_settled > 0)
     std::printf(
-        "%-8s \"%s\" : \"%s\"\n", std::string(migration::to_string(difference.kind)).c_str(),
-        base::printable(difference.hash_key).c_str(), base::printable(difference.sort_key).c_str());
-  auto all = report.missing + report.extra + report.value_differs + report.expiry_differs;
-  if (size_t(all) > report.differences.size())
-    std::printf("... and %s more\n",
-                format_count(uint64_t(all) - report.differences.size()).c_str());
-  if (report.equal()) {
-    std::printf(
-        "Equal: all %s rows of table %s on %s and %s have the same keys, values and expiry (%s, "
-        "sum %s).\n",
-        format_count(uint64_t(report.source_rows)).c_str(), arguments.table.c_str(),
-        arguments.from.c_str(), arguments.to.c_str(), format_duration(report.elapsed).c_str(),
-        report.source_sum.to_hex().c_str());
+        "Not settled: %s rows kept changing; verify again, or with a longer --settle-for.\n",
+        format_count(uint64_t(report.not_settled)).c_str());
+  if (!report.equal()) {
+    std::printf("%s: %s rows on %s, %s rows on %s; %s.\n",
+                report.differing() > 0 ? "Different" : "Not proven equal", rows.c_str(),
+                run.from.c_str(), format_count(uint64_t(report.target_rows)).c_str(),
+                run.to.c_str(), differences_text(report).c_str());
     return;
   }
-  std::printf(
-      "Different: %s rows on %s, %s rows on %s; missing there %s, extra there %s, other value %s, "
-      "other expiry %s.\n",
-      format_count(uint64_t(report.source_rows)).c_str(), arguments.from.c_str(),
-      format_count(uint64_t(report.target_rows)).c_str(), arguments.to.c_str(),
-      format_count(uint64_t(report.missing)).c_str(), format_count(uint64_t(report.extra)).c_str(),
-      format_count(uint64_t(report.value_differs)).c_str(),
-      format_count(uint64_t(report.expiry_differs)).c_str());
+  const auto sum =
+      report.source_sum == report.target_sum
+          ? "sum " + report.source_sum.to_hex()
+          : "sums " + report.source_sum.to_hex() + " and " + report.target_sum.to_hex();
+  std::printf("Equal: %s %s rows of %s have the same keys, values and expiry (%s, %s).\n",
+              options.sample ? "these" : "all", rows.c_str(), where.c_str(),
+              format_duration(report.elapsed).c_str(), sum.c_str());
 }
 
-Task<migration::CompareReport> compare(CommandRun& run, VerifyArguments arguments,
-                                       ProgressLine& line) {
-  run.prepare();
-  auto source = CO_TRY(co_await run.connect(arguments.from));
-  auto target = CO_TRY(co_await run.connect(arguments.to));
-  run.begin_work();
-  auto show = [&line](const migration::CompareReport& so_far, async::milliseconds elapsed) {
-    auto rows = so_far.source_rows + so_far.target_rows;
-    line.show("verifying: " + format_count(uint64_t(so_far.source_rows)) + " rows, " +
-              format_count(uint64_t(double(rows) * 1000 / double(elapsed.count() + 1))) +
-              " rows/s read on both sides, differences " +
-              format_count(uint64_t(so_far.missing + so_far.extra + so_far.value_differs +
-                                    so_far.expiry_differs)));
-  };
-  co_return co_await migration::compare_tables(source, target,
-                                               {.table = arguments.table,
-                                                .to_table = arguments.to_table,
-                                                .most_listed = arguments.show,
-                                                .timeout = run.timeout()},
-                                               run.stop(), show);
+Task<std::string> certify(CommandRun& run, const journal::Run& entry, migration::TablePair tables,
+                          const VerifyPlan& plan, const CompareReport& report) {
+  auto deadline = Deadline::in(run.clock(), run.timeout());
+  auto source = CO_TRY(co_await migration::describe(*tables.source, deadline));
+  auto target = CO_TRY(co_await migration::describe(*tables.target, deadline));
+  auto text = migration::certificate({.version = PEGMOVE_VERSION,
+                                      .run_id = entry.id,
+                                      .from = entry.from,
+                                      .to = entry.to,
+                                      .began_unix_ms = entry.created_unix_ms,
+                                      .ended_unix_ms = run.clock().unix_us() / 1000},
+                                     source, target, report);
+  if (plan.certificate.empty()) co_return text;
+  auto file = CO_TRY(migration::TextOutput::open(plan.certificate));
+  CO_TRY(file.line(text));
+  CO_TRY(file.commit());
+  co_return text;
+}
+
+Task<Verified> compare(CommandRun& run, migration::RunKeeper& keeper, migration::TablePair tables,
+                       VerifyPlan plan, bool quiet) {
+  CO_TRY(co_await keeper.set_result("{}"));  // from now on there is something to go on with
+  ProgressLine line(quiet);
+  auto report = CO_TRY(co_await migration::compare_journaled(
+      keeper, tables, plan.options, run.stop(), {.on_progress = show_comparison(line, "verifying")},
+      [](const std::string& text) { std::fprintf(stderr, "pegmove: %s\n", text.c_str()); }));
+  auto text = CO_TRY(co_await certify(run, keeper.run(), tables, plan, report));
+  co_return Verified{.report = std::move(report), .certificate = std::move(text)};
+}
+
+// The work on a run that the journal has.
+Task<int> work(CommandRun& run, const RunArguments& arguments, journal::Run entry,
+               migration::TablePair tables, VerifyPlan plan) {
+  plan.options.timeout = run.timeout();
+  if (plan.options.live) plan.options.live->timeout = run.timeout();
+  auto keeper = CO_TRY(co_await migration::RunKeeper::take(
+      run.context().get_executor(), run.clock(), CO_TRY(journal_path(arguments.state)), entry.id,
+      run.stop()));
+  CO_TRY(co_await keeper->begin());
+  if (!arguments.common.quiet)
+    std::fprintf(stderr, "pegmove: run %s; `pegmove resume %s%s` goes on if it is interrupted\n",
+                 entry.id.c_str(), entry.id.c_str(), state_words(arguments.state).c_str());
+  auto verified = co_await compare(run, *keeper, std::move(tables), plan, arguments.common.quiet);
+  Result<void> outcome;
+  if (!verified) outcome = fail(verified.error());
+  auto summary = verified ? std::optional(migration::summary(verified->report)) : std::nullopt;
+  auto end = CO_TRY(co_await keeper->end(outcome, std::move(summary)));
+  if (!verified) co_return report_end(entry.id, arguments, end);
+  if (arguments.common.json)
+    std::printf("%s\n", verified->certificate.c_str());
+  else
+    print_text(entry, verified->report);
+  co_return verified->report.equal() ? kDone : kTablesDiffer;
 }
 
 int verify(const VerifyArguments& arguments) {
+  const auto& compared = arguments.compare;
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
-  if (auto known = (*run)->check_clusters({arguments.from, arguments.to}); !known)
+  if (auto known = (*run)->check_clusters({compared.from, compared.to}); !known)
     return report(known.error(), kUsage);
-  auto result = [&] {
-    ProgressLine line(arguments.common.quiet);
-    return (*run)->wait_for(compare(**run, arguments, line));
+  auto options = compare_options(compared, (*run)->timeout());
+  if (!options) return report(options.error(), kUsage);
+  VerifyPlan plan{.options = *std::move(options),
+                  .certificate = absolute_path(arguments.certificate)};
+
+  auto tables = (*run)->wait_for(
+      open_tables(**run, compared.from, compared.to, compared.table, compared.to_table));
+  if (!tables) return report(tables.error());
+  plan.clusters = ClusterPair::of(*tables);
+  auto entry = [&]() -> Result<journal::Run> {
+    auto journal = TRY(open_journal(arguments.state, (*run)->clock()));
+    return journal.begin({.method = kVerifyMethod,
+                          .from = compared.from,
+                          .to = compared.to,
+                          .table = compared.table,
+                          .to_table = tables->target->name(),
+                          .options = plan.to_json()});
   }();
-  if (!result) return report(result.error());
-  if (arguments.common.json)
-    std::printf("%s\n", to_json(arguments, *result).dump(2).c_str());
-  else
-    print_text(arguments, *result);
-  return result->equal() ? kDone : kTablesDiffer;
+  if (!entry) return report(entry.error());
+  auto code = (*run)->wait_for(
+      work(**run, arguments, *std::move(entry), *std::move(tables), std::move(plan)));
+  return code ? *code : report(code.error());
 }
 
 }  // namespace
 
+int resume_verify(const RunArguments& arguments, const journal::Run& entry) {
+  auto run = CommandRun::start(arguments.common);
+  if (!run) return report(run.error(), kUsage);
+  auto plan = VerifyPlan::parse(entry.options);
+  if (!plan) return report(plan.error());
+  auto tables = (*run)->wait_for(
+      open_tables(**run, plan->clusters.from, plan->clusters.to, entry.table, entry.to_table));
+  if (!tables) return report(tables.error());
+  auto code = (*run)->wait_for(work(**run, arguments, entry, *std::move(tables), *std::move(plan)));
+  return code ? *code : report(code.error());
+}
+
 void add_verify_command(CLI::App& program, int& exit_code) {
   auto arguments = std::make_shared<VerifyArguments>();
-  auto* verb =
-      add_verb(program, "verify",
-               "Example: pegmove verify --from A --to B --table t\n\n"
-               "Compares two tables row by row: keys, values and expiry, whatever their partition "
-               "counts. Exact while nobody writes to either. Exit status 0: equal, 4: different; "
-               "the differing keys are printed with their kind (missing, extra, value, expiry).");
-  verb->add_option("--from", arguments->from,
-                   "source cluster: a name of the config file, or host:port,...")
-      ->required();
-  verb->add_option("--to", arguments->to, "target cluster")->required();
-  verb->add_option("--table", arguments->table, "table to compare")->required();
-  verb->add_option("--to-table", arguments->to_table,
-                   "name of the target table; default: the same");
-  verb->add_option("--show", arguments->show, "how many differing keys to print")
-      ->capture_default_str();
+  auto* verb = add_verb(
+      program, "verify",
+      "Example: pegmove verify --from A --to B --table t --certificate t.json\n\n"
+      "Compares two tables row by row: keys, values and expiry, whatever their partition counts. "
+      "Exact while nobody writes to either; with --live also while clients write. Exit status 0: "
+      "equal, 4: different, or not proven equal; the first differing keys are printed with their "
+      "kind (missing, extra, value, expiry). `pegmove diff` lists them all, `pegmove repair` mends "
+      "them.");
+  add_compare_options(*verb, arguments->compare);
+  verb->add_option("--show", arguments->compare.show, "how many differing keys to print")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100'000));
+  verb->add_option(
+      "--certificate", arguments->certificate,
+      "also write the result to this file, as JSON: what was compared, when, how, with "
+      "a sum of each side");
   add_common_options(*verb, arguments->common);
+  add_state_option(*verb, arguments->state);
   verb->callback([arguments, &exit_code] { exit_code = verify(*arguments); });
 }
 

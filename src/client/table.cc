@@ -299,6 +299,10 @@ Result<std::unique_ptr<Scanner>> Table::scan_hash_key(std::string_view hash_key,
   return std::make_unique<Scanner>(router_, target, std::move(range), std::move(options));
 }
 
+std::unique_ptr<Scanner> Table::scan_range(Target target, ScanRange range, ScanOptions options) {
+  return std::make_unique<Scanner>(router_, target, std::move(range), std::move(options));
+}
+
 std::unique_ptr<Scanner> Table::scan_partition(int32_t partition_index, ScanOptions options,
                                                std::string after) {
   ScanRange range{.start = std::string(2, '\0'), .stop = "\xff\xff"};

@@ -82,6 +82,8 @@ class Table {
   // empty; scans of all partitions see the whole table.
   std::unique_ptr<Scanner> scan_partition(int32_t partition_index, ScanOptions options,
                                           std::string after = {});
+  // A scan of any range of one partition. Precondition: the partition exists.
+  std::unique_ptr<Scanner> scan_range(Target target, ScanRange range, ScanOptions options);
 
   explicit Table(std::shared_ptr<PartitionRouter> router) : router_(std::move(router)) {}
 

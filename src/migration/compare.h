@@ -7,19 +7,9 @@
 
 #include "async/stop_signal.h"
 #include "client/table.h"
+#include "migration/class_comparison.h"
 
 namespace pegmove::migration {
-
-enum class DifferenceKind { kMissing, kExtra, kValue, kExpiry };
-std::string_view to_string(DifferenceKind kind);  // "missing", ...
-
-// One row that is not the same on both sides: missing in the target, extra there, or with another
-// value or expiry.
-struct Difference {
-  DifferenceKind kind;
-  std::string hash_key;
-  std::string sort_key;
-};
 
 struct CompareOptions {
   std::string table{};
@@ -27,42 +17,55 @@ struct CompareOptions {
   size_t most_listed = 1000;            // differences that are kept; all are counted
   int classes_at_once = 8;              // below 1 counts as 1
   async::milliseconds timeout{30'000};  // of one request, retries included
+  std::optional<SampleOptions> sample{};
+  uint32_t expiry_tolerance_s = 0;
+  // While clients write: what differs is read again until it agrees or is proven different.
+  std::optional<SettleOptions> live{};
+  async::milliseconds note_every{1'000};  // how often CompareEvents::on_class tells of a class
+  // Where each class goes on; empty: all at their beginning. Precondition: else as many as there
+  // are classes, of tables with the same partition counts.
+  std::vector<ClassState> start{};
 };
 
-// An order-independent sum of all rows of a side (keys, value, expiry): 128 bits.
-struct RowSum {
-  uint64_t low = 0;
-  uint64_t high = 0;
-
-  bool operator==(const RowSum&) const = default;
-  std::string to_hex() const;
+// What a comparison tells while it runs. Outlives it.
+struct CompareEvents {
+  // Rows compared so far, once a second.
+  std::function<void(const CompareCounts& so_far, async::milliseconds elapsed)> on_progress{};
+  std::function<void(int number, const ClassState& state)> on_class{};
+  DifferenceSink* sink = nullptr;
 };
 
-struct CompareReport {
-  int64_t source_rows = 0;
-  int64_t target_rows = 0;
-  int64_t missing = 0;
-  int64_t extra = 0;
-  int64_t value_differs = 0;
-  int64_t expiry_differs = 0;
-  RowSum source_sum;
-  RowSum target_sum;
-  async::milliseconds elapsed{};
-  std::vector<Difference> differences;  // the first ones
-
-  bool equal() const { return missing + extra + value_differs + expiry_differs == 0; }
+struct CompareReport : CompareCounts {
+  int classes = 0;
+  async::milliseconds elapsed{};          // of this process's part
+  std::vector<Difference> differences{};  // the first ones
+  CompareOptions options{};               // as they were carried out; without `start`
 };
 
-// Rows compared so far, once a second.
-using CompareListener =
-    std::function<void(const CompareReport& so_far, async::milliseconds elapsed)>;
+// Both tables of a comparison, open.
+struct TablePair {
+  std::shared_ptr<client::Table> source;
+  std::shared_ptr<client::Table> target;
 
-// Compares every row: key, value and expiry, exactly. Memory is bounded by a few batches a
-// partition. Exact while nobody writes; rows written meanwhile may show as differences. A row that
-// expires during the comparison is no difference. Errors: kNotFound (no such table), kInterrupted,
-// all of client/table.h.
+  // The gcd of the partition counts: so many classes can be compared by themselves.
+  int classes() const;
+};
+
+// Opens both tables. Errors: kNotFound, naming the table and the cluster.
+Task<TablePair> open_tables(std::shared_ptr<client::Cluster> source,
+                            std::shared_ptr<client::Cluster> target, std::string table,
+                            std::string to_table, Deadline deadline);
+
+// Compares every row, or a sample: key, value and expiry. Memory is bounded by a few batches a
+// partition. Without `live` exact while nobody writes; rows written meanwhile may show as
+// differences. A row that expires during the comparison is no difference. Errors: kInterrupted,
+// those of the sink, all of client/table.h.
+Task<CompareReport> compare(TablePair tables, CompareOptions options, const async::StopSignal& stop,
+                            CompareEvents events);
+
+// open_tables() and compare().
 Task<CompareReport> compare_tables(std::shared_ptr<client::Cluster> source,
                                    std::shared_ptr<client::Cluster> target, CompareOptions options,
-                                   const async::StopSignal& stop, CompareListener listener);
+                                   const async::StopSignal& stop, CompareEvents events);
 
 }  // namespace pegmove::migration

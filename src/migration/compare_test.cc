@@ -34,9 +34,9 @@ class CompareTest : public ::testing::Test {
            const std::string& value, uint32_t expire_ts = 0) {
     clusters.must(table->set(key.hash_key, key.sort_key, value, expire_ts, clusters.deadline()));
   }
-  Result<CompareReport> try_compare(CompareOptions options, CompareListener listener = {}) {
-    return clusters.run(compare_tables(clusters.source, clusters.target, std::move(options),
-                                       clusters.stop, std::move(listener)));
+  Result<CompareReport> try_compare(CompareOptions options) {
+    return clusters.run(
+        compare_tables(clusters.source, clusters.target, std::move(options), clusters.stop, {}));
   }
   CompareReport compare(CompareOptions options = {.table = "t"}) {
     auto report = try_compare(std::move(options));

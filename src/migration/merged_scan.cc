@@ -7,8 +7,6 @@
 namespace pegmove::migration {
 namespace {
 
-constexpr int32_t kFirstBatchRows = 10;  // of a mebibyte each, at worst
-constexpr int32_t kMostBatchRows = 1000;
 constexpr int64_t kBatchBytes = 256 << 10;
 
 // For heaps with the least key in front.
@@ -19,14 +17,17 @@ bool later(const Lane* a, const Lane* b) {
 
 }  // namespace
 
-MergedScan::MergedScan(std::shared_ptr<client::Table> table, std::vector<int32_t> partitions,
-                       async::milliseconds timeout)
-    : table_(std::move(table)), timeout_(timeout) {
+MergedScan::MergedScan(std::shared_ptr<client::Table> table, const std::vector<int32_t>& partitions,
+                       const MergedScanOptions& options)
+    : table_(std::move(table)),
+      timeout_(options.timeout),
+      most_batch_rows_(options.most_batch_rows) {
   for (auto index : partitions)
     lanes_.push_back({.scanner = table_->scan_partition(
-                          index, {.batch_size = kFirstBatchRows, .return_expire_ts = true}),
+                          index, {.batch_size = options.first_batch_rows, .return_expire_ts = true},
+                          options.after),
                       .batch = {},
-                      .last_key = {}});
+                      .last_key = options.after});
 }
 
 Task<> MergedScan::fill(Lane& lane) {
@@ -49,8 +50,8 @@ Task<> MergedScan::fill(Lane& lane) {
     last = row.key;
     bytes += int64_t(row.key.size() + row.value.size());
   }
-  auto wanted =
-      std::clamp<int64_t>(kBatchBytes * int64_t(lane.batch.rows.size()) / bytes, 1, kMostBatchRows);
+  auto wanted = std::clamp<int64_t>(kBatchBytes * int64_t(lane.batch.rows.size()) / bytes, 1,
+                                    most_batch_rows_);
   if (auto now = lane.scanner->batch_size(); wanted >= 2 * now || 2 * wanted <= now)
     lane.scanner->set_batch_size(int32_t(wanted));
   co_return Result<void>();

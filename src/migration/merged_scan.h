@@ -5,11 +5,18 @@
 
 namespace pegmove::migration {
 
+struct MergedScanOptions {
+  async::milliseconds timeout{30'000};  // of one request, retries included
+  std::string after{};                  // begin behind this raw key; empty: at the beginning
+  int32_t first_batch_rows = 10;        // of a mebibyte each, at worst
+  int32_t most_batch_rows = 1000;
+};
+
 // All on the client's executor; one advance() at a time.
 class MergedScan {
  public:
-  MergedScan(std::shared_ptr<client::Table> table, std::vector<int32_t> partitions,
-             async::milliseconds timeout);
+  MergedScan(std::shared_ptr<client::Table> table, const std::vector<int32_t>& partitions,
+             const MergedScanOptions& options);
 
   // Goes to the next row (the first, at the first call); nullptr at the end. The row's views are
   // valid until the next advance(). Errors: as client::Scanner's; kProtocol when a server returns
@@ -35,6 +42,7 @@ class MergedScan {
 
   std::shared_ptr<client::Table> table_;
   async::milliseconds timeout_;
+  int32_t most_batch_rows_;
   std::vector<Lane> lanes_;
   std::vector<Lane*> heap_;  // lanes with a row, the least key in front
   Lane* current_ = nullptr;  // whose row was returned last

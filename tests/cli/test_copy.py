@@ -38,7 +38,7 @@ class TwoClusters(CliTest):
         outcome = self.run_words("verify", *self.between(source, target), "--json", "--quiet", *words)
         self.assertIn(outcome.code, (0, 4), str(outcome))
         report = json.loads(outcome.out)
-        self.assertEqual(set(report), VERIFY_FIELDS)
+        self.assertLessEqual(VERIFY_FIELDS, set(report))
         self.assertEqual(report["equal"], outcome.code == 0)
         return report
 

@@ -1,0 +1,133 @@
+#include "apps/compare_arguments.h"
+
+#include <filesystem>
+#include <random>
+
+#include "base/units.h"
+
+namespace pegmove::apps {
+
+using base::format_count;
+
+void add_compare_options(CLI::App& verb, CompareArguments& arguments) {
+  verb.add_option("--from", arguments.from,
+                  "source cluster: a name of the config file, or host:port,...")
+      ->required();
+  verb.add_option("--to", arguments.to, "target cluster")->required();
+  verb.add_option("--table", arguments.table, "table to compare")->required();
+  verb.add_option("--to-table", arguments.to_table, "name of the target table; default: the same");
+  auto* sample = verb.add_option(
+      "--sample", arguments.sample,
+      "compare only about this share of the rows, such as 1/64: slices of neighbouring rows all "
+      "over the key space. For a quick look at a large table; what is wrong in one place only may "
+      "be missed");
+  verb.add_option("--seed", arguments.seed,
+                  "with --sample: which slices; default: random. The same seed on the same rows "
+                  "compares the same rows")
+      ->needs(sample);
+  verb.add_option("--expiry-tolerance", arguments.expiry_tolerance,
+                  "expiries that are at most so far apart count as the same, such as 2s; for rows "
+                  "that were written on both sides with a time to live");
+  auto* live = verb.add_flag(
+      "--live", arguments.live,
+      "while clients write: rows that differ are read again until they agree or are proven "
+      "different");
+  verb.add_option("--lag", arguments.lag,
+                  "with --live: how late a write may reach the target; a difference must stand "
+                  "unchanged for longer")
+      ->needs(live)
+      ->capture_default_str();
+  verb.add_option("--settle-for", arguments.settle_for,
+                  "with --live: a row that keeps changing for so long counts as not settled")
+      ->needs(live)
+      ->capture_default_str();
+}
+
+Result<migration::CompareOptions> compare_options(const CompareArguments& arguments,
+                                                  async::milliseconds timeout) {
+  migration::CompareOptions options{.table = arguments.table,
+                                    .to_table = arguments.to_table,
+                                    .most_listed = arguments.show,
+                                    .timeout = timeout};
+  if (!arguments.sample.empty()) {
+    auto share = TRY(in_context(migration::parse_share(arguments.sample), "--sample"));
+    std::random_device random;
+    auto seed = arguments.seed.value_or((uint64_t(random()) << 32 | random()) >> 12);
+    if (share < 1) options.sample = {.share = share, .seed = seed};
+  }
+  if (!arguments.expiry_tolerance.empty()) {
+    auto tolerance =
+        TRY(in_context(base::parse_duration(arguments.expiry_tolerance), "--expiry-tolerance"));
+    auto seconds = tolerance.count() / 1000;
+    if (seconds * 1000 != tolerance.count() || seconds > 86'400 * 365)
+      return fail(Code::kInvalidArgument,
+                  "--expiry-tolerance: expiries are whole seconds; give some, up to a year");
+    options.expiry_tolerance_s = uint32_t(seconds);
+  }
+  if (arguments.live) {
+    options.live.emplace();
+    options.live->timeout = timeout;
+    options.live->lag = TRY(in_context(base::parse_duration(arguments.lag), "--lag"));
+    options.live->settle_for =
+        TRY(in_context(base::parse_duration(arguments.settle_for), "--settle-for"));
+    if (options.live->settle_for <= options.live->lag)
+      return fail(Code::kInvalidArgument,
+                  "--settle-for must be longer than --lag: no row could be proven different");
+  }
+  return options;
+}
+
+Task<migration::TablePair> open_tables(CommandRun& run, std::string from, std::string to,
+                                       std::string table, std::string to_table) {
+  run.prepare();
+  auto source = CO_TRY(co_await run.connect(std::move(from)));
+  auto target = CO_TRY(co_await run.connect(std::move(to)));
+  auto tables =
+      CO_TRY(co_await migration::open_tables(source, target, std::move(table), std::move(to_table),
+                                             Deadline::in(run.clock(), run.timeout())));
+  run.begin_work();
+  co_return tables;
+}
+
+ClusterPair ClusterPair::of(const migration::TablePair& tables) {
+  return {.from = tables.source->cluster().meta_list(), .to = tables.target->cluster().meta_list()};
+}
+
+void ClusterPair::put(nlohmann::ordered_json& options) const {
+  options["from_metas"] = from;
+  options["to_metas"] = to;
+}
+
+Result<ClusterPair> ClusterPair::parse(const std::string& options) {
+  const auto json = nlohmann::ordered_json::parse(options, nullptr, false);
+  auto text = [&](const char* name) {
+    const auto found = json.is_object() ? json.find(name) : json.end();
+    return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  ClusterPair pair{.from = text("from_metas"), .to = text("to_metas")};
+  if (pair.from.empty() || pair.to.empty())
+    return fail(Code::kCorrupt, "the journal does not tell the clusters of the run; begin anew");
+  return pair;
+}
+
+std::string absolute_path(const std::string& path) {
+  return path.empty() ? path : std::filesystem::absolute(path).string();
+}
+
+std::function<void(const migration::CompareCounts&, async::milliseconds)> show_comparison(
+    ProgressLine& line, std::string doing) {
+  return [&line, doing = std::move(doing), before = int64_t(0), then = async::milliseconds(0)](
+             const migration::CompareCounts& so_far, async::milliseconds elapsed) mutable {
+    auto rows = so_far.source_rows + so_far.target_rows;
+    auto passed = (elapsed - std::exchange(then, elapsed)).count();
+    auto speed = double(rows - std::exchange(before, rows)) * 1000 / double(passed + 1);
+    line.show(
+        doing + ": " + format_count(uint64_t(so_far.source_rows)) + " rows, " +
+        format_count(uint64_t(std::max(speed, 0.0))) + " rows/s read on both sides, differences " +
+        format_count(uint64_t(so_far.differing())) +
+        (so_far.not_settled > 0 ? ", not settled " + format_count(uint64_t(so_far.not_settled))
+                                : ""));
+  };
+}
+
+}  // namespace pegmove::apps

@@ -1,0 +1,48 @@
+// What verify, diff and repair have in common: which tables, how they are compared.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "apps/command.h"
+#include "apps/progress_line.h"
+#include "migration/compare.h"
+
+namespace pegmove::apps {
+
+struct CompareArguments {
+  std::string from, to, table, to_table;
+  std::string sample, expiry_tolerance, lag = "5s", settle_for = "1m";
+  std::optional<uint64_t> seed{};
+  bool live = false;
+  size_t show = 20;
+};
+void add_compare_options(CLI::App& verb, CompareArguments& arguments);
+
+// Errors: kInvalidArgument, naming the option.
+Result<migration::CompareOptions> compare_options(const CompareArguments& arguments,
+                                                  async::milliseconds timeout);
+
+// Connects and opens both tables. Until begin_work() Ctrl-C ends the process.
+Task<migration::TablePair> open_tables(CommandRun& run, std::string from, std::string to,
+                                       std::string table, std::string to_table);
+
+// Both clusters as "host:port,...", which means the same to a later process; kept in a run's
+// options.
+struct ClusterPair {
+  std::string from, to;
+
+  static ClusterPair of(const migration::TablePair& tables);
+  // As "from_metas" and "to_metas" of the options, which are a JSON object.
+  void put(nlohmann::ordered_json& options) const;
+  // Errors: kCorrupt.
+  static Result<ClusterPair> parse(const std::string& options);
+};
+
+// So that a process that goes on elsewhere finds the same file; empty stays empty.
+std::string absolute_path(const std::string& path);
+
+// For CompareEvents::on_progress; the line outlives it.
+std::function<void(const migration::CompareCounts&, async::milliseconds)> show_comparison(
+    ProgressLine& line, std::string doing);
+
+}  // namespace pegmove::apps

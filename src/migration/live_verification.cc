@@ -1,0 +1,30 @@
+#include "migration/live_verification.h"
+
+namespace pegmove::migration {
+
+Task<LiveVerification> verify_and_repair_live(
+    std::shared_ptr<client::Table> source, std::shared_ptr<client::Table> target,
+    LiveVerificationOptions options, const async::StopSignal& stop,
+    std::function<void(const CompareCounts& so_far, async::milliseconds elapsed)> listener) {
+  const TablePair tables{.source = std::move(source), .target = std::move(target)};
+  options.settle.timeout = options.timeout;
+  Repair repair(tables,
+                {.rule = {.expiry_tolerance_s = options.expiry_tolerance_s},
+                 .live = options.settle,
+                 .most_rounds = options.most_rounds,
+                 .most_listed = options.most_listed,
+                 .timeout = options.timeout},
+                stop);
+  auto found =
+      CO_TRY(co_await compare(tables,
+                              {.most_listed = options.most_listed,
+                               .classes_at_once = options.classes_at_once,
+                               .timeout = options.timeout,
+                               .expiry_tolerance_s = options.expiry_tolerance_s,
+                               .live = options.settle},
+                              stop, {.on_progress = std::move(listener), .sink = &repair}));
+  CO_TRY(co_await repair.flush());
+  co_return LiveVerification{.found = std::move(found), .repaired = repair.report()};
+}
+
+}  // namespace pegmove::migration
