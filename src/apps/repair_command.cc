@@ -16,7 +16,6 @@ using migration::CompareReport;
 using migration::RepairReport;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kMethod = "repair";
 constexpr int kMostErrorsShown = 20;
 
 struct RepairArguments : RunArguments {
@@ -191,7 +190,7 @@ Task<int> work(CommandRun& run, const RunArguments& arguments, journal::Run entr
     std::fprintf(stderr, "pegmove: run %s; `pegmove resume %s%s` goes on if it is interrupted\n",
                  entry.id.c_str(), entry.id.c_str(), state_words(arguments.state).c_str());
   auto repaired = co_await mend(run, keeper.get(), std::move(tables), plan, arguments.common.quiet);
-  const journal::NewRun names{.method = kMethod,
+  const journal::NewRun names{.method = kRepairMethod,
                               .from = entry.from,
                               .to = entry.to,
                               .table = entry.table,
@@ -216,7 +215,7 @@ int begin(CommandRun& run, const RepairArguments& arguments, RepairPlan plan) {
       run.wait_for(open_tables(run, compared.from, compared.to, compared.table, compared.to_table));
   if (!tables) return report(tables.error());
   plan.clusters = ClusterPair::of(*tables);
-  journal::NewRun entry{.method = kMethod,
+  journal::NewRun entry{.method = kRepairMethod,
                         .from = compared.from,
                         .to = compared.to,
                         .table = compared.table,

@@ -17,8 +17,8 @@ int resume(const RunArguments& arguments, const std::string& id) {
                                             std::string(journal::to_string(run->state)) +
                                             "; `pegmove status " + id + "` tells how it ended"));
   if (run->method == migration::kCopyMethod) return resume_copy(arguments, *run);
-  if (run->method == "verify") return resume_verify(arguments, *run);
-  if (run->method == "repair") return resume_repair(arguments, *run);
+  if (run->method == kVerifyMethod) return resume_verify(arguments, *run);
+  if (run->method == kRepairMethod) return resume_repair(arguments, *run);
   return report(Error(Code::kUnsupported, "run " + id + " is of method '" + run->method +
                                               "', which this pegmove does not know; use the one "
                                               "that began it"));

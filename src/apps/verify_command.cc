@@ -15,8 +15,6 @@ using base::format_count;
 using base::format_duration;
 using migration::CompareReport;
 
-constexpr const char* kMethod = "verify";
-
 struct VerifyArguments : RunArguments {
   CompareArguments compare;
   std::string certificate;
@@ -168,7 +166,7 @@ int verify(const VerifyArguments& arguments) {
   plan.clusters = ClusterPair::of(*tables);
   auto entry = [&]() -> Result<journal::Run> {
     auto journal = TRY(open_journal(arguments.state, (*run)->clock()));
-    return journal.begin({.method = kMethod,
+    return journal.begin({.method = kVerifyMethod,
                           .from = compared.from,
                           .to = compared.to,
                           .table = compared.table,

@@ -126,18 +126,21 @@ Task<> ClassComparison::run_slices() {
     auto pair = open(position, rows, rows);
     CO_TRY(co_await begin(pair));
     if (pair.at_end()) co_return Result<void>();
-    LearnedKeys::Slice slice{.begin = std::string(pair.least_key()), .end = {}, .rows = 0};
-    CO_TRY(co_await walk(pair, rows));
-    slice.end = last_key_;
-    slice.rows = walked_;
+    std::vector<LearnedKeys::Stretch> halves;
+    for (int half = 0; half < 2 && !pair.at_end(); ++half) {
+      auto& stretch = halves.emplace_back(std::string(pair.least_key()));
+      CO_TRY(co_await walk(pair, rows / 2));
+      stretch.end = last_key_;
+      stretch.rows = walked_;
+    }
     state_.counts.slices = plan.slices() + 1;
     if (pair.at_end()) co_return Result<void>();
     position = last_key_;
-    auto left = plan.next_leap_rows(walked_);
+    auto left = plan.next_leap_rows(rows);
     // Each turn ends at a key that is there, and learns from it.
     while (left >= 1) {
       if (stop_.requested()) co_return fail(Code::kInterrupted, "stopped on request");
-      auto leap = learned_.leap(slice, position, left);
+      auto leap = learned_.leap(halves, position, left);
       if (leap.to <= position) break;
       state_.counts.rows_skipped += int64_t(leap.rows);
       left -= leap.rows;

@@ -117,8 +117,8 @@ journal::LanePosition to_position(int number, const ClassState& state, const Tab
   auto& listed = json["differences"] = Json::array();
   for (const auto& difference : state.listed) {
     auto line = difference_json(difference);
+    if (bytes + line.size() > kMostListedBytes) continue;
     bytes += line.size();
-    if (bytes > kMostListedBytes) break;
     listed.push_back(Json::parse(line));
   }
   return {.lane = number,

@@ -1,5 +1,6 @@
 #include "migration/repair.h"
 
+#include "base/bytes.h"
 #include "record/expiry.h"
 #include "record/key.h"
 
@@ -87,8 +88,11 @@ Task<bool> Repair::mend_row(std::string raw_key, bool first_round) {
     co_return co_await mend_extra(std::move(raw_key), deadline, first_round);
   if (!options_.dry_run) {
     auto parts = *record::split_key(raw_key);
-    CO_TRY(co_await tables_.target->set(std::string(parts.hash_key), std::string(parts.sort_key),
-                                        std::move(row->value), row->expire_ts, deadline));
+    auto written =
+        co_await tables_.target->set(std::string(parts.hash_key), std::string(parts.sort_key),
+                                     std::move(row->value), row->expire_ts, deadline);
+    CO_TRY(in_context(std::move(written), "row \"" + base::printable(parts.hash_key) + "\" : \"" +
+                                              base::printable(parts.sort_key) + "\""));
   }
   if (first_round) {
     auto& count = kind == DifferenceKind::kMissing ? report_.missing

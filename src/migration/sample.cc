@@ -12,7 +12,7 @@
 namespace pegmove::migration {
 namespace {
 
-constexpr int64_t kFirstSliceRows = 8;
+constexpr int64_t kFirstSliceRows = 16;
 constexpr int64_t kMostSliceRows = 512;
 constexpr int64_t kSlicesOfASize = 8;
 
@@ -94,14 +94,29 @@ std::string LearnedKeys::spell(std::string prefix, double fraction, double resol
   return prefix;
 }
 
-LearnedKeys::Leap LearnedKeys::leap(const Slice& slice, std::string_view from, double rows) const {
-  const auto limit = std::min({slice.begin.size(), slice.end.size(), places_.size()});
+std::optional<LearnedKeys::Density> LearnedKeys::measure(const Stretch& stretch) const {
+  const auto limit = std::min({stretch.begin.size(), stretch.end.size(), places_.size()});
   size_t level = 0;
-  while (level < limit && slice.begin[level] == slice.end[level]) ++level;
-  if (level >= std::min(from.size(), places_.size())) return {};
-  auto length = fraction(slice.end, level) - fraction(slice.begin, level);
-  if (length <= 0) return {};
-  auto rows_of_all = double(slice.rows) / length;  // of those with the same bytes before the level
+  while (level < limit && stretch.begin[level] == stretch.end[level]) ++level;
+  if (level >= places_.size()) return std::nullopt;
+  auto length = fraction(stretch.end, level) - fraction(stretch.begin, level);
+  if (length <= 0) return std::nullopt;
+  return Density{level, double(stretch.rows) / length};
+}
+
+LearnedKeys::Leap LearnedKeys::leap(const std::vector<Stretch>& stretches, std::string_view from,
+                                    double rows) const {
+  std::optional<Density> densest;
+  double most = 0;  // rows among all keys, by its logarithm
+  for (const auto& stretch : stretches) {
+    auto density = measure(stretch);
+    if (!density) continue;
+    auto logarithm = std::log(density->rows_of_all);
+    for (size_t i = 0; i < density->level; ++i) logarithm += std::log(places_[i].radix());
+    if (!densest || logarithm > most) most = logarithm, densest = density;
+  }
+  if (!densest || densest->level >= from.size()) return {};
+  auto [level, rows_of_all] = *densest;
   for (auto at = fraction(from, level);; --level) {
     auto to = at + rows / rows_of_all;
     std::string prefix(from.substr(0, level));

@@ -47,16 +47,17 @@ class LearnedKeys {
   };
   static constexpr size_t kNoPlace = SIZE_MAX;
 
-  // How dense rows lie: a slice from one key to another has that many.
-  struct Slice {
+  // How dense rows lie: a stretch from one key to another has that many.
+  struct Stretch {
     std::string begin;
     std::string end;
     int64_t rows = 0;
   };
-  // From `from` on over about `rows` rows, if they are as dense as in the slice. A leap that would
-  // leave what is known ends there, with `place` set, and has skipped fewer. An empty `to`: the
-  // slice tells nothing; go on without a leap.
-  Leap leap(const Slice& slice, std::string_view from, double rows) const;
+  // From `from` on over about `rows` rows, if they are as dense as in the densest of the stretches:
+  // one that reaches over a gap makes rows look rare. A leap that would leave what is known ends
+  // there, with `place` set, and has skipped fewer. An empty `to`: the stretches tell nothing; go
+  // on without a leap.
+  Leap leap(const std::vector<Stretch>& stretches, std::string_view from, double rows) const;
 
  private:
   static constexpr size_t kPlaces = 256;  // bytes behind these are not looked at
@@ -71,6 +72,11 @@ class LearnedKeys {
     int greatest() const;
   };
 
+  struct Density {
+    size_t level;        // among all keys with the same bytes before this place
+    double rows_of_all;  // there are so many rows
+  };
+  std::optional<Density> measure(const Stretch& stretch) const;
   double fraction(std::string_view key, size_t place) const;
   std::string spell(std::string prefix, double fraction, double resolution) const;
 

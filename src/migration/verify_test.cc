@@ -120,7 +120,9 @@ TEST_F(VerifyTest, AStopEndsTheSettling) {
 
 // Every class is told with a position from which a second comparison comes to the same result.
 TEST_F(VerifyTest, GoesOnBehindThePositionsThatItTold) {
-  auto model = random_model(5, {.rows = 3000, .largest_value = 50, .expires_after = now() + 1000});
+  Model model;
+  for (int i = 0; i < 3000; ++i)
+    model[{"h" + std::to_string(i), std::string("\xff\0", 2)}] = {"v", 0};
   make_tables(model, 2, 4);
   int i = 0;
   for (const auto& [key, row] : model)
