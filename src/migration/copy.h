@@ -29,6 +29,7 @@ struct CopyReport {
   int64_t rows_read = 0;     // from the source
   int64_t rows_expired = 0;  // on the way, so not written
   int64_t rows_kept = 0;     // not written, since the target had them already
+  int64_t rows_not_geo = 0;  // written without a geo row: their values have no point
   async::milliseconds elapsed{};
   int32_t source_app_id = 0;
   int32_t source_partitions = 0;
@@ -42,7 +43,7 @@ struct CopyReport {
 // seen. Safe to repeat; stopped by the signal it fails with kInterrupted, and what was written
 // stays. A server that is away or refuses is tried again for options.retry_for. With
 // options.pump.start it goes on there; what was before counts in `rows` and `bytes`, not in
-// rows_read, rows_expired and rows_kept. Errors: all of client/table.h.
+// rows_read, rows_expired, rows_kept and rows_not_geo. Errors: all of client/table.h.
 Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop, CopyListener listener);
 
 // Both, one after the other.
