@@ -1,6 +1,7 @@
 // copy: begins a run, and works on it; resume goes on with it in the same way.
 #include <cstdio>
 
+#include "apps/copy_options.h"
 #include "apps/copy_view.h"
 #include "apps/runs.h"
 #include "base/units.h"
@@ -25,6 +26,7 @@ struct CopyArguments {
   int duplicate_cluster_id = 0;
   std::string retry_for = "10m";
   std::string latency_bound = "200ms";
+  CopyFilterArguments filter;
   int64_t max_rows_per_second = 0;
   int64_t max_megabytes_per_second = 0;
   bool full_speed = false;
@@ -88,6 +90,7 @@ Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& argum
                   .timeout = run.timeout()}};
   request.duplicate_cluster_id = int8_t(arguments.duplicate_cluster_id);
   auto& options = request.options;
+  options.rules = TRY(parse_copy_rules(arguments.filter, arguments.duplicates()));
   if (arguments.partitions > 0) options.partitions = arguments.partitions;
   options.retry_for = TRY(in_context(base::parse_duration(arguments.retry_for), "--retry-for"));
   auto& pace = request.pace;
@@ -209,6 +212,7 @@ void add_copy_command(CLI::App& program, int& exit_code) {
                    "with --through duplicate: the source's id in the [duplication-group] that both "
                    "clusters are configured with")
       ->check(CLI::Range(1, 127));
+  add_copy_filter_options(*verb, arguments->filter);
   add_pace_options(*verb, *arguments);
   add_state_option(*verb, arguments->run.state);
   add_common_options(*verb, arguments->run.common);

@@ -75,6 +75,7 @@ nlohmann::ordered_json to_json(const migration::CopyReport& report, const std::s
           {"rows_read", report.rows_read},
           {"rows_expired", report.rows_expired},
           {"rows_kept", report.rows_kept},
+          {"rows_not_geo", report.rows_not_geo},
           {"elapsed_ms", report.elapsed.count()},
           {"from", ends.from},
           {"table", ends.table},
@@ -104,6 +105,9 @@ std::string to_text(const migration::CopyReport& report, const CopyEnds& ends) {
   if (report.rows_kept > 0)
     text +=
         format_count(uint64_t(report.rows_kept)) + " rows were left as they stand in the target.\n";
+  if (report.rows_not_geo > 0)
+    text += format_count(uint64_t(report.rows_not_geo)) +
+            " rows have no point in their values: they are in the table, not in its geo table.\n";
   return text;
 }
 

@@ -31,7 +31,7 @@ Routine<> estimate_rows(std::shared_ptr<client::Table> table, const async::StopS
 std::optional<int64_t> expected_rows(const rows::PumpProgress& progress, int64_t rows_of_one) {
   int64_t known = 0;
   for (const auto& lane : progress.lanes)
-    if (lane.done) known += lane.rows;
+    if (lane.done) known += lane.rows + lane.expired + lane.kept;
   auto open = int64_t(progress.lanes.size()) - progress.lanes_done;
   int64_t of_one = progress.lanes_done > 0 ? known / progress.lanes_done : rows_of_one;
   if (of_one < 0) return std::nullopt;
@@ -51,6 +51,7 @@ CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progres
                     .bytes = progress.bytes,
                     .rows_expired = progress.rows_expired,
                     .rows_kept = progress.rows_kept,
+                    .rows_not_geo = progress.rows_not_geo,
                     .rows_written_now = progress.rows_written_now,
                     .bytes_written_now = progress.bytes_written_now,
                     .rows_read = progress.rows_read,
@@ -77,13 +78,17 @@ Task<CopyReport> copy_table(std::shared_ptr<client::Cluster> source,
 Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
                            CopyListener listener) {
   const auto& options = copy.options;
+  auto writing = CO_TRY(co_await write_options(options.rules, options.duplicate, *copy.source,
+                                               *copy.target, options.retry_for));
   // A server that hangs is to be noticed long before the time to retry is over.
-  for (auto* table : {copy.source.get(), copy.target.get()}) {
+  for (auto* table :
+       {copy.source.get(), copy.target.get(), writing.geo ? writing.geo->table.get() : nullptr}) {
+    if (!table) continue;
     table->router().set_attempt_timeout(options.timeout / 3);
     table->router().set_stop(&stop);
   }
-  rows::TableSource from(copy.source, {.timeout = options.retry_for});
-  rows::TableSink to(copy.target, {.timeout = options.retry_for, .duplicate = options.duplicate});
+  rows::TableSource from(copy.source, read_options(options.rules, options.retry_for));
+  rows::TableSink to(copy.target, std::move(writing));
   rows::Pump pump(from, to, stop, options.pump);
 
   auto& clock = copy.source->cluster().client().clock();
@@ -92,7 +97,8 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   async::StopSignal copied;
   int64_t rows_of_one = -1;
   async::TaskGroup beside(co_await asio::this_coro::executor);
-  beside.spawn(estimate_rows(copy.source, copied, options.timeout, rows_of_one));
+  if (options.rules.filters == rows::RowFilters{})
+    beside.spawn(estimate_rows(copy.source, copied, options.timeout, rows_of_one));
   if (auto* pace = options.pump.pace) {
     beside.spawn(feel_latency(copy.source, *pace, beside));
     beside.spawn(feel_latency(copy.target, *pace, beside));

@@ -25,6 +25,7 @@ struct CopyReport {
   int64_t bytes = 0;         // keys and values
   int64_t rows_expired = 0;  // on the way, so not written
   int64_t rows_kept = 0;     // not written, since the target had them already
+  int64_t rows_not_geo = 0;  // written without a geo row: their values have no point
   // Since the copy last began or went on:
   int64_t rows_written_now = 0;
   int64_t bytes_written_now = 0;

@@ -1,8 +1,10 @@
 #include "migration/copy_run.h"
 
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/units.h"
+#include "migration/copy_options_json.h"
 
 namespace pegmove::migration {
 namespace {
@@ -35,13 +37,17 @@ Result<std::optional<Tables>> tables_of(const journal::Run& run) {
   }
 }
 
-Result<void> check_same_tables(const journal::Run& run, const Tables& then, const Tables& now) {
+Result<void> check_same_tables(const journal::Run& run, const Tables& then, const Tables& now,
+                               const CopyRules& rules) {
+  // What partitions were chosen by their index means something else once they are split.
+  const bool by_index = !rules.partitions.empty();
   std::string changed;
   if (then.source_app_id != now.source_app_id)
     changed = "source table '" + run.table + "' was made anew";
   else if (then.target_app_id != now.target_app_id)
     changed = "target table '" + run.to_table + "' was made anew";
-  else if (then.source_partitions < 1 || now.source_partitions % then.source_partitions != 0)
+  else if (then.source_partitions < 1 || now.source_partitions % then.source_partitions != 0 ||
+           (by_index && now.source_partitions != then.source_partitions))
     changed = "source table '" + run.table + "' has " + std::to_string(now.source_partitions) +
               " partitions instead of " + std::to_string(then.source_partitions);
   if (changed.empty()) return {};
@@ -62,16 +68,26 @@ std::optional<client::DuplicateWrite> duplicate_of(const CopyRequest& request,
       .verify_timetag = request.verify_timetag};
 }
 
+// Of the source, a lane each.
+std::vector<int32_t> partitions_of(const PreparedCopy& copy) {
+  auto partitions = copy.options.rules.partitions;
+  if (!partitions.empty()) return partitions;
+  partitions.resize(size_t(copy.source->partition_count()));
+  std::iota(partitions.begin(), partitions.end(), 0);
+  return partitions;
+}
+
 // What a lane's position tells beside the rows that were written.
 std::string detail_of(const rows::LaneState& state) {
-  if (state.expired == 0 && state.kept == 0) return "";
-  return Json{{"expired", state.expired}, {"kept", state.kept}}.dump();
+  if (state.expired + state.kept + state.not_geo == 0) return "";
+  return Json{{"expired", state.expired}, {"kept", state.kept}, {"not_geo", state.not_geo}}.dump();
 }
 
 void read_detail(const std::string& detail, rows::LaneState& state) {
   auto in = Json::parse(detail, nullptr, false);
   if (!in.is_object()) return;  // there is none
-  for (auto [key, to] : {std::pair("expired", &state.expired), {"kept", &state.kept}})
+  for (auto [key, to] :
+       {std::pair("expired", &state.expired), {"kept", &state.kept}, {"not_geo", &state.not_geo}})
     if (in.contains(key) && in[key].is_number_integer()) *to = in[key].get<int64_t>();
 }
 
@@ -95,7 +111,8 @@ std::string to_json(const CopyRequest& request) {
            {"adaptive", request.pace.adaptive},
            {"latency_bound_ms", request.pace.latency_bound.count()},
            {"duplicate_cluster_id", request.duplicate_cluster_id},
-           {"verify_timetag", request.verify_timetag}};
+           {"verify_timetag", request.verify_timetag},
+           {"rules", to_json(options.rules)}};
   if (options.partitions) out["partitions"] = *options.partitions;
   return out.dump();
 }
@@ -118,6 +135,7 @@ Result<CopyRequest> copy_request_from_json(std::string_view text) {
     request.pace.latency_bound = milliseconds(in.at("latency_bound_ms").get<int64_t>());
     in.at("duplicate_cluster_id").get_to(request.duplicate_cluster_id);
     in.at("verify_timetag").get_to(request.verify_timetag);
+    options.rules = TRY(copy_rules_from_json(in.at("rules")));
     if (in.contains("partitions")) options.partitions = in["partitions"].get<int32_t>();
     return request;
   } catch (const Json::exception& error) {
@@ -146,8 +164,9 @@ Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::s
   return {};
 }
 
-std::vector<rows::LaneState> lanes_to_start(const std::vector<journal::LanePosition>& positions,
-                                            int32_t partitions_then, int32_t partitions) {
+std::vector<rows::LaneState> partitions_to_start(
+    const std::vector<journal::LanePosition>& positions, int32_t partitions_then,
+    int32_t partitions) {
   std::vector<rows::LaneState> lanes(static_cast<size_t>(partitions));
   for (const auto& position : positions)
     for (int64_t lane = position.lane; lane < partitions; lane += partitions_then) {
@@ -179,16 +198,18 @@ Task<CopyReport> run_copy(RunKeeper& run, std::shared_ptr<client::Cluster> sourc
   auto copy = CO_TRY(co_await prepare_copy(source, target, request.options));
   auto now = Tables::of(copy);
   if (then)
-    CO_TRY(check_same_tables(run.run(), *then, now));
+    CO_TRY(check_same_tables(run.run(), *then, now, copy.options.rules));
   else
     CO_TRY(co_await run.set_result(Json(now).dump()));
 
   auto& pump = copy.options.pump;
-  pump.start =
-      lanes_to_start(run.positions(), then.value_or(now).source_partitions, now.source_partitions);
+  auto states = partitions_to_start(run.positions(), then.value_or(now).source_partitions,
+                                    now.source_partitions);
+  const auto lanes = partitions_of(copy);
+  for (auto partition : lanes) pump.start.push_back(std::move(states[size_t(partition)]));
   pump.pace = pace.get();
-  pump.on_lane = [&run](int lane, const rows::LaneState& state) {
-    run.note({.lane = lane,
+  pump.on_lane = [&run, &lanes](int lane, const rows::LaneState& state) {
+    run.note({.lane = lanes[size_t(lane)],
               .last_key = state.last_key,
               .rows = state.rows,
               .bytes = state.bytes,

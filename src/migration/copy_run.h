@@ -38,10 +38,11 @@ Task<CopyReport> run_copy(RunKeeper& run, std::shared_ptr<client::Cluster> sourc
                           std::shared_ptr<client::Cluster> target, CopyRequest request,
                           const async::StopSignal& stop, CopyListener listener);
 
-// Where the lanes of a source with `partitions` partitions go on, after a run that began with
+// Where the partitions of a source that has `partitions` go on, after a run that began with
 // `partitions_then`, of which `partitions` is a multiple: a partition that was split has handed its
 // rows to those whose index leaves the same remainder.
-std::vector<rows::LaneState> lanes_to_start(const std::vector<journal::LanePosition>& positions,
-                                            int32_t partitions_then, int32_t partitions);
+std::vector<rows::LaneState> partitions_to_start(
+    const std::vector<journal::LanePosition>& positions, int32_t partitions_then,
+    int32_t partitions);
 
 }  // namespace pegmove::migration

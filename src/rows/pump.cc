@@ -19,6 +19,7 @@ Pump::Pump(RowSource& source, RowSink& sink, const async::StopSignal& stop, Pump
     progress_.bytes += lane.bytes;
     progress_.rows_expired += lane.expired;
     progress_.rows_kept += lane.kept;
+    progress_.rows_not_geo += lane.not_geo;
     progress_.lanes_done += lane.done;
   }
 }
@@ -88,12 +89,14 @@ Task<> Pump::write_counted(int index, std::optional<RowBatch> batch) {
     lane.bytes += bytes;
     lane.expired += counts.expired;
     lane.kept += counts.kept;
+    lane.not_geo += counts.not_geo;
     progress_.rows += counts.written;
     progress_.bytes += bytes;
     progress_.rows_written_now += counts.written;
     progress_.bytes_written_now += bytes;
     progress_.rows_expired += counts.expired;
     progress_.rows_kept += counts.kept;
+    progress_.rows_not_geo += counts.not_geo;
   }
   if (batch->last_key.empty()) co_return Result<void>();
   lane.last_key = batch->last_key;

@@ -42,6 +42,7 @@ struct WriteCounts {
   int64_t written = 0;
   int64_t expired = 0;  // on the way: not written
   int64_t kept = 0;     // not written, since something stands in their place that is to stay
+  int64_t not_geo = 0;  // of those written: they have no geo row (WriteMode::kGeo)
 };
 
 class RowSink {
@@ -58,6 +59,7 @@ struct LaneState {
   int64_t bytes = 0;       // of keys and values written
   int64_t expired = 0;     // rows, as WriteCounts has them
   int64_t kept = 0;
+  int64_t not_geo = 0;
   bool done = false;
 };
 
@@ -67,6 +69,7 @@ struct PumpProgress {
   int64_t bytes = 0;  // their keys and values
   int64_t rows_expired = 0;
   int64_t rows_kept = 0;
+  int64_t rows_not_geo = 0;
   // By this pump alone:
   int64_t rows_written_now = 0;
   int64_t bytes_written_now = 0;
