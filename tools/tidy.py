@@ -23,7 +23,7 @@ from pathlib import Path
 RANKS = {folder: rank for rank, folders in enumerate([
     "base",
     "async wire record metrics",
-    "net store blockstore journal routes",
+    "net store blockstore journal routes geo",
     "client service backup bulkload",
     "rows dual",
     "splitter server/meta server/replica metaproxy gateway",
@@ -33,7 +33,7 @@ RANKS = {folder: rank for rank, folders in enumerate([
 SAME_RANK_ALLOWED = {("apps", "shell"), ("apps", "dashboard")}
 # Migration sees clusters through TCP only, as real ones: no sockets, no RocksDB, no servers.
 MIGRATION_MAY_INCLUDE = ("client rows journal backup bulkload splitter blockstore routes dual "
-                         "base async record wire").split()
+                         "base async record wire geo").split()
 MIGRATION_SYSTEM_FORBIDDEN = ("rocksdb/", "sys/socket.h", "netinet/", "boost/asio/ip/")
 GENERATED_HEADER = re.compile(r"\w+_(?:types|constants)\.(?:h|tcc)")  # by Thrift, from idl/
 
