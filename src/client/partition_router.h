@@ -30,6 +30,7 @@ class PartitionRouter {
 
   const std::string& table() const { return table_; }
   Cluster& cluster() { return *cluster_; }
+  const std::shared_ptr<Cluster>& shared_cluster() const { return cluster_; }
   int32_t app_id() const { return app_id_; }
   int32_t partition_count() const { return int32_t(primaries_.size()); }
   Target target_of(uint64_t hash) const;

@@ -37,17 +37,21 @@ Task<> write_again(Table& table, int32_t partition_index, RowGroup group, const 
   auto reply =
       co_await table.router().call({partition_index, hash}, code, std::move(body), deadline);
   if (reply) co_return form.check(*reply);
-  if (reply.error().wire_code() != int(ErrorCode::kInvalidData))
-    co_return fail(std::move(reply).error());
-  auto parts = *record::split_key(group[0].key);
-  co_return fail(Code::kInvalidArgument,
-                 "row \"" + base::printable(parts.hash_key) + "\" : \"" +
-                     base::printable(parts.sort_key) + "\" is too large: its write request has " +
-                     std::to_string(size) + " bytes, more than cluster " + table.cluster().name() +
-                     " takes ([replication] max_allowed_write_size, 1 MiB by default)");
+  co_return fail(explain_size(table, group[0], size, std::move(reply).error()));
 }
 
 }  // namespace
+
+Error explain_size(Table& table, const RawRow& row, size_t request_bytes, Error error) {
+  if (error.wire_code() != int(ErrorCode::kInvalidData)) return error;
+  auto parts = *record::split_key(row.key);
+  return Error(Code::kInvalidArgument,
+               "row \"" + base::printable(parts.hash_key) + "\" : \"" +
+                   base::printable(parts.sort_key) + "\" is too large: its write request has " +
+                   std::to_string(request_bytes) + " bytes, more than cluster " +
+                   table.cluster().name() +
+                   " takes ([replication] max_allowed_write_size, 1 MiB by default)");
+}
 
 Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup> groups,
                     WriteForm form, Deadline deadline) {

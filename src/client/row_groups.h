@@ -30,4 +30,8 @@ struct WriteForm {
 Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup> groups,
                     WriteForm form, Deadline deadline);
 
+// A server answers requests that are larger than it takes with one bare error: this says which row
+// it was and what the limit is. Other errors stay as they are.
+Error explain_size(Table& table, const RawRow& row, size_t request_bytes, Error error);
+
 }  // namespace pegmove::client

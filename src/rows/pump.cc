@@ -94,6 +94,7 @@ Task<> Pump::write_counted(int index, std::optional<RowBatch> batch) {
     progress_.bytes_written_now += bytes;
     progress_.rows_expired += counts.expired;
     progress_.rows_kept += counts.kept;
+    progress_.rows_not_geo += counts.not_geo;
   }
   if (batch->last_key.empty()) co_return Result<void>();
   lane.last_key = batch->last_key;

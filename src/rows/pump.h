@@ -42,6 +42,7 @@ struct WriteCounts {
   int64_t written = 0;
   int64_t expired = 0;  // on the way: not written
   int64_t kept = 0;     // not written, since something stands in their place that is to stay
+  int64_t not_geo = 0;  // of those written: they have no geo row (WriteMode::kGeo)
 };
 
 class RowSink {
@@ -71,6 +72,7 @@ struct PumpProgress {
   int64_t rows_written_now = 0;
   int64_t bytes_written_now = 0;
   int64_t rows_read = 0;
+  int64_t rows_not_geo = 0;
   int lanes_done = 0;
   std::vector<LaneState> lanes;
 };

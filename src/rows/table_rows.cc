@@ -5,6 +5,7 @@
 #include "record/expiry.h"
 #include "record/hash.h"
 #include "record/key.h"
+#include "rows/write_modes.h"
 
 namespace pegmove::rows {
 namespace {
@@ -12,42 +13,44 @@ namespace {
 constexpr int32_t kFirstBatchRows = 10;   // of a mebibyte each, at worst
 constexpr int32_t kMostBatchRows = 1000;  // servers give no more
 
+int32_t most_rows(const TableReadOptions& options) {
+  return std::clamp(options.most_rows, 1, kMostBatchRows);
+}
+
+int64_t size_of(const client::ScanBatch& batch) {
+  int64_t size = 0;
+  for (const auto& row : batch.rows) size += int64_t(row.key.size() + row.value.size());
+  return size;
+}
+
 class PartitionLane : public Lane {
  public:
-  PartitionLane(std::shared_ptr<client::Table> table, int index, std::string after,
+  PartitionLane(std::shared_ptr<client::Table> table, int32_t partition, std::string after,
                 TableReadOptions options)
-      : table_(std::move(table)),
-        options_(options),
-        scanner_(table_->scan_partition(
-            index, {.batch_size = kFirstBatchRows, .return_expire_ts = true}, std::move(after))) {}
+      : table_(std::move(table)), options_(std::move(options)) {
+    auto scan = scan_options(options_);
+    scan.batch_size = std::min(kFirstBatchRows, scan.batch_size);
+    scanner_ = table_->scan_partition(partition, std::move(scan), std::move(after));
+  }
 
   Task<std::optional<RowBatch>> next() override {
     auto& clock = table_->cluster().client().clock();
     auto batch = CO_TRY(co_await scanner_->next(Deadline::in(clock, options_.timeout)));
     if (!batch) co_return std::nullopt;
-    RowBatch out{.bytes = std::move(batch->bytes), .rows = {}};
-    out.rows.reserve(batch->rows.size());
-    for (const auto& row : batch->rows) {
-      if (!record::split_key(row.key))
-        co_return fail(Code::kProtocol,
-                       "a scan returned a malformed key: \"" + base::printable(row.key) + "\"");
-      out.rows.push_back({row.key, row.value, row.expire_ts});
-    }
-    out.rows_read = int64_t(batch->rows.size());
-    if (!batch->rows.empty()) out.last_key = batch->rows.back().key;
-    fit_batch_size(out);
-    co_return out;
+    fit_batch_size(size_of(*batch), int64_t(batch->rows.size()));
+    co_return CO_TRY(take_rows(std::move(*batch), options_));
   }
 
  private:
   // Small rows come a thousand at a time; of large ones only as many as fit the memory meant for
   // them.
-  void fit_batch_size(const RowBatch& batch) {
-    if (batch.rows.empty()) return;
-    auto row_size = batch.size() / int64_t(batch.rows.size()) + 1;
-    auto wanted = int32_t(std::clamp<int64_t>(options_.batch_bytes / row_size, 1, kMostBatchRows));
+  void fit_batch_size(int64_t bytes, int64_t rows) {
+    if (rows == 0) return;
+    auto most = int64_t(most_rows(options_));
+    auto wanted = int32_t(std::clamp<int64_t>(options_.batch_bytes / (bytes / rows + 1), 1, most));
     auto now = scanner_->batch_size();
-    if (wanted >= 2 * now || 2 * wanted <= now) scanner_->set_batch_size(wanted);
+    if (wanted >= 2 * now || 2 * wanted <= now || (wanted == most && now < wanted))
+      scanner_->set_batch_size(wanted);
   }
 
   std::shared_ptr<client::Table> table_;
@@ -55,10 +58,51 @@ class PartitionLane : public Lane {
   std::unique_ptr<client::Scanner> scanner_;
 };
 
+// In the place of a partition that does not exist.
+class MissingLane : public Lane {
+ public:
+  explicit MissingLane(std::string what) : what_(std::move(what)) {}
+  Task<std::optional<RowBatch>> next() override { co_return fail(Code::kInvalidArgument, what_); }
+
+ private:
+  std::string what_;
+};
+
 }  // namespace
 
+client::ScanOptions scan_options(const TableReadOptions& options) {
+  client::ScanOptions scan{
+      .batch_size = most_rows(options),
+      .no_value = !options.with_values && options.filters.value.match == Match::kAll,
+      .return_expire_ts = options.with_expiry};
+  options.filters.apply_to(scan);
+  return scan;
+}
+
+Result<RowBatch> take_rows(client::ScanBatch batch, const TableReadOptions& options) {
+  RowBatch out{.bytes = std::move(batch.bytes), .rows = {}};
+  out.rows.reserve(batch.rows.size());
+  for (const auto& row : batch.rows) {
+    auto key = record::split_key(row.key);
+    if (!key)
+      return fail(Code::kProtocol,
+                  "a scan returned a malformed key: \"" + base::printable(row.key) + "\"");
+    if (!options.filters.accepts_rest(key->sort_key, row.value)) continue;
+    out.rows.push_back({row.key, options.with_values ? row.value : std::string_view(),
+                        options.with_expiry ? row.expire_ts : 0});
+  }
+  out.rows_read = int64_t(batch.rows.size());
+  if (!batch.rows.empty()) out.last_key = batch.rows.back().key;
+  return out;
+}
+
 std::unique_ptr<Lane> TableSource::open_lane(int index, std::string after) {
-  return std::make_unique<PartitionLane>(table_, index, std::move(after), options_);
+  auto partition = partition_of(index), count = table_->partition_count();
+  if (partition < 0 || partition >= count)
+    return std::make_unique<MissingLane>("table '" + table_->name() + "' has no partition " +
+                                         std::to_string(partition) + ": it has " +
+                                         std::to_string(count) + ", counted from 0");
+  return std::make_unique<PartitionLane>(table_, partition, std::move(after), options_);
 }
 
 Task<> TableSink::write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline) {
@@ -67,26 +111,62 @@ Task<> TableSink::write_partition(int32_t index, std::vector<RawRow> rows, Deadl
   return client::write_rows(*table_, index, std::move(rows), options_.max_request_bytes, deadline);
 }
 
-Task<WriteCounts> TableSink::write(const RowBatch& batch) {
-  auto& clock = table_->cluster().client().clock();
-  const auto now = record::pegasus_seconds(clock.unix_seconds());
-  WriteCounts counts;
+Task<> TableSink::write_plain(std::vector<RawRow> rows) {
   std::vector<std::vector<RawRow>> by_partition(size_t(table_->partition_count()));
-  for (const auto& row : batch.rows) {
-    if (record::is_expired(row.expire_ts, now)) {
-      ++counts.expired;
-      continue;
-    }
-    ++counts.written;
+  for (const auto& row : rows) {
     auto hash = record::raw_key_hash(*record::split_key(row.key));
     by_partition[size_t(record::partition_index(hash, table_->partition_count()))].push_back(row);
   }
-  auto deadline = Deadline::in(clock, options_.timeout);
+  auto deadline = Deadline::in(table_->cluster().client().clock(), options_.timeout);
   std::vector<Task<>> writes;
   for (size_t index = 0; index < by_partition.size(); ++index)
     if (!by_partition[index].empty())
       writes.push_back(write_partition(int32_t(index), std::move(by_partition[index]), deadline));
-  CO_TRY(co_await async::all(std::move(writes)));
+  co_return co_await async::all(std::move(writes));
+}
+
+Task<> TableSink::write_live(std::vector<RawRow> rows, WriteCounts& counts) {
+  constexpr int32_t kMostSingleRows = 500;
+  const bool all_at_once = options_.most_rows_at_once <= 0;
+  const auto singles = size_t(all_at_once ? kMostSingleRows : options_.most_rows_at_once);
+  switch (options_.mode) {
+    case WriteMode::kPlain: {
+      const auto part = all_at_once ? rows.size() : singles;
+      for (std::span<const RawRow> rest(rows); !rest.empty();) {
+        auto next = rest.first(std::min(part, rest.size()));
+        rest = rest.subspan(next.size());
+        CO_TRY(co_await write_plain({next.begin(), next.end()}));
+      }
+      break;
+    }
+    case WriteMode::kNoOverwrite:
+      counts.kept =
+          CO_TRY(co_await write_absent(*table_, std::move(rows), singles, options_.timeout));
+      break;
+    case WriteMode::kMultiSet:
+      CO_TRY(co_await write_multi_sets(*table_, std::move(rows), options_.max_request_bytes,
+                                       size_t(std::max(options_.most_multi_sets, 1)),
+                                       options_.timeout));
+      break;
+    case WriteMode::kGeo:
+      counts.not_geo = CO_TRY(
+          co_await write_geo(*table_, *options_.geo, std::move(rows), singles, options_.timeout));
+      break;
+  }
+  co_return Result<void>();
+}
+
+Task<WriteCounts> TableSink::write(const RowBatch& batch) {
+  const auto now = record::pegasus_seconds(table_->cluster().client().clock().unix_seconds());
+  WriteCounts counts;
+  std::vector<RawRow> live;
+  live.reserve(batch.rows.size());
+  for (const auto& row : batch.rows)
+    if (!record::is_expired(row.expire_ts, now)) live.push_back(row);
+  const auto rows = int64_t(live.size());
+  counts.expired = int64_t(batch.rows.size()) - rows;
+  if (rows > 0) CO_TRY(co_await write_live(std::move(live), counts));
+  counts.written = rows - counts.kept;
   co_return counts;
 }
 

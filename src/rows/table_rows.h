@@ -3,21 +3,44 @@
 
 #include "client/duplicate_write.h"
 #include "client/table.h"
+#include "geo/geo_key.h"
 #include "rows/pump.h"
+#include "rows/row_filter.h"
 
 namespace pegmove::rows {
 
 struct TableReadOptions {
   async::milliseconds timeout{30'000};  // of one request, retries included
   int64_t batch_bytes = 512 << 10;      // aimed at, by asking for fewer or more rows
+  int32_t most_rows = 1000;             // of a scan request; servers give at most 1000
+  std::vector<int32_t> partitions{};    // those that are read, a lane each; empty: all
+  RowFilters filters{};                 // only rows that they accept
+  bool with_values = true;              // false: rows have empty values
+  bool with_expiry = true;              // false: rows never expire
 };
+
+// How a partition is scanned for these options.
+client::ScanOptions scan_options(const TableReadOptions& options);
+
+// The rows of a scan with scan_options() that the filters accept. The batch's last_key and
+// rows_read count those that were left out here, too; what servers leave out is not seen.
+// Errors: kProtocol for malformed keys.
+Result<RowBatch> take_rows(client::ScanBatch batch, const TableReadOptions& options);
 
 // A lane a partition, by scans.
 class TableSource : public RowSource {
  public:
   TableSource(std::shared_ptr<client::Table> table, TableReadOptions options = {})
-      : table_(std::move(table)), options_(options) {}
-  int lanes() const override { return table_->partition_count(); }
+      : table_(std::move(table)), options_(std::move(options)) {}
+  int lanes() const override {
+    return options_.partitions.empty() ? table_->partition_count()
+                                       : int(options_.partitions.size());
+  }
+  // The partition that a lane reads. A lane of one that the table does not have fails with
+  // kInvalidArgument.
+  int32_t partition_of(int lane) const {
+    return options_.partitions.empty() ? lane : options_.partitions[size_t(lane)];
+  }
   std::unique_ptr<Lane> open_lane(int index, std::string after) override;
 
  private:
@@ -25,23 +48,52 @@ class TableSource : public RowSource {
   TableReadOptions options_;
 };
 
-struct TableWriteOptions {
-  async::milliseconds timeout{30'000};  // of a batch, retries included
-  size_t max_request_bytes = 64 << 10;  // of a MULTI_PUT; far below what servers refuse
-  // Through DUPLICATE instead of plain writes; max_request_bytes does not count then.
-  std::optional<client::DuplicateWrite> duplicate{};
+// How rows are written.
+enum class WriteMode {
+  kPlain,        // they overwrite what stands there
+  kNoOverwrite,  // what stands there stays: CHECK_AND_SET for each row
+  kMultiSet,     // MULTI_PUT for all rows of a batch with the same hash key and the same expiry,
+                 // neighbours or not; rows with an empty hash key go by PUT
+  kGeo,          // to a pair of tables, as Pegasus's geo client does (geo/geo_key.h)
 };
 
-// Each row to its partition, all partitions at once. Rows overwrite what stands there, unless
-// options.duplicate says otherwise. Rows that have expired are left out.
+// The table of the pair that is not the sink's own.
+struct GeoTarget {
+  std::shared_ptr<client::Table> table{};  // shared with whoever opened it
+  geo::Layout layout{};
+};
+
+struct TableWriteOptions {
+  async::milliseconds timeout{30'000};  // of a batch, in parts of most_rows_at_once; of a request
+                                        // in the modes other than kPlain. Retries included
+  size_t max_request_bytes = 64 << 10;  // of a MULTI_PUT; far below what servers refuse
+  // Through DUPLICATE instead of plain writes; max_request_bytes does not count then.
+  // With kPlain only.
+  std::optional<client::DuplicateWrite> duplicate{};
+  WriteMode mode = WriteMode::kPlain;
+  int32_t most_rows_at_once = 0;   // in flight, of a batch; 0: all of it (kNoOverwrite, kGeo: 500)
+  int32_t most_multi_sets = 20;    // in flight, of a batch
+  std::optional<GeoTarget> geo{};  // with kGeo, and only then
+};
+
+// Each row to its partition, all partitions at once. Rows that have expired are left out. All modes
+// are safe to repeat. Precondition, but for kPlain: no two rows of a batch have one key.
+//
+// kNoOverwrite: a row whose request had to be sent again without an answer to the first counts as
+// kept even if that first request wrote it (client/put_absent.h).
+// kGeo: the geo row of the old value is removed, then both rows are written with the same expiry.
+// A row whose value has no latitude and longitude goes to the common table alone, and counts as
+// not_geo. While a row is written readers may see it in one of the two tables only.
 class TableSink : public RowSink {
  public:
   TableSink(std::shared_ptr<client::Table> table, TableWriteOptions options = {})
-      : table_(std::move(table)), options_(options) {}
+      : table_(std::move(table)), options_(std::move(options)) {}
   Task<WriteCounts> write(const RowBatch& batch) override;
 
  private:
+  Task<> write_plain(std::vector<RawRow> rows);
   Task<> write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline);
+  Task<> write_live(std::vector<RawRow> rows, WriteCounts& counts);
 
   std::shared_ptr<client::Table> table_;
   TableWriteOptions options_;

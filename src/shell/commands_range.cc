@@ -33,7 +33,7 @@ struct RangeArguments {
   std::string stop;
   bool start_inclusive = true;
   bool stop_inclusive = false;
-  Filter sort_key{};
+  rows::RowFilter sort_key{};
 };
 
 const char* text_of(bool value) { return value ? "true" : "false"; }
