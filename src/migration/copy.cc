@@ -54,6 +54,7 @@ CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progres
                     .rows_written_now = progress.rows_written_now,
                     .bytes_written_now = progress.bytes_written_now,
                     .rows_read = progress.rows_read,
+                    .rows_not_geo = progress.rows_not_geo,
                     .elapsed = elapsed,
                     .source_app_id = copy.source->app_id(),
                     .source_partitions = copy.source->partition_count(),
@@ -77,13 +78,17 @@ Task<CopyReport> copy_table(std::shared_ptr<client::Cluster> source,
 Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
                            CopyListener listener) {
   const auto& options = copy.options;
+  auto writing = CO_TRY(co_await write_options(options.rules, options.duplicate, *copy.source,
+                                               *copy.target, options.retry_for));
   // A server that hangs is to be noticed long before the time to retry is over.
-  for (auto* table : {copy.source.get(), copy.target.get()}) {
+  for (auto* table :
+       {copy.source.get(), copy.target.get(), writing.geo ? writing.geo->table.get() : nullptr}) {
+    if (!table) continue;
     table->router().set_attempt_timeout(options.timeout / 3);
     table->router().set_stop(&stop);
   }
-  rows::TableSource from(copy.source, {.timeout = options.retry_for});
-  rows::TableSink to(copy.target, {.timeout = options.retry_for, .duplicate = options.duplicate});
+  rows::TableSource from(copy.source, read_options(options.rules, options.retry_for));
+  rows::TableSink to(copy.target, std::move(writing));
   rows::Pump pump(from, to, stop, options.pump);
 
   auto& clock = copy.source->cluster().client().clock();

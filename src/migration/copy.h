@@ -28,7 +28,8 @@ struct CopyReport {
   // Since the copy last began or went on:
   int64_t rows_written_now = 0;
   int64_t bytes_written_now = 0;
-  int64_t rows_read = 0;  // from the source
+  int64_t rows_read = 0;     // from the source
+  int64_t rows_not_geo = 0;  // written without a geo row: their values have no point
   async::milliseconds elapsed{};
   int32_t source_app_id = 0;
   int32_t source_partitions = 0;

@@ -5,6 +5,7 @@
 
 #include "client/duplicate_write.h"
 #include "client/table.h"
+#include "migration/copy_rules.h"
 #include "rows/pump.h"
 
 namespace pegmove::migration {
@@ -19,6 +20,7 @@ struct CopyOptions {
   // long.
   async::milliseconds retry_for{600'000};
   rows::PumpOptions pump{};
+  CopyRules rules{};  // which rows, and how they are written
   // Write to the target through DUPLICATE: see its contract.
   std::optional<client::DuplicateWrite> duplicate{};
 };

@@ -1,0 +1,33 @@
+// The options of `pegmove copy` that say which rows are copied and how they are written.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "migration/copy_rules.h"
+
+namespace pegmove::apps {
+
+// As typed.
+struct CopyFilterArguments {
+  std::vector<int32_t> partitions{};
+  std::optional<std::string> hash_key_filter{}, sort_key_filter{}, value_filter{};
+  bool no_overwrite = false;
+  bool no_value = false;
+  bool no_ttl = false;
+  bool multi_set = false;
+  bool geo = false;
+};
+
+// Adds --partition, the filters, --no-overwrite, --no-value, --no-ttl, --multi-set and --geo. The
+// arguments must outlive the verb.
+void add_copy_filter_options(CLI::App& verb, CopyFilterArguments& arguments);
+
+// What the options mean together. `through_duplicate`: rows are written through DUPLICATE, which
+// not all of them allow. Errors: kInvalidArgument, naming the option.
+Result<migration::CopyRules> parse_copy_rules(const CopyFilterArguments& arguments,
+                                              bool through_duplicate);
+
+}  // namespace pegmove::apps

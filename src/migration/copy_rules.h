@@ -1,0 +1,41 @@
+// Which rows a copy takes and how it writes them: what `pegmove copy` and the shell's copy_data can
+// be told beyond "all rows, as they are".
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "client/duplicate_write.h"
+#include "client/table.h"
+#include "rows/table_rows.h"
+
+namespace pegmove::migration {
+
+struct CopyRules {
+  std::vector<int32_t> partitions{};  // of the source; empty: all. A lane each, in this order
+  rows::RowFilters filters{};
+  bool with_values = true;  // false: keys with empty values
+  bool with_expiry = true;  // false: copied rows never expire, or get the target's default_ttl
+  rows::WriteMode mode = rows::WriteMode::kPlain;
+  geo::Layout geo_layout{};  // with kGeo
+
+  bool operator==(const CopyRules&) const = default;
+};
+
+// Whether the rules agree with each other, and with how rows are sent. Errors: kInvalidArgument.
+Result<void> check_copy_rules(const CopyRules& rules, bool through_duplicate);
+
+// True when every row of the source is to stand in the target as it is, so that a comparison of the
+// tables can prove the copy. kNoOverwrite is no such copy: other rows may stay in the target.
+bool copies_everything(const CopyRules& rules);
+
+rows::TableReadOptions read_options(const CopyRules& rules, async::milliseconds timeout);
+
+// With kGeo the geo table, "TARGET_geo" beside the target, is opened. Errors: kNotFound when there
+// is none; kInvalidArgument when it is the source itself; those of client::Table::open.
+Task<rows::TableWriteOptions> write_options(CopyRules rules,
+                                            std::optional<client::DuplicateWrite> duplicate,
+                                            client::Table& source, client::Table& target,
+                                            async::milliseconds timeout);
+
+}  // namespace pegmove::migration
