@@ -1,15 +1,17 @@
 // copy_data: the current table's rows into a table that exists, perhaps on another cluster.
-#include <algorithm>
+#include <limits>
 #include <ostream>
 
-#include "migration/copy.h"
+#include "migration/prepare_copy.h"
+#include "rows/table_rows.h"
 #include "shell/handlers.h"
-#include "shell/progress_line.h"
 #include "shell/report.h"
-#include "shell/session.h"
+#include "shell/splits.h"
 
 namespace pegmove::shell {
 namespace {
+
+using rows::WriteMode;
 
 constexpr OptionSpec kCopyOptions[] = {{'c', "target_cluster_name", true},
                                        {'a', "target_app_name", true},
@@ -30,57 +32,200 @@ constexpr OptionSpec kCopyOptions[] = {{'c', "target_cluster_name", true},
                                        {'g', "geo_data"},
                                        {'u', "use_multi_set"}};
 
-// What the options that are not there would say stands in the real shell's list too; the batch
-// count does not: batches are made by size here.
-void echo(Session& session, const std::string& to_cluster, const std::string& to_table,
-          async::milliseconds timeout) {
-  session.err() << "INFO: source_cluster_name = " << session.cluster_word()
-                << "\nINFO: source_app_name = " << session.settings().table
-                << "\nINFO: target_cluster_name = " << to_cluster
-                << "\nINFO: target_app_name = " << to_table
-                << "\nINFO: partition = all\nINFO: timeout_ms = " << timeout.count()
-                << "\nINFO: hash_key_filter_type = no_filter"
-                   "\nINFO: sort_key_filter_type = no_filter"
-                   "\nINFO: value_filter_type = no_filter"
-                   "\nINFO: no_overwrite = false\nINFO: no_value = false\n";
+struct CopyArguments {
+  std::string to_cluster, to_table;
+  SplitArguments splits{};
+  int32_t most_multi_sets = 20;
+  int32_t rows_a_scan = 100;
+  bool no_ttl = false, no_overwrite = false, no_value = false, geo = false, multi_set = false;
+
+  std::string geo_table() const { return to_table + "_geo"; }
+  // Of those that exclude each other geo counts, as in Pegasus's shell.
+  WriteMode mode() const {
+    if (geo) return WriteMode::kGeo;
+    if (multi_set) return WriteMode::kMultiSet;
+    return no_overwrite ? WriteMode::kNoOverwrite : WriteMode::kPlain;
+  }
+};
+
+std::unexpected<Error> wrong(std::string text) {
+  return fail(Code::kInvalidArgument, std::move(text));
 }
 
-// Both tables must be there before anything begins.
-Outcome check_tables(Session& session, client::Cluster& target, const std::string& to_table) {
-  auto found = session.run(target.table_config(to_table, {0}, session.meta_deadline()));
-  if (!found) {
-    session.err() << "ERROR: test target app failed: " << data_error_text(found.error()) << "\n";
-    return Outcome::kFailed;
-  }
-  if (auto source = session.table(); !source) {
-    session.err() << "ERROR: open source app scanner failed: " << data_error_text(source.error())
-                  << "\n";
-    return Outcome::kFailed;
-  }
-  return Outcome::kDone;
+// In the order in which Pegasus's shell finds what is wrong.
+Result<void> check(const CopyArguments& copy) {
+  if (copy.to_cluster.empty()) return wrong("target_cluster_name not specified");
+  if (copy.to_table.empty()) return wrong("target_app_name not specified");
+  TRY(check_split_arguments(copy.splits));
+  if (copy.no_value && copy.splits.filters.value.match != Match::kAll)
+    return wrong("no_value should not be set when value_filter_type is set");
+  if (copy.most_multi_sets <= 0) return wrong("max_multi_set_concurrency should be greater than 0");
+  if (copy.multi_set && copy.no_overwrite)
+    return wrong("copy with multi_set not support no_overwrite!");
+  // Pegasus's shell overwrites then.
+  if (copy.geo && copy.no_overwrite) return wrong("copy with geo_data not support no_overwrite!");
+  return {};
 }
 
-Outcome copy(Session& session, std::shared_ptr<client::Cluster> target,
-             migration::CopyOptions options) {
-  ProgressLine line(session.err());
-  int64_t rows = 0;
-  auto listener = [&](const migration::CopyStatus& status) {
-    rows = status.progress.rows;
-    line.print(status.elapsed, status.progress.lanes_done, status.partitions, rows);
-  };
-  auto report = session.run(migration::copy_table(
-      session.cluster(), std::move(target), std::move(options), session.stop_signal(), listener));
-  if (!report) {
-    session.err() << "ERROR: " << data_error_text(report.error())
-                  << "\nERROR: error occurred, processing terminated\n\n";
-    session.out() << "Copy terminated, total " << rows << " rows.\n";
-    return Outcome::kFailed;
+Result<CopyArguments> parse_arguments(Session& session, const Options& options) {
+  CopyArguments copy{.to_cluster = options.text('c'), .to_table = options.text('a')};
+  copy.splits = TRY(read_split_arguments(session, options));
+  copy.most_multi_sets =
+      TRY(options.number('m', "max_multi_set_concurrency", copy.most_multi_sets));
+  copy.rows_a_scan = TRY(options.number('o', "scan_option_batch_size", copy.rows_a_scan));
+  // As servers take it: as many as there are.
+  if (copy.rows_a_scan <= 0) copy.rows_a_scan = std::numeric_limits<int32_t>::max();
+  copy.no_ttl = options.has('e');
+  copy.no_overwrite = options.has('n');
+  copy.no_value = options.has('i');
+  copy.geo = options.has('g');
+  copy.multi_set = options.has('u');
+  TRY(check(copy));
+  return copy;
+}
+
+void echo(Session& session, const CopyArguments& copy) {
+  auto& err = session.err();
+  auto text_of = [](bool value) { return value ? "true" : "false"; };
+  err << "INFO: source_cluster_name = " << session.cluster_word()
+      << "\nINFO: source_app_name = " << session.settings().table
+      << "\nINFO: target_cluster_name = " << copy.to_cluster
+      << "\nINFO: target_app_name = " << copy.to_table << "\n";
+  if (copy.geo) err << "INFO: target_geo_app_name = " << copy.geo_table() << "\n";
+  if (copy.multi_set)
+    err << "INFO: copy use asyncer_multi_set, max_multi_set_concurrency = " << copy.most_multi_sets
+        << "\n";
+  echo_split_choices(session, copy.splits);
+  err << "INFO: no_overwrite = " << text_of(copy.no_overwrite)
+      << "\nINFO: no_value = " << text_of(copy.no_value) << "\n";
+}
+
+// Says what failed, and why.
+std::nullptr_t say(Session& session, std::string_view what, const Error& error) {
+  session.err() << "ERROR: " << what << " failed: " << data_error_text(error) << "\n";
+  return nullptr;
+}
+
+// A table of the target, which must be there and answer; else says why not.
+std::shared_ptr<client::Table> open_target(Session& session,
+                                           const std::shared_ptr<client::Cluster>& cluster,
+                                           const std::string& name, std::string_view what) {
+  auto table = session.run(client::Table::open(cluster, name, session.meta_deadline()));
+  if (!table) return say(session, what, table.error());
+  auto probed = session.run((*table)->exist("a", "b", session.deadline()));
+  if (!probed) return say(session, what, probed.error());
+  return *table;
+}
+
+// The tables of a copy. No source: something is wrong and has been said.
+struct CopyTables {
+  std::shared_ptr<client::Table> source{}, target{}, geo{};
+};
+
+CopyTables open_tables(Session& session, const CopyArguments& copy) {
+  auto& err = session.err();
+  auto cluster = session.open_cluster(copy.to_cluster);
+  if (!cluster) {
+    err << "ERROR: get target app client failed: " << cluster.error().to_string() << "\n";
+    return {};
   }
-  for (size_t i = 0; i < report->partition_rows.size(); ++i)
-    session.err() << "INFO: split[" << i << "]: " << report->partition_rows[i] << " rows\n";
-  session.err() << "\n";
-  session.out() << "Copy done, total " << report->rows << " rows.\n";
-  return Outcome::kDone;
+  CopyTables tables;
+  tables.target = open_target(session, *cluster, copy.to_table, "test target app");
+  if (!tables.target) return {};
+  if (copy.geo) {
+    tables.geo = open_target(session, *cluster, copy.geo_table(), "test target geo app");
+    if (!tables.geo) return {};
+  }
+  auto source = session.table();
+  if (!source) {
+    if (source.error().code() == Code::kNotFound) session.forget_table();
+    say(session, "open source app scanner", source.error());
+    return {};
+  }
+  // Whatever names the clusters were given.
+  for (auto* table : {tables.target.get(), tables.geo.get()})
+    if (table && migration::is_same_table(**source, *table)) {
+      err << "ERROR: source app and target app is the same\n";
+      return {};
+    }
+  tables.source = *source;
+  return tables;
+}
+
+class Copier {
+ public:
+  Copier(SplitRun& run, const CopyTables& tables, const CopyArguments& copy)
+      : run_(run),
+        reading_(read_options(copy)),
+        sink_(tables.target, write_options(tables, copy)) {}
+
+  static rows::TableReadOptions read_options(const CopyArguments& copy) {
+    return {.most_rows = copy.rows_a_scan,
+            .filters = copy.splits.filters,
+            .with_values = !copy.no_value,
+            .with_expiry = !copy.no_ttl};
+  }
+  client::ScanOptions scanning() const { return rows::scan_options(reading_); }
+
+  Task<> take(size_t split, client::ScanBatch scanned) {
+    auto batch = CO_TRY(rows::take_rows(std::move(scanned), reading_));
+    auto counts = CO_TRY(co_await sink_.write(batch));
+    run_.rows()[split] += counts.written;
+    expired_ += counts.expired;
+    kept_ += counts.kept;
+    not_geo_ += counts.not_geo;
+    co_return Result<void>();
+  }
+
+  // What did not go as the count of rows lets one think.
+  void print_left_out(std::ostream& to) const {
+    if (expired_ > 0) to << "INFO: " << expired_ << " rows have expired on the way, not copied\n";
+    if (kept_ > 0) to << "INFO: " << kept_ << " rows are in the target already, not overwritten\n";
+    if (not_geo_ > 0)
+      to << "WARN: " << not_geo_
+         << " rows have no latitude and longitude in their values, copied without geo rows\n";
+  }
+
+ private:
+  static rows::TableWriteOptions write_options(const CopyTables& tables,
+                                               const CopyArguments& copy) {
+    rows::TableWriteOptions options{.timeout = async::milliseconds(copy.splits.timeout_ms),
+                                    .mode = copy.mode(),
+                                    .most_rows_at_once = copy.splits.batch_size,
+                                    .most_multi_sets = copy.most_multi_sets};
+    if (tables.geo) options.geo = rows::GeoTarget{.table = tables.geo};
+    return options;
+  }
+
+  SplitRun& run_;
+  rows::TableReadOptions reading_;
+  rows::TableSink sink_;
+  int64_t expired_ = 0, kept_ = 0, not_geo_ = 0;
+};
+
+std::string_view failure_of(WriteMode mode) {
+  if (mode == WriteMode::kNoOverwrite) return "async check and set failed";
+  return mode == WriteMode::kMultiSet ? "async_multi_set set failed" : "async set failed";
+}
+
+Outcome copy_rows(Session& session, const CopyTables& tables, const CopyArguments& copy) {
+  SplitRun run(session, tables.source, copy.splits);
+  run.taking = failure_of(copy.mode());
+  Copier copier(run, tables, copy);
+  run.rows_a_scan = copier.scanning().batch_size;
+  auto result =
+      session.run(run.run(copier.scanning(), [&copier](size_t split, client::ScanBatch batch) {
+        return copier.take(split, std::move(batch));
+      }));
+  auto& err = session.err();
+  if (!result) err << "ERROR: error occurred, processing terminated\n";
+  copier.print_left_out(err);
+  for (size_t i = 0; i < run.rows().size(); ++i)
+    err << "INFO: split[" << i << "]: " << run.rows()[i] << " rows\n";
+  err << "\n";
+  session.out() << "Copy " << (result ? "done" : "terminated") << ", total " << run.total()
+                << " rows.\n";
+  return result ? Outcome::kDone : Outcome::kFailed;
 }
 
 }  // namespace
@@ -88,31 +233,17 @@ Outcome copy(Session& session, std::shared_ptr<client::Cluster> target,
 Outcome run_copy_data(Session& session, Words words) {
   auto options = Options::parse(words, kCopyOptions);
   if (!options) return wrong_usage(session, options.error());
-  for (const auto& spec : kCopyOptions)
-    if (spec.letter != 'c' && spec.letter != 'a' && options->has(spec.letter))
-      return not_supported(session, std::string("-") + spec.letter + "|--" + std::string(spec.name),
-                           "see: pegmove copy --help");
-  for (const auto& spec : {kCopyOptions[0], kCopyOptions[1]})
-    if (!options->has(spec.letter))
-      return wrong_usage(session,
-                         Error(Code::kInvalidArgument, std::string(spec.name) + " not specified"));
-  auto to_cluster = options->text('c');
-  migration::CopyOptions copying{.table = session.settings().table, .to_table = options->text('a')};
-  // The default outlasts a restart of a server; who typed more gets more.
-  copying.timeout = std::max(copying.timeout, session.settings().timeout);
-  echo(session, to_cluster, copying.to_table, copying.timeout);
-  if (to_cluster == session.cluster_word() && copying.to_table == copying.table) {
+  auto copy = parse_arguments(session, *options);
+  if (!copy) return wrong_usage(session, copy.error());
+  echo(session, *copy);
+  if (copy->to_cluster == session.cluster_word() && copy->to_table == session.settings().table) {
     session.err() << "ERROR: source app and target app is the same\n";
     return Outcome::kFailed;
   }
-  auto target = session.open_cluster(to_cluster);
-  if (!target) {
-    session.err() << "ERROR: get target app client failed: " << target.error().to_string() << "\n";
+  auto tables = open_tables(session, *copy);
+  if (!tables.source || !prepare_splits(session, *tables.source, copy->splits, "source app"))
     return Outcome::kFailed;
-  }
-  auto checked = check_tables(session, **target, copying.to_table);
-  if (checked != Outcome::kDone) return checked;
-  return copy(session, *target, std::move(copying));
+  return copy_rows(session, tables, *copy);
 }
 
 }  // namespace pegmove::shell

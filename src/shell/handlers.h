@@ -88,7 +88,7 @@ Outcome run_count_data(Session& session, Words words);  // not -d, -a, -n, -r
 Outcome run_count_estimate(Session& session);
 
 // commands_copy.cc
-Outcome run_copy_data(Session& session, Words words);  // -c and -a only
+Outcome run_copy_data(Session& session, Words words);
 
 // commands_env.cc
 Outcome run_get_app_envs(Session& session, Words words);

@@ -17,6 +17,12 @@ constexpr async::milliseconds kBetweenLines{1000};
 }  // namespace
 
 Result<SplitArguments> parse_split_arguments(Session& session, const Options& options) {
+  auto arguments = TRY(read_split_arguments(session, options));
+  TRY(check_split_arguments(arguments));
+  return arguments;
+}
+
+Result<SplitArguments> read_split_arguments(Session& session, const Options& options) {
   SplitArguments arguments;
   arguments.partition = TRY(options.number('p', "partition", -1));
   if (options.has('p') && arguments.partition < 0)
@@ -25,17 +31,26 @@ Result<SplitArguments> parse_split_arguments(Session& session, const Options& op
   arguments.timeout_ms =
       TRY(options.number('t', "timeout_ms", int32_t(session.settings().timeout.count())));
   arguments.filters = TRY(parse_filters(options, Patterns::kEscaped));
+  return arguments;
+}
+
+Result<void> check_split_arguments(const SplitArguments& arguments) {
   if (arguments.batch_size <= 1)
     return fail(Code::kInvalidArgument, "max_batch_count should be greater than 1");
   if (arguments.timeout_ms <= 0)
     return fail(Code::kInvalidArgument, "timeout_ms should be greater than 0");
-  return arguments;
+  return {};
 }
 
 void echo_split_arguments(Session& session, const SplitArguments& arguments) {
+  session.err() << "INFO: cluster_name = " << session.cluster_word()
+                << "\nINFO: app_name = " << session.settings().table << "\n";
+  echo_split_choices(session, arguments);
+}
+
+void echo_split_choices(Session& session, const SplitArguments& arguments) {
   auto& err = session.err();
-  err << "INFO: cluster_name = " << session.cluster_word()
-      << "\nINFO: app_name = " << session.settings().table << "\nINFO: partition = "
+  err << "INFO: partition = "
       << (arguments.partition < 0 ? "all" : std::to_string(arguments.partition))
       << "\nINFO: max_batch_count = " << arguments.batch_size
       << "\nINFO: timeout_ms = " << arguments.timeout_ms << "\n";
@@ -45,22 +60,25 @@ void echo_split_arguments(Session& session, const SplitArguments& arguments) {
 }
 
 std::shared_ptr<client::Table> open_for_splits(Session& session, const SplitArguments& arguments) {
-  auto& err = session.err();
   auto table = session.table();
-  if (!table) {
-    if (table.error().code() == Code::kNotFound) session.forget_table();
-    err << "ERROR: open app scanner failed: " << data_error_text(table.error()) << "\n";
-    return nullptr;
-  }
-  auto count = (*table)->partition_count();
-  err << "INFO: open app scanner succeed, partition_count = " << count << "\n";
+  if (table) return prepare_splits(session, **table, arguments, "app") ? *table : nullptr;
+  if (table.error().code() == Code::kNotFound) session.forget_table();
+  session.err() << "ERROR: open app scanner failed: " << data_error_text(table.error()) << "\n";
+  return nullptr;
+}
+
+bool prepare_splits(Session& session, client::Table& table, const SplitArguments& arguments,
+                    std::string_view called) {
+  auto& err = session.err();
+  auto count = table.partition_count();
+  err << "INFO: open " << called << " scanner succeed, partition_count = " << count << "\n";
   if (arguments.partition >= count) {
     err << "ERROR: invalid partition param: " << arguments.partition << "\n";
-    return nullptr;
+    return false;
   }
   err << "INFO: prepare scanners succeed, split_count = " << (arguments.partition < 0 ? count : 1)
       << "\n";
-  return *table;
+  return true;
 }
 
 SplitRun::SplitRun(Session& session, std::shared_ptr<client::Table> table,
@@ -82,7 +100,7 @@ Deadline SplitRun::deadline() const {
 }
 
 Task<> SplitRun::run(client::ScanOptions options, TakeBatch take) {
-  options.batch_size = arguments_.batch_size;
+  options.batch_size = rows_a_scan > 0 ? rows_a_scan : arguments_.batch_size;
   arguments_.filters.apply_to(options);
   async::TaskGroup group(co_await asio::this_coro::executor);
   group.spawn(show_progress());

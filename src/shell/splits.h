@@ -21,8 +21,14 @@ struct SplitArguments {
 
 // Errors: kInvalidArgument, in the words of Pegasus's shell.
 Result<SplitArguments> parse_split_arguments(Session& session, const Options& options);
+// Its halves, for a command that checks other things between them: what each option says, and
+// whether that can be.
+Result<SplitArguments> read_split_arguments(Session& session, const Options& options);
+Result<void> check_split_arguments(const SplitArguments& arguments);
 // The options as "INFO: NAME = VALUE" lines.
 void echo_split_arguments(Session& session, const SplitArguments& arguments);
+// The same without the cluster and the table.
+void echo_split_choices(Session& session, const SplitArguments& arguments);
 
 // One run over the splits. On the session's thread; everything given to it must outlive it.
 class SplitRun {
@@ -39,6 +45,7 @@ class SplitRun {
   // What could not be done when TakeBatch fails.
   std::string taking = "scan next failed";
   int32_t run_seconds = 0;  // ends the run in good order after so long; 0: never
+  int32_t rows_a_scan = 0;  // how many a request asks for; 0: SplitArguments::batch_size
 
   // Scans all splits with `options`, to which the filters are added. What went wrong is said on
   // Session::err(). Errors: of the scans and of `take`; kInterrupted.
@@ -71,5 +78,9 @@ class SplitRun {
 // The current table, whose partitions include the one that was asked for; else says why not.
 // nullptr then.
 std::shared_ptr<client::Table> open_for_splits(Session& session, const SplitArguments& arguments);
+// Says that the table, which is `called` "app" or "source app", has been opened. False, and says
+// so, when it lacks the partition that was asked for.
+bool prepare_splits(Session& session, client::Table& table, const SplitArguments& arguments,
+                    std::string_view called);
 
 }  // namespace pegmove::shell
