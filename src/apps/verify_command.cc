@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -15,6 +16,8 @@ using base::format_count;
 using base::format_duration;
 using migration::CompareReport;
 
+constexpr size_t kMostListed = 1000;  // of the differences, in the result and in the journal
+
 struct VerifyArguments : RunArguments {
   CompareArguments compare;
   std::string certificate;
@@ -25,10 +28,12 @@ struct VerifyPlan {
   migration::CompareOptions options;
   std::string certificate;  // the file; empty: none
   ClusterPair clusters{};
+  size_t show = 20;  // differences to print; more are kept
 
   std::string to_json() const {
     auto json = nlohmann::ordered_json::parse(migration::to_json_text(options));
     json["certificate"] = certificate;
+    json["show"] = show;
     clusters.put(json);
     return json.dump();
   }
@@ -39,6 +44,8 @@ struct VerifyPlan {
     const auto json = nlohmann::ordered_json::parse(text);
     if (const auto file = json.find("certificate"); file != json.end() && file->is_string())
       plan.certificate = *file;
+    if (const auto show = json.find("show"); show != json.end() && show->is_number_unsigned())
+      plan.show = *show;
     return plan;
   }
 };
@@ -55,12 +62,13 @@ std::string differences_text(const CompareReport& report) {
          format_count(uint64_t(report.expiry_differs));
 }
 
-void print_text(const journal::Run& run, const CompareReport& report) {
-  for (const auto& difference : report.differences)
-    std::printf("%s\n", migration::difference_text(difference).c_str());
-  if (size_t(report.differing()) > report.differences.size())
+void print_text(const journal::Run& run, const CompareReport& report, size_t show) {
+  const auto shown = std::min(show, report.differences.size());
+  for (size_t i = 0; i < shown; ++i)
+    std::printf("%s\n", migration::difference_text(report.differences[i]).c_str());
+  if (size_t(report.differing()) > shown)
     std::printf("... and %s more; `pegmove diff` lists all\n",
-                format_count(uint64_t(report.differing()) - report.differences.size()).c_str());
+                format_count(uint64_t(report.differing()) - shown).c_str());
   const auto& options = report.options;
   const auto rows = format_count(uint64_t(report.source_rows));
   const auto where = "table " + run.table + " on " + run.from + " and " + run.to;
@@ -145,7 +153,7 @@ Task<int> work(CommandRun& run, const RunArguments& arguments, journal::Run entr
   if (arguments.common.json)
     std::printf("%s\n", verified->certificate.c_str());
   else
-    print_text(entry, verified->report);
+    print_text(entry, verified->report, plan.show);
   co_return verified->report.equal() ? kDone : kTablesDiffer;
 }
 
@@ -157,8 +165,10 @@ int verify(const VerifyArguments& arguments) {
     return report(known.error(), kUsage);
   auto options = compare_options(compared, (*run)->timeout());
   if (!options) return report(options.error(), kUsage);
+  options->most_listed = std::max(kMostListed, compared.show);
   VerifyPlan plan{.options = *std::move(options),
-                  .certificate = absolute_path(arguments.certificate)};
+                  .certificate = absolute_path(arguments.certificate),
+                  .show = compared.show};
 
   auto tables = (*run)->wait_for(
       open_tables(**run, compared.from, compared.to, compared.table, compared.to_table));
@@ -204,7 +214,8 @@ void add_verify_command(CLI::App& program, int& exit_code) {
       "kind (missing, extra, value, expiry). `pegmove diff` lists them all, `pegmove repair` mends "
       "them.");
   add_compare_options(*verb, arguments->compare);
-  verb->add_option("--show", arguments->compare.show, "how many differing keys to print")
+  verb->add_option("--show", arguments->compare.show,
+                   "how many differing keys to print; the JSON has up to 1000")
       ->capture_default_str()
       ->check(CLI::Range(0, 100'000));
   verb->add_option(
