@@ -176,6 +176,8 @@ Task<CopyReport> run_copy(RunKeeper& run, std::shared_ptr<client::Cluster> sourc
   request.options.duplicate = duplicate_of(request, run.run());
   auto then = CO_TRY(tables_of(run.run()));
   if (then) request.options.create = false;  // it did
+  request.options.into_nonempty = true;
+  request.options.through = Through::kPlain;  // or request.options.duplicate
   auto copy = CO_TRY(co_await prepare_copy(source, target, request.options));
   auto now = Tables::of(copy);
   if (then)

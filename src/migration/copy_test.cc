@@ -140,7 +140,7 @@ TEST_F(CopyTest, OverwritesRowsAndLeavesThoseThatOnlyTheTargetHas) {
   auto target = clusters->create_table(clusters->target, "t", 4);
   Model before{{{"only", "target"}, {"stays", 0}}, {model.begin()->first, {"old", now() + 99}}};
   clusters->must(write_model(target, before, clusters->deadline()));
-  ASSERT_TRUE(copy({.table = "t"}));
+  ASSERT_TRUE(copy({.table = "t", .into_nonempty = true}));
   model[{"only", "target"}] = {"stays", 0};
   EXPECT_EQ(differences("t", model), "");
 }
@@ -149,7 +149,7 @@ TEST_F(CopyTest, CanBeRepeated) {
   make();
   auto model = make_table("t", 3, 2, {.rows = 100});
   ASSERT_TRUE(copy({.table = "t", .create = true, .partitions = 4}));
-  ASSERT_TRUE(copy({.table = "t"}));
+  ASSERT_TRUE(copy({.table = "t", .into_nonempty = true}));
   EXPECT_EQ(differences("t", model), "");
 }
 

@@ -1,14 +1,12 @@
-// Before a copy: what is to be copied, and what can be wrong before the first row.
+// A copy that may begin: what the preflight found is fit, and the target table has been made if
+// asked.
 #pragma once
 
-#include <optional>
-
-#include "client/duplicate_write.h"
-#include "client/table.h"
-#include "rows/pump.h"
+#include "migration/preflight.h"
 
 namespace pegmove::migration {
 
+<<<<<<< HEAD
 struct CopyOptions {
   std::string table{};
   std::string to_table{};               // empty: the same name
@@ -24,15 +22,25 @@ struct CopyOptions {
 };
 
 // A copy that has passed its checks: both tables are open, and the target has been made if asked.
+=======
+>>>>>>> cda6f89 (Preflight of a copy: looks at both clusters, says everything that is wrong at once, chooses the way rows are written; verb check)
 struct PreparedCopy {
+  // With options.duplicate set when rows go through DUPLICATE. Whoever resumes the copy later gives
+  // the same one again, so that the time stays that of the first start.
   CopyOptions options;
   std::shared_ptr<client::Table> source;
   std::shared_ptr<client::Table> target;
+  PreflightFacts facts{};
+  Judgement judgement{};  // findings, the way and its reason, envs of the table that was made
 };
 
-// Checks everything that can be wrong before the first row is written, then makes the target table
-// if asked. Errors: kNotFound (no such table), kInvalidArgument (the target is the source itself),
-// kAlreadyExists (create, and it exists), and all of client/cluster.h.
+// Makes what is to be made, when nothing that was found forbids it, and opens the tables. A table is
+// made with the app envs of the source that act at creation, and gets the others once it serves. May
+// be repeated with options.made_by_this_run after it was cut off anywhere: it goes on.
+// Errors: those found, all in one (finding.h: to_error); those of client/cluster.h.
+Task<PreparedCopy> prepare_copy(Preflight preflight);
+
+// The look and the making in one.
 Task<PreparedCopy> prepare_copy(std::shared_ptr<client::Cluster> source,
                                 std::shared_ptr<client::Cluster> target, CopyOptions options);
 

@@ -97,7 +97,10 @@ Outcome run_copy_data(Session& session, Words words) {
       return wrong_usage(session,
                          Error(Code::kInvalidArgument, std::string(spec.name) + " not specified"));
   auto to_cluster = options->text('c');
-  migration::CopyOptions copying{.table = session.settings().table, .to_table = options->text('a')};
+  migration::CopyOptions copying{.table = session.settings().table,
+                                 .to_table = options->text('a'),
+                                 .into_nonempty = true,
+                                 .through = migration::Through::kPlain};
   // The default outlasts a restart of a server; who typed more gets more.
   copying.timeout = std::max(copying.timeout, session.settings().timeout);
   echo(session, to_cluster, copying.to_table, copying.timeout);
