@@ -122,7 +122,7 @@ Findings judge_reachability(const SideFacts& side) {
     bool locked = side.unreachable->code() == Code::kUnauthenticated;
     findings.error(side.unreachable->code(),
                    locked ? "authentication-demanded" : "cluster-unreachable",
-                   side.unreachable->to_string(), "cluster " + side.cluster, "");
+                   side.unreachable->message(), "cluster " + side.cluster, "");
   }
   for (const auto& call : side.silent)
     findings.warning("no-answer", call, "cluster " + side.cluster);

@@ -93,8 +93,9 @@ WriteWay duplicate_way(const PreflightFacts& facts, const CopyOptions& options) 
   auto id = any_other_id(*config, *own);
   if (!id) return no("the target's [duplication-group] has no id but its own");
   return {duplicate_as(*id, options.live, facts),
-          "it was asked for; id " + std::to_string(*id) +
-              " stands for the source, which the target's [duplication-group] does not have"};
+          "DUPLICATE was asked for; the target's [duplication-group] has no id of the source, " +
+              source_name(facts.source) + ", other than its own, and id " + std::to_string(*id) +
+              " stands for it"};
 }
 
 }  // namespace
