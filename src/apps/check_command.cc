@@ -26,7 +26,8 @@ ordered_json to_json(const migration::SideFacts& side) {
   for (const auto& node : side.nodes) {
     ordered_json server{{"address", node.node}};
     if (node.version) server["version"] = node.version->text;
-    if (node.clock) server["clock_offset_ms"] = {node.clock->low_us / 1000, node.clock->high_us / 1000};
+    if (node.clock)
+      server["clock_offset_ms"] = {node.clock->low_us / 1000, node.clock->high_us / 1000};
     servers.push_back(std::move(server));
   }
   out["servers"] = std::move(servers);
@@ -62,9 +63,8 @@ int check_copy(const CheckArguments& arguments) {
   if (auto known = (*run)->check_clusters({arguments.from, arguments.to}); !known)
     return report(known.error(), kUsage);
   (*run)->prepare();
-  migration::CopyOptions options{.table = arguments.table,
-                                 .to_table = arguments.to_table,
-                                 .timeout = (*run)->timeout()};
+  migration::CopyOptions options{
+      .table = arguments.table, .to_table = arguments.to_table, .timeout = (*run)->timeout()};
   apply(arguments.preflight, options);
   auto preflight =
       (*run)->wait_for(look_before_copy(**run, arguments.from, arguments.to, std::move(options)));

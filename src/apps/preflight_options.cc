@@ -27,10 +27,11 @@ void add_preflight_options(CLI::App& verb, PreflightOptions& options) {
       ->check(CLI::Range(1, 65536));
   verb.add_flag("--into-nonempty", options.into_nonempty,
                 "go on when the target has rows: those that the source has, too, are overwritten");
-  verb.add_option("--through", options.through,
-                  "how rows are written: plain (PUT and MULTI_PUT), duplicate (DUPLICATE, many to a "
-                  "request; both clusters in one [duplication-group]), or auto: duplicate where it "
-                  "can be had")
+  verb.add_option(
+          "--through", options.through,
+          "how rows are written: plain (PUT and MULTI_PUT), duplicate (DUPLICATE, many to a "
+          "request; both clusters in one [duplication-group]), or auto: duplicate where it "
+          "can be had")
       ->capture_default_str()
       ->check(CLI::IsMember({kAuto, kPlain, kDuplicate}));
   auto* live = verb.add_flag("--live", options.live,
@@ -79,9 +80,9 @@ Routine<migration::Preflight> look_before_copy(CommandRun& run, std::string from
 }
 
 std::string describe_way(const migration::WriteWay& way) {
-  std::string text = way.duplicate ? "through DUPLICATE as cluster " +
-                                         std::to_string(way.duplicate->cluster_id)
-                                   : "as a client writes (PUT and MULTI_PUT)";
+  std::string text =
+      way.duplicate ? "through DUPLICATE as cluster " + std::to_string(way.duplicate->cluster_id)
+                    : "as a client writes (PUT and MULTI_PUT)";
   return way.reason.empty() ? text : text + ", since " + way.reason;
 }
 

@@ -126,6 +126,7 @@ TEST_F(CopyTest, ThroughDuplicateRowsThatTheTargetGotSinceStay) {
   Model newer{*model.begin()};
   clusters->must(write_model(target, newer, clusters->deadline()));
   auto report = copy({.table = "t",
+                      .into_nonempty = true,
                       .duplicate = client::DuplicateWrite{
                           .cluster_id = 1,
                           .timestamp_us = clusters->target_time.unix_us() - 600'000'000,
@@ -413,8 +414,8 @@ TEST_F(CopyInterruptedTest, AStoppedCopyIsCompletedByTheNext) {
   EXPECT_LT(written, int64_t(model.size()));
 
   async::StopSignal never;
-  auto second =
-      clusters->run(copy_table(clusters->source, clusters->target, {.table = "t"}, never, {}));
+  auto second = clusters->run(copy_table(clusters->source, clusters->target,
+                                         {.table = "t", .into_nonempty = true}, never, {}));
   ASSERT_TRUE(second) << second.error().to_string();
   expect_equal();
 }

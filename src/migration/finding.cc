@@ -39,8 +39,8 @@ void Findings::error(Code code, std::string kind, std::string what, std::string 
 }
 
 void Findings::warning(std::string kind, std::string what, std::string where, std::string next) {
-  all.push_back({Severity::kWarning, std::move(kind), std::move(what), std::move(where),
-                 std::move(next)});
+  all.push_back(
+      {Severity::kWarning, std::move(kind), std::move(what), std::move(where), std::move(next)});
 }
 
 void Findings::note(std::string kind, std::string what, std::string where, std::string next) {
@@ -48,9 +48,7 @@ void Findings::note(std::string kind, std::string what, std::string where, std::
       {Severity::kNote, std::move(kind), std::move(what), std::move(where), std::move(next)});
 }
 
-void Findings::add(Findings more) {
-  std::ranges::move(more.all, std::back_inserter(all));
-}
+void Findings::add(Findings more) { std::ranges::move(more.all, std::back_inserter(all)); }
 
 int Findings::count(Severity severity) const {
   return int(std::ranges::count(all, severity, &Finding::severity));

@@ -1,4 +1,5 @@
-// What a look at two clusters found, one thing at a time, and how it is told to people and programs.
+// What a look at two clusters found, one thing at a time, and how it is told to people and
+// programs.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -14,10 +15,10 @@ std::string_view to_string(Severity severity);  // "error", ...
 
 struct Finding {
   Severity severity = Severity::kNote;
-  std::string kind;         // a stable word for programs: "target-not-empty"
-  std::string what;         // one sentence without an end
-  std::string where{};      // "table 't' on cluster B", "replica server 10.0.0.1:34801"
-  std::string next_step{};  // what to do about it; empty: nothing
+  std::string kind;            // a stable word for programs: "target-not-empty"
+  std::string what;            // one sentence without an end
+  std::string where{};         // "table 't' on cluster B", "replica server 10.0.0.1:34801"
+  std::string next_step{};     // what to do about it; empty: nothing
   Code code = Code::kRefused;  // of an error, for those who act on it
 };
 

@@ -28,16 +28,18 @@ void judge_versions(const SideFacts& side, Findings& findings) {
                            "rows are not written through DUPLICATE",
                        where);
     } else {
-      findings.warning("server-version",
-                       what +
-                           ", without DUPLICATE of many rows (2.4) and /metrics (2.6); this program "
-                           "is not tried with it",
-                       where, "copy a small table first, and verify it");
+      findings.warning(
+          "server-version",
+          what +
+              ", without DUPLICATE of many rows (2.4) and /metrics (2.6); this program "
+              "is not tried with it",
+          where, "copy a small table first, and verify it");
     }
   }
   if (versions.size() > 1)
-    findings.note("mixed-versions", "its servers are of " + std::to_string(versions.size()) +
-                                        " versions", "cluster " + side.cluster);
+    findings.note("mixed-versions",
+                  "its servers are of " + std::to_string(versions.size()) + " versions",
+                  "cluster " + side.cluster);
 }
 
 std::string seconds(int64_t us) {
@@ -125,10 +127,10 @@ void judge_both_written(const PreflightFacts& facts, const CopyOptions& options,
                          "you say that clients write to both tables; that cannot be seen",
                          facts.source.place());
   if (duplication)
-    return findings.error(Code::kRefused, "live-not-duplicated",
-                          "its duplication to the target is in state " + duplication->status +
-                              ", and ships nothing",
-                          facts.source.place(), "wait for DS_LOG, or start it");
+    return findings.error(
+        Code::kRefused, "live-not-duplicated",
+        "its duplication to the target is in state " + duplication->status + ", and ships nothing",
+        facts.source.place(), "wait for DS_LOG, or start it");
   findings.error(Code::kRefused, "live-not-duplicated",
                  facts.source.duplications ? "it is not duplicated to the target"
                                            : "whether it is duplicated to the target is not known",

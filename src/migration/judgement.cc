@@ -37,23 +37,19 @@ void judge_partitions(const SideFacts& side, Findings& findings) {
                    std::to_string(ill.size()) + " of " + std::to_string(side.partitions.size()) +
                        " partitions have no primary: " + list_of(ill),
                    side.place(), "see `app NAME -d` in the shell; begin when all of them serve");
-  auto denied = partitions_with(side, [](const auto& partition) {
-    return partition.error && is_denied(*partition.error);
-  });
+  auto denied = partitions_with(
+      side, [](const auto& partition) { return partition.error && is_denied(*partition.error); });
   if (!denied.empty())
     findings.error(Code::kRefused, "access-denied",
-                   "access control refuses this program, which gives no user name",
-                   side.place(),
+                   "access control refuses this program, which gives no user name", side.place(),
                    "let unnamed users in for the time of the work ([security] enable_acl, "
                    "replica_access_controller.*, Ranger's policies)");
-  auto silent = partitions_with(side, [](const auto& partition) {
-    return partition.error && !is_denied(*partition.error);
-  });
+  auto silent = partitions_with(
+      side, [](const auto& partition) { return partition.error && !is_denied(*partition.error); });
   if (!silent.empty())
     findings.error(side.partitions[size_t(silent[0])].error->code(), "no-reads",
-                   std::to_string(silent.size()) + " of " +
-                       std::to_string(side.partitions.size()) + " partitions cannot be read (" +
-                       list_of(silent) +
+                   std::to_string(silent.size()) + " of " + std::to_string(side.partitions.size()) +
+                       " partitions cannot be read (" + list_of(silent) +
                        "): " + side.partitions[size_t(silent[0])].error->to_string(),
                    side.place(), "look at their replica servers");
 }
@@ -157,7 +153,8 @@ Findings judge_creation(const PreflightFacts& facts, const CopyOptions& options,
     findings.error(Code::kRefused, "meta-level",
                    "its function level is " + client::meta_level_name(*target.level) +
                        ", at which no tables are made",
-                   "cluster " + target.cluster, "`set_meta_level steady` in the shell lets them be");
+                   "cluster " + target.cluster,
+                   "`set_meta_level steady` in the shell lets them be");
   if (facts.source.info->replica_count > target.alive_nodes)
     findings.warning("too-few-servers",
                      "the source has " + std::to_string(facts.source.info->replica_count) +
@@ -167,7 +164,8 @@ Findings judge_creation(const PreflightFacts& facts, const CopyOptions& options,
   for (const auto& node : target.nodes)
     if (node.config && (node.config->enable_acl || node.config->enable_ranger_acl)) {
       findings.warning("access-control", "access control is on: making a table may be refused",
-                       "cluster " + target.cluster, "make the table by hand, and leave out --create");
+                       "cluster " + target.cluster,
+                       "make the table by hand, and leave out --create");
       break;
     }
   for (const auto& env : envs) {
@@ -190,8 +188,9 @@ Findings judge_creation(const PreflightFacts& facts, const CopyOptions& options,
 Findings judge_envs(const PreflightFacts& facts, const EnvMap& envs) {
   Findings findings;
   auto refuse = [&](const SideFacts& side, const std::string& value, const std::string& what) {
-    findings.error(Code::kRefused, "denied", "replica.deny_client_request=" + value + " denies " + what,
-                   side.place(), "delete the env (`del_app_envs`), and wait half a minute");
+    findings.error(Code::kRefused, "denied",
+                   "replica.deny_client_request=" + value + " denies " + what, side.place(),
+                   "delete the env (`del_app_envs`), and wait half a minute");
   };
   auto throttle = [&](const SideFacts& side, const EnvMap& of, Access access, const char* what) {
     for (const auto& each : throttles_of(of, access))
@@ -214,7 +213,8 @@ Findings judge_envs(const PreflightFacts& facts, const EnvMap& envs) {
                      "default_ttl=" + found->second +
                          ": rows without expiry get one, so many seconds after they are written",
                      target.place(), "set it to 0 for the time of the copy to keep them");
-  if (auto found = envs.find("user_specified_compaction"); found != envs.end() && !found->second.empty())
+  if (auto found = envs.find("user_specified_compaction");
+      found != envs.end() && !found->second.empty())
     findings.warning("compaction-rules",
                      "user_specified_compaction has rules by which compactions delete or change "
                      "rows, those that are copied, too",
@@ -225,10 +225,10 @@ Findings judge_envs(const PreflightFacts& facts, const EnvMap& envs) {
                      "rocksdb.usage_scenario=bulk_load: nothing is compacted, reads become slow",
                      target.place(), "set it to normal when the copy is done");
   if (auto found = envs.find("duplication.master_cluster"); found != envs.end())
-    findings.note("duplication-follower",
-                  "it was made by a duplication from cluster " + found->second +
-                      ", which may write to it",
-                  target.place());
+    findings.note(
+        "duplication-follower",
+        "it was made by a duplication from cluster " + found->second + ", which may write to it",
+        target.place());
   return findings;
 }
 

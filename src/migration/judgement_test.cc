@@ -342,9 +342,8 @@ TEST(Findings, AreShownErrorsFirst) {
   findings.note("n", "a note", "here");
   findings.error(Code::kRefused, "e", "an error", "there", "mend it");
   findings.warning("w", "a warning", "");
-  EXPECT_THAT(to_lines(findings.all),
-              ElementsAre("error: an error (there); mend it", "warning: a warning",
-                          "note: a note (here)"));
+  EXPECT_THAT(to_lines(findings.all), ElementsAre("error: an error (there); mend it",
+                                                  "warning: a warning", "note: a note (here)"));
   auto json = to_json(findings.all);
   ASSERT_EQ(json.size(), 3);
   EXPECT_EQ(json[0].dump(), R"({"severity":"error","kind":"e","what":"an error",)"

@@ -27,7 +27,8 @@ Routine<Preflight> look_before_copy(Side source, Side target, CopyOptions option
   facts.target = std::move(to.facts);
   if (preflight.source && preflight.target)
     facts.is_same_table = is_same_table(*preflight.source, *preflight.target);
-  const auto& known = preflight.target_cluster ? preflight.target_cluster : preflight.source_cluster;
+  const auto& known =
+      preflight.target_cluster ? preflight.target_cluster : preflight.source_cluster;
   if (known) facts.now_us = known->client().clock().unix_us();
   preflight.judgement = judge(facts, preflight.options);
   co_return preflight;

@@ -112,9 +112,10 @@ TEST_F(PreflightTest, WritesNothing) {
   make_table(clusters->target, 3);
   look({.table = "t"});
   look({.table = "t", .to_table = "u", .create = true});
-  EXPECT_EQ(clusters->must(clusters->target->tables(client::ListedTables::kAll, clusters->deadline()))
-                .size(),
-            1);
+  EXPECT_EQ(
+      clusters->must(clusters->target->tables(client::ListedTables::kAll, clusters->deadline()))
+          .size(),
+      1);
   EXPECT_TRUE(envs_of_target().empty());
   auto table = clusters->open_table(clusters->target, "t");
   auto written = clusters->must(table->set("h", "s", "v", 0, clusters->deadline()));
@@ -128,8 +129,9 @@ TEST_F(PreflightTest, FindsSeveralThingsAtOnce) {
   set_envs(clusters->source, {{"replica.deny_client_request", "reconfig*read"}});
   set_envs(clusters->target, {{"replica.write_throttling", "100*reject*1"}, {"default_ttl", "5"}});
   auto preflight = look({.table = "t", .through = Through::kDuplicate});
-  EXPECT_THAT(kinds_of(preflight, Severity::kError),
-              ::testing::UnorderedElementsAre("target-not-empty", "denied", "duplicate-impossible"));
+  EXPECT_THAT(
+      kinds_of(preflight, Severity::kError),
+      ::testing::UnorderedElementsAre("target-not-empty", "denied", "duplicate-impossible"));
   EXPECT_THAT(kinds_of(preflight, Severity::kWarning), Contains("throttled"));
   EXPECT_THAT(kinds_of(preflight, Severity::kWarning), Contains("default-ttl"));
 }

@@ -70,8 +70,7 @@ Task<PreparedCopy> prepare_copy(Preflight preflight) {
 Task<PreparedCopy> prepare_copy(std::shared_ptr<client::Cluster> source,
                                 std::shared_ptr<client::Cluster> target, CopyOptions options) {
   Side from{source->meta_list(), source}, to{target->meta_list(), target};
-  auto preflight =
-      co_await look_before_copy(std::move(from), std::move(to), std::move(options));
+  auto preflight = co_await look_before_copy(std::move(from), std::move(to), std::move(options));
   co_return co_await prepare_copy(std::move(preflight));
 }
 

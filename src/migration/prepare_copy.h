@@ -34,10 +34,10 @@ struct PreparedCopy {
   Judgement judgement{};  // findings, the way and its reason, envs of the table that was made
 };
 
-// Makes what is to be made, when nothing that was found forbids it, and opens the tables. A table is
-// made with the app envs of the source that act at creation, and gets the others once it serves. May
-// be repeated with options.made_by_this_run after it was cut off anywhere: it goes on.
-// Errors: those found, all in one (finding.h: to_error); those of client/cluster.h.
+// Makes what is to be made, when nothing that was found forbids it, and opens the tables. A table
+// is made with the app envs of the source that act at creation, and gets the others once it serves.
+// May be repeated with options.made_by_this_run after it was cut off anywhere: it goes on. Errors:
+// those found, all in one (finding.h: to_error); those of client/cluster.h.
 Task<PreparedCopy> prepare_copy(Preflight preflight);
 
 // The look and the making in one.

@@ -56,7 +56,11 @@ class NodeProbe {
  public:
   NodeProbe(client::Client& client, net::HostPort node, int32_t app_id, milliseconds timeout,
             NodeFacts& facts)
-      : client_(client), node_(std::move(node)), app_id_(app_id), timeout_(timeout), facts_(facts) {}
+      : client_(client),
+        node_(std::move(node)),
+        app_id_(app_id),
+        timeout_(timeout),
+        facts_(facts) {}
 
   Routine<> run() {
     facts_.node = node_.to_string();
@@ -123,7 +127,10 @@ class NodeProbe {
 class SideProbe {
  public:
   SideProbe(std::shared_ptr<client::Cluster> cluster, ProbeOptions options, SideLook& look)
-      : cluster_(std::move(cluster)), options_(std::move(options)), facts_(look.facts), look_(look) {}
+      : cluster_(std::move(cluster)),
+        options_(std::move(options)),
+        facts_(look.facts),
+        look_(look) {}
 
   Routine<> run() {
     if (!co_await ask_table()) co_return;

@@ -98,8 +98,8 @@ Result<ServerConfig> parse_config_dump(std::string_view text) {
   config.enable_acl = security["enable_acl"] == "true";
   config.enable_ranger_acl = security["enable_ranger_acl"] == "true";
   for (const auto& [name, value] : sections["duplication-group"])
-    config.duplication_group[name] = int(TRY(
-        in_context(base::parse_integer(value, 1, 127), "[duplication-group] " + name)));
+    config.duplication_group[name] =
+        int(TRY(in_context(base::parse_integer(value, 1, 127), "[duplication-group] " + name)));
   return config;
 }
 

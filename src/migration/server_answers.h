@@ -31,7 +31,7 @@ Result<ServerVersion> parse_version(std::string_view body);
 // not name has its default. Nothing else of the file is kept: it may hold what is secret.
 struct ServerConfig {
   std::map<std::string, int> duplication_group;  // [duplication-group]
-  std::string cluster_name;      // by which the group knows it: dup_cluster_name, else cluster_name
+  std::string cluster_name;  // by which the group knows it: dup_cluster_name, else cluster_name
   bool ignores_other_ids = false;  // dup_ignore_other_cluster_ids
   bool enable_acl = false;
   bool enable_ranger_acl = false;

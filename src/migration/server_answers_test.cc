@@ -18,9 +18,9 @@ TEST(ServerAnswers, AVersionIsReadFromItsBeginning) {
 }
 
 TEST(ServerAnswers, WhatIsNoVersionIsAnError) {
-  for (const char* body : {"", "2.6", "[]", "{}", R"({"Version":6})", R"({"Version":""})",
-                           R"({"Version":"x.6"})", R"({"Version":"2"})", R"({"Version":"2."})",
-                           R"({"Version":"99999999999.1"})"})
+  for (const char* body :
+       {"", "2.6", "[]", "{}", R"({"Version":6})", R"({"Version":""})", R"({"Version":"x.6"})",
+        R"({"Version":"2"})", R"({"Version":"2."})", R"({"Version":"99999999999.1"})"})
     EXPECT_FALSE(parse_version(body)) << body;
 }
 

@@ -16,10 +16,10 @@ std::optional<std::string> denied_by(const std::map<std::string, std::string>& e
 
 // A throttle, and what it leaves to a copy.
 struct ThrottleText {
-  std::string env;    // "replica.write_throttling"
-  std::string value;  // "20K*delay*100,30K*reject*200"
-  std::string leaves;  // "from 20,480 requests/s on each waits 100 ms, at 30,720 requests/s they are
-                       // refused"; says so when the value is not understood
+  std::string env;     // "replica.write_throttling"
+  std::string value;   // "20K*delay*100,30K*reject*200"
+  std::string leaves;  // "from 20,480 requests/s on each waits 100 ms, at 30,720 requests/s they
+                       // are refused"; says so when the value is not understood
 };
 // Those that touch such requests. Pegasus: src/utils/throttling_controller.cpp,
 // token_bucket_throttling_controller.cpp.

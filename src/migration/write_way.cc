@@ -69,7 +69,8 @@ std::optional<std::string> obstacle(const PreflightFacts& facts, const CopyOptio
              " is not known, and a time later than its own would end it";
     if (is_far_off(*node.clock)) return "the clock of replica server " + node.node + " is far off";
   }
-  if (options.through == Through::kAuto && target.duplications && !target.duplications->empty())
+  bool may_choose = options.through == Through::kAuto && !options.live;
+  if (may_choose && target.duplications && !target.duplications->empty())
     return "the target is duplicated onward, and duplicated writes are not passed on";
   return std::nullopt;
 }

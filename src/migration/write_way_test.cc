@@ -33,7 +33,8 @@ class WriteWayTest : public ::testing::Test {
   // The group of both clusters.
   void configure(const std::map<std::string, int>& group) {
     facts.source.nodes = {server("a:1", config_of("A", group))};
-    facts.target.nodes = {server("b:1", config_of("B", group)), server("b:2", config_of("B", group))};
+    facts.target.nodes = {server("b:1", config_of("B", group)),
+                          server("b:2", config_of("B", group))};
   }
   WriteWay choose() { return choose_way(facts, options); }
 
@@ -71,7 +72,8 @@ TEST_F(WriteWayTest, WhatIsAskedForIsTaken) {
   EXPECT_EQ(choose().duplicate->cluster_id, 9);
 }
 
-// Asked for by itself, DUPLICATE is not taken; asked for by name, it is impossible, and why is told.
+// Asked for by itself, DUPLICATE is not taken; asked for by name, it is impossible, and why is
+// told.
 void expect_no_duplicate(PreflightFacts& facts, CopyOptions options, const std::string& why) {
   auto way = choose_way(facts, options);
   EXPECT_FALSE(way.duplicate);
