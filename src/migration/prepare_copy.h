@@ -6,24 +6,6 @@
 
 namespace pegmove::migration {
 
-<<<<<<< HEAD
-struct CopyOptions {
-  std::string table{};
-  std::string to_table{};               // empty: the same name
-  bool create = false;                  // make the target table; it must not exist then
-  std::optional<int32_t> partitions{};  // of a table to be made; the source's count by default
-  async::milliseconds timeout{30'000};  // of one request, retries included, while preparing
-  // How long a server may be away, or refuse, before the copy fails; rows are tried again that
-  // long.
-  async::milliseconds retry_for{600'000};
-  rows::PumpOptions pump{};
-  // Write to the target through DUPLICATE: see its contract.
-  std::optional<client::DuplicateWrite> duplicate{};
-};
-
-// A copy that has passed its checks: both tables are open, and the target has been made if asked.
-=======
->>>>>>> cda6f89 (Preflight of a copy: looks at both clusters, says everything that is wrong at once, chooses the way rows are written; verb check)
 struct PreparedCopy {
   // With options.duplicate set when rows go through DUPLICATE. Whoever resumes the copy later gives
   // the same one again, so that the time stays that of the first start.
