@@ -40,7 +40,6 @@ std::vector<std::string> copy_words(const BenchOptions& options, const CopyCase&
                                  what.through,
                                  "--state",
                                  options.folder + "/journal.db"};
-  if (what.through == "duplicate") words.insert(words.end(), {"--duplicate-cluster-id", "1"});
   return words;
 }
 

@@ -89,6 +89,7 @@ class CommandRun {
 CLI::App* add_verb(CLI::App& program, const std::string& name, const std::string& description);
 
 void add_cluster_command(CLI::App& program, int& exit_code);
+void add_check_command(CLI::App& program, int& exit_code);
 void add_copy_command(CLI::App& program, int& exit_code);
 void add_verify_command(CLI::App& program, int& exit_code);
 void add_diff_command(CLI::App& program, int& exit_code);

@@ -1,8 +1,10 @@
 // copy: begins a run, and works on it; resume goes on with it in the same way.
 #include <cstdio>
 
+#include "apps/compare_arguments.h"
 #include "apps/copy_options.h"
 #include "apps/copy_view.h"
+#include "apps/preflight_options.h"
 #include "apps/runs.h"
 #include "base/units.h"
 #include "migration/copy_run.h"
@@ -13,36 +15,23 @@ namespace {
 using async::milliseconds;
 using migration::CopyRequest;
 
-// What --through takes.
-constexpr const char* kPlain = "plain";
-constexpr const char* kDuplicate = "duplicate";
-
 struct CopyArguments {
   RunArguments run;
   std::string from, to, table, to_table;
-  bool create = false;
-  int32_t partitions = 0;
-  std::string through = kPlain;
-  int duplicate_cluster_id = 0;
+  PreflightOptions preflight;
   std::string retry_for = "10m";
   std::string latency_bound = "200ms";
   CopyFilterArguments filter;
   int64_t max_rows_per_second = 0;
   int64_t max_megabytes_per_second = 0;
   bool full_speed = false;
-
-  bool duplicates() const { return through == kDuplicate; }
 };
 
-struct Clusters {
-  std::shared_ptr<client::Cluster> source;
-  std::shared_ptr<client::Cluster> target;
-};
-
-Task<Clusters> connect(CommandRun& run, std::string from, std::string to) {
-  auto source = CO_TRY(co_await run.connect(from));
-  auto target = CO_TRY(co_await run.connect(to));
-  co_return Clusters{std::move(source), std::move(target)};
+// Says what was found; notes only to those who want to see progress.
+void print_findings(const migration::Preflight& preflight, bool quiet) {
+  for (const auto& finding : preflight.judgement.findings.all)
+    if (!quiet || finding.severity != migration::Severity::kNote)
+      std::fprintf(stderr, "pegmove: %s\n", migration::to_line(finding).c_str());
 }
 
 Task<std::unique_ptr<migration::RunKeeper>> take_run(CommandRun& run, std::string path,
@@ -51,33 +40,37 @@ Task<std::unique_ptr<migration::RunKeeper>> take_run(CommandRun& run, std::strin
                                                 std::move(path), std::move(id), run.stop());
 }
 
+int exit_code_of(const migration::CopyReport& report) {
+  return report.live && !report.live->source_is_there() ? kTablesDiffer : kDone;
+}
+
 // Works on a run until it ends, in whatever way, and says how it ended.
 int work_on(CommandRun& run, const RunArguments& arguments, const std::string& id,
-            const Clusters& clusters, CopyRequest request) {
+            migration::Preflight preflight, const rows::PaceOptions& pace) {
   auto path = journal_path(arguments.state);
   if (!path) return report(path.error(), kUsage);
   auto keeper = run.wait_for(take_run(run, *path, id));
   if (!keeper) return report(keeper.error());
   run.begin_work();
-  const CopyEnds ends{clusters.source->name(), request.options.table, clusters.target->name(),
-                      request.options.to_table};
+  const CopyEnds ends{preflight.source_cluster->name(), preflight.options.table,
+                      preflight.target_cluster->name(), preflight.options.to_table};
   auto copied = [&] {
     ProgressLine line(arguments.common.quiet);
-    return run.wait_for(migration::run_copy(**keeper, clusters.source, clusters.target,
-                                            std::move(request), run.stop(), show_copy_on(line)));
+    migration::CopyRunEvents events{.on_copy = show_copy_on(line),
+                                    .on_verify = show_comparison(line, "verifying")};
+    return run.wait_for(
+        migration::run_copy(**keeper, std::move(preflight), pace, run.stop(), std::move(events)));
   }();
   std::optional<std::string> result;
   if (copied) result = to_json(*copied, id, ends).dump();
   auto end = run.wait_for(
       (*keeper)->end(copied ? Result<void>() : fail(copied.error()), std::move(result)));
   if (!end) return report(end.error());
-  if (!copied && end->state == journal::RunState::kCancelled && !(*keeper)->has_begun_work())
-    return report(copied.error(), kPreflightFailed);
   if (!copied) return report_end(id, arguments, *end);
   auto text =
       arguments.common.json ? to_json(*copied, id, ends).dump(2) + "\n" : to_text(*copied, ends);
   std::fputs(text.c_str(), stdout);
-  return kDone;
+  return exit_code_of(*copied);
 }
 
 Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& arguments) {
@@ -86,12 +79,16 @@ Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& argum
       .to_metas = TRY(run.config().metas_text(arguments.to)),
       .options = {.table = arguments.table,
                   .to_table = arguments.to_table.empty() ? arguments.table : arguments.to_table,
-                  .create = arguments.create,
                   .timeout = run.timeout()}};
-  request.duplicate_cluster_id = int8_t(arguments.duplicate_cluster_id);
   auto& options = request.options;
-  options.rules = TRY(parse_copy_rules(arguments.filter, arguments.duplicates()));
-  if (arguments.partitions > 0) options.partitions = arguments.partitions;
+  TRY(check(arguments.preflight));
+  apply(arguments.preflight, options);
+  options.rules = TRY(parse_copy_rules(
+      arguments.filter, options.live || options.through == migration::Through::kDuplicate));
+  if (options.live && !migration::copies_everything(options.rules))
+    return fail(Code::kInvalidArgument,
+                "--live ends with a verification of all rows: it cannot go with options that leave "
+                "out rows, or a part of them");
   options.retry_for = TRY(in_context(base::parse_duration(arguments.retry_for), "--retry-for"));
   auto& pace = request.pace;
   pace.latency_bound =
@@ -100,16 +97,6 @@ Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& argum
   pace.max_bytes_per_second = arguments.max_megabytes_per_second * 1'000'000;
   pace.adaptive = !arguments.full_speed;
   return request;
-}
-
-Result<void> check(const CopyArguments& arguments) {
-  if (arguments.duplicates() == (arguments.duplicate_cluster_id > 0)) return {};
-  return fail(
-      Code::kInvalidArgument,
-      arguments.duplicates()
-          ? "--through duplicate needs --duplicate-cluster-id: the id of a cluster other than "
-            "the target in the target's [duplication-group]"
-          : "--duplicate-cluster-id needs --through duplicate");
 }
 
 // Writes the new run to the journal before anything is changed.
@@ -125,21 +112,28 @@ Result<std::string> begin_run(CommandRun& run, const CopyArguments& arguments,
   return begun.id;
 }
 
+void announce(const std::string& id, const CopyArguments& arguments) {
+  if (arguments.run.common.quiet) return;
+  std::fprintf(stderr, "pegmove: run %s; if it ends early, `pegmove resume %s%s` goes on\n",
+               id.c_str(), id.c_str(), state_words(arguments.run.state).c_str());
+}
+
 int copy(const CopyArguments& arguments) {
-  if (auto checked = check(arguments); !checked) return report(checked.error(), kUsage);
   auto run = CommandRun::start(arguments.run.common);
   if (!run) return report(run.error(), kUsage);
   auto request = request_of(**run, arguments);
   if (!request) return report(request.error(), kUsage);
   (*run)->prepare();
-  auto clusters = (*run)->wait_for(connect(**run, arguments.from, arguments.to));
-  if (!clusters) return report(clusters.error(), kPreflightFailed);
+  auto preflight =
+      (*run)->wait_for(look_before_copy(**run, arguments.from, arguments.to, request->options));
+  print_findings(preflight, arguments.run.common.quiet);
+  if (!preflight.can_begin()) return kPreflightFailed;
+  const auto& duplicate = preflight.judgement.way.duplicate;
+  preflight.options.duplicate = request->options.duplicate = duplicate;
   auto id = begin_run(**run, arguments, *request);
   if (!id) return report(id.error());
-  if (!arguments.run.common.quiet)
-    std::fprintf(stderr, "pegmove: run %s; if it ends early, `pegmove resume %s%s` goes on\n",
-                 id->c_str(), id->c_str(), state_words(arguments.run.state).c_str());
-  return work_on(**run, arguments.run, *id, *clusters, std::move(*request));
+  announce(*id, arguments);
+  return work_on(**run, arguments.run, *id, std::move(preflight), request->pace);
 }
 
 }  // namespace
@@ -150,9 +144,11 @@ int resume_copy(const RunArguments& arguments, const journal::Run& found) {
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
   (*run)->prepare();
-  auto clusters = (*run)->wait_for(connect(**run, request->from_metas, request->to_metas));
-  if (!clusters) return report(clusters.error(), kPreflightFailed);
-  return work_on(**run, arguments, found.id, *clusters, std::move(*request));
+  auto preflight = (*run)->wait_for(look_before_copy(**run, request->from_metas, request->to_metas,
+                                                     migration::options_to_go_on(found, *request)));
+  print_findings(preflight, arguments.common.quiet);
+  if (!preflight.can_begin()) return kPreflightFailed;
+  return work_on(**run, arguments, found.id, std::move(preflight), request->pace);
 }
 
 namespace {
@@ -187,10 +183,18 @@ void add_copy_command(CLI::App& program, int& exit_code) {
                "are overwritten, rows that only the target has stay. Stop writes to the source "
                "first, or use the result as a snapshot that is spread over the time of the copy. "
                "Prove the result with `pegmove verify`.\n\n"
+               "Before the first row it looks at both clusters and says everything that stands in "
+               "the way at once (`pegmove check` does only that). Where both clusters are in one "
+               "[duplication-group], rows are written as duplication writes them, many to a "
+               "request; alarms on lagging duplicated writes may go off then.\n\n"
                "How far it is stands in the journal. Interrupted, killed or failed it goes on with "
                "`pegmove resume`; `pegmove list` and `pegmove status` tell of it, and `pegmove "
-               "pause`, `set` and `cancel` steer it from elsewhere.\n\n"
-               "It slows down by itself while the clusters answer slowly, and says so.");
+               "pause`, `set` and `cancel` steer it from elsewhere. It slows down by itself while "
+               "the clusters answer slowly, and says so.\n\n"
+               "--live fills a target that clients write to already, beside the source (dual "
+               "writes) or by a duplication: newer rows of theirs stay. It cannot know of rows "
+               "that they remove meanwhile, nor keep what INCR and CHECK_AND_* write, and so ends "
+               "with a live verification that mends what it proves to differ.");
   verb->add_option("--from", arguments->from,
                    "source cluster: a name of the config file, or host:port,...")
       ->required();
@@ -198,20 +202,7 @@ void add_copy_command(CLI::App& program, int& exit_code) {
   verb->add_option("--table", arguments->table, "table to copy")->required();
   verb->add_option("--to-table", arguments->to_table,
                    "name of the target table; default: the same");
-  auto* create =
-      verb->add_flag("--create", arguments->create, "make the target table; it must not exist");
-  verb->add_option("--partitions", arguments->partitions,
-                   "partition count of the table that --create makes; default: the source's")
-      ->needs(create)
-      ->check(CLI::Range(1, 65536));
-  verb->add_option("--through", arguments->through,
-                   "how rows are written: plain (PUT and MULTI_PUT) or duplicate, see above")
-      ->capture_default_str()
-      ->check(CLI::IsMember({kPlain, kDuplicate}));
-  verb->add_option("--duplicate-cluster-id", arguments->duplicate_cluster_id,
-                   "with --through duplicate: the source's id in the [duplication-group] that both "
-                   "clusters are configured with")
-      ->check(CLI::Range(1, 127));
+  add_preflight_options(*verb, arguments->preflight);
   add_copy_filter_options(*verb, arguments->filter);
   add_pace_options(*verb, *arguments);
   add_state_option(*verb, arguments->run.state);

@@ -21,6 +21,25 @@ std::string rates(int64_t rows, int64_t bytes, milliseconds time) {
          format_size(uint64_t(per_second(bytes, time))) + "/s";
 }
 
+nlohmann::ordered_json to_json(const migration::LiveVerification& live) {
+  return {{"source_is_there", live.source_is_there()},
+          {"repaired", live.repaired.mended()},
+          {"differ", live.repaired.differ_now},
+          {"not_settled", live.found.not_settled + live.repaired.not_settled},
+          {"extra", live.repaired.extra_left}};
+}
+
+std::string to_text(const migration::LiveVerification& live) {
+  auto count = [](int64_t rows) { return format_count(uint64_t(rows)); };
+  return std::string(live.source_is_there() ? "Verified live: every row of the source is there"
+                                            : "NOT EQUAL after the live verification") +
+         "; mended " + count(live.repaired.mended()) + ", still different " +
+         count(live.repaired.differ_now) + ", not settled " +
+         count(live.found.not_settled + live.repaired.not_settled) + ", in the target alone " +
+         count(live.repaired.extra_left) +
+         (live.source_is_there() ? ".\n" : "; `pegmove repair --live` goes on.\n");
+}
+
 // What was written since the line before, and since this process began.
 struct Speed {
   std::optional<int64_t> first_rows;
@@ -69,23 +88,25 @@ migration::CopyListener show_copy_on(ProgressLine& line) {
 
 nlohmann::ordered_json to_json(const migration::CopyReport& report, const std::string& run,
                                const CopyEnds& ends) {
-  return {{"id", run},
-          {"rows", report.rows},
-          {"bytes", report.bytes},
-          {"rows_read", report.rows_read},
-          {"rows_expired", report.rows_expired},
-          {"rows_kept", report.rows_kept},
-          {"rows_not_geo", report.rows_not_geo},
-          {"elapsed_ms", report.elapsed.count()},
-          {"from", ends.from},
-          {"table", ends.table},
-          {"source_app_id", report.source_app_id},
-          {"source_partitions", report.source_partitions},
-          {"to", ends.to},
-          {"to_table", ends.to_table},
-          {"target_app_id", report.target_app_id},
-          {"target_partitions", report.target_partitions},
-          {"partition_rows", report.partition_rows}};
+  nlohmann::ordered_json out{{"id", run},
+                             {"rows", report.rows},
+                             {"bytes", report.bytes},
+                             {"rows_read", report.rows_read},
+                             {"rows_expired", report.rows_expired},
+                             {"rows_kept", report.rows_kept},
+                             {"rows_not_geo", report.rows_not_geo},
+                             {"elapsed_ms", report.elapsed.count()},
+                             {"from", ends.from},
+                             {"table", ends.table},
+                             {"source_app_id", report.source_app_id},
+                             {"source_partitions", report.source_partitions},
+                             {"to", ends.to},
+                             {"to_table", ends.to_table},
+                             {"target_app_id", report.target_app_id},
+                             {"target_partitions", report.target_partitions},
+                             {"partition_rows", report.partition_rows}};
+  if (report.live) out["live"] = to_json(*report.live);
+  return out;
 }
 
 std::string to_text(const migration::CopyReport& report, const CopyEnds& ends) {
@@ -108,6 +129,7 @@ std::string to_text(const migration::CopyReport& report, const CopyEnds& ends) {
   if (report.rows_not_geo > 0)
     text += format_count(uint64_t(report.rows_not_geo)) +
             " rows have no point in their values: they are in the table, not in its geo table.\n";
+  if (report.live) text += to_text(*report.live);
   return text;
 }
 

@@ -76,6 +76,12 @@ server::replica::ClusterIds cluster_ids(const EmbeddedClusterOptions& options) {
   return ids;
 }
 
+std::map<std::string, std::string> group_lines(const EmbeddedClusterOptions& options) {
+  std::map<std::string, std::string> lines;
+  for (const auto& [name, id] : options.duplication_group) lines[name] = std::to_string(id);
+  return lines;
+}
+
 struct NodeRole {
   async::ContextThread thread;
   std::unique_ptr<ReplicaNode> node;
@@ -110,6 +116,7 @@ struct EmbeddedCluster::Parts {
               .sync_writes = options.sync_writes,
               .max_request_size = options.max_request_size,
               .clusters = cluster_ids(options),
+              .duplication_group = group_lines(options),
               .max_connections = options.max_connections},
           clock, log.with("node", "replica" + std::to_string(i)));
       auto started = role->thread.wait_for(start_node(*role->node));

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   program.set_version_flag("--version", "pegmove " PEGMOVE_VERSION);
   program.require_subcommand(0, 1);
   int exit_code = pegmove::apps::kDone;
+  pegmove::apps::add_check_command(program, exit_code);
   pegmove::apps::add_copy_command(program, exit_code);
   pegmove::apps::add_verify_command(program, exit_code);
   pegmove::apps::add_run_commands(program, exit_code);

@@ -60,7 +60,8 @@ CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progres
                     .source_partitions = copy.source->partition_count(),
                     .target_app_id = copy.target->app_id(),
                     .target_partitions = copy.target->partition_count(),
-                    .partition_rows = {}};
+                    .partition_rows = {},
+                    .live = {}};
   for (const auto& lane : progress.lanes) report.partition_rows.push_back(lane.rows);
   return report;
 }

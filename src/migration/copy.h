@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "async/stop_signal.h"
+#include "migration/live_verification.h"
 #include "migration/prepare_copy.h"
 
 namespace pegmove::migration {
@@ -35,7 +36,8 @@ struct CopyReport {
   int32_t source_partitions = 0;
   int32_t target_app_id = 0;
   int32_t target_partitions = 0;
-  std::vector<int64_t> partition_rows;  // by source partition
+  std::vector<int64_t> partition_rows;   // by source partition, of those that were chosen
+  std::optional<LiveVerification> live;  // of a live copy
 };
 
 // Copies every row of the table; a row's expiry goes along as the absolute second it is. Rows of

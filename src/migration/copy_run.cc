@@ -28,7 +28,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tables, source_app_id, source_partitions, tar
 
 // Runs that have not got so far have none. What the journal gives is JSON; it may be another's.
 Result<std::optional<Tables>> tables_of(const journal::Run& run) {
-  if (run.result.empty()) return std::nullopt;
+  if (run.result.empty() || run.result == "{}") return std::nullopt;
   try {
     return Json::parse(run.result).get<Tables>();
   } catch (const Json::exception& error) {
@@ -56,16 +56,11 @@ Result<void> check_same_tables(const journal::Run& run, const Tables& then, cons
                                   "another copy");
 }
 
-// Rows are written as of a time before the run began, whoever goes on with it; minutes before,
-// since a real server aborts on a time that is later than its clock.
-std::optional<client::DuplicateWrite> duplicate_of(const CopyRequest& request,
-                                                   const journal::Run& run) {
-  constexpr auto kSafety = std::chrono::minutes(10);
-  if (request.duplicate_cluster_id == 0) return std::nullopt;
-  return client::DuplicateWrite{
-      .cluster_id = request.duplicate_cluster_id,
-      .timestamp_us = run.created_unix_ms * 1000 - std::chrono::microseconds(kSafety).count(),
-      .verify_timetag = request.verify_timetag};
+// Throws what nlohmann throws.
+client::DuplicateWrite duplicate_from(const Json& in) {
+  return {.cluster_id = in.at("cluster_id").get<int8_t>(),
+          .timestamp_us = in.at("timestamp_us").get<int64_t>(),
+          .verify_timetag = in.at("verify_timetag").get<bool>()};
 }
 
 // Of the source, a lane each.
@@ -81,6 +76,15 @@ std::vector<int32_t> partitions_of(const PreparedCopy& copy) {
 std::string detail_of(const rows::LaneState& state) {
   if (state.expired + state.kept + state.not_geo == 0) return "";
   return Json{{"expired", state.expired}, {"kept", state.kept}, {"not_geo", state.not_geo}}.dump();
+}
+
+journal::LanePosition position_of(int32_t partition, const rows::LaneState& state) {
+  return {.lane = partition,
+          .last_key = state.last_key,
+          .rows = state.rows,
+          .bytes = state.bytes,
+          .done = state.done,
+          .detail = detail_of(state)};
 }
 
 void read_detail(const std::string& detail, rows::LaneState& state) {
@@ -110,9 +114,14 @@ std::string to_json(const CopyRequest& request) {
            {"max_bytes_per_second", request.pace.max_bytes_per_second},
            {"adaptive", request.pace.adaptive},
            {"latency_bound_ms", request.pace.latency_bound.count()},
-           {"duplicate_cluster_id", request.duplicate_cluster_id},
-           {"verify_timetag", request.verify_timetag},
+           {"into_nonempty", options.into_nonempty},
+           {"live", options.live},
+           {"dual_written", options.dual_written},
            {"rules", to_json(options.rules)}};
+  if (options.duplicate)
+    out["duplicate"] = {{"cluster_id", options.duplicate->cluster_id},
+                        {"timestamp_us", options.duplicate->timestamp_us},
+                        {"verify_timetag", options.duplicate->verify_timetag}};
   if (options.partitions) out["partitions"] = *options.partitions;
   return out.dump();
 }
@@ -133,8 +142,11 @@ Result<CopyRequest> copy_request_from_json(std::string_view text) {
     in.at("max_bytes_per_second").get_to(request.pace.max_bytes_per_second);
     in.at("adaptive").get_to(request.pace.adaptive);
     request.pace.latency_bound = milliseconds(in.at("latency_bound_ms").get<int64_t>());
-    in.at("duplicate_cluster_id").get_to(request.duplicate_cluster_id);
-    in.at("verify_timetag").get_to(request.verify_timetag);
+    in.at("into_nonempty").get_to(options.into_nonempty);
+    options.through = Through::kPlain;  // or as `duplicate` says
+    in.at("live").get_to(options.live);
+    in.at("dual_written").get_to(options.dual_written);
+    if (in.contains("duplicate")) options.duplicate = duplicate_from(in["duplicate"]);
     options.rules = TRY(copy_rules_from_json(in.at("rules")));
     if (in.contains("partitions")) options.partitions = in["partitions"].get<int32_t>();
     return request;
@@ -181,45 +193,55 @@ std::vector<rows::LaneState> partitions_to_start(
   return lanes;
 }
 
-Task<CopyReport> run_copy(RunKeeper& run, std::shared_ptr<client::Cluster> source,
-                          std::shared_ptr<client::Cluster> target, CopyRequest request,
-                          const async::StopSignal& stop, CopyListener listener) {
-  auto& clock = source->client().clock();
-  request.pace.most_at_once = request.options.pump.lanes_at_once;
+CopyOptions options_to_go_on(const journal::Run& run, const CopyRequest& request) {
+  auto options = request.options;
+  auto tables = tables_of(run);
+  if (tables && *tables) {  // rows may have been written
+    options.create = false;
+    options.into_nonempty = true;
+  }
+  options.made_by_this_run = options.create;
+  return options;
+}
+
+Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions pace_options,
+                          const async::StopSignal& stop, CopyRunEvents events) {
+  auto& clock = preflight.source_cluster->client().clock();
+  pace_options.most_at_once = preflight.options.pump.lanes_at_once;
   // Shared with the run, which listens until it ends.
-  auto pace = std::make_shared<rows::Pace>(request.pace, clock, stop);
+  auto pace = std::make_shared<rows::Pace>(pace_options, clock, stop);
   CO_TRY(co_await run.begin([pace](const std::string& key, const std::string& value) {
     // Whoever set it has checked it; what a newer pegmove knows means nothing here.
     if (auto applied = apply_setting(pace->options(), key, value); !applied) return;
   }));
-  request.options.duplicate = duplicate_of(request, run.run());
   auto then = CO_TRY(tables_of(run.run()));
-  if (then) request.options.create = false;  // it did
-  auto copy = CO_TRY(co_await prepare_copy(source, target, request.options));
+  if (!then) CO_TRY(co_await run.set_result("{}"));  // from here on the target may be made
+  auto copy = CO_TRY(co_await prepare_copy(std::move(preflight)));
   auto now = Tables::of(copy);
   if (then)
     CO_TRY(check_same_tables(run.run(), *then, now, copy.options.rules));
   else
     CO_TRY(co_await run.set_result(Json(now).dump()));
 
-  auto& pump = copy.options.pump;
   auto states = partitions_to_start(run.positions(), then.value_or(now).source_partitions,
                                     now.source_partitions);
   const auto lanes = partitions_of(copy);
+  auto& pump = copy.options.pump;
   for (auto partition : lanes) pump.start.push_back(std::move(states[size_t(partition)]));
   pump.pace = pace.get();
   pump.on_lane = [&run, &lanes](int lane, const rows::LaneState& state) {
-    run.note({.lane = lanes[size_t(lane)],
-              .last_key = state.last_key,
-              .rows = state.rows,
-              .bytes = state.bytes,
-              .done = state.done,
-              .detail = detail_of(state)});
+    run.note(position_of(lanes[size_t(lane)], state));
   };
-  co_return co_await copy_rows(std::move(copy), stop, [&](const CopyStatus& status) {
+  auto report = CO_TRY(co_await copy_rows(copy, stop, [&](const CopyStatus& status) {
     run.set_reason(status.waits_for);
-    if (listener) listener(status);
-  });
+    if (events.on_copy) events.on_copy(status);
+  }));
+  if (copy.options.live)
+    report.live = CO_TRY(in_context(
+        co_await verify_and_repair_live(copy.source, copy.target, {.timeout = copy.options.timeout},
+                                        stop, events.on_verify),
+        "the verification that ends a live copy"));
+  co_return report;
 }
 
 }  // namespace pegmove::migration

@@ -18,25 +18,31 @@ struct CopyRequest {
   std::string to_metas;
   CopyOptions options{};
   rows::PaceOptions pace{};
-  // Of the cluster that rows are written for through DUPLICATE; 0: they are not.
-  int8_t duplicate_cluster_id = 0;
-  bool verify_timetag = false;  // leave what clients of the target write since the run began
 };
 std::string to_json(const CopyRequest& request);
 // Errors: kCorrupt, saying what is wrong.
 Result<CopyRequest> copy_request_from_json(std::string_view text);
 
+// What happens, a second at a time; each may be empty.
+struct CopyRunEvents {
+  CopyListener on_copy{};
+  std::function<void(const CompareCounts& so_far, async::milliseconds elapsed)> on_verify{};
+};
+
 // Changes the pace by a setting as people type it: max-rows-per-second, max-megabytes-per-second,
 // latency-bound, full-speed. Errors: kInvalidArgument, naming the setting, or those that there are.
 Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::string_view value);
 
-// Copies what the run has not copied yet. Settings that others change act at once. The run's result
-// is {"source_app_id", "source_partitions", "target_app_id"} while it is under way; from then on
-// another table under one of the names is refused. The caller ends the run. Errors: of
-// prepare_copy() and copy_rows(); kRefused when a table is not the one that the run began with.
-Task<CopyReport> run_copy(RunKeeper& run, std::shared_ptr<client::Cluster> source,
-                          std::shared_ptr<client::Cluster> target, CopyRequest request,
-                          const async::StopSignal& stop, CopyListener listener);
+// What a look before going on with the run is to be told: what it has done itself is no obstacle.
+CopyOptions options_to_go_on(const journal::Run& run, const CopyRequest& request);
+
+// Copies what the run has not copied yet; a live copy then verifies and repairs what it finds.
+// Settings that others change act at once. The run's result is {"source_app_id",
+// "source_partitions", "target_app_id"} while rows are copied; from then on another table under one
+// of the names is refused. The caller ends the run. Errors: of prepare_copy(), copy_rows() and
+// verify_and_repair_live(); kRefused when a table is not the one that the run began with.
+Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions pace,
+                          const async::StopSignal& stop, CopyRunEvents events);
 
 // Where the partitions of a source that has `partitions` go on, after a run that began with
 // `partitions_then`, of which `partitions` is a multiple: a partition that was split has handed its

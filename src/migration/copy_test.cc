@@ -126,6 +126,7 @@ TEST_F(CopyTest, ThroughDuplicateRowsThatTheTargetGotSinceStay) {
   Model newer{*model.begin()};
   clusters->must(write_model(target, newer, clusters->deadline()));
   auto report = copy({.table = "t",
+                      .into_nonempty = true,
                       .duplicate = client::DuplicateWrite{
                           .cluster_id = 1,
                           .timestamp_us = clusters->target_time.unix_us() - 600'000'000,
@@ -140,7 +141,7 @@ TEST_F(CopyTest, OverwritesRowsAndLeavesThoseThatOnlyTheTargetHas) {
   auto target = clusters->create_table(clusters->target, "t", 4);
   Model before{{{"only", "target"}, {"stays", 0}}, {model.begin()->first, {"old", now() + 99}}};
   clusters->must(write_model(target, before, clusters->deadline()));
-  ASSERT_TRUE(copy({.table = "t"}));
+  ASSERT_TRUE(copy({.table = "t", .into_nonempty = true}));
   model[{"only", "target"}] = {"stays", 0};
   EXPECT_EQ(differences("t", model), "");
 }
@@ -149,7 +150,7 @@ TEST_F(CopyTest, CanBeRepeated) {
   make();
   auto model = make_table("t", 3, 2, {.rows = 100});
   ASSERT_TRUE(copy({.table = "t", .create = true, .partitions = 4}));
-  ASSERT_TRUE(copy({.table = "t"}));
+  ASSERT_TRUE(copy({.table = "t", .into_nonempty = true}));
   EXPECT_EQ(differences("t", model), "");
 }
 
@@ -413,8 +414,8 @@ TEST_F(CopyInterruptedTest, AStoppedCopyIsCompletedByTheNext) {
   EXPECT_LT(written, int64_t(model.size()));
 
   async::StopSignal never;
-  auto second =
-      clusters->run(copy_table(clusters->source, clusters->target, {.table = "t"}, never, {}));
+  auto second = clusters->run(copy_table(clusters->source, clusters->target,
+                                         {.table = "t", .into_nonempty = true}, never, {}));
   ASSERT_TRUE(second) << second.error().to_string();
   expect_equal();
 }

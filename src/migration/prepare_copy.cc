@@ -7,20 +7,35 @@ using async::milliseconds;
 
 constexpr milliseconds kCreateTimeout{60'000};
 
-Task<> create_target(client::Cluster& source, client::Cluster& target, const CopyOptions& options) {
-  auto& clock = target.client().clock();
-  auto info =
-      CO_TRY(co_await source.table_info(options.table, Deadline::in(clock, options.timeout)));
-  client::CreateOptions create{.partition_count = options.partitions.value_or(info.partition_count),
-                               .replica_count = info.replica_count};
-  auto deadline = Deadline::in(clock, kCreateTimeout);
-  auto created = co_await target.create_table(options.to_table, create, deadline);
-  if (!created && created.error().code() == Code::kAlreadyExists)
-    co_return fail(Code::kAlreadyExists, "table '" + options.to_table + "' exists on cluster " +
-                                             target.name() +
-                                             " already; leave out --create to copy into it");
-  CO_TRY(std::move(created));
-  co_return co_await target.wait_until_ready(options.to_table, {}, deadline);
+// Nothing when all envs are as they shall be.
+Task<> set_missing_envs(client::Cluster& target, const std::string& table, EnvMap wanted,
+                        milliseconds timeout) {
+  auto deadline = Deadline::in(target.client().clock(), timeout);
+  auto info = CO_TRY(co_await target.table_info(table, deadline));
+  for (const auto& [name, value] : info.envs)
+    if (auto found = wanted.find(name); found != wanted.end() && found->second == value)
+      wanted.erase(found);
+  if (wanted.empty()) co_return Result<void>();
+  co_return in_context(co_await target.set_envs(table, wanted, deadline),
+                       "setting the app envs of the new table '" + table + "'");
+}
+
+Task<> make_target(const Preflight& preflight) {
+  auto& target = *preflight.target_cluster;
+  const auto& options = preflight.options;
+  const auto& source = *preflight.facts.source.info;
+  const auto& decisions = preflight.judgement.envs;
+  auto deadline = Deadline::in(target.client().clock(), kCreateTimeout);
+  if (!preflight.facts.target.info) {
+    client::CreateOptions create{
+        .partition_count = options.partitions.value_or(source.partition_count),
+        .replica_count = source.replica_count,
+        .envs = envs_of(decisions, EnvFate::kAtCreation)};
+    CO_TRY(co_await target.create_table(options.to_table, create, deadline));
+  }
+  CO_TRY(co_await target.wait_until_ready(options.to_table, {}, deadline));
+  co_return co_await set_missing_envs(target, options.to_table,
+                                      envs_of(decisions, EnvFate::kAfterCreation), options.timeout);
 }
 
 }  // namespace
@@ -35,25 +50,28 @@ bool is_same_table(client::Table& a, client::Table& b) {
   return a.cluster().meta_list() == b.cluster().meta_list();
 }
 
+Task<PreparedCopy> prepare_copy(Preflight preflight) {
+  if (!preflight.can_begin()) co_return fail(to_error(preflight.judgement.findings.all));
+  const auto& options = preflight.options;
+  if (options.create) CO_TRY(co_await make_target(preflight));
+  if (!preflight.target)
+    preflight.target = CO_TRY(co_await client::Table::open(
+        preflight.target_cluster, options.to_table,
+        Deadline::in(preflight.target_cluster->client().clock(), options.timeout)));
+  PreparedCopy copy{.options = std::move(preflight.options),
+                    .source = std::move(preflight.source),
+                    .target = std::move(preflight.target),
+                    .facts = std::move(preflight.facts),
+                    .judgement = std::move(preflight.judgement)};
+  copy.options.duplicate = copy.judgement.way.duplicate;
+  co_return copy;
+}
+
 Task<PreparedCopy> prepare_copy(std::shared_ptr<client::Cluster> source,
                                 std::shared_ptr<client::Cluster> target, CopyOptions options) {
-  auto& clock = source->client().clock();
-  auto deadline = [&] { return Deadline::in(clock, options.timeout); };
-  if (options.to_table.empty()) options.to_table = options.table;
-  PreparedCopy copy{.options = options, .source = nullptr, .target = nullptr};
-  copy.source = CO_TRY(co_await client::Table::open(source, options.table, deadline()));
-  if (options.create) CO_TRY(co_await create_target(*source, *target, options));
-  auto opened = co_await client::Table::open(target, options.to_table, deadline());
-  if (!opened && opened.error().code() == Code::kNotFound)
-    co_return fail(Code::kNotFound,
-                   opened.error().message() +
-                       "; --create makes it, --partitions says with how many partitions");
-  copy.target = CO_TRY(std::move(opened));
-  if (is_same_table(*copy.source, *copy.target))
-    co_return fail(Code::kInvalidArgument,
-                   "table '" + options.to_table + "' on cluster " + target->name() +
-                       " is the source itself; name another table or cluster");
-  co_return copy;
+  Side from{source->meta_list(), source}, to{target->meta_list(), target};
+  auto preflight = co_await look_before_copy(std::move(from), std::move(to), std::move(options));
+  co_return co_await prepare_copy(std::move(preflight));
 }
 
 }  // namespace pegmove::migration

@@ -1,40 +1,28 @@
-// Before a copy: what is to be copied, and what can be wrong before the first row.
+// A copy that may begin: what the preflight found is fit, and the target table has been made if
+// asked.
 #pragma once
 
-#include <optional>
-
-#include "client/duplicate_write.h"
-#include "client/table.h"
-#include "migration/copy_rules.h"
-#include "rows/pump.h"
+#include "migration/preflight.h"
 
 namespace pegmove::migration {
 
-struct CopyOptions {
-  std::string table{};
-  std::string to_table{};               // empty: the same name
-  bool create = false;                  // make the target table; it must not exist then
-  std::optional<int32_t> partitions{};  // of a table to be made; the source's count by default
-  async::milliseconds timeout{30'000};  // of one request, retries included, while preparing
-  // How long a server may be away, or refuse, before the copy fails; rows are tried again that
-  // long.
-  async::milliseconds retry_for{600'000};
-  rows::PumpOptions pump{};
-  CopyRules rules{};  // which rows, and how they are written
-  // Write to the target through DUPLICATE: see its contract.
-  std::optional<client::DuplicateWrite> duplicate{};
-};
-
-// A copy that has passed its checks: both tables are open, and the target has been made if asked.
 struct PreparedCopy {
+  // With options.duplicate set when rows go through DUPLICATE. Whoever resumes the copy later gives
+  // the same one again, so that the time stays that of the first start.
   CopyOptions options;
   std::shared_ptr<client::Table> source;
   std::shared_ptr<client::Table> target;
+  PreflightFacts facts{};
+  Judgement judgement{};  // findings, the way and its reason, envs of the table that was made
 };
 
-// Checks everything that can be wrong before the first row is written, then makes the target table
-// if asked. Errors: kNotFound (no such table), kInvalidArgument (the target is the source itself),
-// kAlreadyExists (create, and it exists), and all of client/cluster.h.
+// Makes what is to be made, when nothing that was found forbids it, and opens the tables. A table
+// is made with the app envs of the source that act at creation, and gets the others once it serves.
+// May be repeated with options.made_by_this_run after it was cut off anywhere: it goes on. Errors:
+// those found, all in one (finding.h: to_error); those of client/cluster.h.
+Task<PreparedCopy> prepare_copy(Preflight preflight);
+
+// The look and the making in one.
 Task<PreparedCopy> prepare_copy(std::shared_ptr<client::Cluster> source,
                                 std::shared_ptr<client::Cluster> target, CopyOptions options);
 

@@ -191,6 +191,8 @@ TEST_F(OperationsTest, RepeatRunsACommandEveryFewSeconds) {
 
 TEST_F(OperationsTest, DumpsGoToTheirFolderOnly) {
   EXPECT_THAT(run("config-dump"), HasSubstr("[nfs]\n; \non = false\n\n; \nrate = 5\n"));
+  operations.settings.add_section("duplication-group", {{"A", "1"}, {"B", "2"}});
+  EXPECT_THAT(run("config-dump"), HasSubstr("[duplication-group]\n; \nA = 1\n\n; \nB = 2\n"));
   EXPECT_EQ(run("config-dump", {"a.ini"}), "config dump to file a.ini\n");
   EXPECT_TRUE(std::filesystem::exists(folder + "/a.ini"));
   for (const char* bad : {"/tmp/x", "../x", ".x", "a/b", ""})

@@ -171,9 +171,16 @@ std::string Settings::to_json() const {
   return std::move(json).take();
 }
 
+void Settings::add_section(const std::string& name,
+                           const std::map<std::string, std::string>& values) {
+  std::lock_guard lock(mutex_);
+  auto& lines = sections_[name];
+  for (const auto& [key, value] : values) lines += "; \n" + key + " = " + value + "\n\n";
+}
+
 std::string Settings::to_ini() const {
   std::lock_guard lock(mutex_);
-  std::map<std::string, std::string> sections;
+  auto sections = sections_;
   for (const auto& [name, setting] : settings_)
     sections[setting.section] +=
         "; " + setting.description + "\n" + name + " = " + setting.value + "\n\n";

@@ -61,6 +61,9 @@ class Settings {
   std::optional<std::string> to_json(const std::string& name) const;
   // All of them, by name.
   std::string to_json() const;
+  // A section of the ini that no setting stands for, such as a list of names: shown by to_ini()
+  // alone.
+  void add_section(const std::string& name, const std::map<std::string, std::string>& values);
   // As ini text.
   std::string to_ini() const;
 
@@ -69,6 +72,7 @@ class Settings {
 
   mutable std::mutex mutex_;
   std::map<std::string, SettingInfo> settings_;
+  std::map<std::string, std::string> sections_;  // of add_section(): name and lines
 };
 
 // Booleans as Pegasus reads them: true and false, in any case.

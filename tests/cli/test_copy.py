@@ -86,10 +86,12 @@ class Copy(TwoClusters):
     def test_into_a_table_that_has_rows(self):
         self.create(self.a, "into", 2, [row("h", "both", "new"), row("h", "source", "v")])
         self.create(self.b, "into", 3, [row("h", "both", "old"), row("h", "target", "v")])
-        self.done("copy", *self.between(), "--table", "into")
+        self.failed(3, ["has rows", "--into-nonempty"], "copy", *self.between(), "--table", "into")
+        self.assertEqual(self.rows_of(self.b, "into"), [row("h", "both", "old"), row("h", "target", "v")])
+        self.done("copy", *self.between(), "--table", "into", "--into-nonempty")
         self.assertEqual(self.rows_of(self.b, "into"),
                          [row("h", "both", "new"), row("h", "source", "v"), row("h", "target", "v")])
-        self.done("copy", *self.between(), "--table", "into")  # again: the same result
+        self.done("copy", *self.between(), "--table", "into", "--into-nonempty")  # again: the same result
         self.assertEqual(self.verify("--table", "into")["extra"], 1)
 
     def test_an_empty_table(self):
@@ -147,9 +149,9 @@ class CopyThroughDuplicate(CliTest):
         cls.b = cls.shared_cluster("B", more=("--config", group))
         cls.c = cls.shared_cluster("C")
 
-    def words(self, target, table, *more, cluster_id=1):
+    def words(self, target, table, *more):
         return ["copy", "--from", self.a.meta, "--to", target.meta, "--table", table, "--through", "duplicate",
-                "--duplicate-cluster-id", cluster_id, "--quiet", *more]
+                "--quiet", *more]
 
     def test_every_row_arrives(self):
         rows = many_rows()
@@ -157,32 +159,33 @@ class CopyThroughDuplicate(CliTest):
         report = json.loads(self.done(*self.words(self.b, "all", "--create", "--partitions", 4, "--json")).out)
         self.assertEqual(report["rows"], len(rows))
         self.assertEqual(self.rows_of(self.b, "all"), sorted_rows(rows))
-        self.done(*self.words(self.b, "all"))  # again: the same result
+        self.done(*self.words(self.b, "all", "--into-nonempty"))  # again: the same result
         self.done("verify", "--from", self.a.meta, "--to", self.b.meta, "--table", "all")
 
     def test_rows_overwrite_what_stands_there(self):
         self.create(self.a, "over", 2, [row("h", "both", "source"), row("h", "source", "v")])
         self.create(self.b, "over", 3, [row("h", "both", "target")])
-        self.done(*self.words(self.b, "over"))
+        self.done(*self.words(self.b, "over", "--into-nonempty"))
         self.assertEqual(self.rows_of(self.b, "over"), [row("h", "both", "source"), row("h", "source", "v")])
 
-    def test_clusters_that_do_not_know_the_id_are_named(self):
+    def test_clusters_in_no_common_group_are_refused(self):
         self.create(self.a, "refused", 2, [row("h", "s", "v")])
-        self.create(self.b, "refused", 2)
         self.create(self.c, "refused", 2)
-        says = ["request cluster id is unconfigured", "[duplication-group]", "'refused'"]
-        self.failed(1, [*says, "cluster C"], *self.words(self.c, "refused"))
-        self.failed(1, [*says, "cluster id 3"], *self.words(self.b, "refused", cluster_id=3))
-        self.failed(1, ["self-duplicating", "cluster id 2"], *self.words(self.b, "refused", cluster_id=2))
-        self.assertEqual(self.rows_of(self.b, "refused") + self.rows_of(self.c, "refused"), [])
+        self.failed(3, ["in no [duplication-group]"], *self.words(self.c, "refused"))
+        self.assertEqual(self.rows_of(self.c, "refused"), [])
+
+    def test_the_way_is_chosen_and_said(self):
+        self.create(self.a, "chosen", 2, [row("h", "s", "v")])
+        words = ["copy", "--from", self.a.meta, "--table", "chosen", "--create"]
+        said = self.done(*words, "--to", self.b.meta).err
+        self.assertRegex(said, "through DUPLICATE as cluster 1, .*alarms on lagging")
+        self.assertIn("as a client writes them, since the target is in no [duplication-group]",
+                      self.done(*words, "--to", self.c.meta).err)
 
     def test_wrong_usage(self):
         words = ["copy", "--from", self.a.meta, "--to", self.b.meta, "--table", "t"]
-        self.failed(2, "--duplicate-cluster-id", *words, "--through", "duplicate")
-        self.failed(2, "--through duplicate", *words, "--duplicate-cluster-id", 1)
         self.failed(2, "--through", *words, "--through", "nonsense")
-        for cluster_id in (0, 128, "x"):
-            self.failed(2, "--duplicate-cluster-id", *self.words(self.b, "t", cluster_id=cluster_id))
+        self.failed(2, "--live", *words, "--live", "--through", "plain")
 
     def test_wrong_groups_are_refused(self):
         path = os.path.join(self.folder, "wrong.ini")
@@ -219,7 +222,7 @@ class Verify(TwoClusters):
             self.assertRegex(text.out, line)
         shown = self.run_words("verify", *self.between(), "--table", "t", "--show", 2)
         self.assertRegex(shown.out, r"and 4 more")
-        self.done("copy", *self.between(), "--table", "t")
+        self.done("copy", *self.between(), "--table", "t", "--into-nonempty")
         left = self.verify("--table", "t")
         self.assertEqual([left[kind] for kind in ("missing", "extra", "value", "expiry")], [0, 1, 0, 0])
 

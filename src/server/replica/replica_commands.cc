@@ -126,6 +126,8 @@ void ReplicaNode::define_settings() {
                    .description = "MB/s of files copied from other nodes; 0: no limit",
                    .is_mutable = true,
                    .is_acceptable = [](double value) { return is_copy_rate(int64_t(value)); }});
+  if (!options_.duplication_group.empty())
+    settings.add_section("duplication-group", options_.duplication_group);
   settings.define({.section = "replication",
                    .name = "max_allowed_write_size",
                    .type = SettingType::kUint64,

@@ -18,7 +18,8 @@ struct NodeOptions {
   net::Address listen;
   bool sync_writes = false;
   size_t max_request_size = 1 << 20;
-  ClusterIds clusters = {};  // [duplication-group]
+  ClusterIds clusters = {};                                   // [duplication-group]
+  std::map<std::string, std::string> duplication_group = {};  // the same as it is configured
   int pool_threads = 2;
   size_t max_connections = net::RpcServerLimits().max_connections;
 };

@@ -1,0 +1,89 @@
+#include "apps/preflight_options.h"
+
+#include <boost/asio/this_coro.hpp>
+
+#include "async/task_group.h"
+
+namespace pegmove::apps {
+namespace {
+
+constexpr const char* kAuto = "auto";
+constexpr const char* kPlain = "plain";
+constexpr const char* kDuplicate = "duplicate";
+
+Routine<> reach(CommandRun& run, migration::Side& side) {
+  side.cluster = co_await run.connect(side.word);
+}
+
+}  // namespace
+
+void add_preflight_options(CLI::App& verb, PreflightOptions& options) {
+  auto* create = verb.add_flag("--create", options.create,
+                               "make the target table, with the source's app envs that make sense "
+                               "there; it must not exist");
+  verb.add_option("--partitions", options.partitions,
+                  "partition count of the table that --create makes; default: the source's")
+      ->needs(create)
+      ->check(CLI::Range(1, 65536));
+  verb.add_flag("--into-nonempty", options.into_nonempty,
+                "go on when the target has rows: those that the source has, too, are overwritten");
+  verb.add_option(
+          "--through", options.through,
+          "how rows are written: plain (PUT and MULTI_PUT), duplicate (DUPLICATE, many to a "
+          "request; both clusters in one [duplication-group]), or auto: duplicate where it "
+          "can be had")
+      ->capture_default_str()
+      ->check(CLI::IsMember({kAuto, kPlain, kDuplicate}));
+  auto* live = verb.add_flag("--live", options.live,
+                             "the target is written to meanwhile: newer rows of clients stay. "
+                             "Needs DUPLICATE, and writes that reach both tables");
+  verb.add_flag("--dual-written", options.dual_written,
+                "with --live: clients write to both tables themselves (a duplication is seen "
+                "without it)")
+      ->needs(live);
+}
+
+Result<void> check(const PreflightOptions& options) {
+  if (options.live && options.through == kPlain)
+    return fail(Code::kInvalidArgument,
+                "--live keeps newer rows by DUPLICATE alone; leave out --through plain");
+  if (options.live && options.create)
+    return fail(Code::kInvalidArgument,
+                "--live and --create contradict each other: writes must reach both tables before "
+                "the copy begins");
+  return {};
+}
+
+void apply(const PreflightOptions& options, migration::CopyOptions& copy) {
+  using migration::Through;
+  copy.create = options.create;
+  if (options.partitions > 0) copy.partitions = options.partitions;
+  copy.into_nonempty = options.into_nonempty;
+  copy.through = options.through == kPlain       ? Through::kPlain
+                 : options.through == kDuplicate ? Through::kDuplicate
+                                                 : Through::kAuto;
+  copy.live = options.live;
+  copy.dual_written = options.dual_written;
+}
+
+Routine<migration::Preflight> look_before_copy(CommandRun& run, std::string from, std::string to,
+                                               migration::CopyOptions options) {
+  migration::Side source{from, nullptr}, target{to, nullptr};
+  {
+    async::TaskGroup both(co_await asio::this_coro::executor);
+    both.spawn(reach(run, source));
+    both.spawn(reach(run, target));
+    co_await both.join();  // no result
+  }
+  co_return co_await migration::look_before_copy(std::move(source), std::move(target),
+                                                 std::move(options));
+}
+
+std::string describe_way(const migration::WriteWay& way) {
+  std::string text =
+      way.duplicate ? "through DUPLICATE as cluster " + std::to_string(way.duplicate->cluster_id)
+                    : "as a client writes (PUT and MULTI_PUT)";
+  return way.reason.empty() ? text : text + ", since " + way.reason;
+}
+
+}  // namespace pegmove::apps

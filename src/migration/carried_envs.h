@@ -1,0 +1,30 @@
+// App envs of a source table, and what becomes of each when a table is made like it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace pegmove::migration {
+
+using EnvMap = std::map<std::string, std::string>;
+
+enum class EnvFate {
+  kAtCreation,     // acts when a partition is opened, so it is given with CREATE_APP
+  kAfterCreation,  // set when the partitions serve: servers check the value only then
+  kLeftOut,
+};
+
+struct EnvDecision {
+  std::string name;
+  std::string value;
+  EnvFate fate = EnvFate::kLeftOut;
+  std::string why;
+};
+
+// By name. The table of what is carried is in the source file, with the reasons.
+std::vector<EnvDecision> decide_envs(const EnvMap& source_envs);
+// Those of one fate.
+EnvMap envs_of(const std::vector<EnvDecision>& decisions, EnvFate fate);
+
+}  // namespace pegmove::migration
