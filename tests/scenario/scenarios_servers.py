@@ -1,0 +1,83 @@
+"""The clusters fall and come back under a copy, which waits and says why."""
+from scenario import FAILED, FUTURE, Scenario, seconds
+from tables import many_rows
+
+ROWS = 40_000
+
+
+class Servers(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.load(self.a, "t", many_rows(ROWS, expiry=FUTURE), 6)
+
+    def begun(self, *more):
+        copier = self.copier("--create", "--partitions", 4, "--max-rows-per-second", 20_000, *more)
+        self.wait_for_rows(copier, ROWS // 5)
+        return copier
+
+    def check_waits_and_goes_on(self, cluster):
+        copier = self.begun("--retry-for", "2m")
+        for rows in (ROWS // 4, ROWS // 2):
+            self.wait_for_rows(copier, rows)
+            cluster.kill()
+            reason = self.wait_for_reason(copier)
+            self.assertRegex(reason, r"127\.0\.0\.1:\d+")
+            self.assertIn(self.status(copier.run)["state"], "running")
+            copier.stderr_until(r"waits: .*127\.0\.0\.1:\d+")
+            copier.kept[copier.process.stderr] = b""
+            cluster.start()
+            self.look_until(lambda: not self.journal.run(copier.run)[1], "the end of the waiting", copier)
+        self.finished(copier)
+        self.assertEqual(self.check_equal(), ROWS)
+
+    @seconds(20)
+    def test_the_source_is_killed_twice(self):
+        self.check_waits_and_goes_on(self.a)
+
+    @seconds(20)
+    def test_the_target_is_killed_twice(self):
+        self.check_waits_and_goes_on(self.b)
+
+    def test_both_clusters_are_killed_at_once(self):
+        copier = self.begun("--retry-for", "2m")
+        self.a.kill(), self.b.kill()
+        self.wait_for_reason(copier)
+        self.b.start(), self.a.start()
+        self.finished(copier)
+        self.assertEqual(self.check_equal(), ROWS)
+
+    @seconds(10)
+    def test_after_the_deadline_the_copy_fails_and_can_be_resumed(self):
+        copier = self.begun("--retry-for", "2s")
+        self.b.kill()
+        outcome = self.finished(copier, FAILED)
+        self.assertIn("resume " + copier.run, outcome.err)
+        self.assertRegex(outcome.err, r"127\.0\.0\.1:\d+")
+        self.assertEqual(self.journal.run(copier.run)[0], "failed")
+        # While it is still away, a resume says so; it costs nothing.
+        again = self.run_words("resume", copier.run, "--state", self.state, "--timeout", "1s")
+        self.assertIn(again.code, (1, 3), str(again))
+        self.b.start()
+        self.resumed(copier.run)
+        self.assertEqual(self.check_equal(), ROWS)
+        self.assertEqual(self.journal.run(copier.run)[0], "done")
+
+    def test_the_copier_and_the_target_are_killed(self):
+        copier = self.begun()
+        self.b.kill()
+        self.kill_hard(copier)
+        self.b.start()
+        self.resumed(copier.run)
+        self.assertEqual(self.check_equal(), ROWS)
+
+    def test_a_target_that_is_replaced_is_noticed(self):
+        """The table of the run was dropped and made anew under its name: the old positions are worth nothing."""
+        copier = self.begun()
+        self.kill_hard(copier)
+        self.done("shell", "--cluster", self.b.meta, "-e", "drop t")
+        self.load(self.b, "t", [], 4)
+        outcome = self.run_words("resume", copier.run, "--state", self.state, "--json")
+        if outcome.code == 0:  # begun anew
+            self.assertEqual(self.check_equal(), ROWS)
+        else:
+            self.assertRegex(outcome.err, "'t'", str(outcome))
