@@ -45,8 +45,8 @@ class FixedCluster(harness.Cluster):
     """An embedded cluster that has the same addresses when it is started again."""
 
     def __init__(self, folder, name, replicas=1, more=()):
-        port = free_ports(1 + replicas)
-        super().__init__(folder, name, replicas, [*more, "--meta-port", port, "--replica-port", port + 1])
+        self.meta_port = free_ports(1 + replicas)
+        super().__init__(folder, name, replicas, [*more, "--replica-port", self.meta_port + 1])
 
 
 class Copier(harness.Process):

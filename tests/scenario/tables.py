@@ -77,9 +77,9 @@ class StoredTable:
 
 def difference(one, other, now, shown=10):
     """A few lines of what two tables differ in, for people."""
-    left, right = set(one.read("--hash-only", now=now).splitlines()), set(other.read("--hash-only", now=now).splitlines())
-    lines = [f"- {line}" for line in sorted(left - right)[:shown]] + [f"+ {line}" for line in
-                                                                     sorted(right - left)[:shown]]
+    left, right = (set(table.read("--hash-only", now=now).splitlines()) for table in (one, other))
+    lines = [f"- {line[:500]}" for line in sorted(left - right)[:shown]]
+    lines += [f"+ {line[:500]}" for line in sorted(right - left)[:shown]]
     return f"only in {one.name} {len(left - right)}, only in {other.name} {len(right - left)}\n" + "\n".join(lines)
 
 
