@@ -69,8 +69,9 @@ def main(words):
         for one in concurrent.futures.as_completed([pool.submit(run_one, *item) for item in wanted.items()]):
             name, passed, seconds, output = one.result()
             print(f"{name}: {'ok' if passed else 'FAILED'}, {seconds:.1f} s", flush=True)
-            if not passed or len(wanted) == 1:
-                print(output, flush=True)
+            for line in output.splitlines():
+                if not passed or line.startswith("note: "):
+                    print("  " + line.removeprefix("note: "), flush=True)
             if not passed:
                 failed.append(name)
     result = f"failed: {' '.join(failed)}" if failed else "all passed" if wanted else "none has such a name"

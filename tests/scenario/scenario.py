@@ -132,6 +132,11 @@ class Scenario(harness.CliTest):
 
     # Copies
 
+    @staticmethod
+    def note(text):
+        """A measured fact that is shown with the scenario's result."""
+        print("note: " + text, flush=True)
+
     def words(self, *more, table="t"):
         return ["copy", "--from", self.a.meta, "--to", self.b.meta, "--table", table, "--state", self.state, *more]
 
@@ -141,15 +146,17 @@ class Scenario(harness.CliTest):
 
     def copier(self, *more, table="t"):
         """A copy in the background, once it has told its ID."""
-        return self.working(*self.words("--json", *more, table=table))
-
-    def resumer(self, run, *more):
-        return self.working("resume", run, "--state", self.state, "--json", *more)
-
-    def working(self, *words):
-        copier = Copier(words, self.folder)
+        copier = Copier(self.words("--json", *more, table=table), self.folder)
         self.addCleanup(copier.kill)
         copier.wait_for_run()
+        return copier
+
+    def resumer(self, run, *more):
+        """A resume in the background, once the run is its own."""
+        copier = Copier(["resume", run, "--state", self.state, "--json", *more], self.folder)
+        self.addCleanup(copier.kill)
+        copier.run = run
+        self.look_until(lambda: self.status(run)["process"] == copier.pid, "the resume", copier)
         return copier
 
     def resumed(self, run, *more):

@@ -25,7 +25,7 @@ class JournalFile(Scenario):
     def check_refused(self, path, *says):
         for words in (["resume", "copy-20260101-1"], ["status", "copy-20260101-1"], ["list"], self.words("--create")):
             words = [word for word in words if word not in ("--state", self.state)]
-            self.failed_saying((FAILED, USAGE, PREFLIGHT), [path, *says], *words, "--state", path)
+            self.failed_saying((FAILED, USAGE, PREFLIGHT), [os.path.dirname(path), *says], *words, "--state", path)
         self.assertEqual(self.tables_of(self.b), [], "a copy that cannot be noted is not begun")
 
     def test_no_journal_where_the_run_is_looked_for(self):
@@ -111,13 +111,14 @@ class JournalFile(Scenario):
         self.assertEqual(again.code, FAILED, str(again))
         self.assertRegex(again.err, "(?i)journal.*(full|space)")
         os.remove(ballast)
-        self.resumed(copier.run, "--full-speed")
+        self.steer("set", copier.run, "max-rows-per-second=0")
+        self.resumed(copier.run)
         self.assertEqual(self.check_equal(), ROWS)
 
     def test_a_full_disk_before_the_first_row(self):
         place = self.mount_small_disk(64 << 10)
         ballast = self.fill(place)
-        self.failed_saying((FAILED, PREFLIGHT), ["journal", "full|space"],
-                           *self.words("--create")[:-3], "--create", "--state", os.path.join(place, "journal.db"))
+        self.state = os.path.join(place, "journal.db")
+        self.failed_saying((FAILED, PREFLIGHT), ["journal", "full|space"], *self.words("--create"))
         self.assertEqual(self.tables_of(self.b), [])
         os.remove(ballast)

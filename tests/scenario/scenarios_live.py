@@ -71,7 +71,7 @@ class Live(Scenario):
         copier = self.copier(*self.LIVE)
         outcome = self.finished(copier)
         self.assertRegex(outcome.err, "(?i)remove|delete")  # what it cannot know
-        print(f"{self.writer.stop()} batches were written meanwhile")
+        self.note(f"{self.writer.stop()} batches were written meanwhile")
         self.assertGreaterEqual(self.check_equal(), ROWS)
 
     @seconds(15)

@@ -116,7 +116,7 @@ class Steer(Scenario):
         self.look_until(lambda: self.rate(copier, 1) > 4_000, "the new rate", copier)
         self.steer("set", copier.run, "max-rows-per-second=1000")
         self.look_until(lambda: self.rate(copier, 1) < 2_500, "the lower rate", copier)
-        print(f"rows/s at 2000: {slow:.0f}")
+        self.note(f"rows/s at 2000: {slow:.0f}")
         self.assertLess(slow, 4_000)
         self.steer("set", copier.run, "max-rows-per-second=1000000")
         self.finished(copier)
