@@ -1,8 +1,12 @@
 """The clusters fall and come back under a copy, which waits and says why."""
-from scenario import FAILED, FUTURE, Scenario, seconds
+import signal
+import time
+
+from scenario import FAILED, FUTURE, INTERRUPTED, PREFLIGHT, Scenario, seconds
 from tables import many_rows
 
 ROWS = 40_000
+LONGEST_END_S = 15  # of a copy that is to end
 
 
 class Servers(Scenario):
@@ -70,14 +74,42 @@ class Servers(Scenario):
         self.resumed(copier.run)
         self.assertEqual(self.check_equal(), ROWS)
 
-    def test_a_target_that_is_replaced_is_noticed(self):
-        """The table of the run was dropped and made anew under its name: the old positions are worth nothing."""
+    def check_made_anew(self, cluster, rows):
+        """The table of a killed run is dropped and made anew under its name: the old positions are worth nothing."""
         copier = self.begun()
         self.kill_hard(copier)
+        self.done("shell", "--cluster", cluster.meta, "-e", "drop t")
+        self.load(cluster, "t", rows, 4)
+        before = self.table(self.b).digest()
+        self.failed_saying((FAILED, PREFLIGHT), ["'t'", copier.run], "resume", copier.run, "--state", self.state)
+        self.assertEqual(self.table(self.b).digest(), before)
+
+    def test_a_target_that_was_made_anew(self):
+        self.check_made_anew(self.b, [])
+
+    def test_a_source_that_was_made_anew(self):
+        self.check_made_anew(self.a, many_rows(100))
+
+    def test_a_target_that_is_dropped_under_the_copy(self):
+        copier = self.begun("--retry-for", "10s")
         self.done("shell", "--cluster", self.b.meta, "-e", "drop t")
-        self.load(self.b, "t", [], 4)
-        outcome = self.run_words("resume", copier.run, "--state", self.state, "--json")
-        if outcome.code == 0:  # begun anew
-            self.assertEqual(self.check_equal(), ROWS)
-        else:
-            self.assertRegex(outcome.err, "'t'", str(outcome))
+        self.assertRegex(self.finished(copier, FAILED).err, "'t'")
+
+    def check_ends_while_it_waits(self, end, state):
+        copier = self.begun()
+        self.b.kill()
+        self.wait_for_reason(copier)
+        start = time.monotonic()
+        end(copier)
+        self.finished(copier, INTERRUPTED)
+        self.assertLess(time.monotonic() - start, LONGEST_END_S)
+        self.assertEqual(self.journal.run(copier.run)[0], state)
+        self.b.start()
+        self.resumed(copier.run)
+        self.assertEqual(self.check_equal(), ROWS)
+
+    def test_ctrl_c_while_a_server_is_away(self):
+        self.check_ends_while_it_waits(lambda copier: copier.signal(signal.SIGINT), "interrupted")
+
+    def test_pause_while_a_server_is_away(self):
+        self.check_ends_while_it_waits(lambda copier: self.steer("pause", copier.run), "paused")

@@ -50,7 +50,7 @@ class Differences(Scenario):
         self.run_words(*self.between("repair"))
         self.assertEqual(self.counts(), [0, 1, 0, 0], "extra rows stay without --delete-extra")
         self.assertEqual(self.table(self.b).count(), before + 1)
-        self.done(*self.between("repair", "--delete-extra"))
+        self.done(*self.between("repair", "--delete-extra", "--yes"))
         self.assertEqual(self.counts(), [0, 0, 0, 0])
         self.assertEqual(self.check_equal(), ROWS)
 
@@ -65,7 +65,7 @@ class Differences(Scenario):
                       limit_s=120)
         before = self.counts()
         self.assertTrue(all(count > 1000 for count in before) or min(before) > 0, before)
-        self.done(*self.between("repair", "--delete-extra"), limit_s=120)
+        self.done(*self.between("repair", "--delete-extra", "--yes"), limit_s=120)
         self.assertEqual(self.check_equal(), ROWS)
 
     def test_a_certificate(self):
