@@ -3,7 +3,7 @@ import ctypes
 import os
 import subprocess
 
-from scenario import FAILED, PREFLIGHT, USAGE, Journal, Scenario
+from scenario import DONE, FAILED, PREFLIGHT, USAGE, Journal, Scenario
 from tables import many_rows
 
 ROWS = 20_000
@@ -75,6 +75,18 @@ class JournalFile(Scenario):
         self.done(*words)
         home = Journal(os.path.join(self.folder, ".local", "state", "pegmove", "journal.db"))
         self.assertEqual(home.ask("SELECT state FROM runs"), [("done",)])
+        self.assertEqual(self.check_equal(), ROWS)
+
+    def test_the_journal_is_removed_under_a_copy(self):
+        copier = self.copier("--create", "--max-rows-per-second", 10_000)
+        self.wait_for_rows(copier, ROWS // 4)
+        os.remove(self.state)
+        outcome = copier.finish()
+        self.assertIn(outcome.code, (DONE, FAILED), str(outcome))
+        # The log that is left is not taken for that of a new journal.
+        self.failed_saying(FAILED, "journal.db-wal", "list", "--state", self.state)
+        self.state = os.path.join(self.folder, "anew.db")
+        self.copied("--into-nonempty")
         self.assertEqual(self.check_equal(), ROWS)
 
     def mount_small_disk(self, size):
