@@ -82,6 +82,24 @@ class Servers(Scenario):
         self.resumed(copier.run)
         self.assertEqual(self.check_equal(), ROWS)
 
+    def check_limited(self, cluster, env):
+        """A cluster that limits its clients slows the copy down; nothing is lost by what it refuses."""
+        self.load(self.b, "t", [], 4)
+        self.done("shell", "--cluster", cluster.meta, "-e", f"use t; set_app_envs {env}")
+        copier = self.copier("--into-nonempty")
+        self.wait_for_rows(copier, ROWS // 20)
+        self.done("shell", "--cluster", cluster.meta, "-e", f"use t; del_app_envs {env.split()[0]}")
+        outcome = self.finished(copier)
+        self.assertEqual(self.check_equal(), ROWS)
+        return outcome
+
+    def test_a_target_that_refuses_writes_as_busy(self):
+        outcome = self.check_limited(self.b, "replica.write_throttling 500*reject*20")
+        self.assertRegex(outcome.err, "(?i)busy")
+
+    def test_a_source_that_refuses_reads_as_busy(self):
+        self.check_limited(self.a, "replica.read_throttling 1*reject*20")
+
     def check_made_anew(self, cluster, rows):
         """The table of a killed run is dropped and made anew under its name: the old positions are worth nothing."""
         copier = self.begun()

@@ -129,6 +129,8 @@ class KilledVerify(Scenario):
         self.load(self.a, "t", b"".join(b"user%d\tf\t%d\n" % (number, number) for number in range(self.ROWS)), 8)
         self.copied("--create", "--partitions", 8, "--full-speed")
         self.load(self.b, "t", [(f"user{number}", "f", "other") for number in range(0, self.ROWS, 3000)])
+        shell = ["shell", "--cluster", self.a.meta, "-e"]
+        self.done(*shell, "use t; set_app_envs replica.read_throttling 1*delay*300")  # so that it is not done at once
         words = ["verify", "--from", self.a.meta, "--to", self.b.meta, "--table", "t", "--state", self.state, "--json"]
         verifier = Copier(words, self.folder)
         self.addCleanup(verifier.kill)
@@ -136,6 +138,7 @@ class KilledVerify(Scenario):
         self.look_until(lambda: self.journal.ask("SELECT 1 FROM lanes WHERE run = ?", run), "progress", verifier)
         self.kill_hard(verifier)
         self.assertNotEqual(self.status(run)["state"], "done")
+        self.done(*shell, "use t; del_app_envs replica.read_throttling")
         outcome = self.run_words("resume", run, "--state", self.state, "--json")
         self.assertEqual(outcome.code, DIFFER, str(outcome))
         report = json.loads(outcome.out)
