@@ -66,7 +66,7 @@ class StoredTable:
     def rows(self, **more):
         """(hash key, sort key) to (value, expiry); values above 64 bytes stand as hash and size."""
         def text(field):
-            return b"" if field == "-" else field if field.startswith("#") else bytes.fromhex(field)
+            return b"" if field == "-" else field.encode() if field.startswith("#") else bytes.fromhex(field)
 
         found = {}
         for line in self.lines(**more):
