@@ -64,7 +64,7 @@ class Live(Scenario):
         self.writer.start()
         self.look_until(lambda: self.writer.batches > 1 or self.writer.error, "the first writes")
 
-    LIVE = ("--live", "--into-nonempty", "--max-rows-per-second", 10_000)
+    LIVE = ("--live", "--dual-written", "--into-nonempty", "--max-rows-per-second", 10_000)
 
     @seconds(15)
     def test_writers_during_a_live_copy(self):
@@ -98,5 +98,5 @@ class LiveIsRefused(Scenario):
     def test_clusters_of_no_group(self):
         self.load(self.a, "t", many_rows(100), 4)
         self.load(self.b, "t", [], 4)
-        self.failed_saying((USAGE, PREFLIGHT), ["duplication-group"], *self.words("--live", "--into-nonempty"))
+        self.failed_saying((USAGE, PREFLIGHT), ["duplication-group"], *self.words("--live", "--dual-written", "--into-nonempty"))
         self.assertEqual(self.table(self.b).count(), 0)
