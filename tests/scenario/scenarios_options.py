@@ -1,7 +1,7 @@
 """Each option of `pegmove copy`, and what the target's files hold after it."""
 import time
 
-from scenario import DIFFER, FUTURE, PREFLIGHT, USAGE, Scenario
+from scenario import DIFFER, DONE, FUTURE, PREFLIGHT, USAGE, Scenario
 from tables import many_rows
 
 PARTITIONS = 4
@@ -145,10 +145,15 @@ class Options(Scenario):
     def test_check_says_all_at_once_and_changes_nothing(self):
         self.load(self.b, "t", [("only", "here", "v")], 3)
         words = ["check", "--from", self.a.meta, "--to", self.b.meta]
-        self.failed_saying(PREFLIGHT, ["into-nonempty"], *words, "--table", "t")
-        self.done(*words, "--table", "t", "--into-nonempty")
-        self.done(*words, "--table", "t", "--to-table", "u", "--create")
-        self.failed_saying(PREFLIGHT, ["'nothing'"], *words, "--table", "nothing", "--to-table", "t", "--create")
+        for more, code, says in ((["--table", "t"], PREFLIGHT, ["--into-nonempty"]),
+                                 (["--table", "t", "--into-nonempty"], DONE, []),
+                                 (["--table", "t", "--to-table", "u", "--create"], DONE, []),
+                                 (["--table", "nothing", "--to-table", "t", "--create"], PREFLIGHT,
+                                  ["'nothing'", "'t'"])):
+            outcome = self.run_words(*words, *more)
+            self.assertEqual(outcome.code, code, str(outcome))
+            for text in says:
+                self.assertIn(text, outcome.out, str(outcome))
         self.assertEqual(self.tables_of(self.b), ["t"])
         self.assertEqual(self.table(self.b).count(), 1)
 
