@@ -1,7 +1,7 @@
 """Each option of `pegmove copy`, and what the target's files hold after it."""
 import time
 
-from scenario import DIFFER, DONE, FUTURE, PREFLIGHT, USAGE, Scenario
+from scenario import DIFFER, DONE, FAILED, FUTURE, PREFLIGHT, USAGE, Scenario
 from tables import many_rows
 
 PARTITIONS = 4
@@ -102,7 +102,8 @@ class Options(Scenario):
         wanted = self.table(self.a).rows(partitions=[1, 3])
         self.assertTrue(0 < len(wanted) < len(self.source))
         self.assertEqual(self.copied_rows("--partition", 1, "--partition", 3, "--partitions", 3), wanted)
-        self.failed_saying((USAGE, PREFLIGHT), ["partition", "4"], *self.words("--partition", PARTITIONS))
+        self.failed_saying((FAILED, USAGE, PREFLIGHT), [f"partition {PARTITIONS}", "'t'"],
+                           *self.words("--partition", PARTITIONS, "--into-nonempty"))
 
     def test_no_overwrite_keeps_what_the_target_has(self):
         kept = {(b"user1", b"field0001"): (b"mine", 0), (b"special", b"exact"): (b"mine", FUTURE)}
