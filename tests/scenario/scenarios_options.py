@@ -48,13 +48,19 @@ class Options(Scenario):
         self.assertEqual(self.table(self.b, "u").partitions, 1)
         self.check_equal("t", "u")
 
-    def test_create_takes_the_envs_and_default_ttl_touches_no_row(self):
+    def test_create_takes_the_envs_of_the_source(self):
         for env in ("default_ttl 86400", "replica.slow_query_threshold 50"):
             self.done("shell", "--cluster", self.a.meta, "-e", f"use t; set_app_envs {env}")
-        self.copied("--create")
+        outcome = self.done(*self.words("--create", "--json"))
         envs = self.table(self.b).envs
         self.assertEqual((envs.get("default_ttl"), envs.get("replica.slow_query_threshold")), ("86400", "50"))
-        self.check_equal()
+        # Rows of before the source had a default_ttl get one in the target, and that is told.
+        self.assertIn("default_ttl", outcome.err)
+        found = self.table(self.b).rows()
+        self.assertEqual({key: row[0] for key, row in found.items()},
+                         {key: row[0] for key, row in self.source.items()})
+        self.assertEqual({key: found[key] for key, row in self.source.items() if row[1]},
+                         {key: row for key, row in self.source.items() if row[1]})
 
     def test_default_ttl_of_a_target_that_exists_is_told(self):
         self.load(self.b, "t", [], PARTITIONS)
