@@ -85,6 +85,8 @@ Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& argum
   apply(arguments.preflight, options);
   options.rules = TRY(parse_copy_rules(
       arguments.filter, options.live || options.through == migration::Through::kDuplicate));
+  // Nothing that stands there is lost then.
+  if (options.rules.mode == rows::WriteMode::kNoOverwrite) options.into_nonempty = true;
   if (options.live && !migration::copies_everything(options.rules))
     return fail(Code::kInvalidArgument,
                 "--live ends with a verification of all rows: it cannot go with options that leave "

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <map>
+#include <optional>
 
 #include "journal/location.h"
 #include "journal/schema.h"
@@ -70,6 +71,22 @@ TEST(DefaultStatePathTest, SaysHowToGoOnWithoutAHome) {
   const auto error = bad(default_state_path([](const char*) { return nullptr; }));
   EXPECT_EQ(error.code(), Code::kInvalidArgument);
   EXPECT_THAT(error.to_string(), HasSubstr("--state"));
+}
+
+// SQLite would apply it to the new file, with whatever rows it holds.
+TEST_F(JournalFileTest, ALogWhoseFileIsGoneIsNotTakenForThatOfANewOne) {
+  const auto path = folder_ / "journal.db";
+  auto journal = std::make_optional(good(open(path)));
+  good(journal->begin(a_copy()));
+  const auto log = read_file(path + "-wal");
+  ASSERT_FALSE(log.empty());
+  fs::remove(path);  // as an operator does who wants to begin anew, with a process at work
+  EXPECT_THAT(refused(path, Code::kCorrupt), HasSubstr(path + "-wal"));
+  journal.reset();
+  write_file(path + "-wal", log);
+  EXPECT_THAT(refused(path, Code::kCorrupt), HasSubstr("move the log away"));
+  fs::remove(path + "-wal");
+  EXPECT_TRUE(good(open(path)).list()->empty());
 }
 
 TEST_F(JournalFileTest, FoldersAndFileAreForTheirOwnerOnly) {

@@ -97,6 +97,14 @@ Result<void> build(const std::string& path, std::span<const std::string_view> st
 // beside, since two processes that build in place would be in each other's way, and since opening
 // the file by hand and closing it again would end SQLite's locks on it in this process.
 Result<void> create(const std::string& path, std::span<const std::string_view> steps) {
+  // The order tells an old log from that of a process that has just made the journal.
+  const auto log = path + "-wal";
+  std::error_code ignored;
+  if (fs::exists(log, ignored) && !fs::exists(path, ignored))
+    return fail(Code::kCorrupt, "journal " + path + ": the file is gone, but its log " + log +
+                                    " is there and would be taken for that of a new one; put the "
+                                    "file back, or move the log away: the migrations in it then "
+                                    "begin anew");
   std::string staging = path + ".new.XXXXXX";
   const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600
   if (fd < 0)

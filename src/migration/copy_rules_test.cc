@@ -67,6 +67,7 @@ TEST_F(CopyByRulesTest, TheRulesReachTheRows) {
   auto target = table(clusters.target, "t", {{{"a1", "s"}, {"there", 0}}});
   auto report = copy(
       {.table = "t",
+       .into_nonempty = true,
        .rules = {.filters = {.hash_key = {Match::kPrefix, "a"}}, .mode = WriteMode::kNoOverwrite}});
   ASSERT_TRUE(report) << report.error().to_string();
   EXPECT_EQ(report->rows, 1);

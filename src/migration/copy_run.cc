@@ -64,10 +64,18 @@ client::DuplicateWrite duplicate_from(const Json& in) {
 }
 
 // Of the source, a lane each.
-std::vector<int32_t> partitions_of(const PreparedCopy& copy) {
+// Errors: kInvalidArgument (a chosen one that the source has not).
+Result<std::vector<int32_t>> partitions_of(const PreparedCopy& copy) {
   auto partitions = copy.options.rules.partitions;
+  const auto count = copy.source->partition_count();
+  for (auto partition : partitions)
+    if (partition >= count)
+      return fail(Code::kInvalidArgument, "table '" + copy.source->name() + "' has no partition " +
+                                              std::to_string(partition) +
+                                              ": its partitions are 0 to " +
+                                              std::to_string(count - 1));
   if (!partitions.empty()) return partitions;
-  partitions.resize(size_t(copy.source->partition_count()));
+  partitions.resize(size_t(count));
   std::iota(partitions.begin(), partitions.end(), 0);
   return partitions;
 }
@@ -225,7 +233,7 @@ Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions
 
   auto states = partitions_to_start(run.positions(), then.value_or(now).source_partitions,
                                     now.source_partitions);
-  const auto lanes = partitions_of(copy);
+  const auto lanes = CO_TRY(partitions_of(copy));
   auto& pump = copy.options.pump;
   for (auto partition : lanes) pump.start.push_back(std::move(states[size_t(partition)]));
   pump.pace = pace.get();

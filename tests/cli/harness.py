@@ -103,6 +103,7 @@ def run_program(words, folder, stdin=b"", env=None, limit_s=DEADLINE_S):
 
 class Cluster:
     """An embedded cluster, in the foreground of a process of its own."""
+    meta_port = 0  # a free one, another at each start
 
     def __init__(self, folder, name="A", replicas=1, more=(), **popen):
         self.name, self.top = name, folder
@@ -113,7 +114,7 @@ class Cluster:
 
     def start(self):
         self.process = Process(["cluster", "start", "--name", self.name, "--data", self.data,
-                                "--meta-port", 0, "--replica-servers", self.replica_servers, *self.more],
+                                "--meta-port", self.meta_port, "--replica-servers", self.replica_servers, *self.more],
                                self.top, **self.popen)
         self.process.stdout_until("ready; Ctrl-C")
         with open(os.path.join(self.data, "run.json"), encoding="utf-8") as file:
