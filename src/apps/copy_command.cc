@@ -114,10 +114,10 @@ Result<std::string> begin_run(CommandRun& run, const CopyArguments& arguments,
   return begun.id;
 }
 
-void announce(const std::string& id, const CopyArguments& arguments) {
-  if (arguments.run.common.quiet) return;
+void announce(const std::string& id, const RunArguments& arguments) {
+  if (arguments.common.quiet) return;
   std::fprintf(stderr, "pegmove: run %s; if it ends early, `pegmove resume %s%s` goes on\n",
-               id.c_str(), id.c_str(), state_words(arguments.run.state).c_str());
+               id.c_str(), id.c_str(), state_words(arguments.state).c_str());
 }
 
 int copy(const CopyArguments& arguments) {
@@ -134,7 +134,7 @@ int copy(const CopyArguments& arguments) {
   preflight.options.duplicate = request->options.duplicate = duplicate;
   auto id = begin_run(**run, arguments, *request);
   if (!id) return report(id.error());
-  announce(*id, arguments);
+  announce(*id, arguments.run);
   return work_on(**run, arguments.run, *id, std::move(preflight), request->pace);
 }
 
@@ -150,6 +150,7 @@ int resume_copy(const RunArguments& arguments, const journal::Run& found) {
                                                      migration::options_to_go_on(found, *request)));
   print_findings(preflight, arguments.common.quiet);
   if (!preflight.can_begin()) return kPreflightFailed;
+  announce(found.id, arguments);
   return work_on(**run, arguments, found.id, std::move(preflight), request->pace);
 }
 

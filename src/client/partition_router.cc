@@ -90,6 +90,14 @@ Target PartitionRouter::target_of(uint64_t hash) const {
   return {record::partition_index(hash, partition_count()), hash};
 }
 
+// Whoever can be told to stop does not ask meta servers that are away for longer than a moment; the
+// call that needs them asks again.
+Deadline PartitionRouter::refresh_deadline(Deadline deadline) const {
+  constexpr milliseconds kMoment{2000};
+  auto attempt = attempt_deadline(deadline);
+  return stop_ ? attempt.earlier(Deadline::in(cluster_->client().clock(), kMoment)) : attempt;
+}
+
 std::string PartitionRouter::place(int32_t partition_index) const {
   return "partition " + std::to_string(partition_index) + " of table '" + table_ + "'";
 }
@@ -187,7 +195,7 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
       co_return fail(Code::kTimeout, where + " did not answer in time: " + last.to_string());
     co_await clock.sleep_for(pause);  // no result
     if (!look_again) continue;
-    auto refreshed = co_await refresh(attempt_deadline(deadline));
+    auto refreshed = co_await refresh(refresh_deadline(deadline));
     if (!refreshed && refreshed.error().code() != Code::kUnreachable &&
         refreshed.error().code() != Code::kTimeout)
       co_return fail(std::move(refreshed).error());

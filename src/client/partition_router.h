@@ -78,6 +78,7 @@ class PartitionRouter {
  private:
   class Waiting;
   Task<> refresh(Deadline deadline);
+  Deadline refresh_deadline(Deadline deadline) const;
   Task<> take_over(TableConfig config);
   std::string place(int32_t partition_index) const;
 

@@ -19,9 +19,9 @@ constexpr EnvRule kRules[] = {
     {"rocksdb.allow_ingest_behind", kAtCreation, "acts only when a database is opened"},
     {"rocksdb.write_buffer_size", kAtCreation, "shapes the databases from the beginning"},
 
-    // Real replica servers crash while they open a table that was created with it.
-    {"default_ttl", kAfterCreation,
-     "replica servers crash on a table that is created with it, so it is set afterwards"},
+    // Rows without expiry would get one while they are written. Apart from that, real replica
+    // servers crash while they open a table that was created with it.
+    {"default_ttl", kAfterCopy, "rows that never expire would get an expiry while they are copied"},
     {"business.info", kAfterCreation, "describes the table"},
     {"rocksdb.checkpoint.reserve_min_count", kAfterCreation, "tuning"},
     {"rocksdb.checkpoint.reserve_time_seconds", kAfterCreation, "tuning"},

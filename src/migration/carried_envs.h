@@ -12,6 +12,7 @@ using EnvMap = std::map<std::string, std::string>;
 enum class EnvFate {
   kAtCreation,     // acts when a partition is opened, so it is given with CREATE_APP
   kAfterCreation,  // set when the partitions serve: servers check the value only then
+  kAfterCopy,      // would change the rows that are copied, so it is set when they are there
   kLeftOut,
 };
 

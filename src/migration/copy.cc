@@ -73,7 +73,10 @@ Task<CopyReport> copy_table(std::shared_ptr<client::Cluster> source,
                             const async::StopSignal& stop, CopyListener listener) {
   auto prepared =
       CO_TRY(co_await prepare_copy(std::move(source), std::move(target), std::move(options)));
-  co_return co_await copy_rows(std::move(prepared), stop, std::move(listener));
+  auto report = CO_TRY(co_await copy_rows(prepared, stop, std::move(listener)));
+  CO_TRY(co_await finish_target(*prepared.target, envs_after_copy(prepared),
+                                prepared.options.timeout));
+  co_return report;
 }
 
 Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,

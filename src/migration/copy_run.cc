@@ -19,12 +19,15 @@ struct Tables {
   int32_t source_app_id = 0;
   int32_t source_partitions = 0;
   int32_t target_app_id = 0;
+  EnvMap envs_after_copy{};  // that the target, made by the run, gets in the end
 
   static Tables of(const PreparedCopy& copy) {
-    return {copy.source->app_id(), copy.source->partition_count(), copy.target->app_id()};
+    return {copy.source->app_id(), copy.source->partition_count(), copy.target->app_id(),
+            migration::envs_after_copy(copy)};
   }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tables, source_app_id, source_partitions, target_app_id)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tables, source_app_id, source_partitions, target_app_id,
+                                   envs_after_copy)
 
 // Runs that have not got so far have none. What the journal gives is JSON; it may be another's.
 Result<std::optional<Tables>> tables_of(const journal::Run& run) {
@@ -244,6 +247,8 @@ Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions
     run.set_reason(status.waits_for);
     if (events.on_copy) events.on_copy(status);
   }));
+  CO_TRY(co_await finish_target(*copy.target, then.value_or(now).envs_after_copy,
+                                copy.options.timeout));
   if (copy.options.live)
     report.live = CO_TRY(in_context(
         co_await verify_and_repair_live(copy.source, copy.target, {.timeout = copy.options.timeout},

@@ -38,9 +38,10 @@ CopyOptions options_to_go_on(const journal::Run& run, const CopyRequest& request
 
 // Copies what the run has not copied yet; a live copy then verifies and repairs what it finds.
 // Settings that others change act at once. The run's result is {"source_app_id",
-// "source_partitions", "target_app_id"} while rows are copied; from then on another table under one
-// of the names is refused. The caller ends the run. Errors: of prepare_copy(), copy_rows() and
-// verify_and_repair_live(); kRefused when a table is not the one that the run began with.
+// "source_partitions", "target_app_id", "envs_after_copy"} while rows are copied; from then on
+// another table under one of the names is refused. The caller ends the run. Errors: of
+// prepare_copy(), copy_rows() and verify_and_repair_live(); kRefused when a table is not the one
+// that the run began with.
 Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions pace,
                           const async::StopSignal& stop, CopyRunEvents events);
 

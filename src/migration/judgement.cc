@@ -130,8 +130,20 @@ Findings judge_reachability(const SideFacts& side) {
   return findings;
 }
 
+void judge_chosen_partitions(const SideFacts& source, const CopyOptions& options,
+                             Findings& findings) {
+  if (!source.info) return;
+  for (auto partition : options.rules.partitions)
+    if (partition < 0 || partition >= source.info->partition_count)
+      findings.error(Code::kInvalidArgument, "no-partition",
+                     "there is no partition " + std::to_string(partition) + ", but " +
+                         std::to_string(source.info->partition_count) + ", counted from 0",
+                     source.place(), "see --partition");
+}
+
 Findings judge_tables(const PreflightFacts& facts, const CopyOptions& options) {
   Findings findings;
+  judge_chosen_partitions(facts.source, options, findings);
   if (!facts.source.unreachable) {
     if (!facts.source.info) {
       findings.error(Code::kNotFound, "no-source-table", "there is no such table",
@@ -174,6 +186,10 @@ Findings judge_creation(const PreflightFacts& facts, const CopyOptions& options,
       findings.note("env-carried", "the new table is made with " + text, target.place());
     if (env.fate == EnvFate::kAfterCreation)
       findings.note("env-carried", "the new table gets " + text + " after its creation: " + env.why,
+                    target.place());
+    if (env.fate == EnvFate::kAfterCopy)
+      findings.note("env-carried",
+                    "the new table gets " + text + " when all rows are copied: " + env.why,
                     target.place());
     if (env.fate == EnvFate::kLeftOut && env.name.starts_with("replica_access_controller."))
       findings.warning("env-left-out", "the new table does not get " + env.name + ": " + env.why,

@@ -50,6 +50,12 @@ bool is_same_table(client::Table& a, client::Table& b) {
   return a.cluster().meta_list() == b.cluster().meta_list();
 }
 
+Task<> finish_target(client::Table& target, EnvMap envs_after_copy, milliseconds timeout) {
+  if (envs_after_copy.empty()) co_return Result<void>();
+  co_return co_await set_missing_envs(target.cluster(), target.name(), std::move(envs_after_copy),
+                                      timeout);
+}
+
 Task<PreparedCopy> prepare_copy(Preflight preflight) {
   if (!preflight.can_begin()) co_return fail(to_error(preflight.judgement.findings.all));
   const auto& options = preflight.options;

@@ -22,6 +22,13 @@ struct PreparedCopy {
 // those found, all in one (finding.h: to_error); those of client/cluster.h.
 Task<PreparedCopy> prepare_copy(Preflight preflight);
 
+// App envs of the source that a table that is made gets when its rows are there.
+inline EnvMap envs_after_copy(const PreparedCopy& copy) {
+  return envs_of(copy.judgement.envs, EnvFate::kAfterCopy);
+}
+// Sets them. May be repeated. Errors: those of Cluster::set_envs.
+Task<> finish_target(client::Table& target, EnvMap envs_after_copy, async::milliseconds timeout);
+
 // The look and the making in one.
 Task<PreparedCopy> prepare_copy(std::shared_ptr<client::Cluster> source,
                                 std::shared_ptr<client::Cluster> target, CopyOptions options);

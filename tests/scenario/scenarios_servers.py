@@ -6,7 +6,7 @@ from scenario import FAILED, FUTURE, INTERRUPTED, PREFLIGHT, Scenario, seconds
 from tables import many_rows
 
 ROWS = 40_000
-LONGEST_END_S = 15  # of a copy that is to end
+LONGEST_END_S = 8  # of a copy that is to end
 
 
 class Servers(Scenario):
