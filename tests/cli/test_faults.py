@@ -44,11 +44,12 @@ class DamagedPartition(CliTest):
     def check_copy_and_export_fail_clearly(self):
         target = self.cluster(name="B")
         out = os.path.join(self.folder, "out.jsonl")
-        for verb in (["copy", "--from", self.source.meta, "--to", target.meta, "--create"],
-                     ["export", "--cluster", self.source.meta, out]):
-            self.failed(1, ["partition 1 of table 't'"], *verb, "--table", "t", "--timeout", "2s", "--quiet")
-        copied = self.failed((1, 3), ["partition 1 of table 't'"], "verify", "--from", self.source.meta,
-                             "--to", target.meta, "--table", "t", "--timeout", "2s", "--quiet")
+        words = ["--table", "t", "--timeout", "2s", "--quiet"]
+        between = ["--from", self.source.meta, "--to", target.meta]
+        self.failed(3, ["1 of 4 partitions", ": 1 ", "table 't' on cluster"], "copy", *between, "--create", *words)
+        self.failed(1, ["partition 1 of table 't'"], "export", "--cluster", self.source.meta, out, *words)
+        self.create(target, "t", 4)
+        copied = self.failed((1, 3), ["partition 1 of table 't'"], "verify", *between, *words)
         self.assertNotEqual(copied.code, 4)
         self.assertEqual(glob.glob(out + "*"), [], "half a file that looks like a whole one")
 
