@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "base/units.h"
 
@@ -49,7 +50,7 @@ CommandRun::~CommandRun() {
 void CommandRun::watch_signals() {
   signals_.async_wait([this](const boost::system::error_code& error, int) {
     if (error) return;
-    if (stop_.requested()) _exit(kInterrupted);
+    if (std::exchange(signalled_, true)) _exit(kInterrupted);
     if (preparing_) {
       std::fprintf(stderr, "\npegmove: stopped before the first row; run the command again\n");
       _exit(kInterrupted);

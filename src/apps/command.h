@@ -81,6 +81,7 @@ class CommandRun {
   async::milliseconds timeout_;
   async::StopSignal stop_;
   bool preparing_ = false;
+  bool signalled_ = false;  // somebody else may ask for a stop, too
   std::function<void()> on_stop_;
   asio::signal_set signals_{context_, SIGINT, SIGTERM};
 };

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "base/units.h"
+#include "migration/prepare_copy.h"
 
 namespace pegmove::apps {
 
@@ -85,6 +86,11 @@ Task<migration::TablePair> open_tables(CommandRun& run, std::string from, std::s
   auto tables =
       CO_TRY(co_await migration::open_tables(source, target, std::move(table), std::move(to_table),
                                              Deadline::in(run.clock(), run.timeout())));
+  if (migration::is_same_table(*tables.source, *tables.target))
+    co_return fail(Code::kInvalidArgument, "--from and --to are one and the same table, '" +
+                                               tables.source->name() + "' on cluster " +
+                                               tables.source->cluster().name() +
+                                               "; name another table or cluster");
   run.begin_work();
   co_return tables;
 }

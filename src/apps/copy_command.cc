@@ -40,17 +40,22 @@ Task<std::unique_ptr<migration::RunKeeper>> take_run(CommandRun& run, std::strin
                                                 std::move(path), std::move(id), run.stop());
 }
 
-int exit_code_of(const migration::CopyReport& report) {
-  return report.live && !report.live->source_is_there() ? kTablesDiffer : kDone;
+// A live copy whose verification found what could not be mended is not done: the next process
+// verifies again.
+Result<void> check_live(const migration::CopyReport& report) {
+  if (!report.live || report.live->source_is_there()) return {};
+  return fail(Code::kRefused, "all rows are copied, but the verification found some that differ");
+}
+
+Result<std::unique_ptr<migration::RunKeeper>> lock_run(CommandRun& run, const std::string& state,
+                                                       const std::string& id) {
+  return run.wait_for(take_run(run, TRY(journal_path(state)), id));
 }
 
 // Works on a run until it ends, in whatever way, and says how it ended.
 int work_on(CommandRun& run, const RunArguments& arguments, const std::string& id,
-            migration::Preflight preflight, const rows::PaceOptions& pace) {
-  auto path = journal_path(arguments.state);
-  if (!path) return report(path.error(), kUsage);
-  auto keeper = run.wait_for(take_run(run, *path, id));
-  if (!keeper) return report(keeper.error());
+            std::unique_ptr<migration::RunKeeper> keeper, migration::Preflight preflight,
+            const rows::PaceOptions& pace) {
   run.begin_work();
   const CopyEnds ends{preflight.source_cluster->name(), preflight.options.table,
                       preflight.target_cluster->name(), preflight.options.to_table};
@@ -59,18 +64,20 @@ int work_on(CommandRun& run, const RunArguments& arguments, const std::string& i
     migration::CopyRunEvents events{.on_copy = show_copy_on(line),
                                     .on_verify = show_comparison(line, "verifying")};
     return run.wait_for(
-        migration::run_copy(**keeper, std::move(preflight), pace, run.stop(), std::move(events)));
+        migration::run_copy(*keeper, std::move(preflight), pace, run.stop(), std::move(events)));
   }();
   std::optional<std::string> result;
-  if (copied) result = to_json(*copied, id, ends).dump();
-  auto end = run.wait_for(
-      (*keeper)->end(copied ? Result<void>() : fail(copied.error()), std::move(result)));
+  auto outcome = copied ? check_live(*copied) : fail(copied.error());
+  if (outcome) result = to_json(*copied, id, ends).dump();
+  auto end = run.wait_for(keeper->end(outcome, std::move(result)));
   if (!end) return report(end.error());
   if (!copied) return report_end(id, arguments, *end);
   auto text =
       arguments.common.json ? to_json(*copied, id, ends).dump(2) + "\n" : to_text(*copied, ends);
   std::fputs(text.c_str(), stdout);
-  return exit_code_of(*copied);
+  if (outcome) return kDone;
+  report_end(id, arguments, *end);
+  return kTablesDiffer;
 }
 
 Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& arguments) {
@@ -134,8 +141,11 @@ int copy(const CopyArguments& arguments) {
   preflight.options.duplicate = request->options.duplicate = duplicate;
   auto id = begin_run(**run, arguments, *request);
   if (!id) return report(id.error());
+  auto keeper = lock_run(**run, arguments.run.state, *id);
+  if (!keeper) return report(keeper.error());
   announce(*id, arguments.run);
-  return work_on(**run, arguments.run, *id, std::move(preflight), request->pace);
+  return work_on(**run, arguments.run, *id, *std::move(keeper), std::move(preflight),
+                 request->pace);
 }
 
 }  // namespace
@@ -145,13 +155,18 @@ int resume_copy(const RunArguments& arguments, const journal::Run& found) {
   if (!request) return report(std::move(request).error().with_context("run " + found.id));
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
+  // Before the look, so that nobody who pauses or cancels the run finds it idle meanwhile.
+  auto keeper = lock_run(**run, arguments.state, found.id);
+  if (!keeper) return report(keeper.error());
   (*run)->prepare();
-  auto preflight = (*run)->wait_for(look_before_copy(**run, request->from_metas, request->to_metas,
-                                                     migration::options_to_go_on(found, *request)));
+  auto preflight =
+      (*run)->wait_for(look_before_copy(**run, request->from_metas, request->to_metas,
+                                        migration::options_to_go_on((*keeper)->run(), *request)));
   print_findings(preflight, arguments.common.quiet);
   if (!preflight.can_begin()) return kPreflightFailed;
   announce(found.id, arguments);
-  return work_on(**run, arguments, found.id, std::move(preflight), request->pace);
+  return work_on(**run, arguments, found.id, *std::move(keeper), std::move(preflight),
+                 request->pace);
 }
 
 namespace {

@@ -186,6 +186,8 @@ Task<int> work(CommandRun& run, const RunArguments& arguments, journal::Run entr
       run.context().get_executor(), run.clock(), CO_TRY(journal_path(arguments.state)), entry.id,
       run.stop()));
   CO_TRY(co_await keeper->begin());
+  // What was left different before the interruption is to be found again, so that the end tells it.
+  CO_TRY(co_await keeper->forget_positions());
   if (!arguments.common.quiet)
     std::fprintf(stderr, "pegmove: run %s; `pegmove resume %s%s` goes on if it is interrupted\n",
                  entry.id.c_str(), entry.id.c_str(), state_words(arguments.state).c_str());

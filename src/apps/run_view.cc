@@ -36,6 +36,13 @@ int64_t lanes_done(const std::vector<journal::LanePosition>& positions) {
 
 }  // namespace
 
+std::string RunView::verdict() const {
+  auto result = Json::parse(run.result, nullptr, false);
+  if (run.state != RunState::kDone || !result.is_object()) return "";
+  auto found = result.find("verdict");
+  return found != result.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 std::string RunView::state() const {
   if (run.state == RunState::kRunning && !process) return "killed";
   return std::string(journal::to_string(run.state));
@@ -85,8 +92,10 @@ std::string table_of(const std::vector<RunView>& views) {
       {"ID", "STATE", "ROWS", "FROM", "TABLE", "TO", "TABLE", "UPDATED (UTC)"}};
   for (const auto& view : views) {
     const auto& run = view.run;
-    lines.push_back({run.id, view.state(), format_count(uint64_t(run.rows)), run.from, run.table,
-                     run.to, run.to_table, time_text(run.updated_unix_ms)});
+    auto verdict = view.verdict();
+    lines.push_back({run.id, view.state() + (verdict.empty() ? "" : ": " + verdict),
+                     format_count(uint64_t(run.rows)), run.from, run.table, run.to, run.to_table,
+                     time_text(run.updated_unix_ms)});
   }
   std::vector<size_t> widths(lines[0].size());
   for (const auto& line : lines)
@@ -104,7 +113,9 @@ std::string table_of(const std::vector<RunView>& views) {
 
 std::string to_line(const RunView& view, const std::vector<journal::LanePosition>& positions) {
   const auto& run = view.run;
-  auto text = run.id + ": " + view.state() + ", " + format_count(uint64_t(run.rows)) + " rows (" +
+  auto verdict = view.verdict();
+  auto text = run.id + ": " + view.state() + (verdict.empty() ? "" : ": " + verdict) + ", " +
+              format_count(uint64_t(run.rows)) + " rows (" +
               base::format_size(uint64_t(run.bytes)) + ") of table " + run.table + " from " +
               run.from + " to " + run.to + ", table " + run.to_table + "; " +
               std::to_string(lanes_done(positions)) + " partitions done";

@@ -17,6 +17,8 @@ struct RunView {
 
   // The journal's state, or "killed" of one that should be running and is not.
   std::string state() const;
+  // What a run that is done has found ("equal", "different"); "" for those that find nothing.
+  std::string verdict() const;
 };
 
 // Errors: the journal's.

@@ -36,9 +36,11 @@ int report_end(const std::string& run, const RunArguments& arguments,
     std::fprintf(stderr, "pegmove: run %s is cancelled; what it did so far stays\n", run.c_str());
     return kInterrupted;
   }
-  std::fprintf(stderr, "pegmove: run %s is %s; `pegmove resume %s%s` goes on where it was\n",
-               run.c_str(), std::string(journal::to_string(end.state)).c_str(), run.c_str(),
-               state_words(arguments.state).c_str());
+  std::fprintf(stderr, "pegmove: run %s %s %s; `pegmove resume %s%s` goes on where it was%s\n",
+               run.c_str(), end.state == RunState::kFailed ? "has" : "is",
+               std::string(journal::to_string(end.state)).c_str(), run.c_str(),
+               state_words(arguments.state).c_str(),
+               end.state == RunState::kFailed ? " once that is mended" : "");
   return end.state == RunState::kFailed ? kFailed : kInterrupted;
 }
 

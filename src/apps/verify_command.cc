@@ -170,6 +170,10 @@ int verify(const VerifyArguments& arguments) {
                   .certificate = absolute_path(arguments.certificate),
                   .show = compared.show};
 
+  // Not at the end, when all rows have been read.
+  if (!plan.certificate.empty())
+    if (auto file = migration::TextOutput::open(plan.certificate); !file)
+      return report(file.error(), kPreflightFailed);
   auto tables = (*run)->wait_for(
       open_tables(**run, compared.from, compared.to, compared.table, compared.to_table));
   if (!tables) return report(tables.error());

@@ -89,7 +89,7 @@ Task<> ClassComparison::walk(Pair& pair, int64_t most_rows) {
     if (look) last_key_ = row.key;
     if (order != 0) [[unlikely]] {
       auto now = record::pegasus_seconds(clock_.unix_seconds());
-      if (!record::is_expired(row.expire_ts, now + RowRule::kExpiryMarginSeconds))
+      if (!RowRule::expires_about(row.expire_ts, now))
         CO_TRY(co_await find_different(
             order < 0 ? DifferenceKind::kMissing : DifferenceKind::kExtra, row.key));
     } else if (left->value != right->value) {

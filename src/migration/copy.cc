@@ -45,6 +45,52 @@ std::string what_it_waits_for(const PreparedCopy& copy) {
   return "";
 }
 
+// Partitions of both tables.
+struct Counts {
+  int32_t source = 0;
+  int32_t target = 0;
+
+  static Counts of(const PreparedCopy& copy) {
+    return {copy.source->partition_count(), copy.target->partition_count()};
+  }
+};
+
+std::unexpected<Error> was_split(const client::Table& table, int32_t before, int32_t now) {
+  return fail(Code::kRefused,
+              "table '" + table.name() + "' was split from " + std::to_string(before) + " to " +
+                  std::to_string(now) +
+                  " partitions while it was copied: rows may be missing; cancel this run and begin "
+                  "another copy");
+}
+
+// A partition that is split off takes rows along, which a scan of its parent does not see from
+// then on; and a DUPLICATE request that was made for a parent may hold rows of the child.
+Task<> check_not_split(const PreparedCopy& copy, Counts before) {
+  auto deadline = Deadline::in(copy.source->cluster().client().clock(), copy.options.timeout);
+  auto source =
+      CO_TRY(co_await copy.source->cluster().table_config(copy.source->name(), {0}, deadline));
+  if (source.partition_count != before.source)
+    co_return was_split(*copy.source, before.source, source.partition_count);
+  if (!copy.options.duplicate) co_return Result<void>();
+  auto target =
+      CO_TRY(co_await copy.target->cluster().table_config(copy.target->name(), {0}, deadline));
+  if (target.partition_count != before.target)
+    co_return was_split(*copy.target, before.target, target.partition_count);
+  co_return Result<void>();
+}
+
+// Of the servers' slowest clock; nullopt when one is not known.
+std::optional<int64_t> clock_ahead_s(const SideFacts& side) {
+  constexpr int64_t kSecond = 1'000'000;
+  std::optional<int64_t> least_us;
+  for (const auto& node : side.nodes) {
+    if (!node.clock) return std::nullopt;
+    least_us = std::min(least_us.value_or(node.clock->low_us), node.clock->low_us);
+  }
+  if (!least_us) return std::nullopt;
+  return *least_us >= 0 ? *least_us / kSecond : (*least_us - kSecond + 1) / kSecond;
+}
+
 CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progress,
                      milliseconds elapsed) {
   CopyReport report{.rows = progress.rows,
@@ -91,6 +137,8 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
     table->router().set_attempt_timeout(options.timeout / 3);
     table->router().set_stop(&stop);
   }
+  writing.clock_ahead_s = clock_ahead_s(copy.facts.target);
+  const Counts counts = Counts::of(copy);
   rows::TableSource from(copy.source, read_options(options.rules, options.retry_for));
   rows::TableSink to(copy.target, std::move(writing));
   rows::Pump pump(from, to, stop, options.pump);
@@ -119,6 +167,7 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   co_await beside.join();  // no result
   for (auto* table : {copy.source.get(), copy.target.get()}) table->router().set_stop(nullptr);
   CO_TRY(in_context(std::move(moved), "copying table '" + options.table + "'"));
+  CO_TRY(co_await check_not_split(copy, counts));
   co_return report_of(copy, pump.progress(), elapsed());
 }
 

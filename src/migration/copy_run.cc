@@ -19,15 +19,16 @@ struct Tables {
   int32_t source_app_id = 0;
   int32_t source_partitions = 0;
   int32_t target_app_id = 0;
+  int32_t target_partitions = 0;
   EnvMap envs_after_copy{};  // that the target, made by the run, gets in the end
 
   static Tables of(const PreparedCopy& copy) {
     return {copy.source->app_id(), copy.source->partition_count(), copy.target->app_id(),
-            migration::envs_after_copy(copy)};
+            copy.target->partition_count(), migration::envs_after_copy(copy)};
   }
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tables, source_app_id, source_partitions, target_app_id,
-                                   envs_after_copy)
+                                   target_partitions, envs_after_copy)
 
 // Runs that have not got so far have none. What the journal gives is JSON; it may be another's.
 Result<std::optional<Tables>> tables_of(const journal::Run& run) {
@@ -40,19 +41,23 @@ Result<std::optional<Tables>> tables_of(const journal::Run& run) {
   }
 }
 
+// A position does not tell whether it is from before a split, and a split takes rows along; and a
+// DUPLICATE request may have put rows of a new partition into its parent.
 Result<void> check_same_tables(const journal::Run& run, const Tables& then, const Tables& now,
-                               const CopyRules& rules) {
-  // What partitions were chosen by their index means something else once they are split.
-  const bool by_index = !rules.partitions.empty();
+                               bool duplicates) {
+  auto split = [](const std::string& table, int32_t before, int32_t after) {
+    return table + "' has " + std::to_string(after) + " partitions instead of " +
+           std::to_string(before);
+  };
   std::string changed;
   if (then.source_app_id != now.source_app_id)
     changed = "source table '" + run.table + "' was made anew";
   else if (then.target_app_id != now.target_app_id)
     changed = "target table '" + run.to_table + "' was made anew";
-  else if (then.source_partitions < 1 || now.source_partitions % then.source_partitions != 0 ||
-           (by_index && now.source_partitions != then.source_partitions))
-    changed = "source table '" + run.table + "' has " + std::to_string(now.source_partitions) +
-              " partitions instead of " + std::to_string(then.source_partitions);
+  else if (then.source_partitions != now.source_partitions)
+    changed = split("source table '" + run.table, then.source_partitions, now.source_partitions);
+  else if (duplicates && then.target_partitions != now.target_partitions)
+    changed = split("target table '" + run.to_table, then.target_partitions, now.target_partitions);
   if (changed.empty()) return {};
   return fail(Code::kRefused, changed + " since run " + run.id +
                                   " began; what it copied is no use any more: cancel it and begin "
@@ -188,20 +193,18 @@ Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::s
 }
 
 std::vector<rows::LaneState> partitions_to_start(
-    const std::vector<journal::LanePosition>& positions, int32_t partitions_then,
-    int32_t partitions) {
-  std::vector<rows::LaneState> lanes(static_cast<size_t>(partitions));
-  for (const auto& position : positions)
-    for (int64_t lane = position.lane; lane < partitions; lane += partitions_then) {
-      auto& state = lanes[size_t(lane)];
-      state.last_key = position.last_key;
-      state.done = position.done;
-      if (lane != position.lane) continue;  // what was written counts once
-      state.rows = position.rows;
-      state.bytes = position.bytes;
-      read_detail(position.detail, state);
-    }
-  return lanes;
+    const std::vector<journal::LanePosition>& positions, int32_t partitions) {
+  std::vector<rows::LaneState> states(static_cast<size_t>(partitions));
+  for (const auto& position : positions) {
+    if (position.lane < 0 || position.lane >= partitions) continue;
+    auto& state = states[size_t(position.lane)];
+    state.last_key = position.last_key;
+    state.done = position.done;
+    state.rows = position.rows;
+    state.bytes = position.bytes;
+    read_detail(position.detail, state);
+  }
+  return states;
 }
 
 CopyOptions options_to_go_on(const journal::Run& run, const CopyRequest& request) {
@@ -230,12 +233,11 @@ Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions
   auto copy = CO_TRY(co_await prepare_copy(std::move(preflight)));
   auto now = Tables::of(copy);
   if (then)
-    CO_TRY(check_same_tables(run.run(), *then, now, copy.options.rules));
+    CO_TRY(check_same_tables(run.run(), *then, now, copy.options.duplicate.has_value()));
   else
     CO_TRY(co_await run.set_result(Json(now).dump()));
 
-  auto states = partitions_to_start(run.positions(), then.value_or(now).source_partitions,
-                                    now.source_partitions);
+  auto states = partitions_to_start(run.positions(), now.source_partitions);
   const auto lanes = CO_TRY(partitions_of(copy));
   auto& pump = copy.options.pump;
   for (auto partition : lanes) pump.start.push_back(std::move(states[size_t(partition)]));

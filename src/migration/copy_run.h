@@ -45,11 +45,8 @@ CopyOptions options_to_go_on(const journal::Run& run, const CopyRequest& request
 Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions pace,
                           const async::StopSignal& stop, CopyRunEvents events);
 
-// Where the partitions of a source that has `partitions` go on, after a run that began with
-// `partitions_then`, of which `partitions` is a multiple: a partition that was split has handed its
-// rows to those whose index leaves the same remainder.
+// Where the partitions of a source that has `partitions` go on.
 std::vector<rows::LaneState> partitions_to_start(
-    const std::vector<journal::LanePosition>& positions, int32_t partitions_then,
-    int32_t partitions);
+    const std::vector<journal::LanePosition>& positions, int32_t partitions);
 
 }  // namespace pegmove::migration

@@ -58,17 +58,21 @@ void judge_rows(const SideFacts& target, const CopyOptions& options, Findings& f
   auto full =
       partitions_with(target, [](const auto& partition) { return partition.rows == Rows::kSome; });
   if (full.empty()) {
-    if (std::ranges::count(target.partitions, Rows::kNotAsked, &PartitionFacts::rows) > 0)
-      findings.warning("rows-unknown", "whether it has rows is not known for all partitions",
-                       target.place());
+    if (std::ranges::count(target.partitions, Rows::kNotAsked, &PartitionFacts::rows) == 0) return;
+    const std::string what = "whether it has rows is not known for all partitions";
+    if (options.into_nonempty || options.live)
+      findings.warning("rows-unknown", what, target.place());
+    else
+      findings.error(Code::kRefused, "rows-unknown", what, target.place(),
+                     "--into-nonempty goes on: rows that the source has, too, are overwritten");
     return;
   }
   auto what = "it has rows, in " + std::to_string(full.size()) + " of " +
               std::to_string(target.partitions.size()) + " partitions";
   if (options.live)
     return findings.note("target-not-empty", what + "; those that are newer stay", target.place());
-  if (options.create && options.made_by_this_run)
-    return findings.note("target-not-empty", what + ", which this run wrote", target.place());
+  if (options.rules.mode == rows::WriteMode::kNoOverwrite)
+    return findings.note("target-not-empty", what + "; they stay as they are", target.place());
   if (options.into_nonempty)
     return findings.note("target-not-empty",
                          what + "; those that the source has, too, are overwritten, others stay",

@@ -43,11 +43,16 @@ bool RowRule::same_expiry(uint32_t a, uint32_t b) const {
   return a != 0 && b != 0 && std::max(a, b) - std::min(a, b) <= expiry_tolerance_s;
 }
 
+bool RowRule::expires_about(uint32_t expire_ts, uint32_t now_ts) {
+  return record::is_expired(expire_ts, now_ts + kExpiryMarginSeconds) &&
+         uint64_t{expire_ts} + kLongAgoSeconds > now_ts;
+}
+
 std::optional<DifferenceKind> RowRule::compare(const RowPrint& source, const RowPrint& target,
                                                uint32_t now_ts) const {
   if (source.exists != target.exists) {
     const auto& single = source.exists ? source : target;
-    if (record::is_expired(single.expire_ts, now_ts + kExpiryMarginSeconds)) return std::nullopt;
+    if (expires_about(single.expire_ts, now_ts)) return std::nullopt;
     return source.exists ? DifferenceKind::kMissing : DifferenceKind::kExtra;
   }
   if (source.value_sum != target.value_sum) return DifferenceKind::kValue;

@@ -38,6 +38,10 @@ struct RowRule {
   // A row that one side lacks and that expires within this time is no difference: it may have been
   // read on one side before that moment, and on the other behind it.
   static constexpr uint32_t kExpiryMarginSeconds = 5;
+  // A server has just returned the row, so that it cannot have expired long ago: the clocks differ.
+  static constexpr uint32_t kLongAgoSeconds = 600;
+
+  static bool expires_about(uint32_t expire_ts, uint32_t now_ts);
 
   bool same_expiry(uint32_t a, uint32_t b) const;
   // nullopt: the same. `now_ts`: Pegasus seconds.

@@ -1,5 +1,6 @@
 #include "migration/run_keeper.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pegmove::migration {
@@ -34,9 +35,20 @@ Task<std::unique_ptr<RunKeeper>> RunKeeper::take(asio::any_io_executor executor,
                                        std::string(journal::to_string(found.state)) +
                                        "; `pegmove status " + run + "` tells how it ended");
   auto stored = CO_TRY(journal.positions(run));
+  // A pause from before was for a process that is gone: whoever takes the run wants it to go on.
+  auto before = CO_TRY(journal.changes_since(run, 0));
+  if (std::ranges::count(before.requests, Request::kCancel) > 0) {
+    CO_TRY(journal.set_state(run, RunState::kCancelled));
+    co_return fail(Code::kRefused, "run " + run +
+                                       " was to be cancelled when its process ended; it is "
+                                       "cancelled now, and what it did so far stays");
+  }
+  if (!before.requests.empty()) CO_TRY(journal.answer_requests(run, before.version));
   auto keeper = std::unique_ptr<RunKeeper>(
       new RunKeeper(executor, clock, stop, std::move(journal), std::move(lock), std::move(found)));
   keeper->stored_ = std::move(stored);
+  keeper->settings_ = std::move(before.settings);
+  keeper->version_ = before.version;
   co_return keeper;
 }
 
@@ -46,6 +58,7 @@ RunKeeper::RunKeeper(asio::any_io_executor executor, Clock& clock, async::StopSi
       stop_(stop),
       journal_(std::move(journal)),
       lock_(std::move(lock)),
+      id_(run.id),
       run_(std::move(run)),
       background_(std::move(executor)) {}
 
@@ -53,14 +66,10 @@ RunKeeper::~RunKeeper() = default;
 
 Task<> RunKeeper::begin(SettingListener listener) {
   listener_ = std::move(listener);
-  run_ = CO_TRY(
-      co_await pool_.run([this] { return journal_.set_state(run_.id, RunState::kRunning); }));
-  // Requests from before were for a process that is gone: whoever begins wants the run to go on.
-  CO_TRY(co_await hear());
-  if (requested_) {
-    requested_.reset();
-    CO_TRY(co_await pool_.run([this] { return journal_.answer_requests(run_.id, version_); }));
-  }
+  run_ = CO_TRY(co_await pool_.run([this] { return journal_.set_state(id_, RunState::kRunning); }));
+  if (listener_)
+    for (const auto& [key, value] : settings_) listener_(key, value);
+  CO_TRY(co_await exchange());
   background_.spawn(watch());
   co_return Result<void>();
 }
@@ -72,7 +81,7 @@ void RunKeeper::note(journal::LanePosition position) {
 
 Task<> RunKeeper::forget_positions() {
   stored_.clear();
-  co_return co_await pool_.run([this] { return journal_.forget_positions(run_.id); });
+  co_return co_await pool_.run([this] { return journal_.forget_positions(id_); });
 }
 
 void RunKeeper::set_reason(std::string reason) {
@@ -81,8 +90,9 @@ void RunKeeper::set_reason(std::string reason) {
 }
 
 Task<> RunKeeper::set_result(std::string result) {
-  run_ = CO_TRY(co_await pool_.run(
-      [&] { return journal_.set_state(run_.id, run_.state, run_.reason, result); }));
+  run_ = CO_TRY(co_await pool_.run([this, &result, state = run_.state, reason = run_.reason] {
+    return journal_.set_state(id_, state, reason, result);
+  }));
   co_return Result<void>();
 }
 
@@ -115,7 +125,7 @@ Task<> RunKeeper::save() {
     std::vector<journal::LanePosition> positions;
     for (auto& [lane, position] : std::exchange(noted_, {}))
       positions.push_back(std::move(position));
-    auto saved = co_await pool_.run([&] { return journal_.save(run_.id, positions); });
+    auto saved = co_await pool_.run([&] { return journal_.save(id_, positions); });
     // What could not be written is to be written the next time, unless it is out of date by then.
     if (!saved)
       for (auto& position : positions) noted_.try_emplace(position.lane, std::move(position));
@@ -124,13 +134,13 @@ Task<> RunKeeper::save() {
   if (!reason_) co_return Result<void>();
   auto reason = *std::exchange(reason_, std::nullopt);
   run_ = CO_TRY(
-      co_await pool_.run([&] { return journal_.set_state(run_.id, RunState::kRunning, reason); }));
+      co_await pool_.run([&] { return journal_.set_state(id_, RunState::kRunning, reason); }));
   co_return Result<void>();
 }
 
 Task<> RunKeeper::hear() {
   auto changes =
-      CO_TRY(co_await pool_.run([this] { return journal_.changes_since(run_.id, version_); }));
+      CO_TRY(co_await pool_.run([this] { return journal_.changes_since(id_, version_); }));
   version_ = changes.version;
   for (auto request : changes.requests)
     if (requested_ != Request::kCancel) requested_ = request;
@@ -150,8 +160,8 @@ Task<RunEnd> RunKeeper::end(const Result<void>& outcome, std::optional<std::stri
              .reason = outcome ? "" : outcome.error().to_string()};
   if (requested_ && !outcome && outcome.error().code() == Code::kInterrupted) end.reason = "";
   CO_TRY(co_await pool_.run([&]() -> Result<void> {
-    TRY(journal_.answer_requests(run_.id, version_));
-    TRY(journal_.set_state(run_.id, end.state, end.reason, result));
+    TRY(journal_.answer_requests(id_, version_));
+    TRY(journal_.set_state(id_, end.state, end.reason, result));
     return {};
   }));
   co_return end;

@@ -31,6 +31,7 @@ class RunKeeper {
   using SettingListener = std::function<void(const std::string& key, const std::string& value)>;
 
   // `stop` is requested when somebody asks for a pause or a cancel. It and the clock outlive this.
+  // A cancel that the process before did not live to obey is obeyed here.
   // Errors: kBusy (another process works on it, named), kNotFound, kRefused (the run is over), the
   // journal's.
   static Task<std::unique_ptr<RunKeeper>> take(asio::any_io_executor executor, Clock& clock,
@@ -77,13 +78,15 @@ class RunKeeper {
   async::Pool pool_{1};
   journal::Journal journal_;
   journal::RunLock lock_;
+  const std::string id_;  // run_ changes while the journal's thread works
   journal::Run run_;
   std::vector<journal::LanePosition> stored_;
   std::map<int32_t, journal::LanePosition> noted_;  // not written yet
   std::optional<std::string> reason_;               // not written yet
   std::optional<journal::Request> requested_;
-  std::optional<Error> broken_;  // why the journal could not be written
-  int64_t version_ = 0;          // of the changes heard
+  std::optional<Error> broken_;                  // why the journal could not be written
+  std::map<std::string, std::string> settings_;  // of before
+  int64_t version_ = 0;                          // of the changes heard
   SettingListener listener_;
   async::TaskGroup background_;
 };

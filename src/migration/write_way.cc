@@ -71,7 +71,10 @@ std::optional<std::string> obstacle(const PreflightFacts& facts, const CopyOptio
   }
   if (options.rules.mode != rows::WriteMode::kPlain)
     return "rows are to be written in a way that DUPLICATE has not";
-  bool may_choose = options.through == Through::kAuto && !options.live;
+  bool may_choose = options.through == Through::kAuto && !options.live && !options.duplicate;
+  if (may_choose && target.info && !target.duplications)
+    return "it is not known whether the target is duplicated onward, and duplicated writes are not "
+           "passed on";
   if (may_choose && target.duplications && !target.duplications->empty())
     return "the target is duplicated onward, and duplicated writes are not passed on";
   return std::nullopt;
@@ -101,6 +104,21 @@ WriteWay duplicate_way(const PreflightFacts& facts, const CopyOptions& options) 
               " stands for it"};
 }
 
+// A run that goes on keeps its id and its time, if the target's servers still take them.
+WriteWay given_way(const PreflightFacts& facts, const CopyOptions& options) {
+  auto way = duplicate_way(facts, options);
+  if (way.impossible) return way;
+  const auto config = agreed_config(facts.target);
+  const int id = options.duplicate->cluster_id;
+  const bool is_known = config->ignores_other_ids ||
+                        std::ranges::any_of(config->duplication_group,
+                                            [&](const auto& entry) { return entry.second == id; });
+  if (!is_known || id == config->own_id())
+    return no("the target's [duplication-group] no longer has another cluster with id " +
+              std::to_string(id));
+  return {options.duplicate, "the run began so"};
+}
+
 }  // namespace
 
 bool is_far_off(const ClockOffset& offset) {
@@ -117,7 +135,7 @@ client::DuplicateWrite duplicate_as(int cluster_id, bool live, const PreflightFa
 }
 
 WriteWay choose_way(const PreflightFacts& facts, const CopyOptions& options) {
-  if (options.duplicate) return {options.duplicate, "it was given"};
+  if (options.duplicate) return given_way(facts, options);
   if (options.through == Through::kPlain) return {.reason = "it was asked for"};
   auto way = duplicate_way(facts, options);
   if (!way.impossible || options.through == Through::kDuplicate || options.live) return way;

@@ -68,8 +68,20 @@ TEST_F(WriteWayTest, WhatIsAskedForIsTaken) {
   options.through = Through::kPlain;
   EXPECT_FALSE(choose().duplicate);
   EXPECT_FALSE(choose().impossible);
-  options.duplicate = client::DuplicateWrite{.cluster_id = 9};
-  EXPECT_EQ(choose().duplicate->cluster_id, 9);
+}
+
+TEST_F(WriteWayTest, WhatARunBeganWithIsKeptWhileTheServersTakeIt) {
+  options.through = Through::kPlain;
+  auto id = choose_way(facts, {.table = "t"}).duplicate->cluster_id;
+  options.duplicate = client::DuplicateWrite{.cluster_id = id, .timestamp_us = 7};
+  ASSERT_TRUE(choose().duplicate);
+  EXPECT_EQ(choose().duplicate->timestamp_us, 7);
+  options.duplicate->cluster_id = 9;
+  EXPECT_THAT(choose().impossible.value_or(""), ::testing::HasSubstr("no longer"));
+  options.duplicate->cluster_id = id;
+  facts.target.nodes[0].config->duplication_group.clear();
+  facts.target.nodes[1].config->duplication_group.clear();
+  EXPECT_THAT(choose().impossible.value_or(""), ::testing::HasSubstr("in no [duplication-group]"));
 }
 
 // Asked for by itself, DUPLICATE is not taken; asked for by name, it is impossible, and why is

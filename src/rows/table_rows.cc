@@ -111,7 +111,7 @@ Task<> TableSink::write_partition(int32_t index, std::vector<RawRow> rows, Deadl
   return client::write_rows(*table_, index, std::move(rows), options_.max_request_bytes, deadline);
 }
 
-Task<> TableSink::write_plain(std::vector<RawRow> rows) {
+Task<> TableSink::write_plain(std::span<const RawRow> rows) {
   std::vector<std::vector<RawRow>> by_partition(size_t(table_->partition_count()));
   for (const auto& row : rows) {
     auto hash = record::raw_key_hash(*record::split_key(row.key));
@@ -135,7 +135,7 @@ Task<> TableSink::write_live(std::vector<RawRow> rows, WriteCounts& counts) {
       for (std::span<const RawRow> rest(rows); !rest.empty();) {
         auto next = rest.first(std::min(part, rest.size()));
         rest = rest.subspan(next.size());
-        CO_TRY(co_await write_plain({next.begin(), next.end()}));
+        CO_TRY(co_await write_plain(next));
       }
       break;
     }
@@ -157,10 +157,14 @@ Task<> TableSink::write_live(std::vector<RawRow> rows, WriteCounts& counts) {
 }
 
 Task<WriteCounts> TableSink::write(const RowBatch& batch) {
-  const auto now = record::pegasus_seconds(table_->cluster().client().clock().unix_seconds());
   WriteCounts counts;
   std::vector<RawRow> live;
   live.reserve(batch.rows.size());
+  // Nothing has expired at 0.
+  uint32_t now = 0;
+  if (options_.clock_ahead_s)
+    now = record::pegasus_seconds(table_->cluster().client().clock().unix_seconds() +
+                                  *options_.clock_ahead_s);
   for (const auto& row : batch.rows)
     if (!record::is_expired(row.expire_ts, now)) live.push_back(row);
   const auto rows = int64_t(live.size());

@@ -31,11 +31,12 @@ Result<RowBatch> take_rows(client::ScanBatch batch, const TableReadOptions& opti
 class TableSource : public RowSource {
  public:
   TableSource(std::shared_ptr<client::Table> table, TableReadOptions options = {})
-      : table_(std::move(table)), options_(std::move(options)) {}
-  int lanes() const override {
-    return options_.partitions.empty() ? table_->partition_count()
-                                       : int(options_.partitions.size());
-  }
+      : table_(std::move(table)),
+        options_(std::move(options)),
+        lanes_(options_.partitions.empty() ? table_->partition_count()
+                                           : int(options_.partitions.size())) {}
+  // As many as at first, even if the table is split meanwhile: whoever reads it finds that out.
+  int lanes() const override { return lanes_; }
   // The partition that a lane reads. A lane of one that the table does not have fails with
   // kInvalidArgument.
   int32_t partition_of(int lane) const {
@@ -46,6 +47,7 @@ class TableSource : public RowSource {
  private:
   std::shared_ptr<client::Table> table_;  // shared with the lanes
   TableReadOptions options_;
+  int lanes_;
 };
 
 // How rows are written.
@@ -74,10 +76,15 @@ struct TableWriteOptions {
   int32_t most_rows_at_once = 0;   // in flight, of a batch; 0: all of it (kNoOverwrite, kGeo: 500)
   int32_t most_multi_sets = 20;    // in flight, of a batch
   std::optional<GeoTarget> geo{};  // with kGeo, and only then
+  // How many seconds the slowest clock of the table's servers is ahead of ours: rows that have
+  // expired by that clock are left out. nullopt: it is not known, and all are written; those that
+  // have expired do no harm.
+  std::optional<int64_t> clock_ahead_s{};
 };
 
-// Each row to its partition, all partitions at once. Rows that have expired are left out. All modes
-// are safe to repeat. Precondition, but for kPlain: no two rows of a batch have one key.
+// Each row to its partition, all partitions at once. Rows that have expired are left out
+// (options.clock_ahead_s). All modes are safe to repeat. Precondition, but for kPlain: no two rows
+// of a batch have one key.
 //
 // kNoOverwrite: a row whose request had to be sent again without an answer to the first counts as
 // kept even if that first request wrote it (client/put_absent.h).
@@ -91,7 +98,8 @@ class TableSink : public RowSink {
   Task<WriteCounts> write(const RowBatch& batch) override;
 
  private:
-  Task<> write_plain(std::vector<RawRow> rows);
+  // The rows live until it returns.
+  Task<> write_plain(std::span<const RawRow> rows);
   Task<> write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline);
   Task<> write_live(std::vector<RawRow> rows, WriteCounts& counts);
 

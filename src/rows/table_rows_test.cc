@@ -195,7 +195,9 @@ TEST_F(TableRowsTest, ExpiredRowsAreLeftOutInEveryMode) {
   SharedBytes bytes = SharedBytes::own(record::encode_key("h", "gone"));
   for (auto mode : {WriteMode::kPlain, WriteMode::kNoOverwrite, WriteMode::kMultiSet}) {
     auto to = target_table(1, {}, "u" + std::to_string(int(mode)));
-    TableSink sink(to, {.mode = mode});
+    TableSink late(to, {.mode = mode, .clock_ahead_s = -5});
+    EXPECT_EQ(clusters.must(late.write({bytes, {{bytes.view, "v", now()}}})).expired, 0);
+    TableSink sink(to, {.mode = mode, .clock_ahead_s = 0});
     auto counts = clusters.must(sink.write({bytes, {{bytes.view, "v", now()}}}));
     EXPECT_EQ(counts.expired, 1);
     EXPECT_EQ(counts.written, 0);

@@ -144,7 +144,7 @@ class LongCopy(CliTest):
         self.assertEqual((ended.code, ended.out), (1, ""), str(ended))
         self.assertIn("table 't'", ended.err)
         self.assertIn("Connection refused", ended.err)
-        self.assertRegex(ended.err, r"run (copy-\d+-\d+) is failed; `pegmove resume \1` goes on")
+        self.assertRegex(ended.err, r"run (copy-\d+-\d+) has failed; `pegmove resume \1` goes on")
 
     def test_a_source_that_is_killed_is_named(self):
         copy = self.start("--timeout", "2s", "--retry-for", "2s")

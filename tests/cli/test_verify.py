@@ -141,7 +141,7 @@ class Options(TwoClusters):
         self.assertEqual((source["envs"], target["envs"]), ({}, {"default_ttl": "86400"}))
         self.assertRegex(source["sum"], "^[0-9a-f]{32}$")
         self.assertEqual(source["sum"], target["sum"])
-        self.failed(1, os.path.join(folder, "none"),
+        self.failed(3, os.path.join(folder, "none"),
                     *self.words("verify", "certified", "--certificate", os.path.join(folder, "none", "x")))
 
     def test_expiries_within_the_tolerance_agree(self):
@@ -165,11 +165,11 @@ class Options(TwoClusters):
         self.assertEqual((sample["seed"], report["verdict"]), (5, "sample equal"))
         self.assertLess(report["source_rows"], 20_000 / 8)
         self.assertEqual(report["source_sum"], report["target_sum"])
-        self.assertIn("95% confidence", sample["proves"])
+            self.assertIn("nothing is proven of the others", sample["proves"])
         again = self.verify("sampled", "--sample", "1/32", "--seed", 5)
         self.assertEqual(again["source_sum"], report["source_sum"])
         text = self.done(*self.words("verify", "sampled", "--sample", "0.03"))
-        self.assertRegex(text.out, r"seed \d+: .*rows of about")
+        self.assertRegex(text.out, r"seed \d+: .*rows were compared, in \d+ slices")
         seed = re.search(r"seed (\d+)", text.out)[1]
         self.assertIn(f"seed {seed}:", self.done(*self.words("verify", "sampled", "--sample", "0.03", "--seed",
                                                              seed)).out)
