@@ -46,6 +46,7 @@ RunKeeper::RunKeeper(asio::any_io_executor executor, Clock& clock, async::StopSi
       stop_(stop),
       journal_(std::move(journal)),
       lock_(std::move(lock)),
+      id_(run.id),
       run_(std::move(run)),
       background_(std::move(executor)) {}
 
@@ -53,13 +54,12 @@ RunKeeper::~RunKeeper() = default;
 
 Task<> RunKeeper::begin(SettingListener listener) {
   listener_ = std::move(listener);
-  run_ = CO_TRY(
-      co_await pool_.run([this] { return journal_.set_state(run_.id, RunState::kRunning); }));
+  run_ = CO_TRY(co_await pool_.run([this] { return journal_.set_state(id_, RunState::kRunning); }));
   // Requests from before were for a process that is gone: whoever begins wants the run to go on.
   CO_TRY(co_await hear());
   if (requested_) {
     requested_.reset();
-    CO_TRY(co_await pool_.run([this] { return journal_.answer_requests(run_.id, version_); }));
+    CO_TRY(co_await pool_.run([this] { return journal_.answer_requests(id_, version_); }));
   }
   background_.spawn(watch());
   co_return Result<void>();
@@ -72,17 +72,17 @@ void RunKeeper::note(journal::LanePosition position) {
 
 Task<> RunKeeper::forget_positions() {
   stored_.clear();
-  co_return co_await pool_.run([this] { return journal_.forget_positions(run_.id); });
+  co_return co_await pool_.run([this] { return journal_.forget_positions(id_); });
 }
 
-void RunKeeper::set_reason(std::string reason) {
-  if (reason == run_.reason && !reason_) return;
-  reason_ = std::move(reason);
-}
+void RunKeeper::set_reason(std::string reason) { reason_ = std::move(reason); }
 
 Task<> RunKeeper::set_result(std::string result) {
+  CO_TRY(co_await save());
+  auto reason = reason_;
   run_ = CO_TRY(co_await pool_.run(
-      [&] { return journal_.set_state(run_.id, run_.state, run_.reason, result); }));
+      [&] { return journal_.set_state(id_, RunState::kRunning, reason, result); }));
+  written_reason_ = std::move(reason);
   co_return Result<void>();
 }
 
@@ -115,22 +115,23 @@ Task<> RunKeeper::save() {
     std::vector<journal::LanePosition> positions;
     for (auto& [lane, position] : std::exchange(noted_, {}))
       positions.push_back(std::move(position));
-    auto saved = co_await pool_.run([&] { return journal_.save(run_.id, positions); });
+    auto saved = co_await pool_.run([&] { return journal_.save(id_, positions); });
     // What could not be written is to be written the next time, unless it is out of date by then.
     if (!saved)
       for (auto& position : positions) noted_.try_emplace(position.lane, std::move(position));
     CO_TRY(std::move(saved));
   }
-  if (!reason_) co_return Result<void>();
-  auto reason = *std::exchange(reason_, std::nullopt);
+  if (reason_ == written_reason_) co_return Result<void>();
+  auto reason = reason_;
   run_ = CO_TRY(
-      co_await pool_.run([&] { return journal_.set_state(run_.id, RunState::kRunning, reason); }));
+      co_await pool_.run([&] { return journal_.set_state(id_, RunState::kRunning, reason); }));
+  written_reason_ = std::move(reason);
   co_return Result<void>();
 }
 
 Task<> RunKeeper::hear() {
   auto changes =
-      CO_TRY(co_await pool_.run([this] { return journal_.changes_since(run_.id, version_); }));
+      CO_TRY(co_await pool_.run([this] { return journal_.changes_since(id_, version_); }));
   version_ = changes.version;
   for (auto request : changes.requests)
     if (requested_ != Request::kCancel) requested_ = request;
@@ -143,15 +144,15 @@ Task<RunEnd> RunKeeper::end(const Result<void>& outcome, std::optional<std::stri
   background_.stop();
   co_await background_.join();  // no result
   if (broken_) co_return fail(std::move(*broken_));
-  reason_.reset();
+  reason_ = written_reason_;  // the last word is the outcome's
   CO_TRY(co_await save());
   CO_TRY(co_await hear());
   RunEnd end{.state = state_after(outcome, requested_, has_begun_work()),
              .reason = outcome ? "" : outcome.error().to_string()};
   if (requested_ && !outcome && outcome.error().code() == Code::kInterrupted) end.reason = "";
   CO_TRY(co_await pool_.run([&]() -> Result<void> {
-    TRY(journal_.answer_requests(run_.id, version_));
-    TRY(journal_.set_state(run_.id, end.state, end.reason, result));
+    TRY(journal_.answer_requests(id_, version_));
+    TRY(journal_.set_state(id_, end.state, end.reason, result));
     return {};
   }));
   co_return end;
