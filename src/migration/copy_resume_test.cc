@@ -218,11 +218,13 @@ TEST_F(CopyResumeTest, ATargetOfSomebodyElseIsNotTakenByARunThatHasNotBegun) {
 
 TEST_F(CopyResumeTest, AResultOfAnotherKindIsCorrupt) {
   make_source(4);
-  for (const char* result :
-       {"[]", "1", R"({"source_app_id":1})",
-        R"({"source_app_id":"1","source_partitions":4,"target_app_id":1})",
-        R"({"source_app_id":1,"source_partitions":0,"target_app_id":1})",
-        R"({"source_app_id":4294967297,"source_partitions":4,"target_app_id":1})"}) {
+  for (
+      const char* result :
+      {"[]", "1", R"({"source_app_id":1,"source_partitions":4,"target_app_id":1})",
+       R"({"source_app_id":1,"source_partitions":4,"target_app_id":1,"envs_after_copy":{"a":1}})",
+       R"({"source_app_id":"1","source_partitions":4,"target_app_id":1,"envs_after_copy":{}})",
+       R"({"source_app_id":1,"source_partitions":0,"target_app_id":1,"envs_after_copy":{}})",
+       R"({"source_app_id":4294967297,"source_partitions":4,"target_app_id":1,"envs_after_copy":{}})"}) {
     id = plan({.create = true});
     good(journal.set_state(id, RunState::kRunning, "", result));
     auto ended = work();
@@ -276,7 +278,8 @@ class CopySplitTest : public CopyResumeTest {
     good(journal.set_state(id, RunState::kInterrupted, "",
                            R"({"source_app_id":)" + std::to_string(source_table->app_id()) +
                                R"(,"source_partitions":)" + std::to_string(partitions) +
-                               R"(,"target_app_id":)" + std::to_string(table->app_id()) + "}"));
+                               R"(,"target_app_id":)" + std::to_string(table->app_id()) +
+                               R"(,"envs_after_copy":{"default_ttl":"1000"}})"));
   }
   Ended work_until_one_more_is_done(int done_before) {
     return work(kOneBatch, [=](const CopyStatus& status, async::StopSignal& stop) {
@@ -298,6 +301,8 @@ TEST_F(CopySplitTest, AChildThatHasNotBegunIsCopiedByALaterProcess) {
   EXPECT_EQ(last.report->rows, 48);
   EXPECT_EQ(last.report->rows_read, 30);
   EXPECT_EQ(differences(model), "");
+  auto made = clusters.must(target->table_info("t", clusters.deadline()));
+  EXPECT_EQ(made.envs["default_ttl"], "1000") << "what the first process wanted is kept";
 }
 
 TEST_F(CopySplitTest, APartitionThatWasDoneBeforeTheSplitStaysDoneWithItsChild) {

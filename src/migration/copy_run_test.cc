@@ -272,7 +272,8 @@ TEST(PartitionsToStart, ALaneThatTheTableHasNotIsLeftOut) {
   EXPECT_EQ(partitions_to_start({{.lane = INT32_MAX, .rows = 1}}, 4, 4)[3].rows, 0);
 }
 
-constexpr const char* kTables = R"({"source_app_id":1,"source_partitions":4,"target_app_id":2})";
+constexpr const char* kTables =
+    R"({"source_app_id":1,"source_partitions":4,"target_app_id":2,"envs_after_copy":{}})";
 
 CopyOptions to_go_on(bool create, const char* result) {
   CopyRequest request{.from_metas = "a:1", .to_metas = "b:1", .options = {.table = "t"}};
