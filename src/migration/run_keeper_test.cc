@@ -373,7 +373,8 @@ TEST_F(RunKeeperTest, ANoteThatCannotBeKeptEndsTheWork) {
   EXPECT_EQ(bad(run(keeper_->end(kStopped))).code(), Code::kInvalidArgument);
 }
 
-class KilledKeeperTest : public RunKeeperTest {
+// Named so, it runs before other tests have threads.
+class KilledKeeperDeathTest : public RunKeeperTest {
  protected:
   [[noreturn]] void work_and_be_killed() {
     journal_ = open();
@@ -386,7 +387,7 @@ class KilledKeeperTest : public RunKeeperTest {
   }
 };
 
-TEST_F(KilledKeeperTest, WhatWasSavedSurvives) {
+TEST_F(KilledKeeperDeathTest, WhatWasSavedSurvives) {
   journal_.reset();  // an open file of SQLite does not go well with a fork
   EXPECT_EXIT(work_and_be_killed(), ::testing::KilledBySignal(SIGKILL), "");
   journal_ = open();
