@@ -13,6 +13,35 @@ using async::milliseconds;
 using Json = nlohmann::json;
 
 constexpr int64_t kMostRate = 1'000'000'000'000;
+constexpr int64_t kMostMs = INT64_MAX / 1'000'000;  // fits the clock's nanoseconds
+
+// A field of what the journal gave. Errors: kCorrupt, naming the field.
+Result<int64_t> read_integer(const Json& in, const char* name, int64_t least, int64_t most) {
+  auto found = in.find(name);
+  // Compared as what it is: a large one is unsigned and would turn negative.
+  if (found != in.end() && found->is_number_integer() &&
+      !(found->is_number_unsigned() && found->get<uint64_t>() > uint64_t(most)) &&
+      found->get<int64_t>() >= least && found->get<int64_t>() <= most)
+    return found->get<int64_t>();
+  return fail(Code::kCorrupt, "'" + std::string(name) + "' must be a whole number from " +
+                                  std::to_string(least) + " to " + std::to_string(most));
+}
+
+Result<milliseconds> read_ms(const Json& in, const char* name) {
+  return milliseconds(TRY(read_integer(in, name, 0, kMostMs)));
+}
+
+Result<std::string> read_text(const Json& in, const char* name) {
+  auto found = in.find(name);
+  if (found != in.end() && found->is_string()) return found->get<std::string>();
+  return fail(Code::kCorrupt, "'" + std::string(name) + "' must be a string");
+}
+
+Result<bool> read_flag(const Json& in, const char* name) {
+  auto found = in.find(name);
+  if (found != in.end() && found->is_boolean()) return found->get<bool>();
+  return fail(Code::kCorrupt, "'" + std::string(name) + "' must be true or false");
+}
 
 // The tables of a run, as they were when it began.
 struct Tables {
@@ -27,18 +56,41 @@ struct Tables {
             copy.target->partition_count(), migration::envs_after_copy(copy)};
   }
 };
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Tables, source_app_id, source_partitions, target_app_id,
-                                   target_partitions, envs_after_copy)
+
+std::string to_json(const Tables& tables) {
+  return Json{{"source_app_id", tables.source_app_id},
+              {"source_partitions", tables.source_partitions},
+              {"target_app_id", tables.target_app_id},
+              {"target_partitions", tables.target_partitions},
+              {"envs_after_copy", tables.envs_after_copy}}
+      .dump();
+}
+
+Result<EnvMap> read_envs(const Json& in, const char* name) {
+  auto found = in.find(name);
+  if (found == in.end() || !found->is_object())
+    return fail(Code::kCorrupt, "'" + std::string(name) + "' must be an object");
+  EnvMap envs;
+  for (const auto& [env, value] : found->items()) envs[env] = TRY(read_text(*found, env.c_str()));
+  return envs;
+}
+
+Result<Tables> read_tables(std::string_view text) {
+  auto in = Json::parse(text, nullptr, false);
+  if (!in.is_object()) return fail(Code::kCorrupt, "it is no JSON object");
+  return Tables{
+      .source_app_id = int32_t(TRY(read_integer(in, "source_app_id", 0, INT32_MAX))),
+      .source_partitions = int32_t(TRY(read_integer(in, "source_partitions", 1, INT32_MAX))),
+      .target_app_id = int32_t(TRY(read_integer(in, "target_app_id", 0, INT32_MAX))),
+      .target_partitions = int32_t(TRY(read_integer(in, "target_partitions", 1, INT32_MAX))),
+      .envs_after_copy = TRY(read_envs(in, "envs_after_copy"))};
+}
 
 // Runs that have not got so far have none. What the journal gives is JSON; it may be another's.
 Result<std::optional<Tables>> tables_of(const journal::Run& run) {
   if (run.result.empty() || run.result == "{}") return std::nullopt;
-  try {
-    return Json::parse(run.result).get<Tables>();
-  } catch (const Json::exception& error) {
-    return fail(Code::kCorrupt, "the journal's entry of run " + run.id +
-                                    " does not tell which tables it began with: " + error.what());
-  }
+  return TRY(in_context(read_tables(run.result), "the journal's entry of run " + run.id +
+                                                     " does not tell which tables it began with"));
 }
 
 // A position does not tell whether it is from before a split, and a split takes rows along; and a
@@ -64,11 +116,39 @@ Result<void> check_same_tables(const journal::Run& run, const Tables& then, cons
                                   "another copy");
 }
 
-// Throws what nlohmann throws.
-client::DuplicateWrite duplicate_from(const Json& in) {
-  return {.cluster_id = in.at("cluster_id").get<int8_t>(),
-          .timestamp_us = in.at("timestamp_us").get<int64_t>(),
-          .verify_timetag = in.at("verify_timetag").get<bool>()};
+Result<client::DuplicateWrite> read_duplicate(const Json& in) {
+  if (!in.is_object()) return fail(Code::kCorrupt, "'duplicate' must be an object");
+  return client::DuplicateWrite{.cluster_id = int8_t(TRY(read_integer(in, "cluster_id", 1, 127))),
+                                .timestamp_us = TRY(read_integer(in, "timestamp_us", 0, INT64_MAX)),
+                                .verify_timetag = TRY(read_flag(in, "verify_timetag"))};
+}
+
+Result<CopyRequest> read_request(const Json& in) {
+  if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
+  CopyRequest request{.from_metas = TRY(read_text(in, "from_metas")),
+                      .to_metas = TRY(read_text(in, "to_metas"))};
+  auto& options = request.options;
+  options.table = TRY(read_text(in, "table"));
+  options.to_table = TRY(read_text(in, "to_table"));
+  options.create = TRY(read_flag(in, "create"));
+  options.timeout = TRY(read_ms(in, "timeout_ms"));
+  options.retry_for = TRY(read_ms(in, "retry_for_ms"));
+  auto& pace = request.pace;
+  pace.max_rows_per_second = TRY(read_integer(in, "max_rows_per_second", 0, kMostRate));
+  pace.max_bytes_per_second =
+      TRY(read_integer(in, "max_bytes_per_second", 0, kMostRate * 1'000'000));
+  pace.adaptive = TRY(read_flag(in, "adaptive"));
+  pace.latency_bound = TRY(read_ms(in, "latency_bound_ms"));
+  options.into_nonempty = TRY(read_flag(in, "into_nonempty"));
+  options.through = Through::kPlain;  // or as `duplicate` says
+  options.live = TRY(read_flag(in, "live"));
+  options.dual_written = TRY(read_flag(in, "dual_written"));
+  if (in.contains("duplicate")) options.duplicate = TRY(read_duplicate(in["duplicate"]));
+  if (!in.contains("rules")) return fail(Code::kCorrupt, "'rules' is missing");
+  options.rules = TRY(copy_rules_from_json(in["rules"]));
+  if (in.contains("partitions"))
+    options.partitions = int32_t(TRY(read_integer(in, "partitions", 1, INT32_MAX)));
+  return request;
 }
 
 // Of the source, a lane each.
@@ -143,32 +223,8 @@ std::string to_json(const CopyRequest& request) {
 }
 
 Result<CopyRequest> copy_request_from_json(std::string_view text) {
-  try {
-    auto in = Json::parse(text);
-    CopyRequest request;
-    auto& options = request.options;
-    in.at("from_metas").get_to(request.from_metas);
-    in.at("to_metas").get_to(request.to_metas);
-    in.at("table").get_to(options.table);
-    in.at("to_table").get_to(options.to_table);
-    in.at("create").get_to(options.create);
-    options.timeout = milliseconds(in.at("timeout_ms").get<int64_t>());
-    options.retry_for = milliseconds(in.at("retry_for_ms").get<int64_t>());
-    in.at("max_rows_per_second").get_to(request.pace.max_rows_per_second);
-    in.at("max_bytes_per_second").get_to(request.pace.max_bytes_per_second);
-    in.at("adaptive").get_to(request.pace.adaptive);
-    request.pace.latency_bound = milliseconds(in.at("latency_bound_ms").get<int64_t>());
-    in.at("into_nonempty").get_to(options.into_nonempty);
-    options.through = Through::kPlain;  // or as `duplicate` says
-    in.at("live").get_to(options.live);
-    in.at("dual_written").get_to(options.dual_written);
-    if (in.contains("duplicate")) options.duplicate = duplicate_from(in["duplicate"]);
-    options.rules = TRY(copy_rules_from_json(in.at("rules")));
-    if (in.contains("partitions")) options.partitions = in["partitions"].get<int32_t>();
-    return request;
-  } catch (const Json::exception& error) {
-    return fail(Code::kCorrupt, std::string("the journal's options of a copy: ") + error.what());
-  }
+  return in_context(read_request(Json::parse(text, nullptr, false)),
+                    "the journal's options of a copy");
 }
 
 Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::string_view value) {
@@ -214,9 +270,12 @@ CopyOptions options_to_go_on(const journal::Run& run, const CopyRequest& request
     options.create = false;
     options.into_nonempty = true;
   }
-  options.made_by_this_run = options.create;
+  // Before it had a result the run had made nothing: what stands there is another's.
+  options.made_by_this_run = options.create && !run.result.empty();
   return options;
 }
+
+namespace {}  // namespace
 
 Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions pace_options,
                           const async::StopSignal& stop, CopyRunEvents events) {
@@ -235,7 +294,7 @@ Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions
   if (then)
     CO_TRY(check_same_tables(run.run(), *then, now, copy.options.duplicate.has_value()));
   else
-    CO_TRY(co_await run.set_result(Json(now).dump()));
+    CO_TRY(co_await run.set_result(to_json(now)));
 
   auto states = partitions_to_start(run.positions(), now.source_partitions);
   const auto lanes = CO_TRY(partitions_of(copy));
@@ -249,8 +308,7 @@ Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions
     run.set_reason(status.waits_for);
     if (events.on_copy) events.on_copy(status);
   }));
-  CO_TRY(co_await finish_target(*copy.target, then.value_or(now).envs_after_copy,
-                                copy.options.timeout));
+  CO_TRY(co_await finish_target(*copy.target, now.envs_after_copy, copy.options.timeout));
   if (copy.options.live)
     report.live = CO_TRY(in_context(
         co_await verify_and_repair_live(copy.source, copy.target, {.timeout = copy.options.timeout},

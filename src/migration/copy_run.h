@@ -37,11 +37,12 @@ Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::s
 CopyOptions options_to_go_on(const journal::Run& run, const CopyRequest& request);
 
 // Copies what the run has not copied yet; a live copy then verifies and repairs what it finds.
-// Settings that others change act at once. The run's result is {"source_app_id",
-// "source_partitions", "target_app_id", "envs_after_copy"} while rows are copied; from then on
-// another table under one of the names is refused. The caller ends the run. Errors: of
-// prepare_copy(), copy_rows() and verify_and_repair_live(); kRefused when a table is not the one
-// that the run began with.
+// Settings that others change act at once. The run's result is "{}" from when the target may be
+// made, and {"source_app_id", "source_partitions", "target_app_id", "envs_after_copy"} while rows
+// are copied; from then on another table under one of the names is refused. The partition count is
+// that which the stored positions are for. The caller ends the run. Errors: of prepare_copy(),
+// copy_rows() and verify_and_repair_live(); kRefused when a table is not the one that the run began
+// with.
 Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions pace,
                           const async::StopSignal& stop, CopyRunEvents events);
 

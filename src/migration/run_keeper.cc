@@ -84,15 +84,14 @@ Task<> RunKeeper::forget_positions() {
   co_return co_await pool_.run([this] { return journal_.forget_positions(id_); });
 }
 
-void RunKeeper::set_reason(std::string reason) {
-  if (reason == run_.reason && !reason_) return;
-  reason_ = std::move(reason);
-}
+void RunKeeper::set_reason(std::string reason) { reason_ = std::move(reason); }
 
 Task<> RunKeeper::set_result(std::string result) {
-  run_ = CO_TRY(co_await pool_.run([this, &result, state = run_.state, reason = run_.reason] {
-    return journal_.set_state(id_, state, reason, result);
-  }));
+  CO_TRY(co_await save());
+  auto reason = reason_;
+  run_ = CO_TRY(co_await pool_.run(
+      [&] { return journal_.set_state(id_, RunState::kRunning, reason, result); }));
+  written_reason_ = std::move(reason);
   co_return Result<void>();
 }
 
@@ -131,10 +130,11 @@ Task<> RunKeeper::save() {
       for (auto& position : positions) noted_.try_emplace(position.lane, std::move(position));
     CO_TRY(std::move(saved));
   }
-  if (!reason_) co_return Result<void>();
-  auto reason = *std::exchange(reason_, std::nullopt);
+  if (reason_ == written_reason_) co_return Result<void>();
+  auto reason = reason_;
   run_ = CO_TRY(
       co_await pool_.run([&] { return journal_.set_state(id_, RunState::kRunning, reason); }));
+  written_reason_ = std::move(reason);
   co_return Result<void>();
 }
 
@@ -153,7 +153,7 @@ Task<RunEnd> RunKeeper::end(const Result<void>& outcome, std::optional<std::stri
   background_.stop();
   co_await background_.join();  // no result
   if (broken_) co_return fail(std::move(*broken_));
-  reason_.reset();
+  reason_ = written_reason_;  // the last word is the outcome's
   CO_TRY(co_await save());
   CO_TRY(co_await hear());
   RunEnd end{.state = state_after(outcome, requested_, has_begun_work()),

@@ -52,17 +52,18 @@ class RunKeeper {
   Task<> forget_positions();
   // Why the run waits; "" when it does not. Written with the positions.
   void set_reason(std::string reason);
-  // A result that is replaced later, such as what has been made so far. JSON. Written at once.
+  // A result that is replaced later, such as what has been made so far. JSON. Written at once, with
+  // what is noted.
   Task<> set_result(std::string result);
 
   // False as long as the run has no result, so that nothing was written for it.
   bool has_begun_work() const { return !run_.result.empty(); }
 
   // Writes what is noted and the final state: done for success; cancelled for an error before
-  // set_result(), since there is nothing to go on with; paused or cancelled when somebody
-  // asked for it and `outcome` is kInterrupted; interrupted or failed otherwise, with the error as
-  // reason. Returns what it wrote; the lock stays until this is destroyed. Errors: the journal's,
-  // the one among them that ended the work.
+  // set_result(), since there is nothing to go on with, and for any error after somebody asked for
+  // a cancel; paused when somebody asked for that and `outcome` is kInterrupted; interrupted or
+  // failed otherwise, with the error as reason. Returns what it wrote; the lock stays until this is
+  // destroyed. Errors: the journal's, the one among them that ended the work.
   Task<RunEnd> end(const Result<void>& outcome, std::optional<std::string> result = std::nullopt);
 
  private:
@@ -78,11 +79,12 @@ class RunKeeper {
   async::Pool pool_{1};
   journal::Journal journal_;
   journal::RunLock lock_;
-  const std::string id_;  // run_ changes while the journal's thread works
+  const std::string id_;  // for the journal's thread: run_ may change meanwhile
   journal::Run run_;
   std::vector<journal::LanePosition> stored_;
   std::map<int32_t, journal::LanePosition> noted_;  // not written yet
-  std::optional<std::string> reason_;               // not written yet
+  std::string reason_;
+  std::string written_reason_;  // as the journal has it
   std::optional<journal::Request> requested_;
   std::optional<Error> broken_;                  // why the journal could not be written
   std::map<std::string, std::string> settings_;  // of before
