@@ -68,7 +68,8 @@ struct Watch {
 };
 
 Routine<> close_when_late(Clock& clock, Stream& stream, Watch& watch, Deadline deadline) {
-  co_await clock.sleep_until(deadline.at);  // no result
+  while (!watch.is_over && !deadline.passed(clock))
+    co_await clock.sleep_until(deadline.at);  // no result
   if (watch.is_over) co_return;
   watch.is_late = true;
   stream.close();
