@@ -308,7 +308,8 @@ Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions
     run.set_reason(status.waits_for);
     if (events.on_copy) events.on_copy(status);
   }));
-  CO_TRY(co_await finish_target(*copy.target, now.envs_after_copy, copy.options.timeout));
+  CO_TRY(co_await finish_target(*copy.target, then.value_or(now).envs_after_copy,
+                                copy.options.timeout));
   if (copy.options.live)
     report.live = CO_TRY(in_context(
         co_await verify_and_repair_live(copy.source, copy.target, {.timeout = copy.options.timeout},
