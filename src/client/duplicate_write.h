@@ -24,8 +24,9 @@ struct DuplicateWrite {
 // every row is written or left alone, or with the first error that a retry cannot mend; some rows
 // may be written then. Safe to repeat. Of rows with the same key the last one counts, with
 // verify_timetag the first. Precondition: all rows belong to the partition.
-// Errors: as write_rows(); kInvalidArgument with the server's hint when the cluster is in no
-// [duplication-group], or in one without `cluster_id`, or `cluster_id` is its own.
+// Errors: as write_rows(); kInvalidArgument with the server's hint when the cluster's
+// [duplication-group] is without `cluster_id`, or `cluster_id` is its own. A REAL SERVER THAT IS IN
+// NO GROUP ABORTS on such a request: know the group before (migration/write_way.h).
 Task<> duplicate_rows(Table& table, int32_t partition_index, std::vector<RawRow> rows,
                       DuplicateWrite how, Deadline deadline);
 
