@@ -94,6 +94,25 @@ class Copy(TwoClusters):
         self.done("copy", *self.between(), "--table", "into", "--into-nonempty")  # again: the same result
         self.assertEqual(self.verify("--table", "into")["extra"], 1)
 
+    def test_geo_rows_go_to_the_table_beside_the_target(self):
+        point = "||||116.3222|40.0039"
+        self.create(self.a, "places", 2, [row("a", "s", point), row("b", "s", "no point")])
+        self.create(self.b, "places", 3)
+        self.failed(1, "places_geo", "copy", *self.between(), "--table", "places", "--geo")
+        self.create(self.b, "places_geo", 2)
+        copied = self.done("copy", *self.between(), "--table", "places", "--geo")
+        self.assertIn("1 rows have no point", copied.out)
+        self.assertEqual(len(self.rows_of(self.b, "places")), 2)
+        # The cell of Pegasus's geo client at level 12, then the rest of level 30 and the row's key.
+        self.assertEqual(self.rows_of(self.b, "places_geo"),
+                         [row("1/223320022311", "000122033012212321:\0\1as", point)])
+
+    def test_a_copy_with_a_low_bound_of_latency_copies_all(self):
+        self.create(self.a, "slow", 2, [row(f"h{i}", "s", "v" * 100) for i in range(20000)])
+        self.done("copy", *self.between(), "--table", "slow", "--create", "--latency-bound", "1ms",
+                  "--max-rows-per-second", "10000")
+        self.assertEqual(self.verify("--table", "slow")["equal"], True)
+
     def test_an_empty_table(self):
         self.create(self.a, "empty", 2)
         self.assertIn("Copied 0 rows", self.done("copy", *self.between(), "--table", "empty", "--create").out)
