@@ -107,7 +107,8 @@ Result<void> CopySource::copy_once(const CopyCase& what, CopyNumbers& best) {
   best.copier.peak_bytes = copier_peak;
   if (best.verified.empty()) {
     best.verified = TRY(run_process({options_.pegmove, "verify", "--from", cluster_->meta(), "--to",
-                                     target->meta(), "--table", kBenchTable, "--quiet"}))
+                                     target->meta(), "--state", options_.folder + "/journal.db",
+                                     "--table", kBenchTable, "--quiet"}))
                         .output;
     auto mutations = TRY(async::run_to_end(context_, count_mutations(client_, target->meta())));
     auto rows = int64_t(rows_.size());

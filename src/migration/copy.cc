@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
+#include <numeric>
 
 #include "async/task_group.h"
 #include "migration/latency.h"
@@ -54,6 +55,13 @@ struct Counts {
     return {copy.source->partition_count(), copy.target->partition_count()};
   }
 };
+
+// So many that each of the target's partitions that a source partition's rows can belong to gets
+// enough of them for a request.
+int64_t batch_rows(const Counts& counts) {
+  constexpr int64_t kRowsARequest = 500;
+  return kRowsARequest * (counts.target / std::gcd(counts.source, counts.target));
+}
 
 std::unexpected<Error> was_split(const client::Table& table, int32_t before, int32_t now) {
   return fail(Code::kRefused,
@@ -139,7 +147,9 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   }
   writing.clock_ahead_s = clock_ahead_s(copy.facts.target);
   const Counts counts = Counts::of(copy);
-  rows::TableSource from(copy.source, read_options(options.rules, options.retry_for));
+  auto reading = read_options(options.rules, options.retry_for);
+  if (options.duplicate) reading.batch_rows = batch_rows(counts);
+  rows::TableSource from(copy.source, std::move(reading));
   rows::TableSink to(copy.target, std::move(writing));
   rows::Pump pump(from, to, stop, options.pump);
 

@@ -34,14 +34,41 @@ class PartitionLane : public Lane {
   }
 
   Task<std::optional<RowBatch>> next() override {
+    auto batch = CO_TRY(co_await scan());
+    while (batch && has_room(*batch)) {
+      auto more = CO_TRY(co_await scan());
+      if (!more) break;  // the next call is told so, too
+      join(*batch, std::move(*more));
+    }
+    co_return batch;
+  }
+
+ private:
+  Task<std::optional<RowBatch>> scan() {
     auto& clock = table_->cluster().client().clock();
     auto batch = CO_TRY(co_await scanner_->next(Deadline::in(clock, options_.timeout)));
     if (!batch) co_return std::nullopt;
     fit_batch_size(size_of(*batch), int64_t(batch->rows.size()));
+    last_reply_bytes_ = size_of(*batch);
     co_return CO_TRY(take_rows(std::move(*batch), options_));
   }
 
- private:
+  // Replies of a scan are alike.
+  bool has_room(const RowBatch& batch) const {
+    return batch.rows_read < options_.batch_rows &&
+           batch.size() + last_reply_bytes_ <= options_.batch_bytes;
+  }
+
+  static void join(RowBatch& batch, RowBatch more) {
+    auto both = std::make_shared<std::vector<SharedBytes>>();
+    both->push_back(std::move(batch.bytes));
+    both->push_back(std::move(more.bytes));
+    batch.bytes = {std::move(both), {}};
+    batch.rows.insert(batch.rows.end(), more.rows.begin(), more.rows.end());
+    batch.rows_read += more.rows_read;
+    if (!more.last_key.empty()) batch.last_key = more.last_key;
+  }
+
   // Small rows come a thousand at a time; of large ones only as many as fit the memory meant for
   // them.
   void fit_batch_size(int64_t bytes, int64_t rows) {
@@ -56,6 +83,7 @@ class PartitionLane : public Lane {
   std::shared_ptr<client::Table> table_;
   TableReadOptions options_;
   std::unique_ptr<client::Scanner> scanner_;
+  int64_t last_reply_bytes_ = 0;
 };
 
 // In the place of a partition that does not exist.

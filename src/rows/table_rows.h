@@ -12,11 +12,12 @@ namespace pegmove::rows {
 struct TableReadOptions {
   async::milliseconds timeout{30'000};  // of one request, retries included
   int64_t batch_bytes = 512 << 10;      // aimed at, by asking for fewer or more rows
-  int32_t most_rows = 1000;             // of a scan request; servers give at most 1000
-  std::vector<int32_t> partitions{};    // those that are read, a lane each; empty: all
-  RowFilters filters{};                 // only rows that they accept
-  bool with_values = true;              // false: rows have empty values
-  bool with_expiry = true;              // false: rows never expire
+  int64_t batch_rows = 0;  // read, aimed at, by joining replies up to batch_bytes; 0: a reply each
+  int32_t most_rows = 1000;           // of a scan request; servers give at most 1000
+  std::vector<int32_t> partitions{};  // those that are read, a lane each; empty: all
+  RowFilters filters{};               // only rows that they accept
+  bool with_values = true;            // false: rows have empty values
+  bool with_expiry = true;            // false: rows never expire
 };
 
 // How a partition is scanned for these options.

@@ -96,6 +96,43 @@ TEST_F(TableRowsTest, APartitionThatIsNotThereIsAnError) {
   EXPECT_THAT(batch.error().message(), HasSubstr("no partition 2"));
 }
 
+TEST_F(TableRowsTest, RepliesAreJoinedToBatchesOfSoManyRows) {
+  Model model;
+  for (int i = 0; i < 10'000; ++i) model[{"h" + std::to_string(i), "s"}] = {"v", 0};
+  auto from = source_table(1, model);
+  TableSource source(from, {.batch_rows = 3000});
+  auto batches = read(source, 0);
+  ASSERT_GE(batches.size(), 4u);
+  EXPECT_LE(batches.size(), 5u);
+  Model found;
+  std::string last;
+  for (const auto& batch : batches) {
+    EXPECT_EQ(batch.rows_read, int64_t(batch.rows.size()));
+    EXPECT_LT(batch.rows.size(), 4000u);
+    EXPECT_EQ(batch.last_key, batch.rows.back().key);
+    for (const auto& row : batch.rows) {
+      EXPECT_LT(last, row.key);
+      last = row.key;
+      auto key = *record::split_key(row.key);
+      found[{std::string(key.hash_key), std::string(key.sort_key)}] = {std::string(row.value), 0};
+    }
+  }
+  EXPECT_EQ(found, model);
+}
+
+TEST_F(TableRowsTest, JoinedRepliesStayWithinTheBytesOfABatch) {
+  Model model;
+  for (int i = 0; i < 300; ++i) model[{"h" + std::to_string(i), "s"}] = {std::string(5000, 'v'), 0};
+  auto from = source_table(1, model);
+  TableSource source(from, {.batch_bytes = 100'000, .batch_rows = 1000});
+  int64_t rows = 0;
+  for (const auto& batch : read(source, 0)) {
+    EXPECT_LE(batch.size(), 110'000);
+    rows += batch.rows_read;
+  }
+  EXPECT_EQ(rows, 300);
+}
+
 TEST_F(TableRowsTest, FiltersMayHaveAnyBytes) {
   auto model = random_rows(2, now());
   model[{"\0\x80\xff"s, "\0"s}] = {"\xff\0v"s, 0};
