@@ -5,6 +5,7 @@
 
 #include <type_traits>
 
+#include "backup_types.h"
 #include "data_types.h"
 #include "meta_types.h"
 #include "replica_admin_types.h"
@@ -52,6 +53,16 @@ namespace pegmove::wire {
   X(kStartManualCompact, start_app_manual_compact_request, start_app_manual_compact_response)      \
   X(kQueryManualCompactStatus, query_app_manual_compact_request,                                   \
     query_app_manual_compact_response)                                                             \
+  X(kStartBackupApp, start_backup_app_request, start_backup_app_response)                          \
+  X(kQueryBackupStatus, query_backup_status_request, query_backup_status_response)                 \
+  X(kAddBackupPolicy, configuration_add_backup_policy_request,                                     \
+    configuration_add_backup_policy_response)                                                      \
+  X(kModifyBackupPolicy, configuration_modify_backup_policy_request,                               \
+    configuration_modify_backup_policy_response)                                                   \
+  X(kQueryBackupPolicy, configuration_query_backup_policy_request,                                 \
+    configuration_query_backup_policy_response)                                                    \
+  X(kStartRestore, configuration_restore_request, configuration_create_app_response)               \
+  X(kQueryRestoreStatus, configuration_query_restore_request, configuration_query_restore_response)\
   X(kQueryDiskInfo, query_disk_info_request, query_disk_info_response)                             \
   X(kNegotiation, negotiation_request, negotiation_response)
 // clang-format on

@@ -42,6 +42,13 @@ namespace pegmove::wire {
   X(kControlMeta, "RPC_CM_CONTROL_META")                             \
   X(kStartManualCompact, "RPC_CM_START_MANUAL_COMPACT")              \
   X(kQueryManualCompactStatus, "RPC_CM_QUERY_MANUAL_COMPACT_STATUS") \
+  X(kStartBackupApp, "RPC_CM_START_BACKUP_APP")                      \
+  X(kQueryBackupStatus, "RPC_CM_QUERY_BACKUP_STATUS")                \
+  X(kAddBackupPolicy, "RPC_CM_ADD_BACKUP_POLICY")                    \
+  X(kModifyBackupPolicy, "RPC_CM_MODIFY_BACKUP_POLICY")              \
+  X(kQueryBackupPolicy, "RPC_CM_QUERY_BACKUP_POLICY")                \
+  X(kStartRestore, "RPC_CM_START_RESTORE")                           \
+  X(kQueryRestoreStatus, "RPC_CM_QUERY_RESTORE_STATUS")              \
   X(kQueryDiskInfo, "RPC_QUERY_DISK_INFO")                           \
   X(kCliCall, "RPC_CLI_CLI_CALL")                                    \
   X(kNegotiation, "RPC_NEGOTIATION")

@@ -1,5 +1,6 @@
 #include "wire/thrift_codec.h"
 
+#include "backup_types.tcc"
 #include "data_types.tcc"
 #include "meta_types.tcc"
 #include "replica_admin_types.tcc"
@@ -103,7 +104,13 @@ void append_string_body(std::string& out, std::string_view value, int16_t field_
   X(configuration_meta_control_response) X(start_app_manual_compact_request)                     \
   X(start_app_manual_compact_response) X(query_app_manual_compact_request)                       \
   X(query_app_manual_compact_response) X(query_disk_info_request) X(query_disk_info_response)    \
-  X(negotiation_request) X(negotiation_response)
+  X(negotiation_request) X(negotiation_response) X(start_backup_app_request)                     \
+  X(start_backup_app_response) X(query_backup_status_request) X(query_backup_status_response)    \
+  X(configuration_add_backup_policy_request) X(configuration_add_backup_policy_response)         \
+  X(configuration_modify_backup_policy_request) X(configuration_modify_backup_policy_response)   \
+  X(configuration_query_backup_policy_request) X(configuration_query_backup_policy_response)     \
+  X(configuration_restore_request) X(configuration_query_restore_request)                        \
+  X(configuration_query_restore_response)
 // clang-format on
 
 #define PEGMOVE_INSTANTIATE(Message)                           \

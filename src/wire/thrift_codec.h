@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "backup_types.h"
 #include "data_types.h"
 #include "meta_types.h"
 #include "replica_admin_types.h"

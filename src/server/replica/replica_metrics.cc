@@ -139,8 +139,22 @@ ReplicaMetrics::ReplicaMetrics(metrics::Registry& registry, Gpid gpid,
       dup_rejected_non_idempotent_write_requests(
           counter("dup_rejected_non_idempotent_write_requests", "Requests",
                   "Writes that a duplicated table refuses")),
-      backup_file_upload_max_bytes(entity_->gauge(
-          gauge("backup_file_upload_max_bytes", "Bytes", "Largest file of a backup"))) {
+      backup_started_count(counter("backup_started_count", "Backups", "Backups begun")),
+      backup_successful_count(counter("backup_successful_count", "Backups", "Backups done")),
+      backup_failed_count(counter("backup_failed_count", "Backups", "Backups that failed")),
+      backup_cancelled_count(counter("backup_cancelled_count", "Backups", "Backups given up")),
+      backup_file_upload_successful_count(
+          counter("backup_file_upload_successful_count", "Files", "Files brought to a backup")),
+      backup_file_upload_failed_count(counter("backup_file_upload_failed_count", "Files",
+                                              "Files that could not be brought to a backup")),
+      backup_file_upload_total_bytes(
+          counter("backup_file_upload_total_bytes", "Bytes", "Bytes sent to backups")),
+      backup_running_count(
+          entity_->gauge(gauge("backup_running_count", "Backups", "Backups under way"))),
+      backup_max_duration_ms(entity_->gauge(
+          gauge("backup_max_duration_ms", "MilliSeconds", "How long the backup is under way"))),
+      backup_file_upload_max_bytes(entity_->gauge(gauge(
+          "backup_file_upload_max_bytes", "Bytes", "Uploaded so far by a backup under way"))) {
   add_operations();
 }
 

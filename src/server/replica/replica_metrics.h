@@ -97,6 +97,15 @@ class ReplicaMetrics : public net::CallObserver {
   metrics::Counter& throttling_delayed_backup_requests;
   metrics::Counter& throttling_rejected_backup_requests;
   metrics::Counter& dup_rejected_non_idempotent_write_requests;
+  metrics::Counter& backup_started_count;
+  metrics::Counter& backup_successful_count;
+  metrics::Counter& backup_failed_count;
+  metrics::Counter& backup_cancelled_count;
+  metrics::Counter& backup_file_upload_successful_count;
+  metrics::Counter& backup_file_upload_failed_count;
+  metrics::Counter& backup_file_upload_total_bytes;
+  metrics::Gauge& backup_running_count;
+  metrics::Gauge& backup_max_duration_ms;
   metrics::Gauge& backup_file_upload_max_bytes;
 };
 

@@ -1,0 +1,213 @@
+#include "backup/checkpoint_transfer.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "async/for_each.h"
+#include "blockstore/local_file.h"
+#include "blockstore/path.h"
+
+namespace pegmove::backup {
+namespace {
+
+namespace fs = std::filesystem;
+
+using blockstore::AsyncStore;
+using blockstore::FileSum;
+using blockstore::join;
+using blockstore::Transfer;
+
+constexpr size_t kMostAtOnce = 64;  // the semaphore decides
+
+struct LocalEntry {
+  std::string name;
+  int64_t size = 0;
+};
+
+Result<std::vector<LocalEntry>> list_files(const std::string& folder) {
+  std::vector<LocalEntry> files;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    if (!entry->is_regular_file(error) || error)
+      return fail(Code::kIo, folder + " has " + entry->path().filename().string() +
+                                 ", which is no plain file");
+    files.push_back(
+        {.name = entry->path().filename().string(), .size = int64_t(entry->file_size(error))});
+  }
+  if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
+  std::ranges::sort(files, {}, &LocalEntry::name);
+  return files;
+}
+
+int64_t total_of(const std::vector<LocalEntry>& files) {
+  int64_t total = 0;
+  for (const auto& file : files) total += file.size;
+  return total;
+}
+
+void tell(const CheckpointTransfer& how, std::string_view step) {
+  if (how.on_step) how.on_step(step);
+}
+
+// Holds a permit for one file under way.
+class Permit {
+ public:
+  explicit Permit(async::Semaphore* files) : files_(files) {}
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+  ~Permit() {
+    if (files_) files_->release(1);
+  }
+
+ private:
+  async::Semaphore* files_;
+};
+
+// Bytes done of a checkpoint, told as they come.
+class Progress {
+ public:
+  Progress(const CheckpointTransfer& how, int64_t all) : how_(how), all_(all) {}
+  void add(int64_t bytes) {
+    done_ += bytes;
+    if (how_.on_progress) how_.on_progress(done_, all_);
+  }
+  Transfer transfer() {
+    return {.limit = how_.limit,
+            .on_bytes = [this](int64_t bytes) { add(bytes); },
+            .should_stop = how_.should_stop};
+  }
+
+ private:
+  const CheckpointTransfer& how_;
+  int64_t all_;
+  int64_t done_ = 0;
+};
+
+struct UploadWork {
+  const AsyncStore& store;
+  std::string remote, local;
+  const CheckpointTransfer& how;
+  Progress& progress;
+  std::vector<LocalEntry> files;
+  std::vector<FileSum> sums;
+};
+
+Task<> upload_file(UploadWork& work, size_t index) {
+  if (work.how.files) co_await work.how.files->acquire(1);  // no result
+  const Permit permit(work.how.files);
+  const auto& name = work.files[index].name;
+  auto uploaded = CO_TRY(co_await work.store.upload(
+      work.local + "/" + name, join(work.remote, name), work.progress.transfer()));
+  work.sums[index] = uploaded.sum;
+  if (work.how.on_upload) work.how.on_upload(name, uploaded);
+  tell(work.how, "backup.file_uploaded");
+  co_return Result<void>();
+}
+
+Task<CheckpointMetadata> upload_files(const AsyncStore& store, std::string remote,
+                                      const LocalCheckpoint& local, const CheckpointTransfer& how) {
+  auto files = CO_TRY(list_files(local.folder));
+  Progress progress(how, total_of(files));
+  progress.add(0);
+  UploadWork work{.store = store,
+                  .remote = std::move(remote),
+                  .local = local.folder,
+                  .how = how,
+                  .progress = progress,
+                  .files = std::move(files),
+                  .sums = {}};
+  work.sums.resize(work.files.size());
+  CO_TRY(co_await async::for_each(work.files.size(), how.files ? kMostAtOnce : 1,
+                                  [&work](size_t i) { return upload_file(work, i); }));
+  CheckpointMetadata metadata{.decree = local.decree,
+                              .timestamp_ms = local.timestamp_ms,
+                              .files = {},
+                              .total_size = total_of(work.files)};
+  for (size_t i = 0; i < work.files.size(); ++i)
+    metadata.files.push_back(
+        {.name = work.files[i].name, .size = work.sums[i].size, .md5 = work.sums[i].md5});
+  co_return metadata;
+}
+
+struct DownloadWork {
+  const AsyncStore& store;
+  const Checkpoint& checkpoint;
+  std::string folder;
+  const CheckpointTransfer& how;
+  Progress& progress;
+};
+
+Task<> download_file(DownloadWork& work, size_t index) {
+  if (work.how.files) co_await work.how.files->acquire(1);  // no result
+  const Permit permit(work.how.files);
+  const auto& file = work.checkpoint.metadata.files[index];
+  const auto path = work.folder + "/" + file.name;
+  std::error_code error;
+  if (const auto size = fs::file_size(path, error); !error && int64_t(size) == file.size) {
+    const auto here = CO_TRY(co_await work.store.sum_local(path));
+    if (here.md5 == file.md5) {
+      work.progress.add(file.size);
+      co_return Result<void>();
+    }
+  }
+  CO_TRY(co_await work.store.download(join(work.checkpoint.folder, file.name), path,
+                                      {.size = file.size, .md5 = file.md5},
+                                      work.progress.transfer()));
+  tell(work.how, "restore.file_downloaded");
+  co_return Result<void>();
+}
+
+Result<void> remove_others(const std::string& folder, const CheckpointMetadata& metadata) {
+  std::set<std::string> wanted;
+  for (const auto& file : metadata.files) wanted.insert(file.name);
+  std::error_code error;
+  std::vector<fs::path> others;
+  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
+       entry.increment(error))
+    if (!wanted.contains(entry->path().filename().string())) others.push_back(entry->path());
+  for (const auto& path : others)
+    if (!error) fs::remove_all(path, error);
+  if (error) return fail(Code::kIo, "cleaning " + folder + ": " + error.message());
+  return {};
+}
+
+}  // namespace
+
+Task<int64_t> upload_checkpoint(const AsyncStore& store, Place place, int32_t partition,
+                                LocalCheckpoint local, CheckpointTransfer how) {
+  auto done = co_await read_checkpoint(store, place, partition);
+  if (done) {
+    if (how.on_progress) how.on_progress(done->metadata.total_size, done->metadata.total_size);
+    co_return done->metadata.total_size;
+  }
+  if (done.error().code() != Code::kNotFound && done.error().code() != Code::kCorrupt)
+    co_return fail(std::move(done.error()));
+  const auto remote = place.checkpoint_folder(partition, local.name);
+  auto metadata = CO_TRY(co_await upload_files(store, remote, local, how));
+  CO_TRY(co_await store.write_file(join(remote, kBackupMetadata), encode(metadata)));
+  tell(how, "backup.metadata_written");
+  CO_TRY(co_await store.write_file(place.current_file(partition), local.name));
+  tell(how, "backup.current_written");
+  co_return metadata.total_size;
+}
+
+Task<CheckpointMetadata> download_checkpoint(const AsyncStore& store, Place place,
+                                             int32_t partition, std::string folder,
+                                             CheckpointTransfer how) {
+  auto checkpoint = CO_TRY(co_await read_checkpoint(store, place, partition));
+  CO_TRY(blockstore::make_folders(folder));
+  CO_TRY(remove_others(folder, checkpoint.metadata));
+  Progress progress(how, checkpoint.metadata.total_size);
+  progress.add(0);
+  DownloadWork work{
+      .store = store, .checkpoint = checkpoint, .folder = folder, .how = how, .progress = progress};
+  CO_TRY(co_await async::for_each(checkpoint.metadata.files.size(), how.files ? kMostAtOnce : 1,
+                                  [&work](size_t i) { return download_file(work, i); }));
+  CO_TRY(blockstore::sync_folder(folder));
+  tell(how, "restore.files_checked");
+  co_return std::move(checkpoint.metadata);
+}
+
+}  // namespace pegmove::backup

@@ -1,0 +1,70 @@
+// Where the files of a cold backup lie in a block store. Pegasus: src/common/backup_common.cpp,
+// src/replica/backup/cold_backup_context.h.
+//
+//   ROOT/<backup id>/backup_info                              written last
+//                    pegmove_envs                             ours: the tables' app envs
+//                    <table>_<app id>/meta/app_metadata
+//                                     meta/app_backup_status  of policies only
+//                                     pegmove_unfinished      ours: while the backup is under way
+//                                     <partition>/current_checkpoint
+//                                     <partition>/chkpt_<host>_<port>/backup_metadata
+//                                                                     and the checkpoint's files
+//
+// ROOT is [<path>/]<cluster name>, where the cluster's own name is its cold_backup_root; before
+// Pegasus 2.2 and for its policies /<policy> follows.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace pegmove::backup {
+
+inline constexpr std::string_view kCurrentCheckpoint = "current_checkpoint";
+inline constexpr std::string_view kBackupMetadata = "backup_metadata";
+inline constexpr std::string_view kBackupInfo = "backup_info";
+inline constexpr std::string_view kEnvsFile = "pegmove_envs";
+inline constexpr std::string_view kUnfinished = "pegmove_unfinished";
+
+// A table's backup, in the port's form of paths.
+struct Place {
+  std::string root;  // see above
+  int64_t backup_id = 0;
+  std::string table;
+  int32_t app_id = 0;
+
+  std::string backup_folder() const;
+  std::string info_file() const;
+  std::string envs_file() const;
+  std::string table_folder() const;
+  std::string metadata_file() const;
+  std::string status_file() const;  // app_backup_status
+  std::string unfinished_file() const;
+  std::string partition_folder(int32_t partition) const;
+  std::string current_file(int32_t partition) const;
+  std::string checkpoint_folder(int32_t partition, std::string_view checkpoint) const;
+};
+
+// ROOT of its parts; the path and the policy may be empty. Errors: kInvalidArgument for a name that
+// is no part of a path.
+Result<std::string> root_of(std::string_view path, std::string_view cluster,
+                            std::string_view policy = "");
+
+// "chkpt_<host>_<port>" of "host:port".
+std::string checkpoint_name(std::string_view host_port);
+// What current_checkpoint holds: such a name, and nothing that leads elsewhere.
+bool is_checkpoint_name(std::string_view name);
+
+struct TableFolder {
+  std::string table;
+  int32_t app_id = 0;
+};
+// Of "<table>_<app id>"; nothing for another name.
+std::optional<TableFolder> parse_table_folder(std::string_view name);
+// Of a folder's name; nothing when it is no id (milliseconds since 1970).
+std::optional<int64_t> parse_backup_id(std::string_view name);
+
+}  // namespace pegmove::backup

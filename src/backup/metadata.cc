@@ -1,0 +1,251 @@
+#include "backup/metadata.h"
+
+#include <charconv>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/bytes.h"
+#include "blockstore/digest.h"
+#include "blockstore/path.h"
+
+namespace pegmove::backup {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int32_t kMostPartitions = 65'536;
+constexpr const char* kAvailable = "app_status::AS_AVAILABLE";
+constexpr int kAlive = 1, kDeleting = 2;  // backup_info_status
+
+std::unexpected<Error> damaged(const std::string& text) { return fail(Code::kCorrupt, text); }
+
+// The fields of one object, which have defaults when they are missing.
+class Fields {
+ public:
+  // Errors: the rule at the head of metadata.h does not hold.
+  static Result<Fields> of(const Json& object, std::initializer_list<const char*> known) {
+    if (!object.is_object()) return damaged("it is no JSON object");
+    size_t found = 0;
+    for (const char* name : known) found += object.contains(name);
+    if (found != known.size() && found != object.size())
+      return damaged("it lacks fields and has others that are not known");
+    return Fields(object);
+  }
+
+  Result<int64_t> integer(const char* name, int64_t otherwise, int64_t least = 0,
+                          int64_t most = std::numeric_limits<int64_t>::max()) const {
+    const auto found = object_->find(name);
+    if (found == object_->end()) return otherwise;
+    if (found->is_boolean() && most >= 1) return found->get<bool>() ? 1 : 0;
+    const bool fits = found->is_number_integer() &&
+                      (!found->is_number_unsigned() ||
+                       found->get<uint64_t>() <= uint64_t(std::numeric_limits<int64_t>::max())) &&
+                      found->get<int64_t>() >= least && found->get<int64_t>() <= most;
+    if (fits) return found->get<int64_t>();
+    return damaged("'" + std::string(name) + "' is no whole number from " + std::to_string(least) +
+                   " to " + std::to_string(most));
+  }
+  Result<bool> boolean(const char* name, bool otherwise) const {
+    return TRY(integer(name, otherwise, 0, 1)) != 0;
+  }
+  Result<std::string> text(const char* name) const {
+    const auto found = object_->find(name);
+    if (found == object_->end()) return "";
+    if (!found->is_string()) return damaged("'" + std::string(name) + "' is no text");
+    return found->get<std::string>();
+  }
+  bool has(const char* name) const { return object_->contains(name); }
+  const Json& any(const char* name) const { return object_->at(name); }
+
+ private:
+  explicit Fields(const Json& object) : object_(&object) {}
+  const Json* object_;
+};
+
+Json parse(std::string_view text) { return Json::parse(text, nullptr, false); }
+
+Result<BackupInfo> read_one_time(const Json& json) {
+  const auto fields =
+      TRY(Fields::of(json, {"backup_id", "start_time_ms", "end_time_ms", "app_id", "app_name"}));
+  BackupInfo info{.backup_id = TRY(fields.integer("backup_id", 0)),
+                  .start_time_ms = TRY(fields.integer("start_time_ms", 0)),
+                  .end_time_ms = TRY(fields.integer("end_time_ms", 0)),
+                  .tables = {}};
+  const auto app_id = TRY(fields.integer("app_id", 0, 1, INT32_MAX));
+  info.tables[int32_t(app_id)] = TRY(fields.text("app_name"));
+  return info;
+}
+
+Result<BackupInfo> read_of_policy(const Json& json) {
+  const auto fields = TRY(Fields::of(
+      json, {"backup_id", "start_time_ms", "end_time_ms", "app_ids", "app_names", "info_status"}));
+  BackupInfo info{.backup_id = TRY(fields.integer("backup_id", 0)),
+                  .start_time_ms = TRY(fields.integer("start_time_ms", 0)),
+                  .end_time_ms = TRY(fields.integer("end_time_ms", 0)),
+                  .tables = {},
+                  .of_policy = true};
+  info.is_deleting = TRY(fields.integer("info_status", kAlive, kAlive, kDeleting)) == kDeleting;
+  if (!fields.has("app_names")) return info;
+  const auto& names = fields.any("app_names");
+  if (!names.is_object()) return damaged("'app_names' is no object");
+  for (const auto& [id, name] : names.items()) {
+    int32_t app_id = 0;
+    const auto [stop, failed] = std::from_chars(id.data(), id.data() + id.size(), app_id);
+    if (failed != std::errc() || stop != id.data() + id.size() || app_id <= 0 || !name.is_string())
+      return damaged("'app_names' has " + base::printable(id) + ", which is no app id with a name");
+    info.tables[app_id] = name.get<std::string>();
+  }
+  return info;
+}
+
+Result<CheckpointFile> read_file(const Json& json) {
+  const auto fields = TRY(Fields::of(json, {"name", "size", "md5"}));
+  CheckpointFile file{.name = TRY(fields.text("name")),
+                      .size = TRY(fields.integer("size", 0)),
+                      .md5 = TRY(fields.text("md5"))};
+  if (!blockstore::is_name(file.name))
+    return damaged("a file is named \"" + base::printable(file.name) +
+                   "\", which is no name of a file in its folder");
+  if (!file.md5.empty() && !blockstore::is_md5_hex(file.md5))
+    return damaged("the MD5 of " + file.name + " is none");
+  return file;
+}
+
+Result<CheckpointMetadata> read_checkpoint(const Json& json) {
+  const auto fields = TRY(Fields::of(
+      json, {"checkpoint_decree", "checkpoint_timestamp", "files", "checkpoint_total_size"}));
+  CheckpointMetadata metadata{.decree = TRY(fields.integer("checkpoint_decree", 0)),
+                              .timestamp_ms = TRY(fields.integer("checkpoint_timestamp", 0)),
+                              .files = {},
+                              .total_size = TRY(fields.integer("checkpoint_total_size", 0))};
+  if (!fields.has("files") || !fields.any("files").is_array()) return damaged("'files' is no list");
+  std::set<std::string> names;
+  int64_t total = 0;
+  for (const auto& each : fields.any("files")) {
+    auto file = TRY(read_file(each));
+    if (!names.insert(file.name).second)
+      return damaged("the file " + file.name + " is there twice");
+    if (file.size > std::numeric_limits<int64_t>::max() - total)
+      return damaged("the sizes of the files are impossible");
+    total += file.size;
+    metadata.files.push_back(std::move(file));
+  }
+  if (total != metadata.total_size)
+    return damaged("the files have " + std::to_string(total) + " bytes and not " +
+                   std::to_string(metadata.total_size));
+  return metadata;
+}
+
+Result<wire::app_info> read_app(const Json& json) {
+  const auto fields = TRY(Fields::of(
+      json, {"status", "app_type", "app_name", "app_id", "partition_count", "envs", "is_stateful",
+             "max_replica_count", "expire_second", "create_second", "drop_second", "duplicating",
+             "init_partition_count", "is_bulk_loading", "atomic_idempotent"}));
+  wire::app_info app;
+  app.status = wire::app_status::AS_AVAILABLE;
+  app.app_type = TRY(fields.text("app_type"));
+  app.app_name = TRY(fields.text("app_name"));
+  app.app_id = int32_t(TRY(fields.integer("app_id", 0, 1, INT32_MAX)));
+  app.partition_count = int32_t(TRY(fields.integer("partition_count", 0, 1, kMostPartitions)));
+  app.is_stateful = TRY(fields.boolean("is_stateful", true));
+  app.max_replica_count = int32_t(TRY(fields.integer("max_replica_count", 3, 1, 100)));
+  app.create_second = TRY(fields.integer("create_second", 0));
+  app.__set_duplicating(TRY(fields.boolean("duplicating", false)));
+  app.init_partition_count =
+      int32_t(TRY(fields.integer("init_partition_count", -1, -1, kMostPartitions)));
+  app.__set_atomic_idempotent(TRY(fields.boolean("atomic_idempotent", false)));
+  return app;
+}
+
+}  // namespace
+
+std::string encode(const BackupInfo& info) {
+  Json json{{"backup_id", info.backup_id},
+            {"start_time_ms", info.start_time_ms},
+            {"end_time_ms", info.end_time_ms}};
+  if (!info.of_policy) {
+    json["app_id"] = info.tables.begin()->first;
+    json["app_name"] = info.tables.begin()->second;
+    return json.dump();
+  }
+  json["app_ids"] = Json::array();
+  json["app_names"] = Json::object();
+  for (const auto& [id, name] : info.tables) {
+    json["app_ids"].push_back(id);
+    json["app_names"][std::to_string(id)] = name;
+  }
+  json["info_status"] = info.is_deleting ? kDeleting : kAlive;
+  return json.dump();
+}
+
+std::string encode(const CheckpointMetadata& metadata) {
+  Json files = Json::array();
+  for (const auto& file : metadata.files)
+    files.push_back({{"name", file.name}, {"size", file.size}, {"md5", file.md5}});
+  return Json{{"checkpoint_decree", metadata.decree},
+              {"checkpoint_timestamp", metadata.timestamp_ms},
+              {"files", std::move(files)},
+              {"checkpoint_total_size", metadata.total_size}}
+      .dump();
+}
+
+std::string encode_app_metadata(const wire::app_info& table) {
+  return Json{{"status", kAvailable},
+              {"app_type", table.app_type},
+              {"app_name", table.app_name},
+              {"app_id", table.app_id},
+              {"partition_count", table.partition_count},
+              {"envs", Json::object()},
+              {"is_stateful", int(table.is_stateful)},
+              {"max_replica_count", table.max_replica_count},
+              {"expire_second", table.expire_second},
+              {"create_second", table.create_second},
+              {"drop_second", table.drop_second},
+              {"duplicating", int(table.duplicating)},
+              {"init_partition_count", table.init_partition_count},
+              {"is_bulk_loading", int(table.is_bulk_loading)},
+              {"atomic_idempotent", int(table.atomic_idempotent)}}
+      .dump();
+}
+
+std::string encode_backup_status(int64_t total_size) {
+  return Json{{"total_checkpoint_size", total_size}}.dump();
+}
+
+Result<BackupInfo> decode_backup_info(std::string_view text) {
+  const auto json = parse(text);
+  const bool of_policy = json.is_object() && json.contains("app_ids");
+  auto info =
+      TRY(in_context(of_policy ? read_of_policy(json) : read_one_time(json), "backup_info"));
+  if (info.backup_id <= 0) return damaged(std::string("backup_info") + ": no backup id");
+  return info;
+}
+
+Result<CheckpointMetadata> decode_checkpoint_metadata(std::string_view text) {
+  return in_context(read_checkpoint(parse(text)), "backup_metadata");
+}
+
+Result<wire::app_info> decode_app_metadata(std::string_view text) {
+  return in_context(read_app(parse(text)), "app_metadata");
+}
+
+std::string encode_envs(const EnvsOfTables& envs) { return Json(envs).dump(); }
+
+Result<EnvsOfTables> decode_envs(std::string_view text) {
+  const auto json = parse(text);
+  EnvsOfTables envs;
+  if (!json.is_object()) return damaged("pegmove_envs: it is no JSON object");
+  for (const auto& [folder, of_table] : json.items()) {
+    if (!of_table.is_object()) return damaged("pegmove_envs: " + base::printable(folder));
+    auto& to = envs[folder];
+    for (const auto& [key, value] : of_table.items()) {
+      if (!value.is_string())
+        return damaged("pegmove_envs: the value of " + base::printable(key) + " is no text");
+      to[key] = value.get<std::string>();
+    }
+  }
+  return envs;
+}
+
+}  // namespace pegmove::backup

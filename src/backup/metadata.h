@@ -1,0 +1,67 @@
+// The JSON files of a cold backup. Written as Pegasus writes them: without blanks, the fields in
+// its order, booleans as 0 and 1. Read as it reads them: all fields of the type are there and
+// others are passed over, or none is unknown and those that are missing have their defaults; and
+// then checked, since a backup may come from anywhere. Pegasus: src/common/json_helper.h,
+// src/meta/meta_backup_service.h, src/replica/replica_backup.h.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "meta_types.h"
+
+namespace pegmove::backup {
+
+inline constexpr size_t kMostMetadataBytes = 64 << 20;
+
+// backup_info. A one-time backup has one table and end_time_ms 0 in the file of real servers, which
+// write it before they set it.
+struct BackupInfo {
+  int64_t backup_id = 0;
+  int64_t start_time_ms = 0;
+  int64_t end_time_ms = 0;
+  std::map<int32_t, std::string> tables;  // name by app id
+  bool of_policy = false;
+  bool is_deleting = false;  // info_status 2, of a policy
+
+  bool operator==(const BackupInfo&) const = default;
+};
+
+struct CheckpointFile {
+  std::string name;
+  int64_t size = 0;
+  std::string md5;
+  bool operator==(const CheckpointFile&) const = default;
+};
+
+// backup_metadata: a partition's checkpoint.
+struct CheckpointMetadata {
+  int64_t decree = 0;
+  int64_t timestamp_ms = 0;
+  std::vector<CheckpointFile> files;
+  int64_t total_size = 0;  // of all files
+  bool operator==(const CheckpointMetadata&) const = default;
+};
+
+std::string encode(const BackupInfo& info);
+std::string encode(const CheckpointMetadata& metadata);
+std::string encode_app_metadata(const wire::app_info& table);  // without its envs, as in Pegasus
+std::string encode_backup_status(int64_t total_size);
+
+// Errors of all: kCorrupt, saying what is wrong.
+Result<BackupInfo> decode_backup_info(std::string_view text);
+// File names are names, none twice; sizes are not negative and add up; MD5s are ones or empty.
+Result<CheckpointMetadata> decode_checkpoint_metadata(std::string_view text);
+// At least one partition, at most 65,536.
+Result<wire::app_info> decode_app_metadata(std::string_view text);
+
+// Our own file beside backup_info: the app envs by table folder ("t_4").
+using EnvsOfTables = std::map<std::string, std::map<std::string, std::string>>;
+std::string encode_envs(const EnvsOfTables& envs);
+Result<EnvsOfTables> decode_envs(std::string_view text);
+
+}  // namespace pegmove::backup

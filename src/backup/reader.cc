@@ -1,0 +1,161 @@
+#include "backup/reader.h"
+
+#include <algorithm>
+
+#include "blockstore/path.h"
+
+namespace pegmove::backup {
+namespace {
+
+using blockstore::AsyncStore;
+using blockstore::join;
+
+constexpr size_t kMostNameBytes = 300;
+
+template <typename T>
+Result<T> in_file(Result<T> result, const AsyncStore& store, const std::string& path) {
+  return in_context(std::move(result), store.store().description() + ": " + path);
+}
+
+// What is there is listed; a folder that is gone meanwhile has nothing in it.
+Task<std::vector<blockstore::Entry>> list_or_nothing(const AsyncStore& store, std::string path) {
+  auto listed = co_await store.list(path);
+  if (!listed && listed.error().code() == Code::kNotFound)
+    co_return std::vector<blockstore::Entry>{};
+  co_return listed;
+}
+
+Task<bool> exists(const AsyncStore& store, std::string path) {
+  co_return CO_TRY(co_await store.find(path)).has_value();
+}
+
+// Sets what keeps the backup from being complete.
+Task<> judge(const AsyncStore& store, BackupSummary& summary) {
+  const auto place = [&](const TableFolder& table) {
+    return Place{.root = summary.root,
+                 .backup_id = summary.backup_id,
+                 .table = table.table,
+                 .app_id = table.app_id};
+  };
+  auto info = co_await read_info(store, place({}));
+  if (!info && info.error().code() != Code::kCorrupt) co_return fail(std::move(info.error()));
+  if (!info) {
+    summary.why = info.error().message();
+    co_return Result<void>();
+  }
+  for (const auto& table : summary.tables)
+    if (CO_TRY(co_await exists(store, place(table).unfinished_file())))
+      summary.why = "the backup of " + table.table + " is under way, or was given up";
+  if (!*info && summary.why.empty())
+    summary.why = "there is no backup_info: it is under way, or was given up";
+  if (!*info) co_return Result<void>();
+  summary.start_time_ms = (*info)->start_time_ms;
+  summary.end_time_ms = (*info)->end_time_ms;
+  for (const auto& [id, name] : (*info)->tables)
+    if (summary.why.empty() &&
+        !CO_TRY(co_await exists(store, place({.table = name, .app_id = id}).metadata_file())))
+      summary.why = "the app_metadata of " + name + " is not there";
+  if ((*info)->is_deleting)
+    summary.state = BackupState::kDeleting;
+  else if (summary.why.empty())
+    summary.state = BackupState::kComplete;
+  co_return Result<void>();
+}
+
+Task<> list_below(const AsyncStore& store, std::string root, std::string policy,
+                  std::vector<BackupSummary>& found) {
+  for (const auto& entry : CO_TRY(co_await list_or_nothing(store, root))) {
+    const auto id = parse_backup_id(entry.name);
+    if (!entry.is_folder || !id) continue;
+    BackupSummary summary{.backup_id = *id, .policy = policy, .root = root};
+    for (const auto& table : CO_TRY(co_await list_or_nothing(store, join(root, entry.name))))
+      if (auto folder = parse_table_folder(table.name); folder && table.is_folder)
+        summary.tables.push_back(std::move(*folder));
+    CO_TRY(co_await judge(store, summary));
+    found.push_back(std::move(summary));
+  }
+  co_return Result<void>();
+}
+
+}  // namespace
+
+std::string_view to_string(BackupState state) {
+  switch (state) {
+    case BackupState::kComplete: return "complete";
+    case BackupState::kUnfinished: return "unfinished";
+    case BackupState::kDeleting: return "deleting";
+  }
+  return "";
+}
+
+Task<wire::app_info> read_table(const AsyncStore& store, Place place) {
+  const auto path = place.metadata_file();
+  const auto text = CO_TRY(co_await store.read_file(path, kMostMetadataBytes));
+  auto table = CO_TRY(in_file(decode_app_metadata(text), store, path));
+  if (table.app_name != place.table || table.app_id != place.app_id)
+    co_return in_file(Result<wire::app_info>(
+                          fail(Code::kCorrupt, "it is that of table '" + table.app_name +
+                                                   "' with id " + std::to_string(table.app_id))),
+                      store, path);
+  co_return table;
+}
+
+Task<std::optional<BackupInfo>> read_info(const AsyncStore& store, Place place) {
+  const auto path = place.info_file();
+  auto text = co_await store.read_file(path, kMostMetadataBytes);
+  if (!text && text.error().code() == Code::kNotFound) co_return std::nullopt;
+  if (!text) co_return fail(std::move(text.error()));
+  auto info = CO_TRY(in_file(decode_backup_info(*text), store, path));
+  if (info.backup_id != place.backup_id)
+    co_return fail(Code::kCorrupt, store.store().description() + ": " + path +
+                                       " is that of backup " + std::to_string(info.backup_id));
+  co_return info;
+}
+
+Task<std::optional<std::map<std::string, std::string>>> read_envs(const AsyncStore& store,
+                                                                  Place place) {
+  const auto path = place.envs_file();
+  auto text = co_await store.read_file(path, kMostMetadataBytes);
+  if (!text && text.error().code() == Code::kNotFound) co_return std::nullopt;
+  if (!text) co_return fail(std::move(text.error()));
+  auto envs = CO_TRY(in_file(decode_envs(*text), store, path));
+  const auto found = envs.find(blockstore::name_of(place.table_folder()));
+  if (found == envs.end()) co_return std::nullopt;
+  co_return std::move(found->second);
+}
+
+Task<Checkpoint> read_checkpoint(const AsyncStore& store, Place place, int32_t partition) {
+  const auto current = place.current_file(partition);
+  auto name = CO_TRY(co_await store.read_file(current, kMostNameBytes));
+  while (name.ends_with('\n')) name.pop_back();
+  if (!is_checkpoint_name(name))
+    co_return fail(Code::kCorrupt,
+                   store.store().description() + ": " + current + " does not name a checkpoint");
+  Checkpoint checkpoint{.folder = place.checkpoint_folder(partition, name), .metadata = {}};
+  const auto path = join(checkpoint.folder, kBackupMetadata);
+  const auto text = CO_TRY(co_await store.read_file(path, kMostMetadataBytes));
+  checkpoint.metadata = CO_TRY(in_file(decode_checkpoint_metadata(text), store, path));
+  co_return checkpoint;
+}
+
+Task<std::vector<BackupSummary>> list_backups(const AsyncStore& store, std::string root) {
+  std::vector<BackupSummary> found;
+  CO_TRY(co_await list_below(store, root, "", found));
+  for (const auto& entry : CO_TRY(co_await list_or_nothing(store, root)))
+    if (entry.is_folder && !parse_backup_id(entry.name))
+      CO_TRY(co_await list_below(store, join(root, entry.name), entry.name, found));
+  std::ranges::sort(found, std::greater(), &BackupSummary::backup_id);
+  co_return found;
+}
+
+Task<std::vector<std::string>> list_clusters(const AsyncStore& store, std::string path) {
+  std::vector<std::string> clusters;
+  for (const auto& entry : CO_TRY(co_await store.list(path))) {
+    if (!entry.is_folder) continue;
+    auto backups = CO_TRY(co_await list_backups(store, join(path, entry.name)));
+    if (!backups.empty()) clusters.push_back(entry.name);
+  }
+  co_return clusters;
+}
+
+}  // namespace pegmove::backup

@@ -1,0 +1,57 @@
+// Reads cold backups in a block store: which there are, and what is in each.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backup/layout.h"
+#include "backup/metadata.h"
+#include "blockstore/async_store.h"
+
+namespace pegmove::backup {
+
+// All run on the caller's executor. Errors: the store's; kNotFound and kCorrupt name the file.
+
+// A table's app_metadata. Errors: also kCorrupt when it is that of another table.
+Task<wire::app_info> read_table(const blockstore::AsyncStore& store, Place place);
+// Nothing when there is no backup_info: the backup has not ended.
+Task<std::optional<BackupInfo>> read_info(const blockstore::AsyncStore& store, Place place);
+// The table's app envs; nothing when the backup was not made by pegmove.
+Task<std::optional<std::map<std::string, std::string>>> read_envs(
+    const blockstore::AsyncStore& store, Place place);
+
+struct Checkpoint {
+  std::string folder;  // its path
+  CheckpointMetadata metadata;
+};
+// The checkpoint that current_checkpoint names.
+Task<Checkpoint> read_checkpoint(const blockstore::AsyncStore& store, Place place,
+                                 int32_t partition);
+
+enum class BackupState {
+  kComplete,
+  kUnfinished,  // under way, or given up: cannot be restored
+  kDeleting,    // its policy is removing it
+};
+std::string_view to_string(BackupState state);
+
+struct BackupSummary {
+  int64_t backup_id = 0;
+  std::string policy;  // "" for a one-time backup
+  std::string root;    // of its Place
+  BackupState state = BackupState::kUnfinished;
+  std::string why = {};                  // for people, when it is not complete
+  int64_t start_time_ms = 0;             // 0: not known
+  int64_t end_time_ms = 0;               // 0: not known
+  std::vector<TableFolder> tables = {};  // by name
+};
+
+// The backups below a root, newest first; below its folders that are no ids those of policies. A
+// file that cannot be understood makes its backup unfinished, with the reason.
+Task<std::vector<BackupSummary>> list_backups(const blockstore::AsyncStore& store,
+                                              std::string root);
+// The names of clusters that have backups below a path: folders that have backups in them.
+Task<std::vector<std::string>> list_clusters(const blockstore::AsyncStore& store, std::string path);
+
+}  // namespace pegmove::backup

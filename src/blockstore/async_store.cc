@@ -1,0 +1,330 @@
+#include "blockstore/async_store.h"
+
+#include <boost/asio/this_coro.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+#include "blockstore/digest.h"
+#include "blockstore/local_file.h"
+
+namespace pegmove::blockstore {
+namespace {
+
+// What moves one piece a step on a pool's thread, and tells how many bytes it was; 0 at the end.
+class UploadJob {
+ public:
+  static Result<std::unique_ptr<UploadJob>> start(BlockStore& store, const std::string& local_path,
+                                                  const std::string& path) {
+    auto file = TRY(LocalFile::open(local_path));
+    const auto size = TRY(file.size());
+    auto upload = TRY(store.create(path, size));
+    return std::unique_ptr<UploadJob>(
+        new UploadJob(std::move(file), size, std::move(upload), store.chunk_bytes()));
+  }
+
+  Result<int64_t> step() {
+    const auto bytes = TRY(file_.read(sum_.size, piece_));
+    if (bytes.empty()) return 0;
+    digest_.feed(bytes);
+    TRY(upload_->append(bytes));
+    sum_.size += int64_t(bytes.size());
+    return int64_t(bytes.size());
+  }
+
+  Result<FileSum> finish() {
+    if (sum_.size != size_) return fail(Code::kIo, file_.path() + " changed while it was uploaded");
+    sum_.md5 = digest_.finish_hex();
+    TRY(upload_->finish(sum_.md5));
+    return sum_;
+  }
+
+ private:
+  UploadJob(LocalFile file, int64_t size, std::unique_ptr<Upload> upload, size_t piece)
+      : file_(std::move(file)), size_(size), upload_(std::move(upload)), piece_(piece) {}
+
+  LocalFile file_;
+  int64_t size_;
+  std::unique_ptr<Upload> upload_;
+  size_t piece_;
+  Digest digest_;
+  FileSum sum_{};
+};
+
+class ProofJob {
+ public:
+  static Result<std::unique_ptr<ProofJob>> start(BlockStore& store, const std::string& local_path,
+                                                 const std::string& path) {
+    auto file = TRY(LocalFile::open(local_path));
+    auto proof = TRY(store.prove(path));
+    return std::unique_ptr<ProofJob>(
+        new ProofJob(std::move(file), std::move(proof), store.chunk_bytes()));
+  }
+
+  Result<int64_t> step() {
+    const auto bytes = TRY(file_.read(sum_.size, piece_));
+    digest_.feed(bytes);
+    proof_->feed(bytes);
+    sum_.size += int64_t(bytes.size());
+    return int64_t(bytes.size());
+  }
+
+  Result<std::optional<FileSum>> finish() {
+    if (!TRY(proof_->holds())) return std::nullopt;
+    sum_.md5 = digest_.finish_hex();
+    return sum_;
+  }
+
+ private:
+  ProofJob(LocalFile file, std::unique_ptr<Proof> proof, size_t piece)
+      : file_(std::move(file)), proof_(std::move(proof)), piece_(piece) {}
+
+  LocalFile file_;
+  std::unique_ptr<Proof> proof_;
+  size_t piece_;
+  Digest digest_;
+  FileSum sum_{};
+};
+
+// Reads a file of the store, and writes it here when there is a place for it.
+class ReadJob {
+ public:
+  ReadJob(BlockStore& store, std::string path) : store_(store), path_(std::move(path)) {}
+  ~ReadJob() {
+    if (file_ && !finished_) std::remove(file_->path().c_str());
+  }
+
+  Result<void> write_to(const std::string& local_path) {
+    local_path_ = local_path;
+    file_ = TRY(LocalFile::create(local_path + ".part"));
+    return {};
+  }
+
+  Result<int64_t> step() {
+    const auto bytes = TRY(store_.read(path_, sum_.size, store_.chunk_bytes()));
+    digest_.feed(bytes);
+    if (file_) {
+      TRY(file_->append(bytes));
+      file_->begin_sync();
+    }
+    sum_.size += int64_t(bytes.size());
+    return int64_t(bytes.size());
+  }
+
+  FileSum sum() {
+    sum_.md5 = digest_.finish_hex();
+    return sum_;
+  }
+
+  Result<void> keep(const FileSum& wanted) {
+    const auto found = sum();
+    if (found.size != wanted.size || (!wanted.md5.empty() && found.md5 != wanted.md5))
+      return fail(Code::kCorrupt, path_ + " has " + std::to_string(found.size) + " bytes of MD5 " +
+                                      found.md5 + ", not " + std::to_string(wanted.size) + " of " +
+                                      (wanted.md5.empty() ? "any MD5" : wanted.md5));
+    TRY(file_->sync());
+    TRY(rename_file(file_->path(), local_path_));
+    finished_ = true;
+    return {};
+  }
+
+ private:
+  BlockStore& store_;
+  std::string path_, local_path_;
+  std::optional<LocalFile> file_;
+  Digest digest_;
+  FileSum sum_{};
+  bool finished_ = false;
+};
+
+Error stopped() { return {Code::kInterrupted, "the transfer was stopped"}; }
+
+// Steps until nothing moves any more. `job` is destroyed by the caller, on the pool.
+template <typename Job>
+Task<> run_steps(async::Pool& pool, Job& job, size_t piece, const Transfer& how) {
+  while (true) {
+    if (how.should_stop && how.should_stop()) co_return fail(stopped());
+    if (how.limit) co_await how.limit->acquire(int64_t(piece));  // no result
+    const auto moved = CO_TRY(co_await pool.run([&job] { return job.step(); }));
+    if (moved == 0) co_return Result<void>();
+    if (how.on_bytes) how.on_bytes(moved);
+    piece = size_t(moved);
+  }
+}
+
+}  // namespace
+
+bool is_transient(const Error& error) {
+  return error.code() == Code::kUnreachable || error.code() == Code::kTimeout ||
+         error.code() == Code::kBusy;
+}
+
+template <typename T>
+Task<T> AsyncStore::with_retries(std::function<Task<T>()> attempt,
+                                 std::function<bool()> should_stop) const {
+  std::optional<Deadline> deadline;
+  for (int tries = 0;; ++tries) {
+    auto out = co_await attempt();
+    if (out || !is_transient(out.error())) co_return out;
+    if (!deadline) deadline = Deadline::in(clock_, retry_.retry_for);
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (deadline->passed(clock_) || (should_stop && should_stop()) ||
+        state.cancelled() != asio::cancellation_type::none)
+      co_return out;
+    const auto pause = async::back_off(tries, retry_.first_pause, retry_.longest_pause);
+    co_await clock_.sleep_for(pause);  // no result
+  }
+}
+
+Task<std::vector<Entry>> AsyncStore::list(std::string path) const {
+  // outlives: this frame, until the last try has ended.
+  auto attempt = [&]() -> Task<std::vector<Entry>> {
+    co_return co_await pool_.run([&] { return store_->list(path); });
+  };
+  co_return co_await with_retries<std::vector<Entry>>(attempt, {});
+}
+
+Task<std::optional<Entry>> AsyncStore::find(std::string path) const {
+  // outlives: this frame, until the last try has ended.
+  auto attempt = [&]() -> Task<std::optional<Entry>> {
+    auto found = co_await pool_.run([&] { return store_->stat(path); });
+    if (found) co_return std::move(*found);
+    if (found.error().code() == Code::kNotFound) co_return std::nullopt;
+    co_return fail(std::move(found.error()));
+  };
+  co_return co_await with_retries<std::optional<Entry>>(attempt, {});
+}
+
+Task<std::string> AsyncStore::read_file(std::string path, size_t most_bytes) const {
+  // outlives: this frame, until the last try has ended.
+  auto attempt = [&]() -> Task<std::string> {
+    co_return co_await pool_.run([&] { return store_->read(path, 0, most_bytes + 1); });
+  };
+  auto bytes = CO_TRY(co_await with_retries<std::string>(attempt, {}));
+  if (bytes.size() > most_bytes)
+    co_return fail(Code::kTooLarge, store_->description() + ": " + path + " has more than " +
+                                        std::to_string(most_bytes) + " bytes");
+  co_return bytes;
+}
+
+Task<> AsyncStore::write_file(std::string path, std::string bytes) const {
+  // outlives: this frame, until the last try has ended.
+  auto attempt = [&]() -> Task<> {
+    co_return co_await pool_.run([&]() -> Result<void> {
+      auto upload = TRY(store_->create(path, int64_t(bytes.size())));
+      TRY(upload->append(bytes));
+      return upload->finish(md5_hex(bytes));
+    });
+  };
+  auto written = co_await with_retries<void>(attempt, {});
+  co_return in_context(std::move(written), "writing " + path);
+}
+
+Task<> AsyncStore::remove(std::string path) const {
+  // outlives: this frame, until the last try has ended.
+  auto attempt = [&]() -> Task<> {
+    co_return co_await pool_.run([&] { return store_->remove(path); });
+  };
+  co_return co_await with_retries<void>(attempt, {});
+}
+
+Task<std::optional<FileSum>> AsyncStore::prove(std::string local_path, std::string path,
+                                               const Transfer& how) const {
+  auto job = CO_TRY(co_await pool_.run([&] { return ProofJob::start(*store_, local_path, path); }));
+  CO_TRY(co_await run_steps(pool_, *job, store_->chunk_bytes(), {.should_stop = how.should_stop}));
+  co_return co_await pool_.run([&] { return job->finish(); });
+}
+
+Task<Uploaded> AsyncStore::upload_once(std::string local_path, std::string path,
+                                       const Transfer& how) const {
+  const auto there = CO_TRY(co_await find(path));
+  std::error_code error;
+  const auto size = std::filesystem::file_size(local_path, error);
+  if (there && !there->is_folder && !error && there->size == int64_t(size)) {
+    if (auto sum = CO_TRY(co_await prove(local_path, path, how))) {
+      if (how.on_bytes) how.on_bytes(sum->size);
+      co_return Uploaded{.sum = *sum, .was_there = true};
+    }
+  }
+  auto job =
+      CO_TRY(co_await pool_.run([&] { return UploadJob::start(*store_, local_path, path); }));
+  auto moved = co_await run_steps(pool_, *job, store_->chunk_bytes(), how);
+  // What it does when it is given up may block, too.
+  co_return co_await pool_.run([&, job = std::move(job)]() mutable -> Result<Uploaded> {
+    auto gone = std::move(job);
+    TRY(std::move(moved));
+    return Uploaded{.sum = TRY(gone->finish())};
+  });
+}
+
+Task<Uploaded> AsyncStore::upload(std::string local_path, std::string path, Transfer how) const {
+  int64_t told = 0;
+  const auto on_bytes = how.on_bytes;
+  how.on_bytes = [&](int64_t bytes) {
+    told += bytes;
+    if (on_bytes) on_bytes(bytes);
+  };
+  // outlives: this frame, until the last try has ended.
+  auto attempt = [&]() -> Task<Uploaded> {
+    if (on_bytes && told != 0) on_bytes(-std::exchange(told, 0));  // what failed counts no more
+    co_return co_await upload_once(local_path, path, how);
+  };
+  auto uploaded = co_await with_retries<Uploaded>(attempt, how.should_stop);
+  co_return in_context(std::move(uploaded), "uploading " + path);
+}
+
+Task<> AsyncStore::download_once(std::string path, std::string local_path, FileSum wanted,
+                                 const Transfer& how) const {
+  auto job = std::make_unique<ReadJob>(*store_, path);
+  CO_TRY(co_await pool_.run([&] { return job->write_to(local_path); }));
+  CO_TRY(co_await run_steps(pool_, *job, store_->chunk_bytes(), how));
+  co_return co_await pool_.run([&] { return job->keep(wanted); });
+}
+
+Task<> AsyncStore::download(std::string path, std::string local_path, FileSum wanted,
+                            Transfer how) const {
+  int64_t told = 0;
+  const auto on_bytes = how.on_bytes;
+  how.on_bytes = [&](int64_t bytes) {
+    told += bytes;
+    if (on_bytes) on_bytes(bytes);
+  };
+  // outlives: this frame, until the last try has ended.
+  auto attempt = [&]() -> Task<> {
+    if (on_bytes && told != 0) on_bytes(-std::exchange(told, 0));
+    co_return co_await download_once(path, local_path, wanted, how);
+  };
+  auto downloaded = co_await with_retries<void>(attempt, how.should_stop);
+  co_return in_context(std::move(downloaded), "downloading " + path);
+}
+
+Task<FileSum> AsyncStore::sum_once(std::string path, const Transfer& how) const {
+  ReadJob job(*store_, path);
+  CO_TRY(co_await run_steps(pool_, job, store_->chunk_bytes(), how));
+  co_return job.sum();
+}
+
+Task<FileSum> AsyncStore::sum(std::string path, Transfer how) const {
+  // outlives: this frame, until the last try has ended.
+  auto attempt = [&]() -> Task<FileSum> { co_return co_await sum_once(path, how); };
+  auto summed = co_await with_retries<FileSum>(attempt, how.should_stop);
+  co_return in_context(std::move(summed), "reading " + path);
+}
+
+Task<FileSum> AsyncStore::sum_local(std::string local_path) const {
+  co_return co_await pool_.run([&]() -> Result<FileSum> {
+    auto file = TRY(LocalFile::open(local_path));
+    Digest digest;
+    FileSum sum;
+    while (true) {
+      const auto bytes = TRY(file.read(sum.size, store_->chunk_bytes()));
+      if (bytes.empty()) break;
+      digest.feed(bytes);
+      sum.size += int64_t(bytes.size());
+    }
+    sum.md5 = digest.finish_hex();
+    return sum;
+  });
+}
+
+}  // namespace pegmove::blockstore

@@ -1,0 +1,90 @@
+// A block store for coroutines: its calls run on a pool and are tried again while the store is
+// away, and whole files move between it and this machine.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "async/pool.h"
+#include "async/stop_signal.h"
+#include "async/task.h"
+#include "blockstore/block_store.h"
+#include "blockstore/rate_limit.h"
+
+namespace pegmove::blockstore {
+
+struct RetryOptions {
+  async::milliseconds retry_for{60'000};  // since the first failure of a call or a file
+  async::milliseconds first_pause{200};
+  async::milliseconds longest_pause{5'000};
+};
+
+// How a file moves.
+struct Transfer {
+  RateLimit* limit = nullptr;                        // alive until the transfer ends
+  std::function<void(int64_t bytes)> on_bytes = {};  // that moved, or were found there
+  std::function<bool()> should_stop = {};            // looked at between pieces: kInterrupted
+};
+
+struct FileSum {
+  int64_t size = 0;
+  std::string md5;
+  bool operator==(const FileSum&) const = default;
+};
+
+struct Uploaded {
+  FileSum sum;
+  bool was_there = false;  // nothing was sent: the store proved to have it
+};
+
+// Whether the same call may succeed later by itself.
+bool is_transient(const Error& error);
+
+// On one executor; store, pool and clock outlive it and what it is doing. Errors are those of
+// BlockStore's calls, after the last try.
+class AsyncStore {
+ public:
+  AsyncStore(std::shared_ptr<BlockStore> store, async::Pool& pool, Clock& clock,
+             RetryOptions retry = {})
+      : store_(std::move(store)), pool_(pool), clock_(clock), retry_(retry) {}
+
+  BlockStore& store() const { return *store_; }
+
+  Task<std::vector<Entry>> list(std::string path) const;
+  Task<std::optional<Entry>> find(std::string path) const;  // nothing: it is not there
+  // Errors: kTooLarge for more than `most_bytes`.
+  Task<std::string> read_file(std::string path, size_t most_bytes) const;
+  Task<> write_file(std::string path, std::string bytes) const;
+  Task<> remove(std::string path) const;
+
+  // Brings a file of this machine to the store. One that is there with the same size is proven by
+  // checksum, and left as it is if it is the same.
+  Task<Uploaded> upload(std::string local_path, std::string path, Transfer how) const;
+  // Brings a file here, to a path in a folder that exists: under ".part" behind its name until all
+  // its bytes are on the disk and are as `wanted` (an empty md5 is not compared). Errors: also
+  // kCorrupt, when they are not; nothing is left then.
+  Task<> download(std::string path, std::string local_path, FileSum wanted, Transfer how) const;
+  // Reads a file of the store through.
+  Task<FileSum> sum(std::string path, Transfer how) const;
+  // The same for a file of this machine. Errors: kNotFound, kIo.
+  Task<FileSum> sum_local(std::string local_path) const;
+
+ private:
+  // `attempt` makes a Task each time it is called.
+  template <typename T>
+  Task<T> with_retries(std::function<Task<T>()> attempt, std::function<bool()> should_stop) const;
+  Task<Uploaded> upload_once(std::string local_path, std::string path, const Transfer& how) const;
+  Task<std::optional<FileSum>> prove(std::string local_path, std::string path,
+                                     const Transfer& how) const;
+  Task<> download_once(std::string path, std::string local_path, FileSum wanted,
+                       const Transfer& how) const;
+  Task<FileSum> sum_once(std::string path, const Transfer& how) const;
+
+  std::shared_ptr<BlockStore> store_;  // shared with the set that opened it
+  async::Pool& pool_;
+  Clock& clock_;
+  RetryOptions retry_;
+};
+
+}  // namespace pegmove::blockstore

@@ -1,0 +1,144 @@
+#include "blockstore/hdfs_rest.h"
+
+#include <utility>
+
+#include "base/bytes.h"
+#include "blockstore/path.h"
+
+namespace pegmove::blockstore {
+namespace {
+
+using Json = nlohmann::json;
+
+struct RemoteError {
+  std::string exception;
+  std::string message;
+};
+
+RemoteError remote_error(const HttpAnswer& answer) {
+  const auto json = Json::parse(answer.body, nullptr, false);
+  if (json.is_object() && json.contains("RemoteException") && json["RemoteException"].is_object()) {
+    const auto& remote = json["RemoteException"];
+    RemoteError error{.exception = "", .message = ""};
+    if (remote.contains("exception") && remote["exception"].is_string())
+      error.exception = remote["exception"].get<std::string>();
+    if (remote.contains("message") && remote["message"].is_string())
+      error.message = remote["message"].get<std::string>();
+    error.message = error.message.substr(0, std::min(error.message.find('\n'), size_t{500}));
+    return error;
+  }
+  return {.exception = "", .message = base::printable(answer.body, 200)};
+}
+
+Code code_of(int status, const std::string& exception) {
+  if (exception == "FileNotFoundException") return Code::kNotFound;
+  if (exception == "FileAlreadyExistsException") return Code::kAlreadyExists;
+  if (exception == "AccessControlException" || exception == "SecurityException")
+    return status == 401 ? Code::kUnauthenticated : Code::kRefused;
+  if (exception == "StandbyException" || exception == "SafeModeException" ||
+      exception == "RetriableException")
+    return Code::kBusy;
+  // Hadoop answers 403 to many of these.
+  if (exception == "IOException" || exception.ends_with("QuotaExceededException")) return Code::kIo;
+  switch (status) {
+    case 401: return Code::kUnauthenticated;
+    case 403: return Code::kRefused;
+    case 404: return Code::kNotFound;
+    case 429:
+    case 502:
+    case 503:
+    case 504: return Code::kBusy;
+    default: return Code::kIo;
+  }
+}
+
+Error error_of(const HttpAnswer& answer) {
+  const auto remote = remote_error(answer);
+  std::string text = "HTTP status " + std::to_string(answer.status);
+  if (!remote.exception.empty()) text += ", " + remote.exception;
+  if (!remote.message.empty()) text += ": " + remote.message;
+  return {code_of(answer.status, remote.exception), text};
+}
+
+// Whether another name node may do better.
+bool is_standby(const HttpAnswer& answer) {
+  return answer.status == 403 && remote_error(answer).exception == "StandbyException";
+}
+
+bool is_redirect(int status) { return status == 307 || status == 302; }
+
+}  // namespace
+
+HdfsRest::HdfsRest(HdfsOptions options)
+    : options_(std::move(options)),
+      http_({.silence_timeout = options_.silence_timeout,
+             .negotiate = options_.kerberos,
+             .ca_file = options_.ca_file}) {}
+
+std::string HdfsRest::url(const std::string& address, const std::string& path,
+                          const std::string& operation) const {
+  auto url = address + "/webhdfs/v1/" + url_encode(path, true) + "?op=" + operation;
+  if (!options_.token.empty())
+    url += "&delegation=" + url_encode(options_.token);
+  else if (!options_.user.empty() && !options_.kerberos)
+    url += "&user.name=" + url_encode(options_.user);
+  return url;
+}
+
+// The active one first; each is asked once.
+Result<HttpAnswer> HdfsRest::ask_active(const std::string& method, const std::string& path,
+                                        const std::string& operation) {
+  Error last(Code::kUnreachable, "no name node is known");
+  const auto first = active_.load();
+  for (size_t i = 0; i < options_.addresses.size(); ++i) {
+    const auto which = (first + i) % options_.addresses.size();
+    const auto& address = options_.addresses[which];
+    auto answer = http_.send({.method = method, .url = url(address, path, operation)});
+    if (answer && !is_standby(*answer)) {
+      active_ = which;
+      return answer;
+    }
+    last = answer ? Error(Code::kBusy, "name node " + address + " is on standby")
+                  : std::move(answer.error());
+    if (last.code() == Code::kInterrupted || last.code() == Code::kUnauthenticated) break;
+  }
+  return fail(std::move(last));
+}
+
+Result<Json> HdfsRest::ask(const std::string& method, const std::string& path,
+                           const std::string& operation) {
+  auto answer = TRY(ask_active(method, path, operation));
+  if (is_redirect(answer.status)) {  // GETFILECHECKSUM
+    answer = TRY(http_.send({.method = method, .url = answer.header("location")}));
+  }
+  if (answer.status != 200 && answer.status != 201) return fail(error_of(answer));
+  if (answer.body.empty()) return Json::object();
+  auto json = Json::parse(answer.body, nullptr, false);
+  if (!json.is_object())
+    return fail(Code::kProtocol, "the answer to " + operation +
+                                     " is no JSON object: " + base::printable(answer.body, 100));
+  return json;
+}
+
+Result<std::string> HdfsRest::move_data(const std::string& method, const std::string& path,
+                                        const std::string& operation, std::string_view body,
+                                        size_t most_reply_bytes) {
+  auto answer = TRY(ask_active(method, path, operation));
+  if (!is_redirect(answer.status)) {
+    if (answer.status >= 400) return fail(error_of(answer));
+    return fail(Code::kProtocol,
+                "the name node did not say which data node to ask, but answered "
+                "with status " +
+                    std::to_string(answer.status));
+  }
+  const auto location = answer.header("location");
+  auto moved = TRY(http_.send({.method = method,
+                               .url = location,
+                               .headers = {"Content-Type: application/octet-stream"},
+                               .body = body,
+                               .most_reply_bytes = most_reply_bytes}));
+  if (moved.status >= 300) return fail(error_of(moved));
+  return std::move(moved.body);
+}
+
+}  // namespace pegmove::blockstore

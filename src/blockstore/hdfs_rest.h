@@ -1,0 +1,41 @@
+// Calls of WebHDFS: to the active name node, and from there to a data node.
+#pragma once
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "blockstore/hdfs_config.h"
+#include "blockstore/http.h"
+
+namespace pegmove::blockstore {
+
+// Blocks; safe from any thread. Errors: those of HttpClient::send; of Hadoop's exceptions
+// kNotFound, kRefused, kAlreadyExists, kUnauthenticated, kBusy (safe mode, standby) and kIo.
+class HdfsRest {
+ public:
+  explicit HdfsRest(HdfsOptions options);
+
+  // An operation of the name node: "GETFILESTATUS", with more of the query behind it
+  // ("&recursive=true"). Its JSON.
+  Result<nlohmann::json> ask(const std::string& method, const std::string& path,
+                             const std::string& operation);
+  // One that a data node carries out: the name node tells which. The body of its answer.
+  Result<std::string> move_data(const std::string& method, const std::string& path,
+                                const std::string& operation, std::string_view body,
+                                size_t most_reply_bytes);
+  void stop() { http_.stop(); }
+  const HdfsOptions& options() const { return options_; }
+
+ private:
+  Result<HttpAnswer> ask_active(const std::string& method, const std::string& path,
+                                const std::string& operation);
+  std::string url(const std::string& address, const std::string& path,
+                  const std::string& operation) const;
+
+  HdfsOptions options_;
+  HttpClient http_;
+  std::atomic<size_t> active_ = 0;  // the one that answered last
+};
+
+}  // namespace pegmove::blockstore

@@ -1,0 +1,46 @@
+// Files of this machine as block stores and transfers use them: whole errors, no partial reads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace pegmove::blockstore {
+
+// An open file; closed by the destructor. Errors: kNotFound and kIo, naming the path and the
+// system's reason.
+class LocalFile {
+ public:
+  static Result<LocalFile> open(const std::string& path);    // to read; refuses links and folders
+  static Result<LocalFile> create(const std::string& path);  // to write; empty, replaces
+  LocalFile(LocalFile&& other) noexcept;
+  LocalFile& operator=(LocalFile&& other) noexcept;
+  ~LocalFile();
+
+  const std::string& path() const { return path_; }
+  Result<int64_t> size() const;
+  // Up to `size` bytes from `offset`; fewer only at the end of the file.
+  Result<std::string> read(int64_t offset, size_t size) const;
+  Result<void> append(std::string_view bytes);
+  // The disk may begin with what was appended so far; nothing waits.
+  void begin_sync();
+  Result<void> sync();  // waits until all is on the disk
+
+ private:
+  LocalFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  std::string path_;
+  int fd_ = -1;
+  int64_t appended_ = 0;
+  int64_t begun_ = 0;
+};
+
+Error system_error(const std::string& doing, const std::string& path, int number);
+
+// Each step is on the disk when these return. Errors: kIo.
+Result<void> make_folders(const std::string& path);
+Result<void> rename_file(const std::string& from, const std::string& to);
+Result<void> sync_folder(const std::string& path);
+
+}  // namespace pegmove::blockstore

@@ -1,0 +1,219 @@
+#include "blockstore/local_store.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "blockstore/digest.h"
+#include "blockstore/local_file.h"
+#include "blockstore/path.h"
+
+namespace pegmove::blockstore {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kChunkBytes = 4 << 20;
+constexpr size_t kMostSidecarBytes = 4096;
+// Beside the file, while it is written. Without a sidecar nobody sees it.
+constexpr const char* kPartial = ".pegmove-part";
+
+std::string sidecar_path(const std::string& file) {
+  return parent_of(file) + "/." + name_of(file) + ".meta";
+}
+
+// {"md5":"...","size":N}
+std::string sidecar_text(const std::string& md5, int64_t size) {
+  return nlohmann::ordered_json{{"md5", md5}, {"size", size}}.dump();
+}
+
+class LocalUpload : public Upload {
+ public:
+  LocalUpload(LocalFile file, std::string path, std::string sidecar)
+      : file_(std::move(file)), path_(std::move(path)), sidecar_(std::move(sidecar)) {}
+  ~LocalUpload() override {
+    if (!finished_) ::unlink(file_.path().c_str());
+  }
+
+  Result<void> append(std::string_view bytes) override {
+    TRY(file_.append(bytes));
+    size_ += int64_t(bytes.size());
+    file_.begin_sync();
+    return {};
+  }
+
+  // The old sidecar goes first: a file never stands beside the sidecar of another.
+  Result<void> finish(const std::string& md5) override {
+    TRY(file_.sync());
+    if (::unlink(sidecar_.c_str()) != 0 && errno != ENOENT)
+      return fail(system_error("removing", sidecar_, errno));
+    TRY(rename_file(file_.path(), path_));
+    finished_ = true;
+    const auto partial = sidecar_ + kPartial;
+    auto sidecar = TRY(LocalFile::create(partial));
+    TRY(sidecar.append(sidecar_text(md5, size_)));
+    TRY(sidecar.sync());
+    return rename_file(partial, sidecar_);
+  }
+
+ private:
+  LocalFile file_;
+  std::string path_, sidecar_;
+  int64_t size_ = 0;
+  bool finished_ = false;
+};
+
+// A folder has no checksum of what it really holds: the file is read.
+class LocalProof : public Proof {
+ public:
+  LocalProof(LocalFile file, Entry noted) : file_(std::move(file)), noted_(std::move(noted)) {}
+
+  void feed(std::string_view bytes) override {
+    wanted_.feed(bytes);
+    fed_ += int64_t(bytes.size());
+  }
+
+  Result<bool> holds() override {
+    const auto wanted = wanted_.finish_hex();
+    if (fed_ != noted_.size || wanted != noted_.md5) return false;
+    Digest found;
+    for (int64_t offset = 0; offset < fed_; offset += kChunkBytes)
+      found.feed(TRY(file_.read(offset, kChunkBytes)));
+    return found.finish_hex() == wanted && TRY(file_.size()) == fed_;
+  }
+
+ private:
+  LocalFile file_;
+  Entry noted_;
+  Digest wanted_;
+  int64_t fed_ = 0;
+};
+
+class LocalStore : public BlockStore {
+ public:
+  LocalStore(std::string name, std::string root) : name_(std::move(name)), root_(std::move(root)) {}
+
+  std::string description() const override { return name_ + " (local_service " + root_ + ")"; }
+  size_t chunk_bytes() const override { return kChunkBytes; }
+
+  Result<std::vector<Entry>> list(const std::string& path) override {
+    const auto folder = TRY(place(path));
+    std::error_code error;
+    std::vector<Entry> entries;
+    fs::directory_iterator files(folder, error);
+    for (; !error && files != fs::directory_iterator(); files.increment(error)) {
+      const auto name = files->path().filename().string();
+      std::error_code ignored;
+      if (files->is_directory(ignored) && !files->is_symlink(ignored)) {
+        entries.push_back({.name = name, .is_folder = true});
+      } else if (auto entry = stat_file(folder + "/" + name)) {
+        entries.push_back(std::move(*entry));
+      }
+    }
+    if (error)
+      return fail(system_error("listing", folder, error.value()).with_context(description()));
+    std::ranges::sort(entries, {}, &Entry::name);
+    return entries;
+  }
+
+  Result<Entry> stat(const std::string& path) override {
+    const auto file = TRY(place(path));
+    std::error_code error;
+    if (fs::is_directory(file, error)) return Entry{.name = name_of(path), .is_folder = true};
+    return in(stat_file(file));
+  }
+
+  Result<std::string> read(const std::string& path, int64_t offset, size_t size) override {
+    const auto file = TRY(place(path));
+    TRY(in(stat_file(file)));
+    return in(TRY(in(LocalFile::open(file))).read(offset, size));
+  }
+
+  Result<std::unique_ptr<Upload>> create(const std::string& path, int64_t) override {
+    const auto file = TRY(place(path));
+    TRY(in(make_folders(fs::path(file).parent_path().string())));
+    auto partial =
+        TRY(in(LocalFile::create(fs::path(file).parent_path().string() + "/." + name_of(path) +
+                                 "." + std::to_string(next_part_++) + kPartial)));
+    return std::make_unique<LocalUpload>(std::move(partial), file, sidecar_path(file));
+  }
+
+  Result<std::unique_ptr<Proof>> prove(const std::string& path) override {
+    const auto file = TRY(place(path));
+    auto noted = TRY(in(stat_file(file)));
+    return std::make_unique<LocalProof>(TRY(in(LocalFile::open(file))), std::move(noted));
+  }
+
+  Result<void> remove(const std::string& path) override {
+    if (path.empty()) return fail(Code::kRefused, description() + ": the root is not removed");
+    const auto file = TRY(place(path));
+    std::error_code error;
+    // The sidecar last: a file that is half removed is still seen, and removed again.
+    fs::remove_all(file, error);
+    if (!error) fs::remove(sidecar_path(file), error);
+    if (error)
+      return fail(system_error("removing", file, error.value()).with_context(description()));
+    return {};
+  }
+
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    const auto before = TRY(place(from)), after = TRY(place(to));
+    TRY(in(make_folders(fs::path(after).parent_path().string())));
+    std::error_code error;
+    const bool is_folder = fs::is_directory(before, error);
+    TRY(in(rename_file(before, after)));
+    if (!is_folder) TRY(in(rename_file(sidecar_path(before), sidecar_path(after))));
+    return {};
+  }
+
+ private:
+  template <typename T>
+  Result<T> in(Result<T> result) const {
+    return in_context(std::move(result), description());
+  }
+
+  // Where a path is on this machine. Its folders, as far as they are there, are below the root.
+  Result<std::string> place(const std::string& path) const {
+    auto checked = TRY(in(check_path(path)));
+    auto file = checked.empty() ? root_ : root_ + "/" + checked;
+    std::error_code error;
+    const auto real_root = fs::weakly_canonical(root_, error);
+    const auto real = fs::weakly_canonical(file, error);
+    const auto [end, ignored] =
+        std::mismatch(real_root.begin(), real_root.end(), real.begin(), real.end());
+    if (!error && end == real_root.end()) return file;
+    return fail(Code::kRefused, description() + ": " + file + " leads out of the folder by a link");
+  }
+
+  static Result<Entry> stat_file(const std::string& file) {
+    struct stat found{};
+    if (::lstat(file.c_str(), &found) != 0) return fail(system_error("looking at", file, errno));
+    const auto sidecar = sidecar_path(file);
+    auto text = TRY(TRY(LocalFile::open(sidecar)).read(0, kMostSidecarBytes));
+    const auto noted = nlohmann::json::parse(text, nullptr, false);
+    if (!noted.is_object() || !noted.contains("md5") || !noted["md5"].is_string() ||
+        !noted.contains("size") || !noted["size"].is_number_integer() || noted["size"] < 0)
+      return fail(Code::kCorrupt, sidecar + " does not tell the MD5 and the size of its file");
+    return Entry{.name = name_of(file),
+                 .size = noted["size"].get<int64_t>(),
+                 .md5 = noted["md5"].get<std::string>()};
+  }
+
+  std::string name_, root_;
+  std::atomic<int64_t> next_part_ = ::getpid() * int64_t{1'000'000};
+};
+
+}  // namespace
+
+std::unique_ptr<BlockStore> make_local_store(std::string name, std::string root) {
+  while (root.size() > 1 && root.ends_with('/')) root.pop_back();
+  return std::make_unique<LocalStore>(std::move(name), std::move(root));
+}
+
+}  // namespace pegmove::blockstore

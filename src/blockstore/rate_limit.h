@@ -1,0 +1,30 @@
+// How many bytes a second may go to or come from block stores.
+#pragma once
+
+#include <atomic>
+
+#include "async/clock.h"
+#include "async/task.h"
+
+namespace pegmove::blockstore {
+
+// acquire() on one executor; set() from any thread, also while somebody waits.
+class RateLimit {
+ public:
+  explicit RateLimit(Clock& clock) : clock_(clock), filled_(clock.now()) {}
+
+  // 0: no limit.
+  void set(int64_t bytes_per_second) { rate_ = bytes_per_second; }
+  int64_t get() const { return rate_; }
+  // Waits until as many bytes may go. More than a second's worth passes, too, and makes the next
+  // wait longer. Returns early when the caller's task group is stopped.
+  Routine<> acquire(int64_t bytes);
+
+ private:
+  Clock& clock_;
+  std::atomic<int64_t> rate_ = 0;
+  double left_ = 0;  // bytes that may go now; below 0: those gone too early
+  async::Instant filled_;
+};
+
+}  // namespace pegmove::blockstore

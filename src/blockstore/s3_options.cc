@@ -1,0 +1,113 @@
+#include <algorithm>
+#include <cstdlib>
+
+#include "blockstore/http.h"
+#include "blockstore/local_file.h"
+#include "blockstore/path.h"
+#include "blockstore/s3_store.h"
+
+namespace pegmove::blockstore {
+namespace {
+
+constexpr size_t kMostFileBytes = 1 << 20;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r";
+  const auto begin = text.find_first_not_of(kBlank);
+  if (begin == std::string_view::npos) return "";
+  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
+}
+
+// Messages name the file and the profile, never what stands behind a "=".
+Result<S3Credentials> read_credentials(const std::string& path, const std::string& profile) {
+  const auto text = TRY(TRY(LocalFile::open(path)).read(0, kMostFileBytes));
+  S3Credentials found{.access_key = "", .secret_key = ""};
+  bool is_in_profile = false;
+  for (size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    const auto line = trim(std::string_view(text).substr(begin, end - begin));
+    begin = end + 1;
+    if (line.starts_with('[')) {
+      is_in_profile = line == "[" + profile + "]";
+      continue;
+    }
+    const auto equals = line.find('=');
+    if (!is_in_profile || equals == std::string_view::npos) continue;
+    const auto key = trim(line.substr(0, equals));
+    const std::string value(trim(line.substr(equals + 1)));
+    if (key == "aws_access_key_id") found.access_key = value;
+    if (key == "aws_secret_access_key") found.secret_key = value;
+    if (key == "aws_session_token") found.session_token = value;
+  }
+  if (found.access_key.empty() || found.secret_key.empty())
+    return fail(Code::kInvalidArgument,
+                path + " has no aws_access_key_id and aws_secret_access_key in [" + profile + "]");
+  return found;
+}
+
+Result<void> take_word(S3Options& options, const std::string& word, std::string& file,
+                       std::string& profile) {
+  const auto equals = word.find('=');
+  const auto key = word.substr(0, equals);
+  const auto value = equals == std::string::npos ? "" : word.substr(equals + 1);
+  if (key == "region" && !value.empty()) {
+    options.region = value;
+  } else if (key == "style" && (value == "path" || value == "host")) {
+    options.virtual_host = value == "host";
+  } else if (key == "credentials" && !value.empty()) {
+    file = value;
+  } else if (key == "profile" && !value.empty()) {
+    profile = value;
+  } else if (key == "ca" && !value.empty()) {
+    options.ca_file = value;
+  } else if (key == "timeout") {
+    options.silence_timeout = TRY(parse_silence(value));
+  } else {
+    return fail(Code::kInvalidArgument, "'" + (equals == std::string::npos ? word : key) +
+                                            "' is not known; after <endpoint> <bucket> [prefix] "
+                                            "there may be region=, style=path, style=host, "
+                                            "credentials=FILE, profile=, ca= and timeout=");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<S3Options> parse_s3_args(const std::string& name, const std::vector<std::string>& words) {
+  if (words.size() < 2)
+    return fail(Code::kInvalidArgument,
+                "args must begin with the endpoint and the bucket: https://HOST BUCKET");
+  S3Options options{.name = name, .endpoint = host_of(words[0]), .bucket = words[1]};
+  if (!options.endpoint.starts_with("http://") && !options.endpoint.starts_with("https://"))
+    return fail(Code::kInvalidArgument,
+                "the endpoint '" + words[0] + "' must begin with http:// or https://");
+  if (options.endpoint.contains('@'))
+    return fail(Code::kInvalidArgument,
+                "the endpoint must not hold keys; they are in the environment or in a file "
+                "(credentials=)");
+  if (!is_name(options.bucket) || options.bucket.contains('='))
+    return fail(Code::kInvalidArgument, "'" + options.bucket + "' is no name of a bucket");
+  std::string file, profile = "default";
+  size_t next = 2;
+  if (words.size() > 2 && !words[2].contains('=')) options.prefix = TRY(check_path(words[next++]));
+  for (; next < words.size(); ++next) TRY(take_word(options, words[next], file, profile));
+  if (!file.empty()) {
+    options.credentials = TRY(in_context(read_credentials(file, profile), "credentials"));
+    return options;
+  }
+  options.credentials = {.access_key = environment("AWS_ACCESS_KEY_ID"),
+                         .secret_key = environment("AWS_SECRET_ACCESS_KEY"),
+                         .session_token = environment("AWS_SESSION_TOKEN")};
+  if (options.credentials.access_key.empty() || options.credentials.secret_key.empty())
+    return fail(Code::kInvalidArgument,
+                "no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or add "
+                "credentials=FILE to args");
+  return options;
+}
+
+}  // namespace pegmove::blockstore

@@ -1,0 +1,24 @@
+#include "blockstore/store_set.h"
+
+namespace pegmove::blockstore {
+
+Result<std::shared_ptr<BlockStore>> StoreSet::get(const std::string& name) {
+  if (auto opened = opened_.find(name); opened != opened_.end()) return opened->second;
+  const auto* provider = find(name);
+  if (!provider) {
+    std::string known;
+    for (const auto& [each, ignored] : providers_) known += (known.empty() ? "" : ", ") + each;
+    return fail(Code::kNotFound, "there is no block service '" + name + "' in the configuration; " +
+                                     (known.empty() ? "add a section [block_service." + name + "]"
+                                                    : "there are: " + known));
+  }
+  std::shared_ptr<BlockStore> store = TRY(open_store(*provider, clock_));
+  opened_[name] = store;
+  return store;
+}
+
+void StoreSet::stop() {
+  for (auto& [name, store] : opened_) store->stop();
+}
+
+}  // namespace pegmove::blockstore

@@ -1,0 +1,34 @@
+// The block stores that a role is configured with, each opened when it is first asked for.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "blockstore/provider.h"
+
+namespace pegmove::blockstore {
+
+// Used by one thread, but for stop(). The clock outlives it and the stores.
+class StoreSet {
+ public:
+  StoreSet(Providers providers, const Clock& clock)
+      : providers_(std::move(providers)), clock_(clock) {}
+
+  const Provider* find(const std::string& name) const {
+    auto found = providers_.find(name);
+    return found == providers_.end() ? nullptr : &found->second;
+  }
+  // Shared by whoever is at work with it. Errors: kNotFound, naming those that there are; those of
+  // open_store().
+  Result<std::shared_ptr<BlockStore>> get(const std::string& name);
+  // Calls of all stores end with kInterrupted.
+  void stop();
+
+ private:
+  Providers providers_;
+  const Clock& clock_;
+  std::map<std::string, std::shared_ptr<BlockStore>> opened_;
+};
+
+}  // namespace pegmove::blockstore

@@ -1,0 +1,191 @@
+#include "server/replica/backup_runner.h"
+
+#include <charconv>
+#include <filesystem>
+#include <optional>
+
+#include "blockstore/local_file.h"
+
+namespace pegmove::server::replica {
+namespace {
+
+namespace fs = std::filesystem;
+
+// "backup.<policy>.<id>.<decree>.<timestamp ms>", as in Pegasus; while it is made, "backup_tmp...".
+std::string checkpoint_prefix(const BackupOrder& order) {
+  return "backup." + order.policy + "." + std::to_string(order.place.backup_id) + ".";
+}
+
+struct Named {
+  int64_t decree = 0;
+  int64_t timestamp_ms = 0;
+};
+std::optional<Named> parse_name(std::string_view name, const std::string& prefix) {
+  if (!name.starts_with(prefix)) return std::nullopt;
+  name.remove_prefix(prefix.size());
+  Named named;
+  const auto* end = name.data() + name.size();
+  auto [dot, wrong] = std::from_chars(name.data(), end, named.decree);
+  if (wrong != std::errc() || dot == end || *dot != '.') return std::nullopt;
+  auto [stop, failed] = std::from_chars(dot + 1, end, named.timestamp_ms);
+  if (failed != std::errc() || stop != end) return std::nullopt;
+  return named;
+}
+
+Result<void> remove_all(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) return fail(Code::kIo, "removing " + path.string() + ": " + error.message());
+  return {};
+}
+
+// The checkpoint that an earlier try made whole; whatever else lies there is removed.
+Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string& folder,
+                                                               const std::string& prefix) {
+  std::optional<backup::LocalCheckpoint> found;
+  std::error_code error;
+  std::vector<fs::path> others;
+  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    const auto named = parse_name(entry->path().filename().string(), prefix);
+    if (named && !found)
+      found = backup::LocalCheckpoint{.folder = entry->path().string(),
+                                      .decree = named->decree,
+                                      .timestamp_ms = named->timestamp_ms,
+                                      .name = ""};
+    else
+      others.push_back(entry->path());
+  }
+  if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
+  for (const auto& path : others) TRY(remove_all(path));
+  return found;
+}
+
+// `replica` is let go of here: a dropped table's data can be removed while its backup is uploaded.
+Result<int64_t> make_checkpoint(std::shared_ptr<Replica> replica, const std::string& path) {
+  return replica->checkpoint(path);
+}
+
+}  // namespace
+
+BackupRunner::BackupRunner(BackupRunnerOptions options, Clock& clock, Logger log)
+    : options_(std::move(options)),
+      clock_(clock),
+      log_(std::move(log)),
+      stores_(options_.providers, clock),
+      files_(options_.files_at_once),
+      upload_limit_(clock),
+      download_limit_(clock),
+      pool_(options_.pool_threads) {}
+
+void BackupRunner::stop() {
+  stopped_ = true;
+  stores_.stop();
+}
+
+void BackupRunner::step(std::string_view name) const {
+  if (options_.on_step) options_.on_step(name);
+}
+
+Task<blockstore::AsyncStore> BackupRunner::store(std::string provider) {
+  auto store = CO_TRY(stores_.get(provider));
+  co_return blockstore::AsyncStore(std::move(store), pool_, clock_);
+}
+
+backup::CheckpointTransfer BackupRunner::transfer(
+    blockstore::RateLimit& limit, std::shared_ptr<PartitionProgress> progress) const {
+  return {.limit = &limit,
+          .files = &files_,
+          .should_stop = [this, progress] { return stopped_ || progress->cancelled; },
+          .on_progress =
+              [progress](int64_t done, int64_t all) {
+                progress->done_bytes = done;
+                progress->all_bytes = all;
+              },
+          .on_step = [this](std::string_view name) { step(name); }};
+}
+
+Task<backup::LocalCheckpoint> BackupRunner::checkpoint(const BackupOrder& order, std::string folder,
+                                                       std::shared_ptr<Replica> replica) {
+  CO_TRY(blockstore::make_folders(folder));
+  const auto prefix = checkpoint_prefix(order);
+  auto found = CO_TRY(co_await pool_.run([&] { return find_checkpoint(folder, prefix); }));
+  if (!found) {
+    const auto timestamp_ms = clock_.unix_us() / 1000;
+    const auto made = folder + "/backup_tmp." + order.policy + "." +
+                      std::to_string(order.place.backup_id) + "." + std::to_string(timestamp_ms);
+    const auto decree = CO_TRY(co_await pool_.run([&made, replica = std::move(replica)]() mutable {
+      return make_checkpoint(std::move(replica), made);
+    }));
+    step("backup.checkpoint_made");
+    found = backup::LocalCheckpoint{.folder = folder + "/" + prefix + std::to_string(decree) + "." +
+                                              std::to_string(timestamp_ms),
+                                    .decree = decree,
+                                    .timestamp_ms = timestamp_ms,
+                                    .name = ""};
+    CO_TRY(blockstore::rename_file(made, found->folder));
+    step("backup.checkpoint_named");
+  }
+  found->name = backup::checkpoint_name(options_.server);
+  co_return std::move(*found);
+}
+
+Task<int64_t> BackupRunner::back_up(BackupOrder order, std::string partition_dir,
+                                    std::shared_ptr<Replica> replica,
+                                    std::shared_ptr<PartitionProgress> progress) {
+  auto store = CO_TRY(co_await this->store(order.provider));
+  auto metrics = replica->observer();  // shared with the replica
+  const auto folder = partition_dir + "/backup";
+  auto local = CO_TRY(co_await checkpoint(order, folder, std::move(replica)));
+  auto how = transfer(upload_limit_, progress);
+  how.on_progress = [&, on_progress = how.on_progress](int64_t done, int64_t all) {
+    on_progress(done, all);
+    metrics->backup_file_upload_max_bytes.set(done);
+  };
+  how.on_upload = [&](const std::string&, const blockstore::Uploaded& file) {
+    metrics->backup_file_upload_successful_count.add(1);
+    if (file.was_there) return;
+    metrics->backup_file_upload_total_bytes.add(file.sum.size);
+    progress->sent_bytes += file.sum.size;
+  };
+  auto uploaded = co_await backup::upload_checkpoint(store, order.place, order.gpid.partition_index,
+                                                     local, std::move(how));
+  metrics->backup_file_upload_max_bytes.set(0);
+  if (!uploaded) {
+    metrics->backup_file_upload_failed_count.add(uploaded.error().code() != Code::kInterrupted);
+    // A server that goes down goes on with it later.
+    if (!stopped_) CO_TRY(co_await pool_.run([&] { return remove_all(folder); }));
+    co_return uploaded;
+  }
+  CO_TRY(co_await pool_.run([&] { return remove_all(folder); }));
+  step("backup.checkpoint_removed");
+  co_return uploaded;
+}
+
+Task<> BackupRunner::restore(RestoreOrder order, std::string partition_dir,
+                             std::shared_ptr<PartitionProgress> progress) {
+  const auto place = partition_dir + "/data/rdb";
+  std::error_code error;
+  if (fs::exists(place, error)) {
+    progress->done_bytes = progress->all_bytes.load();
+    co_return Result<void>();
+  }
+  auto store = CO_TRY(co_await this->store(order.provider));
+  const auto folder =
+      partition_dir + "/restore." + order.policy + "." + std::to_string(order.place.backup_id);
+  auto downloaded = co_await backup::download_checkpoint(
+      store, order.place, order.gpid.partition_index, folder, transfer(download_limit_, progress));
+  if (!downloaded) {
+    // What is damaged, or given up, is of no use to a later try.
+    const auto code = downloaded.error().code();
+    if (code == Code::kCorrupt || code == Code::kNotFound || progress->cancelled)
+      CO_TRY(co_await pool_.run([&] { return remove_all(folder); }));
+    co_return fail(std::move(downloaded.error()));
+  }
+  CO_TRY(blockstore::make_folders(partition_dir + "/data"));
+  CO_TRY(blockstore::rename_file(folder, place));
+  step("restore.partition_in_place");
+  co_return Result<void>();
+}
+
+}  // namespace pegmove::server::replica

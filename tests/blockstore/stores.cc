@@ -1,0 +1,125 @@
+#include "tests/blockstore/stores.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <stdexcept>
+
+#include "blockstore/provider.h"
+
+namespace pegmove::conformance {
+namespace {
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+std::string address_of(const StoreKind& kind) {
+  return environment(kind.name == "hdfs" ? "PEGMOVE_TEST_HDFS" : "PEGMOVE_TEST_S3");
+}
+
+// Signatures have a date that the server compares with its own.
+async::SystemClock& clock() {
+  static async::SystemClock clock;
+  return clock;
+}
+
+// Removes the folder of a local store with the store.
+class Owned : public blockstore::BlockStore {
+ public:
+  explicit Owned(std::unique_ptr<TempFolder> folder) : folder_(std::move(folder)) {
+    auto opened = blockstore::open_store(
+        {.name = "folder", .type = "local_service", .args = folder_->path() + "/store"}, clock());
+    store_ = *std::move(opened);
+  }
+  std::string description() const override { return store_->description(); }
+  size_t chunk_bytes() const override { return store_->chunk_bytes(); }
+  Result<std::vector<blockstore::Entry>> list(const std::string& path) override {
+    return store_->list(path);
+  }
+  Result<blockstore::Entry> stat(const std::string& path) override { return store_->stat(path); }
+  Result<std::string> read(const std::string& path, int64_t offset, size_t size) override {
+    return store_->read(path, offset, size);
+  }
+  Result<std::unique_ptr<blockstore::Upload>> create(const std::string& path,
+                                                     int64_t size) override {
+    return store_->create(path, size);
+  }
+  Result<std::unique_ptr<blockstore::Proof>> prove(const std::string& path) override {
+    return store_->prove(path);
+  }
+  Result<void> remove(const std::string& path) override { return store_->remove(path); }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return store_->rename(from, to);
+  }
+
+ private:
+  std::unique_ptr<TempFolder> folder_;
+  std::unique_ptr<blockstore::BlockStore> store_;
+};
+
+}  // namespace
+
+std::vector<StoreKind> store_kinds() {
+  std::vector<StoreKind> kinds{{.name = "folder", .renames = true, .has_folders = true}};
+  if (!environment("PEGMOVE_TEST_HDFS").empty())
+    kinds.push_back({.name = "hdfs", .renames = true, .has_folders = true});
+  if (!environment("PEGMOVE_TEST_S3").empty())
+    kinds.push_back({.name = "s3", .renames = false, .has_folders = false});
+  return kinds;
+}
+
+uint16_t server_port(const StoreKind& kind) {
+  if (kind.name == "folder") return 0;
+  const auto address = address_of(kind);
+  return uint16_t(std::stoi(address.substr(address.rfind(':') + 1)));
+}
+
+std::unique_ptr<blockstore::BlockStore> make_store(const StoreKind& kind, uint16_t port,
+                                                   const std::string& more) {
+  if (kind.name == "folder") return std::make_unique<Owned>(std::make_unique<TempFolder>());
+  static std::atomic<int> next = 0;
+  const auto place = "test-" + std::to_string(getpid()) + "-" + std::to_string(next++);
+  const auto address = "http://127.0.0.1:" + std::to_string(port ? port : server_port(kind));
+  blockstore::Provider provider{.name = kind.name, .type = kind.name + "_service", .args = ""};
+  provider.args = kind.name == "hdfs" ? "hdfs://unused/ /" + place + " user=root webhdfs=" + address
+                                      : address + " backups " + place;
+  if (!more.empty()) provider.args += " " + more;
+  auto store = blockstore::open_store(provider, clock());
+  if (!store) throw std::runtime_error(store.error().to_string());
+  return *std::move(store);
+}
+
+TempFolder::TempFolder() {
+  std::string pattern = std::filesystem::temp_directory_path() / "pegmove-store-XXXXXX";
+  if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp failed");
+  path_ = pattern;
+}
+TempFolder::~TempFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+std::string TempFolder::file(const std::string& name, std::string_view bytes) const {
+  const auto path = path_ + "/" + name;
+  std::ofstream(path, std::ios::binary) << bytes;
+  return path;
+}
+
+std::string read_local(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string random_bytes(size_t size, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::string bytes(size, '\0');
+  for (auto& byte : bytes) byte = char(random());
+  return bytes;
+}
+
+}  // namespace pegmove::conformance

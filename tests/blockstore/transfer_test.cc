@@ -1,0 +1,238 @@
+// Whole files on their way to and from every store, and what networks and servers do to them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <optional>
+
+#include "async/run.h"
+#include "blockstore/async_store.h"
+#include "blockstore/digest.h"
+#include "testing/fault_proxy.h"
+#include "tests/blockstore/stores.h"
+
+namespace pegmove::conformance {
+namespace {
+
+using async::milliseconds;
+using blockstore::FileSum;
+using blockstore::Transfer;
+using ::testing::HasSubstr;
+
+constexpr size_t kBig = (20 << 20) + 17;
+
+FileSum sum_of(const std::string& bytes) {
+  return {.size = int64_t(bytes.size()), .md5 = blockstore::md5_hex(bytes)};
+}
+
+class TransferTest : public ::testing::TestWithParam<StoreKind> {
+ protected:
+  // Through the proxy, when there is one.
+  blockstore::AsyncStore& store() {
+    if (!store_) {
+      auto opened = make_store(GetParam(), proxy_ ? proxy_->port() : 0, more_);
+      store_.emplace(
+          std::move(opened), pool_, clock_,
+          blockstore::RetryOptions{.retry_for = retry_for_, .first_pause = milliseconds(1)});
+    }
+    return *store_;
+  }
+  template <typename T>
+  Result<T> run(Task<T> task) {
+    return async::run_to_end(context_, std::move(task));
+  }
+  // Connections to the data node of HDFS go through the proxy, too.
+  bool use_proxy() {
+    if (GetParam().name == "folder") return false;
+    if (GetParam().name == "s3") {
+      proxy_.emplace(server_port(GetParam()));
+      return true;
+    }
+    data_proxy_.emplace(data_node_port());
+    proxy_.emplace(server_port(GetParam()),
+                   std::vector<std::pair<std::string, std::string>>{
+                       {"http://127.0.0.1:" + std::to_string(data_node_port()),
+                        "http://127.0.0.1:" + std::to_string(data_proxy_->port())}});
+    return true;
+  }
+  // Where file bytes pass.
+  pegmove::testing::Faults& faults() {
+    return data_proxy_ ? data_proxy_->faults() : proxy_->faults();
+  }
+  static uint16_t data_node_port();
+
+  TempFolder folder_;
+  async::SystemClock clock_;
+  async::Pool pool_{2};
+  asio::io_context context_;
+  std::optional<pegmove::testing::FaultProxy> proxy_, data_proxy_;
+  std::string more_;
+  milliseconds retry_for_{20'000};
+  std::optional<blockstore::AsyncStore> store_;
+};
+
+// As the name node tells it in a redirect.
+uint16_t TransferTest::data_node_port() {
+  return uint16_t(std::stoi(std::getenv("PEGMOVE_TEST_HDFS_DATA")));
+}
+
+TEST_P(TransferTest, AFileGoesAndComesBack) {
+  const auto bytes = random_bytes(kBig, 7);
+  int64_t moved = 0;
+  const Transfer how{.on_bytes = [&](int64_t count) { moved += count; }};
+  auto sent = run(store().upload(folder_.file("f", bytes), "t/f", how));
+  ASSERT_TRUE(sent) << sent.error().to_string();
+  EXPECT_EQ(sent->sum, sum_of(bytes));
+  EXPECT_FALSE(sent->was_there);
+  EXPECT_EQ(moved, int64_t(kBig));
+  const auto here = folder_.path() + "/back";
+  auto came = run(store().download("t/f", here, sent->sum, how));
+  ASSERT_TRUE(came) << came.error().to_string();
+  EXPECT_EQ(blockstore::md5_hex(read_local(here)), sent->sum.md5);
+  EXPECT_EQ(moved, 2 * int64_t(kBig));
+  EXPECT_EQ(*run(store().sum("t/f", {})), sent->sum);
+}
+
+TEST_P(TransferTest, WhatIsThereIsProvenAndNotSentAgain) {
+  const auto bytes = random_bytes(kBig, 8);
+  const auto local = folder_.file("f", bytes);
+  ASSERT_TRUE(run(store().upload(local, "f", {})));
+  auto again = run(store().upload(local, "f", {}));
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_TRUE(again->was_there);
+  EXPECT_EQ(again->sum, sum_of(bytes));
+}
+
+TEST_P(TransferTest, AnotherFileOfTheSameSizeIsReplaced) {
+  auto bytes = random_bytes(kBig, 9);
+  ASSERT_TRUE(run(store().upload(folder_.file("f", bytes), "f", {})));
+  bytes[kBig / 2] ^= 4;
+  auto again = run(store().upload(folder_.file("f", bytes), "f", {}));
+  EXPECT_FALSE(again->was_there);
+  EXPECT_EQ(*run(store().sum("f", {})), sum_of(bytes));
+}
+
+TEST_P(TransferTest, AFileThatIsNotAsWantedIsNotKept) {
+  ASSERT_TRUE(run(store().write_file("f", "bytes")));
+  const auto here = folder_.path() + "/f";
+  for (auto wanted : {FileSum{.size = 5, .md5 = blockstore::md5_hex("other")},
+                      FileSum{.size = 6, .md5 = blockstore::md5_hex("bytes")}}) {
+    auto came = run(store().download("f", here, wanted, {}));
+    ASSERT_FALSE(came);
+    EXPECT_EQ(came.error().code(), Code::kCorrupt);
+    EXPECT_THAT(came.error().to_string(), HasSubstr("downloading f"));
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+  }
+}
+
+TEST_P(TransferTest, ATransferIsStopped) {
+  int pieces = 0;
+  const Transfer how{.on_bytes = [&](int64_t) { ++pieces; },
+                     .should_stop = [&] { return pieces > 1; }};
+  auto sent = run(store().upload(folder_.file("f", random_bytes(kBig, 1)), "f", how));
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code(), Code::kInterrupted);
+  EXPECT_FALSE(*run(store().find("f")));
+}
+
+TEST_P(TransferTest, TooLargeFilesAreNotReadAtOnce) {
+  ASSERT_TRUE(run(store().write_file("f", "123456")));
+  EXPECT_EQ(*run(store().read_file("f", 6)), "123456");
+  EXPECT_EQ(run(store().read_file("f", 5)).error().code(), Code::kTooLarge);
+}
+
+TEST_P(TransferTest, AConnectionThatIsCutInMidFileIsMadeAgain) {
+  if (!use_proxy()) GTEST_SKIP() << "a folder has no connection";
+  const auto bytes = random_bytes(kBig, 10);
+  ASSERT_TRUE(run(store().upload(folder_.file("f", bytes), "f", {})));
+  faults().at = 3'000'000;
+  faults().cut_replies = 2;
+  int64_t moved = 0;
+  auto came = run(store().download("f", folder_.path() + "/back", sum_of(bytes),
+                                   {.on_bytes = [&](int64_t count) { moved += count; }}));
+  ASSERT_TRUE(came) << came.error().to_string();
+  EXPECT_EQ(faults().cut_replies, 0) << "the fault did not happen";
+  EXPECT_EQ(moved, int64_t(kBig));
+}
+
+TEST_P(TransferTest, AServerThatIsBusyIsAskedAgain) {
+  if (!use_proxy()) GTEST_SKIP() << "a folder has no server";
+  proxy_->faults().refuse_with_503 = 3;
+  auto written = run(store().write_file("f", "bytes"));
+  ASSERT_TRUE(written) << written.error().to_string();
+  EXPECT_EQ(proxy_->faults().refuse_with_503, 0);
+  EXPECT_EQ(*run(store().read_file("f", 10)), "bytes");
+}
+
+TEST_P(TransferTest, AServerThatStaysBusyIsGivenUp) {
+  if (!use_proxy()) GTEST_SKIP() << "a folder has no server";
+  retry_for_ = milliseconds(50);
+  proxy_->faults().refuse_with_503 = 1'000'000;
+  auto written = run(store().write_file("f", "bytes"));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code(), Code::kBusy);
+  EXPECT_THAT(written.error().to_string(), HasSubstr("503"));
+}
+
+TEST_P(TransferTest, SilenceEndsWithATimeout) {
+  if (!use_proxy()) GTEST_SKIP() << "a folder has no server";
+  more_ = "timeout=1s";
+  retry_for_ = milliseconds(0);
+  proxy_->faults().silent = true;
+  auto found = run(store().find("f"));
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code(), Code::kTimeout);
+  EXPECT_THAT(found.error().to_string(), HasSubstr("127.0.0.1"));
+}
+
+TEST_P(TransferTest, AByteThatChangesOnTheWayHereIsFound) {
+  if (!use_proxy()) GTEST_SKIP() << "a folder has no way";
+  const auto bytes = random_bytes(kBig, 11);
+  ASSERT_TRUE(run(store().upload(folder_.file("f", bytes), "f", {})));
+  faults().at = 3'000'000;
+  faults().flip_replies = 1;
+  auto came = run(store().download("f", folder_.path() + "/back", sum_of(bytes), {}));
+  ASSERT_FALSE(came);
+  EXPECT_EQ(came.error().code(), Code::kCorrupt);
+  EXPECT_EQ(faults().flip_replies, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/back"));
+}
+
+TEST_P(TransferTest, AByteThatChangesOnTheWayThereIsFound) {
+  if (!use_proxy()) GTEST_SKIP() << "a folder has no way";
+  faults().at = 3'000'000;
+  faults().flip_requests = 1;
+  auto sent = run(store().upload(folder_.file("f", random_bytes(kBig, 12)), "f", {}));
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code(), Code::kCorrupt) << sent.error().to_string();
+  EXPECT_EQ(faults().flip_requests, 0);
+  EXPECT_FALSE(*run(store().find("f")));
+}
+
+TEST_P(TransferTest, WrongKeysAreRefusedAndNotTold) {
+  if (GetParam().name != "s3") GTEST_SKIP() << "only S3 has keys";
+  const auto file = folder_.file(
+      "keys", "[default]\naws_access_key_id = " + std::string(std::getenv("AWS_ACCESS_KEY_ID")) +
+                  "\naws_secret_access_key = notTheSecret\n");
+  more_ = "credentials=" + file;
+  auto written = run(store().write_file("f", "bytes"));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code(), Code::kUnauthenticated);
+  EXPECT_THAT(written.error().to_string(), ::testing::Not(HasSubstr("notTheSecret")));
+}
+
+TEST_P(TransferTest, ANameNodeOnStandbySendsToTheActiveOne) {
+  if (GetParam().name != "hdfs") GTEST_SKIP() << "only HDFS has name nodes";
+  // The first address does not answer at all.
+  more_ = "webhdfs=http://127.0.0.1:1," + std::string(std::getenv("PEGMOVE_TEST_HDFS"));
+  auto written = run(store().write_file("f", "bytes"));
+  ASSERT_TRUE(written) << written.error().to_string();
+  EXPECT_EQ(*run(store().read_file("f", 10)), "bytes");
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, TransferTest, ::testing::ValuesIn(store_kinds()),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace pegmove::conformance

@@ -1,0 +1,33 @@
+// A real HDFS in one process, for tests: a name node and a data node on loopback. Prints
+// "ready RPC_PORT HTTP_PORT DATA_PORT" and serves until standard input ends.
+//   java -cp 'JARS/*' MiniHdfs.java FOLDER
+import java.io.File;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.hdfs.HdfsConfiguration;
+import org.apache.hadoop.hdfs.MiniDFSCluster;
+
+public class MiniHdfs {
+  public static void main(String[] words) throws Exception {
+    Configuration conf = new HdfsConfiguration();
+    conf.set("hdfs.minidfs.basedir", new File(words[0]).getAbsolutePath());
+    conf.set("dfs.datanode.hostname", "127.0.0.1");
+    conf.set("dfs.datanode.address", "127.0.0.1:0");
+    conf.set("dfs.datanode.http.address", "127.0.0.1:0");
+    conf.set("dfs.datanode.ipc.address", "127.0.0.1:0");
+    conf.set("dfs.replication", "1");
+    // Files of several blocks without many bytes.
+    conf.set("dfs.blocksize", String.valueOf(4 << 20));
+    conf.set("dfs.namenode.fs-limits.min-block-size", "1048576");
+    conf.set("dfs.permissions.enabled", "true");
+    conf.set("fs.permissions.umask-mode", "022");
+    MiniDFSCluster cluster = new MiniDFSCluster.Builder(conf).numDataNodes(1).build();
+    cluster.waitActive();
+    System.out.println("ready " + cluster.getNameNodePort() + " "
+        + cluster.getNameNode().getHttpAddress().getPort() + " "
+        + cluster.getDataNodes().get(0).getInfoPort());
+    System.out.flush();
+    while (System.in.read() >= 0) { }
+    cluster.shutdown();
+    System.exit(0);
+  }
+}
