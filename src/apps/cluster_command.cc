@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -16,6 +17,7 @@
 #include "apps/cluster_folder.h"
 #include "apps/command.h"
 #include "apps/embedded_cluster.h"
+#include "backup/layout.h"
 #include "base/units.h"
 
 namespace pegmove::apps {
@@ -26,6 +28,7 @@ struct StartArguments {
   int meta_port = 34601, replica_port = -1, replica_servers = 1;
   bool detach = false, sync = false;
   int ready_fd = -1;
+  std::string die_at;  // "STEP" or "STEP:N": for tests
 };
 
 struct FolderArguments {
@@ -73,6 +76,34 @@ void share_descriptors(EmbeddedClusterOptions& options) {
                " descriptors (ulimit -n)");
 }
 
+// Each is opened once, so that what is wrong is said now and not at night.
+Result<void> take_block_services(IniSections& ini, EmbeddedClusterOptions& options) {
+  options.providers = TRY(block_services(ini));
+  async::SystemClock clock;
+  for (const auto& [name, provider] : options.providers)
+    TRY(blockstore::open_store(provider, clock));
+  options.cold_backup_root = ini["replication"]["cold_backup_root"];
+  if (!options.cold_backup_root.empty())
+    TRY(in_context(backup::root_of("", options.cold_backup_root),
+                   "[replication] cold_backup_root"));
+  return {};
+}
+
+// Ends the process, as kill -9 does, after the N-th time that a step is done.
+Result<backup::StepListener> die_at(const std::string& text) {
+  if (text.empty()) return backup::StepListener();
+  const auto colon = text.find(':');
+  const int64_t times =
+      colon == std::string::npos
+          ? 1
+          : TRY(in_context(base::parse_integer(text.substr(colon + 1), 1, 1'000'000), "--die-at"));
+  // Shared by the copies of the listener: the roles count together.
+  auto left = std::make_shared<std::atomic<int64_t>>(times);
+  return backup::StepListener([step = text.substr(0, colon), left](std::string_view done) {
+    if (done == step && --*left == 0) kill(getpid(), SIGKILL);
+  });
+}
+
 Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) {
   if (arguments.name.empty() || arguments.name.find_first_of(" \t/\"'") != std::string::npos)
     return fail(Code::kInvalidArgument, "--name '" + arguments.name + "' is no name for a cluster");
@@ -94,11 +125,13 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
     return fail(
         Code::kInvalidArgument,
         "--listen 0.0.0.0 is no address that clients can be sent to; name one of this machine's");
+  options.on_backup_step = TRY(die_at(arguments.die_at));
   if (arguments.config.empty()) return options;
   auto ini = TRY(read_ini(arguments.config));
   TRY(take_number(ini, "replication", "max_allowed_write_size", {0, 1 << 30},
                   options.max_request_size));
   TRY(take_number(ini, "network", "max_connections", {1, 1 << 20}, options.max_connections));
+  TRY(take_block_services(ini, options));
   options.duplication_group =
       TRY(in_context(duplication_group(ini, arguments.name), arguments.config));
   return options;
@@ -206,6 +239,7 @@ int start(const StartArguments& arguments) {
       words.push_back("--replica-port=" + std::to_string(arguments.replica_port));
     if (!arguments.config.empty()) words.insert(words.end(), {"--config", arguments.config});
     if (arguments.sync) words.push_back("--sync");
+    if (!arguments.die_at.empty()) words.push_back("--die-at=" + arguments.die_at);
     return start_detached(std::move(words), arguments);
   }
   auto served = serve(arguments);
@@ -262,11 +296,12 @@ void add_start(CLI::App& cluster, int& exit_code) {
       ->capture_default_str()
       ->check(CLI::Range(1, 64));
   verb->add_option("--config", arguments->config,
-                   "INI file; [replication] max_allowed_write_size, [network] max_connections and "
-                   "[duplication-group] are honoured");
+                   "INI file; [replication] max_allowed_write_size and cold_backup_root, [network] "
+                   "max_connections, [duplication-group] and [block_service.NAME] are honoured");
   verb->add_flag("--detach", arguments->detach, "serve in the background; returns when it serves");
   verb->add_flag("--sync", arguments->sync, "wait for the disk in each write");
   verb->add_option("--ready-fd", arguments->ready_fd)->group("");
+  verb->add_option("--die-at", arguments->die_at)->group("");
   verb->callback([arguments, &exit_code] { exit_code = start(*arguments); });
 }
 

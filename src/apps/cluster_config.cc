@@ -93,6 +93,26 @@ Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sect
   return ids;
 }
 
+Result<blockstore::Providers> block_services(const IniSections& sections) {
+  constexpr std::string_view kPrefix = "block_service.";
+  blockstore::Providers providers;
+  for (const auto& [section, values] : sections) {
+    if (!section.starts_with(kPrefix)) continue;
+    const auto value = [&values](const char* key) {
+      const auto found = values.find(key);
+      return found == values.end() ? std::string() : found->second;
+    };
+    blockstore::Provider provider{
+        .name = section.substr(kPrefix.size()), .type = value("type"), .args = value("args")};
+    if (provider.name.empty() || provider.type.empty())
+      return fail(Code::kInvalidArgument,
+                  "[" + section + "] needs a name behind the dot, a type and args");
+    auto name = provider.name;
+    providers.emplace(std::move(name), std::move(provider));
+  }
+  return providers;
+}
+
 Result<ClusterConfig> ClusterConfig::load(const std::string& path) {
   ClusterConfig config;
   const char* from_environment = std::getenv("PEGMOVE_CONFIG");

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "blockstore/provider.h"
 #include "net/address.h"
 #include "shell/session.h"
 
@@ -19,6 +20,10 @@ Result<IniSections> read_ini(const std::string& path);
 // clusters have, or a group without `own_name`.
 Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sections,
                                                          const std::string& own_name);
+
+// The sections [block_service.NAME] with type and args. Errors: kInvalidArgument: a section without
+// a type, or what open_store() says of it.
+Result<blockstore::Providers> block_services(const IniSections& sections);
 
 // Names of clusters and their meta servers: section [pegasus.clusters], "name =
 // host:port,host:port".

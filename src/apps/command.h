@@ -90,6 +90,9 @@ class CommandRun {
 CLI::App* add_verb(CLI::App& program, const std::string& name, const std::string& description);
 
 void add_cluster_command(CLI::App& program, int& exit_code);
+void add_backup_command(CLI::App& program, int& exit_code);
+void add_restore_command(CLI::App& program, int& exit_code);
+void add_backups_command(CLI::App& program, int& exit_code);
 void add_check_command(CLI::App& program, int& exit_code);
 void add_copy_command(CLI::App& program, int& exit_code);
 void add_verify_command(CLI::App& program, int& exit_code);

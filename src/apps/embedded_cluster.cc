@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "async/context_thread.h"
+#include "async/run_on.h"
 #include "server/meta/meta_service.h"
 #include "server/replica/replica_node.h"
 
@@ -34,8 +35,26 @@ class LocalNodes : public server::meta::NodePort {
   }
 
   std::vector<server::meta::NodeAddress> addresses() const override { return addresses_; }
-  Result<void> host(int node, const wire::app_info& app, int32_t partition_index) override {
-    return nodes_[size_t(node)]->host(hosted(app), partition_index);
+  Result<void> host(int node, const wire::app_info& app, int32_t partition_index,
+                    bool may_be_new) override {
+    auto table = hosted(app);
+    table.may_be_new = may_be_new;
+    return nodes_[size_t(node)]->host(table, partition_index);
+  }
+  Task<int64_t> back_up(int node, backup::BackupOrder order,
+                        std::shared_ptr<backup::PartitionProgress> progress) override {
+    auto& target = *nodes_[size_t(node)];
+    co_return co_await async::run_on(target.executor(),
+                                     target.back_up(std::move(order), std::move(progress)));
+  }
+  Task<> restore(int node, backup::RestoreOrder order,
+                 std::shared_ptr<backup::PartitionProgress> progress) override {
+    auto& target = *nodes_[size_t(node)];
+    co_return co_await async::run_on(target.executor(),
+                                     target.restore(std::move(order), std::move(progress)));
+  }
+  void stop_backups() override {
+    for (auto* node : nodes_) node->stop_backups();
   }
   Result<void> release(int node, Gpid gpid, bool delete_files) override {
     return nodes_[size_t(node)]->release(gpid, delete_files);
@@ -82,6 +101,10 @@ std::map<std::string, std::string> group_lines(const EmbeddedClusterOptions& opt
   return lines;
 }
 
+std::string cold_backup_root(const EmbeddedClusterOptions& options) {
+  return options.cold_backup_root.empty() ? options.name : options.cold_backup_root;
+}
+
 struct NodeRole {
   async::ContextThread thread;
   std::unique_ptr<ReplicaNode> node;
@@ -117,7 +140,10 @@ struct EmbeddedCluster::Parts {
               .max_request_size = options.max_request_size,
               .clusters = cluster_ids(options),
               .duplication_group = group_lines(options),
-              .max_connections = options.max_connections},
+              .max_connections = options.max_connections,
+              .providers = options.providers,
+              .cold_backup_root = cold_backup_root(options),
+              .on_backup_step = options.on_backup_step},
           clock, log.with("node", "replica" + std::to_string(i)));
       auto started = role->thread.wait_for(start_node(*role->node));
       if (!started) {
@@ -136,14 +162,19 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterO
   Logger log("cluster=" + options.name);
   auto catalog =
       TRY(server::meta::AppCatalog::open(options.data_dir + "/meta", options.replica_servers));
+  auto backups = TRY(server::meta::BackupBook::open(options.data_dir + "/meta"));
   auto parts = std::make_unique<Parts>();
   TRY(parts->start_nodes(options, clock, log));
   parts->meta = std::make_unique<MetaService>(
-      parts->meta_thread.executor(), std::move(catalog), parts->ports, parts->admin_pool,
+      parts->meta_thread.executor(), std::move(catalog), std::move(backups), parts->ports,
+      parts->admin_pool,
       server::meta::MetaOptions{.cluster_name = options.name,
                                 .listen = {options.listen_ipv4, options.meta_port},
                                 .dump_dir = options.data_dir + "/meta/dump",
-                                .max_connections = options.max_connections},
+                                .max_connections = options.max_connections,
+                                .backups = {.cold_backup_root = cold_backup_root(options),
+                                            .providers = options.providers,
+                                            .on_step = options.on_backup_step}},
       clock, log.with("node", "meta"));
   TRY(parts->meta_thread.wait_for(parts->meta->start()));
   return std::unique_ptr<EmbeddedCluster>(new EmbeddedCluster(std::move(parts)));

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "async/clock.h"
+#include "backup/orders.h"
 #include "base/log.h"
+#include "blockstore/provider.h"
 #include "net/address.h"
 
 namespace pegmove::apps {
@@ -27,6 +29,9 @@ struct EmbeddedClusterOptions {
   // [duplication-group]: the ids (1 to 127) of clusters by name, this one's among them; empty:
   // none.
   std::map<std::string, uint8_t> duplication_group = {};
+  blockstore::Providers providers = {};  // [block_service.NAME]; none: no backups
+  std::string cold_backup_root = {};     // the cluster's folder in them; empty: its name
+  backup::StepListener on_backup_step = {};
 };
 
 class EmbeddedCluster {

@@ -16,6 +16,9 @@ int main(int argc, char** argv) {
   int exit_code = pegmove::apps::kDone;
   pegmove::apps::add_check_command(program, exit_code);
   pegmove::apps::add_copy_command(program, exit_code);
+  pegmove::apps::add_backup_command(program, exit_code);
+  pegmove::apps::add_restore_command(program, exit_code);
+  pegmove::apps::add_backups_command(program, exit_code);
   pegmove::apps::add_verify_command(program, exit_code);
   pegmove::apps::add_run_commands(program, exit_code);
   pegmove::apps::add_resume_command(program, exit_code);

@@ -1,7 +1,9 @@
 // resume: goes on with a run of any method.
 #include "apps/runs.h"
 #include "apps/verify_run.h"
+#include "migration/back_up.h"
 #include "migration/copy_run.h"
+#include "migration/restore.h"
 
 namespace pegmove::apps {
 namespace {
@@ -17,6 +19,8 @@ int resume(const RunArguments& arguments, const std::string& id) {
                                             std::string(journal::to_string(run->state)) +
                                             "; `pegmove status " + id + "` tells how it ended"));
   if (run->method == migration::kCopyMethod) return resume_copy(arguments, *run);
+  if (run->method == migration::kBackupMethod) return resume_backup(arguments, *run);
+  if (run->method == migration::kRestoreMethod) return resume_restore(arguments, *run);
   if (run->method == kVerifyMethod) return resume_verify(arguments, *run);
   if (run->method == kRepairMethod) return resume_repair(arguments, *run);
   return report(Error(Code::kUnsupported, "run " + id + " is of method '" + run->method +

@@ -74,7 +74,7 @@ class Progress {
     if (how_.on_progress) how_.on_progress(done_, all_);
   }
   Transfer transfer() {
-    return {.limit = how_.limit,
+    return {.limits = how_.limits,
             .on_bytes = [this](int64_t bytes) { add(bytes); },
             .should_stop = how_.should_stop};
   }

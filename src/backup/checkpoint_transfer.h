@@ -13,7 +13,7 @@ namespace pegmove::backup {
 
 // How files move, and who is told of it.
 struct CheckpointTransfer {
-  blockstore::RateLimit* limit = nullptr;
+  std::vector<blockstore::RateLimit*> limits = {};
   async::Semaphore* files = nullptr;  // a permit for each file under way; null: one at a time
   std::function<bool()> should_stop = {};
   // Bytes that are done, of all. May go back when a file is tried again.

@@ -46,6 +46,8 @@ struct Place {
   std::string partition_folder(int32_t partition) const;
   std::string current_file(int32_t partition) const;
   std::string checkpoint_folder(int32_t partition, std::string_view checkpoint) const;
+
+  bool operator==(const Place&) const = default;
 };
 
 // ROOT of its parts; the path and the policy may be empty. Errors: kInvalidArgument for a name that

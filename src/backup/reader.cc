@@ -150,7 +150,7 @@ Task<std::vector<BackupSummary>> list_backups(const AsyncStore& store, std::stri
 
 Task<std::vector<std::string>> list_clusters(const AsyncStore& store, std::string path) {
   std::vector<std::string> clusters;
-  for (const auto& entry : CO_TRY(co_await store.list(path))) {
+  for (const auto& entry : CO_TRY(co_await list_or_nothing(store, path))) {
     if (!entry.is_folder) continue;
     auto backups = CO_TRY(co_await list_backups(store, join(path, entry.name)));
     if (!backups.empty()) clusters.push_back(entry.name);

@@ -144,7 +144,7 @@ template <typename Job>
 Task<> run_steps(async::Pool& pool, Job& job, size_t piece, const Transfer& how) {
   while (true) {
     if (how.should_stop && how.should_stop()) co_return fail(stopped());
-    if (how.limit) co_await how.limit->acquire(int64_t(piece));  // no result
+    for (auto* limit : how.limits) co_await limit->acquire(int64_t(piece));  // no result
     const auto moved = CO_TRY(co_await pool.run([&job] { return job.step(); }));
     if (moved == 0) co_return Result<void>();
     if (how.on_bytes) how.on_bytes(moved);

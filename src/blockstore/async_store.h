@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "async/pool.h"
 #include "async/stop_signal.h"
@@ -22,7 +23,7 @@ struct RetryOptions {
 
 // How a file moves.
 struct Transfer {
-  RateLimit* limit = nullptr;                        // alive until the transfer ends
+  std::vector<RateLimit*> limits = {};               // each holds; alive until the transfer ends
   std::function<void(int64_t bytes)> on_bytes = {};  // that moved, or were found there
   std::function<bool()> should_stop = {};            // looked at between pieces: kInterrupted
 };

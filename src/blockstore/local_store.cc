@@ -155,7 +155,9 @@ class LocalStore : public BlockStore {
     const auto file = TRY(place(path));
     std::error_code error;
     // The sidecar last: a file that is half removed is still seen, and removed again.
-    fs::remove_all(file, error);
+    // Somebody else may be at it, too.
+    do fs::remove_all(file, error);
+    while (error == std::errc::no_such_file_or_directory && fs::exists(file));
     if (!error) fs::remove(sidecar_path(file), error);
     if (error)
       return fail(system_error("removing", file, error.value()).with_context(description()));

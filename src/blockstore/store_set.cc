@@ -3,6 +3,7 @@
 namespace pegmove::blockstore {
 
 Result<std::shared_ptr<BlockStore>> StoreSet::get(const std::string& name) {
+  std::lock_guard lock(mutex_);
   if (auto opened = opened_.find(name); opened != opened_.end()) return opened->second;
   const auto* provider = find(name);
   if (!provider) {
@@ -13,11 +14,14 @@ Result<std::shared_ptr<BlockStore>> StoreSet::get(const std::string& name) {
                                                     : "there are: " + known));
   }
   std::shared_ptr<BlockStore> store = TRY(open_store(*provider, clock_));
+  if (is_stopped_) store->stop();
   opened_[name] = store;
   return store;
 }
 
 void StoreSet::stop() {
+  std::lock_guard lock(mutex_);
+  is_stopped_ = true;
   for (auto& [name, store] : opened_) store->stop();
 }
 

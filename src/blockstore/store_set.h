@@ -3,13 +3,14 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "blockstore/provider.h"
 
 namespace pegmove::blockstore {
 
-// Used by one thread, but for stop(). The clock outlives it and the stores.
+// Safe from any thread. The clock outlives it and the stores.
 class StoreSet {
  public:
   StoreSet(Providers providers, const Clock& clock)
@@ -28,7 +29,9 @@ class StoreSet {
  private:
   Providers providers_;
   const Clock& clock_;
+  std::mutex mutex_;  // guards what follows
   std::map<std::string, std::shared_ptr<BlockStore>> opened_;
+  bool is_stopped_ = false;
 };
 
 }  // namespace pegmove::blockstore

@@ -67,6 +67,8 @@ class Cluster {
   // What the cluster calls itself, e.g. "onebox"; several may have the same.
   const std::string& name() const { return name_; }
   std::string meta_list() const { return metas_.description(); }
+  // For the calls of other files of this folder.
+  MetaCaller& metas() { return metas_; }
 
   // Key and value pairs in the cluster's order: meta_servers, primary_meta_server, ...
   Task<std::vector<std::pair<std::string, std::string>>> info(Deadline deadline);

@@ -56,6 +56,9 @@ class RunKeeper {
   // what is noted.
   Task<> set_result(std::string result);
 
+  // Whether somebody asked for a cancel.
+  bool is_cancelled() const { return requested_ == journal::Request::kCancel; }
+
   // False as long as the run has no result, so that nothing was written for it.
   bool has_begun_work() const { return !run_.result.empty(); }
 

@@ -95,6 +95,7 @@ Result<ServerConfig> parse_config_dump(std::string_view text) {
   config.cluster_name = replication["dup_cluster_name"];
   if (config.cluster_name.empty()) config.cluster_name = replication["cluster_name"];
   config.ignores_other_ids = replication["dup_ignore_other_cluster_ids"] == "true";
+  config.cold_backup_root = replication["cold_backup_root"];
   config.enable_acl = security["enable_acl"] == "true";
   config.enable_ranger_acl = security["enable_ranger_acl"] == "true";
   for (const auto& [name, value] : sections["duplication-group"])

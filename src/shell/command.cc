@@ -152,6 +152,37 @@ constexpr Command kCommands[] = {
     {"get_atomic_idempotent", "<app_name> [-j|--json]", Needs::kCluster, run_get_atomic_idempotent},
     {"enable_atomic_idempotent", "<app_name>", Needs::kCluster, run_enable_atomic_idempotent},
     {"disable_atomic_idempotent", "<app_name>", Needs::kCluster, run_disable_atomic_idempotent},
+    {"add_backup_policy",
+     "<-p|--policy_name str> <-b|--backup_provider_type str> <-a|--app_ids 1,2...> "
+     "<-i|--backup_interval_seconds num> <-s|--start_time hour:minute> "
+     "<-c|--backup_history_cnt num>",
+     Needs::kCluster, run_add_backup_policy},
+    {"ls_backup_policy", "[-j|--json]", Needs::kCluster, run_ls_backup_policy},
+    {"query_backup_policy", "<-p|--policy_name p1,p2...> [-b|--backup_info_cnt num] [-j|--json]",
+     Needs::kCluster, run_query_backup_policy},
+    {"modify_backup_policy",
+     "<-p|--policy_name str> [-a|--add_app 1,2...] [-r|--remove_app 1,2...] "
+     "[-i|--backup_interval_seconds num] [-c|--backup_history_count num] "
+     "[-s|--start_time hour:minute]",
+     Needs::kCluster, run_modify_backup_policy},
+    {"disable_backup_policy", "<-p|--policy_name str> [-f|--force]", Needs::kCluster,
+     run_disable_backup_policy},
+    {"enable_backup_policy", "<-p|--policy_name str>", Needs::kCluster, run_enable_backup_policy},
+    {"restore_app",
+     "<-c|--old_cluster_name str> <-p|--old_policy_name str> <-a|--old_app_name str> "
+     "<-i|--old_app_id id> <-t|--timestamp/backup_id timestamp> "
+     "<-b|--backup_provider_type str> [-n|--new_app_name str] [-s|--skip_bad_partition] "
+     "[-r|--restore_path str]",
+     Needs::kCluster, run_restore_app},
+    {"query_restore_status", "<restore_app_id> [-d|--detailed]", Needs::kCluster,
+     run_query_restore_status},
+    {"backup", "<tableID> <provider> [path]", Needs::kCluster, run_backup},
+    {"query-backup-status", "<tableID> [backupID]", Needs::kCluster, run_query_backup_status},
+    {"restore",
+     "<-c|--oldClusterName str> <-a|--oldTableName str> <-i|--oldTableID id> "
+     "<-t|--timestamp backupID> <-b|--providerType str> [-n|--newTableName str] "
+     "[-r|--restorePath str] [-s|--skipBadPartition] [-p|--oldPolicyName str]",
+     Needs::kCluster, run_restore},
     {"exit", "", Needs::kNothing, run_exit},
 };
 

@@ -90,6 +90,22 @@ Outcome run_count_estimate(Session& session);
 // commands_copy.cc
 Outcome run_copy_data(Session& session, Words words);
 
+// commands_backup.cc
+Outcome run_restore_app(Session& session, Words words);
+Outcome run_query_restore_status(Session& session, Words words);
+// Of admin-cli, which has them under these names: the documentation types them so.
+Outcome run_backup(Session& session, Words words);
+Outcome run_query_backup_status(Session& session, Words words);
+Outcome run_restore(Session& session, Words words);  // waits until the table is whole
+
+// commands_backup_policy.cc
+Outcome run_add_backup_policy(Session& session, Words words);
+Outcome run_ls_backup_policy(Session& session, Words words);
+Outcome run_query_backup_policy(Session& session, Words words);
+Outcome run_modify_backup_policy(Session& session, Words words);
+Outcome run_disable_backup_policy(Session& session, Words words);
+Outcome run_enable_backup_policy(Session& session, Words words);
+
 // commands_env.cc
 Outcome run_get_app_envs(Session& session, Words words);
 Outcome run_set_app_envs(Session& session, Words words);

@@ -199,6 +199,24 @@ AppRecord AppCatalog::make_app(const wire::configuration_create_app_request& req
   return app;
 }
 
+AppRecord AppCatalog::make_restored(const wire::app_info& saved, const std::string& name,
+                                    std::map<std::string, std::string> envs,
+                                    int64_t now_unix) const {
+  wire::configuration_create_app_request request;
+  request.app_name = name;
+  request.options.app_type = saved.app_type;
+  request.options.partition_count = saved.partition_count;
+  request.options.is_stateful = saved.is_stateful;
+  request.options.__set_atomic_idempotent(saved.atomic_idempotent);
+  const bool was_split =
+      saved.init_partition_count > 0 && saved.init_partition_count != saved.partition_count;
+  if (was_split) envs["replica.split.validate_partition_hash"] = "true";
+  request.options.envs = std::move(envs);
+  auto app = make_app(request, now_unix);
+  if (was_split) app.info.init_partition_count = saved.init_partition_count;
+  return app;
+}
+
 wire::configuration_create_app_response AppCatalog::create(
     const wire::configuration_create_app_request& request, int64_t now_unix) {
   const std::string doing = "creating the table " + base::printable(request.app_name);

@@ -76,6 +76,12 @@ class AppCatalog {
   // Precondition: when it is available, no other available table has its name.
   bool replace(AppRecord record, std::string_view doing);
 
+  // The record of a table that comes out of a backup: as it was, with another name and an id of its
+  // own, and these app envs alone. A table that was split before keeps rows of other partitions in
+  // its files, so that replica.split.validate_partition_hash is set for it. Give it to replace().
+  AppRecord make_restored(const wire::app_info& saved, const std::string& name,
+                          std::map<std::string, std::string> envs, int64_t now_unix) const;
+
   // The meta server's function level: what it may do. Real meta servers forget it when they start
   // and take [meta_server] meta_function_level_on_start; here it is kept.
   // Errors of set_level: kIo; the level stays then.

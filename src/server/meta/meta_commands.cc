@@ -126,6 +126,7 @@ void MetaService::register_commands() {
               [this](Arguments arguments) { return ignored_apps(arguments); });
   commands.on({"meta.dump"}, "Dump app_states of meta server to a local file", "<target_file>",
               [this](Arguments arguments) { return dump_tables(arguments); });
+  register_backup_commands();
 }
 
 std::string MetaService::black_list(Arguments arguments) {

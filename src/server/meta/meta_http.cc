@@ -336,10 +336,10 @@ void MetaService::register_http() {
   http.on("meta/app/usage_scenario", "A JSON format of usage_scenario_info structure",
           "Update usage scenario of an app.",
           [this](const HttpQuery& query) { return http_usage_scenario(query); });
-  // What is not there answers as a real server on which it is turned off.
   http.on("meta/backup_policy", "name=<app_name1>&name=<app_name2>",
           "Query backup policy by policy names.",
-          [](const HttpQuery&) { return not_found("cold_backup_disabled"); });
+          [this](const HttpQuery& query) { return http_backup_policy(query); });
+  // What is not there answers as a real server on which it is turned off.
   http.on("meta/app/duplication", "name=<app_name>", "Query app duplication info.",
           [](const HttpQuery&) {
             return not_found("duplication is not enabled [FLAGS_duplication_enabled=false]");

@@ -19,8 +19,9 @@ HostPorts host_ports_for(const wire::RequestHead& head) {
 
 }  // namespace
 
-MetaService::MetaService(asio::any_io_executor executor, AppCatalog catalog, NodePort& nodes,
-                         async::Pool& pool, MetaOptions options, Clock& clock, Logger log)
+MetaService::MetaService(asio::any_io_executor executor, AppCatalog catalog, BackupBook backups,
+                         NodePort& nodes, async::Pool& pool, MetaOptions options, Clock& clock,
+                         Logger log)
     : executor_(executor),
       catalog_(std::move(catalog)),
       nodes_(nodes),
@@ -29,6 +30,10 @@ MetaService::MetaService(asio::any_io_executor executor, AppCatalog catalog, Nod
       clock_(clock),
       log_(std::move(log)),
       tasks_(executor),
+      backups_(executor, catalog_, nodes, std::move(backups), options_.backups, clock, log_),
+      backup_jobs_(backups_),
+      backup_policies_(backups_, backup_jobs_),
+      restores_(backups_, restore_host()),
       operations_(
           {.cluster = options_.cluster_name, .role = "meta", .dump_dir = options_.dump_dir},
           [](auto work) { work(); }, tasks_, clock) {
@@ -43,7 +48,9 @@ Task<> MetaService::start() {
   for (const auto& [id, app] : catalog_.apps()) {
     if (!app.is_available()) continue;
     for (int32_t index = 0; index < app.info.partition_count; ++index)
-      if (auto hosted = co_await host_one(app, index); !hosted)
+      if (restores_.is_pending(id, index)) {
+        continue;
+      } else if (auto hosted = co_await host_one(app, index); !hosted)
         log_.error(hosted.error().to_string() + "; its other partitions serve");
   }
   server_ = std::make_unique<net::RpcServer>(
@@ -52,23 +59,29 @@ Task<> MetaService::start() {
   operations_.set_port(server_->local().port);
   server_->start();
   tasks_.spawn(purge_dropped());
+  backup_jobs_.go_on();
+  backup_policies_.go_on();
+  restores_.go_on();
   co_return Result<void>();
 }
 
 void MetaService::stop() {
   if (server_) server_->stop();
   tasks_.stop();
+  backups_.stop();
 }
 
 Routine<> MetaService::join() {
   if (server_) co_await server_->join();  // no result
   co_await tasks_.join();                 // no result
+  co_await backups_.join();               // no result
 }
 
-Task<> MetaService::host_one(const AppRecord& app, int32_t index) {
+Task<> MetaService::host_one(const AppRecord& app, int32_t index, bool may_be_new) {
   auto node = app.partitions[size_t(index)].node;
-  co_return co_await pool_.run(
-      [this, node, info = app.info, index] { return nodes_.host(node, info, index); });
+  co_return co_await pool_.run([this, node, info = app.info, index, may_be_new] {
+    return nodes_.host(node, info, index, may_be_new);
+  });
 }
 
 Task<> MetaService::release_one(const AppRecord& app, int32_t index, bool delete_files) {
@@ -94,6 +107,7 @@ Routine<> MetaService::settle(int32_t app_id) {
 // The files of a dropped table stay until its reserve time is over.
 Routine<> MetaService::settle_once(AppRecord app) {
   for (int32_t index = 0; index < app.info.partition_count && !tasks_.stopped(); ++index) {
+    if (app.is_available() && restores_.is_pending(app.info.app_id, index)) continue;
     auto done = app.is_available() ? co_await host_one(app, index)
                                    : co_await release_one(app, index, false);
     if (!done) log_.error(done.error().to_string());
@@ -166,7 +180,7 @@ void MetaService::register_handlers() {
         const auto* app = catalog_.find(request.app_name);
         auto app_id = app ? app->info.app_id : 0;
         auto response = catalog_.drop(request, clock_.unix_seconds());
-        if (response.err.code == ErrorCode::kOk) tasks_.spawn(settle(app_id));
+        if (response.err.code == ErrorCode::kOk) table_dropped(app_id);
         return response;
       });
   dispatcher_
@@ -208,6 +222,7 @@ void MetaService::register_handlers() {
       [this](const auto& request, const auto&) { return control_level(catalog_, request); });
   register_table_handlers();
   register_compaction_handlers();
+  register_backup_handlers();
 }
 
 void MetaService::register_table_handlers() {

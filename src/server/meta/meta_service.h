@@ -6,33 +6,20 @@
 
 #include "async/pool.h"
 #include "server/meta/app_catalog.h"
-#include "server/meta/catalog_views.h"
+#include "server/meta/backup_jobs.h"
+#include "server/meta/backup_policies.h"
+#include "server/meta/restores.h"
 #include "service/dispatcher.h"
 #include "service/operations.h"
-#include "wire/compaction_status.h"
 
 namespace pegmove::server::meta {
-
-// What the meta server asks of the nodes. host() and release() may block; they run on a pool.
-class NodePort {
- public:
-  virtual ~NodePort() = default;
-  virtual std::vector<NodeAddress> addresses() const = 0;
-  // Serves the partition, making it if it is new. Errors: what is wrong with its files.
-  virtual Result<void> host(int node, const wire::app_info& app, int32_t partition_index) = 0;
-  virtual Result<void> release(int node, Gpid gpid, bool delete_files) = 0;
-  virtual bool serves(int node, Gpid gpid) const = 0;
-  // Tells all nodes the name and the app envs that the table has now.
-  virtual void apply_envs(const wire::app_info& app) = 0;
-  // kIdle when the node does not serve the partition.
-  virtual wire::CompactionStatus compaction_status(int node, Gpid gpid) const = 0;
-};
 
 struct MetaOptions {
   std::string cluster_name;
   net::Address listen;
   std::string dump_dir = {};  // where meta.dump may write
   size_t max_connections = net::RpcServerLimits().max_connections;
+  BackupOptions backups = {};
 };
 
 // On one executor. A request that changes the catalog is answered when the change is on disk (which
@@ -41,8 +28,8 @@ struct MetaOptions {
 // Order: start(); ...; stop(); co_await join(); destroy.
 class MetaService {
  public:
-  MetaService(asio::any_io_executor executor, AppCatalog catalog, NodePort& nodes,
-              async::Pool& pool, MetaOptions options, Clock& clock, Logger log);
+  MetaService(asio::any_io_executor executor, AppCatalog catalog, BackupBook backups,
+              NodePort& nodes, async::Pool& pool, MetaOptions options, Clock& clock, Logger log);
 
   // Opens the partitions of all tables, then listens. A partition that does not open is logged and
   // left without a primary; the others serve. Errors: kAlreadyExists and kIo, naming the address.
@@ -56,7 +43,20 @@ class MetaService {
   void register_handlers();
   void register_table_handlers();
   void register_compaction_handlers();
-  Task<> host_one(const AppRecord& app, int32_t index);
+  // In meta_backups.cc.
+  void register_backup_handlers();
+  void register_backup_commands();
+  net::HttpReply http_backup_policy(const service::HttpQuery& query) const;
+  Restores::Host restore_host();
+  template <typename Request, typename Response>
+  void on_routine(wire::RpcCode code, std::function<Routine<Response>(Request)> handler);
+  template <typename Request, typename Response>
+  Routine<> answer(net::IncomingCall call, Request request,
+                   std::function<Routine<Response>(Request)> handler);
+  bool backups_are_served(net::IncomingCall& call) const;
+  void table_dropped(int32_t app_id);
+
+  Task<> host_one(const AppRecord& app, int32_t index, bool may_be_new = true);
   Task<> release_one(const AppRecord& app, int32_t index, bool delete_files);
   // Makes the nodes serve the table, or let go of it, as the catalog says. Once at a time a table:
   // whoever is at it goes on until it has done what the catalog says then.
@@ -96,6 +96,10 @@ class MetaService {
   Logger log_;
   service::Dispatcher dispatcher_;
   async::TaskGroup tasks_;
+  BackupContext backups_;
+  BackupJobs backup_jobs_;
+  BackupPolicies backup_policies_;
+  Restores restores_;
   std::set<int32_t> settling_;      // ids of tables whose nodes are being told
   std::set<int32_t> purging_;       // ids of tables whose data is being deleted: not to be had back
   service::Operations operations_;  // its handlers run on the executor

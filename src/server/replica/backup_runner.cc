@@ -11,6 +11,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using backup::BackupOrder;
+using backup::PartitionProgress;
+using backup::RestoreOrder;
+
+constexpr const char* kSendRate = "max_send_rate_megabytes_per_disk";
+constexpr const char* kOldSendRate = "max_send_rate_megabytes";
+constexpr const char* kCopyRate = "max_copy_rate_megabytes_per_disk";
+constexpr const char* kHdfsWriteRate = "hdfs_write_limit_rate_mb_per_sec";
+constexpr const char* kHdfsReadRate = "hdfs_read_limit_rate_mb_per_sec";
+
 // "backup.<policy>.<id>.<decree>.<timestamp ms>", as in Pegasus; while it is made, "backup_tmp...".
 std::string checkpoint_prefix(const BackupOrder& order) {
   return "backup." + order.policy + "." + std::to_string(order.place.backup_id) + ".";
@@ -32,7 +42,7 @@ std::optional<Named> parse_name(std::string_view name, const std::string& prefix
   return named;
 }
 
-Result<void> remove_all(const fs::path& path) {
+Result<void> delete_tree(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);
   if (error) return fail(Code::kIo, "removing " + path.string() + ": " + error.message());
@@ -57,7 +67,7 @@ Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string
       others.push_back(entry->path());
   }
   if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
-  for (const auto& path : others) TRY(remove_all(path));
+  for (const auto& path : others) TRY(delete_tree(path));
   return found;
 }
 
@@ -74,9 +84,14 @@ BackupRunner::BackupRunner(BackupRunnerOptions options, Clock& clock, Logger log
       log_(std::move(log)),
       stores_(options_.providers, clock),
       files_(options_.files_at_once),
-      upload_limit_(clock),
-      download_limit_(clock),
-      pool_(options_.pool_threads) {}
+      pool_(options_.pool_threads) {
+  for (const char* name : {kSendRate, kOldSendRate, kCopyRate, kHdfsWriteRate, kHdfsReadRate})
+    rates_[name] = std::make_unique<blockstore::RateLimit>(clock);
+}
+
+void BackupRunner::set_rate(const std::string& name, int64_t megabytes_per_second) {
+  rates_.at(name)->set(std::min(megabytes_per_second, int64_t{1} << 40) << 20);
+}
 
 void BackupRunner::stop() {
   stopped_ = true;
@@ -93,8 +108,19 @@ Task<blockstore::AsyncStore> BackupRunner::store(std::string provider) {
 }
 
 backup::CheckpointTransfer BackupRunner::transfer(
-    blockstore::RateLimit& limit, std::shared_ptr<PartitionProgress> progress) const {
-  return {.limit = &limit,
+    Way way, const std::string& provider, std::shared_ptr<PartitionProgress> progress) const {
+  std::vector<blockstore::RateLimit*> limits;
+  const auto add = [&](const char* name) { limits.push_back(rates_.at(name).get()); };
+  if (way == Way::kThere) {
+    add(kSendRate);
+    add(kOldSendRate);
+  } else {
+    add(kCopyRate);
+  }
+  const auto found = options_.providers.find(provider);
+  if (found != options_.providers.end() && found->second.type == "hdfs_service")
+    add(way == Way::kThere ? kHdfsWriteRate : kHdfsReadRate);
+  return {.limits = std::move(limits),
           .files = &files_,
           .should_stop = [this, progress] { return stopped_ || progress->cancelled; },
           .on_progress =
@@ -126,21 +152,44 @@ Task<backup::LocalCheckpoint> BackupRunner::checkpoint(const BackupOrder& order,
     CO_TRY(blockstore::rename_file(made, found->folder));
     step("backup.checkpoint_named");
   }
-  found->name = backup::checkpoint_name(options_.server);
+  found->name = backup::checkpoint_name(server_);
   co_return std::move(*found);
 }
 
 Task<int64_t> BackupRunner::back_up(BackupOrder order, std::string partition_dir,
                                     std::shared_ptr<Replica> replica,
                                     std::shared_ptr<PartitionProgress> progress) {
-  auto store = CO_TRY(co_await this->store(order.provider));
   auto metrics = replica->observer();  // shared with the replica
+  metrics->backup_started_count.add();
+  metrics->backup_running_count.set(1);
+  auto done = co_await back_up_with(metrics, std::move(order), std::move(partition_dir),
+                                    std::move(replica), progress);
+  metrics->backup_running_count.set(0);
+  metrics->backup_max_duration_ms.set(0);
+  metrics->backup_file_upload_max_bytes.set(0);
+  if (done)
+    metrics->backup_successful_count.add();
+  else if (done.error().code() == Code::kInterrupted)
+    metrics->backup_cancelled_count.add();
+  else
+    metrics->backup_failed_count.add();
+  co_return done;
+}
+
+Task<int64_t> BackupRunner::back_up_with(std::shared_ptr<ReplicaMetrics> metrics, BackupOrder order,
+                                         std::string partition_dir,
+                                         std::shared_ptr<Replica> replica,
+                                         std::shared_ptr<PartitionProgress> progress) {
+  const auto begin = clock_.now();
+  auto store = CO_TRY(co_await this->store(order.provider));
   const auto folder = partition_dir + "/backup";
   auto local = CO_TRY(co_await checkpoint(order, folder, std::move(replica)));
-  auto how = transfer(upload_limit_, progress);
+  auto how = transfer(Way::kThere, order.provider, progress);
   how.on_progress = [&, on_progress = how.on_progress](int64_t done, int64_t all) {
     on_progress(done, all);
     metrics->backup_file_upload_max_bytes.set(done);
+    metrics->backup_max_duration_ms.set(
+        std::chrono::duration_cast<async::milliseconds>(clock_.now() - begin).count());
   };
   how.on_upload = [&](const std::string&, const blockstore::Uploaded& file) {
     metrics->backup_file_upload_successful_count.add(1);
@@ -150,14 +199,13 @@ Task<int64_t> BackupRunner::back_up(BackupOrder order, std::string partition_dir
   };
   auto uploaded = co_await backup::upload_checkpoint(store, order.place, order.gpid.partition_index,
                                                      local, std::move(how));
-  metrics->backup_file_upload_max_bytes.set(0);
   if (!uploaded) {
     metrics->backup_file_upload_failed_count.add(uploaded.error().code() != Code::kInterrupted);
     // A server that goes down goes on with it later.
-    if (!stopped_) CO_TRY(co_await pool_.run([&] { return remove_all(folder); }));
+    if (!stopped_) CO_TRY(co_await pool_.run([&] { return delete_tree(folder); }));
     co_return uploaded;
   }
-  CO_TRY(co_await pool_.run([&] { return remove_all(folder); }));
+  CO_TRY(co_await pool_.run([&] { return delete_tree(folder); }));
   step("backup.checkpoint_removed");
   co_return uploaded;
 }
@@ -171,15 +219,15 @@ Task<> BackupRunner::restore(RestoreOrder order, std::string partition_dir,
     co_return Result<void>();
   }
   auto store = CO_TRY(co_await this->store(order.provider));
-  const auto folder =
-      partition_dir + "/restore." + order.policy + "." + std::to_string(order.place.backup_id);
-  auto downloaded = co_await backup::download_checkpoint(
-      store, order.place, order.gpid.partition_index, folder, transfer(download_limit_, progress));
+  const auto folder = partition_dir + "/restore." + std::to_string(order.place.backup_id);
+  auto downloaded =
+      co_await backup::download_checkpoint(store, order.place, order.gpid.partition_index, folder,
+                                           transfer(Way::kHere, order.provider, progress));
   if (!downloaded) {
     // What is damaged, or given up, is of no use to a later try.
     const auto code = downloaded.error().code();
     if (code == Code::kCorrupt || code == Code::kNotFound || progress->cancelled)
-      CO_TRY(co_await pool_.run([&] { return remove_all(folder); }));
+      CO_TRY(co_await pool_.run([&] { return delete_tree(folder); }));
     co_return fail(std::move(downloaded.error()));
   }
   CO_TRY(blockstore::make_folders(partition_dir + "/data"));

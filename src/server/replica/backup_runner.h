@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -11,86 +12,69 @@
 #include "async/semaphore.h"
 #include "async/task_group.h"
 #include "backup/checkpoint_transfer.h"
+#include "backup/orders.h"
 #include "base/log.h"
 #include "blockstore/store_set.h"
 #include "server/replica/replica.h"
 
 namespace pegmove::server::replica {
 
-// How far a partition is, seen by the meta server while the node works on it. Safe from any thread.
-struct PartitionProgress {
-  std::atomic<int64_t> done_bytes = 0;
-  std::atomic<int64_t> all_bytes = 0;
-  std::atomic<int64_t> sent_bytes = 0;  // of them not found in the store already
-  std::atomic<bool> cancelled = false;  // asks the node to stop
-};
-
-struct BackupOrder {
-  Gpid gpid;
-  std::string provider;
-  std::string policy;  // names the folder of the checkpoint here; "fake_policy_<id>" for one-time
-  backup::Place place;
-};
-
-struct RestoreOrder {
-  Gpid gpid;  // the new one
-  std::string provider;
-  std::string policy;  // of the backup; may be empty
-  backup::Place place;
-};
-
-// Called after each step by name; see backup/checkpoint_transfer.h and kNodeSteps.
-using StepListener = std::function<void(std::string_view step)>;
-inline constexpr std::string_view kNodeSteps[] = {
-    "backup.checkpoint_made", "backup.checkpoint_named", "backup.checkpoint_removed",
-    "restore.partition_in_place"};
-
 struct BackupRunnerOptions {
-  std::string server;  // "host:port" of the node: checkpoints in the store are named by it
   blockstore::Providers providers;
   int pool_threads = 4;        // each moves a file's bytes
   int64_t files_at_once = 10;  // max_concurrent_uploading_file_count
-  StepListener on_step = {};
+  backup::StepListener on_step = {};
 };
 
-// On one executor, but for set_upload_rate() and set_download_rate(), which any thread may call.
+// On one executor, but for set_rate() and stop(), which any thread may call.
 // Order: ...; stop(); what is under way ends with kInterrupted; destroy.
 class BackupRunner {
  public:
   BackupRunner(BackupRunnerOptions options, Clock& clock, Logger log);
 
+  // "host:port" of the node: checkpoints in the store are named by it. Before the first back_up().
+  void set_server(std::string server) { server_ = std::move(server); }
+
   // Makes a checkpoint of the replica in `partition_dir`/backup/, unless one for this backup is
   // there, uploads it, and removes it. A killed node goes on from the files that are in the store.
   // `replica` is let go of when the checkpoint is made. Returns the bytes of the checkpoint.
   // Errors name the file. Repeatable; once at a time a partition.
-  Task<int64_t> back_up(BackupOrder order, std::string partition_dir,
+  Task<int64_t> back_up(backup::BackupOrder order, std::string partition_dir,
                         std::shared_ptr<Replica> replica,
-                        std::shared_ptr<PartitionProgress> progress);
+                        std::shared_ptr<backup::PartitionProgress> progress);
 
   // Downloads the partition's files and, when all are there and right, puts them at
   // `partition_dir`/data/rdb; where something is already, nothing is done. Errors: kNotFound and
   // kCorrupt when the backup is damaged; the store's; kInterrupted. Repeatable.
-  Task<> restore(RestoreOrder order, std::string partition_dir,
-                 std::shared_ptr<PartitionProgress> progress);
+  Task<> restore(backup::RestoreOrder order, std::string partition_dir,
+                 std::shared_ptr<backup::PartitionProgress> progress);
 
-  void set_upload_rate(int64_t bytes_per_second) { upload_limit_.set(bytes_per_second); }
-  void set_download_rate(int64_t bytes_per_second) { download_limit_.set(bytes_per_second); }
+  // A limit by the name of its setting: max_send_rate_megabytes[_per_disk] for what is sent,
+  // max_copy_rate_megabytes_per_disk for what is got, hdfs_write_limit_rate_mb_per_sec and
+  // hdfs_read_limit_rate_mb_per_sec in addition where the store is an HDFS. In MiB; 0: none. Acts
+  // at once, also on what is under way. Precondition: one of these names.
+  void set_rate(const std::string& name, int64_t megabytes_per_second);
   void stop();
 
  private:
-  Task<backup::LocalCheckpoint> checkpoint(const BackupOrder& order, std::string folder,
+  Task<int64_t> back_up_with(std::shared_ptr<ReplicaMetrics> metrics, backup::BackupOrder order,
+                             std::string partition_dir, std::shared_ptr<Replica> replica,
+                             std::shared_ptr<backup::PartitionProgress> progress);
+  Task<backup::LocalCheckpoint> checkpoint(const backup::BackupOrder& order, std::string folder,
                                            std::shared_ptr<Replica> replica);
   Task<blockstore::AsyncStore> store(std::string provider);
-  backup::CheckpointTransfer transfer(blockstore::RateLimit& limit,
-                                      std::shared_ptr<PartitionProgress> progress) const;
+  enum class Way { kThere, kHere };
+  backup::CheckpointTransfer transfer(Way way, const std::string& provider,
+                                      std::shared_ptr<backup::PartitionProgress> progress) const;
   void step(std::string_view name) const;
 
   BackupRunnerOptions options_;
   Clock& clock_;
   Logger log_;
+  std::string server_;
   blockstore::StoreSet stores_;
   mutable async::Semaphore files_;
-  blockstore::RateLimit upload_limit_, download_limit_;
+  std::map<std::string, std::unique_ptr<blockstore::RateLimit>> rates_;  // never changes
   std::atomic<bool> stopped_ = false;
   async::Pool pool_;  // goes first: its work may use the stores
 };

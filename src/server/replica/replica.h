@@ -84,8 +84,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
   const store::PartitionDb& db() const { return *db_; }
   // Writes what is in memory to files (blocks). Errors: those of store::PartitionDb::flush.
   Result<void> flush() { return db_->flush(); }
-  // A copy that is a database of its own, of hard links where possible (blocks). Returns its decree.
-  // Errors: those of store::PartitionDb::checkpoint.
+  // A copy that is a database of its own, of hard links where possible (blocks). Returns its
+  // decree. Errors: those of store::PartitionDb::checkpoint.
   Result<int64_t> checkpoint(const std::string& path) { return db_->checkpoint(path); }
   ReplicaMetrics& metrics() const { return *options_.metrics; }
   const std::shared_ptr<ReplicaMetrics>& observer() const { return options_.metrics; }

@@ -17,6 +17,8 @@ using Arguments = service::RemoteCommands::Arguments;
 
 constexpr int64_t kNfsBlockBytes = 4 << 20;
 
+bool is_rate(int64_t megabytes) { return megabytes >= 0; }
+
 bool is_copy_rate(int64_t megabytes) {
   return megabytes == 0 ||
          (megabytes > 0 && megabytes < INT64_MAX >> 20 && megabytes << 20 > kNfsBlockBytes);
@@ -38,8 +40,6 @@ std::vector<SettingInfo> replica_settings() {
   const char* ours = "replication";
   return {
       number("nfs", "nfs_copy_block_bytes", kUint32, kNfsBlockBytes, "Block of a file copy", false),
-      number(ours, "hdfs_write_limit_rate_mb_per_sec", kUint32, 200, "MB/s, uploads", true),
-      number(ours, "hdfs_read_limit_rate_mb_per_sec", kUint32, 200, "MB/s, downloads", true),
       number(ours, "duplicate_log_batch_bytes", kUint32, 4096, "Size of a duplication batch", true),
       number(ours, "dup_max_allowed_write_size", kUint64, 1 << 20, "Largest duplicated write",
              true),
@@ -108,26 +108,47 @@ std::string envs_of(const Replica& replica) {
 
 }  // namespace
 
+// What limits the bytes of cold backups. In Pegasus the first two limit file transfers between
+// nodes only, though its documentation names them for backups; here they limit what goes to a block
+// store.
+void ReplicaNode::define_rates() {
+  const auto define = [this](const char* section, const char* name, SettingType type,
+                             const char* value, const char* description,
+                             bool (*is_acceptable)(int64_t) = is_rate) {
+    operations_.settings.define(
+        {.section = section,
+         .name = name,
+         .type = type,
+         .value = value,
+         .description = description,
+         .is_mutable = true,
+         .is_acceptable = [is_acceptable](double rate) { return is_acceptable(int64_t(rate)); },
+         .on_change = [this, name = std::string(name)](
+                          double rate) { backups_.set_rate(name, int64_t(rate)); }});
+  };
+  for (const char* name : {"max_send_rate_megabytes_per_disk", "max_send_rate_megabytes"})
+    define("nfs", name, SettingType::kInt64, "0", "MB/s of files sent; 0: no limit");
+  define("nfs", "max_copy_rate_megabytes_per_disk", SettingType::kInt64, "0",
+         "MB/s of files got; 0: no limit", is_copy_rate);
+  define("replication", "hdfs_write_limit_rate_mb_per_sec", SettingType::kUint32, "200",
+         "MB/s sent to an HDFS; 0: no limit");
+  define("replication", "hdfs_read_limit_rate_mb_per_sec", SettingType::kUint32, "200",
+         "MB/s read from an HDFS; 0: no limit");
+  for (const char* name : {"hdfs_write_limit_rate_mb_per_sec", "hdfs_read_limit_rate_mb_per_sec"})
+    backups_.set_rate(name, operations_.settings.integer(name));
+}
+
 void ReplicaNode::define_settings() {
   auto& settings = operations_.settings;
   for (auto& setting : replica_settings()) settings.define(std::move(setting));
-  for (const char* name : {"max_send_rate_megabytes_per_disk", "max_send_rate_megabytes"})
-    settings.define({.section = "nfs",
-                     .name = name,
-                     .type = SettingType::kInt64,
-                     .value = "0",
-                     .description = "MB/s of files sent to other nodes; 0: no limit",
-                     .is_mutable = true,
-                     .is_acceptable = [](double value) { return value >= 0; }});
-  settings.define({.section = "nfs",
-                   .name = "max_copy_rate_megabytes_per_disk",
-                   .type = SettingType::kInt64,
-                   .value = "0",
-                   .description = "MB/s of files copied from other nodes; 0: no limit",
-                   .is_mutable = true,
-                   .is_acceptable = [](double value) { return is_copy_rate(int64_t(value)); }});
+  define_rates();
   if (!options_.duplication_group.empty())
     settings.add_section("duplication-group", options_.duplication_group);
+  settings.define({.section = "replication",
+                   .name = "cold_backup_root",
+                   .type = SettingType::kString,
+                   .value = options_.cold_backup_root,
+                   .description = "Folder of this cluster in block stores"});
   settings.define({.section = "replication",
                    .name = "max_allowed_write_size",
                    .type = SettingType::kUint64,

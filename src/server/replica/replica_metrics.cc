@@ -153,8 +153,8 @@ ReplicaMetrics::ReplicaMetrics(metrics::Registry& registry, Gpid gpid,
           entity_->gauge(gauge("backup_running_count", "Backups", "Backups under way"))),
       backup_max_duration_ms(entity_->gauge(
           gauge("backup_max_duration_ms", "MilliSeconds", "How long the backup is under way"))),
-      backup_file_upload_max_bytes(entity_->gauge(gauge(
-          "backup_file_upload_max_bytes", "Bytes", "Uploaded so far by a backup under way"))) {
+      backup_file_upload_max_bytes(entity_->gauge(gauge("backup_file_upload_max_bytes", "Bytes",
+                                                        "Uploaded so far by a backup under way"))) {
   add_operations();
 }
 

@@ -43,7 +43,9 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
       metrics_(std::make_shared<NodeMetrics>(operations_.server(), log_)),
       disk_(operations_.metrics.add("disk", std::string("disk@") + kDiskTag,
                                     {{"tag", kDiskTag}, {"data_dir", options_.data_dir}})),
-      pool_(options_.pool_threads) {
+      pool_(options_.pool_threads),
+      backups_({.providers = options_.providers, .on_step = options_.on_backup_step}, clock_,
+               log_) {
   register_handlers();
   register_http();
   register_commands();
@@ -99,6 +101,7 @@ Result<void> ReplicaNode::start() {
       executor_, std::move(acceptor), dispatcher_, clock_, log_,
       net::RpcServerLimits{.max_connections = options_.max_connections}, &operations_.http);
   operations_.set_port(server_->local().port);
+  backups_.set_server(server_->local().to_string());
   server_->start();
   tasks_.spawn(look_after_replicas());
   return {};
@@ -155,6 +158,7 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
       .gpid = gpid,
       .server = address().to_string(),
       .db = {.path = dir + "/rdb",
+             .create_if_missing = table.may_be_new,
              .sync_writes = options_.sync_writes,
              .tuning = envs.tuning,
              .allow_ingest_behind = envs.allow_ingest_behind,
@@ -196,6 +200,23 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
   std::filesystem::remove_all(partition_dir(gpid), error);
   if (error) return fail(Code::kIo, "removing " + partition_dir(gpid) + ": " + error.message());
   return {};
+}
+
+Task<int64_t> ReplicaNode::back_up(backup::BackupOrder order,
+                                   std::shared_ptr<backup::PartitionProgress> progress) {
+  auto replica = find(order.gpid);
+  if (!replica)
+    co_return fail(Code::kNotFound, "partition " + order.gpid.to_string() + " is not served by " +
+                                        address().to_string());
+  const auto dir = partition_dir(order.gpid);
+  co_return co_await backups_.back_up(std::move(order), dir, std::move(replica),
+                                      std::move(progress));
+}
+
+Task<> ReplicaNode::restore(backup::RestoreOrder order,
+                            std::shared_ptr<backup::PartitionProgress> progress) {
+  const auto dir = partition_dir(order.gpid);
+  co_return co_await backups_.restore(std::move(order), dir, std::move(progress));
 }
 
 void ReplicaNode::apply_envs(const HostedTable& table) {

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "async/task_group.h"
+#include "server/replica/backup_runner.h"
 #include "server/replica/compaction_runner.h"
 #include "server/replica/replica.h"
 #include "service/dispatcher.h"
@@ -22,6 +23,9 @@ struct NodeOptions {
   std::map<std::string, std::string> duplication_group = {};  // the same as it is configured
   int pool_threads = 2;
   size_t max_connections = net::RpcServerLimits().max_connections;
+  blockstore::Providers providers = {};  // [block_service.NAME]
+  std::string cold_backup_root = {};     // shown by config-dump
+  backup::StepListener on_backup_step = {};
 };
 
 // What a node is told of the table that a partition belongs to.
@@ -30,6 +34,8 @@ struct HostedTable {
   std::string name;
   int32_t partition_count = 1;
   EnvMap envs;
+  // Otherwise its files must be there: a restored partition is never made anew, empty.
+  bool may_be_new = true;
 };
 
 // start(), stop() and join() on the executor; host(), release() and the rest from any thread but
@@ -54,6 +60,16 @@ class ReplicaNode {
   // What is told of the table anew: its name, and the app envs of the partitions served here.
   void apply_envs(const HostedTable& table);
   bool serves(Gpid gpid) const;
+  asio::any_io_executor executor() const { return executor_; }
+
+  // On the executor: brings a partition to a block store, and gets one from there, before host().
+  // See BackupRunner. Errors of back_up(): also kNotFound when the partition is not served here.
+  Task<int64_t> back_up(backup::BackupOrder order,
+                        std::shared_ptr<backup::PartitionProgress> progress);
+  Task<> restore(backup::RestoreOrder order, std::shared_ptr<backup::PartitionProgress> progress);
+  // From any thread: both end soon, with kInterrupted, and go on when they are asked for again.
+  void stop_backups() { backups_.stop(); }
+
   // Of a partition that is not served: kIdle.
   CompactionState compaction_state(Gpid gpid) const;
 
@@ -71,6 +87,7 @@ class ReplicaNode {
   // In replica_http.cc and replica_commands.cc; what they register runs on operations_pool_.
   void register_http();
   void define_settings();
+  void define_rates();
   void register_commands();
   void register_replica_commands();
   std::map<Gpid, std::shared_ptr<Replica>> replicas_of(int32_t app_id) const;
@@ -95,7 +112,8 @@ class ReplicaNode {
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Gpid, std::shared_ptr<Replica>> replicas_;
   std::map<int32_t, std::string> table_names_;  // of the tables that replicas_ belong to
-  CompactionRunner compactions_;                // goes first
+  CompactionRunner compactions_;
+  BackupRunner backups_;
   async::Pool operations_pool_{1};  // the last member: its work may use all others to the end
 };
 

@@ -1,0 +1,19 @@
+#include "apps/backup_stores.h"
+
+namespace pegmove::apps {
+
+Result<std::unique_ptr<BackupStores>> BackupStores::open(CommandRun& run) {
+  auto providers = TRY(block_services(run.config().sections()));
+  return std::make_unique<BackupStores>(std::move(providers), run.clock());
+}
+
+Result<blockstore::AsyncStore> BackupStores::get(const std::string& name) {
+  return blockstore::AsyncStore(TRY(stores_.get(name)), pool_, clock_);
+}
+
+Result<std::optional<blockstore::AsyncStore>> BackupStores::find(const std::string& name) {
+  if (!stores_.find(name)) return std::nullopt;
+  return TRY(get(name));
+}
+
+}  // namespace pegmove::apps

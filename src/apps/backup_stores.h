@@ -1,0 +1,34 @@
+// The block stores of pegmove's own configuration, for the verbs that look into them.
+#pragma once
+
+#include <optional>
+
+#include "apps/command.h"
+#include "blockstore/async_store.h"
+#include "blockstore/store_set.h"
+
+namespace pegmove::apps {
+
+// Opened by name; calls run on a pool of its own. Outlives what it opened.
+class BackupStores {
+ public:
+  // Errors: kInvalidArgument, of block_services().
+  static Result<std::unique_ptr<BackupStores>> open(CommandRun& run);
+
+  // Errors: kNotFound when the configuration has no [block_service.NAME]; of open_store().
+  Result<blockstore::AsyncStore> get(const std::string& name);
+  // Nothing when the configuration does not have it.
+  Result<std::optional<blockstore::AsyncStore>> find(const std::string& name);
+  // What waits for the network ends.
+  void stop() { stores_.stop(); }
+
+  BackupStores(blockstore::Providers providers, Clock& clock)
+      : clock_(clock), stores_(std::move(providers), clock) {}
+
+ private:
+  Clock& clock_;
+  blockstore::StoreSet stores_;
+  async::Pool pool_{4};
+};
+
+}  // namespace pegmove::apps

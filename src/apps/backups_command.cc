@@ -1,0 +1,351 @@
+// backups ls, show, verify, rm: what lies in a block store.
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "apps/backup_stores.h"
+#include "apps/progress_line.h"
+#include "backup/reader.h"
+#include "backup/verifier.h"
+#include "base/units.h"
+#include "blockstore/path.h"
+
+namespace pegmove::apps {
+namespace {
+
+using backup::BackupState;
+using backup::BackupSummary;
+using backup::Place;
+using backup::VerifyReport;
+using base::format_size;
+using Json = nlohmann::ordered_json;
+
+struct BackupsArguments {
+  CommonOptions common;
+  std::string store, path, cluster, table;
+  int64_t id = 0;
+  double sample = 100;
+  bool yes = false;
+};
+
+std::string time_text(int64_t unix_ms) {
+  if (unix_ms <= 0) return "-";
+  const auto seconds = time_t(unix_ms / 1000);
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+  return text;
+}
+
+// Of one cluster, or of all that have backups below the path.
+Task<std::vector<BackupSummary>> find_backups(const blockstore::AsyncStore& store,
+                                              const BackupsArguments& arguments) {
+  const auto path = CO_TRY(blockstore::check_path(arguments.path));
+  std::vector<std::string> clusters{arguments.cluster};
+  if (arguments.cluster.empty()) clusters = CO_TRY(co_await backup::list_clusters(store, path));
+  std::vector<BackupSummary> all;
+  for (const auto& cluster : clusters)
+    for (auto& summary :
+         CO_TRY(co_await backup::list_backups(store, CO_TRY(backup::root_of(path, cluster)))))
+      if (arguments.id == 0 || summary.backup_id == arguments.id) all.push_back(std::move(summary));
+  if (arguments.id != 0 && all.empty())
+    co_return fail(Code::kNotFound, store.store().description() + " has no backup " +
+                                        std::to_string(arguments.id) + " below /" + path +
+                                        "; `pegmove backups ls` shows what is there");
+  if (arguments.id != 0 && all.size() > 1)
+    co_return fail(Code::kInvalidArgument, "several clusters have a backup " +
+                                               std::to_string(arguments.id) +
+                                               "; say which with --cluster");
+  co_return all;
+}
+
+Json to_json(const BackupSummary& summary) {
+  Json tables = Json::array();
+  for (const auto& table : summary.tables)
+    tables.push_back({{"table", table.table}, {"app_id", table.app_id}});
+  return {{"backup_id", summary.backup_id},
+          {"policy", summary.policy},
+          {"folder", summary.root},
+          {"state", backup::to_string(summary.state)},
+          {"why", summary.why},
+          {"start_time_ms", summary.start_time_ms},
+          {"end_time_ms", summary.end_time_ms},
+          {"tables", std::move(tables)}};
+}
+
+Task<int> list(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
+  auto store = CO_TRY(stores.get(arguments.store));
+  auto backups = CO_TRY(co_await find_backups(store, arguments));
+  if (arguments.common.json) {
+    auto out = Json::array();
+    for (const auto& summary : backups) out.push_back(to_json(summary));
+    std::printf("%s\n", out.dump(2).c_str());
+    co_return kDone;
+  }
+  if (backups.empty()) std::printf("No backups.\n");
+  for (const auto& summary : backups) {
+    std::string tables;
+    for (const auto& table : summary.tables)
+      tables += " " + table.table + " (" + std::to_string(table.app_id) + ")";
+    std::printf(
+        "%lld  %-10s  %s  /%s %s%s%s\n", static_cast<long long>(summary.backup_id),
+        std::string(backup::to_string(summary.state)).c_str(),
+        time_text(summary.start_time_ms > 0 ? summary.start_time_ms : summary.backup_id).c_str(),
+        summary.root.c_str(), tables.c_str(), summary.why.empty() ? "" : ": ", summary.why.c_str());
+  }
+  co_return kDone;
+}
+
+Place place_of(const BackupSummary& summary, const backup::TableFolder& table) {
+  return {.root = summary.root,
+          .backup_id = summary.backup_id,
+          .table = table.table,
+          .app_id = table.app_id};
+}
+
+// What a table of a backup has; damage is told, and is no error.
+Task<Json> describe(const blockstore::AsyncStore& store, Place place) {
+  Json out{{"table", place.table}, {"app_id", place.app_id}};
+  auto table = co_await backup::read_table(store, place);
+  if (!table) {
+    out["damage"] = table.error().to_string();
+    co_return out;
+  }
+  out["partition_count"] = table->partition_count;
+  out["init_partition_count"] = table->init_partition_count;
+  auto envs = CO_TRY(co_await backup::read_envs(store, place));
+  out["app_envs"] = envs ? Json(*envs) : Json(nullptr);
+  int64_t bytes = 0, files = 0;
+  auto& partitions = out["partitions"] = Json::array();
+  for (int32_t partition = 0; partition < table->partition_count; ++partition) {
+    auto checkpoint = co_await backup::read_checkpoint(store, place, partition);
+    Json entry{{"partition", partition}};
+    if (checkpoint) {
+      entry["decree"] = checkpoint->metadata.decree;
+      entry["files"] = checkpoint->metadata.files.size();
+      entry["bytes"] = checkpoint->metadata.total_size;
+      entry["folder"] = checkpoint->folder;
+      bytes += checkpoint->metadata.total_size;
+      files += int64_t(checkpoint->metadata.files.size());
+    } else {
+      entry["damage"] = checkpoint.error().to_string();
+    }
+    partitions.push_back(std::move(entry));
+  }
+  out["files"] = files;
+  out["bytes"] = bytes;
+  co_return out;
+}
+
+void print_table(const Json& table) {
+  std::printf("table %s (id %d): ", table["table"].get<std::string>().c_str(),
+              table["app_id"].get<int>());
+  if (table.contains("damage")) {
+    std::printf("damaged: %s\n", table["damage"].get<std::string>().c_str());
+    return;
+  }
+  std::printf("%d partitions, %lld files, %s", table["partition_count"].get<int>(),
+              static_cast<long long>(table["files"].get<int64_t>()),
+              format_size(table["bytes"].get<uint64_t>()).c_str());
+  if (table["init_partition_count"] != table["partition_count"] &&
+      table["init_partition_count"].get<int>() > 0)
+    std::printf(", was split from %d", table["init_partition_count"].get<int>());
+  std::printf(table["app_envs"].is_null() ? ", no app envs kept\n" : ", app envs kept:\n");
+  if (table["app_envs"].is_object())
+    for (const auto& [name, value] : table["app_envs"].items())
+      std::printf("  %s = %s\n", name.c_str(), value.get<std::string>().c_str());
+  for (const auto& partition : table["partitions"])
+    if (partition.contains("damage"))
+      std::printf("  partition %d: %s\n", partition["partition"].get<int>(),
+                  partition["damage"].get<std::string>().c_str());
+    else
+      std::printf("  partition %d: %lld files, %s, decree %lld\n",
+                  partition["partition"].get<int>(),
+                  static_cast<long long>(partition["files"].get<int64_t>()),
+                  format_size(partition["bytes"].get<uint64_t>()).c_str(),
+                  static_cast<long long>(partition["decree"].get<int64_t>()));
+}
+
+Task<int> show(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
+  auto store = CO_TRY(stores.get(arguments.store));
+  const auto summary = CO_TRY(co_await find_backups(store, arguments)).front();
+  auto out = to_json(summary);
+  out["tables"] = Json::array();
+  for (const auto& table : summary.tables)
+    out["tables"].push_back(CO_TRY(co_await describe(store, place_of(summary, table))));
+  if (arguments.common.json) {
+    std::printf("%s\n", out.dump(2).c_str());
+    co_return kDone;
+  }
+  std::printf("backup %lld in /%s: %s%s%s, begun %s, ended %s (UTC)\n",
+              static_cast<long long>(summary.backup_id), summary.root.c_str(),
+              std::string(backup::to_string(summary.state)).c_str(),
+              summary.why.empty() ? "" : ": ", summary.why.c_str(),
+              time_text(summary.start_time_ms).c_str(), time_text(summary.end_time_ms).c_str());
+  for (const auto& table : out["tables"]) print_table(table);
+  co_return kDone;
+}
+
+std::string progress_text(const VerifyReport& report) {
+  return "verifying: " + std::to_string(report.files) + " files, " +
+         format_size(uint64_t(report.bytes_read)) + " read, " +
+         std::to_string(report.problem_count) + " damaged";
+}
+
+Json to_json(const BackupSummary& summary, const std::string& table, const VerifyReport& report) {
+  Json problems = Json::array();
+  for (const auto& problem : report.problems)
+    problems.push_back(
+        {{"partition", problem.partition}, {"file", problem.file}, {"what", problem.what}});
+  return {{"backup_id", summary.backup_id},
+          {"table", table},
+          {"verdict", report.problem_count == 0 ? "whole" : "damaged"},
+          {"partitions", report.partitions},
+          {"files", report.files},
+          {"bytes", report.bytes},
+          {"files_read", report.files_read},
+          {"bytes_read", report.bytes_read},
+          {"problem_count", report.problem_count},
+          {"problems", std::move(problems)}};
+}
+
+void print_verdict(const BackupSummary& summary, const std::string& table,
+                   const VerifyReport& report) {
+  for (const auto& problem : report.problems)
+    std::printf("%s: /%s: %s\n",
+                problem.partition < 0 ? "table"
+                                      : ("partition " + std::to_string(problem.partition)).c_str(),
+                problem.file.c_str(), problem.what.c_str());
+  const auto read = std::to_string(report.files_read) + " of " + std::to_string(report.files) +
+                    " files read (" + format_size(uint64_t(report.bytes_read)) + " of " +
+                    format_size(uint64_t(report.bytes)) + ")";
+  std::printf("%s: table %s of backup %lld, %d partitions, %s%s\n",
+              report.problem_count == 0 ? "Whole" : "Damaged", table.c_str(),
+              static_cast<long long>(summary.backup_id), report.partitions, read.c_str(),
+              report.problem_count == 0
+                  ? "; all are as their metadata says"
+                  : (", " + std::to_string(report.problem_count) + " problems").c_str());
+}
+
+Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments arguments) {
+  auto store = CO_TRY(stores.get(arguments.store));
+  const auto summary = CO_TRY(co_await find_backups(store, arguments)).front();
+  bool is_whole = true;
+  auto out = Json::array();
+  int looked_at = 0;
+  for (const auto& table : summary.tables) {
+    if (!arguments.table.empty() && arguments.table != table.table) continue;
+    ++looked_at;
+    ProgressLine line(arguments.common.quiet);
+    auto last = run.clock().now();
+    auto verified = CO_TRY(co_await backup::verify_table(
+        store, place_of(summary, table),
+        {.share = arguments.sample / 100, .should_stop = [&run] { return run.stop().requested(); }},
+        [&](const VerifyReport& report) {
+          if (run.clock().now() - last < std::chrono::seconds(1)) return;
+          last = run.clock().now();
+          line.show(progress_text(report));
+        }));
+    is_whole = is_whole && verified.problem_count == 0;
+    if (arguments.common.json)
+      out.push_back(to_json(summary, table.table, verified));
+    else
+      print_verdict(summary, table.table, verified);
+  }
+  if (looked_at == 0)
+    co_return fail(Code::kNotFound, "backup " + std::to_string(arguments.id) + " has no table '" +
+                                        arguments.table + "'");
+  if (arguments.common.json) std::printf("%s\n", out.dump(2).c_str());
+  co_return is_whole ? kDone : kTablesDiffer;
+}
+
+Task<int> remove(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
+  auto store = CO_TRY(stores.get(arguments.store));
+  const auto summary = CO_TRY(co_await find_backups(store, arguments)).front();
+  const Place place{.root = summary.root, .backup_id = summary.backup_id, .table = ""};
+  if (!arguments.yes) {
+    std::fprintf(stderr, "pegmove: this removes /%s of %s for good; say so with --yes\n",
+                 place.backup_folder().c_str(), store.store().description().c_str());
+    co_return kUsage;
+  }
+  // First what makes a backup of it: a kill in between leaves nothing that looks whole.
+  CO_TRY(co_await store.remove(place.info_file()));
+  for (const auto& table : summary.tables)
+    CO_TRY(co_await store.remove(place_of(summary, table).metadata_file()));
+  CO_TRY(co_await store.remove(place.backup_folder()));
+  std::printf("Removed backup %lld.\n", static_cast<long long>(summary.backup_id));
+  co_return kDone;
+}
+
+using Action = Task<int> (*)(CommandRun& run, BackupStores& stores, BackupsArguments arguments);
+
+int carry_out(const BackupsArguments& arguments, Action action) {
+  auto run = CommandRun::start(arguments.common);
+  if (!run) return report(run.error(), kUsage);
+  auto stores = BackupStores::open(**run);
+  if (!stores) return report(stores.error(), kUsage);
+  (*run)->on_stop([&stores] { (*stores)->stop(); });
+  auto code = (*run)->wait_for(action(**run, **stores, arguments));
+  if (code) return *code;
+  return report(code.error(), code.error().code() == Code::kInvalidArgument ? kUsage : kFailed);
+}
+
+CLI::App* add_part(CLI::App& verb, int& exit_code, const std::string& name,
+                   const std::string& description, bool of_one,
+                   std::shared_ptr<BackupsArguments> arguments, Action action) {
+  auto* part = verb.add_subcommand(name, description);
+  part->add_option("--store", arguments->store,
+                   "block service: a [block_service.NAME] of the config file")
+      ->required();
+  part->add_option("--path", arguments->path, "folder in it, above those of clusters");
+  part->add_option("--cluster", arguments->cluster,
+                   "cluster whose backups are meant; default: all that have some");
+  if (of_one)
+    part->add_option("id", arguments->id, "the backup, as `pegmove backups ls` shows it")
+        ->required()
+        ->check(CLI::Range(int64_t(1), int64_t(INT64_MAX)));
+  add_common_options(*part, arguments->common);
+  part->callback([arguments, action, &exit_code] { exit_code = carry_out(*arguments, action); });
+  return part;
+}
+
+}  // namespace
+
+void add_backups_command(CLI::App& program, int& exit_code) {
+  auto* verb =
+      add_verb(program, "backups",
+               "Example: pegmove backups ls --store hdfs_x --path /user/pegasus/backup\n\n"
+               "Looks into a block store: at the backups of embedded and of real clusters, "
+               "without any cluster.");
+  verb->require_subcommand(1);
+  const auto make = [] { return std::make_shared<BackupsArguments>(); };
+  add_part(*verb, exit_code, "ls",
+           "Example: pegmove backups ls --store hdfs_x --cluster A\n\nThe backups, newest first, "
+           "with what keeps one from being whole.",
+           false, make(), list);
+  add_part(*verb, exit_code, "show",
+           "Example: pegmove backups show --store hdfs_x 1742888751127\n\nThe tables of a backup, "
+           "their partitions and app envs.",
+           true, make(), show);
+  auto arguments = make();
+  auto* part =
+      add_part(*verb, exit_code, "verify",
+               "Example: pegmove backups verify --store hdfs_x 1742888751127\n\nReads every "
+               "file of a backup and compares it with its metadata. Exit status 0: whole, "
+               "4: damaged; what is damaged is named.",
+               true, arguments, verify);
+  part->add_option("--table", arguments->table, "only this table; default: all of the backup");
+  part->add_option("--sample", arguments->sample,
+                   "percent of the files that are read; of the others only the size is looked at")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 100.0));
+  arguments = make();
+  part = add_part(*verb, exit_code, "rm",
+                  "Example: pegmove backups rm --store hdfs_x 1742888751127 --yes\n\nRemoves a "
+                  "backup, or what is left of an unfinished one.",
+                  true, arguments, remove);
+  part->add_flag("--yes", arguments->yes, "do it");
+}
+
+}  // namespace pegmove::apps

@@ -1,0 +1,303 @@
+#include "migration/restore.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "backup/reader.h"
+#include "base/units.h"
+#include "migration/back_up.h"
+
+namespace pegmove::migration {
+namespace {
+
+using async::milliseconds;
+using client::RestoreState;
+using Json = nlohmann::ordered_json;
+
+constexpr milliseconds kBetweenLooks{300};
+constexpr const char* kValidateHash = "replica.split.validate_partition_hash";
+
+struct LeftOut {
+  std::string_view prefix;
+  std::string_view why;  // "": it needs no word
+};
+constexpr LeftOut kLeftOut[] = {
+    {"restore.", ""},
+    {"max_replica_count.update", ""},
+    {"manual_compact.once.", ""},
+    {"duplication.", "it tells where duplication made the table from"},
+    {"replica.deny_client_request", "it would refuse clients; set it by hand if that is meant"},
+    {"rocksdb.usage_scenario", "it belongs to what was under way then"},
+    {"replica_access_controller.", "users and policies are those of the other cluster"}};
+
+class Restoring {
+ public:
+  Restoring(RunKeeper& run, client::Cluster& cluster, const RestoreRun& request,
+            std::optional<blockstore::AsyncStore>& store, const async::StopSignal& stop,
+            const std::function<void(const RestoreProgress&)>& on_progress)
+      : run_(run),
+        cluster_(cluster),
+        request_(request),
+        store_(store),
+        stop_(stop),
+        on_progress_(on_progress),
+        clock_(cluster.client().clock()),
+        began_(clock_.now()) {
+    report_.table =
+        request.restore.new_table.empty() ? request.restore.table : request.restore.new_table;
+  }
+
+  Task<RestoreReport> carry_out() {
+    CO_TRY(co_await begin());
+    CO_TRY(co_await watch());
+    CO_TRY(co_await bring_envs_back());
+    report_.elapsed = elapsed();
+    co_return std::move(report_);
+  }
+
+ private:
+  Deadline deadline() const { return Deadline::in(clock_, request_.timeout); }
+  milliseconds elapsed() const {
+    return std::chrono::duration_cast<milliseconds>(clock_.now() - began_);
+  }
+
+  Task<> begin() {
+    const auto before = Json::parse(run_.run().result, nullptr, false);
+    if (before.is_object() && before.contains("app_id") && before["app_id"].is_number_integer()) {
+      report_.app_id = before["app_id"].get<int32_t>();
+      co_return Result<void>();
+    }
+    // Killed between the request and the note of it, the table is there.
+    const bool may_have_begun = before.is_object();
+    auto table = co_await cluster_.table_info(report_.table, deadline());
+    if (!table && table.error().code() != Code::kNotFound) co_return fail(std::move(table.error()));
+    if (table) {
+      const auto env = table->envs.find("restore.backup_id");
+      if (!may_have_begun || env == table->envs.end() ||
+          env->second != std::to_string(request_.restore.backup_id))
+        co_return fail(Code::kAlreadyExists,
+                       "cluster '" + cluster_.name() + "' has a table '" + report_.table +
+                           "' already; restore into another one with --to-table, or drop it");
+      report_.app_id = table->app_id;
+    } else {
+      CO_TRY(co_await run_.set_result("{}"));  // from here on the cluster may have begun
+      report_.app_id =
+          CO_TRY(co_await client::start_restore(cluster_, request_.restore, deadline()));
+    }
+    co_return co_await run_.set_result(Json{{"app_id", report_.app_id}}.dump());
+  }
+
+  Task<> watch() {
+    while (true) {
+      auto status = co_await client::restore_status(cluster_, report_.app_id, deadline());
+      if (!status && status.error().code() == Code::kRefused)
+        co_return fail(Code::kRefused, co_await why_dropped());
+      if (!status) co_return fail(std::move(status.error()));
+      if (CO_TRY(co_await tell_progress(*status))) co_return Result<void>();
+      if (stop_.requested())
+        co_return fail(Code::kInterrupted, "the cluster goes on with the restore by itself");
+      co_await clock_.sleep_for(kBetweenLooks);  // no result
+    }
+  }
+
+  // True when all partitions are there.
+  Task<bool> tell_progress(const std::vector<client::RestoredPartitionStatus>& partitions) {
+    RestoreProgress progress{.partitions = int32_t(partitions.size()), .elapsed = elapsed()};
+    int64_t sum = 0;
+    report_.skipped.clear();
+    for (size_t i = 0; i < partitions.size(); ++i) {
+      sum += partitions[i].permille;
+      progress.partitions_done += partitions[i].permille >= 1000;
+      if (partitions[i].state == RestoreState::kSkipped) report_.skipped.push_back(int32_t(i));
+    }
+    progress.permille = partitions.empty() ? 0 : int32_t(sum / int64_t(partitions.size()));
+    auto told = CO_TRY(co_await ask_meta(cluster_, "restore.status",
+                                         {std::to_string(report_.app_id)}, deadline()));
+    if (told) read_bytes(*told, progress);
+    run_.note({.lane = 0, .bytes = progress.done_bytes.value_or(0)});
+    report_.partitions = progress.partitions;
+    // Once a second, and at the end.
+    const bool is_last = progress.partitions_done == progress.partitions;
+    if (on_progress_ && (is_last || clock_.now() - told_ >= milliseconds(1000))) {
+      told_ = clock_.now();
+      on_progress_(progress);
+    }
+    co_return progress.partitions > 0 && progress.partitions_done == progress.partitions;
+  }
+
+  static void read_bytes(const std::string& text, RestoreProgress& progress) {
+    const auto in = Json::parse(text, nullptr, false);
+    if (!in.is_array() || in.empty() || !in[0].is_object()) return;
+    for (auto [name, to] :
+         {std::pair("done_bytes", &progress.done_bytes), {"all_bytes", &progress.all_bytes}})
+      if (in[0].contains(name) && in[0][name].is_number_integer()) *to = in[0][name].get<int64_t>();
+  }
+
+  Routine<std::string> why_dropped() {
+    std::string text = "a partition could not be restored, so the cluster dropped the table";
+    auto told =
+        co_await ask_meta(cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline());
+    const auto in = told && *told ? Json::parse(**told, nullptr, false) : Json();
+    if (in.is_array() && !in.empty() && in[0].is_object() && in[0].contains("reason"))
+      co_return text + ": " + in[0]["reason"].get<std::string>();
+    co_return text +
+        "; `pegmove backups verify` finds what is damaged, and --skip-bad-partition "
+        "restores the rest";
+  }
+
+  Task<> bring_envs_back() {
+    if (!store_) {
+      report_.notes.push_back("the app envs are not brought back, since [block_service." +
+                              request_.restore.provider +
+                              "] is not in pegmove's own configuration");
+      co_return Result<void>();
+    }
+    const auto& restore = request_.restore;
+    const backup::Place place{
+        .root = CO_TRY(backup::root_of(restore.path, restore.cluster, restore.policy)),
+        .backup_id = restore.backup_id,
+        .table = restore.table,
+        .app_id = restore.app_id};
+    auto saved = CO_TRY(co_await backup::read_envs(*store_, place));
+    std::map<std::string, std::string> envs;
+    if (saved) {
+      auto returning = returning_envs(*saved);
+      envs = std::move(returning.envs);
+      report_.notes = std::move(returning.notes);
+    } else {
+      report_.notes.push_back(
+          "the backup has no app envs (real servers keep none): set those that "
+          "the table needs by hand");
+    }
+    const auto table = CO_TRY(co_await backup::read_table(*store_, place));
+    if (table.init_partition_count > 0 && table.init_partition_count != table.partition_count) {
+      envs[kValidateHash] = "true";
+      report_.notes.push_back(std::string(kValidateHash) +
+                              " is set, since the table was split once: its files hold rows of "
+                              "other partitions");
+    }
+    co_return co_await set_envs(std::move(envs));
+  }
+
+  // All at once; where the cluster refuses one, each by itself.
+  Task<> set_envs(std::map<std::string, std::string> envs) {
+    if (envs.empty()) co_return Result<void>();
+    auto set = co_await cluster_.set_envs(report_.table, envs, deadline());
+    if (set) {
+      for (const auto& [name, value] : envs) report_.envs.push_back(name);
+      co_return Result<void>();
+    }
+    if (set.error().code() != Code::kInvalidArgument) co_return set;
+    for (const auto& [name, value] : envs) {
+      auto one = co_await cluster_.set_envs(report_.table, {{name, value}}, deadline());
+      if (one)
+        report_.envs.push_back(name);
+      else
+        report_.notes.push_back(name + " is not brought back: " + one.error().message());
+    }
+    co_return Result<void>();
+  }
+
+  RunKeeper& run_;
+  client::Cluster& cluster_;
+  const RestoreRun& request_;
+  std::optional<blockstore::AsyncStore>& store_;
+  const async::StopSignal& stop_;
+  const std::function<void(const RestoreProgress&)>& on_progress_;
+  Clock& clock_;
+  async::Instant began_;
+  async::Instant told_{};
+  RestoreReport report_;
+};
+
+}  // namespace
+
+ReturningEnvs returning_envs(const std::map<std::string, std::string>& saved) {
+  ReturningEnvs returning;
+  for (const auto& [name, value] : saved) {
+    const auto left_out = std::ranges::find_if(
+        kLeftOut, [&](const auto& each) { return name.starts_with(each.prefix); });
+    if (left_out == std::end(kLeftOut))
+      returning.envs[name] = value;
+    else if (!left_out->why.empty())
+      returning.notes.push_back(name + " is not brought back: " + std::string(left_out->why));
+  }
+  return returning;
+}
+
+std::string to_json(const RestoreRun& request) {
+  const auto& restore = request.restore;
+  return Json{{"to_metas", request.to_metas},
+              {"cluster", restore.cluster},
+              {"policy", restore.policy},
+              {"backup_id", restore.backup_id},
+              {"table", restore.table},
+              {"app_id", restore.app_id},
+              {"new_table", restore.new_table},
+              {"provider", restore.provider},
+              {"skip_bad_partition", restore.skip_bad_partition},
+              {"path", restore.path},
+              {"timeout_ms", request.timeout.count()}}
+      .dump();
+}
+
+Result<RestoreRun> restore_run_from_json(std::string_view text) {
+  const auto in = Json::parse(text, nullptr, false);
+  const auto wrong = [](const char* what) {
+    return fail(Code::kCorrupt, "the journal's options of a restore: " + std::string(what));
+  };
+  if (!in.is_object()) return wrong("they are no JSON object");
+  RestoreRun request;
+  auto& restore = request.restore;
+  for (auto [name, to] : {std::pair("to_metas", &request.to_metas),
+                          {"cluster", &restore.cluster},
+                          {"policy", &restore.policy},
+                          {"table", &restore.table},
+                          {"new_table", &restore.new_table},
+                          {"provider", &restore.provider},
+                          {"path", &restore.path}}) {
+    if (!in.contains(name) || !in[name].is_string()) return wrong(name);
+    *to = in[name].get<std::string>();
+  }
+  for (const char* name : {"backup_id", "app_id", "timeout_ms"})
+    if (!in.contains(name) || !in[name].is_number_integer() || in[name] <= 0) return wrong(name);
+  if (!in.contains("skip_bad_partition") || !in["skip_bad_partition"].is_boolean())
+    return wrong("skip_bad_partition");
+  restore.backup_id = in["backup_id"].get<int64_t>();
+  restore.app_id = in["app_id"].get<int32_t>();
+  restore.skip_bad_partition = in["skip_bad_partition"].get<bool>();
+  request.timeout = milliseconds(std::min<int64_t>(in["timeout_ms"].get<int64_t>(), INT32_MAX));
+  return request;
+}
+
+std::string to_line(const RestoreProgress& progress) {
+  std::string text = "restoring: ";
+  if (progress.done_bytes && progress.all_bytes)
+    text += transfer_text(*progress.done_bytes, *progress.all_bytes, progress.elapsed);
+  else
+    text += std::to_string(progress.permille / 10) + "%";
+  return text + ", partitions " + std::to_string(progress.partitions_done) + "/" +
+         std::to_string(progress.partitions);
+}
+
+std::string to_json(const RestoreReport& report) {
+  return Json{{"app_id", report.app_id},
+              {"table", report.table},
+              {"partitions", report.partitions},
+              {"skipped_partitions", report.skipped},
+              {"app_envs", report.envs},
+              {"notes", report.notes},
+              {"elapsed_ms", report.elapsed.count()}}
+      .dump(2);
+}
+
+Task<RestoreReport> run_restore(RunKeeper& run, std::shared_ptr<client::Cluster> cluster,
+                                RestoreRun request, std::optional<blockstore::AsyncStore> store,
+                                const async::StopSignal& stop,
+                                std::function<void(const RestoreProgress&)> on_progress) {
+  CO_TRY(co_await run.begin());
+  Restoring work(run, *cluster, request, store, stop, on_progress);
+  co_return co_await work.carry_out();
+}
+
+}  // namespace pegmove::migration

@@ -1,0 +1,51 @@
+#include "server/meta/backup_context.h"
+
+namespace pegmove::server::meta {
+
+BackupContext::BackupContext(asio::any_io_executor executor, AppCatalog& catalog, NodePort& nodes,
+                             BackupBook book, BackupOptions options, Clock& clock, Logger log)
+    : catalog(catalog),
+      nodes(nodes),
+      book(std::move(book)),
+      options(std::move(options)),
+      clock(clock),
+      log(std::move(log)),
+      stores(this->options.providers, clock),
+      tasks(executor) {}
+
+void BackupContext::stop() {
+  tasks.stop();
+  stores.stop();
+  nodes.stop_backups();
+}
+
+Result<blockstore::AsyncStore> BackupContext::store(const std::string& provider,
+                                                    Patience patience) {
+  const blockstore::RetryOptions retry{
+      .retry_for = async::milliseconds(patience == Patience::kMinutes ? 600'000 : 0)};
+  return blockstore::AsyncStore(TRY(stores.get(provider)), pool_, clock, retry);
+}
+
+bool BackupContext::save(std::string_view doing) {
+  auto saved = book.save();
+  if (!saved) log.error(std::move(saved.error()).with_context(std::string(doing)).to_string());
+  return saved.has_value();
+}
+
+wire::ErrorCode wire_code_of(const Error& error) {
+  using wire::ErrorCode;
+  switch (error.code()) {
+    case Code::kNotFound: return ErrorCode::kObjectNotFound;
+    case Code::kInvalidArgument: return ErrorCode::kInvalidParameters;
+    case Code::kCorrupt:
+    case Code::kTooLarge: return ErrorCode::kCorruption;
+    case Code::kTimeout:
+    case Code::kUnreachable: return ErrorCode::kTimeout;
+    case Code::kBusy: return ErrorCode::kBusy;
+    case Code::kUnauthenticated:
+    case Code::kRefused: return ErrorCode::kAclDeny;
+    default: return ErrorCode::kFsInternal;
+  }
+}
+
+}  // namespace pegmove::server::meta

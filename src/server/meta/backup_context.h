@@ -1,0 +1,69 @@
+// What backups, policies and restores of the meta server share.
+#pragma once
+
+#include <string>
+
+#include "async/pool.h"
+#include "async/task_group.h"
+#include "backup/orders.h"
+#include "blockstore/async_store.h"
+#include "blockstore/store_set.h"
+#include "server/meta/app_catalog.h"
+#include "server/meta/backup_records.h"
+#include "server/meta/node_port.h"
+#include "wire/error_code.h"
+
+namespace pegmove::server::meta {
+
+struct BackupOptions {
+  std::string cold_backup_root;          // the cluster's folder in a store; as a rule its name
+  blockstore::Providers providers = {};  // none: all requests about backups are refused
+  backup::StepListener on_step = {};
+};
+
+// The steps of the meta server; see backup/orders.h.
+inline constexpr std::string_view kMetaSteps[] = {
+    "backup.job_noted",      "backup.marker_written",   "backup.app_metadata_written",
+    "backup.marker_removed", "backup.info_written",     "backup.end_noted",
+    "restore.table_noted",   "restore.partition_noted", "restore.end_noted"};
+
+// On the meta server's executor. Catalog, nodes and clock outlive it.
+class BackupContext {
+ public:
+  BackupContext(asio::any_io_executor executor, AppCatalog& catalog, NodePort& nodes,
+                BackupBook book, BackupOptions options, Clock& clock, Logger log);
+
+  // Ends what is under way, so that a later start goes on with it.
+  void stop();
+  Routine<> join() { return tasks.join(); }
+  bool stopped() const { return tasks.stopped(); }
+
+  // With patience for a store that is away; or without, for whoever waits for an answer. Errors:
+  // kNotFound, kInvalidArgument: there is no such provider, or it is configured wrongly.
+  enum class Patience { kMinutes, kNone };
+  Result<blockstore::AsyncStore> store(const std::string& provider,
+                                       Patience patience = Patience::kMinutes);
+  // Saves the book. False, and a line in the log, when it could not be written.
+  bool save(std::string_view doing);
+  void step(std::string_view name) const {
+    if (options.on_step) options.on_step(name);
+  }
+  int64_t now_ms() const { return clock.unix_us() / 1000; }
+
+  AppCatalog& catalog;
+  NodePort& nodes;
+  BackupBook book;
+  BackupOptions options;
+  Clock& clock;
+  Logger log;
+  blockstore::StoreSet stores;
+  async::TaskGroup tasks;
+
+ private:
+  async::Pool pool_{2};  // goes first: its work may use the stores
+};
+
+// As a meta server answers it.
+wire::ErrorCode wire_code_of(const Error& error);
+
+}  // namespace pegmove::server::meta

@@ -1,0 +1,191 @@
+#include "server/meta/backup_records.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "server/meta/json_file.h"
+
+namespace pegmove::server::meta {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kMostFileBytes = 256 << 20;
+constexpr size_t kMostEndedBackups = 1000;
+constexpr int kVersion = 1;
+
+constexpr std::string_view kStates[] = {"running", "done", "failed", "cancelled"};
+constexpr std::string_view kPartitions[] = {"missing", "done", "skipped"};
+
+template <typename Enum, size_t N>
+Enum read_name(const Json& json, const std::string_view (&names)[N]) {
+  const auto& text = json.get_ref<const std::string&>();
+  const auto found = std::ranges::find(names, std::string_view(text));
+  if (found == std::end(names)) throw Json::other_error::create(599, "unknown name " + text, &json);
+  return Enum(found - std::begin(names));
+}
+
+Json to_json(const backup::Place& place) {
+  return {{"root", place.root},
+          {"backup_id", place.backup_id},
+          {"table", place.table},
+          {"app_id", place.app_id}};
+}
+
+backup::Place read_place(const Json& json) {
+  return {.root = json.at("root"),
+          .backup_id = json.at("backup_id"),
+          .table = json.at("table"),
+          .app_id = json.at("app_id")};
+}
+
+Json to_json(const BackupRecord& record) {
+  return {
+      {"place", to_json(record.place)},   {"provider", record.provider}, {"path", record.path},
+      {"policy", record.policy},          {"start_ms", record.start_ms}, {"end_ms", record.end_ms},
+      {"state", to_string(record.state)}, {"reason", record.reason},     {"bytes", record.bytes}};
+}
+
+BackupRecord read_backup(const Json& json) {
+  return {.place = read_place(json.at("place")),
+          .provider = json.at("provider"),
+          .path = json.at("path"),
+          .policy = json.at("policy"),
+          .start_ms = json.at("start_ms"),
+          .end_ms = json.at("end_ms"),
+          .state = read_name<JobState>(json.at("state"), kStates),
+          .reason = json.at("reason"),
+          .bytes = json.at("bytes")};
+}
+
+Json to_json(const RestoreRecord& record) {
+  Json partitions = Json::array();
+  for (const auto partition : record.partitions)
+    partitions.push_back(kPartitions[size_t(partition)]);
+  return {{"place", to_json(record.place)},
+          {"provider", record.provider},
+          {"app_id", record.app_id},
+          {"skip_bad", record.skip_bad},
+          {"state", to_string(record.state)},
+          {"reason", record.reason},
+          {"partitions", std::move(partitions)}};
+}
+
+RestoreRecord read_restore(const Json& json) {
+  RestoreRecord record{.place = read_place(json.at("place")),
+                       .provider = json.at("provider"),
+                       .app_id = json.at("app_id"),
+                       .skip_bad = json.at("skip_bad"),
+                       .state = read_name<JobState>(json.at("state"), kStates),
+                       .reason = json.at("reason"),
+                       .partitions = {}};
+  for (const auto& partition : json.at("partitions"))
+    record.partitions.push_back(read_name<RestoredPartition>(partition, kPartitions));
+  return record;
+}
+
+Json to_json(const PolicyRecord& policy) {
+  Json rounds = Json::array();
+  for (const auto& round : policy.rounds)
+    rounds.push_back({{"info", backup::encode(round.info)},
+                      {"failed", round.is_failed},
+                      {"reason", round.reason}});
+  return {{"name", policy.name},
+          {"provider", policy.provider},
+          {"app_ids", policy.app_ids},
+          {"interval_seconds", policy.interval_seconds},
+          {"history_count", policy.history_count},
+          {"disabled", policy.is_disabled},
+          {"start_hour", policy.start_hour},
+          {"start_minute", policy.start_minute},
+          {"rounds", std::move(rounds)}};
+}
+
+PolicyRecord read_policy(const Json& json) {
+  PolicyRecord policy{.name = json.at("name"),
+                      .provider = json.at("provider"),
+                      .app_ids = json.at("app_ids"),
+                      .interval_seconds = json.at("interval_seconds"),
+                      .history_count = json.at("history_count"),
+                      .is_disabled = json.at("disabled"),
+                      .start_hour = json.at("start_hour"),
+                      .start_minute = json.at("start_minute")};
+  for (const auto& round : json.at("rounds")) {
+    auto info = backup::decode_backup_info(round.at("info").get_ref<const std::string&>());
+    if (!info) throw Json::other_error::create(599, info.error().message(), &round);
+    policy.rounds.push_back(
+        {.info = std::move(*info), .is_failed = round.at("failed"), .reason = round.at("reason")});
+  }
+  return policy;
+}
+
+BackupState read_state(const Json& json) {
+  if (json.at("version") != kVersion)
+    throw Json::other_error::create(599, "another version", &json);
+  BackupState state;
+  for (const auto& each : json.at("backups")) {
+    auto record = read_backup(each);
+    state.backups[{record.place.backup_id, record.place.app_id}] = std::move(record);
+  }
+  for (const auto& each : json.at("restores")) {
+    auto record = read_restore(each);
+    state.restores[record.app_id] = std::move(record);
+  }
+  for (const auto& each : json.at("policies")) {
+    auto policy = read_policy(each);
+    state.policies[policy.name] = std::move(policy);
+  }
+  return state;
+}
+
+}  // namespace
+
+std::string_view to_string(JobState state) { return kStates[size_t(state)]; }
+
+std::string encode_backups(const BackupState& state) {
+  Json json{{"version", kVersion},
+            {"backups", Json::array()},
+            {"restores", Json::array()},
+            {"policies", Json::array()}};
+  for (const auto& [key, record] : state.backups) json["backups"].push_back(to_json(record));
+  for (const auto& [id, record] : state.restores) json["restores"].push_back(to_json(record));
+  for (const auto& [name, policy] : state.policies) json["policies"].push_back(to_json(policy));
+  return json.dump(1, ' ', false, Json::error_handler_t::replace);
+}
+
+// The library throws where a field is missing or of another kind; here that becomes an error.
+Result<BackupState> decode_backups(std::string_view text) {
+  try {
+    return read_state(Json::parse(text));
+  } catch (const Json::exception& wrong) {
+    return fail(Code::kCorrupt, wrong.what());
+  }
+}
+
+Result<BackupBook> BackupBook::open(const std::string& folder) {
+  BackupBook book(folder + "/backups.json");
+  if (const auto text = TRY(read_file(book.path_, kMostFileBytes))) {
+    auto state = decode_backups(*text);
+    if (!state)
+      return fail(Code::kCorrupt, book.path_ + " cannot be used (" + state.error().message() +
+                                      "): it is left as it is; put a good copy of it in its "
+                                      "place, or move it away");
+    book.state_ = std::move(*state);
+  }
+  TRY(remove_leftover(book.path_));
+  return book;
+}
+
+Result<void> BackupBook::save() {
+  size_t ended = 0;
+  for (auto record = state_.backups.rbegin(); record != state_.backups.rend();) {
+    ended += record->second.state != JobState::kRunning;
+    if (ended > kMostEndedBackups && record->second.state != JobState::kRunning)
+      record = std::reverse_iterator(state_.backups.erase(std::next(record).base()));
+    else
+      ++record;
+  }
+  return replace_file(path_, encode_backups(state_));
+}
+
+}  // namespace pegmove::server::meta

@@ -1,0 +1,43 @@
+// What the meta server asks of the nodes.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "async/task.h"
+#include "backup/orders.h"
+#include "server/meta/catalog_views.h"
+#include "wire/compaction_status.h"
+
+namespace pegmove::server::meta {
+
+// host() and release() may block; they run on a pool. The rest is called on the meta server's
+// executor.
+class NodePort {
+ public:
+  virtual ~NodePort() = default;
+  virtual std::vector<NodeAddress> addresses() const = 0;
+  // Serves the partition, making it if it is new and that is allowed. Errors: what is wrong with
+  // its files.
+  virtual Result<void> host(int node, const wire::app_info& app, int32_t partition_index,
+                            bool may_be_new) = 0;
+  virtual Result<void> release(int node, Gpid gpid, bool delete_files) = 0;
+  virtual bool serves(int node, Gpid gpid) const = 0;
+  // Tells all nodes the name and the app envs that the table has now.
+  virtual void apply_envs(const wire::app_info& app) = 0;
+  // kIdle when the node does not serve the partition.
+  virtual wire::CompactionStatus compaction_status(int node, Gpid gpid) const = 0;
+
+  // Brings a partition to a block store; its checkpoint's bytes. Errors: kNotFound when the node
+  // does not serve it; kInterrupted when it was cancelled or backups are stopped; the store's.
+  virtual Task<int64_t> back_up(int node, backup::BackupOrder order,
+                                std::shared_ptr<backup::PartitionProgress> progress) = 0;
+  // Gets the files of a partition, before it is hosted. Errors: kNotFound and kCorrupt when the
+  // backup is damaged; kInterrupted; the store's.
+  virtual Task<> restore(int node, backup::RestoreOrder order,
+                         std::shared_ptr<backup::PartitionProgress> progress) = 0;
+  // Both end soon, and go on when they are asked for again after a start.
+  virtual void stop_backups() = 0;
+};
+
+}  // namespace pegmove::server::meta

@@ -1,0 +1,276 @@
+#include "server/meta/restores.h"
+
+#include <nlohmann/json.hpp>
+
+#include "async/for_each.h"
+#include "backup/reader.h"
+
+namespace pegmove::server::meta {
+namespace {
+
+using wire::ErrorCode;
+
+constexpr size_t kPartitionsAtOnce = 16;
+constexpr int32_t kWhole = 1000;  // of a progress
+constexpr int64_t kReserveSecondsOfFailed = 1;
+
+wire::configuration_create_app_response refusal(ErrorCode code) {
+  wire::configuration_create_app_response response;
+  response.err.code = code;
+  return response;
+}
+
+bool is_damage(const Error& error) {
+  return error.code() == Code::kCorrupt || error.code() == Code::kNotFound ||
+         error.code() == Code::kTooLarge;
+}
+
+// Pegasus: restore.* in src/common/replica_envs.h.
+std::map<std::string, std::string> restore_envs(
+    const wire::configuration_restore_request& request) {
+  std::map<std::string, std::string> envs{
+      {"restore.block_service_provider", request.backup_provider_name},
+      {"restore.cluster_name", request.cluster_name},
+      {"restore.policy_name", request.policy_name},
+      {"restore.app_name", request.app_name},
+      {"restore.app_id", std::to_string(request.app_id)},
+      {"restore.backup_id", std::to_string(request.time_stamp)}};
+  if (request.skip_bad_partition) envs["restore.skip_bad_partition"] = "true";
+  if (!request.restore_path.empty()) envs["restore.restore_path"] = request.restore_path;
+  return envs;
+}
+
+int32_t permille(const backup::PartitionProgress& progress) {
+  const auto all = progress.all_bytes.load();
+  if (all <= 0) return 0;
+  return int32_t(double(progress.done_bytes) / double(all) * (kWhole - 1));
+}
+
+}  // namespace
+
+RestoreRecord* Restores::find(int32_t app_id) {
+  auto& restores = context_.book.state().restores;
+  const auto found = restores.find(app_id);
+  return found == restores.end() ? nullptr : &found->second;
+}
+
+void Restores::go_on() {
+  for (const auto& [app_id, record] : context_.book.state().restores)
+    if (record.state == JobState::kRunning) context_.tasks.spawn(work(app_id));
+}
+
+bool Restores::is_pending(int32_t app_id, int32_t partition) const {
+  const auto& restores = context_.book.state().restores;
+  const auto found = restores.find(app_id);
+  return found != restores.end() && found->second.state == JobState::kRunning &&
+         found->second.partitions[size_t(partition)] == RestoredPartition::kMissing;
+}
+
+void Restores::table_dropped(int32_t app_id) {
+  const auto found = active_.find(app_id);
+  if (found == active_.end()) return;
+  for (auto& progress : found->second) progress->cancelled = true;
+}
+
+Result<backup::Place> Restores::place_of(const wire::configuration_restore_request& request) const {
+  return backup::Place{
+      .root = TRY(backup::root_of(request.restore_path, request.cluster_name, request.policy_name)),
+      .backup_id = request.time_stamp,
+      .table = request.app_name,
+      .app_id = request.app_id};
+}
+
+Routine<wire::configuration_create_app_response> Restores::start(
+    wire::configuration_restore_request request) {
+  if (context_.catalog.is_frozen()) co_return refusal(ErrorCode::kStateFreezed);
+  const auto refuse = [&](const Error& error) {
+    context_.log.warning("restoring " + request.app_name + ": " + error.to_string());
+    return refusal(wire_code_of(error));
+  };
+  auto store = context_.store(request.backup_provider_name, BackupContext::Patience::kNone);
+  if (!store) {
+    refuse(store.error());
+    co_return refusal(ErrorCode::kInvalidParameters);
+  }
+  if (auto named = check_app_name(request.new_app_name); !named) co_return refuse(named.error());
+  auto place = place_of(request);
+  if (!place) co_return refuse(place.error());
+  auto saved = co_await backup::read_table(*store, *place);
+  if (!saved) co_return refuse(saved.error());
+  auto unfinished = co_await store->find(place->unfinished_file());
+  if (unfinished && *unfinished)
+    co_return refuse(Error(Code::kNotFound, "the backup is not finished"));
+  if (context_.catalog.find(request.new_app_name)) {
+    context_.log.warning("restoring " + request.app_name + ": there is a table " +
+                         request.new_app_name);
+    co_return refusal(ErrorCode::kInvalidParameters);
+  }
+  auto app_id = make_table(request, *place, *saved);
+  if (!app_id) co_return refuse(app_id.error());
+  context_.tasks.spawn(work(*app_id));
+  auto response = refusal(ErrorCode::kOk);
+  response.appid = *app_id;
+  co_return response;
+}
+
+// The record comes to the disk before the table: a table without it would be opened empty.
+Result<int32_t> Restores::make_table(const wire::configuration_restore_request& request,
+                                     const backup::Place& place, const wire::app_info& saved) {
+  if (saved.partition_count > kMaxPartitionCount)
+    return fail(Code::kInvalidArgument, "a table of an embedded cluster has at most " +
+                                            std::to_string(kMaxPartitionCount) + " partitions");
+  auto app = context_.catalog.make_restored(saved, request.new_app_name, restore_envs(request),
+                                            context_.clock.unix_seconds());
+  const auto app_id = app.info.app_id;
+  auto& restores = context_.book.state().restores;
+  restores[app_id] = {
+      .place = place,
+      .provider = request.backup_provider_name,
+      .app_id = app_id,
+      .skip_bad = request.skip_bad_partition,
+      .state = JobState::kRunning,
+      .partitions = std::vector(app.partitions.size(), RestoredPartition::kMissing)};
+  if (!context_.save("noting a restore")) {
+    restores.erase(app_id);
+    return fail(Code::kIo, "the restore could not be noted on the meta server's disk");
+  }
+  if (!context_.catalog.replace(std::move(app), "restoring " + request.new_app_name)) {
+    restores.erase(app_id);
+    context_.save("forgetting a restore");
+    return fail(Code::kIo, "the table could not be noted on the meta server's disk");
+  }
+  context_.step("restore.table_noted");
+  return app_id;
+}
+
+Routine<> Restores::work(int32_t app_id) {
+  const auto* record = find(app_id);
+  const auto* app = context_.catalog.find_by_id(app_id);
+  // Killed before the table was there; its id may be given to another.
+  if (!app || !app->info.envs.contains("restore.backup_id")) {
+    context_.book.state().restores.erase(app_id);
+    context_.save("forgetting a restore");
+    co_return;
+  }
+  auto& active = active_[app_id];
+  for (size_t i = 0; i < record->partitions.size(); ++i)
+    active.push_back(std::make_shared<backup::PartitionProgress>());
+  auto outcome = co_await async::for_each(
+      record->partitions.size(), kPartitionsAtOnce,
+      [this, app_id](size_t i) { return restore_partition(app_id, int32_t(i)); });
+  active_.erase(app_id);
+  if (!outcome && context_.stopped()) co_return;  // goes on after the next start
+  end(app_id, outcome);
+}
+
+Task<> Restores::restore_partition(int32_t app_id, int32_t partition) {
+  if (!is_pending(app_id, partition)) co_return Result<void>();
+  const auto* app = context_.catalog.find_by_id(app_id);
+  if (!app || !app->is_available()) co_return fail(Code::kInterrupted, "the table was dropped");
+  const auto place = find(app_id)->place;
+  const auto provider = find(app_id)->provider;
+  const bool skip_bad = find(app_id)->skip_bad;
+  auto progress = active_.at(app_id)[size_t(partition)];
+  auto restored = co_await context_.nodes.restore(
+      app->partitions[size_t(partition)].node,
+      {.gpid = {app_id, partition}, .provider = provider, .place = place}, progress);
+  app = context_.catalog.find_by_id(app_id);
+  if (!app || !app->is_available()) co_return fail(Code::kInterrupted, "the table was dropped");
+  if (restored) restored = co_await host_.open(*app, partition, false);
+  if (restored) co_return co_await note_partition(app_id, partition, RestoredPartition::kDone, "");
+  auto why = std::move(restored.error()).with_context("partition " + std::to_string(partition));
+  if (!is_damage(why) || !skip_bad) {
+    for (auto& other : active_.at(app_id)) other->cancelled = true;
+    co_return fail(std::move(why));
+  }
+  CO_TRY(co_await host_.discard(*app, partition));
+  CO_TRY(co_await host_.open(*app, partition, true));
+  co_return co_await note_partition(app_id, partition, RestoredPartition::kSkipped,
+                                    "skipped " + why.to_string());
+}
+
+Task<> Restores::note_partition(int32_t app_id, int32_t partition, RestoredPartition state,
+                                std::string reason) {
+  auto* record = find(app_id);
+  record->partitions[size_t(partition)] = state;
+  if (!reason.empty()) record->reason += (record->reason.empty() ? "" : "; ") + reason;
+  if (!context_.save("noting a restored partition"))
+    co_return fail(Code::kIo, "a restored partition could not be noted");
+  context_.step("restore.partition_noted");
+  co_return Result<void>();
+}
+
+// Pegasus drops a table that cannot be restored, too.
+void Restores::end(int32_t app_id, const Result<void>& outcome) {
+  auto* record = find(app_id);
+  record->state = outcome ? JobState::kDone : JobState::kFailed;
+  if (!outcome) {
+    record->reason = outcome.error().to_string();
+    context_.log.error("restoring table " + record->place.table + ": " + record->reason);
+  }
+  context_.save("noting the end of a restore");
+  context_.step("restore.end_noted");
+  if (outcome) return;
+  const auto* app = context_.catalog.find_by_id(app_id);
+  if (!app || !app->is_available()) return;
+  wire::configuration_drop_app_request drop;
+  drop.app_name = app->info.app_name;
+  drop.options.success_if_not_exist = true;
+  drop.options.__set_reserve_seconds(kReserveSecondsOfFailed);
+  context_.catalog.drop(drop, context_.clock.unix_seconds());
+  host_.dropped(app_id);
+}
+
+wire::configuration_query_restore_response Restores::query(
+    const wire::configuration_query_restore_request& request) const {
+  wire::configuration_query_restore_response response;
+  const auto& restores = context_.book.state().restores;
+  const auto found = restores.find(request.restore_app_id);
+  const auto* app = context_.catalog.find_by_id(request.restore_app_id);
+  if (found == restores.end() && !app) {
+    response.err.code = ErrorCode::kAppNotExist;
+    return response;
+  }
+  if (!app || !app->is_available()) {
+    response.err.code = ErrorCode::kAppDropped;
+    return response;
+  }
+  const auto active = active_.find(request.restore_app_id);
+  for (size_t i = 0; i < app->partitions.size(); ++i) {
+    auto state = found == restores.end() ? RestoredPartition::kDone : found->second.partitions[i];
+    wire::error_code status;
+    if (state == RestoredPartition::kSkipped) status.code = ErrorCode::kIgnoreBadData;
+    response.restore_status.push_back(status);
+    response.restore_progress.push_back(state != RestoredPartition::kMissing ? kWhole
+                                        : active != active_.end() && active->second.size() > i
+                                            ? permille(*active->second[i])
+                                            : 0);
+  }
+  return response;
+}
+
+std::string Restores::status(int32_t app_id) const {
+  auto out = nlohmann::ordered_json::array();
+  for (const auto& [id, record] : context_.book.state().restores) {
+    if (app_id != 0 && id != app_id) continue;
+    nlohmann::ordered_json restore{{"app_id", id},
+                                   {"backup_id", record.place.backup_id},
+                                   {"provider", record.provider},
+                                   {"folder", record.place.table_folder()},
+                                   {"state", to_string(record.state)},
+                                   {"reason", record.reason}};
+    if (const auto active = active_.find(id); active != active_.end()) {
+      int64_t done = 0, all = 0;
+      for (const auto& progress : active->second) {
+        done += progress->done_bytes;
+        all += progress->all_bytes;
+      }
+      restore["done_bytes"] = done;
+      restore["all_bytes"] = all;
+    }
+    out.push_back(std::move(restore));
+  }
+  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace pegmove::server::meta
