@@ -247,6 +247,11 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
           last = run.clock().now();
           line.show(progress_text(report));
         }));
+    if (!table.is_whole && verified.problem_count == 0) {
+      verified.problems.push_back(
+          {.file = place_of(summary, table).table_folder(), .what = summary.why});
+      ++verified.problem_count;
+    }
     is_whole = is_whole && verified.problem_count == 0;
     if (arguments.common.json)
       out.push_back(to_json(summary, table.table, verified));
@@ -256,6 +261,11 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
   if (looked_at == 0)
     co_return fail(Code::kNotFound, "backup " + std::to_string(arguments.id) + " has no table '" +
                                         arguments.table + "'");
+  if (summary.state != BackupState::kComplete && arguments.table.empty()) {
+    std::fprintf(stderr, "pegmove: backup %lld is not complete: %s\n",
+                 static_cast<long long>(summary.backup_id), summary.why.c_str());
+    is_whole = false;
+  }
   if (arguments.common.json) std::printf("%s\n", out.dump(2).c_str());
   co_return is_whole ? kDone : kTablesDiffer;
 }

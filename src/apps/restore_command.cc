@@ -50,18 +50,17 @@ Task<> complete(BackupStores& stores, client::RestoreRequest& restore) {
                        .with_context("without --backup-id and --app-id the store is looked into"));
   const auto root = CO_TRY(backup::root_of(restore.path, restore.cluster, restore.policy));
   for (const auto& summary : CO_TRY(co_await backup::list_backups(*found, root))) {
-    if (restore.backup_id > 0 ? summary.backup_id != restore.backup_id
-                              : summary.state != backup::BackupState::kComplete)
-      continue;
+    if (restore.backup_id > 0 && summary.backup_id != restore.backup_id) continue;
     for (const auto& table : summary.tables) {
       if (table.table != restore.table || (restore.app_id > 0 && table.app_id != restore.app_id))
         continue;
-      if (summary.state != backup::BackupState::kComplete)
+      if (!table.is_whole && restore.backup_id == 0) continue;  // an older one may be
+      if (!table.is_whole)
         co_return fail(Code::kNotFound, "backup " + std::to_string(summary.backup_id) +
                                             " is not complete: " + summary.why);
       restore.backup_id = summary.backup_id;
       restore.app_id = table.app_id;
-      restore.policy = summary.policy;
+      if (restore.policy.empty()) restore.policy = summary.policy;
       co_return Result<void>();
     }
   }

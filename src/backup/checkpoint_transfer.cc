@@ -37,6 +37,8 @@ Result<std::vector<LocalEntry>> list_files(const std::string& folder) {
         {.name = entry->path().filename().string(), .size = int64_t(entry->file_size(error))});
   }
   if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
+  if (std::ranges::find(files, "CURRENT", &LocalEntry::name) == files.end())
+    return fail(Code::kIo, folder + " has no file CURRENT: it is no checkpoint");
   std::ranges::sort(files, {}, &LocalEntry::name);
   return files;
 }
@@ -108,7 +110,7 @@ Task<> upload_file(UploadWork& work, size_t index) {
 
 Task<CheckpointMetadata> upload_files(const AsyncStore& store, std::string remote,
                                       const LocalCheckpoint& local, const CheckpointTransfer& how) {
-  auto files = CO_TRY(list_files(local.folder));
+  auto files = CO_TRY(co_await store.run([&] { return list_files(local.folder); }));
   Progress progress(how, total_of(files));
   progress.add(0);
   UploadWork work{.store = store,
@@ -197,15 +199,17 @@ Task<CheckpointMetadata> download_checkpoint(const AsyncStore& store, Place plac
                                              int32_t partition, std::string folder,
                                              CheckpointTransfer how) {
   auto checkpoint = CO_TRY(co_await read_checkpoint(store, place, partition));
-  CO_TRY(blockstore::make_folders(folder));
-  CO_TRY(remove_others(folder, checkpoint.metadata));
+  CO_TRY(co_await store.run([&]() -> Result<void> {
+    TRY(blockstore::make_folders(folder));
+    return remove_others(folder, checkpoint.metadata);
+  }));
   Progress progress(how, checkpoint.metadata.total_size);
   progress.add(0);
   DownloadWork work{
       .store = store, .checkpoint = checkpoint, .folder = folder, .how = how, .progress = progress};
   CO_TRY(co_await async::for_each(checkpoint.metadata.files.size(), how.files ? kMostAtOnce : 1,
                                   [&work](size_t i) { return download_file(work, i); }));
-  CO_TRY(blockstore::sync_folder(folder));
+  CO_TRY(co_await store.run([&] { return blockstore::sync_folder(folder); }));
   tell(how, "restore.files_checked");
   co_return std::move(checkpoint.metadata);
 }

@@ -131,6 +131,7 @@ Result<CheckpointMetadata> read_checkpoint(const Json& json) {
     total += file.size;
     metadata.files.push_back(std::move(file));
   }
+  if (!names.contains("CURRENT")) return damaged("it lists no file CURRENT");
   if (total != metadata.total_size)
     return damaged("the files have " + std::to_string(total) + " bytes and not " +
                    std::to_string(metadata.total_size));

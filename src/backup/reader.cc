@@ -26,7 +26,9 @@ Task<std::vector<blockstore::Entry>> list_or_nothing(const AsyncStore& store, st
 }
 
 Task<bool> exists(const AsyncStore& store, std::string path) {
-  co_return CO_TRY(co_await store.find(path)).has_value();
+  auto found = co_await store.find(path);
+  if (!found && found.error().code() == Code::kCorrupt) co_return false;
+  co_return CO_TRY(std::move(found)).has_value();
 }
 
 // Sets what keeps the backup from being complete.
@@ -43,18 +45,24 @@ Task<> judge(const AsyncStore& store, BackupSummary& summary) {
     summary.why = info.error().message();
     co_return Result<void>();
   }
-  for (const auto& table : summary.tables)
-    if (CO_TRY(co_await exists(store, place(table).unfinished_file())))
+  for (auto& table : summary.tables) {
+    const bool is_unfinished = CO_TRY(co_await exists(store, place(table).unfinished_file()));
+    if (is_unfinished)
       summary.why = "the backup of " + table.table + " is under way, or was given up";
+    table.is_whole = *info && !is_unfinished && (*info)->tables.contains(table.app_id) &&
+                     CO_TRY(co_await exists(store, place(table).metadata_file()));
+  }
   if (!*info && summary.why.empty())
     summary.why = "there is no backup_info: it is under way, or was given up";
   if (!*info) co_return Result<void>();
   summary.start_time_ms = (*info)->start_time_ms;
   summary.end_time_ms = (*info)->end_time_ms;
-  for (const auto& [id, name] : (*info)->tables)
-    if (summary.why.empty() &&
-        !CO_TRY(co_await exists(store, place({.table = name, .app_id = id}).metadata_file())))
+  for (const auto& [id, name] : (*info)->tables) {
+    const auto found = std::ranges::find(summary.tables, id, &TableSummary::app_id);
+    const bool is_whole = found != summary.tables.end() && found->is_whole;
+    if (summary.why.empty() && !is_whole)
       summary.why = "the app_metadata of " + name + " is not there";
+  }
   if ((*info)->is_deleting)
     summary.state = BackupState::kDeleting;
   else if (summary.why.empty())
@@ -70,7 +78,7 @@ Task<> list_below(const AsyncStore& store, std::string root, std::string policy,
     BackupSummary summary{.backup_id = *id, .policy = policy, .root = root};
     for (const auto& table : CO_TRY(co_await list_or_nothing(store, join(root, entry.name))))
       if (auto folder = parse_table_folder(table.name); folder && table.is_folder)
-        summary.tables.push_back(std::move(*folder));
+        summary.tables.push_back({std::move(*folder)});
     CO_TRY(co_await judge(store, summary));
     found.push_back(std::move(summary));
   }
@@ -93,9 +101,9 @@ Task<wire::app_info> read_table(const AsyncStore& store, Place place) {
   const auto text = CO_TRY(co_await store.read_file(path, kMostMetadataBytes));
   auto table = CO_TRY(in_file(decode_app_metadata(text), store, path));
   if (table.app_name != place.table || table.app_id != place.app_id)
-    co_return in_file(Result<wire::app_info>(
-                          fail(Code::kCorrupt, "it is that of table '" + table.app_name +
-                                                   "' with id " + std::to_string(table.app_id))),
+    co_return in_file(Result<wire::app_info>(fail(Code::kInvalidArgument,
+                                                  "it is that of table '" + table.app_name +
+                                                      "' with id " + std::to_string(table.app_id))),
                       store, path);
   co_return table;
 }

@@ -13,7 +13,7 @@ namespace pegmove::backup {
 
 // All run on the caller's executor. Errors: the store's; kNotFound and kCorrupt name the file.
 
-// A table's app_metadata. Errors: also kCorrupt when it is that of another table.
+// A table's app_metadata. Errors: also kInvalidArgument when it is that of another table.
 Task<wire::app_info> read_table(const blockstore::AsyncStore& store, Place place);
 // Nothing when there is no backup_info: the backup has not ended.
 Task<std::optional<BackupInfo>> read_info(const blockstore::AsyncStore& store, Place place);
@@ -36,15 +36,19 @@ enum class BackupState {
 };
 std::string_view to_string(BackupState state);
 
+struct TableSummary : TableFolder {
+  bool is_whole = false;  // it can be restored, whatever other tables of the backup are
+};
+
 struct BackupSummary {
   int64_t backup_id = 0;
   std::string policy;  // "" for a one-time backup
   std::string root;    // of its Place
   BackupState state = BackupState::kUnfinished;
-  std::string why = {};                  // for people, when it is not complete
-  int64_t start_time_ms = 0;             // 0: not known
-  int64_t end_time_ms = 0;               // 0: not known
-  std::vector<TableFolder> tables = {};  // by name
+  std::string why = {};                   // for people, when it is not complete
+  int64_t start_time_ms = 0;              // 0: not known
+  int64_t end_time_ms = 0;                // 0: not known
+  std::vector<TableSummary> tables = {};  // by name
 };
 
 // The backups below a root, newest first; below its folders that are no ids those of policies. A

@@ -139,16 +139,18 @@ class ReadJob {
 
 Error stopped() { return {Code::kInterrupted, "the transfer was stopped"}; }
 
-// Steps until nothing moves any more. `job` is destroyed by the caller, on the pool.
+// Steps until nothing moves any more; the file is thought to have `size` bytes. `job` is destroyed
+// by the caller, on the pool.
 template <typename Job>
-Task<> run_steps(async::Pool& pool, Job& job, size_t piece, const Transfer& how) {
-  while (true) {
+Task<> run_steps(async::Pool& pool, Job& job, size_t piece, int64_t size, const Transfer& how) {
+  for (int64_t done = 0;; done += int64_t(piece)) {
+    const auto next = std::min(int64_t(piece), size - done);
+    for (auto* limit : how.limits)
+      if (next > 0) co_await limit->acquire(next, how.should_stop);  // no result
     if (how.should_stop && how.should_stop()) co_return fail(stopped());
-    for (auto* limit : how.limits) co_await limit->acquire(int64_t(piece));  // no result
     const auto moved = CO_TRY(co_await pool.run([&job] { return job.step(); }));
     if (moved == 0) co_return Result<void>();
     if (how.on_bytes) how.on_bytes(moved);
-    piece = size_t(moved);
   }
 }
 
@@ -163,9 +165,13 @@ template <typename T>
 Task<T> AsyncStore::with_retries(std::function<Task<T>()> attempt,
                                  std::function<bool()> should_stop) const {
   std::optional<Deadline> deadline;
+  int corrupt = 0;
   for (int tries = 0;; ++tries) {
     auto out = co_await attempt();
-    if (out || !is_transient(out.error())) co_return out;
+    if (out) co_return out;
+    const bool may_have_changed_on_the_way =
+        out.error().code() == Code::kCorrupt && ++corrupt <= retry_.tries_of_corrupt;
+    if (!is_transient(out.error()) && !may_have_changed_on_the_way) co_return out;
     if (!deadline) deadline = Deadline::in(clock_, retry_.retry_for);
     const auto state = co_await asio::this_coro::cancellation_state;
     if (deadline->passed(clock_) || (should_stop && should_stop()) ||
@@ -231,13 +237,16 @@ Task<> AsyncStore::remove(std::string path) const {
 Task<std::optional<FileSum>> AsyncStore::prove(std::string local_path, std::string path,
                                                const Transfer& how) const {
   auto job = CO_TRY(co_await pool_.run([&] { return ProofJob::start(*store_, local_path, path); }));
-  CO_TRY(co_await run_steps(pool_, *job, store_->chunk_bytes(), {.should_stop = how.should_stop}));
+  CO_TRY(
+      co_await run_steps(pool_, *job, store_->chunk_bytes(), 0, {.should_stop = how.should_stop}));
   co_return co_await pool_.run([&] { return job->finish(); });
 }
 
 Task<Uploaded> AsyncStore::upload_once(std::string local_path, std::string path,
                                        const Transfer& how) const {
-  const auto there = CO_TRY(co_await find(path));
+  auto found = co_await find(path);
+  if (!found && found.error().code() != Code::kCorrupt) co_return fail(std::move(found.error()));
+  const auto there = found ? *found : std::nullopt;  // what is damaged is replaced
   std::error_code error;
   const auto size = std::filesystem::file_size(local_path, error);
   if (there && !there->is_folder && !error && there->size == int64_t(size)) {
@@ -248,7 +257,7 @@ Task<Uploaded> AsyncStore::upload_once(std::string local_path, std::string path,
   }
   auto job =
       CO_TRY(co_await pool_.run([&] { return UploadJob::start(*store_, local_path, path); }));
-  auto moved = co_await run_steps(pool_, *job, store_->chunk_bytes(), how);
+  auto moved = co_await run_steps(pool_, *job, store_->chunk_bytes(), int64_t(size), how);
   // What it does when it is given up may block, too.
   co_return co_await pool_.run([&, job = std::move(job)]() mutable -> Result<Uploaded> {
     auto gone = std::move(job);
@@ -277,8 +286,12 @@ Task<> AsyncStore::download_once(std::string path, std::string local_path, FileS
                                  const Transfer& how) const {
   auto job = std::make_unique<ReadJob>(*store_, path);
   CO_TRY(co_await pool_.run([&] { return job->write_to(local_path); }));
-  CO_TRY(co_await run_steps(pool_, *job, store_->chunk_bytes(), how));
-  co_return co_await pool_.run([&] { return job->keep(wanted); });
+  auto moved = co_await run_steps(pool_, *job, store_->chunk_bytes(), wanted.size, how);
+  co_return co_await pool_.run([&, job = std::move(job)]() mutable -> Result<void> {
+    auto gone = std::move(job);
+    TRY(std::move(moved));
+    return gone->keep(wanted);
+  });
 }
 
 Task<> AsyncStore::download(std::string path, std::string local_path, FileSum wanted,
@@ -300,7 +313,7 @@ Task<> AsyncStore::download(std::string path, std::string local_path, FileSum wa
 
 Task<FileSum> AsyncStore::sum_once(std::string path, const Transfer& how) const {
   ReadJob job(*store_, path);
-  CO_TRY(co_await run_steps(pool_, job, store_->chunk_bytes(), how));
+  CO_TRY(co_await run_steps(pool_, job, store_->chunk_bytes(), 0, how));
   co_return job.sum();
 }
 

@@ -19,6 +19,7 @@ struct RetryOptions {
   async::milliseconds retry_for{60'000};  // since the first failure of a call or a file
   async::milliseconds first_pause{200};
   async::milliseconds longest_pause{5'000};
+  int tries_of_corrupt = 2;  // more, of a file whose checksum is wrong
 };
 
 // How a file moves.
@@ -51,6 +52,11 @@ class AsyncStore {
       : store_(std::move(store)), pool_(pool), clock_(clock), retry_(retry) {}
 
   BlockStore& store() const { return *store_; }
+  // Other work that blocks, on the same pool.
+  template <typename Work>
+  auto run(Work work) const {
+    return pool_.run(std::move(work));
+  }
 
   Task<std::vector<Entry>> list(std::string path) const;
   Task<std::optional<Entry>> find(std::string path) const;  // nothing: it is not there
@@ -62,6 +68,7 @@ class AsyncStore {
   // Brings a file of this machine to the store. One that is there with the same size is proven by
   // checksum, and left as it is if it is the same.
   Task<Uploaded> upload(std::string local_path, std::string path, Transfer how) const;
+  // Bytes that changed on the way are fetched anew; only when they stay wrong is the file damaged.
   // Brings a file here, to a path in a folder that exists: under ".part" behind its name until all
   // its bytes are on the disk and are as `wanted` (an empty md5 is not compared). Errors: also
   // kCorrupt, when they are not; nothing is left then.

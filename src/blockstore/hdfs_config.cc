@@ -107,6 +107,8 @@ Result<void> take_word(HdfsOptions& options, const std::string& word) {
     for (auto& address : options.addresses) {
       if (!address.starts_with("http://") && !address.starts_with("https://"))
         return fail(Code::kInvalidArgument, "webhdfs=" + address + " is no http:// address");
+      if (address.contains('@'))
+        return fail(Code::kInvalidArgument, "webhdfs= must not hold a password");
       address = host_of(address);
     }
   } else if (key == "user" && !value.empty()) {
@@ -121,7 +123,7 @@ Result<void> take_word(HdfsOptions& options, const std::string& word) {
     options.silence_timeout = TRY(parse_silence(value));
   } else {
     return fail(Code::kInvalidArgument,
-                "'" + word +
+                "'" + key +
                     "' is not known; after <name_node> [root_path] there may be "
                     "webhdfs=, user=, token_file=, auth=kerberos, ca= and timeout=");
   }

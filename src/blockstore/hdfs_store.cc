@@ -172,7 +172,10 @@ class HdfsStore : public BlockStore {
     const auto doing = "listing /" + folder;
     auto json = TRY(in(hdfs_.rest().ask("GET", folder, "LISTSTATUS"), doing));
     std::vector<Entry> entries;
-    for (const auto& file : json["FileStatuses"]["FileStatus"]) {
+    const auto& statuses = json["FileStatuses"];
+    if (!statuses.is_object() || !statuses.contains("FileStatus"))
+      return in(Result<std::vector<Entry>>(fail(Code::kProtocol, "it is no list")), doing);
+    for (const auto& file : statuses["FileStatus"]) {
       auto name = text_in(file, "pathSuffix");
       if (name.empty())  // the path is a file
         return in(Result<std::vector<Entry>>(fail(Code::kNotFound, "it is no folder")), doing);

@@ -202,6 +202,9 @@ class LocalStore : public BlockStore {
     if (!noted.is_object() || !noted.contains("md5") || !noted["md5"].is_string() ||
         !noted.contains("size") || !noted["size"].is_number_integer() || noted["size"] < 0)
       return fail(Code::kCorrupt, sidecar + " does not tell the MD5 and the size of its file");
+    if (noted["size"] != int64_t(found.st_size))
+      return fail(Code::kCorrupt, file + " has " + std::to_string(found.st_size) +
+                                      " bytes, and its sidecar says " + noted["size"].dump());
     return Entry{.name = name_of(file),
                  .size = noted["size"].get<int64_t>(),
                  .md5 = noted["md5"].get<std::string>()};

@@ -11,7 +11,7 @@ constexpr double kBurstSeconds = 0.1;
 
 }  // namespace
 
-Routine<> RateLimit::acquire(int64_t bytes) {
+Routine<> RateLimit::acquire(int64_t bytes, std::function<bool()> should_stop) {
   while (true) {
     const auto rate = double(rate_.load());
     if (rate <= 0) co_return;
@@ -20,6 +20,7 @@ Routine<> RateLimit::acquire(int64_t bytes) {
     filled_ = now;
     left_ = std::min(left_ + passed.count() * rate, kBurstSeconds * rate);
     if (left_ >= 0) break;
+    if (should_stop && should_stop()) co_return;
     const auto wanted = async::milliseconds(int64_t(-left_ / rate * 1000) + 1);
     co_await clock_.sleep_for(std::min(wanted, kLongestNap));  // no result
     const auto state = co_await asio::this_coro::cancellation_state;

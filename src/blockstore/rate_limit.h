@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 
 #include "async/clock.h"
 #include "async/task.h"
@@ -17,8 +18,9 @@ class RateLimit {
   void set(int64_t bytes_per_second) { rate_ = bytes_per_second; }
   int64_t get() const { return rate_; }
   // Waits until as many bytes may go. More than a second's worth passes, too, and makes the next
-  // wait longer. Returns early when the caller's task group is stopped.
-  Routine<> acquire(int64_t bytes);
+  // wait longer. Returns early when the caller's task group is stopped, or `should_stop` (may be
+  // empty; asked several times a second) says so.
+  Routine<> acquire(int64_t bytes, std::function<bool()> should_stop = {});
 
  private:
   Clock& clock_;

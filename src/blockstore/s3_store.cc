@@ -26,8 +26,8 @@ std::string time_text(const Clock& clock) {
 }
 
 Code code_of(int status, std::string_view code) {
-  if (code == "SlowDown" || status == 429 || status == 500 || status == 502 || status == 503 ||
-      status == 504)
+  if (code == "SlowDown" || code == "InternalError" || code == "ServiceUnavailable" ||
+      status == 429 || status == 500 || status == 502 || status == 503 || status == 504)
     return Code::kBusy;
   if (code == "RequestTimeout") return Code::kTimeout;
   if (code == "BadDigest" || code == "XAmzContentSHA256Mismatch") return Code::kCorrupt;
@@ -141,6 +141,12 @@ std::string unquoted(std::string text) {
   return text;
 }
 
+// With keys of a service or of the client, so that the ETag is no MD5.
+bool is_encrypted(const HttpAnswer& answer) {
+  return answer.header("x-amz-server-side-encryption").starts_with("aws:kms") ||
+         !answer.header("x-amz-server-side-encryption-customer-algorithm").empty();
+}
+
 class S3Upload : public Upload {
  public:
   S3Upload(Bucket& bucket, std::string key) : bucket_(bucket), key_(std::move(key)) {}
@@ -166,13 +172,15 @@ class S3Upload : public Upload {
     if (id_.empty()) {
       auto answer = TRY(bucket_.ask("PUT", key_, {}, waiting_, headers));
       got = unquoted(answer.header("etag"));
+      is_encrypted_ = is_encrypted(answer);
     } else {
       TRY(send_part());
       got = TRY(complete());
       id_.clear();
     }
     const auto wanted = etag_.finish();
-    if (got == wanted) return {};
+    // What was sent was signed with its SHA-256; encrypted files have another ETag.
+    if (got == wanted || is_encrypted_) return {};
     return fail(Code::kCorrupt, "S3's checksum of " + key_ + ", " + got +
                                     ", is not that of what was sent, " + wanted);
   }
@@ -204,6 +212,7 @@ class S3Upload : public Upload {
               "</ETag></Part>";
     body += "</CompleteMultipartUpload>";
     auto answer = TRY(bucket_.ask("POST", key_, {{"uploadId", id_}}, body));
+    is_encrypted_ = is_encrypted(answer);
     pugi::xml_document xml;
     // It may fail with status 200.
     if (!xml.load_buffer(answer.body.data(), answer.body.size()) || xml.child("Error"))
@@ -214,6 +223,7 @@ class S3Upload : public Upload {
   Bucket& bucket_;
   std::string key_;
   ETag etag_;
+  bool is_encrypted_ = false;
   std::string waiting_;
   std::string id_;
   std::vector<std::string> parts_;  // ETags as they came

@@ -138,7 +138,8 @@ class Restoring {
     auto told =
         co_await ask_meta(cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline());
     const auto in = told && *told ? Json::parse(**told, nullptr, false) : Json();
-    if (in.is_array() && !in.empty() && in[0].is_object() && in[0].contains("reason"))
+    if (in.is_array() && !in.empty() && in[0].is_object() && in[0].contains("reason") &&
+        in[0]["reason"].is_string())
       co_return text + ": " + in[0]["reason"].get<std::string>();
     co_return text +
         "; `pegmove backups verify` finds what is damaged, and --skip-bad-partition "

@@ -13,6 +13,7 @@ using wire::ErrorCode;
 constexpr size_t kPartitionsAtOnce = 32;
 constexpr async::milliseconds kWaitForPrimary{200};
 constexpr async::milliseconds kLongestWaitForPrimary{600'000};
+constexpr async::milliseconds kWaitForStore{5'000};
 
 std::string id_text(int64_t id) { return std::to_string(id); }
 
@@ -151,10 +152,11 @@ int BackupJobs::cancel(int32_t app_id, int64_t backup_id, const std::string& rea
   int cancelled = 0;
   for (auto& [key, active] : active_) {
     if (key.second != app_id || (backup_id != 0 && key.first != backup_id)) continue;
-    if (active.cancel_reason.empty()) active.cancel_reason = reason;
+    if (auto& noted = record(key).cancel_reason; noted.empty()) noted = reason;
     for (auto& partition : active.partitions) partition->cancelled = true;
     ++cancelled;
   }
+  if (cancelled > 0) context_.save("noting that a backup is to end");
   return cancelled;
 }
 
@@ -230,13 +232,21 @@ Task<> BackupJobs::back_up_partition(BackupKey key, int32_t partition) {
          .place = place},
         progress);
     if (done) {
+      record(key).reason.clear();
       active_.at(key).is_done[size_t(partition)] = true;
       co_return Result<void>();
     }
     const Gpid gpid{key.second, partition};
+    if (blockstore::is_transient(done.error())) {
+      record(key).reason = "waits: " + done.error().to_string();
+      context_.log.warning("backup of table " + place.table + " " + record(key).reason);
+      co_await context_.clock.sleep_for(kWaitForStore);  // no result
+      continue;
+    }
     if (context_.nodes.serves(node, gpid) || deadline.passed(context_.clock)) {
       // The others need not go on.
-      for (auto& other : active_.at(key).partitions) other->cancelled = true;
+      if (!context_.stopped())
+        for (auto& other : active_.at(key).partitions) other->cancelled = true;
       co_return in_context(Result<void>(fail(std::move(done.error()))), doing);
     }
     co_await context_.clock.sleep_for(kWaitForPrimary);  // no result
@@ -251,7 +261,7 @@ Task<> BackupJobs::back_up_table(BackupKey key) {
   active.is_done.assign(count, false);
   while (active.partitions.size() < count) {
     active.partitions.push_back(std::make_shared<backup::PartitionProgress>());
-    active.partitions.back()->cancelled = !active.cancel_reason.empty();
+    active.partitions.back()->cancelled = !record(key).cancel_reason.empty();
   }
   CO_TRY(co_await write_marker(key, BackupContext::Patience::kMinutes));
   CO_TRY(co_await async::for_each(count, kPartitionsAtOnce, [this, key](size_t i) {
@@ -264,8 +274,10 @@ Task<> BackupJobs::back_up_table(BackupKey key) {
 Task<> BackupJobs::finish_table(BackupKey key) {
   const auto* app = available_table(key.second);
   if (!app) co_return fail(Code::kNotFound, "the table was dropped");
-  const auto metadata = backup::encode_app_metadata(app->info);
   const auto place = record(key).place;
+  auto info = app->info;
+  info.app_name = place.table;  // it may have been renamed meanwhile
+  const auto metadata = backup::encode_app_metadata(info);
   int64_t bytes = 0;
   for (const auto& partition : active_.at(key).partitions) bytes += partition->all_bytes;
   record(key).bytes = bytes;
@@ -293,7 +305,7 @@ Task<> BackupJobs::write_info(BackupKey key) {
 
 Routine<> BackupJobs::work(BackupKey key) {
   auto outcome = co_await back_up_table(key);
-  if (outcome && active_[key].cancel_reason.empty()) outcome = co_await write_info(key);
+  if (outcome && record(key).cancel_reason.empty()) outcome = co_await write_info(key);
   co_await end(key, std::move(outcome));  // no result
 }
 
@@ -304,30 +316,38 @@ Task<> BackupJobs::run_for_policy(BackupKey key) {
 }
 
 Routine<> BackupJobs::end(BackupKey key, Result<void> outcome) {
-  const auto reason = active_[key].cancel_reason;
   active_.erase(key);
-  if (reason.empty() && context_.stopped()) co_return;  // goes on after the next start
-  auto& record = this->record(key);
-  record.end_ms = context_.now_ms();
-  record.state = !reason.empty() ? JobState::kCancelled
-                 : outcome       ? JobState::kDone
-                                 : JobState::kFailed;
-  record.reason = !reason.empty() ? reason : outcome ? "" : outcome.error().to_string();
-  const auto text = "backup " + id_text(key.first) + " of table " + record.place.table + ": " +
-                    std::string(to_string(record.state)) +
-                    (record.reason.empty() ? "" : ": " + record.reason);
-  record.state == JobState::kDone ? context_.log.info(text) : context_.log.error(text);
+  const auto cancelled = record(key).cancel_reason;
+  if (cancelled.empty() && context_.stopped()) co_return;  // goes on after the next start
+  record(key).end_ms = context_.now_ms();
+  record(key).state = !cancelled.empty() ? JobState::kCancelled
+                      : outcome          ? JobState::kDone
+                                         : JobState::kFailed;
+  record(key).reason = !cancelled.empty() ? cancelled : outcome ? "" : outcome.error().to_string();
+  const auto ended = record(key);
+  const auto text = "backup " + id_text(key.first) + " of table " + ended.place.table + ": " +
+                    std::string(to_string(ended.state)) +
+                    (ended.reason.empty() ? "" : ": " + ended.reason);
+  ended.state == JobState::kDone ? context_.log.info(text) : context_.log.error(text);
   context_.save("noting the end of a backup");
   context_.step("backup.end_noted");
-  if (record.state == JobState::kDone) co_return;
-  const auto folder =
-      record.policy.empty() ? record.place.backup_folder() : record.place.table_folder();
-  auto store = context_.store(record.provider, BackupContext::Patience::kNone);
+  if (ended.state != JobState::kDone) co_await remove_files(ended);  // no result
+}
+
+// First what would make a backup of them, so that what is half removed is none.
+Routine<> BackupJobs::remove_files(BackupRecord ended) {
+  const auto& place = ended.place;
+  std::vector<std::string> paths{place.metadata_file(), place.table_folder()};
+  if (ended.policy.empty())
+    paths = {place.info_file(), place.metadata_file(), place.backup_folder()};
+  auto store = context_.store(ended.provider, BackupContext::Patience::kNone);
   if (!store) co_return;
-  auto removed = co_await store->remove(folder);
-  if (!removed)
-    context_.log.error(removed.error().to_string() + "; " + folder +
-                       " is no backup, and can be removed by hand");
+  for (const auto& path : paths)
+    if (auto removed = co_await store->remove(path); !removed) {
+      context_.log.error(removed.error().to_string() + "; " + paths.back() +
+                         " is no backup, and can be removed by hand");
+      co_return;
+    }
 }
 
 }  // namespace pegmove::server::meta

@@ -29,7 +29,8 @@ class BackupJobs {
   // RPC_CM_QUERY_BACKUP_STATUS; the hint also says why a backup failed.
   wire::query_backup_status_response query(const wire::query_backup_status_request& request) const;
 
-  // Ends the running backups of a table, or one of them (0: all), for good. How many there were.
+  // Ends the running backups of a table, or one of them (0: all), for good, also when the server is
+  // killed meanwhile. How many there were.
   int cancel(int32_t app_id, int64_t backup_id, const std::string& reason);
 
   // The backup of one table of a policy's round, whose record is in the book: all but backup_info.
@@ -50,7 +51,6 @@ class BackupJobs {
   struct Active {
     std::vector<std::shared_ptr<backup::PartitionProgress>> partitions;  // shared with the nodes
     std::vector<bool> is_done;
-    std::string cancel_reason;
   };
   struct Refusal {
     wire::ErrorCode code;
@@ -67,6 +67,7 @@ class BackupJobs {
   Task<> finish_table(BackupKey key);
   Task<> write_info(BackupKey key);
   Routine<> end(BackupKey key, Result<void> outcome);
+  Routine<> remove_files(BackupRecord ended);
 
   BackupContext& context_;
   std::map<BackupKey, Active> active_;

@@ -13,6 +13,7 @@ using wire::ErrorCode;
 constexpr async::milliseconds kLookAtSchedule{60'000};
 constexpr int64_t kReserveMinutes = 10;  // cold_backup_checkpoint_reserve_minutes
 constexpr int64_t kDaySeconds = 86'400;
+constexpr int64_t kMostSeconds = 100 * 366 * kDaySeconds;
 constexpr int64_t kMinuteMs = 60'000;
 constexpr int32_t kAnyHour = 24;
 
@@ -175,25 +176,53 @@ void BackupPolicies::begin_round(PolicyRecord& policy) {
   context_.tasks.spawn(work(policy.name, info.backup_id));
 }
 
+// Tables that are dropped meanwhile are left out. When another fails, so does the round, but the
+// others are tried: what is wrong is found in one night.
 Task<> BackupPolicies::run_round(std::string name, backup::BackupInfo info) {
-  const auto provider = find(name)->provider;
-  for (const auto& [app_id, table] : info.tables) {
+  std::string failed;
+  const auto& backups = context_.book.state().backups;
+  for (const auto& [app_id, table] : std::map(info.tables)) {
     const BackupKey key{info.backup_id, app_id};
-    const auto& backups = context_.book.state().backups;
-    const auto record = backups.find(key);
+    auto record = backups.find(key);
+    if (record != backups.end() && record->second.state == JobState::kRunning) {
+      co_await jobs_.run_for_policy(key);  // no result
+      if (context_.stopped()) co_return fail(Code::kInterrupted, "the server stops");
+      record = backups.find(key);
+    }
     if (record != backups.end() && record->second.state == JobState::kDone) continue;
-    CO_TRY(in_context(co_await jobs_.run_for_policy(key), "table " + table));
-    if (context_.stopped()) co_return fail(Code::kInterrupted, "the server stops");
+    const auto* app = context_.catalog.find_by_id(app_id);
+    if (record == backups.end() || !app || !app->is_available())
+      info.tables.erase(app_id);
+    else
+      failed += (failed.empty() ? "table " : "; table ") + table + ": " + record->second.reason;
   }
+  if (!failed.empty()) co_return fail(Code::kRefused, failed);
+  if (info.tables.empty()) co_return fail(Code::kNotFound, "all its tables were dropped");
+  co_return co_await finish_round(std::move(name), std::move(info));
+}
+
+Task<> BackupPolicies::finish_round(std::string name, backup::BackupInfo info) {
   info.end_time_ms = context_.now_ms();
-  auto store = CO_TRY(context_.store(provider));
-  const backup::Place place{.root = CO_TRY(backup::root_of("", context_.options.cold_backup_root)),
-                            .backup_id = info.backup_id,
-                            .table = ""};
+  auto store = CO_TRY(context_.store(find(name)->provider));
+  const auto place = CO_TRY(place_of(info.backup_id));
   CO_TRY(co_await store.write_file(place.info_file(), backup::encode(info)));
   context_.step("backup.info_written");
   if (auto* round = find_round(name, info.backup_id)) round->info = info;
   co_return Result<void>();
+}
+
+Result<backup::Place> BackupPolicies::place_of(int64_t backup_id) const {
+  return backup::Place{.root = TRY(backup::root_of("", context_.options.cold_backup_root)),
+                       .backup_id = backup_id,
+                       .table = ""};
+}
+
+// Without its info nobody takes what is half removed for a backup.
+Task<> BackupPolicies::remove_files(std::string provider, int64_t backup_id) {
+  auto store = CO_TRY(context_.store(provider));
+  const auto place = CO_TRY(place_of(backup_id));
+  CO_TRY(co_await store.remove(place.info_file()));
+  co_return co_await store.remove(place.backup_folder());
 }
 
 Routine<> BackupPolicies::work(std::string name, int64_t backup_id) {
@@ -210,6 +239,9 @@ Routine<> BackupPolicies::work(std::string name, int64_t backup_id) {
     context_.log.error("policy " + name + ": " + round->reason);
   }
   context_.save("noting the end of a round of policy " + name);
+  if (!outcome)
+    if (auto removed = co_await remove_files(find(name)->provider, backup_id); !removed)
+      context_.log.error("policy " + name + ": " + removed.error().to_string());
   co_await remove_old_rounds(name);  // no result
   begin_due_rounds();
 }
@@ -226,19 +258,11 @@ Routine<> BackupPolicies::remove_old_rounds(std::string name) {
     });
     if (oldest == policy->rounds.end() || &*oldest == &policy->rounds.back()) co_return;
     const auto backup_id = oldest->info.backup_id;
-    const bool has_files = !oldest->is_failed;
-    auto store = context_.store(policy->provider);
-    auto root = backup::root_of("", context_.options.cold_backup_root);
-    if (!store || !root) co_return;
-    if (has_files) {
-      const backup::Place place{.root = *root, .backup_id = backup_id, .table = ""};
-      // Without its info nobody takes what is half removed for a backup.
-      for (const auto& path : {place.info_file(), place.backup_folder()})
-        if (auto removed = co_await store->remove(path); !removed) {
-          context_.log.error("policy " + name + ": " + removed.error().to_string());
-          co_return;
-        }
-    }
+    if (!oldest->is_failed)
+      if (auto removed = co_await remove_files(policy->provider, backup_id); !removed) {
+        context_.log.error("policy " + name + ": " + removed.error().to_string());
+        co_return;
+      }
     policy = find(name);
     if (!policy) co_return;
     std::erase_if(policy->rounds,
@@ -263,7 +287,7 @@ wire::configuration_add_backup_policy_response BackupPolicies::add(
   PolicyRecord policy{.name = request.policy_name,
                       .provider = request.backup_provider_type,
                       .app_ids = {},
-                      .interval_seconds = request.backup_interval_seconds,
+                      .interval_seconds = std::min(request.backup_interval_seconds, kMostSeconds),
                       .history_count = std::max(request.backup_history_count_to_keep, 1)};
   for (const auto app_id : request.app_ids) {
     if (!context_.catalog.find_by_id(app_id))
@@ -272,7 +296,8 @@ wire::configuration_add_backup_policy_response BackupPolicies::add(
   }
   if (auto wrong = wrong_name(policy.name); !wrong.empty()) return refuse(wrong);
   auto& policies = context_.book.state().policies;
-  if (policies.contains(policy.name)) return refuse("policy name is already exist");
+  if (policies.contains(policy.name))
+    return refuse("invalid policy name: '" + policy.name + "', policy name is already exist");
   if (!context_.options.providers.contains(policy.provider))
     return refuse("invalid backup_provider_type: " + policy.provider);
   if (const auto start = parse_start_time(request.start_time)) {
@@ -313,7 +338,7 @@ wire::configuration_modify_backup_policy_response BackupPolicies::modify(
   if (request.__isset.removal_appids)
     for (const auto app_id : request.removal_appids) policy.app_ids.erase(app_id);
   if (request.__isset.new_backup_interval_sec && request.new_backup_interval_sec >= kDaySeconds)
-    policy.interval_seconds = request.new_backup_interval_sec;
+    policy.interval_seconds = std::min(request.new_backup_interval_sec, kMostSeconds);
   if (request.__isset.backup_history_count_to_keep && request.backup_history_count_to_keep > 0)
     policy.history_count = request.backup_history_count_to_keep;
   if (request.__isset.start_time)

@@ -34,6 +34,9 @@ class BackupPolicies {
   void begin_round(PolicyRecord& policy);
   Routine<> work(std::string name, int64_t backup_id);
   Task<> run_round(std::string name, backup::BackupInfo info);
+  Task<> finish_round(std::string name, backup::BackupInfo info);
+  Task<> remove_files(std::string provider, int64_t backup_id);
+  Result<backup::Place> place_of(int64_t backup_id) const;
   Routine<> remove_old_rounds(std::string name);
   PolicyRecord* find(const std::string& name);
   PolicyRound* find_round(const std::string& name, int64_t backup_id);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "server/meta/json_file.h"
 
@@ -40,10 +41,16 @@ backup::Place read_place(const Json& json) {
 }
 
 Json to_json(const BackupRecord& record) {
-  return {
-      {"place", to_json(record.place)},   {"provider", record.provider}, {"path", record.path},
-      {"policy", record.policy},          {"start_ms", record.start_ms}, {"end_ms", record.end_ms},
-      {"state", to_string(record.state)}, {"reason", record.reason},     {"bytes", record.bytes}};
+  return {{"place", to_json(record.place)},
+          {"provider", record.provider},
+          {"path", record.path},
+          {"policy", record.policy},
+          {"start_ms", record.start_ms},
+          {"end_ms", record.end_ms},
+          {"state", to_string(record.state)},
+          {"reason", record.reason},
+          {"cancel_reason", record.cancel_reason},
+          {"bytes", record.bytes}};
 }
 
 BackupRecord read_backup(const Json& json) {
@@ -55,6 +62,7 @@ BackupRecord read_backup(const Json& json) {
           .end_ms = json.at("end_ms"),
           .state = read_name<JobState>(json.at("state"), kStates),
           .reason = json.at("reason"),
+          .cancel_reason = json.at("cancel_reason"),
           .bytes = json.at("bytes")};
 }
 
@@ -177,14 +185,18 @@ Result<BackupBook> BackupBook::open(const std::string& folder) {
 }
 
 Result<void> BackupBook::save() {
+  std::set<int64_t> rounds_under_way;
+  for (const auto& [name, policy] : state_.policies)
+    for (const auto& round : policy.rounds)
+      if (round.info.end_time_ms == 0 && !round.is_failed)
+        rounds_under_way.insert(round.info.backup_id);
   size_t ended = 0;
-  for (auto record = state_.backups.rbegin(); record != state_.backups.rend();) {
-    ended += record->second.state != JobState::kRunning;
-    if (ended > kMostEndedBackups && record->second.state != JobState::kRunning)
-      record = std::reverse_iterator(state_.backups.erase(std::next(record).base()));
-    else
-      ++record;
-  }
+  std::vector<BackupKey> too_many;
+  for (const auto& [key, record] : std::views::reverse(state_.backups))
+    if (record.state != JobState::kRunning && !rounds_under_way.contains(key.first) &&
+        ++ended > kMostEndedBackups)
+      too_many.push_back(key);
+  for (const auto& key : too_many) state_.backups.erase(key);
   return replace_file(path_, encode_backups(state_));
 }
 

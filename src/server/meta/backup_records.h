@@ -27,8 +27,9 @@ struct BackupRecord {
   int64_t start_ms = 0;
   int64_t end_ms = 0;  // 0: not ended
   JobState state = JobState::kRunning;
-  std::string reason = {};  // why it failed, or was cancelled
-  int64_t bytes = 0;        // of all checkpoints, when it is done
+  std::string reason = {};         // why it failed, or was cancelled; while it runs: why it waits
+  std::string cancel_reason = {};  // somebody wants it to end
+  int64_t bytes = 0;               // of all checkpoints, when it is done
 
   bool operator==(const BackupRecord&) const = default;
 };
@@ -90,7 +91,8 @@ class BackupBook {
 
   BackupState& state() { return state_; }
   const BackupState& state() const { return state_; }
-  // Brings the state to the disk, and forgets the oldest of many ended backups. Errors: kIo.
+  // Brings the state to the disk, and forgets the oldest of many ended backups, but not those of a
+  // round that goes on: references to ended records end. Errors: kIo.
   Result<void> save();
 
  private:

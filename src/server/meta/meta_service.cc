@@ -233,7 +233,10 @@ void MetaService::register_table_handlers() {
         response.err.code = ErrorCode::kAppNotExist;
         if (purging_.contains(request.app_id)) return response;
         response = recall_app(catalog_, request, clock_.unix_seconds());
-        if (response.err.code == ErrorCode::kOk) tasks_.spawn(settle(request.app_id));
+        if (response.err.code == ErrorCode::kOk) {
+          tasks_.spawn(settle(request.app_id));
+          restores_.table_recalled(request.app_id);
+        }
         return response;
       });
   dispatcher_.on_message<configuration_rename_app_request, configuration_rename_app_response>(

@@ -1,5 +1,6 @@
 #include "server/meta/restores.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "async/for_each.h"
@@ -13,6 +14,7 @@ using wire::ErrorCode;
 constexpr size_t kPartitionsAtOnce = 16;
 constexpr int32_t kWhole = 1000;  // of a progress
 constexpr int64_t kReserveSecondsOfFailed = 1;
+constexpr async::milliseconds kWaitForStore{5'000};
 
 wire::configuration_create_app_response refusal(ErrorCode code) {
   wire::configuration_create_app_response response;
@@ -55,21 +57,34 @@ RestoreRecord* Restores::find(int32_t app_id) {
 }
 
 void Restores::go_on() {
-  for (const auto& [app_id, record] : context_.book.state().restores)
+  for (const auto& [app_id, record] : context_.book.state().restores) {
     if (record.state == JobState::kRunning) context_.tasks.spawn(work(app_id));
+    if (record.state == JobState::kFailed) drop(app_id);  // it may not have been
+  }
+}
+
+void Restores::table_recalled(int32_t app_id) {
+  auto* record = find(app_id);
+  if (!record || record->state == JobState::kRunning ||
+      std::ranges::find(record->partitions, RestoredPartition::kMissing) ==
+          record->partitions.end())
+    return;
+  record->state = JobState::kRunning;
+  record->reason.clear();
+  if (context_.save("going on with a restore")) context_.tasks.spawn(work(app_id));
 }
 
 bool Restores::is_pending(int32_t app_id, int32_t partition) const {
   const auto& restores = context_.book.state().restores;
   const auto found = restores.find(app_id);
-  return found != restores.end() && found->second.state == JobState::kRunning &&
+  return found != restores.end() &&
          found->second.partitions[size_t(partition)] == RestoredPartition::kMissing;
 }
 
 void Restores::table_dropped(int32_t app_id) {
   const auto found = active_.find(app_id);
   if (found == active_.end()) return;
-  for (auto& progress : found->second) progress->cancelled = true;
+  for (auto& progress : found->second.partitions) progress->cancelled = true;
 }
 
 Result<backup::Place> Restores::place_of(const wire::configuration_restore_request& request) const {
@@ -152,73 +167,122 @@ Routine<> Restores::work(int32_t app_id) {
     context_.save("forgetting a restore");
     co_return;
   }
-  auto& active = active_[app_id];
+  // Of the configuration, and no damage: mended by a start with the right one.
+  if (auto store = context_.store(record->provider); !store) {
+    context_.log.error("restoring table " + record->place.table +
+                       " waits: " + store.error().to_string());
+    co_return;
+  }
+  auto& partitions = active_[app_id].partitions;
   for (size_t i = 0; i < record->partitions.size(); ++i)
-    active.push_back(std::make_shared<backup::PartitionProgress>());
-  auto outcome = co_await async::for_each(
-      record->partitions.size(), kPartitionsAtOnce,
-      [this, app_id](size_t i) { return restore_partition(app_id, int32_t(i)); });
+    partitions.push_back(std::make_shared<backup::PartitionProgress>());
+  auto outcome = co_await restore_table(app_id);
   active_.erase(app_id);
   if (!outcome && context_.stopped()) co_return;  // goes on after the next start
   end(app_id, outcome);
 }
 
-Task<> Restores::restore_partition(int32_t app_id, int32_t partition) {
-  if (!is_pending(app_id, partition)) co_return Result<void>();
-  const auto* app = context_.catalog.find_by_id(app_id);
-  if (!app || !app->is_available()) co_return fail(Code::kInterrupted, "the table was dropped");
-  const auto place = find(app_id)->place;
-  const auto provider = find(app_id)->provider;
-  const bool skip_bad = find(app_id)->skip_bad;
-  auto progress = active_.at(app_id)[size_t(partition)];
-  auto restored = co_await context_.nodes.restore(
-      app->partitions[size_t(partition)].node,
-      {.gpid = {app_id, partition}, .provider = provider, .place = place}, progress);
-  app = context_.catalog.find_by_id(app_id);
-  if (!app || !app->is_available()) co_return fail(Code::kInterrupted, "the table was dropped");
-  if (restored) restored = co_await host_.open(*app, partition, false);
-  if (restored) co_return co_await note_partition(app_id, partition, RestoredPartition::kDone, "");
-  auto why = std::move(restored.error()).with_context("partition " + std::to_string(partition));
-  if (!is_damage(why) || !skip_bad) {
-    for (auto& other : active_.at(app_id)) other->cancelled = true;
-    co_return fail(std::move(why));
-  }
-  CO_TRY(co_await host_.discard(*app, partition));
-  CO_TRY(co_await host_.open(*app, partition, true));
-  co_return co_await note_partition(app_id, partition, RestoredPartition::kSkipped,
-                                    "skipped " + why.to_string());
+Task<> Restores::restore_table(int32_t app_id) {
+  const auto count = find(app_id)->partitions.size();
+  CO_TRY(co_await async::for_each(count, kPartitionsAtOnce, [this, app_id](size_t i) {
+    return fetch_partition(app_id, int32_t(i));
+  }));
+  co_return co_await async::for_each(count, kPartitionsAtOnce, [this, app_id](size_t i) {
+    return open_partition(app_id, int32_t(i));
+  });
 }
 
-Task<> Restores::note_partition(int32_t app_id, int32_t partition, RestoredPartition state,
-                                std::string reason) {
+Result<AppRecord> Restores::available_table(int32_t app_id) const {
+  const auto* app = context_.catalog.find_by_id(app_id);
+  if (app && app->is_available()) return *app;
+  return fail(Code::kInterrupted, "the table was dropped");
+}
+
+Task<> Restores::fetch_partition(int32_t app_id, int32_t partition) {
+  if (!is_pending(app_id, partition)) co_return Result<void>();
+  const auto app = CO_TRY(available_table(app_id));
+  const auto record = *find(app_id);
+  const auto progress = active_.at(app_id).partitions[size_t(partition)];
+  Result<void> fetched;
+  while (true) {
+    fetched = co_await context_.nodes.restore(
+        app.partitions[size_t(partition)].node,
+        {.gpid = {app_id, partition}, .provider = record.provider, .place = record.place},
+        progress);
+    CO_TRY(available_table(app_id));
+    if (fetched || !blockstore::is_transient(fetched.error()) || context_.stopped()) break;
+    context_.log.warning("restoring table " + record.place.table +
+                         " waits: " + fetched.error().to_string());
+    co_await context_.clock.sleep_for(kWaitForStore);  // no result
+  }
+  if (fetched) co_return fetched;
+  auto why = std::move(fetched.error()).with_context("partition " + std::to_string(partition));
+  if (is_damage(why) && record.skip_bad) {
+    active_.at(app_id).damaged.emplace(partition, std::move(why));
+    co_return Result<void>();
+  }
+  // The others need not go on.
+  if (!context_.stopped())
+    for (auto& other : active_.at(app_id).partitions) other->cancelled = true;
+  co_return fail(std::move(why));
+}
+
+Task<> Restores::open_partition(int32_t app_id, int32_t partition) {
+  if (!is_pending(app_id, partition)) co_return Result<void>();
+  const auto app = CO_TRY(available_table(app_id));
+  auto& damaged = active_.at(app_id).damaged;
+  if (!damaged.contains(partition)) {
+    auto opened = co_await host_.open(app, partition, false);
+    if (auto still = available_table(app_id); !still) {
+      host_.dropped(app_id);  // lets go of it again
+      co_return fail(std::move(still.error()));
+    }
+    if (opened) co_return note_partition(app_id, partition, RestoredPartition::kDone, "");
+    auto why = std::move(opened.error()).with_context("partition " + std::to_string(partition));
+    if (!is_damage(why) || !find(app_id)->skip_bad) co_return fail(std::move(why));
+    damaged.emplace(partition, std::move(why));
+  }
+  CO_TRY(co_await host_.discard(app, partition));
+  // Before it is made: a partition that is noted as skipped is made empty by every start.
+  CO_TRY(note_partition(app_id, partition, RestoredPartition::kSkipped,
+                        "skipped " + damaged.at(partition).to_string()));
+  co_return co_await host_.open(CO_TRY(available_table(app_id)), partition, true);
+}
+
+Result<void> Restores::note_partition(int32_t app_id, int32_t partition, RestoredPartition state,
+                                      const std::string& reason) {
   auto* record = find(app_id);
   record->partitions[size_t(partition)] = state;
   if (!reason.empty()) record->reason += (record->reason.empty() ? "" : "; ") + reason;
   if (!context_.save("noting a restored partition"))
-    co_return fail(Code::kIo, "a restored partition could not be noted");
+    return fail(Code::kIo, "a restored partition could not be noted");
   context_.step("restore.partition_noted");
-  co_return Result<void>();
+  return {};
 }
 
-// Pegasus drops a table that cannot be restored, too.
+// Pegasus drops a table that cannot be restored, too. Before the end is noted: the drop must not be
+// lost with the server.
 void Restores::end(int32_t app_id, const Result<void>& outcome) {
   auto* record = find(app_id);
-  record->state = outcome ? JobState::kDone : JobState::kFailed;
   if (!outcome) {
     record->reason = outcome.error().to_string();
     context_.log.error("restoring table " + record->place.table + ": " + record->reason);
+    drop(app_id);
   }
+  record->state = outcome ? JobState::kDone : JobState::kFailed;
   context_.save("noting the end of a restore");
   context_.step("restore.end_noted");
-  if (outcome) return;
+}
+
+void Restores::drop(int32_t app_id) {
   const auto* app = context_.catalog.find_by_id(app_id);
   if (!app || !app->is_available()) return;
   wire::configuration_drop_app_request drop;
   drop.app_name = app->info.app_name;
   drop.options.success_if_not_exist = true;
   drop.options.__set_reserve_seconds(kReserveSecondsOfFailed);
-  context_.catalog.drop(drop, context_.clock.unix_seconds());
-  host_.dropped(app_id);
+  const auto dropped = context_.catalog.drop(drop, context_.clock.unix_seconds());
+  if (dropped.err.code == ErrorCode::kOk) host_.dropped(app_id);
 }
 
 wire::configuration_query_restore_response Restores::query(
@@ -242,8 +306,9 @@ wire::configuration_query_restore_response Restores::query(
     if (state == RestoredPartition::kSkipped) status.code = ErrorCode::kIgnoreBadData;
     response.restore_status.push_back(status);
     response.restore_progress.push_back(state != RestoredPartition::kMissing ? kWhole
-                                        : active != active_.end() && active->second.size() > i
-                                            ? permille(*active->second[i])
+                                        : active != active_.end() &&
+                                                active->second.partitions.size() > i
+                                            ? permille(*active->second.partitions[i])
                                             : 0);
   }
   return response;
@@ -261,7 +326,7 @@ std::string Restores::status(int32_t app_id) const {
                                    {"reason", record.reason}};
     if (const auto active = active_.find(id); active != active_.end()) {
       int64_t done = 0, all = 0;
-      for (const auto& progress : active->second) {
+      for (const auto& progress : active->second.partitions) {
         done += progress->done_bytes;
         all += progress->all_bytes;
       }

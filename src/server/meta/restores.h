@@ -29,10 +29,12 @@ class Restores {
 
   // Goes on with the restores that have not ended.
   void go_on();
-  // Whether the partition still waits for its files, so that it is not opened by anybody else.
+  // Whether the partition still waits for its files, so that nobody else opens it, empty; for ever,
+  // when the restore has failed.
   bool is_pending(int32_t app_id, int32_t partition) const;
-  // A table was dropped: its restore ends.
+  // A table was dropped: its restore ends; or is there again: its restore goes on.
   void table_dropped(int32_t app_id);
+  void table_recalled(int32_t app_id);
 
   // RPC_CM_START_RESTORE: answered when the table is there; its partitions serve one by one, as
   // their files arrive. The envs that tell the backup (restore.*) are Pegasus's.
@@ -50,15 +52,24 @@ class Restores {
   Result<int32_t> make_table(const wire::configuration_restore_request& request,
                              const backup::Place& place, const wire::app_info& saved);
   Routine<> work(int32_t app_id);
-  Task<> restore_partition(int32_t app_id, int32_t partition);
-  Task<> note_partition(int32_t app_id, int32_t partition, RestoredPartition state,
-                        std::string reason);
+  // All partitions are fetched and checked before the first is opened.
+  Task<> restore_table(int32_t app_id);
+  Task<> fetch_partition(int32_t app_id, int32_t partition);
+  Task<> open_partition(int32_t app_id, int32_t partition);
+  Result<AppRecord> available_table(int32_t app_id) const;
+  Result<void> note_partition(int32_t app_id, int32_t partition, RestoredPartition state,
+                              const std::string& reason);
   void end(int32_t app_id, const Result<void>& outcome);
+  void drop(int32_t app_id);
   RestoreRecord* find(int32_t app_id);
 
   BackupContext& context_;
   Host host_;
-  std::map<int32_t, std::vector<Progress>> active_;  // by app id; shared with the nodes
+  struct Active {
+    std::vector<Progress> partitions;  // shared with the nodes
+    std::map<int32_t, Error> damaged;  // partitions that are to be made empty
+  };
+  std::map<int32_t, Active> active_;  // by app id
 };
 
 }  // namespace pegmove::server::meta

@@ -49,26 +49,36 @@ Result<void> delete_tree(const fs::path& path) {
   return {};
 }
 
-// The checkpoint that an earlier try made whole; whatever else lies there is removed.
+// The checkpoint that an earlier try made whole; others of its policy are removed.
 Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string& folder,
-                                                               const std::string& prefix) {
+                                                               const BackupOrder& order) {
   std::optional<backup::LocalCheckpoint> found;
   std::error_code error;
   std::vector<fs::path> others;
   for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
        entry.increment(error)) {
-    const auto named = parse_name(entry->path().filename().string(), prefix);
+    const auto name = entry->path().filename().string();
+    const auto named = parse_name(name, checkpoint_prefix(order));
     if (named && !found)
       found = backup::LocalCheckpoint{.folder = entry->path().string(),
                                       .decree = named->decree,
                                       .timestamp_ms = named->timestamp_ms,
                                       .name = ""};
-    else
+    else if (name.starts_with("backup." + order.policy + ".") ||
+             name.starts_with("backup_tmp." + order.policy + "."))
       others.push_back(entry->path());
   }
   if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
   for (const auto& path : others) TRY(delete_tree(path));
   return found;
+}
+
+// The folder of all checkpoints goes with the last one.
+Result<void> delete_checkpoint(const std::string& path) {
+  TRY(delete_tree(path));
+  std::error_code ignored;
+  fs::remove(fs::path(path).parent_path(), ignored);
+  return {};
 }
 
 // `replica` is let go of here: a dropped table's data can be removed while its backup is uploaded.
@@ -133,9 +143,9 @@ backup::CheckpointTransfer BackupRunner::transfer(
 
 Task<backup::LocalCheckpoint> BackupRunner::checkpoint(const BackupOrder& order, std::string folder,
                                                        std::shared_ptr<Replica> replica) {
-  CO_TRY(blockstore::make_folders(folder));
+  CO_TRY(co_await pool_.run([&] { return blockstore::make_folders(folder); }));
   const auto prefix = checkpoint_prefix(order);
-  auto found = CO_TRY(co_await pool_.run([&] { return find_checkpoint(folder, prefix); }));
+  auto found = CO_TRY(co_await pool_.run([&] { return find_checkpoint(folder, order); }));
   if (!found) {
     const auto timestamp_ms = clock_.unix_us() / 1000;
     const auto made = folder + "/backup_tmp." + order.policy + "." +
@@ -149,7 +159,7 @@ Task<backup::LocalCheckpoint> BackupRunner::checkpoint(const BackupOrder& order,
                                     .decree = decree,
                                     .timestamp_ms = timestamp_ms,
                                     .name = ""};
-    CO_TRY(blockstore::rename_file(made, found->folder));
+    CO_TRY(co_await pool_.run([&] { return blockstore::rename_file(made, found->folder); }));
     step("backup.checkpoint_named");
   }
   found->name = backup::checkpoint_name(server_);
@@ -202,10 +212,10 @@ Task<int64_t> BackupRunner::back_up_with(std::shared_ptr<ReplicaMetrics> metrics
   if (!uploaded) {
     metrics->backup_file_upload_failed_count.add(uploaded.error().code() != Code::kInterrupted);
     // A server that goes down goes on with it later.
-    if (!stopped_) CO_TRY(co_await pool_.run([&] { return delete_tree(folder); }));
+    if (!stopped_) CO_TRY(co_await pool_.run([&] { return delete_checkpoint(local.folder); }));
     co_return uploaded;
   }
-  CO_TRY(co_await pool_.run([&] { return delete_tree(folder); }));
+  CO_TRY(co_await pool_.run([&] { return delete_checkpoint(local.folder); }));
   step("backup.checkpoint_removed");
   co_return uploaded;
 }
@@ -226,12 +236,14 @@ Task<> BackupRunner::restore(RestoreOrder order, std::string partition_dir,
   if (!downloaded) {
     // What is damaged, or given up, is of no use to a later try.
     const auto code = downloaded.error().code();
-    if (code == Code::kCorrupt || code == Code::kNotFound || progress->cancelled)
+    if (code == Code::kCorrupt || code == Code::kNotFound || (progress->cancelled && !stopped_))
       CO_TRY(co_await pool_.run([&] { return delete_tree(folder); }));
     co_return fail(std::move(downloaded.error()));
   }
-  CO_TRY(blockstore::make_folders(partition_dir + "/data"));
-  CO_TRY(blockstore::rename_file(folder, place));
+  CO_TRY(co_await pool_.run([&]() -> Result<void> {
+    TRY(blockstore::make_folders(partition_dir + "/data"));
+    return blockstore::rename_file(folder, place);
+  }));
   step("restore.partition_in_place");
   co_return Result<void>();
 }

@@ -1,0 +1,143 @@
+#include "server/meta/backup_records.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "server/meta/backup_policies.h"
+
+namespace pegmove::server::meta {
+namespace {
+
+using ::testing::HasSubstr;
+
+BackupState some_state() {
+  BackupState state;
+  state.backups[{7, 1}] = {.place = {.root = "p/A", .backup_id = 7, .table = "t", .app_id = 1},
+                           .provider = "hdfs",
+                           .path = "p",
+                           .policy = "",
+                           .start_ms = 7,
+                           .end_ms = 9,
+                           .state = JobState::kFailed,
+                           .reason = "why",
+                           .bytes = 11};
+  state.restores[2] = {.place = {.root = "A", .backup_id = 7, .table = "t", .app_id = 1},
+                       .provider = "s3",
+                       .app_id = 2,
+                       .skip_bad = true,
+                       .state = JobState::kRunning,
+                       .reason = "",
+                       .partitions = {RestoredPartition::kDone, RestoredPartition::kSkipped,
+                                      RestoredPartition::kMissing}};
+  state.policies["night"] = {.name = "night",
+                             .provider = "hdfs",
+                             .app_ids = {1, 2},
+                             .history_count = 3,
+                             .is_disabled = true,
+                             .start_hour = 24,
+                             .rounds = {{.info = {.backup_id = 5,
+                                                  .start_time_ms = 5,
+                                                  .end_time_ms = 6,
+                                                  .tables = {{1, "t"}},
+                                                  .of_policy = true},
+                                         .is_failed = true,
+                                         .reason = "no"}}};
+  return state;
+}
+
+TEST(BackupRecordsTest, ComeBackFromTheirFile) {
+  const auto state = some_state();
+  auto decoded = decode_backups(encode_backups(state));
+  ASSERT_TRUE(decoded) << decoded.error().to_string();
+  EXPECT_EQ(*decoded, state);
+}
+
+TEST(BackupRecordsTest, AFileThatIsWrongIsNamedAndLeftAsItIs) {
+  std::string folder = std::filesystem::temp_directory_path() / "pegmove-book-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  for (const std::string text :
+       {"", "{}", "[]", R"({"version":9,"backups":[],"restores":[],"policies":[]})",
+        R"({"version":1,"backups":[{}],"restores":[],"policies":[]})"}) {
+    std::ofstream(folder + "/backups.json") << text;
+    auto book = BackupBook::open(folder);
+    ASSERT_FALSE(book) << text;
+    EXPECT_EQ(book.error().code(), Code::kCorrupt);
+    EXPECT_THAT(book.error().to_string(), HasSubstr(folder + "/backups.json"));
+    std::ifstream in(folder + "/backups.json");
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), text);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(BackupRecordsTest, OldEndedBackupsAreForgottenAndRunningOnesKept) {
+  std::string folder = std::filesystem::temp_directory_path() / "pegmove-book-XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  auto book = BackupBook::open(folder);
+  ASSERT_TRUE(book);
+  auto record = some_state().backups.begin()->second;
+  for (int64_t id = 1; id <= 1100; ++id) {
+    record.place.backup_id = id;
+    record.state = id == 3 ? JobState::kRunning : JobState::kDone;
+    book->state().backups[{id, 1}] = record;
+  }
+  ASSERT_TRUE(book->save());
+  EXPECT_EQ(book->state().backups.size(), 1001u);
+  EXPECT_TRUE(book->state().backups.contains({3, 1}));
+  EXPECT_TRUE(book->state().backups.contains({1100, 1}));
+  EXPECT_FALSE(book->state().backups.contains({4, 1}));
+  EXPECT_EQ(BackupBook::open(folder)->state(), book->state());
+  std::filesystem::remove_all(folder);
+}
+
+class ScheduleTest : public testing::Test {
+ protected:
+  ScheduleTest() {
+    setenv("TZ", "UTC", 1);
+    tzset();
+  }
+  // 2026-11-27, a Friday.
+  static int64_t at(int hour, int minute, int day = 27) {
+    return (1'795'737'600 + (day - 27) * 86'400 + hour * 3600 + minute * 60) * int64_t{1000};
+  }
+  PolicyRecord policy_{.name = "p", .provider = "x", .app_ids = {1}, .start_hour = 2};
+};
+
+TEST_F(ScheduleTest, TheFirstRoundBeginsInItsHour) {
+  EXPECT_FALSE(is_round_due(policy_, 0, at(1, 59)));
+  EXPECT_TRUE(is_round_due(policy_, 0, at(2, 0)));
+  EXPECT_TRUE(is_round_due(policy_, 0, at(2, 59)));
+  EXPECT_FALSE(is_round_due(policy_, 0, at(3, 0)));
+  policy_.start_hour = 24;
+  EXPECT_TRUE(is_round_due(policy_, 0, at(15, 0)));
+  policy_.is_disabled = true;
+  EXPECT_FALSE(is_round_due(policy_, 0, at(15, 0)));
+}
+
+TEST_F(ScheduleTest, LaterRoundsFollowTheInterval) {
+  EXPECT_FALSE(is_round_due(policy_, at(2, 0), at(2, 30)));
+  EXPECT_TRUE(is_round_due(policy_, at(2, 0), at(2, 0, 28)));
+  policy_.interval_seconds = 2 * 86'400;
+  EXPECT_FALSE(is_round_due(policy_, at(2, 0), at(2, 0, 28)));
+  EXPECT_TRUE(is_round_due(policy_, at(2, 0), at(2, 0, 29)));
+}
+
+TEST_F(ScheduleTest, ARoundThatBeganLateDoesNotShiftTheNext) {
+  EXPECT_TRUE(is_round_due(policy_, at(2, 40), at(2, 0, 28)));
+  policy_.start_hour = 24;
+  EXPECT_FALSE(is_round_due(policy_, at(2, 40), at(2, 0, 28)));
+  EXPECT_TRUE(is_round_due(policy_, at(2, 40), at(2, 40, 28)));
+}
+
+TEST(StartTimeTest, IsRead) {
+  EXPECT_EQ(parse_start_time("24:00")->hour, 24);
+  EXPECT_EQ(parse_start_time("1:05")->minute, 5);
+  for (const char* text : {"", "1", "24:01", "25:00", "1:60", "-1:00", "1:0x", "a:b"})
+    EXPECT_FALSE(parse_start_time(text)) << text;
+}
+
+}  // namespace
+}  // namespace pegmove::server::meta
