@@ -71,6 +71,21 @@ Task<> complete(BackupStores& stores, client::RestoreRequest& restore) {
           "; `pegmove backups ls` shows what is there");
 }
 
+// What can be known before the cluster is told anything.
+Task<> look_before(CommandRun& run, BackupStores& stores, RestoreRun& request) {
+  auto& restore = request.restore;
+  CO_TRY(co_await complete(stores, restore));
+  const auto name = restore.new_table.empty() ? restore.table : restore.new_table;
+  auto cluster = CO_TRY(co_await run.connect(request.to_metas));
+  auto table = co_await cluster->table_info(name, Deadline::in(run.clock(), run.timeout()));
+  if (table)
+    co_return fail(Code::kAlreadyExists,
+                   "cluster '" + cluster->name() + "' has a table '" + name +
+                       "' already; restore into another one with --to-table, or drop it");
+  if (table.error().code() != Code::kNotFound) co_return fail(std::move(table.error()));
+  co_return Result<void>();
+}
+
 Task<int> work(CommandRun& run, BackupStores& stores, const RunArguments& arguments, std::string id,
                RestoreRun request) {
   auto keeper = CO_TRY(
@@ -120,7 +135,7 @@ int restore(const RestoreArguments& arguments) {
                                  .path = arguments.path},
                      .timeout = (*run)->timeout()};
   (*run)->prepare();
-  auto completed = (*run)->wait_for(complete(**stores, request.restore));
+  auto completed = (*run)->wait_for(look_before(**run, **stores, request));
   if (!completed) return report(completed.error(), kPreflightFailed);
   auto id = [&]() -> Result<std::string> {
     auto journal = TRY(open_journal(arguments.run.state, (*run)->clock()));

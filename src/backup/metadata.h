@@ -54,7 +54,8 @@ std::string encode_backup_status(int64_t total_size);
 
 // Errors of all: kCorrupt, saying what is wrong.
 Result<BackupInfo> decode_backup_info(std::string_view text);
-// File names are names, none twice, CURRENT among them; sizes are not negative and add up; MD5s are ones or empty.
+// File names are names, none twice, CURRENT among them; sizes are not negative and add up; MD5s are
+// ones or empty.
 Result<CheckpointMetadata> decode_checkpoint_metadata(std::string_view text);
 // At least one partition, at most 65,536.
 Result<wire::app_info> decode_app_metadata(std::string_view text);

@@ -32,7 +32,7 @@ Result<ServerVersion> parse_version(std::string_view body);
 struct ServerConfig {
   std::map<std::string, int> duplication_group;  // [duplication-group]
   std::string cluster_name;  // by which the group knows it: dup_cluster_name, else cluster_name
-  bool ignores_other_ids = false;  // dup_ignore_other_cluster_ids
+  bool ignores_other_ids = false;     // dup_ignore_other_cluster_ids
   std::string cold_backup_root = {};  // "": backups are refused
   bool enable_acl = false;
   bool enable_ranger_acl = false;

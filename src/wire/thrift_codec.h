@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
 #include "backup_types.h"
+#include "base/result.h"
 #include "data_types.h"
 #include "meta_types.h"
 #include "replica_admin_types.h"

@@ -6,7 +6,7 @@ from thrift import Struct, Unknown
 TTL_TOLERANCE_S = 5
 # Times and sizes of the machine: zero here exactly where they are zero there.
 VARYING_NUMBERS = {"create_second", "drop_second", "expire_second", "total_capacity_mb",
-                   "total_available_mb", "disk_capacity_mb", "disk_available_mb"}
+                   "total_available_mb", "disk_capacity_mb", "disk_available_mb", "start_time_ms", "end_time_ms"}
 VARYING_TEXTS = {"full_dir"}  # a path: empty here exactly where it is empty there
 TIME_IN_TEXT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 ADDRESS_IN_TEXT = re.compile(r"[\w.-]+:(\d+)")
@@ -55,7 +55,7 @@ class Side:
 
 class Comparison:
     """Compares one answer with the recorded one. `found` gets (path, recorded, ours) of each
-    difference; `contexts` the recorded scanner contexts with ours. `decrees` has the last recorded
+    difference; `contexts` the recorded scanner contexts and backup ids with ours. `decrees` has the last recorded
     decree and ours of each partition. `time_shift_s`: our clock minus the recorded one, which is
     known to `slack_s`. `is_shared`: our cluster has tables and nodes that the recording knows
     nothing of."""
@@ -98,7 +98,7 @@ class Comparison:
             self.equal(path, self.recorded_side.nodes.part(*recorded[:2]), self.our_side.nodes.part(*ours[:2]))
         elif kind == ("custom", "gpid"):
             self.equal(path, recorded, (self.our_side.table(ours[0]), ours[1]))
-        elif name in ("app_id", "appid"):
+        elif name in ("app_id", "appid") and isinstance(ours, int):
             self.equal(path, recorded, self.our_side.table(ours))
         elif name == "decree":
             self.equal(path, recorded, self.decree_as_recorded(recorded, ours))
@@ -110,6 +110,8 @@ class Comparison:
             near = recorded > 0 < ours and abs(ours - self.time_shift_s - recorded) <= \
                 self.slack_s + TTL_TOLERANCE_S
             self.equal(path, recorded, recorded if near else ours)
+        elif name == "backup_id" and isinstance(ours, int) and recorded and ours:
+            self.contexts[recorded] = ours  # the moment of its beginning
         elif name in VARYING_NUMBERS or name in VARYING_TEXTS:
             self.equal(path, recorded, recorded if bool(recorded) == bool(ours) else ours)
         elif kind == ("base", "string"):

@@ -135,7 +135,7 @@ class Replay:
             return self.ids.get(value, value)
         if name in ("expire_ts_seconds", "set_expire_ts_seconds"):
             return self.expiry(n, value)
-        if name == "context_id":
+        if name in ("context_id", "backup_id", "time_stamp"):
             return self.contexts.get(value, value)
         if name == "arguments" and (place := TABLE_ARGUMENT.fullmatch(value)):
             return str(self.ids.get(int(place[1]), place[1])) + place[2]
@@ -190,9 +190,10 @@ class Replay:
     def learn_created(self, exchange, answer):
         """A table that the request made has another id here."""
         recorded, ours = exchange.answer.value, answer.value
-        if exchange.request.name != "RPC_CM_CREATE_APP" or not ours or ours.get("err") != "ERR_OK":
+        name = {"RPC_CM_CREATE_APP": "app_name", "RPC_CM_START_RESTORE": "new_app_name"}.get(exchange.request.name)
+        if name is None or not ours or ours.get("err") != "ERR_OK":
             return
-        self.made.append(exchange.request.value.get("app_name"))
+        self.made.append(exchange.request.value.get(name))
         if recorded and recorded.get("err") == "ERR_OK":
             self.know_table(recorded.get("appid"), ours.get("appid"))
 
@@ -211,7 +212,8 @@ class Replay:
         """Whether the answer may differ because less time has passed here than in the recording.
         Then it is waited for what must come first, so that the request can be asked again:
         - a record expires (it was written with a short ttl, and its recorded reader missed it);
-        - a table's partitions are served (the recorded client asked until they were)."""
+        - a table's partitions are served (the recorded client asked until they were);
+        - a backup ends."""
         if exchange.request.name in READS:
             left = sorted(moment for moment in self.pending if moment > now_2016_s())
             if left:
@@ -219,11 +221,18 @@ class Replay:
             return bool(left)
         if exchange.request.name == "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX":
             unserved = any(path.endswith(".primary") and ours == "none" for path, _, ours in comparison.found)
-            if unserved and self.polls_left > 0:
-                self.polls_left -= 1
-                time.sleep(POLL_S)
-                return True
+            return unserved and self.may_poll()
+        if exchange.request.name == "RPC_CM_QUERY_BACKUP_STATUS":
+            return self.may_poll() and any(path.endswith(".end_time_ms") and ours == 0
+                                           for path, _, ours in comparison.found)
         return False
+
+    def may_poll(self):
+        if self.polls_left == 0:
+            return False
+        self.polls_left -= 1
+        time.sleep(POLL_S)
+        return True
 
     def uninvited(self):
         """Differences of answers that nobody waits for, e.g. to a CLEAR_SCANNER."""
@@ -292,7 +301,10 @@ def run_transcript(idl, codes, transcript, meta, replicas, listed, options):
 def run_embedded(idl, codes, transcript, listed, options):
     """Replays against a fresh cluster of its own."""
     with tempfile.TemporaryDirectory(prefix="pegmove-replay-") as folder:
-        cluster = harness.Cluster(folder, name=transcript.cluster_name)
+        config = os.path.join(folder, "cluster.ini")  # the recorded cluster had such a store
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"[block_service.local_service]\ntype = local_service\nargs = {folder}/store\n")
+        cluster = harness.Cluster(folder, name=transcript.cluster_name, more=["--config", config])
         try:
             report = run_transcript(idl, codes, transcript, cluster.meta, cluster.replicas, listed, options)
             outcome = cluster.stop()

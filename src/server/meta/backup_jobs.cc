@@ -45,6 +45,7 @@ const AppRecord* BackupJobs::available_table(int32_t app_id) const {
 std::optional<BackupJobs::Refusal> BackupJobs::check_start(
     const wire::start_backup_app_request& request) const {
   const auto& options = context_.options;
+  if (!context_.catalog.find_by_id(request.app_id)) return Refusal{ErrorCode::kAppNotExist, ""};
   if (!available_table(request.app_id))
     return Refusal{ErrorCode::kInvalidState,
                    "Backup failed: invalid app id " + id_text(request.app_id) + "."};

@@ -74,6 +74,8 @@ Json to_json(const RestoreRecord& record) {
           {"provider", record.provider},
           {"app_id", record.app_id},
           {"skip_bad", record.skip_bad},
+          {"start_ms", record.start_ms},
+          {"end_ms", record.end_ms},
           {"state", to_string(record.state)},
           {"reason", record.reason},
           {"partitions", std::move(partitions)}};
@@ -84,6 +86,8 @@ RestoreRecord read_restore(const Json& json) {
                        .provider = json.at("provider"),
                        .app_id = json.at("app_id"),
                        .skip_bad = json.at("skip_bad"),
+                       .start_ms = json.at("start_ms"),
+                       .end_ms = json.at("end_ms"),
                        .state = read_name<JobState>(json.at("state"), kStates),
                        .reason = json.at("reason"),
                        .partitions = {}};

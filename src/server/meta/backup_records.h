@@ -43,6 +43,8 @@ struct RestoreRecord {
   std::string provider;
   int32_t app_id = 0;  // of the new table
   bool skip_bad = false;
+  int64_t start_ms = 0;
+  int64_t end_ms = 0;  // 0: not ended
   JobState state = JobState::kRunning;
   std::string reason = {};  // why it failed; of skipped partitions, which and why
   std::vector<RestoredPartition> partitions;

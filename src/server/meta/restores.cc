@@ -19,6 +19,7 @@ constexpr async::milliseconds kWaitForStore{5'000};
 wire::configuration_create_app_response refusal(ErrorCode code) {
   wire::configuration_create_app_response response;
   response.err.code = code;
+  response.appid = -1;  // as in Pegasus
   return response;
 }
 
@@ -38,7 +39,7 @@ std::map<std::string, std::string> restore_envs(
       {"restore.app_id", std::to_string(request.app_id)},
       {"restore.backup_id", std::to_string(request.time_stamp)}};
   if (request.skip_bad_partition) envs["restore.skip_bad_partition"] = "true";
-  if (!request.restore_path.empty()) envs["restore.restore_path"] = request.restore_path;
+  if (request.__isset.restore_path) envs["restore.restore_path"] = request.restore_path;
   return envs;
 }
 
@@ -143,6 +144,7 @@ Result<int32_t> Restores::make_table(const wire::configuration_restore_request& 
       .provider = request.backup_provider_name,
       .app_id = app_id,
       .skip_bad = request.skip_bad_partition,
+      .start_ms = context_.now_ms(),
       .state = JobState::kRunning,
       .partitions = std::vector(app.partitions.size(), RestoredPartition::kMissing)};
   if (!context_.save("noting a restore")) {
@@ -269,6 +271,7 @@ void Restores::end(int32_t app_id, const Result<void>& outcome) {
     context_.log.error("restoring table " + record->place.table + ": " + record->reason);
     drop(app_id);
   }
+  record->end_ms = context_.now_ms();
   record->state = outcome ? JobState::kDone : JobState::kFailed;
   context_.save("noting the end of a restore");
   context_.step("restore.end_noted");
@@ -323,7 +326,9 @@ std::string Restores::status(int32_t app_id) const {
                                    {"provider", record.provider},
                                    {"folder", record.place.table_folder()},
                                    {"state", to_string(record.state)},
-                                   {"reason", record.reason}};
+                                   {"reason", record.reason},
+                                   {"start_ms", record.start_ms},
+                                   {"end_ms", record.end_ms}};
     if (const auto active = active_.find(id); active != active_.end()) {
       int64_t done = 0, all = 0;
       for (const auto& progress : active->second.partitions) {
