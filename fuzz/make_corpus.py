@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the first inputs of the fuzz targets from the recorded frames.
+"""Makes the first inputs of the fuzz targets from the recorded frames and backups.
 
-  fuzz/make_corpus.py FOLDER     writes FOLDER/fuzz_frame/* and FOLDER/fuzz_message/*
+  fuzz/make_corpus.py FOLDER     writes FOLDER/fuzz_backup/*, fuzz_frame/* and fuzz_message/*
 
-Each input is named after its contents, so that running this again adds nothing. fuzz_frame.cc and
-fuzz_message.cc say what the first byte of an input means.
+Each input is named after its contents, so that running this again adds nothing. fuzz_*.cc say what the first byte of an input means.
 """
 import hashlib
 import json
@@ -64,7 +63,7 @@ def thrift_frames():
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    folders = {target: Path(sys.argv[1], target) for target in ("fuzz_frame", "fuzz_message")}
+    folders = {target: Path(sys.argv[1], target) for target in ("fuzz_backup", "fuzz_frame", "fuzz_message")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -86,6 +85,11 @@ def main():
         position = positions.get(name.removesuffix("_ACK"))
         if position is not None and body:
             write("fuzz_message", 2 * position + (not is_request), body)
+    for first, name in enumerate(("backup_info", "backup_metadata", "app_metadata", "pegmove_envs", "current_checkpoint")):
+        for path in GOLDEN.glob(f"cold-backup*/**/{name}"):
+            write("fuzz_backup", first, path.read_bytes())
+    write("fuzz_backup", 3, b'{"t_1":{"default_ttl":"86400"}}')
+    write("fuzz_backup", 4, b"/user/pegasus/backup/t_12")
     for target, folder in folders.items():
         print(f"{target}: {len(list(folder.iterdir()))} inputs in {folder}")
 

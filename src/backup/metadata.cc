@@ -63,6 +63,11 @@ class Fields {
   const Json* object_;
 };
 
+// What is no UTF-8 is replaced, as JSON has no other text.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 Json parse(std::string_view text) { return Json::parse(text, nullptr, false); }
 
 Result<BackupInfo> read_one_time(const Json& json) {
@@ -168,7 +173,7 @@ std::string encode(const BackupInfo& info) {
   if (!info.of_policy) {
     json["app_id"] = info.tables.begin()->first;
     json["app_name"] = info.tables.begin()->second;
-    return json.dump();
+    return dump(json);
   }
   json["app_ids"] = Json::array();
   json["app_names"] = Json::object();
@@ -177,41 +182,39 @@ std::string encode(const BackupInfo& info) {
     json["app_names"][std::to_string(id)] = name;
   }
   json["info_status"] = info.is_deleting ? kDeleting : kAlive;
-  return json.dump();
+  return dump(json);
 }
 
 std::string encode(const CheckpointMetadata& metadata) {
   Json files = Json::array();
   for (const auto& file : metadata.files)
     files.push_back({{"name", file.name}, {"size", file.size}, {"md5", file.md5}});
-  return Json{{"checkpoint_decree", metadata.decree},
-              {"checkpoint_timestamp", metadata.timestamp_ms},
-              {"files", std::move(files)},
-              {"checkpoint_total_size", metadata.total_size}}
-      .dump();
+  return dump(Json{{"checkpoint_decree", metadata.decree},
+                   {"checkpoint_timestamp", metadata.timestamp_ms},
+                   {"files", std::move(files)},
+                   {"checkpoint_total_size", metadata.total_size}});
 }
 
 std::string encode_app_metadata(const wire::app_info& table) {
-  return Json{{"status", kAvailable},
-              {"app_type", table.app_type},
-              {"app_name", table.app_name},
-              {"app_id", table.app_id},
-              {"partition_count", table.partition_count},
-              {"envs", Json::object()},
-              {"is_stateful", int(table.is_stateful)},
-              {"max_replica_count", table.max_replica_count},
-              {"expire_second", table.expire_second},
-              {"create_second", table.create_second},
-              {"drop_second", table.drop_second},
-              {"duplicating", int(table.duplicating)},
-              {"init_partition_count", table.init_partition_count},
-              {"is_bulk_loading", int(table.is_bulk_loading)},
-              {"atomic_idempotent", int(table.atomic_idempotent)}}
-      .dump();
+  return dump(Json{{"status", kAvailable},
+                   {"app_type", table.app_type},
+                   {"app_name", table.app_name},
+                   {"app_id", table.app_id},
+                   {"partition_count", table.partition_count},
+                   {"envs", Json::object()},
+                   {"is_stateful", int(table.is_stateful)},
+                   {"max_replica_count", table.max_replica_count},
+                   {"expire_second", table.expire_second},
+                   {"create_second", table.create_second},
+                   {"drop_second", table.drop_second},
+                   {"duplicating", int(table.duplicating)},
+                   {"init_partition_count", table.init_partition_count},
+                   {"is_bulk_loading", int(table.is_bulk_loading)},
+                   {"atomic_idempotent", int(table.atomic_idempotent)}});
 }
 
 std::string encode_backup_status(int64_t total_size) {
-  return Json{{"total_checkpoint_size", total_size}}.dump();
+  return dump(Json{{"total_checkpoint_size", total_size}});
 }
 
 Result<BackupInfo> decode_backup_info(std::string_view text) {
@@ -231,7 +234,7 @@ Result<wire::app_info> decode_app_metadata(std::string_view text) {
   return in_context(read_app(parse(text)), "app_metadata");
 }
 
-std::string encode_envs(const EnvsOfTables& envs) { return Json(envs).dump(); }
+std::string encode_envs(const EnvsOfTables& envs) { return dump(Json(envs)); }
 
 Result<EnvsOfTables> decode_envs(std::string_view text) {
   const auto json = parse(text);

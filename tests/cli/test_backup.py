@@ -1,6 +1,7 @@
 """What backup, restore and backups say to wrong requests, and what they print."""
 import json
 import os
+import re
 
 from harness import CliTest, row
 
@@ -79,6 +80,17 @@ class Backup(WithStore):
                                                                              "t", "--path", "../x"))
         self.failed(2, "must not have a part '.' or '..'", "backups", "ls", "--config", self.config, "--store", "local",
                     "--path", "a/../../b")
+
+    def test_what_the_documentation_types(self):
+        """As it stands there, but for names and ids."""
+        shell = lambda text: self.done("shell", "--cluster", self.a.meta, "-e", text).out
+        outcome = shell("backup 1 local /user/pegasus/backup")
+        self.assertRegex(outcome, r"\[hint\]: Backup succeed: metadata of app 1 has been successfully backed up")
+        backup = re.search(r"BackupID: (\d+)", outcome)[1]
+        self.wait_until(lambda: "completed" in shell(f"query-backup-status 1 {backup}"), "the backup's end")
+        outcome = shell(f"restore -c A -a t -i 1 -t {backup} -b local -r /user/pegasus/backup -n typed")
+        self.assertRegex(outcome, r"(?s)^new AppID: \d+\nWait table \"typed\" become healthy \.\.\.\n.*100%\nDone!\n$")
+        self.assertEqual(self.rows_of(self.a, "typed"), self.rows_of(self.a, "t"))
 
     def test_the_shell_says_what_is_wrong(self):
         for command, says in (("backup", "USAGE"), ("backup x local", "is no id of a table"),

@@ -150,8 +150,14 @@ class Golden(Backups):
         wanted = rows((GOLDEN / "golden.scan.txt").read_text(encoding="utf-8"))
         self.assertGreater(len(wanted), 100)
         self.assertEqual(rows(outcome.out), wanted)
+        stock = GOLDEN.parent / "cold-backup-stock" / "embedded"  # one that a real cluster restored
+        shutil.copytree(stock, os.path.join(self.store, "ClusterA"), dirs_exist_ok=True)
+        self.assertEqual(self.restored("small", table="small")["partitions"], 4)
+        rows = self.table(self.a, "small").rows()
+        self.assertEqual(sorted(key for key, _ in rows), [b"k%08d" % number for number in range(1_000)])
+        self.assertTrue(all(value.startswith(b"backed") or value.startswith(b"#") for value, _ in rows.values()))
         whole = self.run_words("backups", "verify", "--store", "local", "--config", self.config, "--table", "golden",
-                               next(os.scandir(os.path.join(self.store, "ClusterA"))).name)
+                               next((GOLDEN / "oneboxA").iterdir()).name)
         self.assertEqual(whole.code, 0, str(whole))
 
 
@@ -255,9 +261,16 @@ class Trouble(Backups):
         job = self.look_until(lambda: (job := self.job()) and job.get("done_bytes") and job, "the beginning")
         self.assertEqual(job["state"], "running")
         self.assertLess(job["done_bytes"], job["all_bytes"])
+        self.look_until(lambda: any(value > 0 for value in self.uploading()), "the gauge of what is uploaded")
         self.remote("nfs.max_send_rate_megabytes", 0, kind="replica-server")
         self.limit_uploads(0)
         self.wait_for_job("done", limit_s=10)
+        self.assertEqual(set(self.uploading()), {0}, "back to 0 when the backup has ended")
+
+    def uploading(self):
+        """As the documentation watches a backup: by the counter's old name."""
+        answers = self.remote("perf-counters-by-substr", "cold.backup.max.upload.file.size", kind="replica-server")
+        return [counter["value"] for answer in answers for counter in answer["counters"]]
 
     @seconds(10)
     def test_policies_as_the_shell_types_them(self):

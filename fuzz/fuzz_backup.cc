@@ -1,0 +1,85 @@
+// Files of backups from hostile bytes. The first byte chooses the file. What is read is written and
+// read again, and is the same then; names that are read lead nowhere.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "backup/layout.h"
+#include "backup/metadata.h"
+#include "blockstore/path.h"
+
+namespace pegmove::backup {
+namespace {
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "fuzz_backup: %s\n", what);
+  std::abort();
+}
+
+void fuzz_info(std::string_view text) {
+  const auto info = decode_backup_info(text);
+  if (!info) return;
+  if (info->tables.empty()) return;  // of a policy: written with the tables that there are
+  const auto again = decode_backup_info(encode(*info));
+  require(again && *again == *info, "backup_info is another when it is read again");
+}
+
+void fuzz_checkpoint(std::string_view text) {
+  const auto metadata = decode_checkpoint_metadata(text);
+  if (!metadata) return;
+  int64_t total = 0;
+  for (const auto& file : metadata->files) {
+    require(blockstore::is_name(file.name), "a file's name is none");
+    total += file.size;
+  }
+  require(total == metadata->total_size, "the sizes do not add up");
+  const auto again = decode_checkpoint_metadata(encode(*metadata));
+  require(again && *again == *metadata, "backup_metadata is another when it is read again");
+}
+
+void fuzz_app(std::string_view text) {
+  const auto app = decode_app_metadata(text);
+  if (!app) return;
+  require(app->partition_count > 0 && app->partition_count <= 65'536, "partitions without end");
+  const auto again = decode_app_metadata(encode_app_metadata(*app));
+  require(again && again->app_name == app->app_name && again->app_id == app->app_id &&
+              again->partition_count == app->partition_count,
+          "app_metadata is another when it is read again");
+}
+
+void fuzz_envs(std::string_view text) {
+  const auto envs = decode_envs(text);
+  if (!envs) return;
+  const auto again = decode_envs(encode_envs(*envs));
+  require(again && *again == *envs, "pegmove_envs is another when it is read again");
+}
+
+void fuzz_path(std::string_view text) {
+  const auto path = blockstore::check_path(text);
+  if (path) {
+    const auto again = blockstore::check_path(*path);
+    require(again && *again == *path, "a path changes when it is checked again");
+    require(!("/" + *path + "/").contains("/../"), "a path leads out");
+  }
+  if (is_checkpoint_name(text)) require(blockstore::is_name(text), "a checkpoint's name is none");
+  if (auto table = parse_table_folder(text)) require(table->app_id > 0, "an app id that is none");
+}
+
+}  // namespace
+}  // namespace pegmove::backup
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace pegmove::backup;
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  switch (data[0] % 5) {
+    case 0: fuzz_info(text); break;
+    case 1: fuzz_checkpoint(text); break;
+    case 2: fuzz_app(text); break;
+    case 3: fuzz_envs(text); break;
+    default: fuzz_path(text);
+  }
+  return 0;
+}
