@@ -27,8 +27,8 @@ template <typename Visit>
 void for_each_golden(std::string_view name, Visit visit) {
   int found = 0;
   for (const char* golden : {"cold-backup", "cold-backup-stock"})
-    for (const auto& entry : fs::recursive_directory_iterator(PEGMOVE_SOURCE_DIR "/tests/golden/" +
-                                                              std::string(golden)))
+    for (const auto& entry :
+         fs::recursive_directory_iterator("tests/golden/" + std::string(golden)))
       if (entry.path().filename() == name) {
         visit(read(entry.path()));
         ++found;

@@ -146,6 +146,7 @@ class BackupRun {
     else
       progress.partitions_done = co_await count_in_store();
     run_.note({.lane = 0, .bytes = progress.done_bytes.value_or(0)});
+    run_.set_reason(progress.waits_for);
     // Once a second, and at the end.
     const bool is_last = progress.partitions_done == progress.partitions;
     if (on_progress_ && (is_last || clock_.now() - told_ >= milliseconds(1000))) {
@@ -161,6 +162,7 @@ class BackupRun {
     if (!in.is_array()) return;
     for (const auto& job : in) {
       if (!job.is_object() || number_in(job, "backup_id") != place_.backup_id) continue;
+      if (text_in(job, "state") == "running") progress.waits_for = text_in(job, "reason");
       if (number_in(job, "all_bytes") >= 0) {
         progress.done_bytes = number_in(job, "done_bytes");
         progress.all_bytes = number_in(job, "all_bytes");
@@ -302,6 +304,7 @@ std::string to_line(const BackupProgress& progress) {
             std::to_string(progress.partitions);
   else
     text += "under way for " + base::format_duration(progress.elapsed);
+  if (!progress.waits_for.empty()) text += "; " + progress.waits_for;
   return text;
 }
 

@@ -35,6 +35,7 @@ struct BackupProgress {
   std::optional<int32_t> partitions_done = {};
   std::optional<int64_t> done_bytes = {};
   std::optional<int64_t> all_bytes = {};
+  std::string waits_for = {};  // "": it does not wait, or does not tell
   async::milliseconds elapsed{0};
 };
 // "backing up: 12.3 MiB of 98.1 MiB, 12%, 4.1 MiB/s, ETA 21 s, partitions 1/8"

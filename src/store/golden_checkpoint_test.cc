@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kPartitions = 4;
 constexpr int64_t kBackupTime = 1795335319;  // unix seconds: the id of the backup
-const std::string kGolden = PEGMOVE_SOURCE_DIR "/tests/golden/cold-backup";
+const std::string kGolden = "tests/golden/cold-backup";
 
 using Row = std::tuple<std::string, std::string, std::string>;  // hash key, sort key, user data
 

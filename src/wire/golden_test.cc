@@ -23,7 +23,7 @@ namespace {
 using base::load_little_endian;
 using base::to_hex;
 
-constexpr std::string_view kFolder = PEGMOVE_SOURCE_DIR "/tests/golden/";
+constexpr std::string_view kFolder = "tests/golden/";
 
 std::string bytes(const nlohmann::json& hex) {
   return base::from_hex(hex.get<std::string>()).value();
