@@ -15,6 +15,13 @@ namespace {
 constexpr std::string_view kBusy =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
+constexpr std::string_view kStandby =
+    "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 179\r\n"
+    "Connection: close\r\n\r\n"
+    "{\"RemoteException\":{\"exception\":\"StandbyException\",\"javaClassName\":"
+    "\"org.apache.hadoop.ipc.StandbyException\",\"message\":\"Operation category READ is not "
+    "supported in state standby\"}}";
+
 sockaddr_in loopback(uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -86,6 +93,10 @@ struct FaultProxy::State {
         const auto got = ::recv(client, buffer, sizeof buffer, 0);
         if (got <= 0) return;
         if (!is_refused && request_bytes == 0 && take(faults.refuse_with_503)) is_refused = true;
+        if (faults.on_standby) {
+          send_all(client, kStandby);
+          return;
+        }
         if (is_refused) {
           send_all(client, kBusy);
           return;

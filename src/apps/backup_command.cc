@@ -1,10 +1,12 @@
 // backup: has a cluster back a table up, and watches it.
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "apps/backup_stores.h"
 #include "apps/progress_line.h"
 #include "apps/runs.h"
 #include "base/units.h"
+#include "blockstore/path.h"
 #include "migration/back_up.h"
 
 namespace pegmove::apps {
@@ -65,6 +67,8 @@ int backup(const BackupArguments& arguments) {
   if (!run) return report(run.error(), kUsage);
   auto metas = (*run)->config().metas_text(arguments.from);
   if (!metas) return report(metas.error(), kUsage);
+  if (auto path = blockstore::check_path(arguments.path); !path)
+    return report(std::move(path.error()).with_context("--path"), kUsage);
   auto stores = BackupStores::open(**run);
   if (!stores) return report(stores.error(), kUsage);
   BackupRequest request{.from_metas = *metas,
@@ -107,6 +111,28 @@ int resume_backup(const RunArguments& arguments, const journal::Run& found) {
   auto metas = request->from_metas;
   auto code = (*run)->wait_for(work(**run, **stores, arguments, found.id, metas, *request));
   return code ? *code : report(code.error());
+}
+
+int cancel_backup(const journal::Run& found) {
+  const auto result = nlohmann::json::parse(found.result, nullptr, false);
+  if (!result.is_object() || !result.contains("backup_id")) return kDone;  // it had not begun
+  auto request = migration::backup_request_from_json(found.options);
+  if (!request) return report(request.error());
+  auto run = CommandRun::start({});
+  if (!run) return report(run.error());
+  auto told = (*run)->wait_for([](CommandRun& run, std::string metas, std::string app_id,
+                                  std::string backup_id) -> Task<std::optional<std::string>> {
+    auto cluster = CO_TRY(co_await run.connect(metas));
+    co_return co_await migration::ask_meta(*cluster, "backup.cancel", {app_id, backup_id},
+                                           Deadline::in(run.clock(), run.timeout()));
+  }(**run, request->from_metas, result["app_id"].dump(), result["backup_id"].dump()));
+  if (!told)
+    return report(std::move(told.error()).with_context("ending the backup on the cluster"));
+  if (*told) return kDone;
+  std::fprintf(stderr,
+               "pegmove: this version of Pegasus cannot end a backup: it goes on, and `pegmove "
+               "backups rm` removes it when it has ended\n");
+  return kFailed;
 }
 
 void add_backup_command(CLI::App& program, int& exit_code) {

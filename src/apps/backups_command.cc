@@ -83,7 +83,9 @@ Task<int> list(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
     std::printf("%s\n", out.dump(2).c_str());
     co_return kDone;
   }
-  if (backups.empty()) std::printf("No backups.\n");
+  if (backups.empty())
+    std::printf("No backups directly below %s:/%s%s.\n", arguments.store.c_str(),
+                arguments.path.c_str(), ("/" + arguments.cluster).c_str());
   for (const auto& summary : backups) {
     std::string tables;
     for (const auto& table : summary.tables)
@@ -193,6 +195,12 @@ std::string progress_text(const VerifyReport& report) {
          std::to_string(report.problem_count) + " damaged";
 }
 
+// A sample proves only what it read.
+std::string verdict_of(const VerifyReport& report) {
+  if (report.problem_count > 0) return "damaged";
+  return report.files_read < report.files ? "sampled" : "whole";
+}
+
 Json to_json(const BackupSummary& summary, const std::string& table, const VerifyReport& report) {
   Json problems = Json::array();
   for (const auto& problem : report.problems)
@@ -200,7 +208,7 @@ Json to_json(const BackupSummary& summary, const std::string& table, const Verif
         {{"partition", problem.partition}, {"file", problem.file}, {"what", problem.what}});
   return {{"backup_id", summary.backup_id},
           {"table", table},
-          {"verdict", report.problem_count == 0 ? "whole" : "damaged"},
+          {"verdict", verdict_of(report)},
           {"partitions", report.partitions},
           {"files", report.files},
           {"bytes", report.bytes},
@@ -220,12 +228,17 @@ void print_verdict(const BackupSummary& summary, const std::string& table,
   const auto read = std::to_string(report.files_read) + " of " + std::to_string(report.files) +
                     " files read (" + format_size(uint64_t(report.bytes_read)) + " of " +
                     format_size(uint64_t(report.bytes)) + ")";
+  const auto verdict = verdict_of(report);
+  const std::string end = verdict == "damaged"
+                              ? ", " + std::to_string(report.problem_count) + " problems"
+                          : verdict == "whole" ? "; all are as their metadata says"
+                                               : "; of the others only the size was looked at";
   std::printf("%s: table %s of backup %lld, %d partitions, %s%s\n",
-              report.problem_count == 0 ? "Whole" : "Damaged", table.c_str(),
-              static_cast<long long>(summary.backup_id), report.partitions, read.c_str(),
-              report.problem_count == 0
-                  ? "; all are as their metadata says"
-                  : (", " + std::to_string(report.problem_count) + " problems").c_str());
+              verdict == "damaged" ? "Damaged"
+              : verdict == "whole" ? "Whole"
+                                   : "No damage found",
+              table.c_str(), static_cast<long long>(summary.backup_id), report.partitions,
+              read.c_str(), end.c_str());
 }
 
 Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments arguments) {

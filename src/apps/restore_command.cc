@@ -66,7 +66,8 @@ Task<> complete(BackupStores& stores, client::RestoreRequest& restore) {
   }
   co_return fail(
       Code::kNotFound,
-      found->store().description() + " has no whole backup of table '" + restore.table + "' in " +
+      found->store().description() + " has no whole backup of table '" + restore.table + "'" +
+          (restore.app_id > 0 ? " with app id " + std::to_string(restore.app_id) : "") + " in " +
           root + (restore.backup_id > 0 ? " with id " + std::to_string(restore.backup_id) : "") +
           "; `pegmove backups ls` shows what is there");
 }
@@ -121,6 +122,8 @@ int restore(const RestoreArguments& arguments) {
   if (!run) return report(run.error(), kUsage);
   auto metas = (*run)->config().metas_text(arguments.to);
   if (!metas) return report(metas.error(), kUsage);
+  if (auto root = backup::root_of(arguments.path, arguments.cluster, arguments.policy); !root)
+    return report(root.error(), kUsage);
   auto stores = BackupStores::open(**run);
   if (!stores) return report(stores.error(), kUsage);
   RestoreRun request{.to_metas = *metas,
@@ -188,7 +191,9 @@ void add_restore_command(CLI::App& program, int& exit_code) {
   verb->add_option("--cluster", arguments->cluster,
                    "the cluster that made the backup: its folder in the store")
       ->required();
-  verb->add_option("--policy", arguments->policy, "the policy that made it; not for one-time ones");
+  verb->add_option(
+      "--policy", arguments->policy,
+      "a folder of this name between the cluster's and the backups: only before Pegasus 2.2");
   verb->add_option("--table", arguments->table, "table of the backup")->required();
   verb->add_option("--to-table", arguments->to_table, "name of the new table; default: the same");
   verb->add_option("--backup-id", arguments->backup_id, "default: the newest whole one")

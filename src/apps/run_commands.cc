@@ -4,6 +4,7 @@
 #include "apps/run_view.h"
 #include "apps/runs.h"
 #include "base/units.h"
+#include "migration/back_up.h"
 #include "migration/copy_run.h"
 
 namespace pegmove::apps {
@@ -99,6 +100,8 @@ int steer(const Arguments& arguments, Journal& journal, Request request, RunStat
     if (!ended || *ended) {
       std::printf("Run %s is %s.\n", run->id.c_str(),
                   std::string(journal::to_string(run->state)).c_str());
+      if (ended && run->method == migration::kBackupMethod && wanted == RunState::kCancelled)
+        return cancel_backup(*run);  // nobody watched it
       return run->state == wanted ? kDone : kFailed;
     }
     if (deadline.passed(clock)) {
@@ -199,7 +202,8 @@ void add_pause_and_cancel(CLI::App& program, int& exit_code) {
       program, exit_code, "cancel",
       "Example: pegmove cancel copy-20261122-1\n\nEnds a run for good. A copy changes nothing in "
       "its source; the rows that it has written, and the table that it may have made, stay in the "
-      "target: drop that table if you do not want them.",
+      "target: drop that table if you do not want them. A backup is ended on the cluster, where it "
+      "can be, and what it uploaded is removed; a restore goes on there.",
       arguments, [](const Arguments& a, Journal& journal) {
         return steer(a, journal, Request::kCancel, RunState::kCancelled);
       });

@@ -33,7 +33,12 @@ int report_end(const std::string& run, const RunArguments& arguments,
   if (end.state == RunState::kDone) return kDone;
   if (!end.reason.empty()) std::fprintf(stderr, "pegmove: %s\n", end.reason.c_str());
   if (end.state == RunState::kCancelled) {
-    std::fprintf(stderr, "pegmove: run %s is cancelled; what it did so far stays\n", run.c_str());
+    const char* left = run.starts_with("backup-") ? "what was uploaded is removed"
+                       : run.starts_with("restore-")
+                           ? "if the cluster was told to restore, it goes "
+                             "on: drop the table if you do not want it"
+                           : "what it did so far stays";
+    std::fprintf(stderr, "pegmove: run %s is cancelled; %s\n", run.c_str(), left);
     return kInterrupted;
   }
   std::fprintf(stderr, "pegmove: run %s %s %s; `pegmove resume %s%s` goes on where it was%s\n",

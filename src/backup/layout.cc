@@ -64,7 +64,9 @@ std::optional<int64_t> parse_backup_id(std::string_view name) {
   int64_t id = 0;
   const auto* end = name.data() + name.size();
   const auto [stop, failed] = std::from_chars(name.data(), end, id);
-  if (failed != std::errc() || stop != end || id <= 0 || name[0] == '0') return std::nullopt;
+  // Partitions have numbers, too: only milliseconds since 1970 have 13 digits.
+  if (failed != std::errc() || stop != end || name.size() != 13 || name[0] == '0')
+    return std::nullopt;
   return id;
 }
 

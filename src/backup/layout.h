@@ -11,7 +11,7 @@
 //                                                                     and the checkpoint's files
 //
 // ROOT is [<path>/]<cluster name>, where the cluster's own name is its cold_backup_root; before
-// Pegasus 2.2 and for its policies /<policy> follows.
+// Pegasus 2.2 /<policy> follows.
 #pragma once
 
 #include <cstdint>

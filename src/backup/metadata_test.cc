@@ -141,7 +141,7 @@ TEST(LayoutTest, NamesAreTakenApart) {
   for (const char* name : {"table", "_1", "t_", "t_x", "t_0", "t_-1", "t_99999999999"})
     EXPECT_FALSE(parse_table_folder(name)) << name;
   EXPECT_EQ(*parse_backup_id("1742888751127"), 1742888751127);
-  for (const char* name : {"", "0", "-1", "01", "1x", "99999999999999999999"})
+  for (const char* name : {"", "0", "3", "-1", "01", "1x", "0742888751127", "99999999999999999999"})
     EXPECT_FALSE(parse_backup_id(name)) << name;
   for (const char* name : {"", "..", "chkpt", "chkpt_/x", "../chkpt_x", "meta"})
     EXPECT_FALSE(is_checkpoint_name(name)) << name;

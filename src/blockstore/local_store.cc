@@ -104,6 +104,7 @@ class LocalStore : public BlockStore {
 
   Result<std::vector<Entry>> list(const std::string& path) override {
     const auto folder = TRY(place(path));
+    TRY(check_root());
     std::error_code error;
     std::vector<Entry> entries;
     fs::directory_iterator files(folder, error);
@@ -124,6 +125,7 @@ class LocalStore : public BlockStore {
 
   Result<Entry> stat(const std::string& path) override {
     const auto file = TRY(place(path));
+    TRY(check_root());
     std::error_code error;
     if (fs::is_directory(file, error)) return Entry{.name = name_of(path), .is_folder = true};
     return in(stat_file(file));
@@ -131,6 +133,7 @@ class LocalStore : public BlockStore {
 
   Result<std::string> read(const std::string& path, int64_t offset, size_t size) override {
     const auto file = TRY(place(path));
+    TRY(check_root());
     TRY(in(stat_file(file)));
     return in(TRY(in(LocalFile::open(file))).read(offset, size));
   }
@@ -178,6 +181,14 @@ class LocalStore : public BlockStore {
   template <typename T>
   Result<T> in(Result<T> result) const {
     return in_context(std::move(result), description());
+  }
+
+  // A disk that is not mounted is no store without files.
+  Result<void> check_root() const {
+    std::error_code error;
+    if (fs::is_directory(root_, error)) return {};
+    return fail(Code::kIo,
+                description() + ": the folder " + root_ + " is not there; is its disk mounted?");
   }
 
   // Where a path is on this machine. Its folders, as far as they are there, are below the root.

@@ -68,8 +68,9 @@ class BackupRun {
     partitions_ = table.partition_count;
     auto begun = read_begun(run_.run());
     if (!begun) {
+      const bool may_have_begun = !run_.run().result.empty();  // by a process that was killed
       CO_TRY(co_await run_.set_result("{}"));  // from here on the cluster may have begun
-      begun = CO_TRY(co_await begin(table.app_id));
+      begun = CO_TRY(co_await begin(table.app_id, may_have_begun));
       CO_TRY(co_await run_.set_result(to_json(*begun)));
     }
     place_ = {.root = begun->root,
@@ -93,11 +94,11 @@ class BackupRun {
   }
 
   // One that runs already is this run's when its process was killed before it noted so.
-  Task<Begun> begin(int32_t app_id) {
+  Task<Begun> begin(int32_t app_id, bool may_have_begun) {
     const auto root =
         CO_TRY(backup::root_of(request_.path, CO_TRY(co_await backup_root(cluster_, deadline()))));
-    if (auto running = co_await running_backup(app_id))
-      co_return Begun{.backup_id = *running, .app_id = app_id, .root = root};
+    auto running = may_have_begun ? co_await running_backup(app_id) : std::nullopt;
+    if (running) co_return Begun{.backup_id = *running, .app_id = app_id, .root = root};
     auto started = CO_TRY(co_await client::start_backup(cluster_, app_id, request_.provider,
                                                         request_.path, deadline()));
     co_return Begun{.backup_id = started.backup_id, .app_id = app_id, .root = root};

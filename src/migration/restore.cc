@@ -65,7 +65,11 @@ class Restoring {
     const auto before = Json::parse(run_.run().result, nullptr, false);
     if (before.is_object() && before.contains("app_id") && before["app_id"].is_number_integer()) {
       report_.app_id = before["app_id"].get<int32_t>();
-      co_return Result<void>();
+      auto status = co_await client::restore_status(cluster_, report_.app_id, deadline());
+      // Of one that failed the table is gone: it is restored anew.
+      const bool is_gone = !status && (status.error().code() == Code::kRefused ||
+                                       status.error().code() == Code::kNotFound);
+      if (!is_gone) co_return Result<void>();
     }
     // Killed between the request and the note of it, the table is there.
     const bool may_have_begun = before.is_object();

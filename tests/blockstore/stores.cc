@@ -33,6 +33,7 @@ async::SystemClock& clock() {
 class Owned : public blockstore::BlockStore {
  public:
   explicit Owned(std::unique_ptr<TempFolder> folder) : folder_(std::move(folder)) {
+    std::filesystem::create_directory(folder_->path() + "/store");
     auto opened = blockstore::open_store(
         {.name = "folder", .type = "local_service", .args = folder_->path() + "/store"}, clock());
     store_ = *std::move(opened);

@@ -235,13 +235,27 @@ TEST_P(TransferTest, WrongKeysAreRefusedAndNotTold) {
   EXPECT_THAT(written.error().to_string(), ::testing::Not(HasSubstr("notTheSecret")));
 }
 
-TEST_P(TransferTest, ANameNodeOnStandbySendsToTheActiveOne) {
+TEST_P(TransferTest, ANameNodeOnStandbyOrAwayIsPassedOver) {
   if (GetParam().name != "hdfs") GTEST_SKIP() << "only HDFS has name nodes";
-  // The first address does not answer at all.
-  more_ = "webhdfs=http://127.0.0.1:1," + std::string(std::getenv("PEGMOVE_TEST_HDFS"));
+  use_proxy();
+  proxy_->faults().on_standby = true;
+  const auto standby = "http://127.0.0.1:" + std::to_string(proxy_->port());
+  more_ =
+      "webhdfs=http://127.0.0.1:1," + standby + "," + std::string(std::getenv("PEGMOVE_TEST_HDFS"));
   auto written = run(store().write_file("f", "bytes"));
   ASSERT_TRUE(written) << written.error().to_string();
   EXPECT_EQ(*run(store().read_file("f", 10)), "bytes");
+}
+
+TEST_P(TransferTest, NameNodesThatAreAllOnStandbyAreNamed) {
+  if (GetParam().name != "hdfs") GTEST_SKIP() << "only HDFS has name nodes";
+  use_proxy();
+  proxy_->faults().on_standby = true;
+  retry_for_ = milliseconds(0);
+  auto found = run(store().find("f"));
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code(), Code::kBusy);
+  EXPECT_THAT(found.error().to_string(), HasSubstr("is on standby"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, TransferTest, ::testing::ValuesIn(store_kinds()),

@@ -45,7 +45,7 @@ class Backup(WithStore):
         self.assertEqual(shown["tables"][0]["partition_count"], 2)
         verdict = json.loads(self.done("backups", "verify", "--config", self.config, "--store", "local", "--json",
                                        "--sample", "50", report["backup_id"]).out)
-        self.assertEqual(verdict[0]["verdict"], "whole")
+        self.assertEqual(verdict[0]["verdict"], "sampled")
         self.assertLess(verdict[0]["files_read"], verdict[0]["files"])
 
     def test_what_is_not_there_is_named(self):
@@ -76,7 +76,7 @@ class Backup(WithStore):
         self.assertFalse(os.path.exists(os.path.join(self.folder, "store", "A", str(report["backup_id"]))))
 
     def test_paths_that_lead_out_are_refused(self):
-        self.failed((1, 2), "must not have a part '.' or '..'", *self.run_verb("backup", "--from", self.a.meta, "--table",
+        self.failed(2, "must not have a part '.' or '..'", *self.run_verb("backup", "--from", self.a.meta, "--table",
                                                                              "t", "--path", "../x"))
         self.failed(2, "must not have a part '.' or '..'", "backups", "ls", "--config", self.config, "--store", "local",
                     "--path", "a/../../b")

@@ -26,6 +26,15 @@ Result<blockstore::AsyncStore> BackupContext::store(const std::string& provider,
   return blockstore::AsyncStore(TRY(stores.get(provider)), pool_, clock, retry);
 }
 
+Task<> BackupContext::write_envs(blockstore::AsyncStore store, backup::Place place,
+                                 backup::BackupInfo info) const {
+  backup::EnvsOfTables envs;
+  for (const auto& [app_id, table] : info.tables)
+    if (const auto* app = catalog.find_by_id(app_id))
+      envs[table + "_" + std::to_string(app_id)] = app->info.envs;
+  co_return co_await store.write_file(place.envs_file(), backup::encode_envs(envs));
+}
+
 bool BackupContext::save(std::string_view doing) {
   auto saved = book.save();
   if (!saved) log.error(std::move(saved.error()).with_context(std::string(doing)).to_string());

@@ -43,6 +43,9 @@ class BackupContext {
   enum class Patience { kMinutes, kNone };
   Result<blockstore::AsyncStore> store(const std::string& provider,
                                        Patience patience = Patience::kMinutes);
+  // Keeps the app envs of a backup's tables beside it, which Pegasus does not.
+  Task<> write_envs(blockstore::AsyncStore store, backup::Place place,
+                    backup::BackupInfo info) const;
   // Saves the book. False, and a line in the log, when it could not be written.
   bool save(std::string_view doing);
   void step(std::string_view name) const {

@@ -293,12 +293,13 @@ Task<> BackupJobs::finish_table(BackupKey key) {
 }
 
 Task<> BackupJobs::write_info(BackupKey key) {
-  const auto& record = this->record(key);
+  const auto record = this->record(key);
   const backup::BackupInfo info{.backup_id = key.first,
                                 .start_time_ms = record.start_ms,
                                 .end_time_ms = context_.now_ms(),
                                 .tables = {{key.second, record.place.table}}};
   auto store = CO_TRY(context_.store(record.provider));
+  CO_TRY(co_await context_.write_envs(store, record.place, info));
   CO_TRY(co_await store.write_file(record.place.info_file(), backup::encode(info)));
   context_.step("backup.info_written");
   co_return Result<void>();

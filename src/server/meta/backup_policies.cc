@@ -205,6 +205,7 @@ Task<> BackupPolicies::finish_round(std::string name, backup::BackupInfo info) {
   info.end_time_ms = context_.now_ms();
   auto store = CO_TRY(context_.store(find(name)->provider));
   const auto place = CO_TRY(place_of(info.backup_id));
+  CO_TRY(co_await context_.write_envs(store, place, info));
   CO_TRY(co_await store.write_file(place.info_file(), backup::encode(info)));
   context_.step("backup.info_written");
   if (auto* round = find_round(name, info.backup_id)) round->info = info;
