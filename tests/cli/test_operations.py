@@ -25,6 +25,10 @@ META_HELP = {  # as a real server answers it
     "meta.lb.only_move_primary - control whether only move primary in balancer",
     "meta.lb.only_primary_balancer - control whether do only primary balancer",
     "meta.live_percentage - node live percentage threshold for update"}
+OWN_HELP = {  # real servers do not have these
+    "backup.cancel - End the running backups of a table, or one of them",
+    "backup.status - Show the backups of all tables, or of one, as JSON",
+    "restore.status - Show the restores of all tables, or of one, as JSON"}
 COMMON_HELP = {
     "help|h|H|Help - Display help information",
     "repeat|r|R|Repeat - Execute a command periodically in every interval seconds for the max count time (0 for infinite)",
@@ -282,7 +286,7 @@ class Operations(CliTest):
             self.assertEqual(listed["result"], "OK")
 
     def test_help_lists_what_real_servers_list(self):
-        self.assertEqual(set(command(self.meta, "help").splitlines()), META_HELP | COMMON_HELP)
+        self.assertEqual(set(command(self.meta, "help").splitlines()), META_HELP | OWN_HELP | COMMON_HELP)
         lines = command(self.nodes[0], "h").splitlines()
         self.assertLessEqual(COMMON_HELP, set(lines))
         for name in ("nfs.max_send_rate_megabytes_per_disk", "replica.query-app-envs", "replica.trigger-checkpoint"):

@@ -1,5 +1,6 @@
 """Wrong types, sizes, numbers and order in every field of every request: the error that is documented,
 and nobody else notices. The codes and their structs come from src/wire and idl/, new ones included."""
+import os
 import struct
 import threading
 
@@ -36,7 +37,10 @@ class WireSweep(CliTest):
         cls.idl = wire_sweep.read_idl()
         cls.codes = wire_sweep.read_codes(cls.idl)
         wire_sweep.read_declarations(cls.idl, META_V1)
-        cls.a = cls.shared_cluster()
+        config = os.path.join(cls.folder, "store.ini")  # without a store nothing about backups is answered
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"[block_service.local]\ntype = local_service\nargs = {cls.folder}/store\n")
+        cls.a = cls.shared_cluster(more=["--config", config])
         # It says a line for each connection that it closes.
         reader = threading.Thread(target=cls.a.process.process.stderr.read, daemon=True)
         reader.start()
