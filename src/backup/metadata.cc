@@ -78,6 +78,7 @@ Result<BackupInfo> read_one_time(const Json& json) {
                   .end_time_ms = TRY(fields.integer("end_time_ms", 0)),
                   .tables = {}};
   const auto app_id = TRY(fields.integer("app_id", 0, 1, INT32_MAX));
+  if (app_id == 0) return damaged("it does not tell the table");
   info.tables[int32_t(app_id)] = TRY(fields.text("app_name"));
   return info;
 }
@@ -154,6 +155,8 @@ Result<wire::app_info> read_app(const Json& json) {
   app.app_name = TRY(fields.text("app_name"));
   app.app_id = int32_t(TRY(fields.integer("app_id", 0, 1, INT32_MAX)));
   app.partition_count = int32_t(TRY(fields.integer("partition_count", 0, 1, kMostPartitions)));
+  if (app.app_id == 0 || app.partition_count == 0)
+    return damaged("it does not tell the table's id and its partitions");
   app.is_stateful = TRY(fields.boolean("is_stateful", true));
   app.max_replica_count = int32_t(TRY(fields.integer("max_replica_count", 3, 1, 100)));
   app.create_second = TRY(fields.integer("create_second", 0));
