@@ -12,15 +12,10 @@
 namespace pegmove::testing {
 namespace {
 
+constexpr size_t kKeptBytes = 2048;
+
 constexpr std::string_view kBusy =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-
-constexpr std::string_view kStandby =
-    "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 179\r\n"
-    "Connection: close\r\n\r\n"
-    "{\"RemoteException\":{\"exception\":\"StandbyException\",\"javaClassName\":"
-    "\"org.apache.hadoop.ipc.StandbyException\",\"message\":\"Operation category READ is not "
-    "supported in state standby\"}}";
 
 sockaddr_in loopback(uint16_t port) {
   sockaddr_in address{};
@@ -39,6 +34,14 @@ bool send_all(int to, std::string_view bytes) {
   return true;
 }
 
+std::string rewritten(std::string bytes, const Rewrites& rewrites) {
+  for (const auto& [from, to] : rewrites)
+    for (size_t found = 0; (found = bytes.find(from, found)) != std::string::npos;
+         found += to.size())
+      bytes.replace(found, from.size(), to);
+  return bytes;
+}
+
 bool take(std::atomic<int>& count) {
   for (int now = count; now > 0;)
     if (count.compare_exchange_weak(now, now - 1)) return true;
@@ -51,11 +54,12 @@ struct FaultProxy::State {
   Faults faults;
   uint16_t server_port;
   uint16_t port = 0;
-  std::vector<std::pair<std::string, std::string>> rewrites;
+  Rewrites of_replies, of_requests;
   int listener = -1;
   std::atomic<bool> is_ending = false;
-  std::mutex mutex;
+  mutable std::mutex mutex;  // guards the two that follow
   std::vector<std::thread> connections;
+  std::string requests;
   std::thread acceptor;
 
   void accept_all() {
@@ -93,17 +97,18 @@ struct FaultProxy::State {
         const auto got = ::recv(client, buffer, sizeof buffer, 0);
         if (got <= 0) return;
         if (!is_refused && request_bytes == 0 && take(faults.refuse_with_503)) is_refused = true;
-        if (faults.on_standby) {
-          send_all(client, kStandby);
-          return;
-        }
         if (is_refused) {
           send_all(client, kBusy);
           return;
         }
         flip(faults.flip_requests, request_bytes, buffer, got);
         request_bytes += got;
-        if (!send_all(server, {buffer, size_t(got)})) return;
+        const auto bytes = rewritten({buffer, size_t(got)}, of_requests);
+        {
+          std::lock_guard lock(mutex);
+          requests += bytes.substr(0, kKeptBytes);
+        }
+        if (!send_all(server, bytes)) return;
       }
       if (ready[1].revents != 0 && !faults.silent) {
         const auto got = ::recv(server, buffer, sizeof buffer, 0);
@@ -124,12 +129,7 @@ struct FaultProxy::State {
     flip(faults.flip_replies, reply_bytes, buffer, got);
     reply_bytes += got;
     faults.reply_bytes += got;
-    std::string bytes(buffer, size_t(got));
-    for (const auto& [from, to] : rewrites)
-      for (size_t found = 0; (found = bytes.find(from, found)) != std::string::npos;
-           found += to.size())
-        bytes.replace(found, from.size(), to);
-    return send_all(client, bytes);
+    return send_all(client, rewritten({buffer, size_t(got)}, of_replies));
   }
 
   void flip(std::atomic<int>& count, int64_t before, char* buffer, ssize_t got) {
@@ -138,11 +138,11 @@ struct FaultProxy::State {
   }
 };
 
-FaultProxy::FaultProxy(uint16_t server_port,
-                       std::vector<std::pair<std::string, std::string>> rewrites)
+FaultProxy::FaultProxy(uint16_t server_port, Rewrites of_replies, Rewrites of_requests)
     : state_(std::make_unique<State>()) {
   state_->server_port = server_port;
-  state_->rewrites = std::move(rewrites);
+  state_->of_replies = std::move(of_replies);
+  state_->of_requests = std::move(of_requests);
   state_->listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   auto address = loopback(0);
   socklen_t size = sizeof address;
@@ -159,6 +159,11 @@ FaultProxy::~FaultProxy() {
   state_->acceptor.join();
   for (auto& connection : state_->connections) connection.join();
   ::close(state_->listener);
+}
+
+std::string FaultProxy::requests() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->requests;
 }
 
 uint16_t FaultProxy::port() const { return state_->port; }

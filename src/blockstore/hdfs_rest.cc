@@ -85,18 +85,24 @@ std::string HdfsRest::url(const std::string& address, const std::string& path,
   return url;
 }
 
-// The active one first; each is asked once.
-Result<HttpAnswer> HdfsRest::ask_active(const std::string& method, const std::string& path,
-                                        const std::string& operation) {
+// The one that answered last is asked first, and each once. One on standby may send a call on to a
+// data node, and only that one finds out: so the next name node's turn comes after both steps.
+Result<HdfsRest::Reply> HdfsRest::call(const std::string& path, const std::string& operation,
+                                       HttpCall data) {
   Error last(Code::kUnreachable, "no name node is known");
   const auto first = active_.load();
   for (size_t i = 0; i < options_.addresses.size(); ++i) {
     const auto which = (first + i) % options_.addresses.size();
     const auto& address = options_.addresses[which];
-    auto answer = http_.send({.method = method, .url = url(address, path, operation)});
+    auto answer = http_.send({.method = data.method, .url = url(address, path, operation)});
+    const bool is_redirected = answer && is_redirect(answer->status);
+    if (is_redirected) {
+      data.url = answer->header("location");
+      answer = TRY(http_.send(data));
+    }
     if (answer && !is_standby(*answer)) {
       active_ = which;
-      return answer;
+      return Reply{.answer = std::move(*answer), .is_from_data_node = is_redirected};
     }
     last = answer ? Error(Code::kBusy, "name node " + address + " is on standby")
                   : std::move(answer.error());
@@ -107,10 +113,7 @@ Result<HttpAnswer> HdfsRest::ask_active(const std::string& method, const std::st
 
 Result<Json> HdfsRest::ask(const std::string& method, const std::string& path,
                            const std::string& operation) {
-  auto answer = TRY(ask_active(method, path, operation));
-  if (is_redirect(answer.status)) {  // GETFILECHECKSUM
-    answer = TRY(http_.send({.method = method, .url = answer.header("location")}));
-  }
+  const auto [answer, is_from_data_node] = TRY(call(path, operation, {.method = method}));
   if (answer.status != 200 && answer.status != 201) return fail(error_of(answer));
   if (answer.body.empty()) return Json::object();
   auto json = Json::parse(answer.body, nullptr, false);
@@ -123,22 +126,18 @@ Result<Json> HdfsRest::ask(const std::string& method, const std::string& path,
 Result<std::string> HdfsRest::move_data(const std::string& method, const std::string& path,
                                         const std::string& operation, std::string_view body,
                                         size_t most_reply_bytes) {
-  auto answer = TRY(ask_active(method, path, operation));
-  if (!is_redirect(answer.status)) {
-    if (answer.status >= 400) return fail(error_of(answer));
+  auto [answer, is_from_data_node] =
+      TRY(call(path, operation,
+               {.method = method,
+                .headers = {"Content-Type: application/octet-stream"},
+                .body = body,
+                .most_reply_bytes = most_reply_bytes}));
+  if (answer.status >= 300) return fail(error_of(answer));
+  if (!is_from_data_node)
     return fail(Code::kProtocol,
-                "the name node did not say which data node to ask, but answered "
-                "with status " +
+                "the name node did not say which data node to ask, but answered with status " +
                     std::to_string(answer.status));
-  }
-  const auto location = answer.header("location");
-  auto moved = TRY(http_.send({.method = method,
-                               .url = location,
-                               .headers = {"Content-Type: application/octet-stream"},
-                               .body = body,
-                               .most_reply_bytes = most_reply_bytes}));
-  if (moved.status >= 300) return fail(error_of(moved));
-  return std::move(moved.body);
+  return std::move(answer.body);
 }
 
 }  // namespace pegmove::blockstore

@@ -28,8 +28,12 @@ class HdfsRest {
   const HdfsOptions& options() const { return options_; }
 
  private:
-  Result<HttpAnswer> ask_active(const std::string& method, const std::string& path,
-                                const std::string& operation);
+  struct Reply {
+    HttpAnswer answer;
+    bool is_from_data_node;
+  };
+  // Asks a name node, and the data node that it names with `data`.
+  Result<Reply> call(const std::string& path, const std::string& operation, HttpCall data);
   std::string url(const std::string& address, const std::string& path,
                   const std::string& operation) const;
 

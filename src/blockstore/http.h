@@ -15,7 +15,7 @@ namespace pegmove::blockstore {
 
 struct HttpCall {
   std::string method = "GET";
-  std::string url;
+  std::string url = {};
   std::vector<std::string> headers = {};  // "Name: value"
   std::string_view body = {};             // alive until the call returns
   size_t most_reply_bytes = 8 << 20;      // of the body that is taken

@@ -20,7 +20,25 @@ std::string environment(const char* name) {
 }
 
 std::string address_of(const StoreKind& kind) {
-  return environment(kind.name == "hdfs" ? "PEGMOVE_TEST_HDFS" : "PEGMOVE_TEST_S3");
+  const auto s3 = environment("PEGMOVE_TEST_S3");
+  if (kind.name == "hdfs") return environment("PEGMOVE_TEST_HDFS");
+  if (kind.name == "s3tls") return environment("PEGMOVE_TEST_S3_TLS");
+  if (kind.name == "s3host") return "http://localhost" + s3.substr(s3.rfind(':'));
+  return s3;
+}
+
+std::string args_of(const StoreKind& kind, uint16_t port, const std::string& place, bool full) {
+  const auto address = port ? "http://127.0.0.1:" + std::to_string(port) : address_of(kind);
+  if (kind.name == "hdfs") {
+    auto name_nodes = environment("PEGMOVE_TEST_HDFS_STANDBY") + "," + address;
+    if (port) name_nodes = address;
+    return "hdfs://unused/ " + std::string(full ? "/full/" : "/") + place +
+           " user=root webhdfs=" + name_nodes;
+  }
+  auto args = address + (full ? " small " : " backups ") + place;
+  if (kind.name == "s3host") args += " style=host";
+  if (kind.name == "s3tls") args += " ca=" + environment("PEGMOVE_TEST_S3_CA");
+  return args;
 }
 
 // Signatures have a date that the server compares with its own.
@@ -71,7 +89,15 @@ std::vector<StoreKind> store_kinds() {
   if (!environment("PEGMOVE_TEST_HDFS").empty())
     kinds.push_back({.name = "hdfs", .renames = true, .has_folders = true});
   if (!environment("PEGMOVE_TEST_S3").empty())
-    kinds.push_back({.name = "s3", .renames = false, .has_folders = false});
+    for (const char* name : {"s3", "s3host", "s3tls"})
+      kinds.push_back({.name = name, .renames = false, .has_folders = false});
+  return kinds;
+}
+
+std::vector<StoreKind> proxied_kinds() {
+  auto kinds = store_kinds();
+  std::erase_if(
+      kinds, [](const auto& kind) { return kind.name.size() > 2 && kind.name.starts_with("s3"); });
   return kinds;
 }
 
@@ -82,14 +108,13 @@ uint16_t server_port(const StoreKind& kind) {
 }
 
 std::unique_ptr<blockstore::BlockStore> make_store(const StoreKind& kind, uint16_t port,
-                                                   const std::string& more) {
+                                                   const std::string& more, bool full) {
   if (kind.name == "folder") return std::make_unique<Owned>(std::make_unique<TempFolder>());
   static std::atomic<int> next = 0;
   const auto place = "test-" + std::to_string(getpid()) + "-" + std::to_string(next++);
-  const auto address = "http://127.0.0.1:" + std::to_string(port ? port : server_port(kind));
-  blockstore::Provider provider{.name = kind.name, .type = kind.name + "_service", .args = ""};
-  provider.args = kind.name == "hdfs" ? "hdfs://unused/ /" + place + " user=root webhdfs=" + address
-                                      : address + " backups " + place;
+  blockstore::Provider provider{.name = kind.name,
+                                .type = kind.name == "hdfs" ? "hdfs_service" : "s3_service",
+                                .args = args_of(kind, port, place, full)};
   if (!more.empty()) provider.args += " " + more;
   auto store = blockstore::open_store(provider, clock());
   if (!store) throw std::runtime_error(store.error().to_string());

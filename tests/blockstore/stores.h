@@ -1,5 +1,6 @@
 // The stores that the conformance suite runs on: a folder always, the others where the environment
-// names them (tests/peers/peers.py run).
+// names them (tests/peers/peers.py run). "hdfs" has a name node on standby before the active one;
+// "s3host" is S3 with the bucket in the host's name, "s3tls" S3 over TLS.
 #pragma once
 
 #include <memory>
@@ -17,11 +18,14 @@ struct StoreKind {
   bool has_folders;  // else a folder is there when something is in it
 };
 std::vector<StoreKind> store_kinds();
+// Those that a proxy can stand in front of: folder, hdfs, s3.
+std::vector<StoreKind> proxied_kinds();
 
 // An empty store of its own: a folder or a prefix with a new name. `port`: of a proxy in front of
-// the server; 0: none. `more`: further words of args.
+// the server; 0: none. `more`: further words of args. `full`: on a disk, or below a quota, of a few
+// MiB. Errors: of open_store().
 std::unique_ptr<blockstore::BlockStore> make_store(const StoreKind& kind, uint16_t port = 0,
-                                                   const std::string& more = "");
+                                                   const std::string& more = "", bool full = false);
 
 // Where the server of a kind listens; 0 for a folder.
 uint16_t server_port(const StoreKind& kind);

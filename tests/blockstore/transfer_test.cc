@@ -9,6 +9,7 @@
 #include "async/run.h"
 #include "blockstore/async_store.h"
 #include "blockstore/digest.h"
+#include "blockstore/provider.h"
 #include "testing/fault_proxy.h"
 #include "tests/blockstore/stores.h"
 
@@ -50,10 +51,10 @@ class TransferTest : public ::testing::TestWithParam<StoreKind> {
       return true;
     }
     data_proxy_.emplace(data_node_port());
-    proxy_.emplace(server_port(GetParam()),
-                   std::vector<std::pair<std::string, std::string>>{
-                       {"http://127.0.0.1:" + std::to_string(data_node_port()),
-                        "http://127.0.0.1:" + std::to_string(data_proxy_->port())}});
+    proxy_.emplace(
+        server_port(GetParam()),
+        pegmove::testing::Rewrites{{"http://127.0.0.1:" + std::to_string(data_node_port()),
+                                    "http://127.0.0.1:" + std::to_string(data_proxy_->port())}});
     return true;
   }
   // Where file bytes pass.
@@ -235,13 +236,24 @@ TEST_P(TransferTest, WrongKeysAreRefusedAndNotTold) {
   EXPECT_THAT(written.error().to_string(), ::testing::Not(HasSubstr("notTheSecret")));
 }
 
-TEST_P(TransferTest, ANameNodeOnStandbyOrAwayIsPassedOver) {
+TEST_P(TransferTest, AStoreThatFillsFailsTheUploadAndShowsNothing) {
+  if (GetParam().name == "folder") GTEST_SKIP() << "the disk of a folder is filled by a scenario";
+  retry_for_ = milliseconds(0);
+  store_.emplace(make_store(GetParam(), 0, "", true), pool_, clock_,
+                 blockstore::RetryOptions{.retry_for = retry_for_, .tries_of_corrupt = 0});
+  auto sent = run(store().upload(folder_.file("f", random_bytes(kBig, 13)), "t/f", {}));
+  ASSERT_FALSE(sent);
+  EXPECT_NE(sent.error().code(), Code::kCorrupt) << sent.error().to_string();
+  EXPECT_THAT(sent.error().to_string(), HasSubstr("uploading t/f"));
+  EXPECT_FALSE(*run(store().find("t/f")));
+  auto small = run(store().write_file("t/small", "it goes on when there is room"));
+  EXPECT_TRUE(small) << small.error().to_string();
+}
+
+TEST_P(TransferTest, ANameNodeThatIsAwayIsPassedOver) {
   if (GetParam().name != "hdfs") GTEST_SKIP() << "only HDFS has name nodes";
-  use_proxy();
-  proxy_->faults().on_standby = true;
-  const auto standby = "http://127.0.0.1:" + std::to_string(proxy_->port());
-  more_ =
-      "webhdfs=http://127.0.0.1:1," + standby + "," + std::string(std::getenv("PEGMOVE_TEST_HDFS"));
+  more_ = "webhdfs=http://127.0.0.1:1," + std::string(std::getenv("PEGMOVE_TEST_HDFS_STANDBY")) +
+          "," + std::string(std::getenv("PEGMOVE_TEST_HDFS"));
   auto written = run(store().write_file("f", "bytes"));
   ASSERT_TRUE(written) << written.error().to_string();
   EXPECT_EQ(*run(store().read_file("f", 10)), "bytes");
@@ -249,8 +261,7 @@ TEST_P(TransferTest, ANameNodeOnStandbyOrAwayIsPassedOver) {
 
 TEST_P(TransferTest, NameNodesThatAreAllOnStandbyAreNamed) {
   if (GetParam().name != "hdfs") GTEST_SKIP() << "only HDFS has name nodes";
-  use_proxy();
-  proxy_->faults().on_standby = true;
+  more_ = "webhdfs=" + std::string(std::getenv("PEGMOVE_TEST_HDFS_STANDBY"));
   retry_for_ = milliseconds(0);
   auto found = run(store().find("f"));
   ASSERT_FALSE(found);
@@ -258,7 +269,58 @@ TEST_P(TransferTest, NameNodesThatAreAllOnStandbyAreNamed) {
   EXPECT_THAT(found.error().to_string(), HasSubstr("is on standby"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, TransferTest, ::testing::ValuesIn(store_kinds()),
+TEST_P(TransferTest, ANameServiceIsFoundInHadoopsConfiguration) {
+  if (GetParam().name != "hdfs") GTEST_SKIP() << "only HDFS has name services";
+  const auto address = [](const char* name) {
+    return std::string(std::getenv(name)).substr(std::string_view("http://").size());
+  };
+  const auto property = [](const std::string& name, const std::string& value) {
+    return "<property><name>" + name + "</name><value>" + value + "</value></property>";
+  };
+  folder_.file(
+      "hdfs-site.xml",
+      "<configuration>" + property("dfs.ha.namenodes.xxxprc-hadoop", "a,b") +
+          property("dfs.namenode.http-address.xxxprc-hadoop.a",
+                   address("PEGMOVE_TEST_HDFS_STANDBY")) +
+          property("dfs.namenode.http-address.xxxprc-hadoop.b", address("PEGMOVE_TEST_HDFS")) +
+          "</configuration>");
+  setenv("HADOOP_CONF_DIR", folder_.path().c_str(), 1);
+  auto opened = blockstore::open_store(
+      {.name = "x", .type = "hdfs_service", .args = "hdfs://xxxprc-hadoop/ /named user=root"},
+      clock_);
+  unsetenv("HADOOP_CONF_DIR");
+  ASSERT_TRUE(opened) << opened.error().to_string();
+  store_.emplace(std::shared_ptr(*std::move(opened)), pool_, clock_);
+  ASSERT_TRUE(run(store().write_file("f", "bytes")));
+  EXPECT_EQ(*run(store().read_file("f", 10)), "bytes");
+}
+
+TEST_P(TransferTest, ADelegationTokenIsSentAndNotTold) {
+  if (GetParam().name != "hdfs") GTEST_SKIP() << "only HDFS has delegation tokens";
+  use_proxy();
+  more_ = "token_file=" + folder_.file("token", "theToken\n");
+  retry_for_ = milliseconds(0);
+  auto found = run(store().list("nothing/here"));
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().to_string(), ::testing::Not(HasSubstr("theToken")));
+  EXPECT_THAT(proxy_->requests(), HasSubstr("delegation=theToken"));
+  EXPECT_THAT(proxy_->requests(), ::testing::Not(HasSubstr("user.name")));
+}
+
+TEST_P(TransferTest, ACertificateThatNobodyKnowsIsRefused) {
+  if (GetParam().name != "s3") GTEST_SKIP() << "one store with TLS is enough";
+  auto opened =
+      blockstore::open_store({.name = "x",
+                              .type = "s3_service",
+                              .args = std::string(std::getenv("PEGMOVE_TEST_S3_TLS")) + " backups"},
+                             clock_);
+  store_.emplace(std::shared_ptr(*std::move(opened)), pool_, clock_);
+  auto found = run(store().find("f"));
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code(), Code::kUnauthenticated) << found.error().to_string();
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, TransferTest, ::testing::ValuesIn(proxied_kinds()),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""Real block stores for tests, on loopback: an HDFS (Hadoop's MiniDFSCluster) and an S3 server that
-checks signatures (versitygw).
+"""Real block stores for tests, on loopback: an HDFS (Hadoop's MiniDFSCluster) with a name node on
+standby, and two S3 servers that check signatures (versitygw), one of them with TLS.
 
   peers.py install          fetches what is missing into the cache (minutes the first time)
-  peers.py run COMMAND...   starts both, runs the command with their places in the environment
-                            (PEGMOVE_TEST_HDFS, PEGMOVE_TEST_HDFS_RPC, PEGMOVE_TEST_HDFS_DATA,
-                            PEGMOVE_TEST_S3, PEGMOVE_TEST_S3_FOLDER, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY), ends both
+  peers.py run COMMAND...   starts them, runs the command with their places in the environment, ends them:
+                            PEGMOVE_TEST_HDFS, _HDFS_STANDBY, _HDFS_RPC, _HDFS_DATA   (a quota on /full)
+                            PEGMOVE_TEST_S3, _S3_TLS, _S3_CA                          (a small disk under
+                            the bucket "small"; virtual hosts below localhost)
+                            AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
 
 The cache is $PEGMOVE_CACHE, else ~/.cache/pegmove.
 """
 import contextlib
+import ctypes
 import os
 import pathlib
 import secrets
@@ -19,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
 HERE = pathlib.Path(__file__).parent
 CACHE = pathlib.Path(os.environ.get("PEGMOVE_CACHE") or pathlib.Path.home() / ".cache" / "pegmove")
@@ -106,7 +108,7 @@ def process(words, log, **options):
 
 @contextlib.contextmanager
 def hdfs(folder):
-    """Yields the ports: HTTP and RPC of the name node, HTTP of the data node."""
+    """Yields the ports: HTTP of the name node on standby, HTTP and RPC of the other, HTTP of the data node."""
     jars = install_hdfs()
     log = folder / "hdfs.log"
     words = [program("java", "apt-get install default-jdk-headless"), "-Xmx512m",
@@ -116,33 +118,28 @@ def hdfs(folder):
     with process(words, log, stdout=subprocess.PIPE) as child:
         for line in child.stdout:
             if line.startswith(b"ready "):
-                rpc, http, data = map(int, line.split()[1:])
-                yield http, rpc, data
+                yield tuple(map(int, line.split()[1:]))
                 return
         fail(f"HDFS did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 
 def s3_is_up(port):
-    try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1)
-    except urllib.error.HTTPError:
-        return True  # it wants a signature
-    except OSError:
-        return False
-    return True
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextlib.contextmanager
-def s3(folder, access_key, secret_key):
+def s3(folder, access_key, secret_key, *more):
     """Yields the port. Buckets are folders below folder/s3."""
     port = free_port()
     root = made(folder / "s3")
     for bucket in ("backups", "small"):
         made(root / bucket)
     environment = {**os.environ, "ROOT_ACCESS_KEY": access_key, "ROOT_SECRET_KEY": secret_key}
-    words = [str(install_s3()), "--port", f"127.0.0.1:{port}", "posix", "--nometa", str(root)]
-    words = [word for word in words if word != "--nometa"] if has_xattr(root) else [
-        *words[:-2], "--sidecar", str(made(folder / "s3meta")), str(root)]
+    # Attributes of objects go beside them where the disk has none.
+    sidecar = [] if has_xattr(root) else ["--sidecar", str(made(folder / "s3meta"))]
+    words = [str(install_s3()), "--port", f"127.0.0.1:{port}", "--virtual-domain", f"localhost:{port}", *more,
+             "posix", *sidecar, str(root)]
     with process(words, folder / "s3.log", stdout=subprocess.DEVNULL, env=environment) as child:
         deadline = time.monotonic() + START_LIMIT_S
         while not s3_is_up(port):
@@ -150,6 +147,26 @@ def s3(folder, access_key, secret_key):
                 fail(f"the S3 server did not start:\n{(folder / 's3.log').read_text(errors='replace')[-3000:]}")
             time.sleep(0.05)
         yield port
+
+
+def certificate(folder):
+    """Of 127.0.0.1, signed by itself: (certificate, key)."""
+    paths = folder / "cert.pem", folder / "key.pem"
+    run([program("openssl", "apt-get install openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-out", str(paths[0]), "-keyout",
+         str(paths[1])], folder)
+    return paths
+
+
+@contextlib.contextmanager
+def small_disk(folder, size):
+    """Mounts one there, for a store that fills."""
+    if ctypes.CDLL(None).mount(b"pegmove-peers", str(made(folder)).encode(), b"tmpfs", 0, b"size=%d" % size) != 0:
+        fail(f"no small disk can be mounted at {folder}: that needs root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
 def has_xattr(folder):
@@ -162,16 +179,21 @@ def has_xattr(folder):
 
 
 @contextlib.contextmanager
-def both():
+def all_of_them():
     """The environment of whoever wants to use them."""
     access_key, secret_key = "AK" + secrets.token_hex(8), secrets.token_hex(20)
-    with tempfile.TemporaryDirectory(prefix="pegmove-peers-", ignore_cleanup_errors=True) as name:
-        folder = pathlib.Path(name)
-        with hdfs(folder) as (http, rpc, data), s3(folder, access_key, secret_key) as port:
-            yield {"PEGMOVE_TEST_HDFS": f"http://127.0.0.1:{http}",
-                   "PEGMOVE_TEST_HDFS_RPC": f"127.0.0.1:{rpc}", "PEGMOVE_TEST_HDFS_DATA": str(data),
-                   "PEGMOVE_TEST_S3": f"http://127.0.0.1:{port}", "PEGMOVE_TEST_S3_FOLDER": str(folder / "s3"),
-                   "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+    with contextlib.ExitStack() as running:
+        folder = pathlib.Path(running.enter_context(
+            tempfile.TemporaryDirectory(prefix="pegmove-peers-", ignore_cleanup_errors=True)))
+        running.enter_context(small_disk(folder / "plain" / "s3" / "small", 4 << 20))
+        standby, http, rpc, data = running.enter_context(hdfs(folder))
+        plain = running.enter_context(s3(folder / "plain", access_key, secret_key))
+        ca, key = certificate(made(folder / "tls"))
+        tls = running.enter_context(s3(folder / "tls", access_key, secret_key, "--cert", str(ca), "--key", str(key)))
+        yield {"PEGMOVE_TEST_HDFS": f"http://127.0.0.1:{http}", "PEGMOVE_TEST_HDFS_DATA": str(data),
+               "PEGMOVE_TEST_HDFS_STANDBY": f"http://127.0.0.1:{standby}", "PEGMOVE_TEST_HDFS_RPC": f"127.0.0.1:{rpc}",
+               "PEGMOVE_TEST_S3": f"http://127.0.0.1:{plain}", "PEGMOVE_TEST_S3_TLS": f"https://127.0.0.1:{tls}",
+               "PEGMOVE_TEST_S3_CA": str(ca), "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
 
 
 def main(words):
@@ -180,7 +202,7 @@ def main(words):
         install_s3()
         return 0
     if words[:1] == ["run"] and len(words) > 1:
-        with both() as environment:
+        with all_of_them() as environment:
             return subprocess.run(words[1:], env={**os.environ, **environment}).returncode
     fail(__doc__)
 
