@@ -57,9 +57,16 @@ Result<void> TestCluster::try_start(uint16_t meta_port) {
                                                .replica_port = options_.replica_port,
                                                .replica_servers = options_.replica_servers,
                                                .max_request_size = options_.max_request_size,
-                                               .duplication_group = options_.duplication_group},
+                                               .duplication_group = options_.duplication_group,
+                                               .providers = providers(),
+                                               .on_backup_step = options_.on_backup_step},
                                               clock_));
   return {};
+}
+
+blockstore::Providers TestCluster::providers() const {
+  if (!options_.backups) return {};
+  return {{"disk", {.name = "disk", .type = "local_service", .args = store_dir()}}};
 }
 
 // Somebody else may take the port between the look and the use.

@@ -30,6 +30,8 @@ struct TestClusterOptions {
   uint16_t replica_port = 0;  // of the first replica server; 0: free ones, others at each start
   size_t max_request_size = 1 << 20;
   std::map<std::string, uint8_t> duplication_group = {};
+  bool backups = false;  // a block service "disk": TestCluster::store_dir()
+  backup::StepListener on_backup_step = {};
 };
 
 // Listens on loopback, on free ports; its data lies in a temp folder that the destructor removes.
@@ -51,6 +53,8 @@ class TestCluster {
   net::Address meta_address() const { return meta_address_; }
   std::vector<net::Address> replica_addresses() const { return cluster_->replica_addresses(); }
   const std::string& data_dir() const { return data_dir_; }
+  std::string store_dir() const { return data_dir_ + "/store"; }
+  blockstore::Providers providers() const;  // the block services that it has
 
  private:
   void start_on_free_port();

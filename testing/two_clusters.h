@@ -2,28 +2,11 @@
 #pragma once
 
 #include "async/stop_signal.h"
+#include "testing/quick_clock.h"
 #include "testing/sim_clock.h"
 #include "testing/test_cluster.h"
 
 namespace pegmove::testing {
-
-// For a client under test: the time is real, but no sleep is longer than a millisecond, so that
-// what looks again from time to time (retries, progress, waiting for a table) does so at once. The
-// wall time is that of another clock.
-class QuickClock : public Clock {
- public:
-  explicit QuickClock(const Clock& wall) : wall_(wall) {}
-
-  async::Instant now() const override { return system_.now(); }
-  int64_t unix_us() const override { return wall_.unix_us(); }
-  Routine<> sleep_until(async::Instant at) override {
-    return system_.sleep_until(std::min(at, now() + async::milliseconds(1)));
-  }
-
- private:
-  const Clock& wall_;
-  async::SystemClock system_;
-};
 
 // The servers' clocks stand still until the test moves them; the client's wall time is the
 // source's. What the test makes (tables, further clusters) must be gone before this. Used by one

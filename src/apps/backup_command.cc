@@ -3,8 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/backup_stores.h"
-#include "apps/progress_line.h"
-#include "apps/runs.h"
+#include "apps/journaled_run.h"
 #include "base/units.h"
 #include "blockstore/path.h"
 #include "migration/back_up.h"
@@ -33,33 +32,17 @@ std::string to_text(const BackupReport& report) {
 }
 
 Task<int> work(CommandRun& run, BackupStores& stores, const RunArguments& arguments, std::string id,
-               std::string cluster_metas, BackupRequest request) {
-  auto keeper = CO_TRY(
-      co_await migration::RunKeeper::take(run.context().get_executor(), run.clock(),
-                                          CO_TRY(journal_path(arguments.state)), id, run.stop()));
-  auto cluster = CO_TRY(co_await run.connect(std::move(cluster_metas)));
-  run.begin_work();
-  if (!arguments.common.quiet)
-    std::fprintf(stderr, "pegmove: run %s; if it ends early, `pegmove resume %s%s` goes on\n",
-                 id.c_str(), id.c_str(), state_words(arguments.state).c_str());
+               BackupRequest request) {
+  auto cluster = CO_TRY(co_await run.connect(request.from_metas));
   auto store = CO_TRY(stores.find(request.provider));
-  auto done = co_await [&]() -> Task<BackupReport> {  // outlives: this frame
-    ProgressLine line(arguments.common.quiet);
-    co_return co_await migration::run_backup(
-        *keeper, std::move(cluster), std::move(request), std::move(store), run.stop(),
-        [&](const auto& progress) { line.show(migration::to_line(progress)); });
-  }();
-  Result<void> outcome;
-  std::optional<std::string> result;
-  if (done)
-    result = migration::to_json(*done);
-  else
-    outcome = fail(done.error());
-  auto end = CO_TRY(co_await keeper->end(outcome, std::move(result)));
-  if (!done) co_return report_end(id, arguments, end);
-  const auto text = arguments.common.json ? migration::to_json(*done) + "\n" : to_text(*done);
-  std::fputs(text.c_str(), stdout);
-  co_return kDone;
+  co_return co_await carry_out(
+      run, arguments, std::move(id),
+      [&](auto& keeper, auto show) {
+        return migration::run_backup(
+            keeper, std::move(cluster), std::move(request), std::move(store), run.stop(),
+            [show](const auto& progress) { show(migration::to_line(progress)); });
+      },
+      to_text);
 }
 
 int backup(const BackupArguments& arguments) {
@@ -95,7 +78,7 @@ int backup(const BackupArguments& arguments) {
     return begun.id;
   }();
   if (!id) return report(id.error());
-  auto code = (*run)->wait_for(work(**run, **stores, arguments.run, *id, *metas, request));
+  auto code = (*run)->wait_for(work(**run, **stores, arguments.run, *id, std::move(request)));
   return code ? *code : report(code.error());
 }
 
@@ -108,8 +91,7 @@ int resume_backup(const RunArguments& arguments, const journal::Run& found) {
   if (!run) return report(run.error(), kUsage);
   auto stores = BackupStores::open(**run);
   if (!stores) return report(stores.error(), kUsage);
-  auto metas = request->from_metas;
-  auto code = (*run)->wait_for(work(**run, **stores, arguments, found.id, metas, *request));
+  auto code = (*run)->wait_for(work(**run, **stores, arguments, found.id, *std::move(request)));
   return code ? *code : report(code.error());
 }
 

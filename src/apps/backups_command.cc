@@ -1,12 +1,12 @@
 // backups ls, show, verify, rm: what lies in a block store.
 #include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "apps/backup_stores.h"
 #include "apps/progress_line.h"
 #include "backup/reader.h"
 #include "backup/verifier.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "blockstore/path.h"
 
@@ -27,16 +27,6 @@ struct BackupsArguments {
   double sample = 100;
   bool yes = false;
 };
-
-std::string time_text(int64_t unix_ms) {
-  if (unix_ms <= 0) return "-";
-  const auto seconds = time_t(unix_ms / 1000);
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-  return text;
-}
 
 // Of one cluster, or of all that have backups below the path.
 Task<std::vector<BackupSummary>> find_backups(const blockstore::AsyncStore& store,
@@ -93,7 +83,8 @@ Task<int> list(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
     std::printf(
         "%lld  %-10s  %s  /%s %s%s%s\n", static_cast<long long>(summary.backup_id),
         std::string(backup::to_string(summary.state)).c_str(),
-        time_text(summary.start_time_ms > 0 ? summary.start_time_ms : summary.backup_id).c_str(),
+        base::utc_date_time(summary.start_time_ms > 0 ? summary.start_time_ms : summary.backup_id)
+            .c_str(),
         summary.root.c_str(), tables.c_str(), summary.why.empty() ? "" : ": ", summary.why.c_str());
   }
   co_return kDone;
@@ -184,7 +175,8 @@ Task<int> show(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
               static_cast<long long>(summary.backup_id), summary.root.c_str(),
               std::string(backup::to_string(summary.state)).c_str(),
               summary.why.empty() ? "" : ": ", summary.why.c_str(),
-              time_text(summary.start_time_ms).c_str(), time_text(summary.end_time_ms).c_str());
+              base::utc_date_time(summary.start_time_ms).c_str(),
+              base::utc_date_time(summary.end_time_ms).c_str());
   for (const auto& table : out["tables"]) print_table(table);
   co_return kDone;
 }

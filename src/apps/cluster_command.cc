@@ -99,7 +99,10 @@ Result<backup::StepListener> die_at(const std::string& text) {
           : TRY(in_context(base::parse_integer(text.substr(colon + 1), 1, 1'000'000), "--die-at"));
   // Shared by the copies of the listener: the roles count together.
   auto left = std::make_shared<std::atomic<int64_t>>(times);
-  return backup::StepListener([step = text.substr(0, colon), left](std::string_view done) {
+  const auto step = text.substr(0, colon);
+  if (std::ranges::find(backup::kSteps, std::string_view(step)) == std::end(backup::kSteps))
+    return fail(Code::kInvalidArgument, "--die-at: there is no step '" + step + "'");
+  return backup::StepListener([step, left](std::string_view done) {
     if (done == step && --*left == 0) kill(getpid(), SIGKILL);
   });
 }

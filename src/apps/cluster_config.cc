@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "base/units.h"
 
@@ -13,32 +14,6 @@ namespace {
 
 constexpr const char* kClusters = "pegasus.clusters";
 constexpr const char* kGroup = "duplication-group";
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  auto begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
-// Lines may be long (many meta servers) and indented. False: neither of the forms of an INI.
-bool take_line(std::string_view line, std::string& section, IniSections& sections) {
-  if (line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);  // a byte order mark
-  line = trim(line);
-  if (line.empty() || line[0] == '#' || line[0] == ';') return true;
-  if (line[0] == '[') {
-    auto end = line.find(']');
-    if (end != std::string_view::npos) section = trim(line.substr(1, end - 1));
-    return end != std::string_view::npos;
-  }
-  auto equals = line.find('=');
-  if (equals == std::string_view::npos) return false;
-  auto value = line.substr(equals + 1);
-  for (std::string_view comment : {" ;", " #", "\t;", "\t#"})
-    value = value.substr(0, value.find(comment));
-  sections[section][std::string(trim(line.substr(0, equals)))] = trim(value);
-  return true;
-}
 
 std::string find_file() {
   std::vector<std::string> places{"config.ini"};
@@ -59,16 +34,12 @@ Result<IniSections> read_ini(const std::string& path) {
   if (!file)
     return fail(Code::kNotFound,
                 "config file " + path + " cannot be opened: " + std::strerror(errno));
-  IniSections sections;
-  std::string section, line;
-  for (int number = 1; std::getline(file, line); ++number)
-    if (!take_line(line, section, sections))
-      return fail(Code::kInvalidArgument, "config file " + path + " line " +
-                                              std::to_string(number) +
-                                              " is no INI: neither [section] nor name = value");
+  std::ostringstream text;
+  text << file.rdbuf();
   if (file.bad())
     return fail(Code::kIo, "reading config file " + path + ": " + std::strerror(errno));
-  return sections;
+  return in_context(base::parse_ini(text.view(), {.comments_behind_values = true}),
+                    "config file " + path);
 }
 
 Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sections,

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "base/ini.h"
 #include "blockstore/provider.h"
 #include "net/address.h"
 #include "shell/session.h"
@@ -12,7 +13,7 @@ namespace pegmove::apps {
 
 // All values of a file by section and key. Errors: kNotFound, kInvalidArgument naming file and
 // line.
-using IniSections = std::map<std::string, std::map<std::string, std::string>>;
+using base::IniSections;
 Result<IniSections> read_ini(const std::string& path);
 
 // The section [duplication-group] of a cluster's own configuration, "name = id" of every cluster of

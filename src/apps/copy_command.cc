@@ -121,12 +121,6 @@ Result<std::string> begin_run(CommandRun& run, const CopyArguments& arguments,
   return begun.id;
 }
 
-void announce(const std::string& id, const RunArguments& arguments) {
-  if (arguments.common.quiet) return;
-  std::fprintf(stderr, "pegmove: run %s; if it ends early, `pegmove resume %s%s` goes on\n",
-               id.c_str(), id.c_str(), state_words(arguments.state).c_str());
-}
-
 int copy(const CopyArguments& arguments) {
   auto run = CommandRun::start(arguments.run.common);
   if (!run) return report(run.error(), kUsage);

@@ -2,8 +2,7 @@
 #include <cstdio>
 
 #include "apps/backup_stores.h"
-#include "apps/progress_line.h"
-#include "apps/runs.h"
+#include "apps/journaled_run.h"
 #include "backup/reader.h"
 #include "base/units.h"
 #include "migration/restore.h"
@@ -89,32 +88,16 @@ Task<> look_before(CommandRun& run, BackupStores& stores, RestoreRun& request) {
 
 Task<int> work(CommandRun& run, BackupStores& stores, const RunArguments& arguments, std::string id,
                RestoreRun request) {
-  auto keeper = CO_TRY(
-      co_await migration::RunKeeper::take(run.context().get_executor(), run.clock(),
-                                          CO_TRY(journal_path(arguments.state)), id, run.stop()));
   auto cluster = CO_TRY(co_await run.connect(request.to_metas));
-  run.begin_work();
-  if (!arguments.common.quiet)
-    std::fprintf(stderr, "pegmove: run %s; if it ends early, `pegmove resume %s%s` goes on\n",
-                 id.c_str(), id.c_str(), state_words(arguments.state).c_str());
   auto store = CO_TRY(stores.find(request.restore.provider));
-  auto done = co_await [&]() -> Task<RestoreReport> {  // outlives: this frame
-    ProgressLine line(arguments.common.quiet);
-    co_return co_await migration::run_restore(
-        *keeper, std::move(cluster), std::move(request), std::move(store), run.stop(),
-        [&](const auto& progress) { line.show(migration::to_line(progress)); });
-  }();
-  Result<void> outcome;
-  std::optional<std::string> result;
-  if (done)
-    result = migration::to_json(*done);
-  else
-    outcome = fail(done.error());
-  auto end = CO_TRY(co_await keeper->end(outcome, std::move(result)));
-  if (!done) co_return report_end(id, arguments, end);
-  const auto text = arguments.common.json ? migration::to_json(*done) + "\n" : to_text(*done);
-  std::fputs(text.c_str(), stdout);
-  co_return kDone;
+  co_return co_await carry_out(
+      run, arguments, std::move(id),
+      [&](auto& keeper, auto show) {
+        return migration::run_restore(
+            keeper, std::move(cluster), std::move(request), std::move(store), run.stop(),
+            [show](const auto& progress) { show(migration::to_line(progress)); });
+      },
+      to_text);
 }
 
 int restore(const RestoreArguments& arguments) {

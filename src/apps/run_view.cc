@@ -1,8 +1,8 @@
 #include "apps/run_view.h"
 
 #include <algorithm>
-#include <ctime>
 
+#include "base/text.h"
 #include "base/units.h"
 #include "journal/run_lock.h"
 
@@ -14,15 +14,6 @@ using Json = nlohmann::ordered_json;
 using journal::RunState;
 
 // "2026-11-22 23:14:05" in UTC.
-std::string time_text(int64_t unix_ms) {
-  const auto seconds = time_t(unix_ms / 1000);
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-  return text;
-}
-
 // Text that the journal holds as JSON; what is none becomes a string.
 Json parsed(const std::string& text) {
   if (text.empty()) return nullptr;
@@ -66,8 +57,8 @@ Json to_json(const RunView& view) {
            {"reason", run.reason},
            {"rows", run.rows},
            {"bytes", run.bytes},
-           {"created", time_text(run.created_unix_ms)},
-           {"updated", time_text(run.updated_unix_ms)},
+           {"created", base::utc_date_time(run.created_unix_ms)},
+           {"updated", base::utc_date_time(run.updated_unix_ms)},
            {"options", parsed(run.options)},
            {"result", parsed(run.result)}};
   if (view.process) out["process"] = *view.process;
@@ -95,7 +86,7 @@ std::string table_of(const std::vector<RunView>& views) {
     auto verdict = view.verdict();
     lines.push_back({run.id, view.state() + (verdict.empty() ? "" : ": " + verdict),
                      format_count(uint64_t(run.rows)), run.from, run.table, run.to, run.to_table,
-                     time_text(run.updated_unix_ms)});
+                     base::utc_date_time(run.updated_unix_ms)});
   }
   std::vector<size_t> widths(lines[0].size());
   for (const auto& line : lines)

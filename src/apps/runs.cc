@@ -28,6 +28,12 @@ std::string state_words(const std::string& state) {
   return state.empty() ? "" : " --state " + state;
 }
 
+void announce(const std::string& run, const RunArguments& arguments) {
+  if (arguments.common.quiet) return;
+  std::fprintf(stderr, "pegmove: run %s; if it ends early, `pegmove resume %s%s` goes on\n",
+               run.c_str(), run.c_str(), state_words(arguments.state).c_str());
+}
+
 int report_end(const std::string& run, const RunArguments& arguments,
                const migration::RunEnd& end) {
   if (end.state == RunState::kDone) return kDone;

@@ -22,6 +22,9 @@ Result<journal::Journal> open_journal(const std::string& state, const Clock& clo
 // "--state FILE" to add to commands that are shown, or nothing.
 std::string state_words(const std::string& state);
 
+// Says on stderr that a run begins, and how to go on with it if it ends early. Not when quiet.
+void announce(const std::string& run, const RunArguments& arguments);
+
 // Says how to go on with a run that ended early, on stderr, and returns the exit code: kDone,
 // kInterrupted for one that was paused, cancelled or interrupted, kFailed otherwise.
 int report_end(const std::string& run, const RunArguments& arguments, const migration::RunEnd& end);

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "async/for_each.h"
-#include "blockstore/local_file.h"
+#include "base/local_file.h"
 #include "blockstore/path.h"
 
 namespace pegmove::backup {
@@ -200,7 +200,7 @@ Task<CheckpointMetadata> download_checkpoint(const AsyncStore& store, Place plac
                                              CheckpointTransfer how) {
   auto checkpoint = CO_TRY(co_await read_checkpoint(store, place, partition));
   CO_TRY(co_await store.run([&]() -> Result<void> {
-    TRY(blockstore::make_folders(folder));
+    TRY(base::make_folders(folder));
     return remove_others(folder, checkpoint.metadata);
   }));
   Progress progress(how, checkpoint.metadata.total_size);
@@ -209,7 +209,7 @@ Task<CheckpointMetadata> download_checkpoint(const AsyncStore& store, Place plac
       .store = store, .checkpoint = checkpoint, .folder = folder, .how = how, .progress = progress};
   CO_TRY(co_await async::for_each(checkpoint.metadata.files.size(), how.files ? kMostAtOnce : 1,
                                   [&work](size_t i) { return download_file(work, i); }));
-  CO_TRY(co_await store.run([&] { return blockstore::sync_folder(folder); }));
+  CO_TRY(co_await store.run([&] { return base::sync_folder(folder); }));
   tell(how, "restore.files_checked");
   co_return std::move(checkpoint.metadata);
 }

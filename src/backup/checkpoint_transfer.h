@@ -4,10 +4,10 @@
 
 #include <functional>
 #include <string>
-#include <string_view>
 
 #include "async/semaphore.h"
 #include "backup/reader.h"
+#include "backup/steps.h"
 
 namespace pegmove::backup {
 
@@ -20,13 +20,8 @@ struct CheckpointTransfer {
   std::function<void(int64_t done, int64_t all)> on_progress = {};
   // A file that was sent, or found there and proven.
   std::function<void(const std::string& name, const blockstore::Uploaded& file)> on_upload = {};
-  std::function<void(std::string_view step)> on_step = {};  // after each; see kSteps
+  StepListener on_step = {};
 };
-
-inline constexpr std::string_view kUploadSteps[] = {
-    "backup.file_uploaded", "backup.metadata_written", "backup.current_written"};
-inline constexpr std::string_view kDownloadSteps[] = {"restore.file_downloaded",
-                                                      "restore.files_checked"};
 
 struct LocalCheckpoint {
   std::string folder;  // holds its files and nothing else

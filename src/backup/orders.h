@@ -2,11 +2,10 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <string>
-#include <string_view>
 
 #include "backup/layout.h"
+#include "backup/steps.h"
 #include "base/ids.h"
 
 namespace pegmove::backup {
@@ -31,12 +30,5 @@ struct PartitionProgress {
   std::atomic<int64_t> sent_bytes = 0;  // of a backup: those that were not in the store already
   std::atomic<bool> cancelled = false;  // asks the node to stop, for good
 };
-
-// Called after each step of a backup or a restore, by its name: for tests that end the process
-// there. The steps of nodes; see also kUploadSteps, kDownloadSteps.
-using StepListener = std::function<void(std::string_view step)>;
-inline constexpr std::string_view kNodeSteps[] = {
-    "backup.checkpoint_made", "backup.checkpoint_named", "backup.checkpoint_removed",
-    "restore.partition_in_place"};
 
 }  // namespace pegmove::backup

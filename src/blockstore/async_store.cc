@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/local_file.h"
 #include "blockstore/digest.h"
-#include "blockstore/local_file.h"
 
 namespace pegmove::blockstore {
 namespace {
@@ -16,9 +16,9 @@ class UploadJob {
  public:
   static Result<std::unique_ptr<UploadJob>> start(BlockStore& store, const std::string& local_path,
                                                   const std::string& path) {
-    auto file = TRY(LocalFile::open(local_path));
+    auto file = TRY(base::LocalFile::open(local_path));
     const auto size = TRY(file.size());
-    auto upload = TRY(store.create(path, size));
+    auto upload = TRY(store.create(path));
     return std::unique_ptr<UploadJob>(
         new UploadJob(std::move(file), size, std::move(upload), store.chunk_bytes()));
   }
@@ -40,10 +40,10 @@ class UploadJob {
   }
 
  private:
-  UploadJob(LocalFile file, int64_t size, std::unique_ptr<Upload> upload, size_t piece)
+  UploadJob(base::LocalFile file, int64_t size, std::unique_ptr<Upload> upload, size_t piece)
       : file_(std::move(file)), size_(size), upload_(std::move(upload)), piece_(piece) {}
 
-  LocalFile file_;
+  base::LocalFile file_;
   int64_t size_;
   std::unique_ptr<Upload> upload_;
   size_t piece_;
@@ -55,7 +55,7 @@ class ProofJob {
  public:
   static Result<std::unique_ptr<ProofJob>> start(BlockStore& store, const std::string& local_path,
                                                  const std::string& path) {
-    auto file = TRY(LocalFile::open(local_path));
+    auto file = TRY(base::LocalFile::open(local_path));
     auto proof = TRY(store.prove(path));
     return std::unique_ptr<ProofJob>(
         new ProofJob(std::move(file), std::move(proof), store.chunk_bytes()));
@@ -76,10 +76,10 @@ class ProofJob {
   }
 
  private:
-  ProofJob(LocalFile file, std::unique_ptr<Proof> proof, size_t piece)
+  ProofJob(base::LocalFile file, std::unique_ptr<Proof> proof, size_t piece)
       : file_(std::move(file)), proof_(std::move(proof)), piece_(piece) {}
 
-  LocalFile file_;
+  base::LocalFile file_;
   std::unique_ptr<Proof> proof_;
   size_t piece_;
   Digest digest_;
@@ -96,7 +96,7 @@ class ReadJob {
 
   Result<void> write_to(const std::string& local_path) {
     local_path_ = local_path;
-    file_ = TRY(LocalFile::create(local_path + ".part"));
+    file_ = TRY(base::LocalFile::create(local_path + ".part"));
     return {};
   }
 
@@ -123,7 +123,7 @@ class ReadJob {
                                       found.md5 + ", not " + std::to_string(wanted.size) + " of " +
                                       (wanted.md5.empty() ? "any MD5" : wanted.md5));
     TRY(file_->sync());
-    TRY(rename_file(file_->path(), local_path_));
+    TRY(base::rename_file(file_->path(), local_path_));
     finished_ = true;
     return {};
   }
@@ -131,7 +131,7 @@ class ReadJob {
  private:
   BlockStore& store_;
   std::string path_, local_path_;
-  std::optional<LocalFile> file_;
+  std::optional<base::LocalFile> file_;
   Digest digest_;
   FileSum sum_{};
   bool finished_ = false;
@@ -161,52 +161,56 @@ bool is_transient(const Error& error) {
          error.code() == Code::kBusy;
 }
 
-template <typename T>
-Task<T> AsyncStore::with_retries(std::function<Task<T>()> attempt,
-                                 std::function<bool()> should_stop) const {
-  std::optional<Deadline> deadline;
-  int corrupt = 0;
-  for (int tries = 0;; ++tries) {
-    auto out = co_await attempt();
-    if (out) co_return out;
-    const bool may_have_changed_on_the_way =
-        out.error().code() == Code::kCorrupt && ++corrupt <= retry_.tries_of_corrupt;
-    if (!is_transient(out.error()) && !may_have_changed_on_the_way) co_return out;
-    if (!deadline) deadline = Deadline::in(clock_, retry_.retry_for);
-    const auto state = co_await asio::this_coro::cancellation_state;
-    if (deadline->passed(clock_) || (should_stop && should_stop()) ||
-        state.cancelled() != asio::cancellation_type::none)
-      co_return out;
-    const auto pause = async::back_off(tries, retry_.first_pause, retry_.longest_pause);
-    co_await clock_.sleep_for(pause);  // no result
-  }
+bool AsyncStore::Retries::may_help(const Error& error) {
+  if (is_transient(error)) return true;
+  // It may have changed on the way.
+  return error.code() == Code::kCorrupt && ++corrupt_ <= store_.retry_.tries_of_corrupt;
+}
+
+Routine<bool> AsyncStore::Retries::pause() {
+  const auto& retry = store_.retry_;
+  auto& clock = store_.clock_;
+  if (!deadline_) deadline_ = Deadline::in(clock, retry.retry_for);
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (deadline_->passed(clock) || state.cancelled() != asio::cancellation_type::none)
+    co_return false;
+  const auto length = async::back_off(tries_++, retry.first_pause, retry.longest_pause);
+  co_await clock.sleep_for(length);  // no result
+  co_return true;
+}
+
+template <typename Move>
+auto AsyncStore::transfer(std::string doing, Transfer how, Move move) const -> decltype(move(how)) {
+  using T = typename decltype(move(how))::value_type::value_type;
+  int64_t told = 0;
+  const auto on_bytes = std::move(how.on_bytes);
+  how.on_bytes = [&](int64_t bytes) {
+    told += bytes;
+    if (on_bytes) on_bytes(bytes);
+  };
+  // outlives: this frame, until the last try has ended.
+  auto attempt = [&]() -> decltype(move(how)) {
+    if (on_bytes && told != 0) on_bytes(-std::exchange(told, 0));  // what failed counts no more
+    co_return co_await move(how);
+  };
+  auto out = co_await with_retries<T>(attempt, how.should_stop);
+  co_return in_context(std::move(out), doing);
 }
 
 Task<std::vector<Entry>> AsyncStore::list(std::string path) const {
-  // outlives: this frame, until the last try has ended.
-  auto attempt = [&]() -> Task<std::vector<Entry>> {
-    co_return co_await pool_.run([&] { return store_->list(path); });
-  };
-  co_return co_await with_retries<std::vector<Entry>>(attempt, {});
+  co_return co_await call([&] { return store_->list(path); });
 }
 
 Task<std::optional<Entry>> AsyncStore::find(std::string path) const {
-  // outlives: this frame, until the last try has ended.
-  auto attempt = [&]() -> Task<std::optional<Entry>> {
-    auto found = co_await pool_.run([&] { return store_->stat(path); });
-    if (found) co_return std::move(*found);
-    if (found.error().code() == Code::kNotFound) co_return std::nullopt;
-    co_return fail(std::move(found.error()));
-  };
-  co_return co_await with_retries<std::optional<Entry>>(attempt, {});
+  co_return co_await call([&]() -> Result<std::optional<Entry>> {
+    auto found = store_->stat(path);
+    if (!found && found.error().code() == Code::kNotFound) return std::nullopt;
+    return found;
+  });
 }
 
 Task<std::string> AsyncStore::read_file(std::string path, size_t most_bytes) const {
-  // outlives: this frame, until the last try has ended.
-  auto attempt = [&]() -> Task<std::string> {
-    co_return co_await pool_.run([&] { return store_->read(path, 0, most_bytes + 1); });
-  };
-  auto bytes = CO_TRY(co_await with_retries<std::string>(attempt, {}));
+  auto bytes = CO_TRY(co_await call([&] { return store_->read(path, 0, most_bytes + 1); }));
   if (bytes.size() > most_bytes)
     co_return fail(Code::kTooLarge, store_->description() + ": " + path + " has more than " +
                                         std::to_string(most_bytes) + " bytes");
@@ -214,24 +218,16 @@ Task<std::string> AsyncStore::read_file(std::string path, size_t most_bytes) con
 }
 
 Task<> AsyncStore::write_file(std::string path, std::string bytes) const {
-  // outlives: this frame, until the last try has ended.
-  auto attempt = [&]() -> Task<> {
-    co_return co_await pool_.run([&]() -> Result<void> {
-      auto upload = TRY(store_->create(path, int64_t(bytes.size())));
-      TRY(upload->append(bytes));
-      return upload->finish(md5_hex(bytes));
-    });
-  };
-  auto written = co_await with_retries<void>(attempt, {});
+  auto written = co_await call([&]() -> Result<void> {
+    auto upload = TRY(store_->create(path));
+    TRY(upload->append(bytes));
+    return upload->finish(md5_hex(bytes));
+  });
   co_return in_context(std::move(written), "writing " + path);
 }
 
 Task<> AsyncStore::remove(std::string path) const {
-  // outlives: this frame, until the last try has ended.
-  auto attempt = [&]() -> Task<> {
-    co_return co_await pool_.run([&] { return store_->remove(path); });
-  };
-  co_return co_await with_retries<void>(attempt, {});
+  co_return co_await call([&] { return store_->remove(path); });
 }
 
 Task<std::optional<FileSum>> AsyncStore::prove(std::string local_path, std::string path,
@@ -267,19 +263,9 @@ Task<Uploaded> AsyncStore::upload_once(std::string local_path, std::string path,
 }
 
 Task<Uploaded> AsyncStore::upload(std::string local_path, std::string path, Transfer how) const {
-  int64_t told = 0;
-  const auto on_bytes = how.on_bytes;
-  how.on_bytes = [&](int64_t bytes) {
-    told += bytes;
-    if (on_bytes) on_bytes(bytes);
-  };
-  // outlives: this frame, until the last try has ended.
-  auto attempt = [&]() -> Task<Uploaded> {
-    if (on_bytes && told != 0) on_bytes(-std::exchange(told, 0));  // what failed counts no more
-    co_return co_await upload_once(local_path, path, how);
-  };
-  auto uploaded = co_await with_retries<Uploaded>(attempt, how.should_stop);
-  co_return in_context(std::move(uploaded), "uploading " + path);
+  co_return co_await transfer("uploading " + path, std::move(how), [&](const Transfer& counted) {
+    return upload_once(local_path, path, counted);
+  });
 }
 
 Task<> AsyncStore::download_once(std::string path, std::string local_path, FileSum wanted,
@@ -296,19 +282,9 @@ Task<> AsyncStore::download_once(std::string path, std::string local_path, FileS
 
 Task<> AsyncStore::download(std::string path, std::string local_path, FileSum wanted,
                             Transfer how) const {
-  int64_t told = 0;
-  const auto on_bytes = how.on_bytes;
-  how.on_bytes = [&](int64_t bytes) {
-    told += bytes;
-    if (on_bytes) on_bytes(bytes);
-  };
-  // outlives: this frame, until the last try has ended.
-  auto attempt = [&]() -> Task<> {
-    if (on_bytes && told != 0) on_bytes(-std::exchange(told, 0));
-    co_return co_await download_once(path, local_path, wanted, how);
-  };
-  auto downloaded = co_await with_retries<void>(attempt, how.should_stop);
-  co_return in_context(std::move(downloaded), "downloading " + path);
+  co_return co_await transfer("downloading " + path, std::move(how), [&](const Transfer& counted) {
+    return download_once(path, local_path, wanted, counted);
+  });
 }
 
 Task<FileSum> AsyncStore::sum_once(std::string path, const Transfer& how) const {
@@ -318,15 +294,13 @@ Task<FileSum> AsyncStore::sum_once(std::string path, const Transfer& how) const 
 }
 
 Task<FileSum> AsyncStore::sum(std::string path, Transfer how) const {
-  // outlives: this frame, until the last try has ended.
-  auto attempt = [&]() -> Task<FileSum> { co_return co_await sum_once(path, how); };
-  auto summed = co_await with_retries<FileSum>(attempt, how.should_stop);
-  co_return in_context(std::move(summed), "reading " + path);
+  co_return co_await transfer("reading " + path, std::move(how),
+                              [&](const Transfer& counted) { return sum_once(path, counted); });
 }
 
 Task<FileSum> AsyncStore::sum_local(std::string local_path) const {
   co_return co_await pool_.run([&]() -> Result<FileSum> {
-    auto file = TRY(LocalFile::open(local_path));
+    auto file = TRY(base::LocalFile::open(local_path));
     Digest digest;
     FileSum sum;
     while (true) {

@@ -52,6 +52,16 @@ class AsyncStore {
       : store_(std::move(store)), pool_(pool), clock_(clock), retry_(retry) {}
 
   BlockStore& store() const { return *store_; }
+  Clock& clock() const { return clock_; }
+  // A call that blocks and returns a Result, on the pool; tried again as the store's own are.
+  template <typename Call>
+  auto call(Call call, std::function<bool()> should_stop = {}) const
+      -> Task<typename decltype(call())::value_type> {
+    using T = typename decltype(call())::value_type;
+    // outlives: this frame, until the last try has ended.
+    auto attempt = [&]() -> Task<T> { co_return co_await pool_.run([&] { return call(); }); };
+    co_return co_await with_retries<T>(attempt, std::move(should_stop));
+  }
   // Other work that blocks, on the same pool.
   template <typename Work>
   auto run(Work work) const {
@@ -68,10 +78,10 @@ class AsyncStore {
   // Brings a file of this machine to the store. One that is there with the same size is proven by
   // checksum, and left as it is if it is the same.
   Task<Uploaded> upload(std::string local_path, std::string path, Transfer how) const;
-  // Bytes that changed on the way are fetched anew; only when they stay wrong is the file damaged.
   // Brings a file here, to a path in a folder that exists: under ".part" behind its name until all
-  // its bytes are on the disk and are as `wanted` (an empty md5 is not compared). Errors: also
-  // kCorrupt, when they are not; nothing is left then.
+  // its bytes are on the disk and are as `wanted` (an empty md5 is not compared). Bytes that
+  // changed on the way are fetched anew; only when they stay wrong is the file damaged. Errors:
+  // also kCorrupt, when it is; nothing is left then.
   Task<> download(std::string path, std::string local_path, FileSum wanted, Transfer how) const;
   // Reads a file of the store through.
   Task<FileSum> sum(std::string path, Transfer how) const;
@@ -79,9 +89,35 @@ class AsyncStore {
   Task<FileSum> sum_local(std::string local_path) const;
 
  private:
+  // Those of one call.
+  class Retries {
+   public:
+    explicit Retries(const AsyncStore& store) : store_(store) {}
+    bool may_help(const Error& error);
+    Routine<bool> pause();  // false: there is no time left, or the caller is cancelled
+
+   private:
+    const AsyncStore& store_;
+    std::optional<Deadline> deadline_;
+    int corrupt_ = 0;
+    int tries_ = 0;
+  };
+
   // `attempt` makes a Task each time it is called.
   template <typename T>
-  Task<T> with_retries(std::function<Task<T>()> attempt, std::function<bool()> should_stop) const;
+  Task<T> with_retries(std::function<Task<T>()> attempt, std::function<bool()> should_stop) const {
+    Retries retries(*this);
+    while (true) {
+      auto out = co_await attempt();
+      if (out || !retries.may_help(out.error())) co_return out;
+      if (should_stop && should_stop()) co_return out;
+      if (!co_await retries.pause()) co_return out;
+    }
+  }
+  // `move` makes a Task of a Transfer each time it is called; bytes of an attempt that failed are
+  // taken back from whoever counts them.
+  template <typename Move>
+  auto transfer(std::string doing, Transfer how, Move move) const -> decltype(move(how));
   Task<Uploaded> upload_once(std::string local_path, std::string path, const Transfer& how) const;
   Task<std::optional<FileSum>> prove(std::string local_path, std::string path,
                                      const Transfer& how) const;

@@ -68,8 +68,8 @@ class BlockStore {
   virtual Result<Entry> stat(const std::string& path) = 0;
   // `size` bytes from `offset`, fewer only where the file ends. Errors: kNotFound.
   virtual Result<std::string> read(const std::string& path, int64_t offset, size_t size) = 0;
-  // The folders above are made. `size`: of the whole file.
-  virtual Result<std::unique_ptr<Upload>> create(const std::string& path, int64_t size) = 0;
+  // The folders above are made.
+  virtual Result<std::unique_ptr<Upload>> create(const std::string& path) = 0;
   // Errors: kNotFound.
   virtual Result<std::unique_ptr<Proof>> prove(const std::string& path) = 0;
   // A file, or a folder with all that is in it. Nothing there is no error.

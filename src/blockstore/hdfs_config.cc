@@ -4,8 +4,9 @@
 #include <map>
 #include <pugixml.hpp>
 
+#include "base/local_file.h"
+#include "base/text.h"
 #include "blockstore/http.h"
-#include "blockstore/local_file.h"
 
 namespace pegmove::blockstore {
 namespace {
@@ -18,19 +19,6 @@ using Properties = std::map<std::string, std::string>;
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value ? value : "";
-}
-
-std::vector<std::string> split(std::string_view text, char at) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const auto end = std::min(text.find(at), text.size());
-    auto part = text.substr(0, end);
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    while (part.ends_with(' ')) part.remove_suffix(1);
-    if (!part.empty()) parts.emplace_back(part);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
 }
 
 Result<void> read_site(const std::string& path, Properties& properties) {
@@ -53,7 +41,7 @@ std::vector<std::string> addresses_in(const Properties& site, const std::string&
   const bool https = value("dfs.http.policy") == "HTTPS_ONLY";
   const std::string key = https ? "dfs.namenode.https-address" : "dfs.namenode.http-address";
   std::vector<std::string> keys;
-  for (const auto& node : split(value("dfs.ha.namenodes." + service), ','))
+  for (const auto& node : base::split(value("dfs.ha.namenodes." + service), ','))
     keys.push_back(key + "." + service + "." + node);
   if (keys.empty()) keys = {key + "." + service};
   std::vector<std::string> addresses;
@@ -93,7 +81,7 @@ Result<std::vector<std::string>> find_addresses(const HdfsOptions& options,
 }
 
 Result<std::string> read_token(const std::string& path) {
-  auto token = TRY(TRY(LocalFile::open(path)).read(0, kMostTokenBytes));
+  auto token = TRY(TRY(base::LocalFile::open(path)).read(0, kMostTokenBytes));
   while (token.ends_with('\n') || token.ends_with(' ')) token.pop_back();
   return token;
 }
@@ -103,7 +91,7 @@ Result<void> take_word(HdfsOptions& options, const std::string& word) {
   const auto key = word.substr(0, equals);
   const auto value = equals == std::string::npos ? "" : word.substr(equals + 1);
   if (key == "webhdfs") {
-    options.addresses = split(value, ',');
+    options.addresses = base::split(value, ',');
     for (auto& address : options.addresses) {
       if (!address.starts_with("http://") && !address.starts_with("https://"))
         return fail(Code::kInvalidArgument, "webhdfs=" + address + " is no http:// address");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json_fields.h"
 #include "blockstore/digest.h"
 #include "blockstore/hdfs_checksum.h"
 #include "blockstore/hdfs_rest.h"
@@ -10,20 +11,12 @@
 namespace pegmove::blockstore {
 namespace {
 
+using base::number_in;
+using base::text_in;
 using Json = nlohmann::json;
 
 constexpr size_t kChunkBytes = 8 << 20;
 constexpr size_t kMostErrorBytes = 1 << 20;
-
-int64_t number_in(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_number_integer() ? found->get<int64_t>() : -1;
-}
-
-std::string text_in(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
 
 struct FileStatus {
   Entry entry;
@@ -47,6 +40,7 @@ class Hdfs {
   explicit Hdfs(HdfsOptions options) : rest_(std::move(options)) {}
 
   HdfsRest& rest() { return rest_; }
+  const HdfsOptions& options() const { return rest_.options(); }
 
   Result<FileStatus> status(const std::string& path) {
     auto json = TRY(rest_.ask("GET", path, "GETFILESTATUS"));
@@ -162,7 +156,7 @@ class HdfsStore : public BlockStore {
   explicit HdfsStore(HdfsOptions options) : hdfs_(std::move(options)) {}
 
   std::string description() const override {
-    const auto& options = const_cast<Hdfs&>(hdfs_).rest().options();
+    const auto& options = hdfs_.options();
     return options.name + " (hdfs_service " + options.name_node + ")";
   }
   size_t chunk_bytes() const override { return kChunkBytes; }
@@ -203,7 +197,7 @@ class HdfsStore : public BlockStore {
     return in(std::move(bytes), "reading /" + file);
   }
 
-  Result<std::unique_ptr<Upload>> create(const std::string& path, int64_t) override {
+  Result<std::unique_ptr<Upload>> create(const std::string& path) override {
     return std::make_unique<HdfsUpload>(hdfs_, TRY(place(path)));
   }
 
@@ -239,7 +233,7 @@ class HdfsStore : public BlockStore {
 
   // Below the root, without a slash at its front.
   Result<std::string> place(const std::string& path) {
-    return check_path(hdfs_.rest().options().root + "/" + path);
+    return check_path(hdfs_.options().root + "/" + path);
   }
 
   Hdfs hdfs_;

@@ -10,8 +10,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/local_file.h"
+#include "base/small_file.h"
 #include "blockstore/digest.h"
-#include "blockstore/local_file.h"
 #include "blockstore/path.h"
 
 namespace pegmove::blockstore {
@@ -35,7 +36,7 @@ std::string sidecar_text(const std::string& md5, int64_t size) {
 
 class LocalUpload : public Upload {
  public:
-  LocalUpload(LocalFile file, std::string path, std::string sidecar)
+  LocalUpload(base::LocalFile file, std::string path, std::string sidecar)
       : file_(std::move(file)), path_(std::move(path)), sidecar_(std::move(sidecar)) {}
   ~LocalUpload() override {
     if (!finished_) ::unlink(file_.path().c_str());
@@ -52,18 +53,14 @@ class LocalUpload : public Upload {
   Result<void> finish(const std::string& md5) override {
     TRY(file_.sync());
     if (::unlink(sidecar_.c_str()) != 0 && errno != ENOENT)
-      return fail(system_error("removing", sidecar_, errno));
-    TRY(rename_file(file_.path(), path_));
+      return fail(base::system_error("removing", sidecar_, errno));
+    TRY(base::rename_file(file_.path(), path_));
     finished_ = true;
-    const auto partial = sidecar_ + kPartial;
-    auto sidecar = TRY(LocalFile::create(partial));
-    TRY(sidecar.append(sidecar_text(md5, size_)));
-    TRY(sidecar.sync());
-    return rename_file(partial, sidecar_);
+    return base::replace_file(sidecar_, sidecar_text(md5, size_));
   }
 
  private:
-  LocalFile file_;
+  base::LocalFile file_;
   std::string path_, sidecar_;
   int64_t size_ = 0;
   bool finished_ = false;
@@ -72,7 +69,8 @@ class LocalUpload : public Upload {
 // A folder has no checksum of what it really holds: the file is read.
 class LocalProof : public Proof {
  public:
-  LocalProof(LocalFile file, Entry noted) : file_(std::move(file)), noted_(std::move(noted)) {}
+  LocalProof(base::LocalFile file, Entry noted)
+      : file_(std::move(file)), noted_(std::move(noted)) {}
 
   void feed(std::string_view bytes) override {
     wanted_.feed(bytes);
@@ -89,7 +87,7 @@ class LocalProof : public Proof {
   }
 
  private:
-  LocalFile file_;
+  base::LocalFile file_;
   Entry noted_;
   Digest wanted_;
   int64_t fed_ = 0;
@@ -118,7 +116,7 @@ class LocalStore : public BlockStore {
       }
     }
     if (error)
-      return fail(system_error("listing", folder, error.value()).with_context(description()));
+      return fail(base::system_error("listing", folder, error.value()).with_context(description()));
     std::ranges::sort(entries, {}, &Entry::name);
     return entries;
   }
@@ -135,22 +133,22 @@ class LocalStore : public BlockStore {
     const auto file = TRY(place(path));
     TRY(check_root());
     TRY(in(stat_file(file)));
-    return in(TRY(in(LocalFile::open(file))).read(offset, size));
+    return in(TRY(in(base::LocalFile::open(file))).read(offset, size));
   }
 
-  Result<std::unique_ptr<Upload>> create(const std::string& path, int64_t) override {
+  Result<std::unique_ptr<Upload>> create(const std::string& path) override {
     const auto file = TRY(place(path));
-    TRY(in(make_folders(fs::path(file).parent_path().string())));
-    auto partial =
-        TRY(in(LocalFile::create(fs::path(file).parent_path().string() + "/." + name_of(path) +
-                                 "." + std::to_string(next_part_++) + kPartial)));
+    TRY(in(base::make_folders(fs::path(file).parent_path().string())));
+    auto partial = TRY(
+        in(base::LocalFile::create(fs::path(file).parent_path().string() + "/." + name_of(path) +
+                                   "." + std::to_string(next_part_++) + kPartial)));
     return std::make_unique<LocalUpload>(std::move(partial), file, sidecar_path(file));
   }
 
   Result<std::unique_ptr<Proof>> prove(const std::string& path) override {
     const auto file = TRY(place(path));
     auto noted = TRY(in(stat_file(file)));
-    return std::make_unique<LocalProof>(TRY(in(LocalFile::open(file))), std::move(noted));
+    return std::make_unique<LocalProof>(TRY(in(base::LocalFile::open(file))), std::move(noted));
   }
 
   Result<void> remove(const std::string& path) override {
@@ -163,17 +161,17 @@ class LocalStore : public BlockStore {
     while (error == std::errc::no_such_file_or_directory && fs::exists(file));
     if (!error) fs::remove(sidecar_path(file), error);
     if (error)
-      return fail(system_error("removing", file, error.value()).with_context(description()));
+      return fail(base::system_error("removing", file, error.value()).with_context(description()));
     return {};
   }
 
   Result<void> rename(const std::string& from, const std::string& to) override {
     const auto before = TRY(place(from)), after = TRY(place(to));
-    TRY(in(make_folders(fs::path(after).parent_path().string())));
+    TRY(in(base::make_folders(fs::path(after).parent_path().string())));
     std::error_code error;
     const bool is_folder = fs::is_directory(before, error);
-    TRY(in(rename_file(before, after)));
-    if (!is_folder) TRY(in(rename_file(sidecar_path(before), sidecar_path(after))));
+    TRY(in(base::rename_file(before, after)));
+    if (!is_folder) TRY(in(base::rename_file(sidecar_path(before), sidecar_path(after))));
     return {};
   }
 
@@ -206,9 +204,10 @@ class LocalStore : public BlockStore {
 
   static Result<Entry> stat_file(const std::string& file) {
     struct stat found{};
-    if (::lstat(file.c_str(), &found) != 0) return fail(system_error("looking at", file, errno));
+    if (::lstat(file.c_str(), &found) != 0)
+      return fail(base::system_error("looking at", file, errno));
     const auto sidecar = sidecar_path(file);
-    auto text = TRY(TRY(LocalFile::open(sidecar)).read(0, kMostSidecarBytes));
+    auto text = TRY(TRY(base::LocalFile::open(sidecar)).read(0, kMostSidecarBytes));
     const auto noted = nlohmann::json::parse(text, nullptr, false);
     if (!noted.is_object() || !noted.contains("md5") || !noted["md5"].is_string() ||
         !noted.contains("size") || !noted["size"].is_number_integer() || noted["size"] < 0)

@@ -1,8 +1,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/ini.h"
+#include "base/local_file.h"
 #include "blockstore/http.h"
-#include "blockstore/local_file.h"
 #include "blockstore/path.h"
 #include "blockstore/s3_store.h"
 
@@ -16,34 +17,13 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  const auto begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return "";
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
 // Messages name the file and the profile, never what stands behind a "=".
 Result<S3Credentials> read_credentials(const std::string& path, const std::string& profile) {
-  const auto text = TRY(TRY(LocalFile::open(path)).read(0, kMostFileBytes));
-  S3Credentials found{.access_key = "", .secret_key = ""};
-  bool is_in_profile = false;
-  for (size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\n', begin), text.size());
-    const auto line = trim(std::string_view(text).substr(begin, end - begin));
-    begin = end + 1;
-    if (line.starts_with('[')) {
-      is_in_profile = line == "[" + profile + "]";
-      continue;
-    }
-    const auto equals = line.find('=');
-    if (!is_in_profile || equals == std::string_view::npos) continue;
-    const auto key = trim(line.substr(0, equals));
-    const std::string value(trim(line.substr(equals + 1)));
-    if (key == "aws_access_key_id") found.access_key = value;
-    if (key == "aws_secret_access_key") found.secret_key = value;
-    if (key == "aws_session_token") found.session_token = value;
-  }
+  const auto text = TRY(TRY(base::LocalFile::open(path)).read(0, kMostFileBytes));
+  auto values = TRY(base::parse_ini(text, {.skips_unknown_lines = true}))[profile];
+  S3Credentials found{.access_key = values["aws_access_key_id"],
+                      .secret_key = values["aws_secret_access_key"],
+                      .session_token = values["aws_session_token"]};
   if (found.access_key.empty() || found.secret_key.empty())
     return fail(Code::kInvalidArgument,
                 path + " has no aws_access_key_id and aws_secret_access_key in [" + profile + "]");

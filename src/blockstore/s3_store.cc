@@ -293,7 +293,7 @@ class S3Store : public BlockStore {
     return in(Result<std::string>(fail(error_of(answer))), doing);
   }
 
-  Result<std::unique_ptr<Upload>> create(const std::string& path, int64_t) override {
+  Result<std::unique_ptr<Upload>> create(const std::string& path) override {
     return std::make_unique<S3Upload>(bucket_, TRY(place(path)));
   }
 

@@ -5,29 +5,23 @@
 
 #include "backup/metadata.h"
 #include "backup/reader.h"
+#include "base/json_fields.h"
 #include "base/units.h"
 #include "blockstore/path.h"
 #include "client/backups.h"
 #include "client/node.h"
+#include "migration/journal_fields.h"
 #include "migration/server_answers.h"
 
 namespace pegmove::migration {
 namespace {
 
 using async::milliseconds;
+using base::number_in;
+using base::text_in;
 using Json = nlohmann::ordered_json;
 
 constexpr milliseconds kBetweenLooks{500};
-
-std::string text_in(const Json& in, const char* name) {
-  const auto found = in.find(name);
-  return found != in.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-int64_t number_in(const Json& in, const char* name) {
-  const auto found = in.find(name);
-  return found != in.end() && found->is_number_integer() ? found->get<int64_t>() : -1;
-}
 
 // What the run has begun: its result while it works.
 struct Begun {
@@ -47,6 +41,15 @@ std::optional<Begun> read_begun(const journal::Run& run) {
 std::string to_json(const Begun& begun) {
   return Json{{"backup_id", begun.backup_id}, {"app_id", begun.app_id}, {"root", begun.root}}
       .dump();
+}
+
+Result<BackupRequest> read_request(const nlohmann::json& in) {
+  if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
+  return BackupRequest{.from_metas = TRY(read_text(in, "from_metas")),
+                       .table = TRY(read_text(in, "table")),
+                       .provider = TRY(read_text(in, "provider")),
+                       .path = TRY(read_text(in, "path")),
+                       .timeout = TRY(read_ms(in, "timeout_ms"))};
 }
 
 class BackupRun {
@@ -266,19 +269,8 @@ std::string to_json(const BackupRequest& request) {
 }
 
 Result<BackupRequest> backup_request_from_json(std::string_view text) {
-  const auto in = Json::parse(text, nullptr, false);
-  if (!in.is_object()) return fail(Code::kCorrupt, "the journal's options of a backup are no JSON");
-  BackupRequest request{.from_metas = text_in(in, "from_metas"),
-                        .table = text_in(in, "table"),
-                        .provider = text_in(in, "provider"),
-                        .path = text_in(in, "path")};
-  const auto timeout = number_in(in, "timeout_ms");
-  if (request.from_metas.empty() || request.table.empty() || request.provider.empty() ||
-      timeout <= 0 || timeout > INT32_MAX)
-    return fail(Code::kCorrupt,
-                "the journal's options of a backup lack from_metas, table, provider or timeout_ms");
-  request.timeout = milliseconds(timeout);
-  return request;
+  return in_context(read_request(nlohmann::json::parse(text, nullptr, false)),
+                    "the journal's options of a backup");
 }
 
 std::string transfer_text(int64_t done, int64_t all, milliseconds elapsed) {

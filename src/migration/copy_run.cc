@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "migration/copy_options_json.h"
+#include "migration/journal_fields.h"
 
 namespace pegmove::migration {
 namespace {
@@ -13,35 +14,6 @@ using async::milliseconds;
 using Json = nlohmann::json;
 
 constexpr int64_t kMostRate = 1'000'000'000'000;
-constexpr int64_t kMostMs = INT64_MAX / 1'000'000;  // fits the clock's nanoseconds
-
-// A field of what the journal gave. Errors: kCorrupt, naming the field.
-Result<int64_t> read_integer(const Json& in, const char* name, int64_t least, int64_t most) {
-  auto found = in.find(name);
-  // Compared as what it is: a large one is unsigned and would turn negative.
-  if (found != in.end() && found->is_number_integer() &&
-      !(found->is_number_unsigned() && found->get<uint64_t>() > uint64_t(most)) &&
-      found->get<int64_t>() >= least && found->get<int64_t>() <= most)
-    return found->get<int64_t>();
-  return fail(Code::kCorrupt, "'" + std::string(name) + "' must be a whole number from " +
-                                  std::to_string(least) + " to " + std::to_string(most));
-}
-
-Result<milliseconds> read_ms(const Json& in, const char* name) {
-  return milliseconds(TRY(read_integer(in, name, 0, kMostMs)));
-}
-
-Result<std::string> read_text(const Json& in, const char* name) {
-  auto found = in.find(name);
-  if (found != in.end() && found->is_string()) return found->get<std::string>();
-  return fail(Code::kCorrupt, "'" + std::string(name) + "' must be a string");
-}
-
-Result<bool> read_flag(const Json& in, const char* name) {
-  auto found = in.find(name);
-  if (found != in.end() && found->is_boolean()) return found->get<bool>();
-  return fail(Code::kCorrupt, "'" + std::string(name) + "' must be true or false");
-}
 
 // The tables of a run, as they were when it began.
 struct Tables {
@@ -274,8 +246,6 @@ CopyOptions options_to_go_on(const journal::Run& run, const CopyRequest& request
   options.made_by_this_run = options.create && !run.result.empty();
   return options;
 }
-
-namespace {}  // namespace
 
 Task<CopyReport> run_copy(RunKeeper& run, Preflight preflight, rows::PaceOptions pace_options,
                           const async::StopSignal& stop, CopyRunEvents events) {

@@ -4,13 +4,16 @@
 #include <nlohmann/json.hpp>
 
 #include "backup/reader.h"
-#include "base/units.h"
+#include "base/json_fields.h"
 #include "migration/back_up.h"
+#include "migration/journal_fields.h"
 
 namespace pegmove::migration {
 namespace {
 
 using async::milliseconds;
+using base::number_in;
+using base::text_in;
 using client::RestoreState;
 using Json = nlohmann::ordered_json;
 
@@ -29,6 +32,21 @@ constexpr LeftOut kLeftOut[] = {
     {"replica.deny_client_request", "it would refuse clients; set it by hand if that is meant"},
     {"rocksdb.usage_scenario", "it belongs to what was under way then"},
     {"replica_access_controller.", "users and policies are those of the other cluster"}};
+
+Result<RestoreRun> read_request(const nlohmann::json& in) {
+  if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
+  return RestoreRun{.to_metas = TRY(read_text(in, "to_metas")),
+                    .restore = {.cluster = TRY(read_text(in, "cluster")),
+                                .policy = TRY(read_text(in, "policy")),
+                                .backup_id = TRY(read_integer(in, "backup_id", 1, INT64_MAX)),
+                                .table = TRY(read_text(in, "table")),
+                                .app_id = int32_t(TRY(read_integer(in, "app_id", 1, INT32_MAX))),
+                                .new_table = TRY(read_text(in, "new_table")),
+                                .provider = TRY(read_text(in, "provider")),
+                                .skip_bad_partition = TRY(read_flag(in, "skip_bad_partition")),
+                                .path = TRY(read_text(in, "path"))},
+                    .timeout = TRY(read_ms(in, "timeout_ms"))};
+}
 
 class Restoring {
  public:
@@ -63,8 +81,8 @@ class Restoring {
 
   Task<> begin() {
     const auto before = Json::parse(run_.run().result, nullptr, false);
-    if (before.is_object() && before.contains("app_id") && before["app_id"].is_number_integer()) {
-      report_.app_id = before["app_id"].get<int32_t>();
+    if (before.is_object() && number_in(before, "app_id") > 0) {
+      report_.app_id = int32_t(number_in(before, "app_id"));
       auto status = co_await client::restore_status(cluster_, report_.app_id, deadline());
       // Of one that failed the table is gone: it is restored anew.
       const bool is_gone = !status && (status.error().code() == Code::kRefused ||
@@ -134,7 +152,7 @@ class Restoring {
     if (!in.is_array() || in.empty() || !in[0].is_object()) return;
     for (auto [name, to] :
          {std::pair("done_bytes", &progress.done_bytes), {"all_bytes", &progress.all_bytes}})
-      if (in[0].contains(name) && in[0][name].is_number_integer()) *to = in[0][name].get<int64_t>();
+      if (const auto bytes = number_in(in[0], name); bytes >= 0) *to = bytes;
   }
 
   Routine<std::string> why_dropped() {
@@ -142,9 +160,9 @@ class Restoring {
     auto told =
         co_await ask_meta(cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline());
     const auto in = told && *told ? Json::parse(**told, nullptr, false) : Json();
-    if (in.is_array() && !in.empty() && in[0].is_object() && in[0].contains("reason") &&
-        in[0]["reason"].is_string())
-      co_return text + ": " + in[0]["reason"].get<std::string>();
+    if (in.is_array() && !in.empty() && in[0].is_object())
+      if (const auto reason = text_in(in[0], "reason"); !reason.empty())
+        co_return text + ": " + reason;
     co_return text +
         "; `pegmove backups verify` finds what is damaged, and --skip-bad-partition "
         "restores the rest";
@@ -247,32 +265,8 @@ std::string to_json(const RestoreRun& request) {
 }
 
 Result<RestoreRun> restore_run_from_json(std::string_view text) {
-  const auto in = Json::parse(text, nullptr, false);
-  const auto wrong = [](const char* what) {
-    return fail(Code::kCorrupt, "the journal's options of a restore: " + std::string(what));
-  };
-  if (!in.is_object()) return wrong("they are no JSON object");
-  RestoreRun request;
-  auto& restore = request.restore;
-  for (auto [name, to] : {std::pair("to_metas", &request.to_metas),
-                          {"cluster", &restore.cluster},
-                          {"policy", &restore.policy},
-                          {"table", &restore.table},
-                          {"new_table", &restore.new_table},
-                          {"provider", &restore.provider},
-                          {"path", &restore.path}}) {
-    if (!in.contains(name) || !in[name].is_string()) return wrong(name);
-    *to = in[name].get<std::string>();
-  }
-  for (const char* name : {"backup_id", "app_id", "timeout_ms"})
-    if (!in.contains(name) || !in[name].is_number_integer() || in[name] <= 0) return wrong(name);
-  if (!in.contains("skip_bad_partition") || !in["skip_bad_partition"].is_boolean())
-    return wrong("skip_bad_partition");
-  restore.backup_id = in["backup_id"].get<int64_t>();
-  restore.app_id = in["app_id"].get<int32_t>();
-  restore.skip_bad_partition = in["skip_bad_partition"].get<bool>();
-  request.timeout = milliseconds(std::min<int64_t>(in["timeout_ms"].get<int64_t>(), INT32_MAX));
-  return request;
+  return in_context(read_request(nlohmann::json::parse(text, nullptr, false)),
+                    "the journal's options of a restore");
 }
 
 std::string to_line(const RestoreProgress& progress) {

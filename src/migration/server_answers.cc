@@ -4,6 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/ini.h"
+#include "base/json_fields.h"
+#include "base/text.h"
 #include "base/units.h"
 
 namespace pegmove::migration {
@@ -24,17 +27,6 @@ Result<json> parse_object(std::string_view body) {
   return parsed;
 }
 
-std::string text_of(const json& object, const char* key) {
-  auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-std::string_view trim(std::string_view text) {
-  auto begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
-
 // A number that the text begins with; the text loses it.
 std::optional<int> take_number(std::string_view& text) {
   auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
@@ -44,30 +36,11 @@ std::optional<int> take_number(std::string_view& text) {
   return int(*number);
 }
 
-using Section = std::map<std::string, std::string>;
-
-std::map<std::string, Section> parse_ini(std::string_view text) {
-  std::map<std::string, Section> sections;
-  Section* section = nullptr;
-  while (!text.empty()) {
-    auto end = std::min(text.find('\n'), text.size());
-    auto line = trim(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.starts_with('[') && line.ends_with(']')) {
-      section = &sections[std::string(trim(line.substr(1, line.size() - 2)))];
-    } else if (auto equals = line.find('=');
-               section && equals != std::string_view::npos && line[0] != ';' && line[0] != '#') {
-      (*section)[std::string(trim(line.substr(0, equals)))] = trim(line.substr(equals + 1));
-    }
-  }
-  return sections;
-}
-
 }  // namespace
 
 Result<ServerVersion> parse_version(std::string_view body) {
   auto object = TRY(parse_object(body));
-  ServerVersion version{.text = text_of(object, "Version")};
+  ServerVersion version{.text = base::text_in(object, "Version")};
   std::string_view text = version.text;
   auto major = take_number(text);
   if (!major || !text.starts_with('.')) return malformed("no version", body);
@@ -87,7 +60,8 @@ std::optional<int> ServerConfig::id_of(const std::string& cluster) const {
 }
 
 Result<ServerConfig> parse_config_dump(std::string_view text) {
-  auto sections = parse_ini(text);
+  auto sections = TRY(base::parse_ini(text, {.skips_unknown_lines = true}));
+  sections.erase("");
   if (sections.empty()) return malformed("no configuration", text);
   ServerConfig config;
   auto& replication = sections["replication"];
@@ -109,7 +83,7 @@ Result<std::map<int32_t, int>> parse_data_versions(std::string_view body) {
   for (const auto& [key, value] : TRY(parse_object(body)).items()) {
     auto index = base::parse_integer(key, 0, INT32_MAX);
     auto version = value.is_object()
-                       ? base::parse_integer(text_of(value, "data_version"), 0, 1'000'000)
+                       ? base::parse_integer(base::text_in(value, "data_version"), 0, 1'000'000)
                        : fail(Code::kProtocol, "");
     if (!index || !version) return malformed("no data versions", body);
     versions[int32_t(*index)] = int(*version);
@@ -137,12 +111,12 @@ Result<MetricsAnswer> parse_metrics(std::string_view body) {
 }
 
 Result<std::vector<DuplicationInfo>> parse_duplications(std::string_view body) {
-  if (trim(body) == "null") return std::vector<DuplicationInfo>{};  // none at all
+  if (base::trim(body) == "null") return std::vector<DuplicationInfo>{};  // none at all
   std::vector<DuplicationInfo> duplications;
   for (const auto& [key, value] : TRY(parse_object(body)).items()) {
     if (!value.is_object()) continue;  // "appid"
-    DuplicationInfo info{text_of(value, "remote"), text_of(value, "remote_app_name"),
-                         text_of(value, "status")};
+    DuplicationInfo info{base::text_in(value, "remote"), base::text_in(value, "remote_app_name"),
+                         base::text_in(value, "status")};
     if (info.remote.empty()) return malformed("a duplication without remote", body);
     if (info.status != "DS_REMOVED") duplications.push_back(std::move(info));
   }

@@ -12,4 +12,8 @@ std::string local_date_time(int64_t unix_seconds) {
   return text;
 }
 
+std::string date_time_or_dash(int64_t unix_ms) {
+  return unix_ms > 0 ? local_date_time(unix_ms / 1000) : "-";
+}
+
 }  // namespace pegmove::service

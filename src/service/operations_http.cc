@@ -2,6 +2,7 @@
 // config_http_service.cpp, http_server.cpp, and metrics_http_service in src/utils/metrics.cpp.
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "service/local_time.h"
 #include "service/operations.h"
 #include "service/table_json.h"
@@ -10,18 +11,8 @@ namespace pegmove::service {
 namespace {
 
 // The parts between commas that are not empty.
-std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    auto end = std::min(text.find(','), text.size());
-    if (end > 0) parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
 std::set<std::string> as_set(std::string_view text) {
-  auto parts = split_list(text);
+  auto parts = base::split(text, ',');
   return {parts.begin(), parts.end()};
 }
 
@@ -45,7 +36,7 @@ Result<MetricsQuery> parse_metrics_query(const HttpQuery& query) {
     } else if (name == "metrics") {
       parsed.filters.metrics = as_set(value);
     } else if (name == "attributes") {
-      auto parts = split_list(value);
+      auto parts = base::split(value, ',');
       if (parts.size() % 2 != 0)
         return fail(Code::kInvalidArgument,
                     "the number of arguments for attributes should be even, since each attribute "

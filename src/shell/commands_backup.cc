@@ -29,10 +29,6 @@ constexpr OptionSpec kRestoreOptions[] = {
 constexpr OptionSpec kDetailedOption[] = {{'d', "detailed"}};
 constexpr async::milliseconds kBetweenLooks{200};
 
-std::string time_text(int64_t unix_ms) {
-  return unix_ms > 0 ? service::local_date_time(unix_ms / 1000) : "-";
-}
-
 Result<client::RestoreRequest> parse_restore(const Options& options) {
   for (const auto& [letter, name] : {std::pair('c', "cluster name"),
                                      {'a', "table name"},
@@ -232,8 +228,9 @@ Outcome run_query_backup_status(Session& session, Words words) {
                                         {"BackupProviderType"},
                                         {"BackupPath"}});
   for (const auto& item : status->items)
-    table.add_row({std::to_string(item.backup_id), item.table, time_text(item.start_time_ms),
-                   time_text(item.end_time_ms),
+    table.add_row({std::to_string(item.backup_id), item.table,
+                   service::date_time_or_dash(item.start_time_ms),
+                   service::date_time_or_dash(item.end_time_ms),
                    item.is_failed          ? "failed"
                    : item.end_time_ms == 0 ? "in progress"
                                            : "completed",

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "base/text.h"
 #include "client/backups.h"
 #include "service/local_time.h"
 #include "shell/handlers.h"
@@ -26,19 +27,9 @@ constexpr OptionSpec kListOptions[] = {{'j', "json"}};
 constexpr OptionSpec kDisableOptions[] = {{'p', "policy_name", true}, {'f', "force"}};
 constexpr OptionSpec kEnableOptions[] = {{'p', "policy_name", true}};
 
-std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const auto end = std::min(text.find(','), text.size());
-    if (end > 0) parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
 Result<std::vector<int32_t>> parse_ids(const std::string& text) {
   std::vector<int32_t> ids;
-  for (const auto& word : split_list(text)) {
+  for (const auto& word : base::split(text, ',')) {
     const auto id = parse_int32(word);
     if (!id || *id <= 0) return fail(Code::kInvalidArgument, "invalid app_id, " + word);
     ids.push_back(*id);
@@ -112,16 +103,12 @@ Table policy_table(const client::BackupPolicy& policy) {
   return table;
 }
 
-std::string time_text(int64_t unix_ms) {
-  return unix_ms > 0 ? service::local_date_time(unix_ms / 1000) : "-";
-}
-
 Table rounds_table(const client::BackupPolicyState& state) {
   auto table = Table::with_columns(state.policy.name + "_backup_info",
                                    {{"id"}, {"start_time"}, {"end_time"}, {"app_ids"}});
   for (const auto& round : state.rounds)
-    table.add_row({std::to_string(round.backup_id), time_text(round.start_time_ms),
-                   time_text(round.end_time_ms), ids_text(round.app_ids)});
+    table.add_row({std::to_string(round.backup_id), service::date_time_or_dash(round.start_time_ms),
+                   service::date_time_or_dash(round.end_time_ms), ids_text(round.app_ids)});
   return table;
 }
 
@@ -136,7 +123,7 @@ Outcome show_policies(Session& session, const Options& options, bool with_rounds
     rounds = *wanted;
   }
   auto found = session.run(client::backup_policies(
-      *session.cluster(), split_list(options.text('p')), rounds, session.meta_deadline()));
+      *session.cluster(), base::split(options.text('p'), ','), rounds, session.meta_deadline()));
   if (!found) {
     session.err() << (with_rounds ? "query" : "ls")
                   << " backup policy failed: " << meta_error_text(found.error()) << "\n";

@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 class BlockStoreTest : public ::testing::TestWithParam<StoreKind> {
  protected:
   void write(const std::string& path, std::string_view bytes, size_t piece = 1 << 20) {
-    auto upload = store_->create(path, int64_t(bytes.size()));
+    auto upload = store_->create(path);
     ASSERT_TRUE(upload) << upload.error().to_string();
     for (size_t at = 0; at < bytes.size(); at += piece) {
       auto appended = (*upload)->append(bytes.substr(at, piece));
@@ -157,7 +157,7 @@ TEST_P(BlockStoreTest, AFileIsReplacedAsAWhole) {
 TEST_P(BlockStoreTest, AnUploadThatIsNotFinishedIsNotSeen) {
   write("f", "old");
   {
-    auto upload = store_->create("f", 9'000'000);
+    auto upload = store_->create("f");
     ASSERT_TRUE((*upload)->append(random_bytes(9'000'000, 3)));
     EXPECT_EQ(read_all("f"), "old");
     EXPECT_THAT(names(""), ElementsAre("f"));
@@ -198,7 +198,7 @@ TEST_P(BlockStoreTest, NoPathLeadsOut) {
   for (const std::string path : {"..", "../x", "a/../../x", "./x", "a/./b", "a\nb"}) {
     EXPECT_EQ(store_->stat(path).error().code(), Code::kInvalidArgument) << path;
     EXPECT_EQ(store_->read(path, 0, 1).error().code(), Code::kInvalidArgument) << path;
-    EXPECT_EQ(store_->create(path, 0).error().code(), Code::kInvalidArgument) << path;
+    EXPECT_EQ(store_->create(path).error().code(), Code::kInvalidArgument) << path;
     EXPECT_EQ(store_->remove(path).error().code(), Code::kInvalidArgument) << path;
   }
 }

@@ -65,9 +65,8 @@ class Owned : public blockstore::BlockStore {
   Result<std::string> read(const std::string& path, int64_t offset, size_t size) override {
     return store_->read(path, offset, size);
   }
-  Result<std::unique_ptr<blockstore::Upload>> create(const std::string& path,
-                                                     int64_t size) override {
-    return store_->create(path, size);
+  Result<std::unique_ptr<blockstore::Upload>> create(const std::string& path) override {
+    return store_->create(path);
   }
   Result<std::unique_ptr<blockstore::Proof>> prove(const std::string& path) override {
     return store_->prove(path);

@@ -7,6 +7,7 @@ import time
 import urllib.request
 
 from harness import CliTest, row
+from metrics_of import uploaded_bytes
 from scenario import FixedCluster
 
 PATH = "/user/pegasus/backup"
@@ -34,22 +35,13 @@ class OverStores(CliTest):
         return self.done(verb, "--store", store, "--path", PATH, "--config", self.config, "--state",
                          os.path.join(self.folder, "journal.db"), "--json", "--quiet", *more)
 
-    def uploaded_bytes(self):
-        total = 0
-        for address in self.a.replicas:
-            with urllib.request.urlopen(f"http://{address}/metrics", timeout=20) as reply:
-                for entity in json.load(reply)["entities"]:
-                    total += sum(metric["value"] for metric in entity["metrics"]
-                                 if metric["name"] == "backup_file_upload_total_bytes")
-        return total
-
-    def check(self, store, backup_id):
+    def check(self, store, backup_id, table="t"):
         self.done("backups", "verify", "--store", store, "--path", PATH, "--cluster", self.cluster_name, "--config",
                   self.config, backup_id)
         report = json.loads(self.verb("restore", store, "--to", self.a.meta, "--cluster", self.cluster_name, "--table",
-                                      "t", "--to-table", f"{store}_{backup_id}", "--backup-id", backup_id).out)
-        self.assertEqual(report["app_envs"], ["business.info"])
-        self.done("verify", "--from", self.a.meta, "--to", self.a.meta, "--table", "t", "--to-table",
+                                      table, "--to-table", f"{store}_{backup_id}", "--backup-id", backup_id).out)
+        self.assertEqual(report["app_envs"], ["business.info"] if table == "t" else [])
+        self.done("verify", "--from", self.a.meta, "--to", self.a.meta, "--table", table, "--to-table",
                   f"{store}_{backup_id}", "--state", os.path.join(self.folder, "journal.db"))
 
     def test_back_up_and_restore(self):
@@ -59,6 +51,35 @@ class OverStores(CliTest):
             self.check(store, report["backup_id"])
             self.done("backups", "rm", "--store", store, "--path", PATH, "--cluster", self.cluster_name, "--config",
                       self.config, report["backup_id"], "--yes")
+
+    def test_the_write_limit_of_hdfs_changes_while_a_backup_runs(self):
+        """At 1 MB/s it would take half a minute; with the usual limit it ends at once."""
+        self.create(self.a, "wide", 2, [row(f"h{i}", "s", os.urandom(4_000).hex()) for i in range(4_000)])
+        self.limit_writes(1)
+        self.done("shell", "--cluster", self.a.meta, "-e", f"backup 2 hdfs_x {PATH}")
+        job = self.wait_for_job(2, "hdfs_x", lambda job: job.get("all_bytes"))
+        self.assertGreater(job["all_bytes"], 16_000_000)
+        self.assertEqual(job["state"], "running")
+        self.limit_writes(200)
+        self.wait_for_job(2, "hdfs_x", lambda job: job["state"] == "done", limit_s=15)
+        self.check("hdfs_x", job["backup_id"], "wide")
+
+    def limit_writes(self, megabytes):
+        for address in self.a.replicas:
+            url = f"http://{address}/updateConfig?hdfs_write_limit_rate_mb_per_sec={megabytes}"
+            with urllib.request.urlopen(url, timeout=20) as reply:
+                self.assertEqual(json.load(reply)["update_status"], "ERR_OK")
+
+    def wait_for_job(self, app_id, store, is_there, limit_s=60):
+        """The newest job of a table to a store, once it is so."""
+        end = time.monotonic() + limit_s
+        while True:
+            answer = json.loads(self.done("shell", "--cluster", self.a.meta, "-e",
+                                          f"remote_command -t meta-server backup.status {app_id}").out)
+            jobs = [one for node in answer["details"].values() for one in node["message"] if one["provider"] == store]
+            if jobs and is_there(jobs[-1]):
+                return jobs[-1]
+            self.assertLess(time.monotonic(), end, str(jobs))
 
     def test_a_killed_server_sends_only_what_the_store_does_not_have(self):
         for store in ("hdfs_x", "s3"):
@@ -70,15 +91,8 @@ class OverStores(CliTest):
             self.a.kill()
             del self.a.more[-2:]
             self.a.start()
-            job = {}
-            end = time.monotonic() + 60
-            while job.get("state") != "done":
-                self.assertLess(time.monotonic(), end, str(job))
-                answer = json.loads(self.done("shell", "--cluster", self.a.meta, "-e",
-                                              "remote_command -t meta-server backup.status 1").out)
-                job = [one for node in answer["details"].values() for one in node["message"]
-                       if one["provider"] == store][-1]
-            sent = self.uploaded_bytes()
+            job = self.wait_for_job(1, store, lambda job: job["state"] == "done")
+            sent = uploaded_bytes(self.a)
             self.assertLess(sent, job["bytes"], "nothing was found in the store")
             print(f"\n  {store}: {sent} of {job['bytes']} bytes sent after the restart", flush=True)
             self.check(store, job["backup_id"])

@@ -7,21 +7,17 @@ import os
 import pathlib
 import re
 import signal
-import urllib.request
 
 from scenario import Scenario
 from tables import many_rows
 
 SOURCES = pathlib.Path(__file__).parents[2] / "src"
-STEP_FILES = ("backup/orders.h", "backup/checkpoint_transfer.h", "server/meta/backup_context.h")
 
 
 def steps(kind):
     """The steps of a backup or a restore at which a cluster can be ended, as the sources list them."""
-    found = set()
-    for name in STEP_FILES:
-        found |= set(re.findall(rf'"({kind}\.\w+)"', (SOURCES / name).read_text(encoding="utf-8")))
-    return sorted(found)
+    text = (SOURCES / "backup/steps.h").read_text(encoding="utf-8")
+    return sorted(re.findall(rf'"({kind}\.\w+)"', text))
 
 
 class Backups(Scenario):
@@ -133,14 +129,4 @@ class Backups(Scenario):
                 self.assertEqual(sidecar, {"md5": md5, "size": len(data)})
                 total += len(data)
             self.assertEqual(metadata["checkpoint_total_size"], sum(file["size"] for file in metadata["files"]))
-        return total
-
-    def uploaded_bytes(self):
-        """What the servers have sent to the store since they were started, by their own count."""
-        total = 0
-        for address in self.a.replicas:
-            with urllib.request.urlopen(f"http://{address}/metrics", timeout=20) as reply:
-                for entity in json.load(reply)["entities"]:
-                    total += sum(metric["value"] for metric in entity["metrics"]
-                                 if metric["name"] == "backup_file_upload_total_bytes")
         return total

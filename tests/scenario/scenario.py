@@ -9,9 +9,9 @@ import socket
 import sqlite3
 import tempfile
 import time
-import urllib.request
 
 import harness
+from metrics_of import total_of
 from tables import StoredTable, difference, tsv
 
 PAUSE_S = 0.005  # between two looks at something
@@ -199,14 +199,7 @@ class Scenario(harness.CliTest):
 
     def scanned_bytes(self, cluster, app_id):
         """What the scans of a table have given away so far, by the servers' own count."""
-        total = 0
-        for address in cluster.replicas:
-            with urllib.request.urlopen(f"http://{address}/metrics", timeout=20) as reply:
-                entities = json.load(reply)["entities"]
-            for entity in entities:
-                if entity["attributes"].get("table_id") == str(app_id):
-                    total += sum(metric["value"] for metric in entity["metrics"] if metric["name"] == "scan_bytes")
-        return total
+        return total_of(cluster.replicas, "scan_bytes", table_id=str(app_id))
 
     def failed_saying(self, codes, says, *words, **more):
         """Fails in one of these ways and says each of the patterns on stderr."""

@@ -3,6 +3,7 @@ import json
 import os
 
 from backups import Backups, steps
+from metrics_of import uploaded_bytes
 from scenario import seconds
 
 
@@ -24,7 +25,7 @@ class BackupKills(Backups):
             job = self.wait_for_job("done")
             total = self.check_files(job["backup_id"])
             self.assertEqual(job["bytes"], total)
-            sent = self.uploaded_bytes()
+            sent = uploaded_bytes(self.a)
             self.assertEqual(sent, total - there, f"{step}: {there} of {total} bytes were there")
             resent[step] = sent
             self.done("backups", "verify", "--store", "local", "--config", self.config, job["backup_id"])

@@ -5,6 +5,8 @@ import os
 import pathlib
 import shutil
 import subprocess
+import urllib.error
+import urllib.request
 
 from backups import Backups
 from scenario import Copier, seconds
@@ -267,6 +269,19 @@ class Trouble(Backups):
         self.wait_for_job("done", limit_s=10)
         self.assertEqual(set(self.uploading()), {0}, "back to 0 when the backup has ended")
 
+    def check_policy_page(self):
+        """As the meta server's page tells of policies."""
+        page = f"http://{self.a.meta}/meta/backup_policy"
+        for query in ("", "?name=night"):
+            with urllib.request.urlopen(page + query, timeout=20) as reply:
+                self.assertEqual(json.load(reply), {"night": {
+                    "name": "night", "backup_provider_type": "local", "backup_interval": "86400", "app_ids": "[1]",
+                    "start_time": "01:30", "status": "enabled", "backup_history_count": "3"}})
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(page + "?policy=night", timeout=20)
+        self.assertEqual(refused.exception.code, 400)
+        refused.exception.close()
+
     def uploading(self):
         """As the documentation watches a backup: by the counter's old name."""
         answers = self.remote("perf-counters-by-substr", "cold.backup.max.upload.file.size", kind="replica-server")
@@ -287,6 +302,7 @@ class Trouble(Backups):
         self.assertIn('"01:30"', shown)
         self.assertIn("policy is already enabled",
                       self.shell("enable_backup_policy -p night; enable_backup_policy -p night"))
+        self.check_policy_page()
         job = self.job()
         self.check_files(job["backup_id"])
         info = json.loads(pathlib.Path(self.store, "ClusterA", str(job["backup_id"]), "backup_info").read_text(

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/small_file.h"
 #include "server/meta/app_env_rules.h"
 #include "server/meta/catalog_json.h"
-#include "server/meta/json_file.h"
 
 namespace pegmove::server::meta {
 namespace {
@@ -83,14 +83,14 @@ Result<AppCatalog> AppCatalog::open(std::string folder, int node_count) {
   if (node_count < 1) {
     return refuse("a cluster has at least one node, not " + std::to_string(node_count));
   }
-  TRY(ensure_folder(folder));
+  TRY(base::ensure_folder(folder));
   AppCatalog catalog(std::move(folder), node_count);
   TRY(in_context(catalog.load(), "opening the tables of the cluster"));
   return catalog;
 }
 
 Result<void> AppCatalog::load() {
-  if (const auto text = TRY(read_file(path_, kMaxFileSize))) {
+  if (const auto text = TRY(base::read_file(path_, kMaxFileSize))) {
     auto state = decode_catalog(*text);
     if (!state) {
       return fail(state.error().code(),
@@ -103,7 +103,7 @@ Result<void> AppCatalog::load() {
   for (const auto& [id, app] : state_.apps) {
     if (app.is_available()) available_.emplace(app.info.app_name, id);
   }
-  return remove_leftover(path_);
+  return base::remove_leftover(path_);
 }
 
 Result<void> AppCatalog::check_nodes() const {
@@ -122,7 +122,7 @@ Result<void> AppCatalog::check_nodes() const {
   return {};
 }
 
-Result<void> AppCatalog::save() const { return replace_file(path_, encoded()); }
+Result<void> AppCatalog::save() const { return base::replace_file(path_, encoded()); }
 
 std::string AppCatalog::encoded() const { return encode_catalog(state_); }
 

@@ -21,12 +21,6 @@ struct BackupOptions {
   backup::StepListener on_step = {};
 };
 
-// The steps of the meta server; see backup/orders.h.
-inline constexpr std::string_view kMetaSteps[] = {
-    "backup.job_noted",      "backup.marker_written",   "backup.app_metadata_written",
-    "backup.marker_removed", "backup.info_written",     "backup.end_noted",
-    "restore.table_noted",   "restore.partition_noted", "restore.end_noted"};
-
 // On the meta server's executor. Catalog, nodes and clock outlive it.
 class BackupContext {
  public:

@@ -4,8 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <ranges>
 
-#include "server/meta/json_file.h"
-
+#include "base/small_file.h"
 namespace pegmove::server::meta {
 namespace {
 
@@ -176,7 +175,7 @@ Result<BackupState> decode_backups(std::string_view text) {
 
 Result<BackupBook> BackupBook::open(const std::string& folder) {
   BackupBook book(folder + "/backups.json");
-  if (const auto text = TRY(read_file(book.path_, kMostFileBytes))) {
+  if (const auto text = TRY(base::read_file(book.path_, kMostFileBytes))) {
     auto state = decode_backups(*text);
     if (!state)
       return fail(Code::kCorrupt, book.path_ + " cannot be used (" + state.error().message() +
@@ -184,7 +183,7 @@ Result<BackupBook> BackupBook::open(const std::string& folder) {
                                       "place, or move it away");
     book.state_ = std::move(*state);
   }
-  TRY(remove_leftover(book.path_));
+  TRY(base::remove_leftover(book.path_));
   return book;
 }
 
@@ -201,7 +200,7 @@ Result<void> BackupBook::save() {
         ++ended > kMostEndedBackups)
       too_many.push_back(key);
   for (const auto& key : too_many) state_.backups.erase(key);
-  return replace_file(path_, encode_backups(state_));
+  return base::replace_file(path_, encode_backups(state_));
 }
 
 }  // namespace pegmove::server::meta

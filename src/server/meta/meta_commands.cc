@@ -5,6 +5,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "net/address.h"
 #include "server/meta/catalog_json.h"
 #include "server/meta/meta_service.h"
@@ -15,16 +16,6 @@ namespace {
 using nlohmann::json;
 using service::SettingType;
 using Arguments = service::RemoteCommands::Arguments;
-
-std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    auto end = std::min(text.find(','), text.size());
-    if (end > 0) parts.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
 
 std::string pretty(const json& reply) {
   return reply.dump(2, ' ', false, json::error_handler_t::replace);
@@ -139,7 +130,7 @@ std::string MetaService::black_list(Arguments arguments) {
     black_list_.clear();
   } else {
     std::set<std::string> nodes;
-    for (const auto& node : split_list(arguments[0])) {
+    for (const auto& node : base::split(arguments[0], ',')) {
       if (!net::parse_host_port(node)) {
         reply["error"] = "invalid argument, bad host:port '" + node + "'";
         return pretty(reply);
@@ -168,7 +159,7 @@ std::string MetaService::ignored_apps(Arguments arguments) {
   }
   if (what != "set") return pretty({{"error", "invalid arguments"}});
   std::set<int32_t> ids;
-  auto words = arguments.size() == 2 ? split_list(arguments[1]) : std::vector<std::string>();
+  auto words = arguments.size() == 2 ? base::split(arguments[1], ',') : std::vector<std::string>();
   for (const auto& word : words) {
     int32_t id = 0;
     auto end = word.data() + word.size();

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "blockstore/local_file.h"
+#include "base/local_file.h"
 
 namespace pegmove::server::replica {
 namespace {
@@ -143,7 +143,7 @@ backup::CheckpointTransfer BackupRunner::transfer(
 
 Task<backup::LocalCheckpoint> BackupRunner::checkpoint(const BackupOrder& order, std::string folder,
                                                        std::shared_ptr<Replica> replica) {
-  CO_TRY(co_await pool_.run([&] { return blockstore::make_folders(folder); }));
+  CO_TRY(co_await pool_.run([&] { return base::make_folders(folder); }));
   const auto prefix = checkpoint_prefix(order);
   auto found = CO_TRY(co_await pool_.run([&] { return find_checkpoint(folder, order); }));
   if (!found) {
@@ -159,7 +159,7 @@ Task<backup::LocalCheckpoint> BackupRunner::checkpoint(const BackupOrder& order,
                                     .decree = decree,
                                     .timestamp_ms = timestamp_ms,
                                     .name = ""};
-    CO_TRY(co_await pool_.run([&] { return blockstore::rename_file(made, found->folder); }));
+    CO_TRY(co_await pool_.run([&] { return base::rename_file(made, found->folder); }));
     step("backup.checkpoint_named");
   }
   found->name = backup::checkpoint_name(server_);
@@ -241,8 +241,8 @@ Task<> BackupRunner::restore(RestoreOrder order, std::string partition_dir,
     co_return fail(std::move(downloaded.error()));
   }
   CO_TRY(co_await pool_.run([&]() -> Result<void> {
-    TRY(blockstore::make_folders(partition_dir + "/data"));
-    return blockstore::rename_file(folder, place);
+    TRY(base::make_folders(partition_dir + "/data"));
+    return base::rename_file(folder, place);
   }));
   step("restore.partition_in_place");
   co_return Result<void>();

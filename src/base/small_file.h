@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 
-namespace pegmove::server::meta {
+namespace pegmove::base {
 
 // Makes the folder if it is missing (its parent must exist) and waits until that is on disk.
 // Errors: kIo.
@@ -29,4 +29,4 @@ Result<void> replace_file(const std::string& path, std::string_view text);
 // Errors: kIo.
 Result<void> remove_leftover(const std::string& path);
 
-}  // namespace pegmove::server::meta
+}  // namespace pegmove::base

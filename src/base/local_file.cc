@@ -1,4 +1,4 @@
-#include "blockstore/local_file.h"
+#include "base/local_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <utility>
 
-namespace pegmove::blockstore {
+namespace pegmove::base {
 
 Error system_error(const std::string& doing, const std::string& path, int number) {
   const bool is_missing = number == ENOENT || number == ENOTDIR;
@@ -118,7 +118,8 @@ Result<void> rename_file(const std::string& from, const std::string& to) {
     const int number = errno;
     return fail(system_error("renaming " + from + " to", to, number));
   }
-  return sync_folder(std::filesystem::path(to).parent_path().string());
+  const auto folder = std::filesystem::path(to).parent_path().string();
+  return sync_folder(folder.empty() ? "." : folder);
 }
 
-}  // namespace pegmove::blockstore
+}  // namespace pegmove::base

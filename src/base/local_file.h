@@ -1,4 +1,4 @@
-// Files of this machine as block stores and transfers use them: whole errors, no partial reads.
+// Files of this machine: whole errors, no partial reads.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace pegmove::blockstore {
+namespace pegmove::base {
 
 // An open file; closed by the destructor. Errors: kNotFound and kIo, naming the path and the
 // system's reason.
@@ -43,4 +43,4 @@ Result<void> make_folders(const std::string& path);
 Result<void> rename_file(const std::string& from, const std::string& to);
 Result<void> sync_folder(const std::string& path);
 
-}  // namespace pegmove::blockstore
+}  // namespace pegmove::base

@@ -1,0 +1,19 @@
+// Words and lines of text.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pegmove::base {
+
+// Without blanks, tabs and carriage returns at its ends.
+std::string_view trim(std::string_view text);
+
+// The parts between the separators, trimmed; those that are empty are left out.
+std::vector<std::string> split(std::string_view text, char separator);
+
+// "2026-11-22 13:37:50", UTC; "-" for what is not after 1970.
+std::string utc_date_time(int64_t unix_ms);
+
+}  // namespace pegmove::base
