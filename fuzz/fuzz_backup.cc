@@ -1,5 +1,5 @@
-// Files of backups from hostile bytes. The first byte chooses the file. What is read is written and
-// read again, and is the same then; names that are read lead nowhere.
+// Files of backups and of bulk loads from hostile bytes. The first byte chooses the file. What is
+// read is written and read again, and is the same then; names that are read lead nowhere.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +8,7 @@
 #include "backup/layout.h"
 #include "backup/metadata.h"
 #include "blockstore/path.h"
+#include "bulkload/metadata.h"
 
 namespace pegmove::backup {
 namespace {
@@ -56,6 +57,24 @@ void fuzz_envs(std::string_view text) {
   require(again && *again == *envs, "pegmove_envs is another when it is read again");
 }
 
+void fuzz_load_info(std::string_view text) {
+  const auto info = bulkload::decode_info(text);
+  if (!info) return;
+  require(info->app_id > 0 && info->partition_count > 0, "a bulk_load_info of no table");
+  const auto again = bulkload::decode_info(bulkload::encode(*info));
+  require(again && *again == *info, "bulk_load_info is another when it is read again");
+}
+
+void fuzz_load_metadata(std::string_view text) {
+  const auto metadata = bulkload::decode_metadata(text);
+  if (!metadata) return;
+  require(blockstore::total_size(metadata->files) > 0, "a partition without bytes");
+  for (const auto& file : metadata->files)
+    require(blockstore::is_name(file.name), "a file's name is none");
+  const auto again = bulkload::decode_metadata(bulkload::encode(*metadata));
+  require(again && *again == *metadata, "bulk_load_metadata is another when it is read again");
+}
+
 void fuzz_path(std::string_view text) {
   const auto path = blockstore::check_path(text);
   if (path) {
@@ -74,12 +93,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace pegmove::backup;
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 5) {
+  switch (data[0] % 7) {
     case 0: fuzz_info(text); break;
     case 1: fuzz_checkpoint(text); break;
     case 2: fuzz_app(text); break;
     case 3: fuzz_envs(text); break;
-    default: fuzz_path(text);
+    case 4: fuzz_path(text); break;
+    case 5: fuzz_load_info(text); break;
+    default: fuzz_load_metadata(text);
   }
   return 0;
 }

@@ -88,6 +88,9 @@ def main():
     for first, name in enumerate(("backup_info", "backup_metadata", "app_metadata", "pegmove_envs", "current_checkpoint")):
         for path in GOLDEN.glob(f"cold-backup*/**/{name}"):
             write("fuzz_backup", first, path.read_bytes())
+    for first, name in ((5, "bulk_load_info"), (6, "bulk_load_metadata")):
+        for path in GOLDEN.glob(f"bulk-load/**/{name}"):
+            write("fuzz_backup", first, path.read_bytes())
     write("fuzz_backup", 3, b'{"t_1":{"default_ttl":"86400"}}')
     write("fuzz_backup", 4, b"/user/pegasus/backup/t_12")
     for target, folder in folders.items():

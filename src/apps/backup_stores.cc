@@ -2,9 +2,9 @@
 
 namespace pegmove::apps {
 
-Result<std::unique_ptr<BackupStores>> BackupStores::open(CommandRun& run) {
+Result<std::unique_ptr<BackupStores>> BackupStores::open(CommandRun& run, int threads) {
   auto providers = TRY(block_services(run.config().sections()));
-  return std::make_unique<BackupStores>(std::move(providers), run.clock());
+  return std::make_unique<BackupStores>(std::move(providers), run.clock(), threads);
 }
 
 Result<blockstore::AsyncStore> BackupStores::get(const std::string& name) {

@@ -12,8 +12,8 @@ namespace pegmove::apps {
 // Opened by name; calls run on a pool of its own. Outlives what it opened.
 class BackupStores {
  public:
-  // Errors: kInvalidArgument, of block_services().
-  static Result<std::unique_ptr<BackupStores>> open(CommandRun& run);
+  // `threads`: calls at once. Errors: kInvalidArgument, of block_services().
+  static Result<std::unique_ptr<BackupStores>> open(CommandRun& run, int threads = 4);
 
   // Errors: kNotFound when the configuration has no [block_service.NAME]; of open_store().
   Result<blockstore::AsyncStore> get(const std::string& name);
@@ -22,13 +22,13 @@ class BackupStores {
   // What waits for the network ends.
   void stop() { stores_.stop(); }
 
-  BackupStores(blockstore::Providers providers, Clock& clock)
-      : clock_(clock), stores_(std::move(providers), clock) {}
+  BackupStores(blockstore::Providers providers, Clock& clock, int threads)
+      : clock_(clock), stores_(std::move(providers), clock), pool_(threads) {}
 
  private:
   Clock& clock_;
   blockstore::StoreSet stores_;
-  async::Pool pool_{4};
+  async::Pool pool_;
 };
 
 }  // namespace pegmove::apps

@@ -16,6 +16,7 @@
 #include "apps/cluster_config.h"
 #include "apps/cluster_folder.h"
 #include "apps/command.h"
+#include "apps/die_at.h"
 #include "apps/embedded_cluster.h"
 #include "backup/layout.h"
 #include "base/units.h"
@@ -87,24 +88,6 @@ Result<void> take_block_services(IniSections& ini, EmbeddedClusterOptions& optio
     TRY(in_context(backup::root_of("", options.cold_backup_root),
                    "[replication] cold_backup_root"));
   return {};
-}
-
-// Ends the process, as kill -9 does, after the N-th time that a step is done.
-Result<backup::StepListener> die_at(const std::string& text) {
-  if (text.empty()) return backup::StepListener();
-  const auto colon = text.find(':');
-  const int64_t times =
-      colon == std::string::npos
-          ? 1
-          : TRY(in_context(base::parse_integer(text.substr(colon + 1), 1, 1'000'000), "--die-at"));
-  // Shared by the copies of the listener: the roles count together.
-  auto left = std::make_shared<std::atomic<int64_t>>(times);
-  const auto step = text.substr(0, colon);
-  if (std::ranges::find(backup::kSteps, std::string_view(step)) == std::end(backup::kSteps))
-    return fail(Code::kInvalidArgument, "--die-at: there is no step '" + step + "'");
-  return backup::StepListener([step, left](std::string_view done) {
-    if (done == step && --*left == 0) kill(getpid(), SIGKILL);
-  });
 }
 
 Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) {

@@ -93,6 +93,8 @@ void add_cluster_command(CLI::App& program, int& exit_code);
 void add_backup_command(CLI::App& program, int& exit_code);
 void add_restore_command(CLI::App& program, int& exit_code);
 void add_backups_command(CLI::App& program, int& exit_code);
+void add_split_command(CLI::App& program, int& exit_code);
+void add_load_command(CLI::App& program, int& exit_code);
 void add_check_command(CLI::App& program, int& exit_code);
 void add_copy_command(CLI::App& program, int& exit_code);
 void add_verify_command(CLI::App& program, int& exit_code);

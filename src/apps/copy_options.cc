@@ -71,6 +71,26 @@ Result<void> check(const CopyFilterArguments& arguments, WriteMode mode, bool th
 
 }  // namespace
 
+void add_key_filter_options(CLI::App& verb, KeyFilterArguments& arguments) {
+  verb.add_option("--hash-key-filter", arguments.hash_key,
+                  "only rows with such hash keys: anywhere:PATTERN, prefix:PATTERN or "
+                  "postfix:PATTERN, e.g. prefix:user_. To move one application's part of a shared "
+                  "table. The source's servers still read every row. In patterns of all filters "
+                  "\\xHH is a byte and \\\\ a backslash; \\n \\r \\t \\\" \\' are known, too")
+      ->group(kRows);
+  verb.add_option("--sort-key-filter", arguments.sort_key,
+                  "only rows with such sort keys: as above, or exact:PATTERN (exact: alone means "
+                  "an empty sort key). To move one kind of row of every hash key")
+      ->group(kRows);
+}
+
+Result<rows::RowFilters> parse_key_filters(const KeyFilterArguments& arguments) {
+  rows::RowFilters filters;
+  filters.hash_key = TRY(parse_filter("--hash-key-filter", arguments.hash_key, Exact::kForbidden));
+  filters.sort_key = TRY(parse_filter("--sort-key-filter", arguments.sort_key, Exact::kAllowed));
+  return filters;
+}
+
 void add_copy_filter_options(CLI::App& verb, CopyFilterArguments& arguments) {
   verb.add_option("--partition", arguments.partitions,
                   "only this partition of the source, counted from 0; may be given several times. "
@@ -79,16 +99,7 @@ void add_copy_filter_options(CLI::App& verb, CopyFilterArguments& arguments) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->group(kRows);
-  verb.add_option("--hash-key-filter", arguments.hash_key_filter,
-                  "only rows with such hash keys: anywhere:PATTERN, prefix:PATTERN or "
-                  "postfix:PATTERN, e.g. prefix:user_. To move one application's part of a shared "
-                  "table. The source's servers still read every row. In patterns of all filters "
-                  "\\xHH is a byte and \\\\ a backslash; \\n \\r \\t \\\" \\' are known, too")
-      ->group(kRows);
-  verb.add_option("--sort-key-filter", arguments.sort_key_filter,
-                  "only rows with such sort keys: as above, or exact:PATTERN (exact: alone means "
-                  "an empty sort key). To move one kind of row of every hash key")
-      ->group(kRows);
+  add_key_filter_options(verb, arguments.keys);
   verb.add_option("--value-filter", arguments.value_filter,
                   "only rows with such values: as above, or exact:PATTERN. All values cross the "
                   "network: where keys can tell the rows apart, filter by keys")
@@ -129,10 +140,7 @@ Result<migration::CopyRules> parse_copy_rules(const CopyFilterArguments& argumen
   std::ranges::sort(rules.partitions);
   auto repeated = std::ranges::unique(rules.partitions);
   rules.partitions.erase(repeated.begin(), repeated.end());
-  rules.filters.hash_key =
-      TRY(parse_filter("--hash-key-filter", arguments.hash_key_filter, Exact::kForbidden));
-  rules.filters.sort_key =
-      TRY(parse_filter("--sort-key-filter", arguments.sort_key_filter, Exact::kAllowed));
+  rules.filters = TRY(parse_key_filters(arguments.keys));
   rules.filters.value =
       TRY(parse_filter("--value-filter", arguments.value_filter, Exact::kAllowed));
   rules.mode = TRY(parse_mode(arguments));

@@ -10,10 +10,19 @@
 
 namespace pegmove::apps {
 
-// As typed.
+// As typed; in all of them \\xHH is a byte.
+struct KeyFilterArguments {
+  std::optional<std::string> hash_key{}, sort_key{};
+};
+// Adds --hash-key-filter and --sort-key-filter, which must outlive the verb.
+void add_key_filter_options(CLI::App& verb, KeyFilterArguments& arguments);
+// Errors: kInvalidArgument, naming the option.
+Result<rows::RowFilters> parse_key_filters(const KeyFilterArguments& arguments);
+
 struct CopyFilterArguments {
   std::vector<int32_t> partitions{};
-  std::optional<std::string> hash_key_filter{}, sort_key_filter{}, value_filter{};
+  KeyFilterArguments keys{};
+  std::optional<std::string> value_filter{};
   bool no_overwrite = false;
   bool no_value = false;
   bool no_ttl = false;

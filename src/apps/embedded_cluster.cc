@@ -53,8 +53,24 @@ class LocalNodes : public server::meta::NodePort {
     co_return co_await async::run_on(target.executor(),
                                      target.restore(std::move(order), std::move(progress)));
   }
-  void stop_backups() override {
-    for (auto* node : nodes_) node->stop_backups();
+  Task<> download_load(int node, bulkload::LoadOrder order,
+                       std::shared_ptr<bulkload::LoadProgress> progress) override {
+    auto& target = *nodes_[size_t(node)];
+    co_return co_await async::run_on(target.executor(),
+                                     target.download_load(std::move(order), std::move(progress)));
+  }
+  Task<> ingest_load(int node, bulkload::LoadOrder order,
+                     std::shared_ptr<bulkload::LoadProgress> progress) override {
+    auto& target = *nodes_[size_t(node)];
+    co_return co_await async::run_on(target.executor(),
+                                     target.ingest_load(std::move(order), std::move(progress)));
+  }
+  Task<> clean_load(int node, Gpid gpid) override {
+    auto& target = *nodes_[size_t(node)];
+    co_return co_await async::run_on(target.executor(), target.clean_load(gpid));
+  }
+  void stop_transfers() override {
+    for (auto* node : nodes_) node->stop_transfers();
   }
   Result<void> release(int node, Gpid gpid, bool delete_files) override {
     return nodes_[size_t(node)]->release(gpid, delete_files);
@@ -163,11 +179,12 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterO
   auto catalog =
       TRY(server::meta::AppCatalog::open(options.data_dir + "/meta", options.replica_servers));
   auto backups = TRY(server::meta::BackupBook::open(options.data_dir + "/meta"));
+  auto loads = TRY(server::meta::LoadBook::open(options.data_dir + "/meta"));
   auto parts = std::make_unique<Parts>();
   TRY(parts->start_nodes(options, clock, log));
   parts->meta = std::make_unique<MetaService>(
-      parts->meta_thread.executor(), std::move(catalog), std::move(backups), parts->ports,
-      parts->admin_pool,
+      parts->meta_thread.executor(), std::move(catalog), std::move(backups), std::move(loads),
+      parts->ports, parts->admin_pool,
       server::meta::MetaOptions{.cluster_name = options.name,
                                 .listen = {options.listen_ipv4, options.meta_port},
                                 .dump_dir = options.data_dir + "/meta/dump",

@@ -3,7 +3,9 @@
 #include "apps/verify_run.h"
 #include "migration/back_up.h"
 #include "migration/copy_run.h"
+#include "migration/load.h"
 #include "migration/restore.h"
+#include "migration/split.h"
 
 namespace pegmove::apps {
 namespace {
@@ -21,6 +23,8 @@ int resume(const RunArguments& arguments, const std::string& id) {
   if (run->method == migration::kCopyMethod) return resume_copy(arguments, *run);
   if (run->method == migration::kBackupMethod) return resume_backup(arguments, *run);
   if (run->method == migration::kRestoreMethod) return resume_restore(arguments, *run);
+  if (run->method == migration::kSplitMethod) return resume_split(arguments, *run);
+  if (run->method == migration::kLoadMethod) return resume_load(arguments, *run);
   if (run->method == kVerifyMethod) return resume_verify(arguments, *run);
   if (run->method == kRepairMethod) return resume_repair(arguments, *run);
   return report(Error(Code::kUnsupported, "run " + id + " is of method '" + run->method +

@@ -33,6 +33,8 @@ int report_end(const std::string& run, const RunArguments& arguments, const migr
 int resume_copy(const RunArguments& arguments, const journal::Run& run);
 int resume_backup(const RunArguments& arguments, const journal::Run& run);
 int resume_restore(const RunArguments& arguments, const journal::Run& run);
+int resume_split(const RunArguments& arguments, const journal::Run& run);
+int resume_load(const RunArguments& arguments, const journal::Run& run);
 // Tells the cluster to end the backup of a run that nobody works on. Returns the exit code.
 int cancel_backup(const journal::Run& run);
 

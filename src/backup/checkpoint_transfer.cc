@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 
 #include "async/for_each.h"
-#include "base/local_file.h"
 #include "blockstore/path.h"
+#include "blockstore/stored_files.h"
 
 namespace pegmove::backup {
 namespace {
@@ -53,20 +52,6 @@ void tell(const CheckpointTransfer& how, std::string_view step) {
   if (how.on_step) how.on_step(step);
 }
 
-// Holds a permit for one file under way.
-class Permit {
- public:
-  explicit Permit(async::Semaphore* files) : files_(files) {}
-  Permit(const Permit&) = delete;
-  Permit& operator=(const Permit&) = delete;
-  ~Permit() {
-    if (files_) files_->release(1);
-  }
-
- private:
-  async::Semaphore* files_;
-};
-
 // Bytes done of a checkpoint, told as they come.
 class Progress {
  public:
@@ -97,8 +82,7 @@ struct UploadWork {
 };
 
 Task<> upload_file(UploadWork& work, size_t index) {
-  if (work.how.files) co_await work.how.files->acquire(1);  // no result
-  const Permit permit(work.how.files);
+  const auto permit = co_await blockstore::FilePermit::take(work.how.files);
   const auto& name = work.files[index].name;
   auto uploaded = CO_TRY(co_await work.store.upload(
       work.local + "/" + name, join(work.remote, name), work.progress.transfer()));
@@ -133,48 +117,6 @@ Task<CheckpointMetadata> upload_files(const AsyncStore& store, std::string remot
   co_return metadata;
 }
 
-struct DownloadWork {
-  const AsyncStore& store;
-  const Checkpoint& checkpoint;
-  std::string folder;
-  const CheckpointTransfer& how;
-  Progress& progress;
-};
-
-Task<> download_file(DownloadWork& work, size_t index) {
-  if (work.how.files) co_await work.how.files->acquire(1);  // no result
-  const Permit permit(work.how.files);
-  const auto& file = work.checkpoint.metadata.files[index];
-  const auto path = work.folder + "/" + file.name;
-  std::error_code error;
-  if (const auto size = fs::file_size(path, error); !error && int64_t(size) == file.size) {
-    const auto here = CO_TRY(co_await work.store.sum_local(path));
-    if (here.md5 == file.md5) {
-      work.progress.add(file.size);
-      co_return Result<void>();
-    }
-  }
-  CO_TRY(co_await work.store.download(join(work.checkpoint.folder, file.name), path,
-                                      {.size = file.size, .md5 = file.md5},
-                                      work.progress.transfer()));
-  tell(work.how, "restore.file_downloaded");
-  co_return Result<void>();
-}
-
-Result<void> remove_others(const std::string& folder, const CheckpointMetadata& metadata) {
-  std::set<std::string> wanted;
-  for (const auto& file : metadata.files) wanted.insert(file.name);
-  std::error_code error;
-  std::vector<fs::path> others;
-  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
-       entry.increment(error))
-    if (!wanted.contains(entry->path().filename().string())) others.push_back(entry->path());
-  for (const auto& path : others)
-    if (!error) fs::remove_all(path, error);
-  if (error) return fail(Code::kIo, "cleaning " + folder + ": " + error.message());
-  return {};
-}
-
 }  // namespace
 
 Task<int64_t> upload_checkpoint(const AsyncStore& store, Place place, int32_t partition,
@@ -199,17 +141,13 @@ Task<CheckpointMetadata> download_checkpoint(const AsyncStore& store, Place plac
                                              int32_t partition, std::string folder,
                                              CheckpointTransfer how) {
   auto checkpoint = CO_TRY(co_await read_checkpoint(store, place, partition));
-  CO_TRY(co_await store.run([&]() -> Result<void> {
-    TRY(base::make_folders(folder));
-    return remove_others(folder, checkpoint.metadata);
-  }));
-  Progress progress(how, checkpoint.metadata.total_size);
-  progress.add(0);
-  DownloadWork work{
-      .store = store, .checkpoint = checkpoint, .folder = folder, .how = how, .progress = progress};
-  CO_TRY(co_await async::for_each(checkpoint.metadata.files.size(), how.files ? kMostAtOnce : 1,
-                                  [&work](size_t i) { return download_file(work, i); }));
-  CO_TRY(co_await store.run([&] { return base::sync_folder(folder); }));
+  CO_TRY(co_await blockstore::download_files(
+      store, checkpoint.folder, checkpoint.metadata.files, std::move(folder),
+      {.limits = how.limits,
+       .files = how.files,
+       .should_stop = how.should_stop,
+       .on_progress = how.on_progress,
+       .on_file = [&how](const CheckpointFile&) { tell(how, "restore.file_downloaded"); }}));
   tell(how, "restore.files_checked");
   co_return std::move(checkpoint.metadata);
 }

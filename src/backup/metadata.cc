@@ -1,74 +1,23 @@
 #include "backup/metadata.h"
 
+#include <algorithm>
 #include <charconv>
-#include <limits>
-#include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/bytes.h"
-#include "blockstore/digest.h"
-#include "blockstore/path.h"
+#include "blockstore/pegasus_json.h"
 
 namespace pegmove::backup {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using blockstore::dump;
+using blockstore::Fields;
+using Json = blockstore::PegasusJson;
 
 constexpr int32_t kMostPartitions = 65'536;
 constexpr const char* kAvailable = "app_status::AS_AVAILABLE";
 constexpr int kAlive = 1, kDeleting = 2;  // backup_info_status
 
 std::unexpected<Error> damaged(const std::string& text) { return fail(Code::kCorrupt, text); }
-
-// The fields of one object, which have defaults when they are missing.
-class Fields {
- public:
-  // Errors: the rule at the head of metadata.h does not hold.
-  static Result<Fields> of(const Json& object, std::initializer_list<const char*> known) {
-    if (!object.is_object()) return damaged("it is no JSON object");
-    size_t found = 0;
-    for (const char* name : known) found += object.contains(name);
-    if (found != known.size() && found != object.size())
-      return damaged("it lacks fields and has others that are not known");
-    return Fields(object);
-  }
-
-  Result<int64_t> integer(const char* name, int64_t otherwise, int64_t least = 0,
-                          int64_t most = std::numeric_limits<int64_t>::max()) const {
-    const auto found = object_->find(name);
-    if (found == object_->end()) return otherwise;
-    if (found->is_boolean() && most >= 1) return found->get<bool>() ? 1 : 0;
-    const bool fits = found->is_number_integer() &&
-                      (!found->is_number_unsigned() ||
-                       found->get<uint64_t>() <= uint64_t(std::numeric_limits<int64_t>::max())) &&
-                      found->get<int64_t>() >= least && found->get<int64_t>() <= most;
-    if (fits) return found->get<int64_t>();
-    return damaged("'" + std::string(name) + "' is no whole number from " + std::to_string(least) +
-                   " to " + std::to_string(most));
-  }
-  Result<bool> boolean(const char* name, bool otherwise) const {
-    return TRY(integer(name, otherwise, 0, 1)) != 0;
-  }
-  Result<std::string> text(const char* name) const {
-    const auto found = object_->find(name);
-    if (found == object_->end()) return "";
-    if (!found->is_string()) return damaged("'" + std::string(name) + "' is no text");
-    return found->get<std::string>();
-  }
-  bool has(const char* name) const { return object_->contains(name); }
-  const Json& any(const char* name) const { return object_->at(name); }
-
- private:
-  explicit Fields(const Json& object) : object_(&object) {}
-  const Json* object_;
-};
-
-// What is no UTF-8 is replaced, as JSON has no other text.
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-Json parse(std::string_view text) { return Json::parse(text, nullptr, false); }
 
 Result<BackupInfo> read_one_time(const Json& json) {
   const auto fields =
@@ -105,19 +54,6 @@ Result<BackupInfo> read_of_policy(const Json& json) {
   return info;
 }
 
-Result<CheckpointFile> read_file(const Json& json) {
-  const auto fields = TRY(Fields::of(json, {"name", "size", "md5"}));
-  CheckpointFile file{.name = TRY(fields.text("name")),
-                      .size = TRY(fields.integer("size", 0)),
-                      .md5 = TRY(fields.text("md5"))};
-  if (!blockstore::is_name(file.name))
-    return damaged("a file is named \"" + base::printable(file.name) +
-                   "\", which is no name of a file in its folder");
-  if (!file.md5.empty() && !blockstore::is_md5_hex(file.md5))
-    return damaged("the MD5 of " + file.name + " is none");
-  return file;
-}
-
 Result<CheckpointMetadata> read_checkpoint(const Json& json) {
   const auto fields = TRY(Fields::of(
       json, {"checkpoint_decree", "checkpoint_timestamp", "files", "checkpoint_total_size"}));
@@ -125,22 +61,9 @@ Result<CheckpointMetadata> read_checkpoint(const Json& json) {
                               .timestamp_ms = TRY(fields.integer("checkpoint_timestamp", 0)),
                               .files = {},
                               .total_size = TRY(fields.integer("checkpoint_total_size", 0))};
-  if (!fields.has("files") || !fields.any("files").is_array()) return damaged("'files' is no list");
-  std::set<std::string> names;
-  int64_t total = 0;
-  for (const auto& each : fields.any("files")) {
-    auto file = TRY(read_file(each));
-    if (!names.insert(file.name).second)
-      return damaged("the file " + file.name + " is there twice");
-    if (file.size > std::numeric_limits<int64_t>::max() - total)
-      return damaged("the sizes of the files are impossible");
-    total += file.size;
-    metadata.files.push_back(std::move(file));
-  }
-  if (!names.contains("CURRENT")) return damaged("it lists no file CURRENT");
-  if (total != metadata.total_size)
-    return damaged("the files have " + std::to_string(total) + " bytes and not " +
-                   std::to_string(metadata.total_size));
+  metadata.files = TRY(blockstore::read_files(fields, "files", metadata.total_size));
+  const auto is_current = [](const auto& file) { return file.name == "CURRENT"; };
+  if (std::ranges::none_of(metadata.files, is_current)) return damaged("it lists no file CURRENT");
   return metadata;
 }
 
@@ -189,12 +112,9 @@ std::string encode(const BackupInfo& info) {
 }
 
 std::string encode(const CheckpointMetadata& metadata) {
-  Json files = Json::array();
-  for (const auto& file : metadata.files)
-    files.push_back({{"name", file.name}, {"size", file.size}, {"md5", file.md5}});
   return dump(Json{{"checkpoint_decree", metadata.decree},
                    {"checkpoint_timestamp", metadata.timestamp_ms},
-                   {"files", std::move(files)},
+                   {"files", blockstore::files_json(metadata.files)},
                    {"checkpoint_total_size", metadata.total_size}});
 }
 
@@ -221,7 +141,7 @@ std::string encode_backup_status(int64_t total_size) {
 }
 
 Result<BackupInfo> decode_backup_info(std::string_view text) {
-  const auto json = parse(text);
+  const auto json = blockstore::parse_json(text);
   const bool of_policy = json.is_object() && json.contains("app_ids");
   auto info =
       TRY(in_context(of_policy ? read_of_policy(json) : read_one_time(json), "backup_info"));
@@ -230,17 +150,17 @@ Result<BackupInfo> decode_backup_info(std::string_view text) {
 }
 
 Result<CheckpointMetadata> decode_checkpoint_metadata(std::string_view text) {
-  return in_context(read_checkpoint(parse(text)), "backup_metadata");
+  return in_context(read_checkpoint(blockstore::parse_json(text)), "backup_metadata");
 }
 
 Result<wire::app_info> decode_app_metadata(std::string_view text) {
-  return in_context(read_app(parse(text)), "app_metadata");
+  return in_context(read_app(blockstore::parse_json(text)), "app_metadata");
 }
 
 std::string encode_envs(const EnvsOfTables& envs) { return dump(Json(envs)); }
 
 Result<EnvsOfTables> decode_envs(std::string_view text) {
-  const auto json = parse(text);
+  const auto json = blockstore::parse_json(text);
   EnvsOfTables envs;
   if (!json.is_object()) return damaged("pegmove_envs: it is no JSON object");
   for (const auto& [folder, of_table] : json.items()) {

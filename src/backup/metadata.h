@@ -1,7 +1,5 @@
-// The JSON files of a cold backup. Written as Pegasus writes them: without blanks, the fields in
-// its order, booleans as 0 and 1. Read as it reads them: all fields of the type are there and
-// others are passed over, or none is unknown and those that are missing have their defaults; and
-// then checked, since a backup may come from anywhere. Pegasus: src/common/json_helper.h,
+// The JSON files of a cold backup, written as Pegasus writes them. Read as it reads them
+// (blockstore/pegasus_json.h), and then checked, since a backup may come from anywhere. Pegasus:
 // src/meta/meta_backup_service.h, src/replica/replica_backup.h.
 #pragma once
 
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "blockstore/stored_file.h"
 #include "meta_types.h"
 
 namespace pegmove::backup {
@@ -31,12 +30,7 @@ struct BackupInfo {
   bool operator==(const BackupInfo&) const = default;
 };
 
-struct CheckpointFile {
-  std::string name;
-  int64_t size = 0;
-  std::string md5;
-  bool operator==(const CheckpointFile&) const = default;
-};
+using CheckpointFile = blockstore::StoredFile;
 
 // backup_metadata: a partition's checkpoint.
 struct CheckpointMetadata {

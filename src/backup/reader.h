@@ -58,4 +58,10 @@ Task<std::vector<BackupSummary>> list_backups(const blockstore::AsyncStore& stor
 // The names of clusters that have backups below a path: folders that have backups in them.
 Task<std::vector<std::string>> list_clusters(const blockstore::AsyncStore& store, std::string path);
 
+// A table's backup that can be restored, in the folder that holds the backups' ids or in one below
+// it: `path` may be that of a cluster, or the one above. Of backup 0 the newest. Errors: kNotFound;
+// kInvalidArgument, when several folders have it, naming them.
+Task<Place> find_backup(const blockstore::AsyncStore& store, std::string path, int64_t backup_id,
+                        std::string table);
+
 }  // namespace pegmove::backup

@@ -6,9 +6,9 @@
 #include <map>
 #include <optional>
 
+#include "journal/journals_test.h"
 #include "journal/location.h"
 #include "journal/schema.h"
-#include "journal/test_journal.h"
 #include "testing/sim_clock.h"
 
 namespace pegmove::journal {

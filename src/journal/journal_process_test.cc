@@ -9,8 +9,8 @@
 #include <set>
 #include <thread>
 
+#include "journal/journals_test.h"
 #include "journal/run_lock.h"
-#include "journal/test_journal.h"
 #include "testing/sim_clock.h"
 
 namespace pegmove::journal {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "journal/test_journal.h"
+#include "journal/journals_test.h"
 #include "testing/sim_clock.h"
 
 namespace pegmove::journal {

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "blockstore/store_set.h"
-#include "journal/test_journal.h"
-#include "testing/fault_proxy.h"
+#include "journal/journals_test.h"
+#include "testing/real_like.h"
 #include "testing/two_clusters.h"
 
 namespace pegmove::migration {
@@ -61,21 +61,14 @@ class BackUpTest : public ::testing::Test {
     }());
   }
 
-  uint16_t meta_port() const { return clusters_.source_servers.meta_address().port; }
-  static std::string on_loopback(uint16_t port) { return "127.0.0.1:" + std::to_string(port); }
-
   // Nodes wait here when a checkpoint is made, until the test lets them go on.
   std::latch go_on_{1};
   std::atomic<bool> holds_ = false;
   testing::TwoClusters clusters_{{.backups = true, .on_backup_step = [this](std::string_view step) {
                                     if (holds_ && step == "backup.checkpoint_made") go_on_.wait();
                                   }}};
-  // A meta server of this address has not the commands; that of the other names it as the leader.
-  testing::FaultProxy leader_{
-      meta_port(), {}, {{"backup.status", "no-such.thing"}, {"backup.cancel", "no-such.thing"}}};
-  testing::FaultProxy proxy_{meta_port(),
-                             {{on_loopback(meta_port()), on_loopback(leader_.port())}}};
-  std::shared_ptr<client::Cluster> real_like_ = clusters_.connect(on_loopback(proxy_.port()));
+  testing::RealLike real_{clusters_.source_servers.meta_address().port};
+  std::shared_ptr<client::Cluster> real_like_ = clusters_.connect(real_.address());
   testing::QuickClock clock_{clusters_.source_time};
   blockstore::StoreSet stores_{clusters_.source_servers.providers(), clock_};
   async::Pool pool_{1};

@@ -4,7 +4,7 @@
 
 #include <boost/asio/this_coro.hpp>
 
-#include "journal/test_journal.h"
+#include "journal/journals_test.h"
 #include "migration/copy_run.h"
 #include "record/expiry.h"
 #include "record/hash.h"

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "async/run.h"
-#include "journal/test_journal.h"
+#include "journal/journals_test.h"
 #include "testing/sim_clock.h"
 
 namespace pegmove::migration {

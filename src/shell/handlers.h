@@ -90,6 +90,14 @@ Outcome run_count_estimate(Session& session);
 // commands_copy.cc
 Outcome run_copy_data(Session& session, Words words);
 
+// commands_bulk_load.cc
+Outcome run_start_bulk_load(Session& session, Words words);
+Outcome run_query_bulk_load_status(Session& session, Words words);
+Outcome run_pause_bulk_load(Session& session, Words words);
+Outcome run_restart_bulk_load(Session& session, Words words);
+Outcome run_cancel_bulk_load(Session& session, Words words);
+Outcome run_clear_bulk_load(Session& session, Words words);
+
 // commands_backup.cc
 Outcome run_restore_app(Session& session, Words words);
 Outcome run_query_restore_status(Session& session, Words words);

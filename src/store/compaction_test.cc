@@ -4,14 +4,14 @@
 #include <set>
 
 #include "record/expiry.h"
-#include "store/test_partition.h"
+#include "store/partitions_test.h"
 
 namespace pegmove::store {
 namespace {
 
 constexpr uint32_t kNow = 1000;
 
-class CompactionPolicyTest : public testing::Test {
+class CompactionPolicyTest : public ::testing::Test {
  protected:
   PartitionOptions options() {
     return {.path = folder_ / "db",

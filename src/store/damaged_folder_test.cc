@@ -10,16 +10,16 @@
 
 #include "record/key.h"
 #include "store/partition_db.h"
-#include "store/test_partition.h"
+#include "store/partitions_test.h"
 
 namespace pegmove::store {
 namespace {
 
 using record::encode_key;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 // A closed database of 1000 rows, all in one table file and none in the log.
-class DamagedFolder : public testing::Test {
+class DamagedFolder : public ::testing::Test {
  protected:
   void SetUp() override {
     const auto db = open({.path = path_});

@@ -2,54 +2,25 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <optional>
 #include <set>
 #include <string>
-#include <tuple>
 
-#include "base/bytes.h"
 #include "record/expiry.h"
 #include "record/hash.h"
 #include "record/key.h"
 #include "store/partition_db.h"
-#include "store/test_partition.h"
+#include "store/partitions_test.h"
+#include "testing/golden_rows.h"
 
 namespace pegmove::store {
 namespace {
 
-constexpr int kPartitions = 4;
-constexpr int64_t kBackupTime = 1795335319;  // unix seconds: the id of the backup
-const std::string kGolden = "tests/golden/cold-backup";
-
-using Row = std::tuple<std::string, std::string, std::string>;  // hash key, sort key, user data
+using testing::kGoldenPartitions;
+using Row = testing::GoldenRow;
 
 std::string checkpoint_of(int partition) {
-  return kGolden + "/oneboxA/1795335319246/golden_4/" + std::to_string(partition) +
+  return testing::kGoldenBackups + "/oneboxA/1795335319246/golden_4/" + std::to_string(partition) +
          "/chkpt_localhost_34801";
-}
-
-// Takes one "\xHH..." in quotes off the front of the line.
-std::string take_quoted(std::string& line) {
-  const size_t open = line.find('"');
-  const size_t close = line.find('"', open + 1);
-  std::string digits;
-  for (size_t at = open + 1; at < close; at += 4) digits += line.substr(at + 2, 2);
-  line.erase(0, close + 1);
-  return base::from_hex(digits).value();
-}
-
-// Lines `"hash key" : "sort key" => "value"`, each byte as \xHH.
-std::set<Row> rows_of_the_shell() {
-  std::set<Row> rows;
-  std::ifstream file(kGolden + "/golden.scan.txt");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with('"')) continue;
-    const std::string hash_key = take_quoted(line);
-    const std::string sort_key = take_quoted(line);
-    rows.insert({hash_key, sort_key, take_quoted(line)});
-  }
-  return rows;
 }
 
 // The rows of one partition that live at the time of the backup.
@@ -57,10 +28,12 @@ void collect(const PartitionDb& db, int partition, std::set<Row>& rows) {
   const auto cursor = db.new_cursor();
   for (cursor->seek(""); cursor->valid(); cursor->next()) {
     const record::DecodedValue& value = cursor->value();
-    if (record::is_expired(value.header.expire_ts, record::pegasus_seconds(kBackupTime))) continue;
+    if (record::is_expired(value.header.expire_ts,
+                           record::pegasus_seconds(testing::kGoldenBackupTime)))
+      continue;
     const auto key = record::split_key(cursor->key());
     ASSERT_TRUE(key);
-    EXPECT_EQ(record::partition_index(record::raw_key_hash(*key), kPartitions), partition);
+    EXPECT_EQ(record::partition_index(record::raw_key_hash(*key), kGoldenPartitions), partition);
     rows.insert(
         {std::string(key->hash_key), std::string(key->sort_key), std::string(value.user_data)});
   }
@@ -70,7 +43,7 @@ void collect(const PartitionDb& db, int partition, std::set<Row>& rows) {
 TEST(GoldenCheckpoint, YieldsTheLiveRowsOfTheRealServer) {
   const TestFolder folder;
   std::set<Row> rows;
-  for (int partition = 0; partition < kPartitions; ++partition) {
+  for (int partition = 0; partition < kGoldenPartitions; ++partition) {
     const std::string copy = folder / std::to_string(partition);
     std::filesystem::copy(checkpoint_of(partition), copy);
     const auto db = PartitionDb::open({.path = copy, .create_if_missing = false});
@@ -82,7 +55,7 @@ TEST(GoldenCheckpoint, YieldsTheLiveRowsOfTheRealServer) {
     EXPECT_NE(metadata.find(decree), std::string::npos) << decree << " in " << metadata;
     collect(**db, partition, rows);
   }
-  const std::set<Row> expected = rows_of_the_shell();
+  const std::set<Row> expected = testing::golden_rows();
   EXPECT_GT(expected.size(), 800u);
   EXPECT_EQ(rows, expected);
 }
@@ -98,7 +71,7 @@ TEST(GoldenCheckpoint, TakesWritesAndCompactionsAndGivesCheckpoints) {
   WriteBatch batch = (*db)->new_batch();
   for (int i = 0;; ++i) {  // a hash key that belongs to partition 0
     const std::string hash_key = "new" + std::to_string(i);
-    if (record::partition_index(record::key_hash(hash_key, ""), kPartitions) != 0) continue;
+    if (record::partition_index(record::key_hash(hash_key, ""), kGoldenPartitions) != 0) continue;
     batch.put(record::encode_key(hash_key, "s"), "v", 0, 0);
     before.insert({hash_key, "s", "v"});
     break;

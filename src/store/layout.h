@@ -29,6 +29,8 @@ inline constexpr const char* kDataVersionKey = "pegasus_data_version";
 inline constexpr const char* kLastFlushedDecreeKey = "pegasus_last_flushed_decree";
 inline constexpr const char* kManualCompactFinishTimeKey =
     "pegasus_last_manual_compact_finish_time";  // unix milliseconds, 0 = never
+// Ours: the load whose files were taken in last; absent: none.
+inline constexpr const char* kLastLoadKey = "pegmove_last_load";
 inline constexpr const char* kUsageScenarioKey = "rocksdb.usage_scenario";  // absent: normal
 
 // What the partitions of one process share; shared because each of them needs it until it closes,

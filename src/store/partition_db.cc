@@ -127,6 +127,8 @@ Result<void> PartitionDb::read_meta() {
   // Pegasus wants it to be there; nothing is lost without it.
   const auto compacted = read_number(*db_, meta_, kManualCompactFinishTimeKey, path_);
   last_compact_unix_ms_ = compacted.value_or(0);
+  const auto loaded = read_number(*db_, meta_, kLastLoadKey, path_);
+  last_load_ = loaded.value_or(0);  // only tables that were loaded have it
   if (hooks_.compaction_filter) hooks_.compaction_filter->set_data_version(data_version_);
   return {};
 }

@@ -126,6 +126,19 @@ class PartitionDb {
   // Errors: kAlreadyExists, kIo, kCorrupt; nothing is left at the path then.
   Result<int64_t> checkpoint(const std::string& path);
 
+  // Takes whole table files in, in one step, as if their rows were written now, or, `behind`,
+  // before everything that is here; and notes that it was done for this load (not 0). A load that
+  // is noted is not done again. The files are moved, without copying them where they are on the
+  // same disk. Not beside write(). Errors: kInvalidArgument: RocksDB refuses them (they overlap;
+  // behind: the table was not made for it, or has been loaded behind before where they overlap);
+  // kRefused: behind a database that has been compacted; kIo, kCorrupt.
+  Result<void> ingest(const std::vector<std::string>& files, bool behind, int64_t load);
+  // Whether rows can be taken in behind what is here. Errors: kRefused: the table was not made for
+  // it, or has been compacted or loaded.
+  Result<void> check_load_behind() const;
+  // Of the last ingest(); 0: none.
+  int64_t last_load() const { return last_load_; }
+
   // Changes these options from now on, and notes the scenario in the meta family, as Pegasus does.
   // Repeatable; the same tuning again does nothing. Errors: kIo, kInvalidArgument.
   Result<void> tune(const Tuning& tuning);
@@ -140,6 +153,7 @@ class PartitionDb {
   Result<void> read_meta();
   rocksdb::Status fill_memtable();
   bool memtables_are_empty() const;
+  bool compacted_since_made() const;
   Error error(const rocksdb::Status& status, std::string_view doing) const;
   Error bad_value(std::string_view raw_key) const;
   Result<int64_t> finish_checkpoint(const std::string& path);
@@ -154,6 +168,7 @@ class PartitionDb {
   int data_version_ = 0;
   std::atomic<int64_t> last_decree_ = 0;
   std::atomic<int64_t> last_compact_unix_ms_ = 0;
+  std::atomic<int64_t> last_load_ = 0;
   std::function<int64_t()> unix_seconds_;  // may be empty
   mutable std::mutex tuning_mutex_;        // guards tuning_
   Tuning tuning_;

@@ -11,16 +11,16 @@
 
 #include "record/expiry.h"
 #include "record/key.h"
-#include "store/test_partition.h"
+#include "store/partitions_test.h"
 
 namespace pegmove::store {
 namespace {
 
 using namespace std::string_literals;
 using record::encode_key;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 std::unique_ptr<PartitionDb> open(const std::string& path) {
   return store::open(PartitionOptions{.path = path});
@@ -245,7 +245,7 @@ TEST(Compaction, KeepsExpiredRowsWithoutAClock) {
   EXPECT_EQ(text_of(db->get(encode_key("expired", ""))), "v");
 }
 
-class CursorTest : public testing::Test {
+class CursorTest : public ::testing::Test {
  protected:
   void SetUp() override {
     db_ = open(folder_ / "db");

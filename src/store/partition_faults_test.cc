@@ -15,12 +15,12 @@
 
 #include "store/full_disk_env.h"
 #include "store/partition_db.h"
-#include "store/test_partition.h"
+#include "store/partitions_test.h"
 
 namespace pegmove::store {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 // ---- kill -9 ----
 
@@ -82,7 +82,7 @@ TEST(KilledProcess, LosesNoReportedRow) {
 
 // ---- a full disk ----
 
-class FullDisk : public testing::Test {
+class FullDisk : public ::testing::Test {
  protected:
   std::unique_ptr<PartitionDb> open_limited() {
     return open({.path = folder_ / "db", .env = env_.get()});

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "backup_types.h"
+#include "bulk_load_types.h"
 #include "data_types.h"
 #include "meta_types.h"
 #include "replica_admin_types.h"
@@ -63,6 +64,10 @@ namespace pegmove::wire {
     configuration_query_backup_policy_response)                                                    \
   X(kStartRestore, configuration_restore_request, configuration_create_app_response)               \
   X(kQueryRestoreStatus, configuration_query_restore_request, configuration_query_restore_response)\
+  X(kStartBulkLoad, start_bulk_load_request, start_bulk_load_response)                             \
+  X(kControlBulkLoad, control_bulk_load_request, control_bulk_load_response)                       \
+  X(kQueryBulkLoadStatus, query_bulk_load_request, query_bulk_load_response)                       \
+  X(kClearBulkLoad, clear_bulk_load_state_request, clear_bulk_load_state_response)                 \
   X(kQueryDiskInfo, query_disk_info_request, query_disk_info_response)                             \
   X(kNegotiation, negotiation_request, negotiation_response)
 // clang-format on

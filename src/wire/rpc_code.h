@@ -49,6 +49,10 @@ namespace pegmove::wire {
   X(kQueryBackupPolicy, "RPC_CM_QUERY_BACKUP_POLICY")                \
   X(kStartRestore, "RPC_CM_START_RESTORE")                           \
   X(kQueryRestoreStatus, "RPC_CM_QUERY_RESTORE_STATUS")              \
+  X(kStartBulkLoad, "RPC_CM_START_BULK_LOAD")                        \
+  X(kControlBulkLoad, "RPC_CM_CONTROL_BULK_LOAD")                    \
+  X(kQueryBulkLoadStatus, "RPC_CM_QUERY_BULK_LOAD_STATUS")           \
+  X(kClearBulkLoad, "RPC_CM_CLEAR_BULK_LOAD")                        \
   X(kQueryDiskInfo, "RPC_QUERY_DISK_INFO")                           \
   X(kCliCall, "RPC_CLI_CLI_CALL")                                    \
   X(kNegotiation, "RPC_NEGOTIATION")

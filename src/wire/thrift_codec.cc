@@ -1,6 +1,7 @@
 #include "wire/thrift_codec.h"
 
 #include "backup_types.tcc"
+#include "bulk_load_types.tcc"
 #include "data_types.tcc"
 #include "meta_types.tcc"
 #include "replica_admin_types.tcc"
@@ -106,6 +107,9 @@ void append_string_body(std::string& out, std::string_view value, int16_t field_
   X(query_app_manual_compact_response) X(query_disk_info_request) X(query_disk_info_response)    \
   X(negotiation_request) X(negotiation_response) X(start_backup_app_request)                     \
   X(start_backup_app_response) X(query_backup_status_request) X(query_backup_status_response)    \
+  X(start_bulk_load_request) X(start_bulk_load_response) X(control_bulk_load_request)            \
+  X(control_bulk_load_response) X(query_bulk_load_request) X(query_bulk_load_response)           \
+  X(clear_bulk_load_state_request) X(clear_bulk_load_state_response)                             \
   X(configuration_add_backup_policy_request) X(configuration_add_backup_policy_response)         \
   X(configuration_modify_backup_policy_request) X(configuration_modify_backup_policy_response)   \
   X(configuration_query_backup_policy_request) X(configuration_query_backup_policy_response)     \

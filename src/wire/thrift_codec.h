@@ -8,6 +8,7 @@
 
 #include "backup_types.h"
 #include "base/result.h"
+#include "bulk_load_types.h"
 #include "data_types.h"
 #include "meta_types.h"
 #include "replica_admin_types.h"

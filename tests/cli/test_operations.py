@@ -28,6 +28,7 @@ META_HELP = {  # as a real server answers it
 OWN_HELP = {  # real servers do not have these
     "backup.cancel - End the running backups of a table, or one of them",
     "backup.status - Show the backups of all tables, or of one, as JSON",
+    "bulk_load.status - Show the last bulk loads of all tables, or of one, as JSON",
     "restore.status - Show the restores of all tables, or of one, as JSON"}
 COMMON_HELP = {
     "help|h|H|Help - Display help information",

@@ -302,6 +302,7 @@ def run_embedded(idl, codes, transcript, listed, options):
     """Replays against a fresh cluster of its own."""
     with tempfile.TemporaryDirectory(prefix="pegmove-replay-") as folder:
         config = os.path.join(folder, "cluster.ini")  # the recorded cluster had such a store
+        os.mkdir(os.path.join(folder, "store"))
         with open(config, "w", encoding="utf-8") as file:
             file.write(f"[block_service.local_service]\ntype = local_service\nargs = {folder}/store\n")
         cluster = harness.Cluster(folder, name=transcript.cluster_name, more=["--config", config])

@@ -14,9 +14,9 @@ from tables import many_rows
 SOURCES = pathlib.Path(__file__).parents[2] / "src"
 
 
-def steps(kind):
-    """The steps of a backup or a restore at which a cluster can be ended, as the sources list them."""
-    text = (SOURCES / "backup/steps.h").read_text(encoding="utf-8")
+def steps(kind, header="backup/steps.h"):
+    """The steps at which --die-at can end a backup, a restore, a load or a split, as the sources list them."""
+    text = (SOURCES / header).read_text(encoding="utf-8")
     return sorted(re.findall(rf'"({kind}\.\w+)"', text))
 
 

@@ -16,7 +16,7 @@ BackupContext::BackupContext(asio::any_io_executor executor, AppCatalog& catalog
 void BackupContext::stop() {
   tasks.stop();
   stores.stop();
-  nodes.stop_backups();
+  nodes.stop_transfers();
 }
 
 Result<blockstore::AsyncStore> BackupContext::store(const std::string& provider,

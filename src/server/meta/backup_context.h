@@ -1,4 +1,4 @@
-// What backups, policies and restores of the meta server share.
+// What backups, policies, restores and bulk loads of the meta server share.
 #pragma once
 
 #include <string>

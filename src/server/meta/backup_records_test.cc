@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "testing/test_folder.h"
+
 #include "server/meta/backup_policies.h"
 
 namespace pegmove::server::meta {
@@ -57,8 +59,8 @@ TEST(BackupRecordsTest, ComeBackFromTheirFile) {
 }
 
 TEST(BackupRecordsTest, AFileThatIsWrongIsNamedAndLeftAsItIs) {
-  std::string folder = std::filesystem::temp_directory_path() / "pegmove-book-XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const testing::TestFolder own;
+  const auto folder = own.path();
   for (const std::string text :
        {"", "{}", "[]", R"({"version":9,"backups":[],"restores":[],"policies":[]})",
         R"({"version":1,"backups":[{}],"restores":[],"policies":[]})"}) {
@@ -70,12 +72,11 @@ TEST(BackupRecordsTest, AFileThatIsWrongIsNamedAndLeftAsItIs) {
     std::ifstream in(folder + "/backups.json");
     EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), text);
   }
-  std::filesystem::remove_all(folder);
 }
 
 TEST(BackupRecordsTest, OldEndedBackupsAreForgottenAndRunningOnesKept) {
-  std::string folder = std::filesystem::temp_directory_path() / "pegmove-book-XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const testing::TestFolder own;
+  const auto folder = own.path();
   auto book = BackupBook::open(folder);
   ASSERT_TRUE(book);
   auto record = some_state().backups.begin()->second;
@@ -90,10 +91,9 @@ TEST(BackupRecordsTest, OldEndedBackupsAreForgottenAndRunningOnesKept) {
   EXPECT_TRUE(book->state().backups.contains({1100, 1}));
   EXPECT_FALSE(book->state().backups.contains({4, 1}));
   EXPECT_EQ(BackupBook::open(folder)->state(), book->state());
-  std::filesystem::remove_all(folder);
 }
 
-class ScheduleTest : public testing::Test {
+class ScheduleTest : public ::testing::Test {
  protected:
   ScheduleTest() {
     setenv("TZ", "UTC", 1);

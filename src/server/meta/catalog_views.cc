@@ -97,6 +97,10 @@ std::string two_decimals(double value) {
 
 }  // namespace
 
+HostPorts host_ports_for(const wire::RequestHead& head) {
+  return head.framing == wire::Framing::kRdsn ? HostPorts::kInclude : HostPorts::kOmit;
+}
+
 wire::configuration_list_apps_response list_apps(
     const AppCatalog& catalog, const wire::configuration_list_apps_request& request) {
   wire::configuration_list_apps_response response;

@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "meta_types.h"
 #include "server/meta/app_catalog.h"
+#include "wire/frame.h"
 
 namespace pegmove::server::meta {
 
@@ -22,6 +23,7 @@ struct NodeAddress {
 // The hp_* fields of an answer. Clients in the RDSN framing need them; old ones in the THFT framing
 // cannot skip them and fail, and none of those needs them.
 enum class HostPorts { kOmit, kInclude };
+HostPorts host_ports_for(const wire::RequestHead& head);
 
 // RPC_CM_LIST_APPS: ascending ids, dropped tables too unless the status says otherwise. A pattern
 // counts only together with its match type. Answers ERR_NOT_IMPLEMENTED with a hint for regular

@@ -118,6 +118,7 @@ void MetaService::register_commands() {
   commands.on({"meta.dump"}, "Dump app_states of meta server to a local file", "<target_file>",
               [this](Arguments arguments) { return dump_tables(arguments); });
   register_backup_commands();
+  register_load_commands();
 }
 
 std::string MetaService::black_list(Arguments arguments) {

@@ -344,9 +344,12 @@ void MetaService::register_http() {
           [](const HttpQuery&) {
             return not_found("duplication is not enabled [FLAGS_duplication_enabled=false]");
           });
-  for (const char* path : {"meta/app/start_bulk_load", "meta/app/query_bulk_load"})
-    http.on(path, "", "Bulk load.",
-            [](const HttpQuery&) { return not_found("bulk load is not enabled"); });
+  http.on("meta/app/start_bulk_load", "", "Start app bulk load.", [](const HttpQuery&) {
+    return not_found(
+        "a bulk load is started by RPC_CM_START_BULK_LOAD: `start_bulk_load` of the shell");
+  });
+  http.on("meta/app/query_bulk_load", "name=<app_name>", "Query app bulk load.",
+          [this](const HttpQuery& query) { return http_query_bulk_load(query); });
 }
 
 }  // namespace pegmove::server::meta

@@ -13,15 +13,11 @@ using wire::RpcCode;
 // How often the data of dropped tables whose time is over is looked for.
 constexpr async::milliseconds kPurgePeriod{60'000};
 
-HostPorts host_ports_for(const wire::RequestHead& head) {
-  return head.framing == wire::Framing::kRdsn ? HostPorts::kInclude : HostPorts::kOmit;
-}
-
 }  // namespace
 
 MetaService::MetaService(asio::any_io_executor executor, AppCatalog catalog, BackupBook backups,
-                         NodePort& nodes, async::Pool& pool, MetaOptions options, Clock& clock,
-                         Logger log)
+                         LoadBook loads, NodePort& nodes, async::Pool& pool, MetaOptions options,
+                         Clock& clock, Logger log)
     : executor_(executor),
       catalog_(std::move(catalog)),
       nodes_(nodes),
@@ -34,6 +30,8 @@ MetaService::MetaService(asio::any_io_executor executor, AppCatalog catalog, Bac
       backup_jobs_(backups_),
       backup_policies_(backups_, backup_jobs_),
       restores_(backups_, restore_host()),
+      loads_(backups_, std::move(loads),
+             [this] { return operations_.settings.boolean("enable_concurrent_bulk_load"); }),
       operations_(
           {.cluster = options_.cluster_name, .role = "meta", .dump_dir = options_.dump_dir},
           [](auto work) { work(); }, tasks_, clock) {
@@ -62,6 +60,7 @@ Task<> MetaService::start() {
   backup_jobs_.go_on();
   backup_policies_.go_on();
   restores_.go_on();
+  loads_.go_on();
   co_return Result<void>();
 }
 
@@ -223,6 +222,7 @@ void MetaService::register_handlers() {
   register_table_handlers();
   register_compaction_handlers();
   register_backup_handlers();
+  register_load_handlers();
 }
 
 void MetaService::register_table_handlers() {

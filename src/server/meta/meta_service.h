@@ -8,6 +8,7 @@
 #include "server/meta/app_catalog.h"
 #include "server/meta/backup_jobs.h"
 #include "server/meta/backup_policies.h"
+#include "server/meta/bulk_loads.h"
 #include "server/meta/restores.h"
 #include "service/dispatcher.h"
 #include "service/operations.h"
@@ -29,7 +30,8 @@ struct MetaOptions {
 class MetaService {
  public:
   MetaService(asio::any_io_executor executor, AppCatalog catalog, BackupBook backups,
-              NodePort& nodes, async::Pool& pool, MetaOptions options, Clock& clock, Logger log);
+              LoadBook loads, NodePort& nodes, async::Pool& pool, MetaOptions options, Clock& clock,
+              Logger log);
 
   // Opens the partitions of all tables, then listens. A partition that does not open is logged and
   // left without a primary; the others serve. Errors: kAlreadyExists and kIo, naming the address.
@@ -47,6 +49,11 @@ class MetaService {
   void register_backup_handlers();
   void register_backup_commands();
   net::HttpReply http_backup_policy(const service::HttpQuery& query) const;
+  // In meta_loads.cc.
+  void register_load_handlers();
+  Routine<> start_load(net::IncomingCall call, wire::start_bulk_load_request request);
+  void register_load_commands();
+  net::HttpReply http_query_bulk_load(const service::HttpQuery& query) const;
   Restores::Host restore_host();
   template <typename Request, typename Response>
   void on_routine(wire::RpcCode code, std::function<Routine<Response>(Request)> handler);
@@ -100,6 +107,7 @@ class MetaService {
   BackupJobs backup_jobs_;
   BackupPolicies backup_policies_;
   Restores restores_;
+  BulkLoads loads_;
   std::set<int32_t> settling_;      // ids of tables whose nodes are being told
   std::set<int32_t> purging_;       // ids of tables whose data is being deleted: not to be had back
   service::Operations operations_;  // its handlers run on the executor

@@ -6,6 +6,7 @@
 
 #include "async/task.h"
 #include "backup/orders.h"
+#include "bulkload/orders.h"
 #include "server/meta/catalog_views.h"
 #include "wire/compaction_status.h"
 
@@ -36,8 +37,15 @@ class NodePort {
   // backup is damaged; kInterrupted; the store's.
   virtual Task<> restore(int node, backup::RestoreOrder order,
                          std::shared_ptr<backup::PartitionProgress> progress) = 0;
-  // Both end soon, and go on when they are asked for again after a start.
-  virtual void stop_backups() = 0;
+  // The parts of a bulk load; see server/replica/load_runner.h. Errors: also kNotFound when the
+  // node does not serve the partition.
+  virtual Task<> download_load(int node, bulkload::LoadOrder order,
+                               std::shared_ptr<bulkload::LoadProgress> progress) = 0;
+  virtual Task<> ingest_load(int node, bulkload::LoadOrder order,
+                             std::shared_ptr<bulkload::LoadProgress> progress) = 0;
+  virtual Task<> clean_load(int node, Gpid gpid) = 0;
+  // All of these end soon, and go on when they are asked for again after a start.
+  virtual void stop_transfers() = 0;
 };
 
 }  // namespace pegmove::server::meta

@@ -117,8 +117,8 @@ Task<blockstore::AsyncStore> BackupRunner::store(std::string provider) {
   co_return blockstore::AsyncStore(std::move(store), pool_, clock_);
 }
 
-backup::CheckpointTransfer BackupRunner::transfer(
-    Way way, const std::string& provider, std::shared_ptr<PartitionProgress> progress) const {
+std::vector<blockstore::RateLimit*> BackupRunner::limits(Way way,
+                                                         const std::string& provider) const {
   std::vector<blockstore::RateLimit*> limits;
   const auto add = [&](const char* name) { limits.push_back(rates_.at(name).get()); };
   if (way == Way::kThere) {
@@ -130,7 +130,12 @@ backup::CheckpointTransfer BackupRunner::transfer(
   const auto found = options_.providers.find(provider);
   if (found != options_.providers.end() && found->second.type == "hdfs_service")
     add(way == Way::kThere ? kHdfsWriteRate : kHdfsReadRate);
-  return {.limits = std::move(limits),
+  return limits;
+}
+
+backup::CheckpointTransfer BackupRunner::transfer(
+    Way way, const std::string& provider, std::shared_ptr<PartitionProgress> progress) const {
+  return {.limits = limits(way, provider),
           .files = &files_,
           .should_stop = [this, progress] { return stopped_ || progress->cancelled; },
           .on_progress =

@@ -30,6 +30,8 @@ struct BackupRunnerOptions {
 // Order: ...; stop(); what is under way ends with kInterrupted; destroy.
 class BackupRunner {
  public:
+  enum class Way { kThere, kHere };
+
   BackupRunner(BackupRunnerOptions options, Clock& clock, Logger log);
 
   // "host:port" of the node: checkpoints in the store are named by it. Before the first back_up().
@@ -54,6 +56,10 @@ class BackupRunner {
   // hdfs_read_limit_rate_mb_per_sec in addition where the store is an HDFS. In MiB; 0: none. Acts
   // at once, also on what is under way. Precondition: one of these names.
   void set_rate(const std::string& name, int64_t megabytes_per_second);
+  // Those that hold for what comes from a provider.
+  std::vector<blockstore::RateLimit*> limits_of_reads(const std::string& provider) const {
+    return limits(Way::kHere, provider);
+  }
   void stop();
 
  private:
@@ -63,7 +69,7 @@ class BackupRunner {
   Task<backup::LocalCheckpoint> checkpoint(const backup::BackupOrder& order, std::string folder,
                                            std::shared_ptr<Replica> replica);
   Task<blockstore::AsyncStore> store(std::string provider);
-  enum class Way { kThere, kHere };
+  std::vector<blockstore::RateLimit*> limits(Way way, const std::string& provider) const;
   backup::CheckpointTransfer transfer(Way way, const std::string& provider,
                                       std::shared_ptr<backup::PartitionProgress> progress) const;
   void step(std::string_view name) const;

@@ -76,6 +76,18 @@ void Replica::write(RpcCode code, net::IncomingCall call) {
         [this, code](net::IncomingCall admitted) { writes_.submit(code, std::move(admitted)); });
 }
 
+Result<std::chrono::microseconds> Replica::ingest(const std::vector<std::string>& files,
+                                                  bool behind, int64_t load) {
+  const auto begin = clock_.now();
+  const auto refused = writes_.refused();
+  writes_.suspend();
+  auto ingested = db_->ingest(files, behind, load);
+  writes_.resume();
+  options_.metrics->bulk_load_ingestion_rejected_write_requests.add(writes_.refused() - refused);
+  TRY(std::move(ingested));
+  return std::chrono::duration_cast<std::chrono::microseconds>(clock_.now() - begin);
+}
+
 void Replica::answer_read(RpcCode code, net::IncomingCall& call) {
   const auto threshold = slow_query_.load();
   if (threshold.count() == 0) return carry_out_read(code, call);

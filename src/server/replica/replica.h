@@ -87,6 +87,10 @@ class Replica : public std::enable_shared_from_this<Replica> {
   // A copy that is a database of its own, of hard links where possible (blocks). Returns its
   // decree. Errors: those of store::PartitionDb::checkpoint.
   Result<int64_t> checkpoint(const std::string& path) { return db_->checkpoint(path); }
+  // Takes table files in, as store::PartitionDb::ingest() does (blocks). Writes are refused with
+  // ERR_OPERATION_DISABLED meanwhile; for how long is returned. Reads go on.
+  Result<std::chrono::microseconds> ingest(const std::vector<std::string>& files, bool behind,
+                                           int64_t load);
   ReplicaMetrics& metrics() const { return *options_.metrics; }
   const std::shared_ptr<ReplicaMetrics>& observer() const { return options_.metrics; }
   int64_t last_decree() const { return writes_.last_decree(); }

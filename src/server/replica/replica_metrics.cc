@@ -149,6 +149,23 @@ ReplicaMetrics::ReplicaMetrics(metrics::Registry& registry, Gpid gpid,
                                               "Files that could not be brought to a backup")),
       backup_file_upload_total_bytes(
           counter("backup_file_upload_total_bytes", "Bytes", "Bytes sent to backups")),
+      bulk_load_downloading_count(
+          counter("bulk_load_downloading_count", "BulkLoads", "Downloads for bulk loads begun")),
+      bulk_load_ingesting_count(
+          counter("bulk_load_ingesting_count", "BulkLoads", "Ingestions of bulk loads begun")),
+      bulk_load_successful_count(
+          counter("bulk_load_successful_count", "BulkLoads", "Bulk loads that succeeded")),
+      bulk_load_failed_count(
+          counter("bulk_load_failed_count", "BulkLoads", "Bulk loads that failed")),
+      bulk_load_download_file_successful_count(
+          counter("bulk_load_download_file_successful_count", "Files", "Files of bulk loads got")),
+      bulk_load_download_file_failed_count(counter("bulk_load_download_file_failed_count", "Files",
+                                                   "Files of bulk loads that could not be got")),
+      bulk_load_download_file_bytes(
+          counter("bulk_load_download_file_bytes", "Bytes", "Bytes of bulk loads got")),
+      bulk_load_ingestion_rejected_write_requests(
+          counter("bulk_load_ingestion_rejected_write_requests", "Requests",
+                  "Writes refused while files were taken in")),
       backup_running_count(
           entity_->gauge(gauge("backup_running_count", "Backups", "Backups under way"))),
       backup_max_duration_ms(entity_->gauge(

@@ -104,6 +104,14 @@ class ReplicaMetrics : public net::CallObserver {
   metrics::Counter& backup_file_upload_successful_count;
   metrics::Counter& backup_file_upload_failed_count;
   metrics::Counter& backup_file_upload_total_bytes;
+  metrics::Counter& bulk_load_downloading_count;
+  metrics::Counter& bulk_load_ingesting_count;
+  metrics::Counter& bulk_load_successful_count;
+  metrics::Counter& bulk_load_failed_count;
+  metrics::Counter& bulk_load_download_file_successful_count;
+  metrics::Counter& bulk_load_download_file_failed_count;
+  metrics::Counter& bulk_load_download_file_bytes;
+  metrics::Counter& bulk_load_ingestion_rejected_write_requests;
   metrics::Gauge& backup_running_count;
   metrics::Gauge& backup_max_duration_ms;
   metrics::Gauge& backup_file_upload_max_bytes;

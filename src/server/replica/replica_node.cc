@@ -44,8 +44,11 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
       disk_(operations_.metrics.add("disk", std::string("disk@") + kDiskTag,
                                     {{"tag", kDiskTag}, {"data_dir", options_.data_dir}})),
       pool_(options_.pool_threads),
-      backups_({.providers = options_.providers, .on_step = options_.on_backup_step}, clock_,
-               log_) {
+      backups_({.providers = options_.providers, .on_step = options_.on_backup_step}, clock_, log_),
+      loads_(
+          {.providers = options_.providers, .on_step = options_.on_backup_step},
+          [this](const std::string& provider) { return backups_.limits_of_reads(provider); },
+          clock_, log_) {
   register_handlers();
   register_http();
   register_commands();
@@ -143,6 +146,12 @@ std::shared_ptr<Replica> ReplicaNode::find(Gpid gpid) const {
   return found == replicas_.end() ? nullptr : found->second;
 }
 
+Result<std::shared_ptr<Replica>> ReplicaNode::get(Gpid gpid) const {
+  if (auto replica = find(gpid)) return replica;
+  return fail(Code::kNotFound,
+              "partition " + gpid.to_string() + " is not served by " + address().to_string());
+}
+
 bool ReplicaNode::serves(Gpid gpid) const { return find(gpid) != nullptr; }
 
 Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index) {
@@ -204,10 +213,7 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
 
 Task<int64_t> ReplicaNode::back_up(backup::BackupOrder order,
                                    std::shared_ptr<backup::PartitionProgress> progress) {
-  auto replica = find(order.gpid);
-  if (!replica)
-    co_return fail(Code::kNotFound, "partition " + order.gpid.to_string() + " is not served by " +
-                                        address().to_string());
+  auto replica = CO_TRY(get(order.gpid));
   const auto dir = partition_dir(order.gpid);
   co_return co_await backups_.back_up(std::move(order), dir, std::move(replica),
                                       std::move(progress));
@@ -218,6 +224,23 @@ Task<> ReplicaNode::restore(backup::RestoreOrder order,
   const auto dir = partition_dir(order.gpid);
   co_return co_await backups_.restore(std::move(order), dir, std::move(progress));
 }
+
+Task<> ReplicaNode::download_load(bulkload::LoadOrder order,
+                                  std::shared_ptr<bulkload::LoadProgress> progress) {
+  auto replica = CO_TRY(get(order.gpid));
+  const auto dir = partition_dir(order.gpid);
+  co_return co_await loads_.download(std::move(order), dir, std::move(replica),
+                                     std::move(progress));
+}
+
+Task<> ReplicaNode::ingest_load(bulkload::LoadOrder order,
+                                std::shared_ptr<bulkload::LoadProgress> progress) {
+  auto replica = CO_TRY(get(order.gpid));
+  const auto dir = partition_dir(order.gpid);
+  co_return co_await loads_.ingest(std::move(order), dir, std::move(replica), std::move(progress));
+}
+
+Task<> ReplicaNode::clean_load(Gpid gpid) { co_return co_await loads_.clean(partition_dir(gpid)); }
 
 void ReplicaNode::apply_envs(const HostedTable& table) {
   {

@@ -6,6 +6,7 @@
 #include "async/task_group.h"
 #include "server/replica/backup_runner.h"
 #include "server/replica/compaction_runner.h"
+#include "server/replica/load_runner.h"
 #include "server/replica/replica.h"
 #include "service/dispatcher.h"
 #include "service/operations.h"
@@ -67,8 +68,16 @@ class ReplicaNode {
   Task<int64_t> back_up(backup::BackupOrder order,
                         std::shared_ptr<backup::PartitionProgress> progress);
   Task<> restore(backup::RestoreOrder order, std::shared_ptr<backup::PartitionProgress> progress);
-  // From any thread: both end soon, with kInterrupted, and go on when they are asked for again.
-  void stop_backups() { backups_.stop(); }
+  // On the executor: the parts of a bulk load; see LoadRunner. Errors: also kNotFound when the
+  // partition is not served here.
+  Task<> download_load(bulkload::LoadOrder order, std::shared_ptr<bulkload::LoadProgress> progress);
+  Task<> ingest_load(bulkload::LoadOrder order, std::shared_ptr<bulkload::LoadProgress> progress);
+  Task<> clean_load(Gpid gpid);
+  // From any thread: they end soon, with kInterrupted, and go on when they are asked for again.
+  void stop_transfers() {
+    backups_.stop();
+    loads_.stop();
+  }
 
   // Of a partition that is not served: kIdle.
   CompactionState compaction_state(Gpid gpid) const;
@@ -76,6 +85,7 @@ class ReplicaNode {
  private:
   std::string partition_dir(Gpid gpid) const;
   std::shared_ptr<Replica> find(Gpid gpid) const;
+  Result<std::shared_ptr<Replica>> get(Gpid gpid) const;
   void register_handlers();
   Routine<> look_after_replicas();
   Routine<> run_after(async::milliseconds pause, std::move_only_function<void()> work);
@@ -114,6 +124,7 @@ class ReplicaNode {
   std::map<int32_t, std::string> table_names_;  // of the tables that replicas_ belong to
   CompactionRunner compactions_;
   BackupRunner backups_;
+  LoadRunner loads_;
   async::Pool operations_pool_{1};  // the last member: its work may use all others to the end
 };
 

@@ -50,9 +50,24 @@ void WritePath::submit(RpcCode code, net::IncomingCall call) {
     return call.reply(ErrorCode::kInvalidData);
   std::lock_guard lock(mutex_);
   if (closed_) return call.reply(ErrorCode::kInvalidState);
+  if (suspended_) {
+    ++refused_;
+    return call.reply(ErrorCode::kOperationDisabled);
+  }
   queue_.push_back({code, std::move(call)});
   if (std::exchange(working_, true)) return;
   pool_.post([this] { work_off_queue(); });
+}
+
+void WritePath::suspend() {
+  std::unique_lock lock(mutex_);
+  suspended_ = true;
+  idle_.wait(lock, [this] { return !working_; });
+}
+
+void WritePath::resume() {
+  std::lock_guard lock(mutex_);
+  suspended_ = false;
 }
 
 void WritePath::close() {

@@ -57,6 +57,12 @@ class WritePath {
 
   // Takes a write request over and answers it when it is durable (or refused).
   void submit(wire::RpcCode code, net::IncomingCall call);
+  // Answers what comes from now on ERR_OPERATION_DISABLED, as while files are taken in, and waits
+  // until the queue is empty (blocks). Until resume().
+  void suspend();
+  void resume();
+  int64_t refused() const { return refused_; }  // while it was suspended, so far
+
   // Answers what comes from now on ERR_INVALID_STATE, and waits until the queue is empty (blocks).
   void close();
 
@@ -101,6 +107,8 @@ class WritePath {
   std::deque<Waiting> queue_;
   bool working_ = false;
   bool closed_ = false;
+  bool suspended_ = false;
+  std::atomic<int64_t> refused_ = 0;
 };
 
 }  // namespace pegmove::server::replica

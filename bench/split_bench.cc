@@ -1,0 +1,327 @@
+// An offline split through the program, with one worker and with two, beside a bare merge of the
+// same checkpoints into table files by RocksDB alone, on one thread.
+//
+// Both read from and write to the same disk. The bare run reads the checkpoints where they lie,
+// does not look at values, and neither sums nor syncs what it writes. Fails when a split is below
+// its bar, or takes more memory than it may.
+#include <rocksdb/db.h>
+#include <rocksdb/sst_file_writer.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "async/run.h"
+#include "backup/metadata.h"
+#include "backup/reader.h"
+#include "base/units.h"
+#include "bench_rows.h"
+#include "blockstore/local_store.h"
+#include "child_process.h"
+#include "record/hash.h"
+#include "record/key.h"
+#include "splitter/units.h"
+#include "store/layout.h"
+#include "store/partition_db.h"
+
+namespace pegmove::bench {
+namespace {
+
+namespace fs = std::filesystem;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr double kBar = 0.7;       // of the bare run's speed, a worker
+constexpr double kBarOfTwo = 1.4;  // with two workers
+constexpr int64_t kMostMemory = 512 << 20;
+constexpr int64_t kRowsAtOnce = 200'000;
+constexpr size_t kFileBytes = 64 << 20;
+
+struct Setup {
+  std::string pegmove = "build/release/pegmove";
+  std::string folder;
+  int64_t rows = 10'000'000;
+  bool has_bars = true;
+};
+
+int64_t backup_id(int32_t partitions) { return 1'700'000'000'000 + partitions; }
+
+double seconds_since(SteadyClock::time_point begin) {
+  return std::chrono::duration<double>(SteadyClock::now() - begin).count();
+}
+
+// A cold backup of a table with these rows, in a folder.
+class BackupMaker {
+ public:
+  BackupMaker(const Setup& setup, int32_t partitions)
+      : setup_(setup),
+        partitions_(partitions),
+        place_{.root = "A", .backup_id = backup_id(partitions), .table = "bench", .app_id = 1} {}
+
+  Result<void> make() {
+    std::vector<std::unique_ptr<store::PartitionDb>> databases;
+    for (int32_t i = 0; i < partitions_; ++i)
+      databases.push_back(TRY(store::PartitionDb::open({.path = database(i)})));
+    for (int64_t round = 0; round * kRowsAtOnce < setup_.rows; ++round)
+      TRY(write_rows(databases, round, std::min(kRowsAtOnce, setup_.rows - round * kRowsAtOnce)));
+    for (int32_t i = 0; i < partitions_; ++i) {
+      TRY(databases[size_t(i)]->checkpoint(database(i) + ".checkpoint"));
+      databases[size_t(i)].reset();
+      fs::remove_all(database(i));
+    }
+    return async::run_to_end(context_, upload());
+  }
+
+ private:
+  std::string database(int32_t partition) const {
+    return setup_.folder + "/db" + std::to_string(partition);
+  }
+
+  Result<void> write_rows(std::vector<std::unique_ptr<store::PartitionDb>>& databases,
+                          int64_t round, int64_t count) {
+    std::vector<store::WriteBatch> batches;
+    for (auto& db : databases) batches.push_back(db->new_batch(size_t(count) * 150 / 4));
+    for (const auto& row : make_rows({.rows = count, .value_size = 100})) {
+      const auto key = row.raw_key + "-" + std::to_string(round);
+      const auto hash = record::raw_key_hash(*record::split_key(key));
+      batches[size_t(record::partition_index(hash, partitions_))].put(key, row.value, 0, 0);
+    }
+    for (size_t i = 0; i < databases.size(); ++i) TRY(databases[i]->write(batches[i], round + 1));
+    return {};
+  }
+
+  Task<> upload() {
+    blockstore::AsyncStore store(blockstore::make_local_store("store", setup_.folder + "/store"),
+                                 pool_, clock_);
+    for (int32_t i = 0; i < partitions_; ++i) {
+      backup::CheckpointMetadata metadata{.decree = 1, .timestamp_ms = 1, .files = {}};
+      const auto from = database(i) + ".checkpoint";
+      const auto to = place_.checkpoint_folder(i, "chkpt_bench_1");
+      for (const auto& entry : fs::directory_iterator(from)) {
+        const auto name = entry.path().filename().string();
+        const auto sent = CO_TRY(co_await store.upload(entry.path(), to + "/" + name, {}));
+        metadata.files.push_back({name, sent.sum.size, sent.sum.md5});
+        metadata.total_size += sent.sum.size;
+      }
+      fs::remove_all(from);
+      CO_TRY(co_await store.write_file(to + "/backup_metadata", encode(metadata)));
+      CO_TRY(co_await store.write_file(place_.current_file(i), "chkpt_bench_1"));
+    }
+    wire::app_info app;
+    app.app_type = "pegasus";
+    app.app_name = place_.table;
+    app.app_id = place_.app_id;
+    app.partition_count = partitions_;
+    app.max_replica_count = 1;
+    CO_TRY(co_await store.write_file(place_.metadata_file(), backup::encode_app_metadata(app)));
+    backup::BackupInfo info{.backup_id = place_.backup_id, .start_time_ms = 1, .tables = {}};
+    info.tables[place_.app_id] = place_.table;
+    co_return co_await store.write_file(place_.info_file(), encode(info));
+  }
+
+  const Setup& setup_;
+  int32_t partitions_;
+  backup::Place place_;
+  asio::io_context context_;
+  async::SystemClock clock_;
+  async::Pool pool_{2};
+};
+
+// One class of the split: its checkpoints merged, its targets' files written.
+class BareMerge {
+ public:
+  BareMerge(const Setup& setup, splitter::Shape shape) : setup_(setup), shape_(shape) {}
+
+  Result<int64_t> carry_out(int32_t which) {
+    for (const auto partition : shape_.sources_of(which)) TRY(open(partition));
+    writers_.resize(size_t(shape_.targets));
+    int64_t rows = 0;
+    for (auto& source : sources_)
+      if (source->Valid()) heap_.push_back(source.get());
+    const auto later = [](auto* a, auto* b) { return a->key().compare(b->key()) > 0; };
+    std::ranges::make_heap(heap_, later);
+    while (!heap_.empty()) {
+      std::ranges::pop_heap(heap_, later);
+      auto* source = heap_.back();
+      if (const auto parts = record::split_key(source->key().ToStringView())) {
+        const auto target = record::partition_index(record::raw_key_hash(*parts), shape_.targets);
+        TRY(write(target, source->key(), source->value()));
+        ++rows;
+      }
+      source->Next();
+      if (source->Valid())
+        std::ranges::push_heap(heap_, later);
+      else
+        heap_.pop_back();
+    }
+    for (auto& writer : writers_)
+      if (writer && !writer->Finish().ok()) return fail(Code::kIo, "finishing a bare file");
+    return rows;
+  }
+
+  ~BareMerge() {
+    sources_.clear();
+    for (size_t i = 0; i < databases_.size(); ++i)
+      for (auto* family : families_[i]) databases_[i]->DestroyColumnFamilyHandle(family);
+  }
+
+ private:
+  Result<void> open(int32_t partition) {
+    const auto folder = setup_.folder + "/store/A/" + std::to_string(backup_id(shape_.sources)) +
+                        "/bench_1/" + std::to_string(partition) + "/chkpt_bench_1";
+    rocksdb::DB* db = nullptr;
+    std::vector<rocksdb::ColumnFamilyHandle*> families;
+    const auto status = rocksdb::DB::OpenForReadOnly(
+        rocksdb::DBOptions(), folder,
+        {{rocksdb::kDefaultColumnFamilyName, {}}, {store::kMetaFamily, {}}}, &families, &db);
+    if (!status.ok()) return fail(Code::kIo, status.ToString());
+    databases_.emplace_back(db);
+    families_.push_back(families);
+    rocksdb::ReadOptions options;
+    options.readahead_size = 2 << 20;
+    options.fill_cache = false;
+    sources_.emplace_back(db->NewIterator(options, families[0]));
+    sources_.back()->SeekToFirst();
+    return {};
+  }
+
+  Result<void> write(int32_t target, const rocksdb::Slice& key, const rocksdb::Slice& value) {
+    auto& writer = writers_[size_t(target)];
+    if (writer && writer->FileSize() >= kFileBytes / 2) {
+      if (!writer->Finish().ok()) return fail(Code::kIo, "finishing a bare file");
+      writer.reset();
+    }
+    if (!writer) {
+      rocksdb::Options options;
+      options.compression = rocksdb::kLZ4Compression;
+      writer = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), options);
+      const auto path = setup_.folder + "/bare/" + std::to_string(target) + "_" +
+                        std::to_string(files_++) + ".sst";
+      if (!writer->Open(path).ok()) return fail(Code::kIo, "creating " + path);
+    }
+    const auto status = writer->Put(key, value);
+    if (!status.ok()) return fail(Code::kIo, status.ToString());
+    return {};
+  }
+
+  const Setup& setup_;
+  splitter::Shape shape_;
+  std::vector<std::unique_ptr<rocksdb::DB>> databases_;
+  std::vector<std::vector<rocksdb::ColumnFamilyHandle*>> families_;
+  std::vector<std::unique_ptr<rocksdb::Iterator>> sources_;
+  std::vector<rocksdb::Iterator*> heap_;
+  std::vector<std::unique_ptr<rocksdb::SstFileWriter>> writers_;
+  int files_ = 0;
+};
+
+Result<double> merge_barely(const Setup& setup, splitter::Shape shape) {
+  fs::create_directories(setup.folder + "/bare");
+  const auto begin = SteadyClock::now();
+  int64_t rows = 0;
+  for (int32_t which = 0; which < shape.classes(); ++which)
+    rows += TRY(BareMerge(setup, shape).carry_out(which));
+  const auto seconds = seconds_since(begin);
+  fs::remove_all(setup.folder + "/bare");
+  if (rows != setup.rows)
+    return fail(Code::kInternal, "the bare run saw " + std::to_string(rows) + " rows");
+  return seconds;
+}
+
+Result<Finished> split(const Setup& setup, splitter::Shape shape, int workers) {
+  const auto config = setup.folder + "/split.ini";
+  std::ofstream(config) << "[block_service.local]\ntype = local_service\nargs = " << setup.folder
+                        << "/store\n";
+  auto finished = TRY(run_process({setup.pegmove,  "split",
+                                   "--from",       "local:/A",
+                                   "--backup",     std::to_string(backup_id(shape.sources)),
+                                   "--table",      "bench",
+                                   "--to",         "local:/split",
+                                   "--cluster",    "B",
+                                   "--partitions", std::to_string(shape.targets),
+                                   "--app-id",     "1",
+                                   "--workers",    std::to_string(workers),
+                                   "--config",     config,
+                                   "--state",      setup.folder + "/journal.db",
+                                   "--work-dir",   setup.folder,
+                                   "--quiet",      "--json"}));
+  fs::remove_all(setup.folder + "/store/split");
+  if (!finished.output.contains("\"written\": " + std::to_string(setup.rows)))
+    return fail(Code::kInternal, "the split did not write all rows: " + finished.output);
+  return finished;
+}
+
+Result<bool> measure(const Setup& setup, splitter::Shape shape) {
+  double bare = 1e9;
+  std::vector<Finished> splits(2);
+  for (auto& each : splits) each.wall_seconds = 1e9;
+  for (int round = 0; round < 2; ++round) {
+    bare = std::min(bare, TRY(merge_barely(setup, shape)));
+    for (int workers = 1; workers <= 2; ++workers) {
+      auto now = TRY(split(setup, shape, workers));
+      auto& best = splits[size_t(workers - 1)];
+      if (now.wall_seconds < best.wall_seconds) best = std::move(now);
+    }
+  }
+  const auto rate = [&](double seconds) { return double(setup.rows) / 1e6 / seconds; };
+  std::printf("  %2d -> %2d partitions: bare %6.2f s, %.2f M rows/s\n", shape.sources,
+              shape.targets, bare, rate(bare));
+  bool is_good = true;
+  for (int workers = 1; workers <= 2; ++workers) {
+    const auto& best = splits[size_t(workers - 1)];
+    const auto ratio = bare / best.wall_seconds;
+    const auto bar = workers == 1 ? kBar : kBarOfTwo;
+    std::printf("    %d worker%s %6.2f s, %.2f M rows/s, %3.0f%% of bare (bar %.0f%%), %s\n",
+                workers, workers == 1 ? ": " : "s:", best.wall_seconds, rate(best.wall_seconds),
+                100 * ratio, 100 * bar, base::format_size(uint64_t(best.usage.peak_bytes)).c_str());
+    is_good = is_good && ratio >= bar && best.usage.peak_bytes < kMostMemory;
+  }
+  return is_good || !setup.has_bars;
+}
+
+Result<bool> measure_all(const Setup& setup) {
+  std::printf("split: %lld rows of 100 B, best of 2, %u cores, memory bar %s\n",
+              static_cast<long long>(setup.rows), std::thread::hardware_concurrency(),
+              base::format_size(kMostMemory).c_str());
+  bool is_good = true;
+  for (const auto& [sources, targets] : {std::pair(8, std::vector{64, 7}), {64, std::vector{8}}}) {
+    fs::create_directories(setup.folder + "/store");
+    TRY(BackupMaker(setup, sources).make());
+    for (const int32_t target : targets)
+      is_good = TRY(measure(setup, {sources, target})) && is_good;
+    fs::remove_all(setup.folder + "/store");
+  }
+  return is_good;
+}
+
+int run_main(int argc, char** argv) {
+  CLI::App program(
+      "Example: script/bench split\n\nSplits a cold backup to other partition counts, beside a "
+      "bare "
+      "merge of the same checkpoints into table files.");
+  Setup setup;
+  bool is_short = false;
+  program.add_option("--pegmove", setup.pegmove, "program to measure")->capture_default_str();
+  program.add_option("--rows", setup.rows)
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t(1000), int64_t(1'000'000'000)));
+  program.add_flag("--short", is_short, "few rows, without bars: only to see that it works");
+  CLI11_PARSE(program, argc, argv);
+  if (is_short) setup.rows = 100'000;
+  setup.has_bars = !is_short;
+  setup.folder =
+      fs::temp_directory_path() / ("pegmove-bench-" + std::to_string(std::random_device{}()));
+  fs::create_directories(setup.folder);
+  auto good = measure_all(setup);
+  fs::remove_all(setup.folder);
+  if (!good) std::fprintf(stderr, "bench: %s\n", good.error().to_string().c_str());
+  return good && *good ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace pegmove::bench
+
+int main(int argc, char** argv) { return pegmove::bench::run_main(argc, argv); }

@@ -1,0 +1,43 @@
+#include "apps/die_at.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <memory>
+
+#include "base/units.h"
+#include "bulkload/orders.h"
+#include "splitter/split.h"
+
+namespace pegmove::apps {
+namespace {
+
+bool is_step(std::string_view name) {
+  const auto is_in = [name](const auto& steps) {
+    return std::ranges::find(steps, name) != std::end(steps);
+  };
+  return is_in(backup::kSteps) || is_in(bulkload::kSteps) || is_in(splitter::kSteps);
+}
+
+}  // namespace
+
+Result<backup::StepListener> die_at(const std::string& text) {
+  if (text.empty()) return backup::StepListener();
+  const auto colon = text.find(':');
+  const int64_t times =
+      colon == std::string::npos
+          ? 1
+          : TRY(in_context(base::parse_integer(text.substr(colon + 1), 1, 1'000'000), "--die-at"));
+  // Shared by the copies of the listener: the roles count together.
+  auto left = std::make_shared<std::atomic<int64_t>>(times);
+  const auto step = text.substr(0, colon);
+  if (!is_step(step))
+    return fail(Code::kInvalidArgument, "--die-at: there is no step '" + step + "'");
+  return backup::StepListener([step, left](std::string_view done) {
+    if (done == step && --*left == 0) kill(getpid(), SIGKILL);
+  });
+}
+
+}  // namespace pegmove::apps

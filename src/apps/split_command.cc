@@ -1,0 +1,243 @@
+// split: makes the files of a bulk load out of a cold backup, for any partition count.
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+
+#include "apps/backup_stores.h"
+#include "apps/copy_options.h"
+#include "apps/die_at.h"
+#include "apps/journaled_run.h"
+#include "apps/store_path.h"
+#include "backup/reader.h"
+#include "base/units.h"
+#include "migration/split.h"
+
+namespace pegmove::apps {
+namespace {
+
+using base::format_count;
+using base::format_size;
+using migration::SplitReport;
+using migration::SplitRequest;
+
+struct SplitArguments {
+  RunArguments run;
+  std::string from, table, to, cluster, to_table;
+  int64_t backup_id = 0;
+  int32_t partitions = 0, app_id = 0;
+  int data_version = 1, workers = 0;
+  std::string memory = "256MiB", disk = "8GiB", file_size = "64MiB", work_folder;
+  KeyFilterArguments filters;
+  std::string die_at;  // for tests
+};
+
+std::string to_text(const SplitReport& report) {
+  const auto& counts = report.counts;
+  std::string text = "Split into " + std::to_string(report.partitions) + " partitions of table " +
+                     report.place.table + ": " + format_count(uint64_t(counts.written)) +
+                     " rows in " + format_count(uint64_t(report.files)) + " files, " +
+                     format_size(uint64_t(report.file_bytes)) + ", in " +
+                     base::format_duration(report.elapsed) + ".\n";
+  const std::pair<int64_t, const char*> left_out[] = {
+      {counts.expired, "had expired"},
+      {counts.misplaced, "did not belong to their partition (an old partition split left them)"},
+      {counts.filtered, "were not wanted"}};
+  for (const auto& [count, why] : left_out)
+    if (count > 0)
+      text += "Left out: " + format_count(uint64_t(count)) + " rows that " + why + ".\n";
+  if (report.empty_partitions > 0)
+    text += std::to_string(report.empty_partitions) +
+            " partitions have no rows, and one file with a record that nobody sees: servers load "
+            "nothing else.\n";
+  return text + "Load it with: start_bulk_load -a " + report.place.table + " -c " +
+         report.place.cluster + " -p " + report.store + " -r /" + report.place.root + "\n";
+}
+
+Result<SplitRequest> request_of(const SplitArguments& arguments, const StorePath& from,
+                                const StorePath& to) {
+  SplitRequest request{
+      .from_store = from.store,
+      .to_store = to.store,
+      .to = TRY(
+          bulkload::place_of(to.path, arguments.cluster,
+                             arguments.to_table.empty() ? arguments.table : arguments.to_table)),
+      .to_app_id = arguments.app_id,
+      .to_partitions = arguments.partitions,
+      .data_version = arguments.data_version,
+      .filters = TRY(parse_key_filters(arguments.filters)),
+      .most_file_bytes =
+          int64_t(TRY(in_context(base::parse_size(arguments.file_size), "--file-size"))),
+      .limits = {
+          .units_at_once = arguments.workers > 0
+                               ? arguments.workers
+                               : std::max(1, int(std::thread::hardware_concurrency())),
+          .memory_bytes = int64_t(TRY(in_context(base::parse_size(arguments.memory), "--memory"))),
+          .disk_bytes = int64_t(TRY(in_context(base::parse_size(arguments.disk), "--disk")))}};
+  if (request.most_file_bytes < 1)
+    return fail(Code::kInvalidArgument, "--file-size must be at least a byte");
+  const auto folder = arguments.work_folder.empty() ? std::filesystem::temp_directory_path()
+                                                    : std::filesystem::path(arguments.work_folder);
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error))
+    return fail(Code::kInvalidArgument,
+                "--work-dir " + folder.string() + " is no folder of this machine");
+  request.limits.work_folder = std::filesystem::absolute(folder) / "pegmove-split";
+  return request;
+}
+
+// The table that will be loaded, as its cluster knows it, where it can be asked.
+Task<> ask_target(CommandRun& run, SplitRequest& request) {
+  auto metas = run.config().metas_text(request.to.cluster);
+  if (!metas) {
+    if (request.to_app_id > 0 && request.to_partitions > 0) co_return Result<void>();
+    co_return fail(Code::kInvalidArgument,
+                   "cluster '" + request.to.cluster +
+                       "' is not in the config file, so that the table cannot be asked about; give "
+                       "--app-id and --partitions, as `app " +
+                       request.to.table + "` shows them on it");
+  }
+  auto cluster = CO_TRY(co_await run.connect(*metas));
+  const auto table = CO_TRY(in_context(
+      co_await cluster->table_info(request.to.table, Deadline::in(run.clock(), run.timeout())),
+      "the table that will be loaded must exist"));
+  const auto check = [&](const char* option, int32_t& given, int32_t real) -> Result<void> {
+    if (given > 0 && given != real)
+      return fail(Code::kInvalidArgument, std::string(option) + " " + std::to_string(given) +
+                                              ": table '" + request.to.table + "' of cluster '" +
+                                              request.to.cluster + "' has " + std::to_string(real));
+    given = real;
+    return {};
+  };
+  CO_TRY(check("--partitions", request.to_partitions, table.partition_count));
+  co_return check("--app-id", request.to_app_id, table.app_id);
+}
+
+Task<> look_before(CommandRun& run, BackupStores& stores, const SplitArguments& arguments,
+                   std::string path, SplitRequest& request) {
+  auto source = CO_TRY(stores.get(request.from_store));
+  auto target = CO_TRY(stores.get(request.to_store));
+  const auto found = CO_TRY(
+      co_await backup::find_backup(source, std::move(path), arguments.backup_id, arguments.table));
+  request.from = found;
+  request.from_partitions = CO_TRY(co_await backup::read_table(source, found)).partition_count;
+  CO_TRY(co_await ask_target(run, request));
+  co_return co_await migration::check_split(request, std::move(source), std::move(target));
+}
+
+Task<int> work(CommandRun& run, BackupStores& stores, const RunArguments& arguments, std::string id,
+               SplitRequest request, backup::StepListener on_step = {}) {
+  auto source = CO_TRY(stores.get(request.from_store));
+  auto target = CO_TRY(stores.get(request.to_store));
+  co_return co_await carry_out(
+      run, arguments, std::move(id),
+      [&](auto& keeper, auto show) {
+        return migration::run_split(
+            keeper, std::move(request), std::move(source), std::move(target), run.stop(),
+            [show](const auto& progress) { show(migration::to_line(progress)); },
+            std::move(on_step));
+      },
+      to_text);
+}
+
+int split(const SplitArguments& arguments) {
+  auto run = CommandRun::start(arguments.run.common);
+  if (!run) return report(run.error(), kUsage);
+  auto from = parse_store_path("--from", arguments.from);
+  if (!from) return report(from.error(), kUsage);
+  auto to = parse_store_path("--to", arguments.to);
+  if (!to) return report(to.error(), kUsage);
+  auto request = request_of(arguments, *from, *to);
+  if (!request) return report(request.error(), kUsage);
+  auto on_step = die_at(arguments.die_at);
+  if (!on_step) return report(on_step.error(), kUsage);
+  auto stores = BackupStores::open(**run, request->limits.units_at_once + 2);
+  if (!stores) return report(stores.error(), kUsage);
+  (*run)->prepare();
+  auto looked = (*run)->wait_for(look_before(**run, **stores, arguments, from->path, *request));
+  if (!looked) return report(looked.error(), kPreflightFailed);
+  auto id = [&]() -> Result<std::string> {
+    auto journal = TRY(open_journal(arguments.run.state, (*run)->clock()));
+    return TRY(journal.begin({.method = std::string(migration::kSplitMethod),
+                              .from = arguments.from,
+                              .to = arguments.to,
+                              .table = arguments.table,
+                              .to_table = request->to.table,
+                              .options = migration::to_json(*request)}))
+        .id;
+  }();
+  if (!id) return report(id.error());
+  auto code = (*run)->wait_for(
+      work(**run, **stores, arguments.run, *id, *std::move(request), *std::move(on_step)));
+  return code ? *code : report(code.error());
+}
+
+}  // namespace
+
+int resume_split(const RunArguments& arguments, const journal::Run& found) {
+  auto request = migration::split_request_from_json(found.options);
+  if (!request) return report(std::move(request).error().with_context("run " + found.id));
+  auto run = CommandRun::start(arguments.common);
+  if (!run) return report(run.error(), kUsage);
+  auto stores = BackupStores::open(**run, request->limits.units_at_once + 2);
+  if (!stores) return report(stores.error(), kUsage);
+  auto code = (*run)->wait_for(work(**run, **stores, arguments, found.id, *std::move(request)));
+  return code ? *code : report(code.error());
+}
+
+void add_split_command(CLI::App& program, int& exit_code) {
+  auto arguments = std::make_shared<SplitArguments>();
+  auto* verb = add_verb(
+      program, "split",
+      "Example: pegmove split --from hdfs_x:/user/pegasus/backup --backup 1742888751127 --table "
+      "single --to hdfs_x:/user/pegasus/split --cluster ClusterB --to-table TableB --partitions "
+      "64\n\n"
+      "Turns a cold backup into the files of a bulk load, for any partition count: the other "
+      "cluster's servers load them (start_bulk_load). No cluster is at work meanwhile; this "
+      "machine "
+      "reads the backup and writes the files, a row once, without sorting them anew. Rows keep "
+      "their expiry and their timetag.\n\n"
+      "Interrupted or killed, `pegmove resume` goes on with the parts that are not done.");
+  verb->add_option("--from", arguments->from,
+                   "NAME:/folder of the backup: a [block_service.NAME] of the config file, and the "
+                   "folder that holds the backup's id, or the one above")
+      ->required();
+  verb->add_option("--backup", arguments->backup_id,
+                   "the backup's id; default: the newest whole one")
+      ->check(CLI::Range(int64_t(1), int64_t(INT64_MAX)));
+  verb->add_option("--table", arguments->table, "table of the backup")->required();
+  verb->add_option("--to", arguments->to, "NAME:/folder for the files")->required();
+  verb->add_option("--cluster", arguments->cluster,
+                   "the cluster that will load them: the folder below --to; where the config file "
+                   "knows it, its table is asked about")
+      ->required();
+  verb->add_option("--to-table", arguments->to_table,
+                   "the table that will be loaded; default: the same name");
+  verb->add_option("--partitions", arguments->partitions,
+                   "its partition count, where it cannot be asked")
+      ->check(CLI::Range(1, 65536));
+  verb->add_option("--app-id", arguments->app_id, "its id, where it cannot be asked")
+      ->check(CLI::Range(1, INT32_MAX));
+  verb->add_option("--data-version", arguments->data_version,
+                   "of its values: 1 in every table of Pegasus 2")
+      ->check(CLI::Range(0, 1));
+  add_key_filter_options(*verb, arguments->filters);
+  constexpr const char* kMachine = "What this machine may use";
+  verb->add_option("--workers", arguments->workers, "parts at once; default: one a core")
+      ->check(CLI::Range(1, 256))
+      ->group(kMachine);
+  verb->add_option("--memory", arguments->memory, "for buffers; default 256MiB")->group(kMachine);
+  verb->add_option("--disk", arguments->disk,
+                   "for files on their way, below --work-dir; default 8GiB")
+      ->group(kMachine);
+  verb->add_option("--file-size", arguments->file_size,
+                   "keys and values in a file, at most about; default 64MiB")
+      ->group(kMachine);
+  verb->add_option("--work-dir", arguments->work_folder, "default: the system's temporary folder")
+      ->group(kMachine);
+  verb->add_option("--die-at", arguments->die_at)->group("");
+  add_state_option(*verb, arguments->run.state);
+  add_common_options(*verb, arguments->run.common);
+  verb->callback([arguments, &exit_code] { exit_code = split(*arguments); });
+}
+
+}  // namespace pegmove::apps

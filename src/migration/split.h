@@ -1,0 +1,69 @@
+// An offline split as a run of the journal: what it does is in src/splitter/.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "async/stop_signal.h"
+#include "migration/run_keeper.h"
+#include "splitter/split.h"
+
+namespace pegmove::migration {
+
+inline constexpr std::string_view kSplitMethod = "split";
+
+// What the journal keeps of a split, so that resume needs nothing else.
+struct SplitRequest {
+  std::string from_store;  // [block_service.NAME] of pegmove's own configuration
+  backup::Place from = {};
+  int32_t from_partitions = 0;
+  std::string to_store;
+  bulkload::Place to;
+  int32_t to_app_id = 0;
+  int32_t to_partitions = 0;
+  int data_version = 1;           // of the table that will be loaded
+  rows::RowFilters filters = {};  // of keys
+  int64_t most_file_bytes = 64 << 20;
+  splitter::SplitLimits limits = {};  // the work folder is below this one, named by the run
+};
+std::string to_json(const SplitRequest& request);
+// Errors: kCorrupt, naming the field.
+Result<SplitRequest> split_request_from_json(std::string_view text);
+
+struct SplitProgress {
+  splitter::RowCounts counts = {};
+  int64_t rows = 0;  // of the source, at most
+  size_t units_done = 0;
+  size_t units = 0;
+  async::milliseconds elapsed{0};
+};
+// "splitting: 1,200,000 of 10,000,000 rows, 12%, 850,000/s, ETA 10 s, units 1/8"
+std::string to_line(const SplitProgress& progress);
+
+struct SplitReport {
+  std::string store;
+  bulkload::Place place;
+  int32_t partitions = 0;
+  splitter::RowCounts counts = {};
+  int64_t files = 0;
+  int64_t file_bytes = 0;
+  int32_t empty_partitions = 0;
+  async::milliseconds elapsed{0};
+};
+std::string to_json(const SplitReport& report);
+
+// What can be known before: whether the place is free, the checkpoints can be read and the limits
+// are enough. Errors: kAlreadyExists, when files of another are in the place; those of
+// splitter::plan_split().
+Task<> check_split(const SplitRequest& request, blockstore::AsyncStore source,
+                   blockstore::AsyncStore target);
+
+// Plans, does the units that are not done yet, several at once,
+// and finishes the set. The caller ends the run. Errors: kInterrupted; those of splitter/split.h.
+Task<SplitReport> run_split(RunKeeper& run, SplitRequest request, blockstore::AsyncStore source,
+                            blockstore::AsyncStore target, const async::StopSignal& stop,
+                            std::function<void(const SplitProgress&)> on_progress,
+                            backup::StepListener on_step = {});
+
+}  // namespace pegmove::migration

@@ -1,0 +1,66 @@
+// Requests about bulk loads: from the wire, HTTP and remote commands to those who do it.
+#include <charconv>
+
+#include "server/meta/meta_service.h"
+#include "service/table_json.h"
+
+namespace pegmove::server::meta {
+
+using service::HttpQuery;
+using wire::RpcCode;
+using Arguments = service::RemoteCommands::Arguments;
+
+void MetaService::register_load_handlers() {
+  using namespace wire;
+  dispatcher_.on(RpcCode::kStartBulkLoad, [this](net::IncomingCall call) {
+    auto request = decode_body<start_bulk_load_request>(call.body());
+    if (!request) return call.reply(ErrorCode::kInvalidParameters);
+    tasks_.spawn(start_load(std::move(call), std::move(*request)));
+  });
+  dispatcher_.on_message<control_bulk_load_request, control_bulk_load_response>(
+      RpcCode::kControlBulkLoad,
+      [this](const auto& request, const auto&) { return loads_.control(request); });
+  dispatcher_.on_message<query_bulk_load_request, query_bulk_load_response>(
+      RpcCode::kQueryBulkLoadStatus, [this](const auto& request, const auto& head) {
+        return loads_.query(request, host_ports_for(head));
+      });
+  dispatcher_.on_message<clear_bulk_load_state_request, clear_bulk_load_state_response>(
+      RpcCode::kClearBulkLoad,
+      [this](const auto& request, const auto&) { return loads_.clear(request); });
+}
+
+Routine<> MetaService::start_load(net::IncomingCall call, wire::start_bulk_load_request request) {
+  call.reply(wire::ErrorCode::kOk, wire::encode_body(co_await loads_.start(std::move(request))));
+}
+
+// Ours: real servers have no such command.
+void MetaService::register_load_commands() {
+  operations_.commands.on(
+      {"bulk_load.status"}, "Show the last bulk loads of all tables, or of one, as JSON",
+      "[app_id]", [this](Arguments arguments) -> std::string {
+        int32_t app_id = 0;
+        if (arguments.size() > 1) return "ERR: invalid arguments";
+        if (arguments.size() == 1) {
+          const auto& text = arguments[0];
+          const auto [stop, failed] =
+              std::from_chars(text.data(), text.data() + text.size(), app_id);
+          if (failed != std::errc() || stop != text.data() + text.size() || app_id <= 0)
+            return "ERR: invalid arguments, [app_id] is expected";
+        }
+        return loads_.status(app_id);
+      });
+}
+
+net::HttpReply MetaService::http_query_bulk_load(const HttpQuery& query) const {
+  const auto& name = query.argument("name");
+  if (name.empty() || query.arguments.size() != 1) return service::bad_request("name is missing");
+  wire::query_bulk_load_request request;
+  request.app_name = name;
+  const auto response = loads_.query(request, HostPorts::kOmit);
+  service::TableJson json;
+  json.value("error", wire::error_name(response.err.code))
+      .value("app_status", "bulk_load_status::" + std::string(status_name(response.app_status)));
+  return {.body = std::move(json).take()};
+}
+
+}  // namespace pegmove::server::meta

@@ -1,0 +1,121 @@
+#include "server/replica/load_runner.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "bulkload/reader.h"
+#include "store/table_file.h"
+
+namespace pegmove::server::replica {
+namespace {
+
+namespace fs = std::filesystem;
+
+using bulkload::LoadOrder;
+using bulkload::LoadProgress;
+
+constexpr int64_t kDownloadsAtOnce = 5;  // as in Pegasus
+
+std::string folder_of(const std::string& partition_dir) { return partition_dir + "/bulk_load"; }
+
+// The files that a download has left, by name.
+Result<std::vector<std::string>> files_in(const std::string& folder) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
+       entry.increment(error))
+    files.push_back(entry->path().string());
+  if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
+  std::ranges::sort(files);
+  return files;
+}
+
+}  // namespace
+
+LoadRunner::LoadRunner(LoadRunnerOptions options, LimitsOf limits_of, Clock& clock, Logger log)
+    : options_(std::move(options)),
+      limits_of_(std::move(limits_of)),
+      clock_(clock),
+      log_(std::move(log)),
+      stores_(options_.providers, clock),
+      downloads_(kDownloadsAtOnce),
+      pool_(options_.pool_threads) {}
+
+void LoadRunner::stop() {
+  stopped_ = true;
+  stores_.stop();
+}
+
+Task<> LoadRunner::download(LoadOrder order, std::string partition_dir,
+                            std::shared_ptr<Replica> replica,
+                            std::shared_ptr<LoadProgress> progress) {
+  if (replica->db().last_load() == order.load) co_return Result<void>();
+  const auto metrics = replica->observer();  // shared with the replica
+  metrics->bulk_load_downloading_count.add();
+  auto fetched = co_await fetch(order, partition_dir, *metrics, std::move(progress));
+  if (!fetched) {
+    metrics->bulk_load_download_file_failed_count.add(fetched.error().code() != Code::kInterrupted);
+    co_return fetched;
+  }
+  CO_TRY(co_await pool_.run([&]() -> Result<void> {
+    if (order.behind) TRY(replica->db().check_load_behind());
+    return store::check_table_files(TRY(files_in(folder_of(partition_dir))),
+                                    {.partition = order.gpid.partition_index,
+                                     .partition_count = order.partition_count,
+                                     .data_version = replica->db().data_version()});
+  }));
+  step("load.files_checked");
+  co_return Result<void>();
+}
+
+Task<> LoadRunner::fetch(const LoadOrder& order, const std::string& partition_dir,
+                         ReplicaMetrics& metrics, std::shared_ptr<LoadProgress> progress) {
+  const auto permit = co_await blockstore::FilePermit::take(&downloads_);
+  blockstore::AsyncStore store(CO_TRY(stores_.get(order.provider)), pool_, clock_);
+  const auto partition = order.gpid.partition_index;
+  auto metadata = CO_TRY(co_await bulkload::read_metadata(store, order.place, partition));
+  co_return co_await blockstore::download_files(
+      store, order.place.partition_folder(partition), std::move(metadata.files),
+      folder_of(partition_dir),
+      {.limits = limits_of_(order.provider),
+       .should_stop = [this, progress] { return stopped_ || progress->cancelled; },
+       .on_progress =
+           [progress](int64_t done, int64_t all) {
+             progress->done_bytes = done;
+             progress->all_bytes = all;
+           },
+       .on_file =
+           [&](const auto& file) {
+             metrics.bulk_load_download_file_successful_count.add();
+             metrics.bulk_load_download_file_bytes.add(file.size);
+             step("load.file_downloaded");
+           }});
+}
+
+Task<> LoadRunner::ingest(LoadOrder order, std::string partition_dir,
+                          std::shared_ptr<Replica> replica,
+                          std::shared_ptr<LoadProgress> progress) {
+  if (replica->db().last_load() == order.load) co_return Result<void>();
+  auto& metrics = replica->metrics();
+  metrics.bulk_load_ingesting_count.add();
+  auto ingested = co_await pool_.run([&]() -> Result<void> {
+    const auto files = TRY(files_in(folder_of(partition_dir)));
+    progress->writes_held_us = TRY(replica->ingest(files, order.behind, order.load)).count();
+    return {};
+  });
+  (ingested ? metrics.bulk_load_successful_count : metrics.bulk_load_failed_count).add();
+  if (ingested) step("load.files_ingested");
+  co_return ingested;
+}
+
+Task<> LoadRunner::clean(std::string partition_dir) {
+  co_return co_await pool_.run([&]() -> Result<void> {
+    std::error_code error;
+    fs::remove_all(folder_of(partition_dir), error);
+    if (error)
+      return fail(Code::kIo, "removing " + folder_of(partition_dir) + ": " + error.message());
+    return {};
+  });
+}
+
+}  // namespace pegmove::server::replica

@@ -1,0 +1,65 @@
+// What a node does for bulk loads: it gets a partition's files from a block store, looks at them,
+// and has its database take them in. Pegasus: src/replica/bulk_load/replica_bulk_loader.cpp.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "async/pool.h"
+#include "backup/steps.h"
+#include "base/log.h"
+#include "blockstore/store_set.h"
+#include "blockstore/stored_files.h"
+#include "bulkload/orders.h"
+#include "server/replica/replica.h"
+
+namespace pegmove::server::replica {
+
+struct LoadRunnerOptions {
+  blockstore::Providers providers;
+  int pool_threads = 4;  // each moves a file's bytes
+  backup::StepListener on_step = {};
+};
+
+// On one executor, but for stop(), which any thread may call. Files are in
+// `partition_dir`/bulk_load. Order: ...; stop(); what is under way ends with kInterrupted; destroy.
+class LoadRunner {
+ public:
+  // `limits_of` gives the rates that hold for what comes from a provider; they outlive this.
+  using LimitsOf = std::function<std::vector<blockstore::RateLimit*>(const std::string& provider)>;
+  LoadRunner(LoadRunnerOptions options, LimitsOf limits_of, Clock& clock, Logger log);
+
+  // Gets the files, proves them by size and MD5, and reads them through: nothing that could not be
+  // taken in passes. Files of an earlier try that are right are not fetched again. Errors name the
+  // file: kNotFound and kCorrupt, it is damaged; kRefused, the replica cannot be loaded behind; the
+  // store's; kInterrupted. Repeatable, also when the files have been taken in.
+  Task<> download(bulkload::LoadOrder order, std::string partition_dir,
+                  std::shared_ptr<Replica> replica,
+                  std::shared_ptr<bulkload::LoadProgress> progress);
+  // Takes them in; writes are refused meanwhile. Repeatable. Errors: those of PartitionDb::ingest.
+  Task<> ingest(bulkload::LoadOrder order, std::string partition_dir,
+                std::shared_ptr<Replica> replica, std::shared_ptr<bulkload::LoadProgress> progress);
+  // Removes what is left of the files. Errors: kIo.
+  Task<> clean(std::string partition_dir);
+
+  void stop();
+
+ private:
+  Task<> fetch(const bulkload::LoadOrder& order, const std::string& partition_dir,
+               ReplicaMetrics& metrics, std::shared_ptr<bulkload::LoadProgress> progress);
+  void step(std::string_view name) const {
+    if (options_.on_step) options_.on_step(name);
+  }
+
+  LoadRunnerOptions options_;
+  LimitsOf limits_of_;
+  Clock& clock_;
+  Logger log_;
+  blockstore::StoreSet stores_;
+  async::Semaphore downloads_;
+  std::atomic<bool> stopped_ = false;
+  async::Pool pool_;  // goes first: its work may use the stores
+};
+
+}  // namespace pegmove::server::replica

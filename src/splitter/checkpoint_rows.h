@@ -1,0 +1,76 @@
+// The rows of one partition's checkpoint in a block store, in key order.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "splitter/store_files.h"
+
+namespace rocksdb {
+class Cache;
+}
+
+namespace pegmove::splitter {
+
+// A table file of a checkpoint, as its MANIFEST tells.
+struct TableFile {
+  std::string smallest;  // its keys
+  std::string largest;
+  int64_t bytes = 0;
+  int64_t rows = 0;  // at most: overwritten and removed ones count
+};
+
+// Opens the checkpoint without writing anything, and walks over it. All calls block. For one thread
+// at a time.
+class CheckpointRows {
+ public:
+  // `metadata` is that of the checkpoint in `folder`. Index and filter blocks go to `cache`, shared
+  // by all that are open. Errors: kCorrupt (damaged, or no partition of Pegasus), kUnsupported (a
+  // data version that is not known), the store's.
+  static Result<std::unique_ptr<CheckpointRows>> open(blockstore::BlockStore& store,
+                                                      std::string folder,
+                                                      backup::CheckpointMetadata metadata,
+                                                      std::shared_ptr<rocksdb::Cache> cache);
+  ~CheckpointRows();
+
+  int data_version() const { return data_version_; }
+  // Of the rows, not of the meta family.
+  const std::vector<TableFile>& table_files() const { return table_files_; }
+  // How many files are read side by side.
+  int streams() const { return streams_; }
+
+  // Stands at the first key at or behind `from`, and ends before `to` ("": at the end). Reads
+  // `readahead_bytes` of a file at once. May be called again, after an error, too.
+  void begin(const std::string& from, const std::string& to, size_t readahead_bytes);
+  bool valid() const { return rows_ && rows_->Valid(); }
+  // These three need valid(). The views hold until it moves.
+  std::string_view key() const { return rows_->key().ToStringView(); }
+  std::string_view value() const { return rows_->value().ToStringView(); }
+  void next() { rows_->Next(); }
+  // When valid() is false: the end, or an error. The store's own error where there was one.
+  Result<void> status();
+
+ private:
+  explicit CheckpointRows(std::unique_ptr<StoreFiles> files) : files_(std::move(files)) {}
+  Result<void> open_database(std::shared_ptr<rocksdb::Cache> cache);
+  Result<void> read_version();
+  void read_table_files();
+  Error error(const rocksdb::Status& status, const char* doing);
+
+  std::unique_ptr<StoreFiles> files_;
+  std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::ColumnFamilyHandle* rows_family_ = nullptr;  // both destroyed before db_
+  rocksdb::ColumnFamilyHandle* meta_family_ = nullptr;
+  std::string end_;
+  rocksdb::Slice end_slice_;  // RocksDB keeps a pointer to it
+  std::unique_ptr<rocksdb::Iterator> rows_;
+  std::vector<TableFile> table_files_;
+  int streams_ = 0;
+  int data_version_ = 0;
+};
+
+}  // namespace pegmove::splitter

@@ -1,0 +1,300 @@
+#include "splitter/split.h"
+
+#include <rocksdb/cache.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "async/all.h"
+#include "async/for_each.h"
+#include "base/local_file.h"
+#include "base/units.h"
+#include "blockstore/path.h"
+
+namespace pegmove::splitter {
+namespace {
+
+namespace fs = std::filesystem;
+
+using blockstore::AsyncStore;
+using Sources = std::vector<std::unique_ptr<CheckpointRows>>;
+
+constexpr int64_t kMiB = 1 << 20;
+constexpr int64_t kMemoryOfWriter = 2 * kMiB;  // buffers and index of a file that is written
+constexpr int64_t kMemoryOfCache = 16 * kMiB;  // index blocks of what is read
+constexpr int64_t kLeastReadahead = 64 << 10, kMostReadahead = 4 * kMiB;
+constexpr int64_t kLeastFileBytes = kMiB;
+constexpr int64_t kBytesOfUnit = int64_t{1} << 30;  // what a kill may cost
+constexpr int64_t kLeastBytesOfUnit = 64 * kMiB;    // smaller ones are not worth their opening
+constexpr size_t kPartitionsAtOnce = 8;
+constexpr int64_t kRowsAStep = 50'000;
+
+void tell(const backup::StepListener& listener, std::string_view step) {
+  if (listener) listener(step);
+}
+
+std::string place_text(const SplitSource& source) {
+  return source.store.store().description() + ": " + source.place.table_folder();
+}
+
+Task<std::unique_ptr<CheckpointRows>> open_source(const SplitSource& source, int32_t partition,
+                                                  std::shared_ptr<rocksdb::Cache> cache) {
+  auto checkpoint = CO_TRY(co_await backup::read_checkpoint(source.store, source.place, partition));
+  auto opened = co_await source.store.call([&] {
+    return CheckpointRows::open(source.store.store(), checkpoint.folder, checkpoint.metadata,
+                                cache);
+  });
+  co_return in_context(std::move(opened), "partition " + std::to_string(partition));
+}
+
+Task<Sources> open_sources(const SplitSource& source, std::vector<int32_t> partitions,
+                           std::shared_ptr<rocksdb::Cache> cache) {
+  Sources opened(partitions.size());
+  CO_TRY(co_await async::for_each(
+      partitions.size(), kPartitionsAtOnce, [&](size_t i) -> Task<> {  // outlives: this frame
+        opened[i] = CO_TRY(co_await open_source(source, partitions[i], cache));
+        co_return Result<void>();
+      }));
+  co_return opened;
+}
+
+std::shared_ptr<rocksdb::Cache> make_cache(const SplitLimits& limits) {
+  return rocksdb::NewLRUCache(size_t(std::min(kMemoryOfCache, limits.memory_bytes / 8)));
+}
+
+// What is left of the memory for reading, shared by the streams of all units at once.
+int64_t readahead(const SplitLimits& limits, size_t writers, int64_t streams) {
+  const auto of_unit = (limits.memory_bytes - kMemoryOfCache) / std::max(1, limits.units_at_once) -
+                       int64_t(writers) * kMemoryOfWriter;
+  return std::min(of_unit / std::max<int64_t>(1, 2 * streams), kMostReadahead);
+}
+
+int64_t streams_of(const Sources& sources) {
+  int64_t streams = 0;
+  for (const auto& source : sources) streams += source->streams();
+  return streams;
+}
+
+// Both errors name the option that mends them.
+Result<void> check_limits(const SplitLimits& limits, SplitRules& rules, int64_t streams) {
+  const auto writers = rules.shape.targets_of(0).size();
+  if (readahead(limits, writers, streams) < kLeastReadahead)
+    return fail(Code::kInvalidArgument,
+                "memory of " + base::format_size(uint64_t(limits.memory_bytes)) +
+                    " is too little for " + std::to_string(limits.units_at_once) +
+                    " units at once that read " + std::to_string(streams) + " files and write " +
+                    std::to_string(writers) + " each; allow more, or fewer at once");
+  // Of each target one file is written while another one is sent.
+  const auto most = limits.disk_bytes / (2 * int64_t(writers) * std::max(1, limits.units_at_once));
+  if (most < kLeastFileBytes)
+    return fail(Code::kInvalidArgument,
+                "a disk of " + base::format_size(uint64_t(limits.disk_bytes)) +
+                    " is too small for " + std::to_string(limits.units_at_once) +
+                    " units at once that write " + std::to_string(writers) +
+                    " files each; allow more, or fewer at once");
+  rules.most_file_bytes = std::min(rules.most_file_bytes, most);
+  return {};
+}
+
+std::vector<TableFile> files_of(const Sources& sources) {
+  std::vector<TableFile> files;
+  for (const auto& source : sources)
+    files.insert(files.end(), source->table_files().begin(), source->table_files().end());
+  return files;
+}
+
+int64_t pieces_of(const std::vector<TableFile>& files, int32_t classes, const SplitLimits& limits) {
+  int64_t bytes = 0;
+  for (const auto& file : files) bytes += file.bytes;
+  const auto for_workers = (2 * limits.units_at_once + classes - 1) / classes;
+  const auto for_size = (bytes + kBytesOfUnit - 1) / kBytesOfUnit;
+  return std::clamp<int64_t>(std::max<int64_t>(for_workers, for_size), 1,
+                             std::max<int64_t>(1, bytes / kLeastBytesOfUnit));
+}
+
+Result<void> make_empty_folder(const std::string& folder) {
+  std::error_code error;
+  fs::remove_all(folder, error);
+  if (error) return fail(Code::kIo, "removing " + folder + ": " + error.message());
+  return base::make_folders(folder);
+}
+
+// Removed with all that is in it.
+class WorkFolder {
+ public:
+  explicit WorkFolder(std::string path) : path_(std::move(path)) {}
+  WorkFolder(const WorkFolder&) = delete;
+  WorkFolder& operator=(const WorkFolder&) = delete;
+  ~WorkFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+class UnitRun {
+ public:
+  UnitRun(const SplitSource& source, const SplitTarget& target, const SplitPlan& plan, size_t unit,
+          const SplitLimits& limits, const UnitEvents& events)
+      : source_(source),
+        target_(target),
+        plan_(plan),
+        number_(unit),
+        limits_(limits),
+        events_(events),
+        folder_(limits.work_folder + "/u" + std::to_string(unit)) {}
+
+  Task<UnitResult> carry_out() {
+    CO_TRY(co_await source_.store.run([&] { return make_empty_folder(folder_.path()); }));
+    auto job = CO_TRY(co_await begin());
+    // Files are sent while the next ones are written.
+    std::vector<FinishedFile> finished;
+    while (!job->done() || !finished.empty()) {
+      if (events_.should_stop && events_.should_stop())
+        co_return fail(Code::kInterrupted, "the split was stopped");
+      std::vector<FinishedFile> next;
+      std::vector<Task<>> both;
+      both.push_back(send_all(finished));
+      if (!job->done()) both.push_back(step(*job, next));
+      CO_TRY(co_await async::all(std::move(both)));
+      finished = std::move(next);
+      if (events_.on_progress) events_.on_progress(job->counts());
+    }
+    result_.counts = job->counts();
+    tell(events_.on_step, "split.unit_done");
+    // What is closed may block.
+    co_return co_await source_.store.run([&]() -> Result<UnitResult> {
+      job.reset();
+      return std::move(result_);
+    });
+  }
+
+ private:
+  Task<std::unique_ptr<UnitJob>> begin() {
+    const auto& unit = plan_.units[number_];
+    const auto& shape = plan_.rules.shape;
+    auto sources =
+        CO_TRY(co_await open_sources(source_, shape.sources_of(unit.which), make_cache(limits_)));
+    const auto ahead =
+        std::max(kLeastReadahead,
+                 readahead(limits_, shape.targets_of(unit.which).size(), streams_of(sources)));
+    co_return std::make_unique<UnitJob>(plan_.rules, unit, int(number_), std::move(sources),
+                                        folder_.path(), size_t(ahead));
+  }
+
+  Task<> step(UnitJob& job, std::vector<FinishedFile>& finished) {
+    finished = CO_TRY(
+        co_await source_.store.call([&] { return job.step(kRowsAStep); }, events_.should_stop));
+    co_return Result<void>();
+  }
+
+  Task<> send_all(const std::vector<FinishedFile>& files) {
+    for (const auto& file : files) CO_TRY(co_await send(file));
+    co_return Result<void>();
+  }
+
+  Task<> send(const FinishedFile& file) {
+    const auto path = target_.place.file(file.partition, file.name);
+    auto sent = CO_TRY(co_await target_.store.upload(
+        file.path, path, {.limits = events_.limits, .should_stop = events_.should_stop}));
+    result_.files.push_back(
+        {.partition = file.partition,
+         .file = {.name = file.name, .size = sent.sum.size, .md5 = sent.sum.md5},
+         .rows = file.rows,
+         .digest = file.digest});
+    std::error_code ignored;
+    fs::remove(file.path, ignored);
+    tell(events_.on_step, "split.file_sent");
+    co_return Result<void>();
+  }
+
+  const SplitSource& source_;
+  const SplitTarget& target_;
+  const SplitPlan& plan_;
+  size_t number_;
+  const SplitLimits& limits_;
+  const UnitEvents& events_;
+  WorkFolder folder_;
+  UnitResult result_;
+};
+
+// A partition's files in the order of the units, which is that of their keys.
+using FilesByPartition = std::map<int32_t, std::vector<blockstore::StoredFile>>;
+
+Task<blockstore::StoredFile> send_empty(const SplitTarget& target, int32_t partition,
+                                        const std::string& folder) {
+  auto file =
+      CO_TRY(co_await target.store.run([&] { return write_empty_partition(partition, folder); }));
+  auto sent =
+      CO_TRY(co_await target.store.upload(file.path, target.place.file(partition, file.name), {}));
+  co_return blockstore::StoredFile{.name = file.name, .size = sent.sum.size, .md5 = sent.sum.md5};
+}
+
+Task<> finish_partition(const SplitTarget& target, int32_t partition,
+                        std::vector<blockstore::StoredFile> files, const std::string& folder) {
+  if (files.empty()) files.push_back(CO_TRY(co_await send_empty(target, partition, folder)));
+  std::set<std::string> wanted{std::string(bulkload::kMetadata)};
+  for (const auto& file : files) wanted.insert(file.name);
+  for (const auto& entry :
+       CO_TRY(co_await target.store.list(target.place.partition_folder(partition))))
+    if (!wanted.contains(entry.name))
+      CO_TRY(co_await target.store.remove(target.place.file(partition, entry.name)));
+  co_return co_await target.store.write_file(target.place.metadata_file(partition),
+                                             encode(bulkload::Metadata{std::move(files)}));
+}
+
+}  // namespace
+
+Task<SplitPlan> plan_split(const SplitSource& source, SplitRules rules, SplitLimits limits) {
+  SplitPlan plan{.rules = std::move(rules), .units = {}};
+  const auto& shape = plan.rules.shape;
+  int64_t most_streams = 0;
+  for (int32_t which = 0; which < shape.classes(); ++which) {
+    auto sources = CO_TRY(
+        in_context(co_await open_sources(source, shape.sources_of(which), make_cache(limits)),
+                   place_text(source)));
+    most_streams = std::max(most_streams, streams_of(sources));
+    auto files = files_of(sources);
+    const auto pieces = pieces_of(files, shape.classes(), limits);
+    for (auto& unit : cut_class(which, std::move(files), pieces))
+      plan.units.push_back(std::move(unit));
+  }
+  CO_TRY(check_limits(limits, plan.rules, most_streams));
+  co_return plan;
+}
+
+Task<UnitResult> carry_out_unit(const SplitSource& source, const SplitTarget& target,
+                                const SplitPlan& plan, size_t unit, SplitLimits limits,
+                                UnitEvents events) {
+  UnitRun run(source, target, plan, unit, limits, events);
+  co_return in_context(co_await run.carry_out(), place_text(source));
+}
+
+Task<> finish_split(const SplitTarget& target, const SplitPlan& plan,
+                    const std::vector<UnitResult>& results, SplitLimits limits,
+                    backup::StepListener on_step) {
+  FilesByPartition files;
+  for (const auto& result : results)
+    for (const auto& file : result.files) files[file.partition].push_back(file.file);
+  const WorkFolder folder(limits.work_folder + "/empty");
+  CO_TRY(co_await target.store.run([&] { return make_empty_folder(folder.path()); }));
+  CO_TRY(
+      co_await async::for_each(size_t(plan.rules.shape.targets), kPartitionsAtOnce, [&](size_t i) {
+        return finish_partition(target, int32_t(i), std::move(files[int32_t(i)]), folder.path());
+      }));
+  tell(on_step, "split.metadata_written");
+  CO_TRY(co_await target.store.write_file(
+      target.place.info_file(),
+      encode(bulkload::Info{.app_id = target.app_id,
+                            .table = target.place.table,
+                            .partition_count = plan.rules.shape.targets})));
+  tell(on_step, "split.info_written");
+  co_return Result<void>();
+}
+
+}  // namespace pegmove::splitter

@@ -1,0 +1,89 @@
+// Offline split: a cold backup in, the files of a bulk load out, for any partition count.
+//
+//   plan_split()        once: what the units are; noted by the caller, since files depend on it
+//   carry_out_unit()    for each unit, in any order, some at once; may be repeated
+//   finish_split()      the metadata of all partitions, then bulk_load_info
+//
+// Only the last makes the set one that can be loaded.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "backup/reader.h"
+#include "backup/steps.h"
+#include "bulkload/reader.h"
+#include "splitter/unit_job.h"
+
+namespace pegmove::splitter {
+
+struct SplitSource {
+  blockstore::AsyncStore store;
+  backup::Place place;
+};
+
+struct SplitTarget {
+  blockstore::AsyncStore store;
+  bulkload::Place place;
+  int32_t app_id = 0;  // of the table that will be loaded
+};
+
+// What one machine may use.
+struct SplitLimits {
+  int units_at_once = 2;
+  int64_t memory_bytes = 256 << 20;       // for buffers, of all units together
+  int64_t disk_bytes = int64_t{8} << 30;  // below work_folder
+  std::string work_folder = {};           // for files on their way
+};
+
+struct SplitPlan {
+  SplitRules rules;
+  std::vector<Unit> units;
+};
+
+struct UnitFile {
+  int32_t partition = 0;
+  blockstore::StoredFile file;
+  int64_t rows = 0;
+  std::string digest;  // of the rows; see FinishedFile
+  bool operator==(const UnitFile&) const = default;
+};
+
+struct UnitResult {
+  RowCounts counts;
+  std::vector<UnitFile> files;
+};
+
+// In their order, by name: told to the listener of backup/steps.h when they are done.
+inline constexpr std::string_view kSteps[] = {"split.planned",          "split.file_sent",
+                                              "split.unit_done",        "split.unit_noted",
+                                              "split.metadata_written", "split.info_written"};
+
+struct UnitEvents {
+  std::function<bool()> should_stop = {};
+  std::function<void(const RowCounts&)> on_progress = {};  // of this unit, so far
+  std::vector<blockstore::RateLimit*> limits = {};         // of what is sent
+  backup::StepListener on_step = {};
+};
+
+// All on the caller's executor; blocking work runs on the pools of the stores. Errors: those of
+// CheckpointRows and the stores, naming partitions and files; kInterrupted.
+
+// Looks into all checkpoints of the source. `rules` without files and units yet: the file size
+// shrinks where the disk is small. Errors: also kInvalidArgument, when the limits are too small for
+// this shape.
+Task<SplitPlan> plan_split(const SplitSource& source, SplitRules rules, SplitLimits limits);
+
+// The unit's files are in the store when it returns.
+Task<UnitResult> carry_out_unit(const SplitSource& source, const SplitTarget& target,
+                                const SplitPlan& plan, size_t unit, SplitLimits limits,
+                                UnitEvents events);
+
+// `results` of all units, in their order. Files of partitions that are not among them, left by a
+// unit that was killed, are removed. May be repeated.
+Task<> finish_split(const SplitTarget& target, const SplitPlan& plan,
+                    const std::vector<UnitResult>& results, SplitLimits limits,
+                    backup::StepListener on_step = {});
+
+}  // namespace pegmove::splitter

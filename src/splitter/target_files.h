@@ -1,0 +1,56 @@
+// The table files of one target partition, written here in key order, one after the other.
+#pragma once
+
+#include <rocksdb/sst_file_writer.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace pegmove::splitter {
+
+// A file that is whole, on this machine.
+struct FinishedFile {
+  int32_t partition = 0;
+  std::string name;  // in the partition's folder
+  std::string path;  // here
+  int64_t rows = 0;
+  std::string digest;  // 32 hexadecimal digits, of the rows: the file itself has random ids in it
+
+  bool operator==(const FinishedFile&) const = default;
+};
+
+// Blocks; for one thread at a time. What is not finished is removed by the destructor.
+class TargetFiles {
+ public:
+  // Files are called "<prefix>_<number>.sst" and end with the row that brings their keys and values
+  // to `most_bytes`; in `folder`, which exists, each is at "<partition>_<name>".
+  TargetFiles(int32_t partition, std::string prefix, std::string folder, int64_t most_bytes);
+  ~TargetFiles();
+  TargetFiles(TargetFiles&& other) noexcept;
+
+  // Keys ascend. A file that has become whole is returned. Errors: kIo, kCorrupt (the keys do not
+  // ascend).
+  Result<std::optional<FinishedFile>> add(std::string_view key, std::string_view value);
+  // The last file, when there is one.
+  Result<std::optional<FinishedFile>> finish();
+
+ private:
+  struct Writing;
+  Result<void> begin_file();
+
+  int32_t partition_;
+  std::string prefix_, folder_;
+  int64_t most_bytes_;
+  int number_ = 0;
+  std::unique_ptr<Writing> writing_;  // the file that is being written
+};
+
+// A file with the record that real servers keep under the empty key, and that no client sees: what
+// a partition without rows is loaded with, since servers refuse one without bytes.
+Result<FinishedFile> write_empty_partition(int32_t partition, const std::string& folder);
+
+}  // namespace pegmove::splitter
