@@ -3,6 +3,7 @@ import json
 import os
 import random
 import signal
+import time
 
 from backups import Backups, steps
 from scenario import seconds
@@ -125,6 +126,7 @@ class LoadKills(Backups):
         write_both(60)
         self.assertGreater(self.check_equal("model", "behind", target=self.a, source=self.a), self.ROWS // 2)
         self.shell("use behind; set_app_envs rocksdb.usage_scenario normal")
-        self.shell("use behind; set_app_envs manual_compact.once.trigger_time 1")
+        self.shell(f"use behind; set_app_envs manual_compact.once.trigger_time {int(time.time())}")
         write_both(20)
+        self.a.stop()  # files go while a compaction is under way
         self.check_equal("model", "behind", target=self.a, source=self.a)
