@@ -22,7 +22,7 @@ using migration::SplitRequest;
 
 struct SplitArguments {
   RunArguments run;
-  std::string from, table, to, cluster, to_table;
+  std::string from, from_cluster, table, to, cluster, to_table;
   int64_t backup_id = 0;
   int32_t partitions = 0, app_id = 0;
   int data_version = 1, workers = 0;
@@ -53,10 +53,28 @@ std::string to_text(const SplitReport& report) {
          report.place.cluster + " -p " + report.store + " -r /" + report.place.root + "\n";
 }
 
-Result<SplitRequest> request_of(const SplitArguments& arguments, const StorePath& from,
+// A backup, or a cluster.
+struct Origin {
+  StorePath backup = {};
+  std::string metas = {};
+};
+
+Result<Origin> origin_of(const SplitArguments& arguments, const CommandRun& run) {
+  if (arguments.from.empty() == arguments.from_cluster.empty())
+    return fail(Code::kInvalidArgument,
+                "give --from, the folder of a backup, or --from-cluster, a cluster to scan");
+  if (!arguments.from.empty())
+    return Origin{.backup = TRY(parse_store_path("--from", arguments.from))};
+  if (arguments.backup_id > 0)
+    return fail(Code::kInvalidArgument, "--backup goes with --from, not with --from-cluster");
+  return Origin{.metas = TRY(run.config().metas_text(arguments.from_cluster))};
+}
+
+Result<SplitRequest> request_of(const SplitArguments& arguments, const Origin& from,
                                 const StorePath& to) {
   SplitRequest request{
-      .from_store = from.store,
+      .from_store = from.backup.store,
+      .from_metas = from.metas,
       .to_store = to.store,
       .to = TRY(
           bulkload::place_of(to.path, arguments.cluster,
@@ -112,27 +130,45 @@ Task<> ask_target(CommandRun& run, SplitRequest& request) {
   co_return check("--app-id", request.to_app_id, table.app_id);
 }
 
+// Opens what the request names.
+Task<migration::RowOrigin> open_origin(CommandRun& run, BackupStores& stores,
+                                       const SplitRequest& request) {
+  if (request.from_metas.empty())
+    co_return migration::RowOrigin{.store = CO_TRY(stores.get(request.from_store))};
+  auto cluster = CO_TRY(co_await run.connect(request.from_metas));
+  co_return migration::RowOrigin{
+      .table = CO_TRY(co_await client::Table::open(std::move(cluster), request.from.table,
+                                                   Deadline::in(run.clock(), run.timeout())))};
+}
+
+// `path`: of the backup.
 Task<> look_before(CommandRun& run, BackupStores& stores, const SplitArguments& arguments,
                    std::string path, SplitRequest& request) {
-  auto source = CO_TRY(stores.get(request.from_store));
   auto target = CO_TRY(stores.get(request.to_store));
-  const auto found = CO_TRY(
-      co_await backup::find_backup(source, std::move(path), arguments.backup_id, arguments.table));
-  request.from = found;
-  request.from_partitions = CO_TRY(co_await backup::read_table(source, found)).partition_count;
+  request.from.table = arguments.table;
+  auto origin = CO_TRY(co_await open_origin(run, stores, request));
+  if (origin.store) {
+    request.from = CO_TRY(co_await backup::find_backup(*origin.store, std::move(path),
+                                                       arguments.backup_id, arguments.table));
+    request.from_partitions =
+        CO_TRY(co_await backup::read_table(*origin.store, request.from)).partition_count;
+  } else {
+    request.from.app_id = origin.table->app_id();
+    request.from_partitions = origin.table->partition_count();
+  }
   CO_TRY(co_await ask_target(run, request));
-  co_return co_await migration::check_split(request, std::move(source), std::move(target));
+  co_return co_await migration::check_split(request, std::move(origin), std::move(target));
 }
 
 Task<int> work(CommandRun& run, BackupStores& stores, const RunArguments& arguments, std::string id,
                SplitRequest request, backup::StepListener on_step = {}) {
-  auto source = CO_TRY(stores.get(request.from_store));
+  auto origin = CO_TRY(co_await open_origin(run, stores, request));
   auto target = CO_TRY(stores.get(request.to_store));
   co_return co_await carry_out(
       run, arguments, std::move(id),
       [&](auto& keeper, auto show) {
         return migration::run_split(
-            keeper, std::move(request), std::move(source), std::move(target), run.stop(),
+            keeper, std::move(request), std::move(origin), std::move(target), run.stop(),
             [show](const auto& progress) { show(migration::to_line(progress)); },
             std::move(on_step));
       },
@@ -142,7 +178,7 @@ Task<int> work(CommandRun& run, BackupStores& stores, const RunArguments& argume
 int split(const SplitArguments& arguments) {
   auto run = CommandRun::start(arguments.run.common);
   if (!run) return report(run.error(), kUsage);
-  auto from = parse_store_path("--from", arguments.from);
+  auto from = origin_of(arguments, **run);
   if (!from) return report(from.error(), kUsage);
   auto to = parse_store_path("--to", arguments.to);
   if (!to) return report(to.error(), kUsage);
@@ -153,12 +189,13 @@ int split(const SplitArguments& arguments) {
   auto stores = BackupStores::open(**run, request->limits.units_at_once + 2);
   if (!stores) return report(stores.error(), kUsage);
   (*run)->prepare();
-  auto looked = (*run)->wait_for(look_before(**run, **stores, arguments, from->path, *request));
+  auto looked =
+      (*run)->wait_for(look_before(**run, **stores, arguments, from->backup.path, *request));
   if (!looked) return report(looked.error(), kPreflightFailed);
   auto id = [&]() -> Result<std::string> {
     auto journal = TRY(open_journal(arguments.run.state, (*run)->clock()));
     return TRY(journal.begin({.method = std::string(migration::kSplitMethod),
-                              .from = arguments.from,
+                              .from = arguments.from + arguments.from_cluster,
                               .to = arguments.to,
                               .table = arguments.table,
                               .to_table = request->to.table,
@@ -199,12 +236,15 @@ void add_split_command(CLI::App& program, int& exit_code) {
       "Interrupted or killed, `pegmove resume` goes on with the parts that are not done.");
   verb->add_option("--from", arguments->from,
                    "NAME:/folder of the backup: a [block_service.NAME] of the config file, and the "
-                   "folder that holds the backup's id, or the one above")
-      ->required();
+                   "folder that holds the backup's id, or the one above");
+  verb->add_option("--from-cluster", arguments->from_cluster,
+                   "instead of a backup: scan the table of this cluster, where there is no store "
+                   "for backups. Rows that clients write meanwhile may be missing");
   verb->add_option("--backup", arguments->backup_id,
                    "the backup's id; default: the newest whole one")
       ->check(CLI::Range(int64_t(1), int64_t(INT64_MAX)));
-  verb->add_option("--table", arguments->table, "table of the backup")->required();
+  verb->add_option("--table", arguments->table, "table of the backup, or of --from-cluster")
+      ->required();
   verb->add_option("--to", arguments->to, "NAME:/folder for the files")->required();
   verb->add_option("--cluster", arguments->cluster,
                    "the cluster that will load them: the folder below --to; where the config file "

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "migration/copy_options_json.h"
 #include "migration/journal_fields.h"
+#include "migration/split_scan.h"
 #include "record/expiry.h"
 
 namespace pegmove::migration {
@@ -111,19 +112,35 @@ splitter::SplitRules rules_of(const SplitRequest& request, const Clock& clock) {
           .most_file_bytes = request.most_file_bytes};
 }
 
+// Of a scan a unit is a class: there are no files at whose keys it could be cut.
+Task<SplitPlan> plan_of(const SplitRequest& request, const RowOrigin& origin,
+                        splitter::SplitRules rules) {
+  if (!origin.table)
+    co_return co_await splitter::plan_split({.store = *origin.store, .place = request.from},
+                                            std::move(rules), request.limits);
+  if (origin.table->partition_count() != rules.shape.sources)
+    co_return fail(Code::kInvalidArgument,
+                   "table '" + origin.table->name() + "' has another partition count now");
+  SplitPlan plan{.rules = std::move(rules), .units = {}};
+  for (int32_t which = 0; which < plan.rules.shape.classes(); ++which)
+    plan.units.push_back({.which = which, .from = "", .to = ""});
+  CO_TRY(splitter::check_limits(request.limits, plan.rules, 0));
+  co_return plan;
+}
+
 class SplitRun {
  public:
-  SplitRun(RunKeeper& run, SplitRequest request, blockstore::AsyncStore source,
-           blockstore::AsyncStore target, const async::StopSignal& stop,
-           std::function<void(const SplitProgress&)> on_progress, backup::StepListener on_step)
+  SplitRun(RunKeeper& run, SplitRequest request, RowOrigin origin, blockstore::AsyncStore target,
+           const async::StopSignal& stop, std::function<void(const SplitProgress&)> on_progress,
+           backup::StepListener on_step)
       : run_(run),
         request_(std::move(request)),
-        source_{.store = std::move(source), .place = request_.from},
+        origin_(std::move(origin)),
         target_{.store = std::move(target), .place = request_.to, .app_id = request_.to_app_id},
         stop_(stop),
         on_progress_(std::move(on_progress)),
         on_step_(std::move(on_step)),
-        began_(source_.store.clock().now()) {
+        began_(target_.store.clock().now()) {
     request_.limits.work_folder += "/" + run.run().id;
   }
 
@@ -140,10 +157,10 @@ class SplitRun {
  private:
   // Once for the run: its files depend on the plan.
   Task<> plan() {
-    plan_.rules = rules_of(request_, source_.store.clock());
+    plan_.rules = rules_of(request_, target_.store.clock());
     const auto& before = run_.run().result;
     if (before.empty()) {
-      plan_ = CO_TRY(co_await splitter::plan_split(source_, plan_.rules, request_.limits));
+      plan_ = CO_TRY(co_await plan_of(request_, origin_, plan_.rules));
       CO_TRY(co_await run_.set_result(to_json(plan_)));
       step("split.planned");
       co_return Result<void>();
@@ -168,11 +185,17 @@ class SplitRun {
 
   Task<> carry_out(size_t unit) {
     if (done_[unit]) co_return Result<void>();
-    results_[unit] = CO_TRY(co_await splitter::carry_out_unit(
-        source_, target_, plan_, unit, request_.limits,
-        {.should_stop = [this] { return stop_.requested(); },
-         .on_progress = [this, unit](const RowCounts& counts) { tell(unit, counts); },
-         .on_step = on_step_}));
+    splitter::UnitEvents events{
+        .should_stop = [this] { return stop_.requested(); },
+        .on_progress = [this, unit](const RowCounts& counts) { tell(unit, counts); },
+        .on_step = on_step_};
+    if (origin_.table)
+      results_[unit] = CO_TRY(co_await scan_unit(origin_.table, target_, plan_, unit,
+                                                 request_.limits, std::move(events)));
+    else
+      results_[unit] = CO_TRY(co_await splitter::carry_out_unit(
+          {.store = *origin_.store, .place = request_.from}, target_, plan_, unit, request_.limits,
+          std::move(events)));
     done_[unit] = true;
     const auto& counts = results_[unit].counts;
     run_.note({.lane = int32_t(unit),
@@ -192,7 +215,7 @@ class SplitRun {
   // Once a second, and when a unit ends.
   void tell(size_t unit, const RowCounts& counts) {
     counts_[unit] = counts;
-    const auto now = source_.store.clock().now();
+    const auto now = target_.store.clock().now();
     if (!on_progress_ || (!done_[unit] && now - told_ < milliseconds(1000))) return;
     told_ = now;
     SplitProgress progress{.units = plan_.units.size(), .elapsed = elapsed()};
@@ -203,7 +226,7 @@ class SplitRun {
   }
 
   milliseconds elapsed() const {
-    return std::chrono::duration_cast<milliseconds>(source_.store.clock().now() - began_);
+    return std::chrono::duration_cast<milliseconds>(target_.store.clock().now() - began_);
   }
 
   SplitReport report() const {
@@ -226,7 +249,7 @@ class SplitRun {
 
   RunKeeper& run_;
   SplitRequest request_;
-  splitter::SplitSource source_;
+  RowOrigin origin_;
   splitter::SplitTarget target_;
   const async::StopSignal& stop_;
   std::function<void(const SplitProgress&)> on_progress_;
@@ -247,8 +270,9 @@ Result<SplitRequest> read_request(const Json& in) {
   if (!in.contains("filters")) return fail(Code::kCorrupt, "'filters' must be an object");
   return SplitRequest{
       .from_store = TRY(read_text(in, "from_store")),
+      .from_metas = TRY(read_text(in, "from_metas")),
       .from = {.root = TRY(read_text(in, "from_root")),
-               .backup_id = TRY(read_integer(in, "backup_id", 1, INT64_MAX)),
+               .backup_id = TRY(read_integer(in, "backup_id", 0, INT64_MAX)),
                .table = TRY(read_text(in, "table")),
                .app_id = int32_t(TRY(read_integer(in, "app_id", 1, INT32_MAX)))},
       .from_partitions = int32_t(TRY(partitions("from_partitions"))),
@@ -271,6 +295,7 @@ Result<SplitRequest> read_request(const Json& in) {
 
 std::string to_json(const SplitRequest& request) {
   return Json{{"from_store", request.from_store},
+              {"from_metas", request.from_metas},
               {"from_root", request.from.root},
               {"backup_id", request.from.backup_id},
               {"table", request.from.table},
@@ -299,14 +324,16 @@ Result<SplitRequest> split_request_from_json(std::string_view text) {
 
 std::string to_line(const SplitProgress& progress) {
   const auto read = progress.counts.read;
-  std::string text = "splitting: " + base::format_count(uint64_t(read)) + " of at most " +
-                     base::format_count(uint64_t(progress.rows)) + " rows";
+  std::string text = "splitting: " + base::format_count(uint64_t(read));
+  if (progress.rows > 0) text += " of at most " + base::format_count(uint64_t(progress.rows));
+  text += " rows";
   const auto ms = progress.elapsed.count();
   if (read > 0 && ms > 0) {
     const auto rate = double(read) * 1000 / double(ms);
     const auto left = std::max<int64_t>(0, progress.rows - read);
-    text += ", " + base::format_count(uint64_t(rate)) + "/s, ETA " +
-            base::format_duration(milliseconds(int64_t(double(left) / rate * 1000)));
+    text += ", " + base::format_count(uint64_t(rate)) + "/s";
+    if (progress.rows > 0)
+      text += ", ETA " + base::format_duration(milliseconds(int64_t(double(left) / rate * 1000)));
   }
   return text + ", units " + std::to_string(progress.units_done) + "/" +
          std::to_string(progress.units);
@@ -322,8 +349,7 @@ std::string to_json(const SplitReport& report) {
       .dump(2);
 }
 
-Task<> check_split(const SplitRequest& request, blockstore::AsyncStore source,
-                   blockstore::AsyncStore target) {
+Task<> check_split(const SplitRequest& request, RowOrigin origin, blockstore::AsyncStore target) {
   auto found = co_await target.list(request.to.table_folder());
   if (!found && found.error().code() != Code::kNotFound) co_return fail(std::move(found.error()));
   if (found && !found->empty())
@@ -331,17 +357,15 @@ Task<> check_split(const SplitRequest& request, blockstore::AsyncStore source,
                    target.store().description() + ": /" + request.to.table_folder() +
                        " has files already, of another split or load; remove them, or choose "
                        "another folder with --to");
-  const splitter::SplitSource from{.store = std::move(source), .place = request.from};
-  CO_TRY(
-      co_await splitter::plan_split(from, rules_of(request, from.store.clock()), request.limits));
+  CO_TRY(co_await plan_of(request, origin, rules_of(request, target.clock())));
   co_return Result<void>();
 }
 
-Task<SplitReport> run_split(RunKeeper& run, SplitRequest request, blockstore::AsyncStore source,
+Task<SplitReport> run_split(RunKeeper& run, SplitRequest request, RowOrigin origin,
                             blockstore::AsyncStore target, const async::StopSignal& stop,
                             std::function<void(const SplitProgress&)> on_progress,
                             backup::StepListener on_step) {
-  SplitRun work(run, std::move(request), std::move(source), std::move(target), stop,
+  SplitRun work(run, std::move(request), std::move(origin), std::move(target), stop,
                 std::move(on_progress), std::move(on_step));
   co_return co_await work.carry_out();
 }

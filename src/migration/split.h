@@ -6,6 +6,7 @@
 #include <string>
 
 #include "async/stop_signal.h"
+#include "client/table.h"
 #include "migration/run_keeper.h"
 #include "splitter/split.h"
 
@@ -15,8 +16,9 @@ inline constexpr std::string_view kSplitMethod = "split";
 
 // What the journal keeps of a split, so that resume needs nothing else.
 struct SplitRequest {
-  std::string from_store;  // [block_service.NAME] of pegmove's own configuration
-  backup::Place from = {};
+  std::string from_store;       // [block_service.NAME] of pegmove's own configuration; or
+  std::string from_metas = {};  // the cluster whose table is scanned
+  backup::Place from = {};      // of the table alone, when it is scanned
   int32_t from_partitions = 0;
   std::string to_store;
   bulkload::Place to;
@@ -31,9 +33,15 @@ std::string to_json(const SplitRequest& request);
 // Errors: kCorrupt, naming the field.
 Result<SplitRequest> split_request_from_json(std::string_view text);
 
+// Where the rows come from: one of the two.
+struct RowOrigin {
+  std::optional<blockstore::AsyncStore> store = {};  // of the backup
+  std::shared_ptr<client::Table> table = {};         // shared with its scans
+};
+
 struct SplitProgress {
   splitter::RowCounts counts = {};
-  int64_t rows = 0;  // of the source, at most
+  int64_t rows = 0;  // of the source, at most; 0: not known
   size_t units_done = 0;
   size_t units = 0;
   async::milliseconds elapsed{0};
@@ -56,12 +64,11 @@ std::string to_json(const SplitReport& report);
 // What can be known before: whether the place is free, the checkpoints can be read and the limits
 // are enough. Errors: kAlreadyExists, when files of another are in the place; those of
 // splitter::plan_split().
-Task<> check_split(const SplitRequest& request, blockstore::AsyncStore source,
-                   blockstore::AsyncStore target);
+Task<> check_split(const SplitRequest& request, RowOrigin origin, blockstore::AsyncStore target);
 
 // Plans, does the units that are not done yet, several at once,
 // and finishes the set. The caller ends the run. Errors: kInterrupted; those of splitter/split.h.
-Task<SplitReport> run_split(RunKeeper& run, SplitRequest request, blockstore::AsyncStore source,
+Task<SplitReport> run_split(RunKeeper& run, SplitRequest request, RowOrigin origin,
                             blockstore::AsyncStore target, const async::StopSignal& stop,
                             std::function<void(const SplitProgress&)> on_progress,
                             backup::StepListener on_step = {});

@@ -12,6 +12,7 @@
 #include "base/local_file.h"
 #include "base/units.h"
 #include "blockstore/path.h"
+#include "splitter/unit_output.h"
 
 namespace pegmove::splitter {
 namespace {
@@ -77,27 +78,6 @@ int64_t streams_of(const Sources& sources) {
   return streams;
 }
 
-// Both errors name the option that mends them.
-Result<void> check_limits(const SplitLimits& limits, SplitRules& rules, int64_t streams) {
-  const auto writers = rules.shape.targets_of(0).size();
-  if (readahead(limits, writers, streams) < kLeastReadahead)
-    return fail(Code::kInvalidArgument,
-                "memory of " + base::format_size(uint64_t(limits.memory_bytes)) +
-                    " is too little for " + std::to_string(limits.units_at_once) +
-                    " units at once that read " + std::to_string(streams) + " files and write " +
-                    std::to_string(writers) + " each; allow more, or fewer at once");
-  // Of each target one file is written while another one is sent.
-  const auto most = limits.disk_bytes / (2 * int64_t(writers) * std::max(1, limits.units_at_once));
-  if (most < kLeastFileBytes)
-    return fail(Code::kInvalidArgument,
-                "a disk of " + base::format_size(uint64_t(limits.disk_bytes)) +
-                    " is too small for " + std::to_string(limits.units_at_once) +
-                    " units at once that write " + std::to_string(writers) +
-                    " files each; allow more, or fewer at once");
-  rules.most_file_bytes = std::min(rules.most_file_bytes, most);
-  return {};
-}
-
 std::vector<TableFile> files_of(const Sources& sources) {
   std::vector<TableFile> files;
   for (const auto& source : sources)
@@ -142,15 +122,14 @@ class UnitRun {
   UnitRun(const SplitSource& source, const SplitTarget& target, const SplitPlan& plan, size_t unit,
           const SplitLimits& limits, const UnitEvents& events)
       : source_(source),
-        target_(target),
         plan_(plan),
         number_(unit),
         limits_(limits),
         events_(events),
-        folder_(limits.work_folder + "/u" + std::to_string(unit)) {}
+        output_(target, limits, events, unit) {}
 
   Task<UnitResult> carry_out() {
-    CO_TRY(co_await source_.store.run([&] { return make_empty_folder(folder_.path()); }));
+    CO_TRY(co_await output_.begin());
     auto job = CO_TRY(co_await begin());
     // Files are sent while the next ones are written.
     std::vector<FinishedFile> finished;
@@ -159,18 +138,17 @@ class UnitRun {
         co_return fail(Code::kInterrupted, "the split was stopped");
       std::vector<FinishedFile> next;
       std::vector<Task<>> both;
-      both.push_back(send_all(finished));
+      both.push_back(output_.send(finished));
       if (!job->done()) both.push_back(step(*job, next));
       CO_TRY(co_await async::all(std::move(both)));
       finished = std::move(next);
       if (events_.on_progress) events_.on_progress(job->counts());
     }
-    result_.counts = job->counts();
-    tell(events_.on_step, "split.unit_done");
+    auto result = output_.finish(job->counts());
     // What is closed may block.
     co_return co_await source_.store.run([&]() -> Result<UnitResult> {
       job.reset();
-      return std::move(result_);
+      return std::move(result);
     });
   }
 
@@ -184,7 +162,7 @@ class UnitRun {
         std::max(kLeastReadahead,
                  readahead(limits_, shape.targets_of(unit.which).size(), streams_of(sources)));
     co_return std::make_unique<UnitJob>(plan_.rules, unit, int(number_), std::move(sources),
-                                        folder_.path(), size_t(ahead));
+                                        output_.folder(), size_t(ahead));
   }
 
   Task<> step(UnitJob& job, std::vector<FinishedFile>& finished) {
@@ -193,34 +171,12 @@ class UnitRun {
     co_return Result<void>();
   }
 
-  Task<> send_all(const std::vector<FinishedFile>& files) {
-    for (const auto& file : files) CO_TRY(co_await send(file));
-    co_return Result<void>();
-  }
-
-  Task<> send(const FinishedFile& file) {
-    const auto path = target_.place.file(file.partition, file.name);
-    auto sent = CO_TRY(co_await target_.store.upload(
-        file.path, path, {.limits = events_.limits, .should_stop = events_.should_stop}));
-    result_.files.push_back(
-        {.partition = file.partition,
-         .file = {.name = file.name, .size = sent.sum.size, .md5 = sent.sum.md5},
-         .rows = file.rows,
-         .digest = file.digest});
-    std::error_code ignored;
-    fs::remove(file.path, ignored);
-    tell(events_.on_step, "split.file_sent");
-    co_return Result<void>();
-  }
-
   const SplitSource& source_;
-  const SplitTarget& target_;
   const SplitPlan& plan_;
   size_t number_;
   const SplitLimits& limits_;
   const UnitEvents& events_;
-  WorkFolder folder_;
-  UnitResult result_;
+  UnitOutput output_;
 };
 
 // A partition's files in the order of the units, which is that of their keys.
@@ -249,6 +205,26 @@ Task<> finish_partition(const SplitTarget& target, int32_t partition,
 }
 
 }  // namespace
+
+Result<void> check_limits(const SplitLimits& limits, SplitRules& rules, int64_t streams) {
+  const auto writers = rules.shape.targets_of(0).size();
+  if (readahead(limits, writers, streams) < kLeastReadahead)
+    return fail(Code::kInvalidArgument,
+                "memory of " + base::format_size(uint64_t(limits.memory_bytes)) +
+                    " is too little for " + std::to_string(limits.units_at_once) +
+                    " units at once that read " + std::to_string(streams) + " files and write " +
+                    std::to_string(writers) + " each; allow more, or fewer at once");
+  // Of each target one file is written while another one is sent.
+  const auto most = limits.disk_bytes / (2 * int64_t(writers) * std::max(1, limits.units_at_once));
+  if (most < kLeastFileBytes)
+    return fail(Code::kInvalidArgument,
+                "a disk of " + base::format_size(uint64_t(limits.disk_bytes)) +
+                    " is too small for " + std::to_string(limits.units_at_once) +
+                    " units at once that write " + std::to_string(writers) +
+                    " files each; allow more, or fewer at once");
+  rules.most_file_bytes = std::min(rules.most_file_bytes, most);
+  return {};
+}
 
 Task<SplitPlan> plan_split(const SplitSource& source, SplitRules rules, SplitLimits limits) {
   SplitPlan plan{.rules = std::move(rules), .units = {}};

@@ -67,6 +67,10 @@ struct UnitEvents {
   backup::StepListener on_step = {};
 };
 
+// The file size shrinks where the disk is small. `streams`: files that a unit reads side by side.
+// Errors: kInvalidArgument, saying what to allow: the limits are too small for this shape.
+Result<void> check_limits(const SplitLimits& limits, SplitRules& rules, int64_t streams);
+
 // All on the caller's executor; blocking work runs on the pools of the stores. Errors: those of
 // CheckpointRows and the stores, naming partitions and files; kInterrupted.
 

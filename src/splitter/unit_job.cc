@@ -1,46 +1,16 @@
 #include "splitter/unit_job.h"
 
 #include <algorithm>
-#include <cstdio>
-
-#include "base/bytes.h"
-#include "record/expiry.h"
-#include "record/hash.h"
-#include "record/key.h"
-#include "record/value.h"
 
 namespace pegmove::splitter {
-namespace {
-
-std::string prefix_of(int number) {
-  char text[16];
-  std::snprintf(text, sizeof text, "u%04d", number);
-  return text;
-}
-
-}  // namespace
-
-RowCounts& RowCounts::operator+=(const RowCounts& other) {
-  read += other.read;
-  written += other.written;
-  bytes += other.bytes;
-  expired += other.expired;
-  misplaced += other.misplaced;
-  filtered += other.filtered;
-  return *this;
-}
-
 UnitJob::UnitJob(const SplitRules& rules, Unit unit, int number,
                  std::vector<std::unique_ptr<CheckpointRows>> sources, std::string folder,
                  size_t readahead_bytes)
-    : rules_(rules),
-      unit_(std::move(unit)),
+    : unit_(std::move(unit)),
       sources_(std::move(sources)),
       source_partitions_(rules.shape.sources_of(unit_.which)),
-      readahead_bytes_(readahead_bytes) {
-  for (const auto partition : rules.shape.targets_of(unit_.which))
-    targets_.emplace_back(partition, prefix_of(number), folder, rules.most_file_bytes);
-}
+      files_(rules, unit_.which, number, folder),
+      readahead_bytes_(readahead_bytes) {}
 
 bool UnitJob::goes_later(size_t a, size_t b) const {
   return sources_[a]->key() > sources_[b]->key();
@@ -93,8 +63,7 @@ Result<std::vector<FinishedFile>> UnitJob::step(int64_t most_rows) {
     }
   }
   if (!heap_.empty() || done_) return finished;
-  for (auto& target : targets_)
-    if (auto last = TRY(target.finish())) finished.push_back(*std::move(last));
+  TRY(files_.finish(finished));
   done_ = true;
   return finished;
 }
@@ -102,47 +71,11 @@ Result<std::vector<FinishedFile>> UnitJob::step(int64_t most_rows) {
 Result<void> UnitJob::take_row(std::vector<FinishedFile>& finished) {
   const auto source = heap_.front();
   const auto& rows = *sources_[source];
-  const auto key = rows.key();
-  if (key.size() < record::kHashKeyLengthSize) return {};  // the servers' own record
-  ++counts_.read;
-  const auto parts = record::split_key(key);
-  if (!parts)
-    return fail(Code::kCorrupt,
-                "partition " + std::to_string(source_partitions_[source]) +
-                    " of the backup has a key that is none: " + base::printable(key));
-  const auto hash = record::raw_key_hash(*parts);
-  if (record::partition_index(hash, rules_.shape.sources) != source_partitions_[source]) {
-    ++counts_.misplaced;
-    return {};
-  }
-  const auto& filters = rules_.filters;
-  if (!filters.hash_key.accepts(parts->hash_key) || !filters.sort_key.accepts(parts->sort_key)) {
-    ++counts_.filtered;
-    return {};
-  }
-  auto stored = rows.value();
-  const auto value = record::decode_value(rows.data_version(), stored);
-  if (!value)
-    return fail(Code::kCorrupt, "partition " + std::to_string(source_partitions_[source]) +
-                                    " of the backup: the value of key " + base::printable(key) +
-                                    " is shorter than its header");
-  if (record::is_expired(value->header.expire_ts, rules_.now_ts)) {
-    ++counts_.expired;
-    return {};
-  }
-  if (rows.data_version() != rules_.data_version) {
-    converted_.clear();
-    record::append_value_header(converted_, rules_.data_version, value->header.expire_ts,
-                                value->header.timetag);
-    converted_.append(value->user_data);
-    stored = converted_;
-  }
-  ++counts_.written;
-  counts_.bytes += int64_t(key.size() + stored.size());
-  const auto target = record::partition_index(hash, rules_.shape.targets);
-  const auto index = size_t(target / rules_.shape.classes());
-  if (auto whole = TRY(targets_[index].add(key, stored))) finished.push_back(*std::move(whole));
-  return {};
+  return files_.add({.key = rows.key(),
+                     .stored = rows.value(),
+                     .data_version = rows.data_version(),
+                     .partition = source_partitions_[source]},
+                    finished);
 }
 
 }  // namespace pegmove::splitter

@@ -165,3 +165,22 @@ class SplitAndLoad(WithStore):
                   f"local:/{self.to}", "--cluster", "ClusterB", "--to-table", "own7", *self.options())
         self.done(*self.load_words("own7"))
         self.assertEqual(self.rows_of(self.b, "own7"), self.rows_of(self.b, "own"))
+
+    def test_straight_from_a_cluster(self):
+        """The same files from a scan: rows, expiry, and any partition count."""
+        self.fill(self.b, "live", [row(f"h{i}", f"s{i % 3}", "v" * (i % 50), 2_000_000_000 + i)
+                                   for i in range(3_000)], "--create", "--partitions", 8)
+        for partitions in (6, 7):
+            table = f"live{partitions}"
+            self.shell(f"create {table} -p {partitions}")
+            report = json.loads(self.done(
+                "split", "--from-cluster", "ClusterB", "--table", "live", "--to", f"local:/{self.to}", "--cluster",
+                "ClusterB", "--to-table", table, "--file-size", "20KB", "--json", *self.options()).out)
+            self.assertEqual((report["rows"]["written"], report["rows"]["misplaced"]), (3_000, 0))
+            self.assertGreater(report["files"], partitions)
+            self.done(*self.load_words(table))
+            self.assertEqual(self.rows_of(self.b, table), self.rows_of(self.b, "live"))
+        words = ["--table", "live", "--to", "local:/x", "--cluster", "ClusterB", *self.options()]
+        self.failed(2, "give --from, the folder of a backup, or --from-cluster", "split", *words)
+        self.failed(2, "--backup goes with --from", "split", "--from-cluster", "ClusterB", "--backup", 7, *words)
+        self.failed(3, "'none'", "split", "--from-cluster", "ClusterB", "--table", "none", *words[2:])

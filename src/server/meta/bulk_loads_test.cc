@@ -365,6 +365,25 @@ TEST_F(BulkLoadsTest, ATableThatWasCompactedIsNotLoadedBehind) {
   EXPECT_EQ(value_of(*table, 0), std::nullopt) << "it would have come back";
 }
 
+TEST_F(BulkLoadsTest, NothingIsCompactedBeforeALoadBehind) {
+  auto table = make_table("t", /*behind=*/true);
+  set(*table, 0, "v");
+  remove(*table, 0);
+  const auto refused = client_.run(client_.cluster().start_compaction("t", {}, client_.deadline()));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().to_string(), HasSubstr("waits for a load behind its rows"));
+  // As an app env, which is not refused.
+  client_.must(client_.cluster().set_envs(
+      "t", {{"manual_compact.once.trigger_time", std::to_string(time_.unix_seconds())}},
+      client_.deadline()));
+  time_.advance(async::milliseconds(120'000));  // nodes look for compactions that are due
+  make_set(*table, "t", some_rows(0, 50, "loaded"));
+  ASSERT_TRUE(start("t", true));
+  wait_for_success("t");
+  EXPECT_EQ(value_of(*table, 0), std::nullopt);
+  EXPECT_EQ(value_of(*table, 1), "loaded");
+}
+
 TEST_F(BulkLoadsTest, PausedAndRestartedItGoesOnAndCancelledItIsGone) {
   auto table = make_table("t");
   make_set(*table, "t", some_rows(0, 50, "loaded"));

@@ -39,6 +39,14 @@ Response compact_refusal(ErrorCode code, std::string hint) {
   return response;
 }
 
+bool waits_for_load_behind(const std::map<std::string, std::string>& envs) {
+  const auto is = [&envs](const char* name, std::string_view value) {
+    const auto found = envs.find(name);
+    return found != envs.end() && found->second == value;
+  };
+  return is("rocksdb.allow_ingest_behind", "true") && is("rocksdb.usage_scenario", "bulk_load");
+}
+
 }  // namespace
 
 bool is_reservation_over(const AppRecord& app, int64_t now_unix) {
@@ -203,6 +211,13 @@ wire::start_app_manual_compact_response start_manual_compact(
   if (disabled != found->info.envs.end() && disabled->second == "true") {
     return answer(ErrorCode::kOperationDisabled,
                   "app " + request.app_name + " disable manual compaction");
+  }
+  if (waits_for_load_behind(found->info.envs)) {
+    return answer(
+        ErrorCode::kOperationDisabled,
+        "app " + request.app_name +
+            " waits for a load behind its rows (rocksdb.usage_scenario=bulk_load): after a "
+            "compaction rows that clients deleted would come back with it");
   }
   const int32_t target_level = request.__isset.target_level ? request.target_level : -1;
   if (target_level < -1) {

@@ -56,7 +56,8 @@ wire::configuration_meta_control_response control_level(
 
 // RPC_CM_START_MANUAL_COMPACT: gives the table the app envs manual_compact.once.*; replicas that
 // are told of them begin. Answers ERR_APP_NOT_EXIST; ERR_OPERATION_DISABLED when the env
-// manual_compact.disabled is "true"; ERR_INVALID_PARAMETERS for a target level below -1 and a
+// manual_compact.disabled is "true", or the table waits for a load behind its rows;
+// ERR_INVALID_PARAMETERS for a target level below -1 and a
 // negative count of compactions at once (0 leaves the env as it is).
 wire::start_app_manual_compact_response start_manual_compact(
     AppCatalog& catalog, const wire::start_app_manual_compact_request& request, int64_t now_unix);

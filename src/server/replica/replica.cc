@@ -132,6 +132,8 @@ void Replica::apply_envs(const EnvMap& map, int32_t partition_count) {
   validated_partition_count_ = envs.validate_partition_hash ? partition_count : 0;
   db_->set_compaction_policy({.default_ttl_seconds = uint32_t(envs.default_ttl_seconds),
                               .rules = store::CompactionRules::parse(envs.compaction_rules)});
+  waits_for_load_behind_ =
+      envs.allow_ingest_behind && envs.tuning.scenario == store::UsageScenario::kBulkLoad;
   if (auto tuned = db_->tune(envs.tuning); !tuned) log_.error(tuned.error().to_string());
   std::lock_guard lock(plan_mutex_);
   plan_ = envs.compaction;
@@ -141,6 +143,7 @@ std::optional<Replica::QueuedCompaction> Replica::queue_compaction() {
   std::lock_guard lock(plan_mutex_);
   const auto state = compaction_state_.load();
   if (state == CompactionState::kQueuing || state == CompactionState::kRunning) return std::nullopt;
+  if (waits_for_load_behind_) return std::nullopt;
   // One that failed is not tried again for the same trigger.
   const auto last_end =
       std::max(db_->last_compact_unix_ms() / 1000, failed_compaction_unix_seconds_.load());

@@ -122,6 +122,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
   std::atomic<async::milliseconds> slow_query_{async::milliseconds(0)};
   std::atomic<int32_t> validated_partition_count_ = 0;
   std::atomic<int64_t> failed_compaction_unix_seconds_ = 0;
+  // Nothing may be compacted: rows that clients deleted would come back with the load.
+  std::atomic<bool> waits_for_load_behind_ = false;
   std::atomic<CompactionState> compaction_state_ = CompactionState::kIdle;
   CompactionTimes compaction_times_;
   std::mutex plan_mutex_;  // guards plan_

@@ -1,0 +1,64 @@
+// The rows of one class of a split, in key order, into the files of its targets.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rows/row_filter.h"
+#include "splitter/target_files.h"
+#include "splitter/units.h"
+
+namespace pegmove::splitter {
+
+struct RowCounts {
+  int64_t read = 0;
+  int64_t written = 0;
+  int64_t bytes = 0;      // of the keys and values written
+  int64_t expired = 0;    // left out
+  int64_t misplaced = 0;  // left out: an old partition split left them where they do not belong
+  int64_t filtered = 0;   // left out, as asked for
+
+  RowCounts& operator+=(const RowCounts& other);
+  bool operator==(const RowCounts&) const = default;
+};
+
+// What is the same for all units of a split.
+struct SplitRules {
+  Shape shape;
+  int data_version = 1;  // of the target
+  uint32_t now_ts = 0;   // rows that expire until then are left out; the same for all units
+  rows::RowFilters filters = {};       // of keys alone
+  int64_t most_file_bytes = 64 << 20;  // of keys and values
+};
+
+// A row as a source has it.
+struct SourceRow {
+  std::string_view key;     // raw
+  std::string_view stored;  // the value as a database of the data version stores it
+  int data_version = 1;
+  int32_t partition = 0;  // of the source
+};
+
+// Values are kept byte for byte with their expiry and timetag where the data versions agree, and
+// get the target's header otherwise. Blocks; for one thread at a time.
+class ClassFiles {
+ public:
+  // `number`, of the unit, is in the names of the files. The rules outlive it.
+  ClassFiles(const SplitRules& rules, int32_t which, int number, const std::string& folder);
+
+  // Keys ascend. Files that become whole are added to `finished`. Errors: kCorrupt: a key that is
+  // none, a value without header, naming partition and key; kIo.
+  Result<void> add(const SourceRow& row, std::vector<FinishedFile>& finished);
+  // The last file of each target.
+  Result<void> finish(std::vector<FinishedFile>& finished);
+  const RowCounts& counts() const { return counts_; }
+
+ private:
+  const SplitRules& rules_;
+  std::vector<TargetFiles> targets_;
+  std::string converted_;
+  RowCounts counts_;
+};
+
+}  // namespace pegmove::splitter

@@ -1,0 +1,54 @@
+#include "splitter/unit_output.h"
+
+#include <filesystem>
+
+#include "base/local_file.h"
+
+namespace pegmove::splitter {
+
+namespace fs = std::filesystem;
+
+UnitOutput::UnitOutput(const SplitTarget& target, const SplitLimits& limits,
+                       const UnitEvents& events, size_t unit)
+    : target_(target), events_(events), folder_(limits.work_folder + "/u" + std::to_string(unit)) {}
+
+UnitOutput::~UnitOutput() {
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+Task<> UnitOutput::begin() {
+  co_return co_await target_.store.run([&]() -> Result<void> {
+    std::error_code error;
+    fs::remove_all(folder_, error);
+    if (error) return fail(Code::kIo, "removing " + folder_ + ": " + error.message());
+    return base::make_folders(folder_);
+  });
+}
+
+Task<> UnitOutput::send(const std::vector<FinishedFile>& files) {
+  for (const auto& file : files) CO_TRY(co_await send_one(file));
+  co_return Result<void>();
+}
+
+Task<> UnitOutput::send_one(const FinishedFile& file) {
+  const auto path = target_.place.file(file.partition, file.name);
+  auto sent = CO_TRY(co_await target_.store.upload(
+      file.path, path, {.limits = events_.limits, .should_stop = events_.should_stop}));
+  result_.files.push_back({.partition = file.partition,
+                           .file = {.name = file.name, .size = sent.sum.size, .md5 = sent.sum.md5},
+                           .rows = file.rows,
+                           .digest = file.digest});
+  std::error_code ignored;
+  fs::remove(file.path, ignored);
+  if (events_.on_step) events_.on_step("split.file_sent");
+  co_return Result<void>();
+}
+
+UnitResult UnitOutput::finish(const RowCounts& counts) {
+  result_.counts = counts;
+  if (events_.on_step) events_.on_step("split.unit_done");
+  return std::move(result_);
+}
+
+}  // namespace pegmove::splitter
