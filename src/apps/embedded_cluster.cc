@@ -43,31 +43,22 @@ class LocalNodes : public server::meta::NodePort {
   }
   Task<int64_t> back_up(int node, backup::BackupOrder order,
                         std::shared_ptr<backup::PartitionProgress> progress) override {
-    auto& target = *nodes_[size_t(node)];
-    co_return co_await async::run_on(target.executor(),
-                                     target.back_up(std::move(order), std::move(progress)));
+    return on(node, &ReplicaNode::back_up, std::move(order), std::move(progress));
   }
   Task<> restore(int node, backup::RestoreOrder order,
                  std::shared_ptr<backup::PartitionProgress> progress) override {
-    auto& target = *nodes_[size_t(node)];
-    co_return co_await async::run_on(target.executor(),
-                                     target.restore(std::move(order), std::move(progress)));
+    return on(node, &ReplicaNode::restore, std::move(order), std::move(progress));
   }
   Task<> download_load(int node, bulkload::LoadOrder order,
                        std::shared_ptr<bulkload::LoadProgress> progress) override {
-    auto& target = *nodes_[size_t(node)];
-    co_return co_await async::run_on(target.executor(),
-                                     target.download_load(std::move(order), std::move(progress)));
+    return on(node, &ReplicaNode::download_load, std::move(order), std::move(progress));
   }
   Task<> ingest_load(int node, bulkload::LoadOrder order,
                      std::shared_ptr<bulkload::LoadProgress> progress) override {
-    auto& target = *nodes_[size_t(node)];
-    co_return co_await async::run_on(target.executor(),
-                                     target.ingest_load(std::move(order), std::move(progress)));
+    return on(node, &ReplicaNode::ingest_load, std::move(order), std::move(progress));
   }
   Task<> clean_load(int node, Gpid gpid) override {
-    auto& target = *nodes_[size_t(node)];
-    co_return co_await async::run_on(target.executor(), target.clean_load(gpid));
+    return on(node, &ReplicaNode::clean_load, gpid);
   }
   void stop_transfers() override {
     for (auto* node : nodes_) node->stop_transfers();
@@ -91,6 +82,13 @@ class LocalNodes : public server::meta::NodePort {
   }
 
  private:
+  // Carries the call out on the node's own thread. The node outlives it.
+  template <typename T, typename... Wanted, typename... Given>
+  Task<T> on(int node, Task<T> (ReplicaNode::*call)(Wanted...), Given... given) {
+    auto& target = *nodes_[size_t(node)];
+    co_return co_await async::run_on(target.executor(), (target.*call)(std::move(given)...));
+  }
+
   static server::replica::HostedTable hosted(const wire::app_info& app) {
     return {.app_id = app.app_id,
             .name = app.app_name,

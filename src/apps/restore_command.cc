@@ -5,6 +5,7 @@
 #include "apps/journaled_run.h"
 #include "backup/reader.h"
 #include "base/units.h"
+#include "blockstore/path.h"
 #include "migration/restore.h"
 
 namespace pegmove::apps {
@@ -48,27 +49,13 @@ Task<> complete(BackupStores& stores, client::RestoreRequest& restore) {
     co_return fail(std::move(found.error())
                        .with_context("without --backup-id and --app-id the store is looked into"));
   const auto root = CO_TRY(backup::root_of(restore.path, restore.cluster, restore.policy));
-  for (const auto& summary : CO_TRY(co_await backup::list_backups(*found, root))) {
-    if (restore.backup_id > 0 && summary.backup_id != restore.backup_id) continue;
-    for (const auto& table : summary.tables) {
-      if (table.table != restore.table || (restore.app_id > 0 && table.app_id != restore.app_id))
-        continue;
-      if (!table.is_whole && restore.backup_id == 0) continue;  // an older one may be
-      if (!table.is_whole)
-        co_return fail(Code::kNotFound, "backup " + std::to_string(summary.backup_id) +
-                                            " is not complete: " + summary.why);
-      restore.backup_id = summary.backup_id;
-      restore.app_id = table.app_id;
-      if (restore.policy.empty()) restore.policy = summary.policy;
-      co_return Result<void>();
-    }
-  }
-  co_return fail(
-      Code::kNotFound,
-      found->store().description() + " has no whole backup of table '" + restore.table + "'" +
-          (restore.app_id > 0 ? " with app id " + std::to_string(restore.app_id) : "") + " in " +
-          root + (restore.backup_id > 0 ? " with id " + std::to_string(restore.backup_id) : "") +
-          "; `pegmove backups ls` shows what is there");
+  const auto place = CO_TRY(
+      co_await backup::find_backup(*found, root, restore.backup_id, restore.table, restore.app_id));
+  restore.backup_id = place.backup_id;
+  restore.app_id = place.app_id;
+  // A policy's backups are in a folder of its name.
+  if (place.root != root) restore.policy = blockstore::name_of(place.root);
+  co_return Result<void>();
 }
 
 // What can be known before the cluster is told anything.

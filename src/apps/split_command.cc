@@ -142,8 +142,9 @@ Task<migration::RowOrigin> open_origin(CommandRun& run, BackupStores& stores,
 }
 
 // `path`: of the backup.
-Task<> look_before(CommandRun& run, BackupStores& stores, const SplitArguments& arguments,
-                   std::string path, SplitRequest& request) {
+Task<splitter::SplitPlan> look_before(CommandRun& run, BackupStores& stores,
+                                      const SplitArguments& arguments, std::string path,
+                                      SplitRequest& request) {
   auto target = CO_TRY(stores.get(request.to_store));
   request.from.table = arguments.table;
   auto origin = CO_TRY(co_await open_origin(run, stores, request));
@@ -161,15 +162,16 @@ Task<> look_before(CommandRun& run, BackupStores& stores, const SplitArguments& 
 }
 
 Task<int> work(CommandRun& run, BackupStores& stores, const RunArguments& arguments, std::string id,
-               SplitRequest request, backup::StepListener on_step = {}) {
+               SplitRequest request, std::optional<splitter::SplitPlan> plan,
+               backup::StepListener on_step) {
   auto origin = CO_TRY(co_await open_origin(run, stores, request));
   auto target = CO_TRY(stores.get(request.to_store));
   co_return co_await carry_out(
       run, arguments, std::move(id),
       [&](auto& keeper, auto show) {
         return migration::run_split(
-            keeper, std::move(request), std::move(origin), std::move(target), run.stop(),
-            [show](const auto& progress) { show(migration::to_line(progress)); },
+            keeper, std::move(request), std::move(plan), std::move(origin), std::move(target),
+            run.stop(), [show](const auto& progress) { show(migration::to_line(progress)); },
             std::move(on_step));
       },
       to_text);
@@ -189,9 +191,9 @@ int split(const SplitArguments& arguments) {
   auto stores = BackupStores::open(**run, request->limits.units_at_once + 2);
   if (!stores) return report(stores.error(), kUsage);
   (*run)->prepare();
-  auto looked =
+  auto plan =
       (*run)->wait_for(look_before(**run, **stores, arguments, from->backup.path, *request));
-  if (!looked) return report(looked.error(), kPreflightFailed);
+  if (!plan) return report(plan.error(), kPreflightFailed);
   auto id = [&]() -> Result<std::string> {
     auto journal = TRY(open_journal(arguments.run.state, (*run)->clock()));
     return TRY(journal.begin({.method = std::string(migration::kSplitMethod),
@@ -203,8 +205,8 @@ int split(const SplitArguments& arguments) {
         .id;
   }();
   if (!id) return report(id.error());
-  auto code = (*run)->wait_for(
-      work(**run, **stores, arguments.run, *id, *std::move(request), *std::move(on_step)));
+  auto code = (*run)->wait_for(work(**run, **stores, arguments.run, *id, *std::move(request),
+                                    *std::move(plan), *std::move(on_step)));
   return code ? *code : report(code.error());
 }
 
@@ -217,7 +219,8 @@ int resume_split(const RunArguments& arguments, const journal::Run& found) {
   if (!run) return report(run.error(), kUsage);
   auto stores = BackupStores::open(**run, request->limits.units_at_once + 2);
   if (!stores) return report(stores.error(), kUsage);
-  auto code = (*run)->wait_for(work(**run, **stores, arguments, found.id, *std::move(request)));
+  auto code = (*run)->wait_for(
+      work(**run, **stores, arguments, found.id, *std::move(request), std::nullopt, {}));
   return code ? *code : report(code.error());
 }
 

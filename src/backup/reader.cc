@@ -167,14 +167,14 @@ Task<std::vector<std::string>> list_clusters(const AsyncStore& store, std::strin
 }
 
 Task<Place> find_backup(const AsyncStore& store, std::string path, int64_t backup_id,
-                        std::string table) {
+                        std::string table, int32_t app_id) {
   std::vector<Place> found;
   std::string why_not;
   for (const auto& summary : CO_TRY(co_await list_backups(store, path))) {
     if (backup_id > 0 && summary.backup_id != backup_id) continue;
     if (backup_id == 0 && !found.empty() && found[0].backup_id != summary.backup_id) break;
     for (const auto& each : summary.tables) {
-      if (each.table != table) continue;
+      if (each.table != table || (app_id > 0 && each.app_id != app_id)) continue;
       if (each.is_whole)
         found.push_back({.root = summary.root,
                          .backup_id = summary.backup_id,
@@ -187,11 +187,12 @@ Task<Place> find_backup(const AsyncStore& store, std::string path, int64_t backu
   }
   if (found.size() == 1) co_return found[0];
   if (found.empty())
-    co_return fail(Code::kNotFound, store.store().description() + " has no whole backup " +
-                                        (backup_id > 0 ? std::to_string(backup_id) + " " : "") +
-                                        "of table '" + table + "' in /" + path +
-                                        " or a folder in it" + why_not +
-                                        "; `pegmove backups ls` shows what is there");
+    co_return fail(Code::kNotFound,
+                   store.store().description() + " has no whole backup " +
+                       (backup_id > 0 ? std::to_string(backup_id) + " " : "") + "of table '" +
+                       table + "'" + (app_id > 0 ? " with app id " + std::to_string(app_id) : "") +
+                       " in /" + path + " or a folder in it" + why_not +
+                       "; `pegmove backups ls` shows what is there");
   std::string folders;
   for (const auto& place : found) folders += (folders.empty() ? "/" : ", /") + place.table_folder();
   co_return fail(Code::kInvalidArgument, "several backups could be meant: " + folders +

@@ -59,9 +59,10 @@ Task<std::vector<BackupSummary>> list_backups(const blockstore::AsyncStore& stor
 Task<std::vector<std::string>> list_clusters(const blockstore::AsyncStore& store, std::string path);
 
 // A table's backup that can be restored, in the folder that holds the backups' ids or in one below
-// it: `path` may be that of a cluster, or the one above. Of backup 0 the newest. Errors: kNotFound;
-// kInvalidArgument, when several folders have it, naming them.
+// it: `path` may be that of a cluster, or the one above. Of backup 0 the newest; of app id 0 any
+// table of that name. Errors: kNotFound; kInvalidArgument, when several folders have it, naming
+// them.
 Task<Place> find_backup(const blockstore::AsyncStore& store, std::string path, int64_t backup_id,
-                        std::string table);
+                        std::string table, int32_t app_id = 0);
 
 }  // namespace pegmove::backup

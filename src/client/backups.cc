@@ -27,16 +27,6 @@ Task<Response> ask(Cluster& cluster, RpcCode code, Request request, Deadline dea
   co_return response;
 }
 
-Error refused(ErrorCode code, const std::string& what, const std::string& hint) {
-  auto error = wire::to_error(code, what);
-  auto kind = error.code();
-  if (code == ErrorCode::kInvalidParameters) kind = Code::kInvalidArgument;
-  if (code == ErrorCode::kInvalidState || code == ErrorCode::kAppDropped) kind = Code::kRefused;
-  if (code == ErrorCode::kCorruption) kind = Code::kCorrupt;
-  auto message = error.message() + (hint.empty() ? "" : " [hint:\"" + hint + "\"]");
-  return Error(kind, message).with_wire_code(int(code));
-}
-
 BackupItem to_item(const wire::backup_item& item) {
   return {.backup_id = item.backup_id,
           .table = item.app_name,
@@ -68,10 +58,10 @@ Task<StartedBackup> start_backup(Cluster& cluster, int32_t app_id, std::string p
   auto response = CO_TRY(co_await ask<wire::start_backup_app_response>(
       cluster, RpcCode::kStartBackupApp, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(refused(response.err.code,
-                           "backing up the table with id " + std::to_string(app_id) +
-                               " on cluster '" + cluster.name() + "'",
-                           response.hint_message));
+    co_return fail(job_refused(response.err.code,
+                               "backing up the table with id " + std::to_string(app_id) +
+                                   " on cluster '" + cluster.name() + "'",
+                               response.hint_message));
   co_return StartedBackup{.backup_id = response.backup_id, .hint = response.hint_message};
 }
 
@@ -88,7 +78,7 @@ Task<BackupStatus> backup_status(Cluster& cluster, int32_t app_id, int64_t backu
                                               std::to_string(app_id))
                        .with_wire_code(int(response.err.code)));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(refused(response.err.code, "asking for backups", response.hint_message));
+    co_return fail(job_refused(response.err.code, "asking for backups", response.hint_message));
   BackupStatus status{.hint = response.hint_message, .items = {}};
   for (const auto& item : response.backup_items) status.items.push_back(to_item(item));
   co_return status;
@@ -108,11 +98,11 @@ Task<int32_t> start_restore(Cluster& cluster, RestoreRequest request, Deadline d
   auto response = CO_TRY(co_await ask<wire::configuration_create_app_response>(
       cluster, RpcCode::kStartRestore, std::move(message), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(refused(response.err.code,
-                           "restoring table '" + request.table + "' of backup " +
-                               std::to_string(request.backup_id) + " on cluster '" +
-                               cluster.name() + "'",
-                           ""));
+    co_return fail(job_refused(response.err.code,
+                               "restoring table '" + request.table + "' of backup " +
+                                   std::to_string(request.backup_id) + " on cluster '" +
+                                   cluster.name() + "'",
+                               ""));
   co_return response.appid;
 }
 
@@ -124,8 +114,8 @@ Task<std::vector<RestoredPartitionStatus>> restore_status(Cluster& cluster, int3
   auto response = CO_TRY(co_await ask<wire::configuration_query_restore_response>(
       cluster, RpcCode::kQueryRestoreStatus, request, deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(
-        refused(response.err.code, "restore of the table with id " + std::to_string(app_id), ""));
+    co_return fail(job_refused(response.err.code,
+                               "restore of the table with id " + std::to_string(app_id), ""));
   if (response.restore_status.size() != response.restore_progress.size())
     co_return fail(Code::kProtocol, "the restore's states and its progress do not fit");
   std::vector<RestoredPartitionStatus> partitions;
@@ -153,8 +143,8 @@ Task<> add_backup_policy(Cluster& cluster, BackupPolicy policy, Deadline deadlin
   auto response = CO_TRY(co_await ask<wire::configuration_add_backup_policy_response>(
       cluster, RpcCode::kAddBackupPolicy, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(
-        refused(response.err.code, "adding policy '" + policy.name + "'", response.hint_message));
+    co_return fail(job_refused(response.err.code, "adding policy '" + policy.name + "'",
+                               response.hint_message));
   co_return Result<void>();
 }
 
@@ -172,8 +162,8 @@ Task<std::string> modify_backup_policy(Cluster& cluster, BackupPolicyChange chan
   auto response = CO_TRY(co_await ask<wire::configuration_modify_backup_policy_response>(
       cluster, RpcCode::kModifyBackupPolicy, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(
-        refused(response.err.code, "changing policy '" + change.name + "'", response.hint_message));
+    co_return fail(job_refused(response.err.code, "changing policy '" + change.name + "'",
+                               response.hint_message));
   co_return response.hint_message;
 }
 
@@ -186,7 +176,7 @@ Task<std::vector<BackupPolicyState>> backup_policies(Cluster& cluster,
   auto response = CO_TRY(co_await ask<wire::configuration_query_backup_policy_response>(
       cluster, RpcCode::kQueryBackupPolicy, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(refused(response.err.code, "asking for backup policies", response.hint_msg));
+    co_return fail(job_refused(response.err.code, "asking for backup policies", response.hint_msg));
   std::vector<BackupPolicyState> states;
   for (size_t i = 0; i < response.policys.size(); ++i) {
     BackupPolicyState state{.policy = to_policy(response.policys[i]), .rounds = {}};

@@ -6,19 +6,6 @@ namespace {
 using wire::ErrorCode;
 using wire::RpcCode;
 
-Error refused(ErrorCode code, const std::string& what, const std::string& hint) {
-  auto error = wire::to_error(code, what);
-  auto kind = error.code();
-  if (code == ErrorCode::kInvalidParameters) kind = Code::kInvalidArgument;
-  if (code == ErrorCode::kInvalidState || code == ErrorCode::kInactiveState ||
-      code == ErrorCode::kInconsistentState || code == ErrorCode::kAppDropped ||
-      code == ErrorCode::kIngestionFailed)
-    kind = Code::kRefused;
-  if (code == ErrorCode::kCorruption) kind = Code::kCorrupt;
-  auto message = error.message() + (hint.empty() ? "" : " [hint:\"" + hint + "\"]");
-  return Error(kind, message).with_wire_code(int(code));
-}
-
 LoadReplica to_replica(std::string node, const wire::partition_bulk_load_state& state) {
   return {.node = std::move(node),
           .percent = state.download_progress,
@@ -66,9 +53,9 @@ Task<> start_load(Cluster& cluster, LoadRequest load, Deadline deadline) {
   const auto response = CO_TRY(co_await cluster.metas().call<wire::start_bulk_load_response>(
       RpcCode::kStartBulkLoad, std::move(request), deadline));
   if (response.err.code == ErrorCode::kOk) co_return Result<void>();
-  co_return fail(refused(response.err.code,
-                         "loading table '" + load.table + "' of cluster '" + cluster.name() + "'",
-                         response.hint_msg));
+  co_return fail(job_refused(
+      response.err.code, "loading table '" + load.table + "' of cluster '" + cluster.name() + "'",
+      response.hint_msg));
 }
 
 Task<> control_load(Cluster& cluster, std::string table, LoadControl control, Deadline deadline) {
@@ -79,7 +66,7 @@ Task<> control_load(Cluster& cluster, std::string table, LoadControl control, De
       RpcCode::kControlBulkLoad, std::move(request), deadline));
   if (response.err.code == ErrorCode::kOk) co_return Result<void>();
   co_return fail(
-      refused(response.err.code, "the load of table '" + table + "'", response.hint_msg));
+      job_refused(response.err.code, "the load of table '" + table + "'", response.hint_msg));
 }
 
 Task<LoadStatus> load_status(Cluster& cluster, std::string table, Deadline deadline) {
@@ -89,7 +76,7 @@ Task<LoadStatus> load_status(Cluster& cluster, std::string table, Deadline deadl
       RpcCode::kQueryBulkLoadStatus, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(
-        refused(response.err.code, "the load of table '" + table + "'", response.hint_msg));
+        job_refused(response.err.code, "the load of table '" + table + "'", response.hint_msg));
   co_return to_status(response);
 }
 
@@ -100,7 +87,7 @@ Task<std::string> clear_load(Cluster& cluster, std::string table, Deadline deadl
       RpcCode::kClearBulkLoad, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(
-        refused(response.err.code, "the load of table '" + table + "'", response.hint_msg));
+        job_refused(response.err.code, "the load of table '" + table + "'", response.hint_msg));
   co_return std::move(response.hint_msg);
 }
 

@@ -54,13 +54,6 @@ PartitionInfo partition_of(const wire::partition_configuration& config) {
   return partition;
 }
 
-// An answer that refuses, with the server's hint if it gave one: tools show that to people.
-Error refused(ErrorCode code, const std::string& what, const std::string& hint) {
-  auto error = wire::to_error(code, what);
-  auto message = error.message() + (hint.empty() ? "" : " [hint:\"" + hint + "\"]");
-  return Error(error.code(), message).with_wire_code(int(code));
-}
-
 }  // namespace
 
 std::string meta_level_name(MetaLevel level) {

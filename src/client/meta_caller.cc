@@ -14,7 +14,35 @@ constexpr milliseconds kProbe{1000};
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{1000};
 
+Error refused_as(Code kind, const Error& error, const std::string& hint) {
+  auto message = error.message() + (hint.empty() ? "" : " [hint:\"" + hint + "\"]");
+  return Error(kind, std::move(message)).with_wire_code(*error.wire_code());
+}
+
+Code job_kind(ErrorCode code, Code otherwise) {
+  switch (code) {
+    case ErrorCode::kInvalidParameters: return Code::kInvalidArgument;
+    case ErrorCode::kCorruption: return Code::kCorrupt;
+    case ErrorCode::kInvalidState:
+    case ErrorCode::kInactiveState:
+    case ErrorCode::kInconsistentState:
+    case ErrorCode::kIngestionFailed:
+    case ErrorCode::kAppDropped: return Code::kRefused;
+    default: return otherwise;
+  }
+}
+
 }  // namespace
+
+Error refused(ErrorCode code, const std::string& what, const std::string& hint) {
+  const auto error = wire::to_error(code, what);
+  return refused_as(error.code(), error, hint);
+}
+
+Error job_refused(ErrorCode code, const std::string& what, const std::string& hint) {
+  const auto error = wire::to_error(code, what);
+  return refused_as(job_kind(code, error.code()), error, hint);
+}
 
 std::string MetaCaller::description() const {
   std::string text;

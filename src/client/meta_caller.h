@@ -8,6 +8,12 @@
 
 namespace pegmove::client {
 
+// An answer that refuses, with the server's hint if it gave one: tools show that to people.
+Error refused(wire::ErrorCode code, const std::string& what, const std::string& hint);
+// The same of work that goes on behind a request (backups, restores, bulk loads), whose codes say
+// more: kInvalidArgument, kCorrupt, and kRefused for a state that forbids it.
+Error job_refused(wire::ErrorCode code, const std::string& what, const std::string& hint);
+
 class MetaCaller {
  public:
   MetaCaller(Client& client, std::vector<net::HostPort> metas)

@@ -12,6 +12,7 @@
 #include "client/node.h"
 #include "migration/journal_fields.h"
 #include "migration/server_answers.h"
+#include "migration/watch.h"
 
 namespace pegmove::migration {
 namespace {
@@ -52,19 +53,12 @@ Result<BackupRequest> read_request(const nlohmann::json& in) {
                        .timeout = TRY(read_ms(in, "timeout_ms"))};
 }
 
-class BackupRun {
+class BackupRun : Watch<BackupProgress> {
  public:
   BackupRun(RunKeeper& run, client::Cluster& cluster, const BackupRequest& request,
             std::optional<blockstore::AsyncStore>& store, const async::StopSignal& stop,
             const std::function<void(const BackupProgress&)>& on_progress)
-      : run_(run),
-        cluster_(cluster),
-        request_(request),
-        store_(store),
-        stop_(stop),
-        on_progress_(on_progress),
-        clock_(cluster.client().clock()),
-        began_(clock_.now()) {}
+      : Watch(run, cluster, request.timeout, stop, on_progress), request_(request), store_(store) {}
 
   Task<BackupReport> carry_out() {
     const auto table = CO_TRY(co_await cluster_.table_info(request_.table, deadline()));
@@ -91,11 +85,6 @@ class BackupRun {
   }
 
  private:
-  Deadline deadline() const { return Deadline::in(clock_, request_.timeout); }
-  milliseconds elapsed() const {
-    return std::chrono::duration_cast<milliseconds>(clock_.now() - began_);
-  }
-
   // One that runs already is this run's when its process was killed before it noted so.
   Task<Begun> begin(int32_t app_id, bool may_have_begun) {
     const auto root =
@@ -151,12 +140,7 @@ class BackupRun {
       progress.partitions_done = co_await count_in_store();
     run_.note({.lane = 0, .bytes = progress.done_bytes.value_or(0)});
     run_.set_reason(progress.waits_for);
-    // Once a second, and at the end.
-    const bool is_last = progress.partitions_done == progress.partitions;
-    if (on_progress_ && (is_last || clock_.now() - told_ >= milliseconds(1000))) {
-      told_ = clock_.now();
-      on_progress_(progress);
-    }
+    tell(progress, progress.partitions_done == progress.partitions);
     co_return Result<void>();
   }
 
@@ -243,15 +227,8 @@ class BackupRun {
 
   static constexpr int64_t kSkewMs = 600'000;  // between this clock and the cluster's
 
-  RunKeeper& run_;
-  client::Cluster& cluster_;
   const BackupRequest& request_;
   std::optional<blockstore::AsyncStore>& store_;
-  const async::StopSignal& stop_;
-  const std::function<void(const BackupProgress&)>& on_progress_;
-  Clock& clock_;
-  async::Instant began_;
-  async::Instant told_{};
   backup::Place place_;
   int32_t partitions_ = 0;
   int64_t bytes_ = -1;

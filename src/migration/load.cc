@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "migration/back_up.h"
 #include "migration/journal_fields.h"
+#include "migration/watch.h"
 
 namespace pegmove::migration {
 namespace {
@@ -75,18 +76,12 @@ Task<> check_set(const blockstore::AsyncStore& store, bulkload::Place place,
   co_return Result<void>();
 }
 
-class Loading {
+class Loading : Watch<LoadProgress> {
  public:
   Loading(RunKeeper& run, client::Cluster& cluster, const LoadRun& request,
           std::vector<std::string> notes, const async::StopSignal& stop,
           const std::function<void(const LoadProgress&)>& on_progress)
-      : run_(run),
-        cluster_(cluster),
-        request_(request),
-        stop_(stop),
-        on_progress_(on_progress),
-        clock_(cluster.client().clock()),
-        began_(clock_.now()) {
+      : Watch(run, cluster, request.timeout, stop, on_progress), request_(request) {
     report_.table = request.load.table;
     report_.behind = request.load.ingest_behind;
     report_.notes = std::move(notes);
@@ -102,11 +97,6 @@ class Loading {
   }
 
  private:
-  Deadline deadline() const { return Deadline::in(clock_, request_.timeout); }
-  milliseconds elapsed() const {
-    return std::chrono::duration_cast<milliseconds>(clock_.now() - began_);
-  }
-
   Task<> begin() {
     const auto before = read_begun(run_.run().result);
     const auto& name = request_.load.table;
@@ -160,9 +150,7 @@ class Loading {
   }
 
   void tell_progress(const LoadStatus& status) {
-    LoadProgress progress{.status = status.status,
-                          .partitions = int32_t(status.partitions.size()),
-                          .elapsed = elapsed()};
+    LoadProgress progress{.status = status.status, .partitions = int32_t(status.partitions.size())};
     const auto done =
         status.status == wire::BLS_DOWNLOADING ? wire::BLS_DOWNLOADED : wire::BLS_SUCCEED;
     int64_t sum = 0;
@@ -174,9 +162,7 @@ class Loading {
     if (progress.partitions > 0) progress.percent = int32_t(sum / progress.partitions);
     report_.partitions = progress.partitions;
     run_.note({.lane = 0});
-    if (!on_progress_ || (status.is_loading && clock_.now() - told_ < milliseconds(1000))) return;
-    told_ = clock_.now();
-    on_progress_(progress);
+    tell(progress, !status.is_loading);
   }
 
   Task<> give_up() {
@@ -203,14 +189,7 @@ class Loading {
     co_return Result<void>();
   }
 
-  RunKeeper& run_;
-  client::Cluster& cluster_;
   const LoadRun& request_;
-  const async::StopSignal& stop_;
-  const std::function<void(const LoadProgress&)>& on_progress_;
-  Clock& clock_;
-  async::Instant began_;
-  async::Instant told_{};
   Begun begun_;
   bool is_noted_ = false;  // how it was before
   bool is_under_way_ = false;

@@ -32,7 +32,6 @@ struct LoadProgress {
   int32_t partitions = 0;
   int32_t partitions_done = 0;  // with what the status says
   int32_t percent = 0;          // of the bytes, while they are downloaded
-  async::milliseconds elapsed{0};
 };
 std::string to_line(const LoadProgress& progress);
 

@@ -7,6 +7,7 @@
 #include "base/json_fields.h"
 #include "migration/back_up.h"
 #include "migration/journal_fields.h"
+#include "migration/watch.h"
 
 namespace pegmove::migration {
 namespace {
@@ -48,19 +49,12 @@ Result<RestoreRun> read_request(const nlohmann::json& in) {
                     .timeout = TRY(read_ms(in, "timeout_ms"))};
 }
 
-class Restoring {
+class Restoring : Watch<RestoreProgress> {
  public:
   Restoring(RunKeeper& run, client::Cluster& cluster, const RestoreRun& request,
             std::optional<blockstore::AsyncStore>& store, const async::StopSignal& stop,
             const std::function<void(const RestoreProgress&)>& on_progress)
-      : run_(run),
-        cluster_(cluster),
-        request_(request),
-        store_(store),
-        stop_(stop),
-        on_progress_(on_progress),
-        clock_(cluster.client().clock()),
-        began_(clock_.now()) {
+      : Watch(run, cluster, request.timeout, stop, on_progress), request_(request), store_(store) {
     report_.table =
         request.restore.new_table.empty() ? request.restore.table : request.restore.new_table;
   }
@@ -74,11 +68,6 @@ class Restoring {
   }
 
  private:
-  Deadline deadline() const { return Deadline::in(clock_, request_.timeout); }
-  milliseconds elapsed() const {
-    return std::chrono::duration_cast<milliseconds>(clock_.now() - began_);
-  }
-
   Task<> begin() {
     const auto before = Json::parse(run_.run().result, nullptr, false);
     if (before.is_object() && number_in(before, "app_id") > 0) {
@@ -138,12 +127,7 @@ class Restoring {
     if (told) read_bytes(*told, progress);
     run_.note({.lane = 0, .bytes = progress.done_bytes.value_or(0)});
     report_.partitions = progress.partitions;
-    // Once a second, and at the end.
-    const bool is_last = progress.partitions_done == progress.partitions;
-    if (on_progress_ && (is_last || clock_.now() - told_ >= milliseconds(1000))) {
-      told_ = clock_.now();
-      on_progress_(progress);
-    }
+    tell(progress, progress.partitions_done == progress.partitions);
     co_return progress.partitions > 0 && progress.partitions_done == progress.partitions;
   }
 
@@ -221,15 +205,8 @@ class Restoring {
     co_return Result<void>();
   }
 
-  RunKeeper& run_;
-  client::Cluster& cluster_;
   const RestoreRun& request_;
   std::optional<blockstore::AsyncStore>& store_;
-  const async::StopSignal& stop_;
-  const std::function<void(const RestoreProgress&)>& on_progress_;
-  Clock& clock_;
-  async::Instant began_;
-  async::Instant told_{};
   RestoreReport report_;
 };
 

@@ -144,9 +144,9 @@ class SplitRun {
     request_.limits.work_folder += "/" + run.run().id;
   }
 
-  Task<SplitReport> carry_out() {
+  Task<SplitReport> carry_out(std::optional<SplitPlan> planned) {
     CO_TRY(co_await run_.begin());
-    CO_TRY(co_await plan());
+    CO_TRY(co_await plan(std::move(planned)));
     CO_TRY(take_what_is_done());
     CO_TRY(co_await async::for_each(plan_.units.size(), size_t(request_.limits.units_at_once),
                                     [this](size_t unit) { return carry_out(unit); }));
@@ -156,11 +156,12 @@ class SplitRun {
 
  private:
   // Once for the run: its files depend on the plan.
-  Task<> plan() {
+  Task<> plan(std::optional<SplitPlan> planned) {
     plan_.rules = rules_of(request_, target_.store.clock());
     const auto& before = run_.run().result;
     if (before.empty()) {
-      plan_ = CO_TRY(co_await plan_of(request_, origin_, plan_.rules));
+      plan_ =
+          planned ? *std::move(planned) : CO_TRY(co_await plan_of(request_, origin_, plan_.rules));
       CO_TRY(co_await run_.set_result(to_json(plan_)));
       step("split.planned");
       co_return Result<void>();
@@ -349,7 +350,8 @@ std::string to_json(const SplitReport& report) {
       .dump(2);
 }
 
-Task<> check_split(const SplitRequest& request, RowOrigin origin, blockstore::AsyncStore target) {
+Task<SplitPlan> check_split(const SplitRequest& request, RowOrigin origin,
+                            blockstore::AsyncStore target) {
   auto found = co_await target.list(request.to.table_folder());
   if (!found && found.error().code() != Code::kNotFound) co_return fail(std::move(found.error()));
   if (found && !found->empty())
@@ -357,17 +359,17 @@ Task<> check_split(const SplitRequest& request, RowOrigin origin, blockstore::As
                    target.store().description() + ": /" + request.to.table_folder() +
                        " has files already, of another split or load; remove them, or choose "
                        "another folder with --to");
-  CO_TRY(co_await plan_of(request, origin, rules_of(request, target.clock())));
-  co_return Result<void>();
+  co_return co_await plan_of(request, origin, rules_of(request, target.clock()));
 }
 
-Task<SplitReport> run_split(RunKeeper& run, SplitRequest request, RowOrigin origin,
-                            blockstore::AsyncStore target, const async::StopSignal& stop,
+Task<SplitReport> run_split(RunKeeper& run, SplitRequest request, std::optional<SplitPlan> plan,
+                            RowOrigin origin, blockstore::AsyncStore target,
+                            const async::StopSignal& stop,
                             std::function<void(const SplitProgress&)> on_progress,
                             backup::StepListener on_step) {
   SplitRun work(run, std::move(request), std::move(origin), std::move(target), stop,
                 std::move(on_progress), std::move(on_step));
-  co_return co_await work.carry_out();
+  co_return co_await work.carry_out(std::move(plan));
 }
 
 }  // namespace pegmove::migration

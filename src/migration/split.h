@@ -61,14 +61,18 @@ struct SplitReport {
 };
 std::string to_json(const SplitReport& report);
 
-// What can be known before: whether the place is free, the checkpoints can be read and the limits
-// are enough. Errors: kAlreadyExists, when files of another are in the place; those of
-// splitter::plan_split().
-Task<> check_split(const SplitRequest& request, RowOrigin origin, blockstore::AsyncStore target);
+// The plan of a new run, with what can be known before: whether the place is free, the checkpoints
+// can be read and the limits are enough. Errors: kAlreadyExists, when files of another are in the
+// place; those of splitter::plan_split().
+Task<splitter::SplitPlan> check_split(const SplitRequest& request, RowOrigin origin,
+                                      blockstore::AsyncStore target);
 
-// Plans, does the units that are not done yet, several at once,
-// and finishes the set. The caller ends the run. Errors: kInterrupted; those of splitter/split.h.
-Task<SplitReport> run_split(RunKeeper& run, SplitRequest request, RowOrigin origin,
+// Does the units that are not done yet, several at once, and finishes the set. `plan`: that of
+// check_split(); for a run that is resumed without it, the journal's, or a new one when it was
+// killed before that was noted. The caller ends the run. Errors: kInterrupted; those of
+// splitter/split.h.
+Task<SplitReport> run_split(RunKeeper& run, SplitRequest request,
+                            std::optional<splitter::SplitPlan> plan, RowOrigin origin,
                             blockstore::AsyncStore target, const async::StopSignal& stop,
                             std::function<void(const SplitProgress&)> on_progress,
                             backup::StepListener on_step = {});

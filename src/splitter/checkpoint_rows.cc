@@ -93,7 +93,6 @@ void CheckpointRows::read_table_files() {
   for (const auto& file : files) {
     if (file.column_family_name != rocksdb::kDefaultColumnFamilyName) continue;
     table_files_.push_back({.smallest = file.smallestkey,
-                            .largest = file.largestkey,
                             .bytes = int64_t(file.size),
                             .rows = int64_t(file.num_entries)});
     if (file.level == 0)

@@ -19,7 +19,6 @@ namespace pegmove::splitter {
 // A table file of a checkpoint, as its MANIFEST tells.
 struct TableFile {
   std::string smallest;  // its keys
-  std::string largest;
   int64_t bytes = 0;
   int64_t rows = 0;  // at most: overwritten and removed ones count
 };

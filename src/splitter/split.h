@@ -63,7 +63,6 @@ inline constexpr std::string_view kSteps[] = {"split.planned",          "split.f
 struct UnitEvents {
   std::function<bool()> should_stop = {};
   std::function<void(const RowCounts&)> on_progress = {};  // of this unit, so far
-  std::vector<blockstore::RateLimit*> limits = {};         // of what is sent
   backup::StepListener on_step = {};
 };
 

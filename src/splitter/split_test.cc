@@ -18,6 +18,7 @@
 #include "record/key.h"
 #include "record/value.h"
 #include "store/partition_db.h"
+#include "testing/forwarding_store.h"
 #include "testing/golden_rows.h"
 #include "testing/quick_clock.h"
 #include "testing/sim_clock.h"
@@ -41,35 +42,16 @@ T good(Result<T> result) {
 }
 
 // A store whose reads fail when they are told to.
-class FlakyStore : public BlockStore {
+class FlakyStore : public testing::ForwardingStore {
  public:
-  explicit FlakyStore(std::shared_ptr<BlockStore> store) : store_(std::move(store)) {}
+  using ForwardingStore::ForwardingStore;
   std::function<std::optional<Error>(const std::string& path)> fault;
 
-  std::string description() const override { return store_->description(); }
-  size_t chunk_bytes() const override { return store_->chunk_bytes(); }
-  Result<std::vector<blockstore::Entry>> list(const std::string& path) override {
-    return store_->list(path);
-  }
-  Result<blockstore::Entry> stat(const std::string& path) override { return store_->stat(path); }
   Result<std::string> read(const std::string& path, int64_t offset, size_t size) override {
     if (fault)
       if (auto error = fault(path)) return fail(*std::move(error));
-    return store_->read(path, offset, size);
+    return ForwardingStore::read(path, offset, size);
   }
-  Result<std::unique_ptr<blockstore::Upload>> create(const std::string& path) override {
-    return store_->create(path);
-  }
-  Result<std::unique_ptr<blockstore::Proof>> prove(const std::string& path) override {
-    return store_->prove(path);
-  }
-  Result<void> remove(const std::string& path) override { return store_->remove(path); }
-  Result<void> rename(const std::string& from, const std::string& to) override {
-    return store_->rename(from, to);
-  }
-
- private:
-  std::shared_ptr<BlockStore> store_;
 };
 
 class SplitTest : public ::testing::Test {

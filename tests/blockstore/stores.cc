@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "blockstore/provider.h"
+#include "testing/forwarding_store.h"
 
 namespace pegmove::conformance {
 namespace {
@@ -47,38 +48,22 @@ async::SystemClock& clock() {
   return clock;
 }
 
+std::shared_ptr<blockstore::BlockStore> open_folder(const std::string& folder) {
+  std::filesystem::create_directory(folder);
+  auto opened =
+      blockstore::open_store({.name = "folder", .type = "local_service", .args = folder}, clock());
+  if (!opened) throw std::runtime_error(opened.error().to_string());
+  return *std::move(opened);
+}
+
 // Removes the folder of a local store with the store.
-class Owned : public blockstore::BlockStore {
+class Owned : public testing::ForwardingStore {
  public:
-  explicit Owned(std::unique_ptr<TempFolder> folder) : folder_(std::move(folder)) {
-    std::filesystem::create_directory(folder_->path() + "/store");
-    auto opened = blockstore::open_store(
-        {.name = "folder", .type = "local_service", .args = folder_->path() + "/store"}, clock());
-    store_ = *std::move(opened);
-  }
-  std::string description() const override { return store_->description(); }
-  size_t chunk_bytes() const override { return store_->chunk_bytes(); }
-  Result<std::vector<blockstore::Entry>> list(const std::string& path) override {
-    return store_->list(path);
-  }
-  Result<blockstore::Entry> stat(const std::string& path) override { return store_->stat(path); }
-  Result<std::string> read(const std::string& path, int64_t offset, size_t size) override {
-    return store_->read(path, offset, size);
-  }
-  Result<std::unique_ptr<blockstore::Upload>> create(const std::string& path) override {
-    return store_->create(path);
-  }
-  Result<std::unique_ptr<blockstore::Proof>> prove(const std::string& path) override {
-    return store_->prove(path);
-  }
-  Result<void> remove(const std::string& path) override { return store_->remove(path); }
-  Result<void> rename(const std::string& from, const std::string& to) override {
-    return store_->rename(from, to);
-  }
+  explicit Owned(std::unique_ptr<TempFolder> folder)
+      : ForwardingStore(open_folder(folder->path() + "/store")), folder_(std::move(folder)) {}
 
  private:
   std::unique_ptr<TempFolder> folder_;
-  std::unique_ptr<blockstore::BlockStore> store_;
 };
 
 }  // namespace

@@ -1,6 +1,11 @@
 #include "server/meta/backup_context.h"
 
 namespace pegmove::server::meta {
+namespace {
+
+constexpr async::milliseconds kWaitForStore{5'000};
+
+}  // namespace
 
 BackupContext::BackupContext(asio::any_io_executor executor, AppCatalog& catalog, NodePort& nodes,
                              BackupBook book, BackupOptions options, Clock& clock, Logger log)
@@ -33,6 +38,17 @@ Task<> BackupContext::write_envs(blockstore::AsyncStore store, backup::Place pla
     if (const auto* app = catalog.find_by_id(app_id))
       envs[table + "_" + std::to_string(app_id)] = app->info.envs;
   co_return co_await store.write_file(place.envs_file(), backup::encode_envs(envs));
+}
+
+Task<> BackupContext::patiently(std::string doing, std::function<Task<>()> attempt,
+                                std::function<bool()> is_over) {
+  while (true) {
+    auto outcome = co_await attempt();
+    if (outcome || !blockstore::is_transient(outcome.error()) || stopped() || is_over())
+      co_return outcome;
+    log.warning(doing + " waits: " + outcome.error().to_string());
+    co_await clock.sleep_for(kWaitForStore);  // no result
+  }
 }
 
 bool BackupContext::save(std::string_view doing) {

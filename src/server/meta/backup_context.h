@@ -1,6 +1,7 @@
 // What backups, policies, restores and bulk loads of the meta server share.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "async/pool.h"
@@ -40,6 +41,9 @@ class BackupContext {
   // Keeps the app envs of a backup's tables beside it, which Pegasus does not.
   Task<> write_envs(blockstore::AsyncStore store, backup::Place place,
                     backup::BackupInfo info) const;
+  // Tries again while a store is away, with a line in the log, until `is_over`. The last outcome.
+  Task<> patiently(std::string doing, std::function<Task<>()> attempt,
+                   std::function<bool()> is_over);
   // Saves the book. False, and a line in the log, when it could not be written.
   bool save(std::string_view doing);
   void step(std::string_view name) const {

@@ -1,29 +1,19 @@
 #include "server/meta/backup_records.h"
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
 #include <ranges>
 
-#include "base/small_file.h"
+#include "server/meta/book_file.h"
+
 namespace pegmove::server::meta {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostFileBytes = 256 << 20;
 constexpr size_t kMostEndedBackups = 1000;
 constexpr int kVersion = 1;
 
 constexpr std::string_view kStates[] = {"running", "done", "failed", "cancelled"};
 constexpr std::string_view kPartitions[] = {"missing", "done", "skipped"};
-
-template <typename Enum, size_t N>
-Enum read_name(const Json& json, const std::string_view (&names)[N]) {
-  const auto& text = json.get_ref<const std::string&>();
-  const auto found = std::ranges::find(names, std::string_view(text));
-  if (found == std::end(names)) throw Json::other_error::create(599, "unknown name " + text, &json);
-  return Enum(found - std::begin(names));
-}
 
 Json to_json(const backup::Place& place) {
   return {{"root", place.root},
@@ -175,15 +165,7 @@ Result<BackupState> decode_backups(std::string_view text) {
 
 Result<BackupBook> BackupBook::open(const std::string& folder) {
   BackupBook book(folder + "/backups.json");
-  if (const auto text = TRY(base::read_file(book.path_, kMostFileBytes))) {
-    auto state = decode_backups(*text);
-    if (!state)
-      return fail(Code::kCorrupt, book.path_ + " cannot be used (" + state.error().message() +
-                                      "): it is left as it is; put a good copy of it in its "
-                                      "place, or move it away");
-    book.state_ = std::move(*state);
-  }
-  TRY(base::remove_leftover(book.path_));
+  book.state_ = TRY(read_book(book.path_, decode_backups));
   return book;
 }
 

@@ -15,7 +15,6 @@ using wire::ErrorCode;
 constexpr size_t kPartitionsAtOnce = 16;
 constexpr int32_t kWhole = 100;  // of a progress
 constexpr async::milliseconds kWaitForNode{100};
-constexpr async::milliseconds kWaitForStore{5'000};
 
 std::string app_text(const std::string& table) { return "app(" + table + ")"; }
 
@@ -108,6 +107,11 @@ std::optional<BulkLoads::Refusal> BulkLoads::check_table(const std::string& tabl
   return Refusal{ErrorCode::kAppNotExist, std::string(missing)};
 }
 
+std::optional<BulkLoads::Refusal> BulkLoads::check_available(const std::string& table) const {
+  const auto hint = app_text(table) + " is not existed or not available";
+  return check_table(table, hint, hint);
+}
+
 std::optional<BulkLoads::Refusal> BulkLoads::check_start(
     const wire::start_bulk_load_request& request) const {
   if (context_.catalog.is_frozen())
@@ -164,17 +168,21 @@ Task<> BulkLoads::note(const wire::start_bulk_load_request& request, bulkload::P
   const auto app_id = info.app_id;
   if (context_.catalog.level() > wire::fl_steady)
     CO_TRY(context_.catalog.set_level(wire::fl_steady));
-  const auto before = book_.state();
-  book_.state()[app_id] = {
-      .app_id = app_id,
-      .table = request.app_name,
-      .provider = request.file_provider_type,
-      .place = std::move(place),
-      .behind = request.ingest_behind,
-      .load = context_.now_ms(),
-      .partitions = std::vector(size_t(info.partition_count), wire::BLS_DOWNLOADING)};
+  LoadRecord record{.app_id = app_id,
+                    .table = request.app_name,
+                    .provider = request.file_provider_type,
+                    .place = std::move(place),
+                    .behind = request.ingest_behind,
+                    .load = context_.now_ms(),
+                    .partitions = std::vector(size_t(info.partition_count), wire::BLS_DOWNLOADING)};
+  std::optional<LoadRecord> before;
+  if (const auto* last = find(app_id)) before = *last;
+  book_.state()[app_id] = std::move(record);
   if (!save("noting a bulk load")) {
-    book_.state() = before;
+    if (before)
+      book_.state()[app_id] = std::move(*before);
+    else
+      book_.state().erase(app_id);
     co_return fail(Code::kIo, "the bulk load could not be noted on the meta server's disk");
   }
   context_.step("load.noted");
@@ -222,7 +230,6 @@ Task<> BulkLoads::carry_out(int32_t app_id) {
   if (record->status != wire::BLS_DOWNLOADING && record->status != wire::BLS_INGESTING)
     co_return fail(Code::kInterrupted, "the load was stopped");
   record->status = wire::BLS_INGESTING;
-  record->has_ingested = true;
   for (auto& partition : record->partitions)
     if (partition != wire::BLS_SUCCEED) partition = wire::BLS_INGESTING;
   if (!save("noting that files are taken in"))
@@ -242,22 +249,21 @@ Task<> BulkLoads::wait_for_node(int32_t app_id, int32_t partition) {
   }
 }
 
+Task<> BulkLoads::download_once(int32_t app_id, int32_t partition,
+                                std::shared_ptr<LoadProgress> progress) {
+  CO_TRY(co_await wait_for_node(app_id, partition));
+  co_return co_await context_.nodes.download_load(CO_TRY(node_of(app_id, partition)),
+                                                  order(*find(app_id), partition), progress);
+}
+
 Task<> BulkLoads::download(int32_t app_id, int32_t partition) {
   if (find(app_id)->partitions[size_t(partition)] != wire::BLS_DOWNLOADING)
     co_return Result<void>();
   const auto progress = active_.at(app_id)[size_t(partition)];
-  Result<void> downloaded;
-  while (true) {
-    CO_TRY(co_await wait_for_node(app_id, partition));
-    downloaded = co_await context_.nodes.download_load(CO_TRY(node_of(app_id, partition)),
-                                                       order(*find(app_id), partition), progress);
-    if (downloaded || !blockstore::is_transient(downloaded.error()) || context_.stopped() ||
-        progress->cancelled)
-      break;
-    context_.log.warning("loading table " + find(app_id)->table +
-                         " waits: " + downloaded.error().to_string());
-    co_await context_.clock.sleep_for(kWaitForStore);  // no result
-  }
+  auto downloaded = co_await context_.patiently(
+      "loading table " + find(app_id)->table,
+      [&] { return download_once(app_id, partition, progress); },
+      [&] { return progress->cancelled.load(); });
   if (downloaded) {
     CO_TRY(set_partition(app_id, partition, wire::BLS_DOWNLOADED));
     context_.step("load.partition_downloaded");
@@ -344,9 +350,7 @@ wire::control_bulk_load_response BulkLoads::control(
     return response;
   };
   const auto name = app_text(request.app_name);
-  const auto missing = name + " is not existed or not available";
-  if (auto refusal = check_table(request.app_name, missing, missing))
-    return answer(refusal->code, refusal->hint);
+  if (auto refusal = check_available(request.app_name)) return answer(refusal->code, refusal->hint);
   const auto app_id = context_.catalog.find(request.app_name)->info.app_id;
   auto* record = find(app_id);
   if (!record || record->is_over)
@@ -419,8 +423,7 @@ wire::query_bulk_load_response BulkLoads::query(const wire::query_bulk_load_requ
   response.app_name = request.app_name;
   response.app_status = wire::BLS_INVALID;
   const auto name = app_text(request.app_name);
-  const auto missing = name + " is not existed or not available";
-  if (auto refusal = check_table(request.app_name, missing, missing)) {
+  if (auto refusal = check_available(request.app_name)) {
     response.err.code = refusal->code;
     response.__set_hint_msg(refusal->hint);
     return response;
@@ -463,9 +466,7 @@ wire::clear_bulk_load_state_response BulkLoads::clear(
     return response;
   };
   const auto name = app_text(request.app_name);
-  const auto missing = name + " is not existed or not available";
-  if (auto refusal = check_table(request.app_name, missing, missing))
-    return answer(refusal->code, refusal->hint);
+  if (auto refusal = check_available(request.app_name)) return answer(refusal->code, refusal->hint);
   const auto app_id = context_.catalog.find(request.app_name)->info.app_id;
   const auto* record = find(app_id);
   if (record && !record->is_over)

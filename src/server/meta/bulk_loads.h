@@ -49,6 +49,7 @@ class BulkLoads {
   };
   std::optional<Refusal> check_table(const std::string& table, std::string_view missing,
                                      std::string_view dropped) const;
+  std::optional<Refusal> check_available(const std::string& table) const;
   std::optional<Refusal> check_start(const wire::start_bulk_load_request& request) const;
   Task<> note(const wire::start_bulk_load_request& request, bulkload::Place place);
   LoadRecord* find(int32_t app_id);
@@ -59,6 +60,8 @@ class BulkLoads {
   Routine<> work(int32_t app_id);
   Task<> carry_out(int32_t app_id);
   Task<> download(int32_t app_id, int32_t partition);
+  Task<> download_once(int32_t app_id, int32_t partition,
+                       std::shared_ptr<bulkload::LoadProgress> progress);
   Task<> ingest(int32_t app_id, int32_t partition);
   Routine<> clean(int32_t app_id);
   // Waits until the node serves the partition. Errors: kInterrupted.

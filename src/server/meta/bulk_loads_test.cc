@@ -473,8 +473,7 @@ TEST(LoadRecords, WhatIsWrittenIsReadBack) {
                     .partitions = {wire::BLS_SUCCEED, wire::BLS_FAILED},
                     .error = wire::ErrorCode::kCorruption,
                     .reason = "why",
-                    .writes_held_us = 7,
-                    .has_ingested = true};
+                    .writes_held_us = 7};
   const auto read = decode_loads(encode_loads({{4, record}}));
   ASSERT_TRUE(read);
   EXPECT_TRUE(*read == (LoadState{{4, record}}));

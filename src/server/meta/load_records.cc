@@ -1,29 +1,17 @@
 #include "server/meta/load_records.h"
 
-#include <nlohmann/json.hpp>
-#include <ranges>
-
-#include "base/small_file.h"
+#include "server/meta/book_file.h"
 
 namespace pegmove::server::meta {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMostFileBytes = 256 << 20;
 constexpr int kVersion = 1;
 
 constexpr std::string_view kStatusNames[] = {"BLS_INVALID",   "BLS_DOWNLOADING", "BLS_DOWNLOADED",
                                              "BLS_INGESTING", "BLS_SUCCEED",     "BLS_FAILED",
                                              "BLS_PAUSING",   "BLS_PAUSED",      "BLS_CANCELED"};
-
-wire::bulk_load_status read_status(const Json& json) {
-  const auto& text = json.get_ref<const std::string&>();
-  const auto found = std::ranges::find(kStatusNames, std::string_view(text));
-  if (found == std::end(kStatusNames))
-    throw Json::other_error::create(599, "unknown status " + text, &json);
-  return wire::bulk_load_status(found - std::begin(kStatusNames));
-}
 
 Json to_json(const LoadRecord& record) {
   Json partitions = Json::array();
@@ -42,7 +30,6 @@ Json to_json(const LoadRecord& record) {
           {"error", wire::error_name(record.error)},
           {"reason", record.reason},
           {"writes_held_us", record.writes_held_us},
-          {"has_ingested", record.has_ingested},
           {"is_over", record.is_over}};
 }
 
@@ -56,15 +43,14 @@ LoadRecord read_record(const Json& json) {
                     .behind = json.at("behind"),
                     .load = json.at("load"),
                     .end_ms = json.at("end_ms"),
-                    .status = read_status(json.at("status")),
+                    .status = read_name<wire::bulk_load_status>(json.at("status"), kStatusNames),
                     .partitions = {},
                     .error = wire::error_from_name(json.at("error").get_ref<const std::string&>()),
                     .reason = json.at("reason"),
                     .writes_held_us = json.at("writes_held_us"),
-                    .has_ingested = json.at("has_ingested"),
                     .is_over = json.at("is_over")};
   for (const auto& partition : json.at("partitions"))
-    record.partitions.push_back(read_status(partition));
+    record.partitions.push_back(read_name<wire::bulk_load_status>(partition, kStatusNames));
   return record;
 }
 
@@ -99,15 +85,7 @@ Result<LoadState> decode_loads(std::string_view text) {
 
 Result<LoadBook> LoadBook::open(const std::string& folder) {
   LoadBook book(folder + "/bulk_loads.json");
-  if (const auto text = TRY(base::read_file(book.path_, kMostFileBytes))) {
-    auto state = decode_loads(*text);
-    if (!state)
-      return fail(Code::kCorrupt, book.path_ + " cannot be used (" + state.error().message() +
-                                      "): it is left as it is; put a good copy of it in its "
-                                      "place, or move it away");
-    book.state_ = std::move(*state);
-  }
-  TRY(base::remove_leftover(book.path_));
+  book.state_ = TRY(read_book(book.path_, decode_loads));
   return book;
 }
 

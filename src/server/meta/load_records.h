@@ -28,7 +28,6 @@ struct LoadRecord {
   wire::ErrorCode error = wire::ErrorCode::kOk;  // why it failed
   std::string reason = {};
   int64_t writes_held_us = 0;  // of the partition that refused them longest
-  bool has_ingested = false;   // a partition may have rows of it
   bool is_over = false;        // and its files on the nodes are gone
 
   bool operator==(const LoadRecord&) const = default;

@@ -14,7 +14,6 @@ using wire::ErrorCode;
 constexpr size_t kPartitionsAtOnce = 16;
 constexpr int32_t kWhole = 1000;  // of a progress
 constexpr int64_t kReserveSecondsOfFailed = 1;
-constexpr async::milliseconds kWaitForStore{5'000};
 
 wire::configuration_create_app_response refusal(ErrorCode code) {
   wire::configuration_create_app_response response;
@@ -205,18 +204,16 @@ Task<> Restores::fetch_partition(int32_t app_id, int32_t partition) {
   const auto app = CO_TRY(available_table(app_id));
   const auto record = *find(app_id);
   const auto progress = active_.at(app_id).partitions[size_t(partition)];
-  Result<void> fetched;
-  while (true) {
-    fetched = co_await context_.nodes.restore(
-        app.partitions[size_t(partition)].node,
-        {.gpid = {app_id, partition}, .provider = record.provider, .place = record.place},
-        progress);
-    CO_TRY(available_table(app_id));
-    if (fetched || !blockstore::is_transient(fetched.error()) || context_.stopped()) break;
-    context_.log.warning("restoring table " + record.place.table +
-                         " waits: " + fetched.error().to_string());
-    co_await context_.clock.sleep_for(kWaitForStore);  // no result
-  }
+  auto fetched = co_await context_.patiently(
+      "restoring table " + record.place.table,
+      [&] {
+        return context_.nodes.restore(
+            app.partitions[size_t(partition)].node,
+            {.gpid = {app_id, partition}, .provider = record.provider, .place = record.place},
+            progress);
+      },
+      [&] { return !available_table(app_id); });
+  CO_TRY(available_table(app_id));
   if (fetched) co_return fetched;
   auto why = std::move(fetched.error()).with_context("partition " + std::to_string(partition));
   if (is_damage(why) && record.skip_bad) {

@@ -32,11 +32,10 @@ Result<std::vector<std::string>> files_in(const std::string& folder) {
 
 }  // namespace
 
-LoadRunner::LoadRunner(LoadRunnerOptions options, LimitsOf limits_of, Clock& clock, Logger log)
+LoadRunner::LoadRunner(LoadRunnerOptions options, LimitsOf limits_of, Clock& clock)
     : options_(std::move(options)),
       limits_of_(std::move(limits_of)),
       clock_(clock),
-      log_(std::move(log)),
       stores_(options_.providers, clock),
       downloads_(kDownloadsAtOnce),
       pool_(options_.pool_threads) {}

@@ -28,7 +28,7 @@ class LoadRunner {
  public:
   // `limits_of` gives the rates that hold for what comes from a provider; they outlive this.
   using LimitsOf = std::function<std::vector<blockstore::RateLimit*>(const std::string& provider)>;
-  LoadRunner(LoadRunnerOptions options, LimitsOf limits_of, Clock& clock, Logger log);
+  LoadRunner(LoadRunnerOptions options, LimitsOf limits_of, Clock& clock);
 
   // Gets the files, proves them by size and MD5, and reads them through: nothing that could not be
   // taken in passes. Files of an earlier try that are right are not fetched again. Errors name the
@@ -55,7 +55,6 @@ class LoadRunner {
   LoadRunnerOptions options_;
   LimitsOf limits_of_;
   Clock& clock_;
-  Logger log_;
   blockstore::StoreSet stores_;
   async::Semaphore downloads_;
   std::atomic<bool> stopped_ = false;

@@ -48,7 +48,7 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
       loads_(
           {.providers = options_.providers, .on_step = options_.on_backup_step},
           [this](const std::string& provider) { return backups_.limits_of_reads(provider); },
-          clock_, log_) {
+          clock_) {
   register_handlers();
   register_http();
   register_commands();

@@ -1,0 +1,42 @@
+// A block store that hands every call on to another one, for tests to change single calls.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "blockstore/block_store.h"
+
+namespace pegmove::testing {
+
+class ForwardingStore : public blockstore::BlockStore {
+ public:
+  explicit ForwardingStore(std::shared_ptr<BlockStore> store) : store_(std::move(store)) {}
+
+  std::string description() const override { return store_->description(); }
+  size_t chunk_bytes() const override { return store_->chunk_bytes(); }
+  Result<std::vector<blockstore::Entry>> list(const std::string& path) override {
+    return store_->list(path);
+  }
+  Result<blockstore::Entry> stat(const std::string& path) override { return store_->stat(path); }
+  Result<std::string> read(const std::string& path, int64_t offset, size_t size) override {
+    return store_->read(path, offset, size);
+  }
+  Result<std::unique_ptr<blockstore::Upload>> create(const std::string& path) override {
+    return store_->create(path);
+  }
+  Result<std::unique_ptr<blockstore::Proof>> prove(const std::string& path) override {
+    return store_->prove(path);
+  }
+  Result<void> remove(const std::string& path) override { return store_->remove(path); }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return store_->rename(from, to);
+  }
+  void stop() override { store_->stop(); }
+
+ private:
+  std::shared_ptr<BlockStore> store_;
+};
+
+}  // namespace pegmove::testing
