@@ -100,6 +100,19 @@ int resume_load(const RunArguments& arguments, const journal::Run& found) {
   return code ? *code : report(code.error());
 }
 
+int cancel_load(const journal::Run& found) {
+  auto request = migration::load_run_from_json(found.options);
+  if (!request) return report(std::move(request).error().with_context("run " + found.id));
+  auto run = CommandRun::start({});
+  if (!run) return report(run.error());
+  auto done = (*run)->wait_for([](CommandRun& run, LoadRun request, std::string result) -> Task<> {
+    auto cluster = CO_TRY(co_await run.connect(request.to_metas));
+    co_return co_await migration::cancel_load(*cluster, std::move(request), std::move(result));
+  }(**run, *std::move(request), found.result));
+  return done ? kDone
+              : report(std::move(done.error()).with_context("ending the load on the cluster"));
+}
+
 void add_load_command(CLI::App& program, int& exit_code) {
   auto arguments = std::make_shared<LoadArguments>();
   auto* verb = add_verb(

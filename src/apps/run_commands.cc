@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "migration/back_up.h"
 #include "migration/copy_run.h"
+#include "migration/load.h"
 
 namespace pegmove::apps {
 namespace {
@@ -100,8 +101,10 @@ int steer(const Arguments& arguments, Journal& journal, Request request, RunStat
     if (!ended || *ended) {
       std::printf("Run %s is %s.\n", run->id.c_str(),
                   std::string(journal::to_string(run->state)).c_str());
-      if (ended && run->method == migration::kBackupMethod && wanted == RunState::kCancelled)
-        return cancel_backup(*run);  // nobody watched it
+      if (ended && wanted == RunState::kCancelled) {  // nobody watched it
+        if (run->method == migration::kBackupMethod) return cancel_backup(*run);
+        if (run->method == migration::kLoadMethod) return cancel_load(*run);
+      }
       return run->state == wanted ? kDone : kFailed;
     }
     if (deadline.passed(clock)) {

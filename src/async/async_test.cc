@@ -82,6 +82,29 @@ TEST(Semaphore, AdmitsUpToItsPermitsAndOneThatIsLargerAlone) {
   context.poll();
 }
 
+TEST(Semaphore, HasAsManyPermitsAsItWasGivenLast) {
+  asio::io_context context;
+  TaskGroup group(context.get_executor());
+  Semaphore semaphore(2);
+  Event until;
+  int holders = 0;
+  const auto holds = [&](int more) {
+    for (int i = 0; i < more; ++i) group.spawn(hold(semaphore, until, 1, holders));
+    context.poll();
+    return holders;
+  };
+  EXPECT_EQ(holds(4), 2);
+  semaphore.resize(3);
+  EXPECT_EQ(holds(0), 3);
+  semaphore.resize(1);
+  for (int given_back = 0; given_back < 2; ++given_back) until.notify();
+  EXPECT_EQ(holds(0), 3);  // one of three is left, and none was taken
+  until.notify();
+  EXPECT_EQ(holds(0), 4);
+  until.notify();
+  context.poll();
+}
+
 Routine<> sleep_and_count(Clock& clock, TaskGroup& group, int& woken) {
   while (!group.stopped()) {
     co_await clock.sleep_for(milliseconds(1000));  // no result

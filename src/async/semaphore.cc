@@ -18,4 +18,15 @@ void Semaphore::release(int64_t count) {
   changed_.notify_all();
 }
 
+void Semaphore::resize(int64_t permits) {
+  left_ += permits - permits_;
+  permits_ = permits;
+  changed_.notify_all();
+}
+
+Routine<Permit> Permit::take(Semaphore* semaphore) {
+  if (semaphore) co_await semaphore->acquire(1);  // no result
+  co_return Permit(semaphore);
+}
+
 }  // namespace pegmove::async

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "async/event.h"
 
@@ -10,19 +11,38 @@ namespace pegmove::async {
 
 class Semaphore {
  public:
-  explicit Semaphore(int64_t permits) : left_(permits) {}
+  explicit Semaphore(int64_t permits) : permits_(permits), left_(permits) {}
 
   // Waits until `count` permits are free and takes them. A count larger than all permits passes
   // when everything else has been given back: one huge row does not lock a copy up.
   Routine<> acquire(int64_t count);
   void release(int64_t count);
+  // From now on there are so many permits. Fewer than are taken: nothing is acquired until enough
+  // have been given back.
+  void resize(int64_t permits);
 
  private:
+  int64_t permits_;
   int64_t left_;
   int64_t taken_ = 0;
   uint64_t next_ticket_ = 0;
   uint64_t serving_ = 0;
   Event changed_;
+};
+
+// Holds a permit of a semaphore, which may be null.
+class Permit {
+ public:
+  static Routine<Permit> take(Semaphore* semaphore);
+  Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
+  Permit& operator=(Permit&&) = delete;
+  ~Permit() {
+    if (semaphore_) semaphore_->release(1);
+  }
+
+ private:
+  explicit Permit(Semaphore* semaphore) : semaphore_(semaphore) {}
+  Semaphore* semaphore_;
 };
 
 }  // namespace pegmove::async

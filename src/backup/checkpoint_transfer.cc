@@ -82,7 +82,7 @@ struct UploadWork {
 };
 
 Task<> upload_file(UploadWork& work, size_t index) {
-  const auto permit = co_await blockstore::FilePermit::take(work.how.files);
+  const auto permit = co_await async::Permit::take(work.how.files);
   const auto& name = work.files[index].name;
   auto uploaded = CO_TRY(co_await work.store.upload(
       work.local + "/" + name, join(work.remote, name), work.progress.transfer()));

@@ -57,7 +57,7 @@ class Download {
   }
 
   Task<> one(const StoredFile& file) {
-    const auto permit = co_await FilePermit::take(how_.files);
+    const auto permit = co_await async::Permit::take(how_.files);
     const auto path = to_ + "/" + file.name;
     std::error_code error;
     if (const auto size = fs::file_size(path, error); !error && int64_t(size) == file.size) {
@@ -86,11 +86,6 @@ class Download {
 };
 
 }  // namespace
-
-Routine<FilePermit> FilePermit::take(async::Semaphore* files) {
-  if (files) co_await files->acquire(1);  // no result
-  co_return FilePermit(files);
-}
 
 Task<> download_files(const AsyncStore& store, std::string from, std::vector<StoredFile> files,
                       std::string to, FilesTransfer how) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "async/semaphore.h"
@@ -19,21 +18,6 @@ struct FilesTransfer {
   // Bytes that are done, of all. May go back when a file is tried again.
   std::function<void(int64_t done, int64_t all)> on_progress = {};
   std::function<void(const StoredFile& file)> on_file = {};  // that was moved
-};
-
-// Holds a permit of a semaphore, which may be null.
-class FilePermit {
- public:
-  static Routine<FilePermit> take(async::Semaphore* files);
-  FilePermit(FilePermit&& other) noexcept : files_(std::exchange(other.files_, nullptr)) {}
-  FilePermit& operator=(FilePermit&&) = delete;
-  ~FilePermit() {
-    if (files_) files_->release(1);
-  }
-
- private:
-  explicit FilePermit(async::Semaphore* files) : files_(files) {}
-  async::Semaphore* files_;
 };
 
 // Brings files of a folder of the store into a folder of this machine, which is made when it is

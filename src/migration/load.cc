@@ -47,6 +47,17 @@ std::optional<Begun> read_begun(const std::string& text) {
                .started = in.contains("started") && in["started"] == true};
 }
 
+// A loaded table compacts again; one that was not loaded gets back what it had, so that the next
+// try finds it as this one did.
+Task<> put_back(client::Cluster& cluster, LoadRun request, Begun begun, bool is_loaded) {
+  const auto deadline = [&] { return Deadline::in(cluster.client().clock(), request.timeout); };
+  const auto scenario = is_loaded || begun.scenario.empty() ? "normal" : begun.scenario;
+  CO_TRY(co_await cluster.set_envs(request.load.table, {{kScenario, scenario}}, deadline()));
+  const auto level = CO_TRY(co_await cluster.meta_level(deadline()));
+  if (level != begun.level) CO_TRY(co_await cluster.set_meta_level(begun.level, deadline()));
+  co_return Result<void>();
+}
+
 // Files of the set, each partition's.
 Task<> check_set(const blockstore::AsyncStore& store, bulkload::Place place,
                  const client::TableInfo& table) {
@@ -90,7 +101,8 @@ class Loading : Watch<LoadProgress> {
   Task<LoadReport> carry_out() {
     auto loaded = co_await begin();
     if (loaded) loaded = co_await watch();
-    if (!is_under_way_ && is_noted_) CO_TRY(co_await put_back(loaded.has_value()));
+    if (!is_under_way_ && is_noted_)
+      CO_TRY(co_await put_back(cluster_, request_, begun_, loaded.has_value()));
     CO_TRY(std::move(loaded));
     report_.elapsed = elapsed();
     co_return std::move(report_);
@@ -133,7 +145,7 @@ class Loading : Watch<LoadProgress> {
       if (status->status == wire::BLS_CANCELED)
         co_return fail(Code::kInterrupted, "the load was cancelled on the cluster");
       if (!is_under_way_) co_return fail(Code::kRefused, "the load ended early: " + status->hint);
-      if (stop_.requested()) co_return co_await give_up();
+      if (stop_.requested() && !is_too_late_) CO_TRY(co_await give_up());
       co_await clock_.sleep_for(kBetweenLooks);  // no result
     }
   }
@@ -150,7 +162,9 @@ class Loading : Watch<LoadProgress> {
   }
 
   void tell_progress(const LoadStatus& status) {
-    LoadProgress progress{.status = status.status, .partitions = int32_t(status.partitions.size())};
+    LoadProgress progress{.status = status.status,
+                          .partitions = int32_t(status.partitions.size()),
+                          .waits_for = status.is_loading ? status.hint : ""};
     const auto done =
         status.status == wire::BLS_DOWNLOADING ? wire::BLS_DOWNLOADED : wire::BLS_SUCCEED;
     int64_t sum = 0;
@@ -162,30 +176,24 @@ class Loading : Watch<LoadProgress> {
     if (progress.partitions > 0) progress.percent = int32_t(sum / progress.partitions);
     report_.partitions = progress.partitions;
     run_.note({.lane = 0});
+    run_.set_reason(progress.waits_for);
     tell(progress, !status.is_loading);
   }
 
+  // Once the cluster takes files in, a cancelled load is watched to its end: what was set for it is
+  // put back only then.
   Task<> give_up() {
     if (!run_.is_cancelled())
       co_return fail(Code::kInterrupted, "the cluster goes on with the load by itself");
     auto cancelled = co_await client::control_load(cluster_, request_.load.table,
                                                    LoadControl::kCancel, deadline());
-    if (!cancelled)
-      co_return fail(Code::kInterrupted,
-                     "cancelled here; the cluster takes the files in already and goes on (" +
-                         cancelled.error().message() + ")");
-    is_under_way_ = false;
-    co_return fail(Code::kInterrupted, "the load is cancelled; the table is as it was");
-  }
-
-  // A loaded table compacts again; one that was not loaded gets back what it had, so that the next
-  // try finds it as this one did.
-  Task<> put_back(bool is_loaded) {
-    const auto& name = request_.load.table;
-    const auto scenario = is_loaded || begun_.scenario.empty() ? "normal" : begun_.scenario;
-    CO_TRY(co_await cluster_.set_envs(name, {{kScenario, scenario}}, deadline()));
-    const auto level = CO_TRY(co_await cluster_.meta_level(deadline()));
-    if (level != begun_.level) CO_TRY(co_await cluster_.set_meta_level(begun_.level, deadline()));
+    if (cancelled) {
+      is_under_way_ = false;
+      co_return fail(Code::kInterrupted, "the load is cancelled; the table is as it was");
+    }
+    if (cancelled.error().code() != Code::kRefused) co_return cancelled;
+    is_too_late_ = true;
+    report_.notes.push_back("it was too late to cancel: the cluster took the files in already");
     co_return Result<void>();
   }
 
@@ -193,6 +201,7 @@ class Loading : Watch<LoadProgress> {
   Begun begun_;
   bool is_noted_ = false;  // how it was before
   bool is_under_way_ = false;
+  bool is_too_late_ = false;  // to cancel it
   LoadReport report_;
 };
 
@@ -231,7 +240,8 @@ std::string to_line(const LoadProgress& progress) {
                      std::to_string(progress.partitions) + " partitions";
   switch (progress.status) {
     case wire::BLS_DOWNLOADING:
-      return "loading: " + std::to_string(progress.percent) + "% downloaded, " + count;
+      return "loading: " + std::to_string(progress.percent) + "% downloaded, " + count +
+             (progress.waits_for.empty() ? "" : "; " + progress.waits_for);
     case wire::BLS_DOWNLOADED:
     case wire::BLS_INGESTING: return "loading: taking files in, " + count;
     case wire::BLS_PAUSING:
@@ -288,6 +298,37 @@ Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRu
   CO_TRY(co_await check_set(*store, CO_TRY(bulkload::place_of(load.path, load.cluster, load.table)),
                             table));
   co_return notes;
+}
+
+Task<> cancel_load(client::Cluster& cluster, LoadRun request, std::string result) {
+  const auto begun = read_begun(result);
+  if (!begun) co_return Result<void>();
+  auto& clock = cluster.client().clock();
+  const auto& table = request.load.table;
+  const auto deadline = Deadline::in(clock, request.timeout);
+  auto status = CO_TRY(co_await client::load_status(cluster, table, deadline));
+  const bool was_loading = status.is_loading;
+  Result<void> cancelled;
+  if (was_loading)
+    cancelled = co_await client::control_load(cluster, table, LoadControl::kCancel, deadline);
+  if (!cancelled && cancelled.error().code() != Code::kRefused) co_return cancelled;
+  while (status.is_loading) {
+    status = CO_TRY(co_await client::load_status(cluster, table, deadline));
+    if (status.is_loading && deadline.passed(clock))
+      co_return fail(Code::kTimeout,
+                     "the cluster goes on with the load; when it has ended, put back what was set "
+                     "for it: set_app_envs " +
+                         std::string(kScenario) + " normal");
+    if (status.is_loading) co_await clock.sleep_for(kBetweenLooks);  // no result
+  }
+  // Without either it is the status of an earlier load.
+  const bool is_ours = begun->started || was_loading;
+  const bool is_loaded = is_ours && status.status == wire::BLS_SUCCEED;
+  CO_TRY(co_await put_back(cluster, request, *begun, is_loaded));
+  if (is_loaded)
+    co_return fail(Code::kRefused,
+                   "it was too late to cancel: table '" + table + "' has the loaded rows");
+  co_return Result<void>();
 }
 
 Task<LoadReport> run_load(RunKeeper& run, std::shared_ptr<client::Cluster> cluster, LoadRun request,

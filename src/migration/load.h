@@ -32,6 +32,7 @@ struct LoadProgress {
   int32_t partitions = 0;
   int32_t partitions_done = 0;  // with what the status says
   int32_t percent = 0;          // of the bytes, while they are downloaded
+  std::string waits_for = {};   // "": it does not wait, or does not tell
 };
 std::string to_line(const LoadProgress& progress);
 
@@ -54,11 +55,16 @@ Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRu
 
 // Begins the load, or goes on watching it, and returns when all partitions have the rows, the
 // usage scenario is normal and the meta servers' level is what it was. After a stop the cluster
-// goes on by itself; after a cancel it is told to end, which it does until it takes files in. The
-// caller ends the run. Errors: kInterrupted; kRefused and kCorrupt: the load failed, with what
-// holds now.
+// goes on by itself; after a cancel it is told to end, which it does until it takes files in: from
+// then on it is watched to its end. The caller ends the run. Errors: kInterrupted; kRefused and
+// kCorrupt: the load failed, with what holds now.
 Task<LoadReport> run_load(RunKeeper& run, std::shared_ptr<client::Cluster> cluster, LoadRun request,
                           std::vector<std::string> notes, const async::StopSignal& stop,
                           std::function<void(const LoadProgress&)> on_progress);
+
+// Ends on the cluster the load that a run began and nobody watches, and puts back what it changed.
+// Nothing to do when it had not begun. Errors: kRefused: it was too late, and the table has the
+// rows; kTimeout: files are taken in for longer than the request's timeout; the cluster's.
+Task<> cancel_load(client::Cluster& cluster, LoadRun request, std::string result);
 
 }  // namespace pegmove::migration

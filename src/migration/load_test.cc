@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <latch>
+#include <thread>
 
 #include "blockstore/digest.h"
 #include "blockstore/store_set.h"
@@ -16,6 +17,7 @@
 #include "record/value.h"
 #include "splitter/target_files.h"
 #include "testing/real_like.h"
+#include "testing/test_cluster.h"
 #include "testing/two_clusters.h"
 
 namespace pegmove::migration {
@@ -77,8 +79,11 @@ class LoadTest : public ::testing::Test {
       co_return co_await check_load(cluster, request_, store);
     }());
   }
+  journal::Journal open_journal() {
+    return good(journal::Journal::open(folder_ / "journal.db", clock_));
+  }
   Result<LoadReport> load() {
-    auto journal = good(journal::Journal::open(folder_ / "journal.db", clock_));
+    auto journal = open_journal();
     const auto id = good(journal.begin({.method = std::string(kLoadMethod),
                                         .from = "disk",
                                         .to = "A",
@@ -92,13 +97,19 @@ class LoadTest : public ::testing::Test {
                                                     folder_ / "journal.db", id, clusters_.stop));
       auto report = co_await run_load(*keeper, clusters_.source, request_, {}, clusters_.stop,
                                       [&](const auto&) {
-                                        if (!cancel_at_first_look_) return;
-                                        good(journal::Journal::open(folder_ / "journal.db", clock_))
-                                            .request(id, journal::Request::kCancel);
+                                        if (at_first_look_)
+                                          open_journal().request(id, *at_first_look_);
                                       });
       CO_TRY(co_await keeper->end(report ? Result<void>() : Result<void>(fail(report.error()))));
       co_return report;
     }());
+  }
+  Result<void> cancel() {
+    const auto run = open_journal().list()->front();
+    return clusters_.run(cancel_load(*clusters_.source, request_, run.result));
+  }
+  wire::bulk_load_status status() {
+    return clusters_.must(client::load_status(*clusters_.source, "t", clusters_.deadline())).status;
   }
   std::string scenario() {
     const auto envs = clusters_.must(clusters_.source->table_info("t", clusters_.deadline())).envs;
@@ -109,9 +120,10 @@ class LoadTest : public ::testing::Test {
 
   std::latch go_on_{1};
   std::atomic<bool> holds_ = false;
-  bool cancel_at_first_look_ = false;
+  std::string holds_at_ = "load.file_downloaded";
+  std::optional<journal::Request> at_first_look_;
   testing::TwoClusters clusters_{{.backups = true, .on_backup_step = [this](std::string_view step) {
-                                    if (holds_ && step == "load.file_downloaded") go_on_.wait();
+                                    if (holds_ && step == holds_at_) go_on_.wait();
                                   }}};
   testing::QuickClock clock_{clusters_.source_time};
   blockstore::StoreSet stores_{clusters_.source_servers.providers(), clock_};
@@ -149,11 +161,61 @@ TEST_F(LoadTest, AfterALoadThatFailedTheTableIsReadyForTheNext) {
 TEST_F(LoadTest, ACancelIsPassedOnWhileFilesAreDownloaded) {
   make_table();
   make_set();
-  holds_ = cancel_at_first_look_ = true;
+  holds_ = true;
+  at_first_look_ = journal::Request::kCancel;
   const auto error = bad(load());
   go_on_.count_down();
   EXPECT_EQ(error.code(), Code::kInterrupted);
   EXPECT_THAT(error.message(), HasSubstr("the table is as it was"));
+}
+
+// A pause leaves the cluster to itself, as a killed process does.
+TEST_F(LoadTest, ALoadThatNobodyWatchesIsCancelledOnTheClusterToo) {
+  make_table();
+  make_set();
+  clusters_.must(clusters_.source->set_meta_level(MetaLevel::kLively, clusters_.deadline()));
+  holds_ = true;
+  at_first_look_ = journal::Request::kPause;
+  EXPECT_THAT(bad(load()).message(), HasSubstr("the cluster goes on with the load by itself"));
+  EXPECT_EQ(scenario(), "bulk_load");
+  std::thread releases([&] {
+    testing::TestClient other(clusters_.source_servers.meta_address());
+    const auto is_cancelled = [&] {
+      return other.must(client::load_status(other.cluster(), "t", other.deadline())).status ==
+             wire::BLS_CANCELED;
+    };
+    while (!is_cancelled()) {
+    }
+    holds_ = false;
+    go_on_.count_down();
+  });
+  const auto cancelled = cancel();
+  releases.join();
+  EXPECT_TRUE(cancelled) << cancelled.error().to_string();
+  EXPECT_EQ(scenario(), "normal");
+  EXPECT_EQ(level(), MetaLevel::kLively);
+}
+
+TEST_F(LoadTest, ACancelThatIsTooLateSaysSoAndPutsBackWhatWasSet) {
+  make_table();
+  make_set();
+  clusters_.must(clusters_.source->set_meta_level(MetaLevel::kLively, clusters_.deadline()));
+  holds_ = true;
+  holds_at_ = "load.files_ingested";
+  at_first_look_ = journal::Request::kPause;
+  EXPECT_EQ(bad(load()).code(), Code::kInterrupted);
+  holds_ = false;
+  go_on_.count_down();
+  EXPECT_THAT(bad(cancel()).message(), HasSubstr("too late to cancel"));
+  EXPECT_TRUE(status() == wire::BLS_SUCCEED);
+  EXPECT_EQ(scenario(), "normal");
+  EXPECT_EQ(level(), MetaLevel::kLively);
+}
+
+TEST_F(LoadTest, ARunThatBeganNothingHasNothingToCancel) {
+  make_table();
+  EXPECT_TRUE(clusters_.run(cancel_load(*clusters_.source, request_, "")));
+  EXPECT_EQ(scenario(), "");
 }
 
 TEST_F(LoadTest, WhatIsWrongWithTheSetIsFoundBefore) {

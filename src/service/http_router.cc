@@ -90,25 +90,35 @@ net::HttpReply bad_request(std::string body) { return {.status = 400, .body = st
 net::HttpReply not_found(std::string body) { return {.status = 404, .body = std::move(body)}; }
 
 void HttpRouter::on(std::string path, std::string parameters, std::string help, Handler handler) {
+  on_later(std::move(path), std::move(parameters), std::move(help),
+           [handler = std::move(handler)](const HttpQuery& query, net::IncomingHttp http) {
+             http.reply(handler(query));
+           });
+}
+
+void HttpRouter::on_later(std::string path, std::string parameters, std::string help,
+                          LaterHandler handler) {
   if (!parameters.empty()) parameters += ". ";
   routes_[std::move(path)] = {parameters + help, std::move(handler)};
 }
 
 void HttpRouter::handle(net::IncomingHttp http) {
-  run_([this, http = std::move(http)]() mutable { http.reply(answer(http.request())); });
+  run_([this, http = std::move(http)]() mutable { answer(std::move(http)); });
 }
 
-net::HttpReply HttpRouter::answer(const net::HttpRequest& request) const {
+void HttpRouter::answer(net::IncomingHttp http) const {
+  const auto& request = http.request();
   auto query = parse_target(request.target);
   if (!query)
-    return bad_request("failed to parse request: ERR_INVALID_PARAMETERS: " +
-                       query.error().message());
+    return http.reply(
+        bad_request("failed to parse request: ERR_INVALID_PARAMETERS: " + query.error().message()));
   query->method = request.method;
   query->body = request.body;
-  if (query->path.empty()) return list_all();
+  if (query->path.empty()) return http.reply(list_all());
   auto found = routes_.find(query->path);
-  if (found == routes_.end()) return not_found("service not found for \"" + query->path + "\"");
-  return found->second.handler(*query);
+  if (found == routes_.end())
+    return http.reply(not_found("service not found for \"" + query->path + "\""));
+  found->second.handler(*std::move(query), std::move(http));
 }
 
 net::HttpReply HttpRouter::list_all() const {

@@ -40,15 +40,19 @@ class HttpRouter : public net::HttpHandler {
   // `path` without a slash at its beginning; parameters and help are for people.
   void on(std::string path, std::string parameters, std::string help, Handler handler);
 
+  // The same for what cannot be answered at once: the handler keeps `http`, and replies.
+  using LaterHandler = std::function<void(HttpQuery, net::IncomingHttp http)>;
+  void on_later(std::string path, std::string parameters, std::string help, LaterHandler handler);
+
   // Answers a target that cannot be parsed 400, an unknown path 404.
   void handle(net::IncomingHttp http) override;
 
  private:
   struct Route {
     std::string help;
-    Handler handler;
+    LaterHandler handler;
   };
-  net::HttpReply answer(const net::HttpRequest& request) const;
+  void answer(net::IncomingHttp http) const;
   net::HttpReply list_all() const;
 
   Runner run_;

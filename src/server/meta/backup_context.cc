@@ -41,12 +41,19 @@ Task<> BackupContext::write_envs(blockstore::AsyncStore store, backup::Place pla
 }
 
 Task<> BackupContext::patiently(std::string doing, std::function<Task<>()> attempt,
-                                std::function<bool()> is_over) {
+                                std::function<bool()> is_over,
+                                std::function<void(const std::string&)> tell) {
+  bool has_waited = false;
   while (true) {
     auto outcome = co_await attempt();
-    if (outcome || !blockstore::is_transient(outcome.error()) || stopped() || is_over())
+    if (outcome || !blockstore::is_transient(outcome.error()) || stopped() || is_over()) {
+      if (has_waited) tell("");
       co_return outcome;
-    log.warning(doing + " waits: " + outcome.error().to_string());
+    }
+    const auto why = "it waits: " + outcome.error().to_string();
+    log.warning(doing + ": " + why);
+    tell(why);
+    has_waited = true;
     co_await clock.sleep_for(kWaitForStore);  // no result
   }
 }

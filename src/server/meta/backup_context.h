@@ -41,9 +41,10 @@ class BackupContext {
   // Keeps the app envs of a backup's tables beside it, which Pegasus does not.
   Task<> write_envs(blockstore::AsyncStore store, backup::Place place,
                     backup::BackupInfo info) const;
-  // Tries again while a store is away, with a line in the log, until `is_over`. The last outcome.
+  // Tries again while a store is away, until `is_over`. The last outcome. The log and `tell` hear
+  // why it waits; in the end `tell` hears "".
   Task<> patiently(std::string doing, std::function<Task<>()> attempt,
-                   std::function<bool()> is_over);
+                   std::function<bool()> is_over, std::function<void(const std::string&)> tell);
   // Saves the book. False, and a line in the log, when it could not be written.
   bool save(std::string_view doing);
   void step(std::string_view name) const {

@@ -119,7 +119,7 @@ std::optional<BulkLoads::Refusal> BulkLoads::check_start(
   const auto* app = context_.catalog.find(request.app_name);
   const auto is_under_way = [&](const auto& each) { return !each.second.is_over; };
   const bool is_loading = app && app->info.is_bulk_loading;
-  if (!is_loading && !several_at_once_() && std::ranges::any_of(book_.state(), is_under_way))
+  if (!is_loading && !limits_.several_at_once() && std::ranges::any_of(book_.state(), is_under_way))
     return Refusal{ErrorCode::kBusy, "meta server is busy now, please wait"};
   // The hints end so: Pegasus leaves the name out.
   if (auto refusal = check_table(request.app_name, "app not existed is ", "app not available is "))
@@ -263,7 +263,11 @@ Task<> BulkLoads::download(int32_t app_id, int32_t partition) {
   auto downloaded = co_await context_.patiently(
       "loading table " + find(app_id)->table,
       [&] { return download_once(app_id, partition, progress); },
-      [&] { return progress->cancelled.load(); });
+      [&] { return progress->cancelled.load(); },
+      [&](const std::string& why) {
+        if (auto* record = find(app_id); record->status == wire::BLS_DOWNLOADING)
+          record->reason = why;
+      });
   if (downloaded) {
     CO_TRY(set_partition(app_id, partition, wire::BLS_DOWNLOADED));
     context_.step("load.partition_downloaded");
@@ -274,12 +278,22 @@ Task<> BulkLoads::download(int32_t app_id, int32_t partition) {
       std::move(downloaded.error()).with_context("partition " + std::to_string(partition)));
 }
 
+Task<> BulkLoads::ingest_in_turn(int32_t app_id, int32_t partition, int node) {
+  auto& turns = ingestions_.try_emplace(node, 1).first->second;
+  turns.resize(limits_.ingestions_of_a_node());
+  const auto turn = co_await async::Permit::take(&turns);
+  if (active_.at(app_id)[size_t(partition)]->cancelled)
+    co_return fail(Code::kInterrupted, "the load was cancelled");
+  auto ingested = co_await context_.nodes.ingest_load(node, order(*find(app_id), partition),
+                                                      active_.at(app_id)[size_t(partition)]);
+  turns.resize(limits_.ingestions_of_a_node());
+  co_return ingested;
+}
+
 Task<> BulkLoads::ingest(int32_t app_id, int32_t partition) {
   if (find(app_id)->partitions[size_t(partition)] == wire::BLS_SUCCEED) co_return Result<void>();
   CO_TRY(co_await wait_for_node(app_id, partition));
-  CO_TRY(in_context(co_await context_.nodes.ingest_load(CO_TRY(node_of(app_id, partition)),
-                                                        order(*find(app_id), partition),
-                                                        active_.at(app_id)[size_t(partition)]),
+  CO_TRY(in_context(co_await ingest_in_turn(app_id, partition, CO_TRY(node_of(app_id, partition))),
                     "partition " + std::to_string(partition)));
   CO_TRY(set_partition(app_id, partition, wire::BLS_SUCCEED));
   context_.step("load.partition_ingested");
@@ -303,8 +317,10 @@ void BulkLoads::end(int32_t app_id, const Result<void>& outcome) {
   auto* record = find(app_id);
   if (outcome) {
     record->status = wire::BLS_SUCCEED;
+    record->reason.clear();
   } else if (record->status == wire::BLS_PAUSING) {
     record->status = wire::BLS_PAUSED;
+    record->reason.clear();
     for (auto& partition : record->partitions)
       if (partition != wire::BLS_DOWNLOADED) partition = wire::BLS_PAUSED;
   } else if (record->status != wire::BLS_CANCELED) {
@@ -442,7 +458,9 @@ wire::query_bulk_load_response BulkLoads::query(const wire::query_bulk_load_requ
   }
   if (!response.is_bulk_loading && record->status == wire::BLS_FAILED)
     response.err.code = record->error;
-  if (!record->reason.empty()) response.__set_hint_msg(response.hint_msg + ": " + record->reason);
+  if (!record->reason.empty())
+    response.__set_hint_msg(response.hint_msg + (response.hint_msg.empty() ? "" : ": ") +
+                            record->reason);
   response.app_status = record->status;
   response.partitions_status = record->partitions;
   const auto addresses = context_.nodes.addresses();

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "async/semaphore.h"
 #include "bulkload/orders.h"
 #include "server/meta/backup_context.h"
 #include "server/meta/load_records.h"
@@ -22,9 +23,14 @@ namespace pegmove::server::meta {
 // On the context's executor, which outlives it.
 class BulkLoads {
  public:
-  // `several_at_once`: [meta_server] enable_concurrent_bulk_load, as it is then.
-  BulkLoads(BackupContext& context, LoadBook book, std::function<bool()> several_at_once)
-      : context_(context), book_(std::move(book)), several_at_once_(std::move(several_at_once)) {}
+  // Settings of [meta_server], as they are then.
+  struct Limits {
+    std::function<bool()> several_at_once;          // enable_concurrent_bulk_load
+    std::function<int64_t()> ingestions_of_a_node;  // at once: bulk_load_node_max_ingesting_count
+                                                    // spread over bulk_load_node_min_disk_count
+  };
+  BulkLoads(BackupContext& context, LoadBook book, Limits limits)
+      : context_(context), book_(std::move(book)), limits_(std::move(limits)) {}
 
   // Goes on with the loads that have not ended.
   void go_on();
@@ -63,6 +69,7 @@ class BulkLoads {
   Task<> download_once(int32_t app_id, int32_t partition,
                        std::shared_ptr<bulkload::LoadProgress> progress);
   Task<> ingest(int32_t app_id, int32_t partition);
+  Task<> ingest_in_turn(int32_t app_id, int32_t partition, int node);
   Routine<> clean(int32_t app_id);
   // Waits until the node serves the partition. Errors: kInterrupted.
   Task<> wait_for_node(int32_t app_id, int32_t partition);
@@ -75,8 +82,9 @@ class BulkLoads {
 
   BackupContext& context_;
   LoadBook book_;
-  std::function<bool()> several_at_once_;
-  std::map<int32_t, Progress> active_;  // by app id: those that are being worked on
+  Limits limits_;
+  std::map<int, async::Semaphore> ingestions_;  // by node
+  std::map<int32_t, Progress> active_;          // by app id: those that are being worked on
 };
 
 }  // namespace pegmove::server::meta

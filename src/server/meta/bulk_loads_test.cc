@@ -9,12 +9,14 @@
 #include <filesystem>
 #include <latch>
 #include <map>
+#include <mutex>
 #include <random>
 
 #include "blockstore/digest.h"
 #include "blockstore/local_store.h"
 #include "bulkload/metadata.h"
 #include "client/bulk_loads.h"
+#include "client/node.h"
 #include "record/hash.h"
 #include "record/key.h"
 #include "record/value.h"
@@ -166,12 +168,34 @@ class BulkLoadsTest : public ::testing::Test {
       ASSERT_FALSE(end.passed(client_.clock())) << "files stay";
   }
 
+  // At a step of this name the nodes and the meta server wait, until they may go on.
+  void hold_at(const std::string& step) {
+    step_ = step;
+    holds_ = true;
+  }
+  void let_go() {
+    holds_ = false;
+    go_on_.count_down();
+  }
+  void set_of_meta(const std::string& setting) {
+    const auto reply = client_.must(
+        client_.client().http_get(*net::parse_host_port(servers_.meta_address().to_string()),
+                                  "/updateConfig?" + setting, client_.deadline()));
+    EXPECT_THAT(reply.body, HasSubstr("ERR_OK"));
+  }
+
   testing::SimClock time_;
-  std::string step_;  // at which the nodes and the meta server wait
+  std::string step_;
   std::atomic<bool> holds_ = false;
   std::latch go_on_{1};
+  std::mutex steps_mutex_;
+  std::vector<std::string> steps_;  // so far
   testing::TestCluster servers_{time_,
                                 {.backups = true, .on_backup_step = [this](std::string_view step) {
+                                   {
+                                     std::lock_guard lock(steps_mutex_);
+                                     steps_.emplace_back(step);
+                                   }
                                    if (holds_ && step == step_) go_on_.wait();
                                  }}};
   testing::TestClient client_{servers_.meta_address()};
@@ -255,12 +279,10 @@ TEST_F(BulkLoadsTest, ALoadBehindIsOlderThanEverythingThatClientsDid) {
   };
   change(150);
   make_set(*table, "t", loaded);
-  step_ = "load.partition_downloaded";  // the meta server waits there, and the nodes serve
-  holds_ = true;
+  hold_at("load.partition_downloaded");  // the meta server waits there, and the nodes serve
   ASSERT_TRUE(start("t", true));
   change(60);
-  holds_ = false;
-  go_on_.count_down();
+  let_go();
   wait_for_success("t");
   change(60);
   check("after the load");
@@ -387,15 +409,13 @@ TEST_F(BulkLoadsTest, NothingIsCompactedBeforeALoadBehind) {
 TEST_F(BulkLoadsTest, PausedAndRestartedItGoesOnAndCancelledItIsGone) {
   auto table = make_table("t");
   make_set(*table, "t", some_rows(0, 50, "loaded"));
-  step_ = "load.file_downloaded";
-  holds_ = true;
+  hold_at("load.file_downloaded");
   ASSERT_TRUE(start("t"));
   EXPECT_THAT(start("t").error().message(), HasSubstr("is already executing bulk load"));
   EXPECT_THAT(control("t", LoadControl::kRestart).error().message(),
               HasSubstr("can not restart bulk load"));
   ASSERT_TRUE(control("t", LoadControl::kPause));
-  holds_ = false;
-  go_on_.count_down();
+  let_go();
   wait_until("t", [](const auto& now) { return now.status == wire::BLS_PAUSED; });
   EXPECT_EQ(value_of(*table, 0), std::nullopt);
   servers_.restart();
@@ -412,12 +432,10 @@ TEST_F(BulkLoadsTest, PausedAndRestartedItGoesOnAndCancelledItIsGone) {
 TEST_F(BulkLoadsTest, CancelledWhilePausedItLeavesNothing) {
   auto table = make_table("t");
   make_set(*table, "t", some_rows(0, 50, "loaded"));
-  step_ = "load.file_downloaded";
-  holds_ = true;
+  hold_at("load.file_downloaded");
   ASSERT_TRUE(start("t"));
   ASSERT_TRUE(control("t", LoadControl::kPause));
-  holds_ = false;
-  go_on_.count_down();
+  let_go();
   wait_until("t", [](const auto& now) { return now.status == wire::BLS_PAUSED; });
   ASSERT_TRUE(control("t", LoadControl::kCancel));
   wait_until("t",
@@ -432,29 +450,72 @@ TEST_F(BulkLoadsTest, OneTableAtATimeUnlessTheOperatorAllowsMore) {
   auto one = make_table("one"), two = make_table("two");
   make_set(*one, "one", some_rows(0, 50, "loaded"));
   make_set(*two, "two", some_rows(0, 50, "loaded"));
-  step_ = "load.file_downloaded";
-  holds_ = true;
+  hold_at("load.file_downloaded");
   ASSERT_TRUE(start("one"));
   const auto refused = start("two");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::kBusy);
   EXPECT_THAT(refused.error().message(), HasSubstr("meta server is busy now"));
-  holds_ = false;
-  go_on_.count_down();
+  let_go();
   wait_for_success("one");
   ASSERT_TRUE(start("two"));
   wait_for_success("two");
 }
 
+TEST_F(BulkLoadsTest, SoManyPartitionsTakeFilesInAtOnceAsTheOperatorAllows) {
+  auto table = make_table("t");
+  make_set(*table, "t", some_rows(0, 50, "loaded"));
+  set_of_meta("bulk_load_node_max_ingesting_count=1");
+  ASSERT_TRUE(start("t"));
+  wait_for_success("t");
+  std::lock_guard lock(steps_mutex_);
+  std::erase_if(steps_, [](const auto& step) {
+    return step != "load.files_ingested" && step != "load.partition_ingested";
+  });
+  std::vector<std::string> in_turn;
+  for (int i = 0; i < kPartitions; ++i)
+    in_turn.insert(in_turn.end(), {"load.files_ingested", "load.partition_ingested"});
+  EXPECT_EQ(steps_, in_turn);
+}
+
+// The nodes' rate and the time that stands still make files come in pieces.
+TEST_F(BulkLoadsTest, SoManyPartitionsDownloadAtOnceAsTheOperatorAllows) {
+  auto table = make_table("t");
+  Rows rows;
+  std::mt19937_64 random(3);
+  for (int row = 0; row < 48; ++row) {
+    std::string data(512 << 10, '\0');
+    std::ranges::generate(data, [&] { return char(random()); });
+    rows[record::encode_key(hash_key(row), "s")] = stored(data);
+  }
+  make_set(*table, "t", rows);
+  for (const auto& node : servers_.replica_addresses()) {
+    const auto server = *net::parse_host_port(node.to_string());
+    for (const auto& [command, value] :
+         {std::pair("nfs.max_copy_rate_megabytes_per_disk", "5"),
+          {"replica.max-concurrent-bulk-load-downloading-count", "1"}})
+      client_.must(
+          client::remote_command(client_.client(), server, command, {value}, client_.deadline()));
+  }
+  ASSERT_TRUE(start("t"));
+  int64_t most = 0;
+  wait_until("t", [&](const auto& now) {
+    most = std::max(most, int64_t(std::ranges::count_if(now.partitions, [](const auto& one) {
+                      const auto percent = one.replicas.at(0).percent;
+                      return percent > 0 && percent < 99;
+                    })));
+    return now.status == wire::BLS_SUCCEED;
+  });
+  EXPECT_EQ(most, 1);
+}
+
 TEST_F(BulkLoadsTest, ADroppedTableEndsItsLoad) {
   auto table = make_table("t");
   make_set(*table, "t", some_rows(0, 50, "loaded"));
-  step_ = "load.file_downloaded";
-  holds_ = true;
+  hold_at("load.file_downloaded");
   ASSERT_TRUE(start("t"));
   client_.must(client_.cluster().drop_table("t", {}, client_.deadline()));
-  holds_ = false;
-  go_on_.count_down();
+  let_go();
   auto other = make_table("other");
   make_set(*other, "other", some_rows(0, 50, "loaded"));
   for (const auto end = client_.deadline(); !start("other");)

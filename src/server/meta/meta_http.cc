@@ -344,10 +344,10 @@ void MetaService::register_http() {
           [](const HttpQuery&) {
             return not_found("duplication is not enabled [FLAGS_duplication_enabled=false]");
           });
-  http.on("meta/app/start_bulk_load", "", "Start app bulk load.", [](const HttpQuery&) {
-    return not_found(
-        "a bulk load is started by RPC_CM_START_BULK_LOAD: `start_bulk_load` of the shell");
-  });
+  http.on_later("meta/app/start_bulk_load", "A JSON format of start_bulk_load_request structure",
+                "Start app bulk load.", [this](HttpQuery query, net::IncomingHttp http) {
+                  tasks_.spawn(http_start_bulk_load(std::move(query), std::move(http)));
+                });
   http.on("meta/app/query_bulk_load", "name=<app_name>", "Query app bulk load.",
           [this](const HttpQuery& query) { return http_query_bulk_load(query); });
 }

@@ -1,5 +1,7 @@
 // Requests about bulk loads: from the wire, HTTP and remote commands to those who do it.
+#include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "server/meta/meta_service.h"
 #include "service/table_json.h"
@@ -33,6 +35,15 @@ Routine<> MetaService::start_load(net::IncomingCall call, wire::start_bulk_load_
   call.reply(wire::ErrorCode::kOk, wire::encode_body(co_await loads_.start(std::move(request))));
 }
 
+// Of a node with one disk. Pegasus: ingestion_context in
+// src/meta/meta_bulk_load_ingestion_context.cpp.
+int64_t MetaService::ingestions_of_a_node() const {
+  const auto most = operations_.settings.integer("bulk_load_node_max_ingesting_count");
+  const auto disks =
+      std::max<int64_t>(1, operations_.settings.integer("bulk_load_node_min_disk_count"));
+  return std::max<int64_t>(1, (most + disks - 1) / disks);
+}
+
 // Ours: real servers have no such command.
 void MetaService::register_load_commands() {
   operations_.commands.on(
@@ -49,6 +60,42 @@ void MetaService::register_load_commands() {
         }
         return loads_.status(app_id);
       });
+}
+
+namespace {
+
+// Pegasus: meta_http_service::start_bulk_load_handler. `ingest_behind`, which it leaves out, may be
+// there. Errors: what is answered.
+Result<wire::start_bulk_load_request> parse_start(const std::string& body) {
+  const auto in = nlohmann::json::parse(body, nullptr, false);
+  const auto wrong = [] { return fail(Code::kInvalidArgument, "invalid request structure"); };
+  if (!in.is_object()) return wrong();
+  wire::start_bulk_load_request request;
+  for (const auto& [name, to] : {std::pair("app_name", &request.app_name),
+                                 {"cluster_name", &request.cluster_name},
+                                 {"file_provider_type", &request.file_provider_type},
+                                 {"remote_root_path", &request.remote_root_path}}) {
+    if (!in.contains(name) || !in[name].is_string()) return wrong();
+    *to = in[name].get<std::string>();
+    if (to->empty())
+      return fail(Code::kInvalidArgument, std::string(name) + " should not be empty");
+  }
+  if (in.contains("ingest_behind")) {
+    if (!in["ingest_behind"].is_boolean()) return wrong();
+    request.ingest_behind = in["ingest_behind"];
+  }
+  return request;
+}
+
+}  // namespace
+
+Routine<> MetaService::http_start_bulk_load(HttpQuery query, net::IncomingHttp http) {
+  auto request = parse_start(query.body);
+  if (!request) co_return http.reply(service::bad_request(request.error().message()));
+  const auto response = co_await loads_.start(*std::move(request));
+  service::TableJson json;
+  json.value("error", wire::error_name(response.err.code)).value("hint_msg", response.hint_msg);
+  http.reply({.body = std::move(json).take()});
 }
 
 net::HttpReply MetaService::http_query_bulk_load(const HttpQuery& query) const {

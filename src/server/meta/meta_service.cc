@@ -31,7 +31,9 @@ MetaService::MetaService(asio::any_io_executor executor, AppCatalog catalog, Bac
       backup_policies_(backups_, backup_jobs_),
       restores_(backups_, restore_host()),
       loads_(backups_, std::move(loads),
-             [this] { return operations_.settings.boolean("enable_concurrent_bulk_load"); }),
+             {.several_at_once =
+                  [this] { return operations_.settings.boolean("enable_concurrent_bulk_load"); },
+              .ingestions_of_a_node = [this] { return ingestions_of_a_node(); }}),
       operations_(
           {.cluster = options_.cluster_name, .role = "meta", .dump_dir = options_.dump_dir},
           [](auto work) { work(); }, tasks_, clock) {

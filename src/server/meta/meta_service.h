@@ -54,6 +54,8 @@ class MetaService {
   Routine<> start_load(net::IncomingCall call, wire::start_bulk_load_request request);
   void register_load_commands();
   net::HttpReply http_query_bulk_load(const service::HttpQuery& query) const;
+  Routine<> http_start_bulk_load(service::HttpQuery query, net::IncomingHttp http);
+  int64_t ingestions_of_a_node() const;
   Restores::Host restore_host();
   template <typename Request, typename Response>
   void on_routine(wire::RpcCode code, std::function<Routine<Response>(Request)> handler);

@@ -212,7 +212,7 @@ Task<> Restores::fetch_partition(int32_t app_id, int32_t partition) {
             {.gpid = {app_id, partition}, .provider = record.provider, .place = record.place},
             progress);
       },
-      [&] { return !available_table(app_id); });
+      [&] { return !available_table(app_id); }, [](const std::string&) {});
   CO_TRY(available_table(app_id));
   if (fetched) co_return fetched;
   auto why = std::move(fetched.error()).with_context("partition " + std::to_string(partition));

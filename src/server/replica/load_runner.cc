@@ -14,8 +14,6 @@ namespace fs = std::filesystem;
 using bulkload::LoadOrder;
 using bulkload::LoadProgress;
 
-constexpr int64_t kDownloadsAtOnce = 5;  // as in Pegasus
-
 std::string folder_of(const std::string& partition_dir) { return partition_dir + "/bulk_load"; }
 
 // The files that a download has left, by name.
@@ -37,7 +35,7 @@ LoadRunner::LoadRunner(LoadRunnerOptions options, LimitsOf limits_of, Clock& clo
       limits_of_(std::move(limits_of)),
       clock_(clock),
       stores_(options_.providers, clock),
-      downloads_(kDownloadsAtOnce),
+      downloads_(at_once_),
       pool_(options_.pool_threads) {}
 
 void LoadRunner::stop() {
@@ -51,7 +49,7 @@ Task<> LoadRunner::download(LoadOrder order, std::string partition_dir,
   if (replica->db().last_load() == order.load) co_return Result<void>();
   const auto metrics = replica->observer();  // shared with the replica
   metrics->bulk_load_downloading_count.add();
-  auto fetched = co_await fetch(order, partition_dir, *metrics, std::move(progress));
+  auto fetched = co_await fetch_in_turn(order, partition_dir, *metrics, std::move(progress));
   if (!fetched) {
     metrics->bulk_load_download_file_failed_count.add(fetched.error().code() != Code::kInterrupted);
     co_return fetched;
@@ -67,9 +65,17 @@ Task<> LoadRunner::download(LoadOrder order, std::string partition_dir,
   co_return Result<void>();
 }
 
+Task<> LoadRunner::fetch_in_turn(const LoadOrder& order, const std::string& partition_dir,
+                                 ReplicaMetrics& metrics, std::shared_ptr<LoadProgress> progress) {
+  downloads_.resize(at_once_);
+  const auto permit = co_await async::Permit::take(&downloads_);
+  auto fetched = co_await fetch(order, partition_dir, metrics, std::move(progress));
+  downloads_.resize(at_once_);
+  co_return fetched;
+}
+
 Task<> LoadRunner::fetch(const LoadOrder& order, const std::string& partition_dir,
                          ReplicaMetrics& metrics, std::shared_ptr<LoadProgress> progress) {
-  const auto permit = co_await blockstore::FilePermit::take(&downloads_);
   blockstore::AsyncStore store(CO_TRY(stores_.get(order.provider)), pool_, clock_);
   const auto partition = order.gpid.partition_index;
   auto metadata = CO_TRY(co_await bulkload::read_metadata(store, order.place, partition));

@@ -2,6 +2,7 @@
 // and has its database take them in. Pegasus: src/replica/bulk_load/replica_bulk_loader.cpp.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,7 +23,7 @@ struct LoadRunnerOptions {
   backup::StepListener on_step = {};
 };
 
-// On one executor, but for stop(), which any thread may call. Files are in
+// On one executor, but for what says otherwise and stop(), which any thread may call. Files are in
 // `partition_dir`/bulk_load. Order: ...; stop(); what is under way ends with kInterrupted; destroy.
 class LoadRunner {
  public:
@@ -43,9 +44,15 @@ class LoadRunner {
   // Removes what is left of the files. Errors: kIo.
   Task<> clean(std::string partition_dir);
 
+  // How many replicas download at once, at least one; 5 as in Pegasus. Safe from any thread; holds
+  // when the next download begins or ends.
+  void set_downloads_at_once(int64_t count) { at_once_ = std::max<int64_t>(1, count); }
+
   void stop();
 
  private:
+  Task<> fetch_in_turn(const bulkload::LoadOrder& order, const std::string& partition_dir,
+                       ReplicaMetrics& metrics, std::shared_ptr<bulkload::LoadProgress> progress);
   Task<> fetch(const bulkload::LoadOrder& order, const std::string& partition_dir,
                ReplicaMetrics& metrics, std::shared_ptr<bulkload::LoadProgress> progress);
   void step(std::string_view name) const {
@@ -56,6 +63,7 @@ class LoadRunner {
   LimitsOf limits_of_;
   Clock& clock_;
   blockstore::StoreSet stores_;
+  std::atomic<int64_t> at_once_ = 5;
   async::Semaphore downloads_;
   std::atomic<bool> stopped_ = false;
   async::Pool pool_;  // goes first: its work may use the stores

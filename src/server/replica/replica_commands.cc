@@ -48,8 +48,6 @@ std::vector<SettingInfo> replica_settings() {
              "Replicas of a disk that are opened at once", true),
       number(ours, "load_replica_max_wait_time_ms", kUint64, 10, "Wait for a replica's opening",
              true),
-      number(ours, "max_concurrent_bulk_load_downloading_count", kInt32, 5,
-             "Replicas that download at once in a bulk load", false),
       number(ours, "config_sync_interval_ms", kUint32, 30'000, "Period of config sync", true),
       number("pegasus.server", "rocksdb_max_iteration_count", kUint32, 1000, "Rows of a scan reply",
              false),
@@ -154,6 +152,13 @@ void ReplicaNode::define_settings() {
                    .type = SettingType::kUint64,
                    .value = std::to_string(options_.max_request_size),
                    .description = "Larger write requests are refused; 0: no limit"});
+  settings.define(
+      {.section = "replication",
+       .name = "max_concurrent_bulk_load_downloading_count",
+       .type = SettingType::kInt32,
+       .value = "5",
+       .description = "Replicas that download at once in a bulk load",
+       .on_change = [this](double value) { loads_.set_downloads_at_once(int64_t(value)); }});
   settings.define({.section = "replication",
                    .name = "deny_client_on_start",
                    .type = SettingType::kBool,
