@@ -28,9 +28,9 @@ RANKS = {folder: rank for rank, folders in enumerate([
     "rows dual",
     "splitter server/meta server/replica metaproxy gateway",
     "migration",
-    "shell dashboard apps",
+    "shell dashboard spark apps",
 ]) for folder in folders.split()}
-SAME_RANK_ALLOWED = {("apps", "shell"), ("apps", "dashboard")}
+SAME_RANK_ALLOWED = {("apps", "shell"), ("apps", "dashboard"), ("apps", "spark")}
 # Migration sees clusters through TCP only, as real ones: no sockets, no RocksDB, no servers.
 MIGRATION_MAY_INCLUDE = ("client rows journal backup bulkload splitter blockstore routes dual "
                          "base async record wire geo").split()

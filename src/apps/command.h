@@ -94,6 +94,7 @@ void add_backup_command(CLI::App& program, int& exit_code);
 void add_restore_command(CLI::App& program, int& exit_code);
 void add_backups_command(CLI::App& program, int& exit_code);
 void add_split_command(CLI::App& program, int& exit_code);
+void add_split_unit_command(CLI::App& program, int& exit_code);
 void add_load_command(CLI::App& program, int& exit_code);
 void add_check_command(CLI::App& program, int& exit_code);
 void add_copy_command(CLI::App& program, int& exit_code);

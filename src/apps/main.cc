@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   pegmove::apps::add_restore_command(program, exit_code);
   pegmove::apps::add_backups_command(program, exit_code);
   pegmove::apps::add_split_command(program, exit_code);
+  pegmove::apps::add_split_unit_command(program, exit_code);
   pegmove::apps::add_load_command(program, exit_code);
   pegmove::apps::add_verify_command(program, exit_code);
   pegmove::apps::add_run_commands(program, exit_code);

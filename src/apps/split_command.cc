@@ -7,10 +7,13 @@
 #include "apps/copy_options.h"
 #include "apps/die_at.h"
 #include "apps/journaled_run.h"
+#include "apps/split_origin.h"
 #include "apps/store_path.h"
 #include "backup/reader.h"
 #include "base/units.h"
+#include "migration/probes.h"
 #include "migration/split.h"
+#include "spark/spark_units.h"
 
 namespace pegmove::apps {
 namespace {
@@ -25,8 +28,10 @@ struct SplitArguments {
   std::string from, from_cluster, table, to, cluster, to_table;
   int64_t backup_id = 0;
   int32_t partitions = 0, app_id = 0;
-  int data_version = 1, workers = 0;
+  int data_version = -1, workers = 0;
   std::string memory = "256MiB", disk = "8GiB", file_size = "64MiB", work_folder;
+  std::string engine = "local";
+  migration::SparkOptions spark;
   KeyFilterArguments filters;
   std::string die_at;  // for tests
 };
@@ -81,7 +86,7 @@ Result<SplitRequest> request_of(const SplitArguments& arguments, const Origin& f
                              arguments.to_table.empty() ? arguments.table : arguments.to_table)),
       .to_app_id = arguments.app_id,
       .to_partitions = arguments.partitions,
-      .data_version = arguments.data_version,
+      .data_version = arguments.data_version < 0 ? 1 : arguments.data_version,
       .filters = TRY(parse_key_filters(arguments.filters)),
       .most_file_bytes =
           int64_t(TRY(in_context(base::parse_size(arguments.file_size), "--file-size"))),
@@ -91,6 +96,15 @@ Result<SplitRequest> request_of(const SplitArguments& arguments, const Origin& f
                                : std::max(1, int(std::thread::hardware_concurrency())),
           .memory_bytes = int64_t(TRY(in_context(base::parse_size(arguments.memory), "--memory"))),
           .disk_bytes = int64_t(TRY(in_context(base::parse_size(arguments.disk), "--disk")))}};
+  if (arguments.engine == "spark") {
+    if (arguments.spark.master.empty())
+      return fail(Code::kInvalidArgument,
+                  "--engine spark needs --master: yarn, spark://host:7077, k8s://... or local[2]");
+    request.spark = arguments.spark;
+    request.spark.submit = TRY(spark::submit_program(arguments.spark.submit));
+  } else if (!arguments.spark.master.empty()) {
+    return fail(Code::kInvalidArgument, "--master goes with --engine spark");
+  }
   if (request.most_file_bytes < 1)
     return fail(Code::kInvalidArgument, "--file-size must be at least a byte");
   const auto folder = arguments.work_folder.empty() ? std::filesystem::temp_directory_path()
@@ -104,7 +118,7 @@ Result<SplitRequest> request_of(const SplitArguments& arguments, const Origin& f
 }
 
 // The table that will be loaded, as its cluster knows it, where it can be asked.
-Task<> ask_target(CommandRun& run, SplitRequest& request) {
+Task<> ask_target(CommandRun& run, const SplitArguments& arguments, SplitRequest& request) {
   auto metas = run.config().metas_text(request.to.cluster);
   if (!metas) {
     if (request.to_app_id > 0 && request.to_partitions > 0) co_return Result<void>();
@@ -115,30 +129,27 @@ Task<> ask_target(CommandRun& run, SplitRequest& request) {
                        request.to.table + "` shows them on it");
   }
   auto cluster = CO_TRY(co_await run.connect(*metas));
-  const auto table = CO_TRY(in_context(
-      co_await cluster->table_info(request.to.table, Deadline::in(run.clock(), run.timeout())),
-      "the table that will be loaded must exist"));
-  const auto check = [&](const char* option, int32_t& given, int32_t real) -> Result<void> {
-    if (given > 0 && given != real)
+  const auto deadline = [&] { return Deadline::in(run.clock(), run.timeout()); };
+  const auto table = CO_TRY(in_context(co_await cluster->table_info(request.to.table, deadline()),
+                                       "the table that will be loaded must exist"));
+  const auto check = [&](const char* option, bool is_given, int32_t& given,
+                         int32_t real) -> Result<void> {
+    if (is_given && given != real)
       return fail(Code::kInvalidArgument, std::string(option) + " " + std::to_string(given) +
                                               ": table '" + request.to.table + "' of cluster '" +
                                               request.to.cluster + "' has " + std::to_string(real));
     given = real;
     return {};
   };
-  CO_TRY(check("--partitions", request.to_partitions, table.partition_count));
-  co_return check("--app-id", request.to_app_id, table.app_id);
-}
-
-// Opens what the request names.
-Task<migration::RowOrigin> open_origin(CommandRun& run, BackupStores& stores,
-                                       const SplitRequest& request) {
-  if (request.from_metas.empty())
-    co_return migration::RowOrigin{.store = CO_TRY(stores.get(request.from_store))};
-  auto cluster = CO_TRY(co_await run.connect(request.from_metas));
-  co_return migration::RowOrigin{
-      .table = CO_TRY(co_await client::Table::open(std::move(cluster), request.from.table,
-                                                   Deadline::in(run.clock(), run.timeout())))};
+  CO_TRY(check("--partitions", arguments.partitions > 0, request.to_partitions,
+               table.partition_count));
+  CO_TRY(check("--app-id", arguments.app_id > 0, request.to_app_id, table.app_id));
+  auto version = co_await migration::data_version_of(*cluster, table.app_id, deadline());
+  // Whoever gives it knows what a server would not tell.
+  if (!version && arguments.data_version < 0)
+    co_return fail(std::move(version.error()).with_context("without --data-version"));
+  if (!version) co_return Result<void>();
+  co_return check("--data-version", arguments.data_version >= 0, request.data_version, *version);
 }
 
 // `path`: of the backup.
@@ -147,7 +158,7 @@ Task<splitter::SplitPlan> look_before(CommandRun& run, BackupStores& stores,
                                       SplitRequest& request) {
   auto target = CO_TRY(stores.get(request.to_store));
   request.from.table = arguments.table;
-  auto origin = CO_TRY(co_await open_origin(run, stores, request));
+  auto origin = CO_TRY(co_await open_split_origin(run, stores, request));
   if (origin.store) {
     request.from = CO_TRY(co_await backup::find_backup(*origin.store, std::move(path),
                                                        arguments.backup_id, arguments.table));
@@ -157,21 +168,34 @@ Task<splitter::SplitPlan> look_before(CommandRun& run, BackupStores& stores,
     request.from.app_id = origin.table->app_id();
     request.from_partitions = origin.table->partition_count();
   }
-  CO_TRY(co_await ask_target(run, request));
+  CO_TRY(co_await ask_target(run, arguments, request));
   co_return co_await migration::check_split(request, std::move(origin), std::move(target));
+}
+
+// The block services that executors need.
+Result<blockstore::Providers> stores_of(CommandRun& run, const SplitRequest& request) {
+  auto providers = TRY(block_services(run.config().sections()));
+  std::erase_if(providers, [&](const auto& each) {
+    return each.first != request.from_store && each.first != request.to_store;
+  });
+  return providers;
 }
 
 Task<int> work(CommandRun& run, BackupStores& stores, const RunArguments& arguments, std::string id,
                SplitRequest request, std::optional<splitter::SplitPlan> plan,
                backup::StepListener on_step) {
-  auto origin = CO_TRY(co_await open_origin(run, stores, request));
+  auto origin = CO_TRY(co_await open_split_origin(run, stores, request));
   auto target = CO_TRY(stores.get(request.to_store));
+  async::Pool pool(1);
+  spark::SparkUnits on_spark(CO_TRY(stores_of(run, request)), pool);
+  auto* engine = request.spark.master.empty() ? nullptr : &on_spark;
   co_return co_await carry_out(
       run, arguments, std::move(id),
       [&](auto& keeper, auto show) {
         return migration::run_split(
             keeper, std::move(request), std::move(plan), std::move(origin), std::move(target),
-            run.stop(), [show](const auto& progress) { show(migration::to_line(progress)); },
+            engine, run.stop(),
+            [show](const auto& progress) { show(migration::to_line(progress)); },
             std::move(on_step));
       },
       to_text);
@@ -188,7 +212,7 @@ int split(const SplitArguments& arguments) {
   if (!request) return report(request.error(), kUsage);
   auto on_step = die_at(arguments.die_at);
   if (!on_step) return report(on_step.error(), kUsage);
-  auto stores = BackupStores::open(**run, request->limits.units_at_once + 2);
+  auto stores = BackupStores::open(**run, request->limits.units_at_once + 5);
   if (!stores) return report(stores.error(), kUsage);
   (*run)->prepare();
   auto plan =
@@ -210,14 +234,41 @@ int split(const SplitArguments& arguments) {
   return code ? *code : report(code.error());
 }
 
+void add_spark_options(CLI::App& verb, SplitArguments& arguments) {
+  constexpr const char* kSpark = "On a Spark cluster (spark/README.md)";
+  verb.add_option("--engine", arguments.engine,
+                  "local, this machine does it; or spark, its executors do, each with this program")
+      ->check(CLI::IsMember({"local", "spark"}))
+      ->group(kSpark);
+  verb.add_option("--master", arguments.spark.master,
+                  "of Spark: yarn, spark://host:7077, k8s://..., local[2]")
+      ->group(kSpark);
+  verb.add_option("--spark-submit", arguments.spark.submit,
+                  "its program; default: $SPARK_HOME/bin/spark-submit, or that in PATH")
+      ->group(kSpark);
+  verb.add_option("--spark-conf", arguments.spark.conf,
+                  "KEY=VALUE for Spark; may be given several times")
+      ->group(kSpark);
+}
+
 }  // namespace
+
+Task<migration::RowOrigin> open_split_origin(CommandRun& run, BackupStores& stores,
+                                             const SplitRequest& request) {
+  if (request.from_metas.empty())
+    co_return migration::RowOrigin{.store = CO_TRY(stores.get(request.from_store))};
+  auto cluster = CO_TRY(co_await run.connect(request.from_metas));
+  co_return migration::RowOrigin{
+      .table = CO_TRY(co_await client::Table::open(std::move(cluster), request.from.table,
+                                                   Deadline::in(run.clock(), run.timeout())))};
+}
 
 int resume_split(const RunArguments& arguments, const journal::Run& found) {
   auto request = migration::split_request_from_json(found.options);
   if (!request) return report(std::move(request).error().with_context("run " + found.id));
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
-  auto stores = BackupStores::open(**run, request->limits.units_at_once + 2);
+  auto stores = BackupStores::open(**run, request->limits.units_at_once + 5);
   if (!stores) return report(stores.error(), kUsage);
   auto code = (*run)->wait_for(
       work(**run, **stores, arguments, found.id, *std::move(request), std::nullopt, {}));
@@ -261,7 +312,8 @@ void add_split_command(CLI::App& program, int& exit_code) {
   verb->add_option("--app-id", arguments->app_id, "its id, where it cannot be asked")
       ->check(CLI::Range(1, INT32_MAX));
   verb->add_option("--data-version", arguments->data_version,
-                   "of its values: 1 in every table of Pegasus 2")
+                   "of its values, where it cannot be asked; default: 1, that of every table of "
+                   "Pegasus 2")
       ->check(CLI::Range(0, 1));
   add_key_filter_options(*verb, arguments->filters);
   constexpr const char* kMachine = "What this machine may use";
@@ -277,6 +329,7 @@ void add_split_command(CLI::App& program, int& exit_code) {
       ->group(kMachine);
   verb->add_option("--work-dir", arguments->work_folder, "default: the system's temporary folder")
       ->group(kMachine);
+  add_spark_options(*verb, *arguments);
   verb->add_option("--die-at", arguments->die_at)->group("");
   add_state_option(*verb, arguments->run.state);
   add_common_options(*verb, arguments->run.common);

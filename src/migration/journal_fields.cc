@@ -29,6 +29,20 @@ Result<std::string> read_text(const nlohmann::json& in, const char* name) {
   return fail(Code::kCorrupt, "'" + std::string(name) + "' must be a string");
 }
 
+Result<std::vector<std::string>> read_texts(const nlohmann::json& in, const char* name) {
+  const auto wrong = [name] {
+    return fail(Code::kCorrupt, "'" + std::string(name) + "' must be a list of strings");
+  };
+  const auto found = in.find(name);
+  if (found == in.end() || !found->is_array()) return wrong();
+  std::vector<std::string> texts;
+  for (const auto& each : *found) {
+    if (!each.is_string()) return wrong();
+    texts.push_back(each.get<std::string>());
+  }
+  return texts;
+}
+
 Result<bool> read_flag(const nlohmann::json& in, const char* name) {
   auto found = in.find(name);
   if (found != in.end() && found->is_boolean()) return found->get<bool>();

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "async/clock.h"
 #include "base/result.h"
@@ -12,6 +14,7 @@ Result<int64_t> read_integer(const nlohmann::json& in, const char* name, int64_t
                              int64_t most);
 Result<async::milliseconds> read_ms(const nlohmann::json& in, const char* name);
 Result<std::string> read_text(const nlohmann::json& in, const char* name);
+Result<std::vector<std::string>> read_texts(const nlohmann::json& in, const char* name);
 Result<bool> read_flag(const nlohmann::json& in, const char* name);
 
 }  // namespace pegmove::migration

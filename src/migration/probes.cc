@@ -1,6 +1,7 @@
 #include "migration/probes.h"
 
 #include <boost/asio/this_coro.hpp>
+#include <set>
 
 #include "async/task_group.h"
 #include "client/node.h"
@@ -41,6 +42,15 @@ Task<std::string> get(client::Client& client, net::HostPort node, std::string ta
     co_return fail(Code::kRefused, "status " + std::to_string(reply.status) + " " +
                                        base::printable(reply.body.substr(0, 200), 200));
   co_return std::move(reply.body);
+}
+
+// Of the partitions that the server has: none, when it answers 404.
+Task<std::map<int32_t, int>> data_versions(client::Client& client, net::HostPort node,
+                                           int32_t app_id, Deadline deadline) {
+  auto reply = CO_TRY(co_await client.http_get(
+      std::move(node), "/replica/data_version?app_id=" + std::to_string(app_id), deadline));
+  if (reply.status == 404) co_return std::map<int32_t, int>();
+  co_return parse_data_versions(reply.body);
 }
 
 // Notes why there is no answer. False: the server is not there, and need not be asked more.
@@ -93,12 +103,8 @@ class NodeProbe {
     co_return note_silence(answer, "GET /version", facts_.silent);
   }
 
-  // A server that has nothing of the table answers 404.
   Routine<bool> ask_data_versions() {
-    auto target = "/replica/data_version?app_id=" + std::to_string(app_id_);
-    auto reply = co_await client_.http_get(node_, target, deadline());
-    if (reply && reply->status == 404) co_return true;
-    auto answer = reply ? parse_data_versions(reply->body) : fail(std::move(reply).error());
+    auto answer = co_await data_versions(client_, node_, app_id_, deadline());
     if (answer) facts_.data_versions = *answer;
     co_return note_silence(answer, "GET /replica/data_version", facts_.silent);
   }
@@ -251,6 +257,25 @@ Routine<> probe_rows(client::Table& table, int32_t index, milliseconds timeout,
     facts.rows = *batch && !(*batch)->rows.empty() ? Rows::kSome : Rows::kNone;
     if (facts.rows == Rows::kSome || !*batch) co_return;
   }
+}
+
+Task<int> data_version_of(client::Cluster& cluster, int32_t app_id, Deadline deadline) {
+  std::set<int> versions;
+  for (const auto& node : CO_TRY(co_await cluster.nodes(deadline))) {
+    if (!node.is_alive) continue;
+    const auto found =
+        CO_TRY(in_context(co_await data_versions(cluster.client(), node.address, app_id, deadline),
+                          "GET /replica/data_version of " + node.address.to_string()));
+    for (const auto& [partition, version] : found) versions.insert(version);
+  }
+  if (versions.size() == 1) co_return *versions.begin();
+  if (versions.empty())
+    co_return fail(Code::kNotFound, "no replica server of cluster '" + cluster.name() +
+                                        "' has a partition of the table with id " +
+                                        std::to_string(app_id));
+  co_return fail(Code::kUnsupported, "the partitions of the table with id " +
+                                         std::to_string(app_id) +
+                                         " have values of different versions");
 }
 
 Routine<> look_at(Side side, ProbeOptions options, SideLook& look) {

@@ -28,4 +28,9 @@ Routine<> probe_node(client::Client& client, net::HostPort node, int32_t app_id,
 Routine<> probe_rows(client::Table& table, int32_t index, async::milliseconds timeout,
                      PartitionFacts& facts);
 
+// The version of a table's values: 0 or 1, on all of its replicas. Errors: kNotFound, when no
+// living server has any; kUnsupported, when they differ; kUnreachable and kProtocol, naming the
+// server.
+Task<int> data_version_of(client::Cluster& cluster, int32_t app_id, Deadline deadline);
+
 }  // namespace pegmove::migration

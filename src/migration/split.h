@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "async/stop_signal.h"
 #include "client/table.h"
@@ -13,6 +14,13 @@
 namespace pegmove::migration {
 
 inline constexpr std::string_view kSplitMethod = "split";
+
+// Where a Spark cluster carries the units out; "" as master: this process does.
+struct SparkOptions {
+  std::string master;               // "yarn", "spark://host:7077", "local-cluster[2,1,1024]"
+  std::string submit;               // the program spark-submit
+  std::vector<std::string> conf{};  // KEY=VALUE, as spark-submit's --conf takes them
+};
 
 // What the journal keeps of a split, so that resume needs nothing else.
 struct SplitRequest {
@@ -28,6 +36,7 @@ struct SplitRequest {
   rows::RowFilters filters = {};  // of keys
   int64_t most_file_bytes = 64 << 20;
   splitter::SplitLimits limits = {};  // the work folder is below this one, named by the run
+  SparkOptions spark = {};
 };
 std::string to_json(const SplitRequest& request);
 // Errors: kCorrupt, naming the field.
@@ -38,6 +47,8 @@ struct RowOrigin {
   std::optional<blockstore::AsyncStore> store = {};  // of the backup
   std::shared_ptr<client::Table> table = {};         // shared with its scans
 };
+
+class UnitEngine;  // migration/split_units.h
 
 struct SplitProgress {
   splitter::RowCounts counts = {};
@@ -69,11 +80,12 @@ Task<splitter::SplitPlan> check_split(const SplitRequest& request, RowOrigin ori
 
 // Does the units that are not done yet, several at once, and finishes the set. `plan`: that of
 // check_split(); for a run that is resumed without it, the journal's, or a new one when it was
-// killed before that was noted. The caller ends the run. Errors: kInterrupted; those of
-// splitter/split.h.
+// killed before that was noted. `engine`: who carries the units out; null: this process. The caller
+// ends the run. Errors: kInterrupted; those of splitter/split.h and of the engine.
 Task<SplitReport> run_split(RunKeeper& run, SplitRequest request,
                             std::optional<splitter::SplitPlan> plan, RowOrigin origin,
-                            blockstore::AsyncStore target, const async::StopSignal& stop,
+                            blockstore::AsyncStore target, UnitEngine* engine,
+                            const async::StopSignal& stop,
                             std::function<void(const SplitProgress&)> on_progress,
                             backup::StepListener on_step = {});
 

@@ -35,6 +35,7 @@ class ScanRun {
 
   Task<splitter::UnitResult> carry_out() {
     CO_TRY(co_await output_.begin());
+    const auto permit = co_await async::Permit::take(events_.working);
     std::vector<FinishedFile> finished;
     while (true) {
       if (events_.should_stop && events_.should_stop())

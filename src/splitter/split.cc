@@ -28,7 +28,7 @@ constexpr int64_t kMemoryOfCache = 16 * kMiB;  // index blocks of what is read
 constexpr int64_t kLeastReadahead = 64 << 10, kMostReadahead = 4 * kMiB;
 constexpr int64_t kLeastFileBytes = kMiB;
 constexpr int64_t kBytesOfUnit = int64_t{1} << 30;  // what a kill may cost
-constexpr int64_t kLeastBytesOfUnit = 64 * kMiB;    // smaller ones are not worth their opening
+constexpr int64_t kLeastBytesOfUnit = 16 * kMiB;    // smaller ones are not worth their opening
 constexpr size_t kPartitionsAtOnce = 8;
 constexpr int64_t kRowsAStep = 50'000;
 
@@ -130,29 +130,37 @@ class UnitRun {
 
   Task<UnitResult> carry_out() {
     CO_TRY(co_await output_.begin());
+    const auto last = CO_TRY(co_await work());
+    CO_TRY(co_await output_.send(last));
+    co_return output_.finish(counts_);
+  }
+
+ private:
+  // Files are sent while the next ones are written. Returns those that were finished last.
+  Task<std::vector<FinishedFile>> work() {
+    const auto permit = co_await async::Permit::take(events_.working);
     auto job = CO_TRY(co_await begin());
-    // Files are sent while the next ones are written.
     std::vector<FinishedFile> finished;
-    while (!job->done() || !finished.empty()) {
+    while (!job->done()) {
       if (events_.should_stop && events_.should_stop())
         co_return fail(Code::kInterrupted, "the split was stopped");
       std::vector<FinishedFile> next;
       std::vector<Task<>> both;
       both.push_back(output_.send(finished));
-      if (!job->done()) both.push_back(step(*job, next));
+      both.push_back(step(*job, next));
       CO_TRY(co_await async::all(std::move(both)));
       finished = std::move(next);
-      if (events_.on_progress) events_.on_progress(job->counts());
+      counts_ = job->counts();
+      if (events_.on_progress) events_.on_progress(counts_);
     }
-    auto result = output_.finish(job->counts());
     // What is closed may block.
-    co_return co_await source_.store.run([&]() -> Result<UnitResult> {
+    CO_TRY(co_await source_.store.run([&]() -> Result<void> {
       job.reset();
-      return std::move(result);
-    });
+      return {};
+    }));
+    co_return finished;
   }
 
- private:
   Task<std::unique_ptr<UnitJob>> begin() {
     const auto& unit = plan_.units[number_];
     const auto& shape = plan_.rules.shape;
@@ -177,6 +185,7 @@ class UnitRun {
   const SplitLimits& limits_;
   const UnitEvents& events_;
   UnitOutput output_;
+  RowCounts counts_;
 };
 
 // A partition's files in the order of the units, which is that of their keys.
@@ -214,8 +223,9 @@ Result<void> check_limits(const SplitLimits& limits, SplitRules& rules, int64_t 
                     " is too little for " + std::to_string(limits.units_at_once) +
                     " units at once that read " + std::to_string(streams) + " files and write " +
                     std::to_string(writers) + " each; allow more, or fewer at once");
-  // Of each target one file is written while another one is sent.
-  const auto most = limits.disk_bytes / (2 * int64_t(writers) * std::max(1, limits.units_at_once));
+  // Of each target one file is written while another one is sent; one unit more sends its last.
+  const auto most =
+      limits.disk_bytes / (int64_t(writers) * (2 * std::max(1, limits.units_at_once) + 1));
   if (most < kLeastFileBytes)
     return fail(Code::kInvalidArgument,
                 "a disk of " + base::format_size(uint64_t(limits.disk_bytes)) +

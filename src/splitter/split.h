@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "async/semaphore.h"
 #include "backup/reader.h"
 #include "backup/steps.h"
 #include "bulkload/reader.h"
@@ -61,6 +62,9 @@ inline constexpr std::string_view kSteps[] = {"split.planned",          "split.f
                                               "split.metadata_written", "split.info_written"};
 
 struct UnitEvents {
+  // A unit holds a permit while it reads and writes, and none while it sends its last files: with
+  // one unit more under way than permits they go beside the next unit's work. Null: no limit.
+  async::Semaphore* working = nullptr;
   std::function<bool()> should_stop = {};
   std::function<void(const RowCounts&)> on_progress = {};  // of this unit, so far
   backup::StepListener on_step = {};

@@ -1,12 +1,17 @@
 #include "splitter/unit_output.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <utility>
 
+#include "async/for_each.h"
 #include "base/local_file.h"
 
 namespace pegmove::splitter {
 
 namespace fs = std::filesystem;
+
+constexpr size_t kFilesAtOnce = 4;
 
 UnitOutput::UnitOutput(const SplitTarget& target, const SplitLimits& limits,
                        const UnitEvents& events, size_t unit)
@@ -27,8 +32,8 @@ Task<> UnitOutput::begin() {
 }
 
 Task<> UnitOutput::send(const std::vector<FinishedFile>& files) {
-  for (const auto& file : files) CO_TRY(co_await send_one(file));
-  co_return Result<void>();
+  co_return co_await async::for_each(files.size(), kFilesAtOnce,
+                                     [&](size_t i) { return send_one(files[i]); });
 }
 
 Task<> UnitOutput::send_one(const FinishedFile& file) {
@@ -47,6 +52,10 @@ Task<> UnitOutput::send_one(const FinishedFile& file) {
 
 UnitResult UnitOutput::finish(const RowCounts& counts) {
   result_.counts = counts;
+  // They were sent side by side; by name they are in the order of their keys.
+  std::ranges::sort(result_.files, {}, [](const UnitFile& each) {
+    return std::pair(each.partition, std::string_view(each.file.name));
+  });
   if (events_.on_step) events_.on_step("split.unit_done");
   return std::move(result_);
 }

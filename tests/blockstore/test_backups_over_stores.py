@@ -52,6 +52,27 @@ class OverStores(CliTest):
             self.done("backups", "rm", "--store", store, "--path", PATH, "--cluster", self.cluster_name, "--config",
                       self.config, report["backup_id"], "--yes")
 
+    def test_split_and_load(self):
+        """Backup, split and load, all over the store; behind newer writes."""
+        for store in ("hdfs_x", "s3"):
+            backup = json.loads(self.verb("backup", store, "--from", self.a.meta, "--table", "t").out)
+            table = f"split_{store}"
+            self.done("shell", "--cluster", self.a.meta, "-e", f"create {table} -p 6 -e rocksdb.allow_ingest_behind=true,"
+                      f'rocksdb.usage_scenario=bulk_load; use {table}; set "h7" "s" "newer"; del "h8" "s"')
+            config = os.path.join(self.folder, f"{store}.ini")
+            with open(self.config, encoding="utf-8") as old, open(config, "w", encoding="utf-8") as file:
+                file.write(f"{old.read()}[pegasus.clusters]\n{self.cluster_name} = {self.a.meta}\n")
+            options = ["--config", config, "--state", os.path.join(self.folder, "journal.db"), "--quiet"]
+            self.done("split", "--from", f"{store}:{PATH}/{self.cluster_name}", "--backup", backup["backup_id"], "--table",
+                      "t", "--to", f"{store}:{PATH}/split", "--cluster", self.cluster_name, "--to-table", table, *options)
+            self.done("load", "--from", f"{store}:{PATH}/split", "--to", self.cluster_name, "--table", table,
+                      "--ingest-behind", *options)
+            loaded = {one["hash_key"]: one["value"] for one in self.rows_of(self.a, table)}
+            expected = {one["hash_key"]: one["value"] for one in self.rows_of(self.a, "t")}
+            expected["h7"] = "newer"
+            del expected["h8"]
+            self.assertEqual(loaded, expected)
+
     def test_the_write_limit_of_hdfs_changes_while_a_backup_runs(self):
         """At 1 MB/s it would take half a minute; with the usual limit it ends at once."""
         self.create(self.a, "wide", 2, [row(f"h{i}", "s", os.urandom(4_000).hex()) for i in range(4_000)])

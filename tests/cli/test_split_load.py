@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import urllib.error
+import urllib.request
 
 from harness import CliTest, row
 
@@ -137,6 +139,38 @@ class SplitAndLoad(WithStore):
         self.failed(3, "allow_ingest_behind", *self.load_words("t1", "--ingest-behind"))
         self.failed(3, "'none'", *self.load_words("none"))
         self.failed(2, "not known", "load", "--from", "local:/x", "--to", "C", "--table", "t", *self.options())
+
+    def test_a_load_is_started_over_http(self):
+        self.shell("create web -p 4 -e rocksdb.allow_ingest_behind=true")
+        self.shell('use web; set "bulk00" "s000" "newer"')
+        self.done(*self.split_words("web"))
+        url = f"http://{self.b.meta}/meta/app/start_bulk_load"
+        request = {"app_name": "web", "cluster_name": "ClusterB", "file_provider_type": "local",
+                   "remote_root_path": "/" + self.to, "ingest_behind": True}
+
+        def post(body):
+            try:
+                with urllib.request.urlopen(url, data=body.encode(), timeout=20) as reply:
+                    return reply.status, reply.read().decode()
+            except urllib.error.HTTPError as refused:
+                with refused:
+                    return refused.code, refused.read().decode()
+
+        self.assertEqual(post("nonsense"), (400, "invalid request structure"))
+        self.assertEqual(post(json.dumps({**request, "cluster_name": ""})), (400, "cluster_name should not be empty"))
+        self.assertEqual(post(json.dumps({**request, "ingest_behind": 7})), (400, "invalid request structure"))
+        status, text = post(json.dumps({**request, "app_name": "none"}))
+        self.assertEqual((status, json.loads(text)["error"]), (200, "ERR_APP_NOT_EXIST"))
+        status, text = post(json.dumps(request))
+        self.assertEqual((status, json.loads(text)), (200, {"error": "ERR_OK", "hint_msg": ""}))
+        self.wait_for_load("web")
+        rows = {as_bytes(one)[:2]: as_bytes(one)[2] for one in self.rows_of(self.b, "web")}
+        self.assertEqual((rows[(b"bulk00", b"s000")], rows[(b"bulk00", b"s002")]), (b"newer", b"v0"))
+
+    def test_the_version_of_values_is_asked(self):
+        self.shell("create versions -p 2")
+        self.failed(3, ["--data-version 0", "has 1"], *self.split_words("versions", "--data-version", 0))
+        self.done(*self.split_words("versions", "--data-version", 1))
 
     def test_files_of_another_split_are_not_mixed_with(self):
         self.shell("create t2 -p 2")

@@ -3,6 +3,8 @@
 standby, and two S3 servers that check signatures (versitygw), one of them with TLS.
 
   peers.py install          fetches what is missing into the cache (minutes the first time)
+  peers.py spark            the same for Spark, and prints its SPARK_HOME
+  peers.py rocksdbjni       the same for RocksDB's Java library, and prints the folder with its jar
   peers.py run COMMAND...   starts them, runs the command with their places in the environment, ends them:
                             PEGMOVE_TEST_HDFS, _HDFS_STANDBY, _HDFS_RPC, _HDFS_DATA   (a quota on /full)
                             PEGMOVE_TEST_S3, _S3_TLS, _S3_CA                          (a small disk under
@@ -27,6 +29,7 @@ HERE = pathlib.Path(__file__).parent
 CACHE = pathlib.Path(os.environ.get("PEGMOVE_CACHE") or pathlib.Path.home() / ".cache" / "pegmove")
 S3_MODULE = "github.com/versity/versitygw/cmd/versitygw"
 S3_VERSION = "v1.8.0"
+SPARK = ["pyspark==3.5.8", "py4j==0.10.9.7"]
 START_LIMIT_S = 90
 
 
@@ -38,18 +41,26 @@ def program(name, hint):
     return shutil.which(name) or fail(f"no program '{name}': {hint}")
 
 
-def install_hdfs():
-    """The jars; the folder gets its name when it is whole."""
-    pom = HERE / "hdfs" / "pom.xml"
-    folder = CACHE / f"hdfs-{hash_of(pom)}"
+def install_jars(name, size):
+    """Those of NAME/pom.xml; the folder gets its name when it is whole."""
+    pom = HERE / name / "pom.xml"
+    folder = CACHE / f"{name}-{hash_of(pom)}"
     if not folder.is_dir():
-        print("peers: fetching HDFS (100 MB)", file=sys.stderr)
+        print(f"peers: fetching {name} ({size})", file=sys.stderr)
         with tempfile.TemporaryDirectory(dir=made(CACHE)) as part:
             shutil.copy(pom, part)
             run([program("mvn", "apt-get install maven"), "-q", "-B", "dependency:copy-dependencies",
                  f"-DoutputDirectory={part}/lib"], part)
             os.rename(f"{part}/lib", folder)
     return folder
+
+
+def install_hdfs():
+    return install_jars("hdfs", "100 MB")
+
+
+def install_rocksdbjni():
+    return install_jars("rocksdbjni", "60 MB")
 
 
 def install_s3():
@@ -61,6 +72,19 @@ def install_s3():
                 part, GOBIN=part, GOFLAGS="-mod=mod")
             os.rename(f"{part}/versitygw", binary)
     return binary
+
+
+def install_spark():
+    """Its SPARK_HOME: the registry's package is a whole Spark."""
+    folder = CACHE / SPARK[0].replace("==", "-")
+    if not folder.is_dir():
+        print("peers: fetching Spark (320 MB)", file=sys.stderr)
+        with tempfile.TemporaryDirectory(dir=made(CACHE)) as part:
+            run([sys.executable, "-m", "venv", f"{part}/venv"], part)
+            run([f"{part}/venv/bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-deps",
+                 "--target", f"{part}/lib", *SPARK], part)
+            os.rename(f"{part}/lib", folder)
+    return folder / "pyspark"
 
 
 def made(folder):
@@ -200,6 +224,12 @@ def main(words):
     if words[:1] == ["install"]:
         install_hdfs()
         install_s3()
+        return 0
+    if words == ["rocksdbjni"]:
+        print(install_rocksdbjni())
+        return 0
+    if words == ["spark"]:
+        print(install_spark())
         return 0
     if words[:1] == ["run"] and len(words) > 1:
         with all_of_them() as environment:

@@ -22,6 +22,11 @@ def bulk_rows():
     return rows
 
 
+def loaded_rows():
+    """Those that tests/python_client/run brings into a table by backup, split and load."""
+    return {('user_%05d' % i, 's%d' % (i % 7)): b'value of %d' % i for i in range(2000)}
+
+
 @inlineCallbacks
 def check_full_scans(t, c, args):
     rows = bulk_rows()

@@ -1,6 +1,6 @@
 """Runs the whole API of the official Python client (pypegasus3 0.0.1.1) against a cluster.
 
-    scenario.py --meta 127.0.0.1:PORT --table NAME --partitions N
+    scenario.py --meta 127.0.0.1:PORT --table NAME --partitions N --loaded NAME
 
 The table must exist, be empty and have N partitions. Prints a line per check and at the end
 `ok: N checks`. Ends with 1 at the first check that fails, saying what was expected and seen.
@@ -25,7 +25,8 @@ from twisted.python import log
 from checks import NOT_FOUND, OK, TIMED_OUT, TIMEOUT_MS, CheckFailed, Checks, drain, scan_options
 from pypegasus.base.ttypes import error_types
 from pypegasus.pgclient import Pegasus
-from scans import check_full_scans, check_hash_scans, check_scanner_contexts, check_wide_hash_key
+from scans import (check_full_scans, check_hash_scans, check_scanner_contexts, check_wide_hash_key,
+                   loaded_rows)
 from values import (check_big_values, check_binary_sort_keys, check_limits, check_multi_operations,
                     check_point_operations, check_ranges_and_filters, check_ttl)
 
@@ -99,10 +100,29 @@ def check_refresh(t, c, args):
     t.equal('get after a second init', (yield c.get('two', 'c')), (OK, b'C'))
 
 
+@inlineCallbacks
+def check_loaded_table(t, _, args):
+    """A table whose rows came by a bulk load: those of bulk_rows() with plain keys."""
+    client = Pegasus([args.meta], args.loaded, TIMEOUT_MS)
+    t.equal('init of the loaded table', (yield client.init()), True)
+    rows = loaded_rows()
+    scanners = client.get_unordered_scanners(10, scan_options())
+    seen = yield gatherResults([drain(s) for s in scanners])
+    t.same_rows('scan of the loaded table', sum(seen, []), rows)
+    for hash_key, sort_key in list(rows)[::97]:
+        t.equal('get of %s' % hash_key, (yield client.get(hash_key, sort_key)),
+                (OK, rows[hash_key, sort_key]))
+    t.equal('set over a loaded row', (yield client.set('user_00000', 's0', 'new')), (OK, None))
+    t.equal('get of it', (yield client.get('user_00000', 's0')), (OK, b'new'))
+    t.equal('remove of a loaded row', (yield client.remove('user_00001', 's1')), (OK, None))
+    t.equal('get of that', (yield client.get('user_00001', 's1')), (NOT_FOUND, b''))
+    client.close()
+
+
 GROUPS = (check_init_fails, check_open, check_full_scans, check_wide_hash_key,
           check_point_operations, check_binary_sort_keys, check_multi_operations,
           check_ranges_and_filters, check_limits, check_hash_scans, check_scanner_contexts,
-          check_big_values, check_ttl, check_second_client, check_refresh)
+          check_big_values, check_ttl, check_second_client, check_refresh, check_loaded_table)
 
 
 @inlineCallbacks
@@ -121,6 +141,7 @@ def main():
     parser.add_argument('--meta', required=True, help='address of the meta server, ip:port')
     parser.add_argument('--table', required=True, help='an empty table')
     parser.add_argument('--partitions', required=True, type=int, help='its partition count')
+    parser.add_argument('--loaded', required=True, help='a table of loaded_rows(), see tests/python_client/run')
     args = parser.parse_args()
     checks = Checks()
     log.addObserver(checks.observe)

@@ -70,6 +70,31 @@ class LoadKills(Backups):
             self.assertEqual(self.check_equal("t", f"copy{number}", target=self.a), self.ROWS)
         self.note(f"{len(names)} steps: {names}")
 
+    @seconds(60)
+    def test_split_from_a_cluster_killed_at_every_step(self):
+        os.makedirs(self.store)
+        self.fill()
+        words = ["split", "--from-cluster", "ClusterA", "--table", "t", "--to", "local:/split", "--cluster", "ClusterA",
+                 "--config", self.config_of_clusters(), "--state", self.state, "--quiet", "--work-dir", self.folder,
+                 "--file-size", self.SPLIT_FILE_SIZE, "--to-table"]
+        self.make("whole", 6)
+        self.done(*words, "whole")
+        whole = self.files_of(self.last_run())
+        self.assertGreater(len(whole), 12)
+        names = steps("split", "splitter/split.h")
+        for number, step in enumerate(names):
+            table = f"copy{number}"
+            self.make(table, 6)
+            outcome = self.run_words(*words, table, "--die-at", step)
+            self.assertEqual(outcome.code, -signal.SIGKILL, f"{step}: {outcome}")
+            run = self.last_run()
+            self.done("resume", run, "--config", self.config_of_clusters(), "--state", self.state, "--quiet")
+            self.assertEqual(self.files_of(run), whole, step)
+            self.start_load(table)
+            self.assertEqual(self.wait_for_load(table)["status"], "BLS_SUCCEED")
+            self.assertEqual(self.check_equal("t", table, target=self.a), self.ROWS)
+        self.note(f"{len(names)} steps: {names}")
+
     def last_run(self):
         return self.journal.ask("SELECT id FROM runs WHERE method = 'split' ORDER BY created_unix_ms DESC, id DESC")[0][0]
 

@@ -1,0 +1,81 @@
+"""The driver of a split on Spark: hands its units to executors as tasks, and prints what each has made.
+
+`pegmove split --engine spark` runs it through spark-submit. Its argument is a folder with the program's bundle and
+the units' numbers. A result is a line of stdout: pegmove-unit {"unit": N, "result": {...}}, and what a unit said
+that failed for good is another: pegmove-failed "..."
+"""
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from pyspark import AccumulatorParam, SparkContext, SparkFiles
+
+LOOK_EVERY_S = 0.2
+FAILED = "pegmove-failed "
+
+
+class Results(AccumulatorParam):
+    def zero(self, value):
+        return []
+
+    def addInPlace(self, value1, value2):
+        value1 += value2
+        return value1
+
+
+def carry_out(unit):
+    """One unit, on an executor. Whatever fails is Spark's to try again."""
+    bundle = os.path.join(SparkFiles.getRootDirectory(), "bundle")
+    loader = os.path.join(bundle, "lib", "ld.so")
+    for path in (loader, os.path.join(bundle, "pegmove")):
+        if not os.access(path, os.X_OK):
+            os.chmod(path, 0o755)
+    work = tempfile.mkdtemp(prefix="pegmove-unit-")
+    try:
+        words = [loader, "--library-path", os.path.join(bundle, "lib"), os.path.join(bundle, "pegmove"), "split-unit",
+                 "--spec", os.path.join(bundle, "split.json"), "--config", os.path.join(bundle, "stores.ini"),
+                 "--unit", str(unit), "--work-dir", work]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if done.returncode != 0:
+            raise RuntimeError(FAILED + json.dumps("unit %d ended with %d: %s" % (
+                unit, done.returncode, done.stderr.decode(errors="replace")[-4000:].strip())))
+        return json.loads(done.stdout)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def main():
+    folder = sys.argv[1]
+    with open(os.path.join(folder, "units.json"), encoding="utf-8") as file:
+        units = json.load(file)
+    context = SparkContext()
+    context.addArchive(os.path.join(folder, "bundle.tar.gz#bundle"))
+    results = context.accumulator([], Results())
+    job = concurrent.futures.ThreadPoolExecutor(1).submit(
+        context.parallelize(units, len(units)).foreach,
+        lambda unit: results.add([{"unit": unit, "result": carry_out(unit)}]))
+    told = 0
+    while True:
+        is_over = concurrent.futures.wait([job], timeout=LOOK_EVERY_S).done
+        for result in results.value[told:]:
+            print("pegmove-unit " + json.dumps(result), flush=True)
+            told += 1
+        if is_over:
+            break
+    failure = job.exception()
+    if failure:
+        # The unit's own words are somewhere in what Spark makes of them.
+        for line in str(failure).splitlines():
+            if FAILED in line:
+                print(FAILED + line.split(FAILED, 1)[1], flush=True)
+                break
+        raise failure
+    context.stop()
+
+
+if __name__ == "__main__":
+    main()
