@@ -9,25 +9,19 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <thread>
 
-#include "async/run.h"
-#include "backup/metadata.h"
-#include "backup/reader.h"
+#include "backup_maker.h"
 #include "base/units.h"
-#include "bench_rows.h"
-#include "blockstore/local_store.h"
 #include "child_process.h"
 #include "record/hash.h"
 #include "record/key.h"
 #include "splitter/units.h"
 #include "store/layout.h"
-#include "store/partition_db.h"
 
 namespace pegmove::bench {
 namespace {
@@ -37,99 +31,21 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr double kBar = 0.7;       // of the bare run's speed, a worker
 constexpr double kBarOfTwo = 1.4;  // with two workers
+constexpr double kBarOfSpark = 5;  // of the Spark job's, with a worker for each of its cores
 constexpr int64_t kMostMemory = 512 << 20;
-constexpr int64_t kRowsAtOnce = 200'000;
 constexpr size_t kFileBytes = 64 << 20;
 
 struct Setup {
   std::string pegmove = "build/release/pegmove";
   std::string folder;
   int64_t rows = 10'000'000;
+  std::string spark_home, spark_job;  // "": without it
   bool has_bars = true;
 };
-
-int64_t backup_id(int32_t partitions) { return 1'700'000'000'000 + partitions; }
 
 double seconds_since(SteadyClock::time_point begin) {
   return std::chrono::duration<double>(SteadyClock::now() - begin).count();
 }
-
-// A cold backup of a table with these rows, in a folder.
-class BackupMaker {
- public:
-  BackupMaker(const Setup& setup, int32_t partitions)
-      : setup_(setup),
-        partitions_(partitions),
-        place_{.root = "A", .backup_id = backup_id(partitions), .table = "bench", .app_id = 1} {}
-
-  Result<void> make() {
-    std::vector<std::unique_ptr<store::PartitionDb>> databases;
-    for (int32_t i = 0; i < partitions_; ++i)
-      databases.push_back(TRY(store::PartitionDb::open({.path = database(i)})));
-    for (int64_t round = 0; round * kRowsAtOnce < setup_.rows; ++round)
-      TRY(write_rows(databases, round, std::min(kRowsAtOnce, setup_.rows - round * kRowsAtOnce)));
-    for (int32_t i = 0; i < partitions_; ++i) {
-      TRY(databases[size_t(i)]->checkpoint(database(i) + ".checkpoint"));
-      databases[size_t(i)].reset();
-      fs::remove_all(database(i));
-    }
-    return async::run_to_end(context_, upload());
-  }
-
- private:
-  std::string database(int32_t partition) const {
-    return setup_.folder + "/db" + std::to_string(partition);
-  }
-
-  Result<void> write_rows(std::vector<std::unique_ptr<store::PartitionDb>>& databases,
-                          int64_t round, int64_t count) {
-    std::vector<store::WriteBatch> batches;
-    for (auto& db : databases) batches.push_back(db->new_batch(size_t(count) * 150 / 4));
-    for (const auto& row : make_rows({.rows = count, .value_size = 100})) {
-      const auto key = row.raw_key + "-" + std::to_string(round);
-      const auto hash = record::raw_key_hash(*record::split_key(key));
-      batches[size_t(record::partition_index(hash, partitions_))].put(key, row.value, 0, 0);
-    }
-    for (size_t i = 0; i < databases.size(); ++i) TRY(databases[i]->write(batches[i], round + 1));
-    return {};
-  }
-
-  Task<> upload() {
-    blockstore::AsyncStore store(blockstore::make_local_store("store", setup_.folder + "/store"),
-                                 pool_, clock_);
-    for (int32_t i = 0; i < partitions_; ++i) {
-      backup::CheckpointMetadata metadata{.decree = 1, .timestamp_ms = 1, .files = {}};
-      const auto from = database(i) + ".checkpoint";
-      const auto to = place_.checkpoint_folder(i, "chkpt_bench_1");
-      for (const auto& entry : fs::directory_iterator(from)) {
-        const auto name = entry.path().filename().string();
-        const auto sent = CO_TRY(co_await store.upload(entry.path(), to + "/" + name, {}));
-        metadata.files.push_back({name, sent.sum.size, sent.sum.md5});
-        metadata.total_size += sent.sum.size;
-      }
-      fs::remove_all(from);
-      CO_TRY(co_await store.write_file(to + "/backup_metadata", encode(metadata)));
-      CO_TRY(co_await store.write_file(place_.current_file(i), "chkpt_bench_1"));
-    }
-    wire::app_info app;
-    app.app_type = "pegasus";
-    app.app_name = place_.table;
-    app.app_id = place_.app_id;
-    app.partition_count = partitions_;
-    app.max_replica_count = 1;
-    CO_TRY(co_await store.write_file(place_.metadata_file(), backup::encode_app_metadata(app)));
-    backup::BackupInfo info{.backup_id = place_.backup_id, .start_time_ms = 1, .tables = {}};
-    info.tables[place_.app_id] = place_.table;
-    co_return co_await store.write_file(place_.info_file(), encode(info));
-  }
-
-  const Setup& setup_;
-  int32_t partitions_;
-  backup::Place place_;
-  asio::io_context context_;
-  async::SystemClock clock_;
-  async::Pool pool_{2};
-};
 
 // One class of the split: its checkpoints merged, its targets' files written.
 class BareMerge {
@@ -171,8 +87,8 @@ class BareMerge {
 
  private:
   Result<void> open(int32_t partition) {
-    const auto folder = setup_.folder + "/store/A/" + std::to_string(backup_id(shape_.sources)) +
-                        "/bench_1/" + std::to_string(partition) + "/chkpt_bench_1";
+    const auto folder = backup_folder(setup_.folder, shape_.sources) + "/" +
+                        std::to_string(partition) + "/chkpt_bench_1";
     rocksdb::DB* db = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> families;
     const auto status = rocksdb::DB::OpenForReadOnly(
@@ -254,6 +170,26 @@ Result<Finished> split(const Setup& setup, splitter::Shape shape, int workers) {
   return finished;
 }
 
+// Seconds of bench/spark/SplitJob.java, on two cores and from and to the same disk.
+Result<double> split_on_spark(const Setup& setup, splitter::Shape shape) {
+  const auto output = setup.folder + "/spark";
+  const auto finished =
+      TRY(run_process({setup.spark_home + "/bin/spark-submit", "--class", "SplitJob",
+                       "--driver-class-path", setup.spark_job, "--driver-memory", "4g",
+                       "spark-internal", backup_folder(setup.folder, shape.sources),
+                       std::to_string(shape.sources), std::to_string(shape.targets), output, "2"}));
+  fs::remove_all(output);
+  fs::remove_all(output + ".shuffle");
+  long long rows = 0;
+  double seconds = 0;
+  const auto at = finished.output.rfind("rows ");
+  if (at == std::string::npos ||
+      std::sscanf(finished.output.c_str() + at, "rows %lld seconds %lf", &rows, &seconds) != 2 ||
+      rows != setup.rows)
+    return fail(Code::kInternal, "the Spark job did not write all rows: " + finished.output);
+  return seconds;
+}
+
 Result<bool> measure(const Setup& setup, splitter::Shape shape) {
   double bare = 1e9;
   std::vector<Finished> splits(2);
@@ -279,6 +215,14 @@ Result<bool> measure(const Setup& setup, splitter::Shape shape) {
                 100 * ratio, 100 * bar, base::format_size(uint64_t(best.usage.peak_bytes)).c_str());
     is_good = is_good && ratio >= bar && best.usage.peak_bytes < kMostMemory;
   }
+  if (!setup.spark_job.empty()) {
+    const auto spark = TRY(split_on_spark(setup, shape));
+    const auto ratio = spark / splits[1].wall_seconds;
+    std::printf(
+        "    Spark job: %6.2f s, %.2f M rows/s; 2 workers are %.1f times as fast (bar %.0f)\n",
+        spark, rate(spark), ratio, kBarOfSpark);
+    is_good = is_good && ratio >= kBarOfSpark;
+  }
   return is_good || !setup.has_bars;
 }
 
@@ -288,8 +232,7 @@ Result<bool> measure_all(const Setup& setup) {
               base::format_size(kMostMemory).c_str());
   bool is_good = true;
   for (const auto& [sources, targets] : {std::pair(8, std::vector{64, 7}), {64, std::vector{8}}}) {
-    fs::create_directories(setup.folder + "/store");
-    TRY(BackupMaker(setup, sources).make());
+    TRY(make_backup(setup.folder, setup.rows, sources));
     for (const int32_t target : targets)
       is_good = TRY(measure(setup, {sources, target})) && is_good;
     fs::remove_all(setup.folder + "/store");
@@ -308,6 +251,8 @@ int run_main(int argc, char** argv) {
   program.add_option("--rows", setup.rows)
       ->capture_default_str()
       ->check(CLI::Range(int64_t(1000), int64_t(1'000'000'000)));
+  program.add_option("--spark-home", setup.spark_home, "a Spark to compare with");
+  program.add_option("--spark-job", setup.spark_job, "the compiled SplitJob for it");
   program.add_flag("--short", is_short, "few rows, without bars: only to see that it works");
   CLI11_PARSE(program, argc, argv);
   if (is_short) setup.rows = 100'000;
