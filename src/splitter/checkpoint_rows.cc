@@ -40,7 +40,7 @@ Result<std::unique_ptr<CheckpointRows>> CheckpointRows::open(
   std::unique_ptr<CheckpointRows> rows(new CheckpointRows(std::move(files)));
   TRY(rows->open_database(std::move(cache)));
   TRY(rows->read_version());
-  rows->read_table_files();
+  rows->read_file_list();
   return rows;
 }
 
@@ -86,21 +86,28 @@ Result<void> CheckpointRows::read_version() {
   return {};
 }
 
-void CheckpointRows::read_table_files() {
+void CheckpointRows::read_file_list() {
   std::vector<rocksdb::LiveFileMetaData> files;
   db_->GetLiveFilesMetaData(&files);
   std::set<int> levels;
   for (const auto& file : files) {
     if (file.column_family_name != rocksdb::kDefaultColumnFamilyName) continue;
-    table_files_.push_back({.smallest = file.smallestkey,
-                            .bytes = int64_t(file.size),
-                            .rows = int64_t(file.num_entries)});
+    bytes_ += int64_t(file.size);
+    row_count_ += int64_t(file.num_entries);
     if (file.level == 0)
       ++streams_;
     else
       levels.insert(file.level);
   }
   streams_ += int(levels.size());
+}
+
+Result<int64_t> CheckpointRows::bytes_before(const std::string& key) {
+  const rocksdb::Range range("", key);
+  uint64_t bytes = 0;
+  const auto status = db_->GetApproximateSizes({}, rows_family_, &range, 1, &bytes);
+  if (!status.ok()) return fail(error(status, "reading"));
+  return int64_t(bytes);
 }
 
 void CheckpointRows::begin(const std::string& from, const std::string& to, size_t readahead_bytes) {

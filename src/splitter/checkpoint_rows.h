@@ -16,13 +16,6 @@ class Cache;
 
 namespace pegmove::splitter {
 
-// A table file of a checkpoint, as its MANIFEST tells.
-struct TableFile {
-  std::string smallest;  // its keys
-  int64_t bytes = 0;
-  int64_t rows = 0;  // at most: overwritten and removed ones count
-};
-
 // Opens the checkpoint without writing anything, and walks over it. All calls block. For one thread
 // at a time.
 class CheckpointRows {
@@ -37,8 +30,11 @@ class CheckpointRows {
   ~CheckpointRows();
 
   int data_version() const { return data_version_; }
-  // Of the rows, not of the meta family.
-  const std::vector<TableFile>& table_files() const { return table_files_; }
+  // Of the files with rows, as the MANIFEST tells; rows that were overwritten or removed count.
+  int64_t bytes() const { return bytes_; }
+  int64_t rows() const { return row_count_; }
+  // How many of these bytes are before a key, roughly: by the files' indexes. Errors: as status().
+  Result<int64_t> bytes_before(const std::string& key);
   // How many files are read side by side.
   int streams() const { return streams_; }
 
@@ -57,7 +53,7 @@ class CheckpointRows {
   explicit CheckpointRows(std::unique_ptr<StoreFiles> files) : files_(std::move(files)) {}
   Result<void> open_database(std::shared_ptr<rocksdb::Cache> cache);
   Result<void> read_version();
-  void read_table_files();
+  void read_file_list();
   Error error(const rocksdb::Status& status, const char* doing);
 
   std::unique_ptr<StoreFiles> files_;
@@ -67,7 +63,7 @@ class CheckpointRows {
   std::string end_;
   rocksdb::Slice end_slice_;  // RocksDB keeps a pointer to it
   std::unique_ptr<rocksdb::Iterator> rows_;
-  std::vector<TableFile> table_files_;
+  int64_t bytes_ = 0, row_count_ = 0;
   int streams_ = 0;
   int data_version_ = 0;
 };

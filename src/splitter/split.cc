@@ -78,16 +78,22 @@ int64_t streams_of(const Sources& sources) {
   return streams;
 }
 
-std::vector<TableFile> files_of(const Sources& sources) {
-  std::vector<TableFile> files;
-  for (const auto& source : sources)
-    files.insert(files.end(), source->table_files().begin(), source->table_files().end());
-  return files;
+// Of opened sources, which outlive it; blocks.
+ClassSize size_of(const Sources& sources) {
+  ClassSize size;
+  for (const auto& source : sources) {
+    size.bytes += source->bytes();
+    size.rows += source->rows();
+  }
+  size.bytes_before = [&sources](const std::string& key) -> Result<int64_t> {
+    int64_t before = 0;
+    for (const auto& source : sources) before += TRY(source->bytes_before(key));
+    return before;
+  };
+  return size;
 }
 
-int64_t pieces_of(const std::vector<TableFile>& files, int32_t classes, const SplitLimits& limits) {
-  int64_t bytes = 0;
-  for (const auto& file : files) bytes += file.bytes;
+int64_t pieces_of(int64_t bytes, int32_t classes, const SplitLimits& limits) {
   const auto for_workers = (2 * limits.units_at_once + classes - 1) / classes;
   const auto for_size = (bytes + kBytesOfUnit - 1) / kBytesOfUnit;
   return std::clamp<int64_t>(std::max<int64_t>(for_workers, for_size), 1,
@@ -245,10 +251,12 @@ Task<SplitPlan> plan_split(const SplitSource& source, SplitRules rules, SplitLim
         in_context(co_await open_sources(source, shape.sources_of(which), make_cache(limits)),
                    place_text(source)));
     most_streams = std::max(most_streams, streams_of(sources));
-    auto files = files_of(sources);
-    const auto pieces = pieces_of(files, shape.classes(), limits);
-    for (auto& unit : cut_class(which, std::move(files), pieces))
-      plan.units.push_back(std::move(unit));
+    auto units = CO_TRY(in_context(co_await source.store.call([&] {
+      const auto size = size_of(sources);
+      return cut_class(which, size, pieces_of(size.bytes, shape.classes(), limits));
+    }),
+                                   place_text(source)));
+    std::ranges::move(units, std::back_inserter(plan.units));
   }
   CO_TRY(check_limits(limits, plan.rules, most_streams));
   co_return plan;

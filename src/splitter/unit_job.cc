@@ -10,13 +10,13 @@ UnitJob::UnitJob(const SplitRules& rules, Unit unit, int number,
       sources_(std::move(sources)),
       source_partitions_(rules.shape.sources_of(unit_.which)),
       files_(rules, unit_.which, number, folder),
-      readahead_bytes_(readahead_bytes) {}
+      readahead_bytes_(readahead_bytes),
+      keys_(sources_.size()) {}
 
-bool UnitJob::goes_later(size_t a, size_t b) const {
-  return sources_[a]->key() > sources_[b]->key();
-}
+bool UnitJob::goes_later(size_t a, size_t b) const { return keys_[a] > keys_[b]; }
 
 void UnitJob::push(size_t source) {
+  keys_[source] = sources_[source]->key();
   heap_.push_back(source);
   std::ranges::push_heap(heap_, [this](size_t a, size_t b) { return goes_later(a, b); });
 }
@@ -54,7 +54,7 @@ Result<std::vector<FinishedFile>> UnitJob::step(int64_t most_rows) {
   if (!begun_) TRY(begin());
   for (int64_t rows = 0; rows < most_rows && finished.empty() && !heap_.empty(); ++rows) {
     TRY(take_row(finished));
-    last_key_.assign(sources_[heap_.front()]->key());
+    last_key_.assign(keys_[heap_.front()]);
     has_last_key_ = true;
     if (auto advanced = advance(); !advanced) {
       begun_ = false;
@@ -71,7 +71,7 @@ Result<std::vector<FinishedFile>> UnitJob::step(int64_t most_rows) {
 Result<void> UnitJob::take_row(std::vector<FinishedFile>& finished) {
   const auto source = heap_.front();
   const auto& rows = *sources_[source];
-  return files_.add({.key = rows.key(),
+  return files_.add({.key = keys_[source],
                      .stored = rows.value(),
                      .data_version = rows.data_version(),
                      .partition = source_partitions_[source]},

@@ -38,6 +38,7 @@ class UnitJob {
   std::vector<int32_t> source_partitions_;
   ClassFiles files_;
   size_t readahead_bytes_;
+  std::vector<std::string_view> keys_;  // where each source stands
   std::vector<size_t> heap_;
   std::string last_key_;  // the last one that was taken
   bool has_last_key_ = false;

@@ -4,14 +4,15 @@
 // remainder by g: the target partitions congruent to c mod g draw from the source partitions
 // congruent to c mod g alone. So there are g independent classes, each a merge of S/g sorted
 // sources fanned out to T/g targets; and since a target's files may not overlap, a class can be cut
-// further at keys.
+// further at keys, which need not exist.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
-#include "splitter/checkpoint_rows.h"
+#include "base/result.h"
 
 namespace pegmove::splitter {
 
@@ -35,8 +36,15 @@ struct Unit {
   bool operator==(const Unit&) const = default;
 };
 
-// Cuts a class, whose sources have these table files, into at most `pieces` units of about the same
-// size, in key order. Cuts are first keys of files: there may be fewer.
-std::vector<Unit> cut_class(int32_t which, std::vector<TableFile> files, int64_t pieces);
+// How much there is of a class, and how much of it is before a key, roughly.
+struct ClassSize {
+  int64_t bytes = 0;
+  int64_t rows = 0;
+  std::function<Result<int64_t>(const std::string& key)> bytes_before;
+};
+
+// Cuts a class into at most `pieces` units of about the same size, in key order: fewer where sizes
+// do not tell keys apart. Errors: those of bytes_before().
+Result<std::vector<Unit>> cut_class(int32_t which, const ClassSize& size, int64_t pieces);
 
 }  // namespace pegmove::splitter
