@@ -1,8 +1,9 @@
 """The driver of a split on Spark: hands its units to executors as tasks, and prints what each has made.
 
-`pegmove split --engine spark` runs it through spark-submit. Its argument is a folder with the program's bundle and
-the units' numbers. A result is a line of stdout: pegmove-unit {"unit": N, "result": {...}}, and what a unit said
-that failed for good is another: pegmove-failed "..."
+`pegmove split --engine spark` runs it through spark-submit, on the machine where pegmove runs. Its argument is a
+folder with the program's bundle and the units' numbers. What unit N has made comes into the folder as
+results/N.json, and a line "pegmove-unit N" tells of it; what a unit said that failed for good comes into
+results/failed. Lines alone would not do: the whole JVM writes to the same stdout.
 """
 import concurrent.futures
 import json
@@ -34,7 +35,7 @@ def carry_out(unit):
     for path in (loader, os.path.join(bundle, "pegmove")):
         if not os.access(path, os.X_OK):
             os.chmod(path, 0o755)
-    work = tempfile.mkdtemp(prefix="pegmove-unit-")
+    work = tempfile.mkdtemp(prefix="pegmove-unit-", dir=SparkFiles.getRootDirectory())  # which Spark removes
     try:
         words = [loader, "--library-path", os.path.join(bundle, "lib"), os.path.join(bundle, "pegmove"), "split-unit",
                  "--spec", os.path.join(bundle, "split.json"), "--config", os.path.join(bundle, "stores.ini"),
@@ -46,6 +47,22 @@ def carry_out(unit):
         return json.loads(done.stdout)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def put(folder, name, text):
+    """A file that is there whole or not at all."""
+    path = os.path.join(folder, "results", name)
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(path + ".part", path)
+
+
+def words_of(failure):
+    """What the unit itself said, out of what Spark makes of it."""
+    for line in str(failure).splitlines():
+        if FAILED in line:
+            return json.loads(line.split(FAILED, 1)[1])
+    return str(failure)
 
 
 def main():
@@ -62,17 +79,14 @@ def main():
     while True:
         is_over = concurrent.futures.wait([job], timeout=LOOK_EVERY_S).done
         for result in results.value[told:]:
-            print("pegmove-unit " + json.dumps(result), flush=True)
+            put(folder, "%d.json" % result["unit"], json.dumps(result["result"]))
+            print("pegmove-unit %d" % result["unit"], flush=True)
             told += 1
         if is_over:
             break
     failure = job.exception()
     if failure:
-        # The unit's own words are somewhere in what Spark makes of them.
-        for line in str(failure).splitlines():
-            if FAILED in line:
-                print(FAILED + line.split(FAILED, 1)[1], flush=True)
-                break
+        put(folder, "failed", words_of(failure))
         raise failure
     context.stop()
 

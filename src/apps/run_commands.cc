@@ -73,13 +73,17 @@ int status(const Arguments& arguments, const Journal& journal) {
   }
 }
 
-// Nobody works on the run: it gets its state here. False when somebody does after all.
+// Nobody works on the run: it gets its state here. False when somebody does after all. A load is
+// ended on its cluster first: as long as that fails, the run can be cancelled again.
 Result<bool> end_unattended(Journal& journal, const std::string& id, RunState state) {
   auto lock = journal::RunLock::take(journal, id);
   if (!lock && lock.error().code() == Code::kBusy) return false;
   TRY(std::move(lock));
   auto run = TRY(journal.get(id));
   if (run.state == state) return true;
+  if (run.method == migration::kLoadMethod && state == RunState::kCancelled &&
+      !journal::is_final(run.state))
+    TRY(cancel_load(run));
   TRY(journal.set_state(id, state));
   return true;
 }
@@ -103,7 +107,6 @@ int steer(const Arguments& arguments, Journal& journal, Request request, RunStat
                   std::string(journal::to_string(run->state)).c_str());
       if (ended && wanted == RunState::kCancelled) {  // nobody watched it
         if (run->method == migration::kBackupMethod) return cancel_backup(*run);
-        if (run->method == migration::kLoadMethod) return cancel_load(*run);
       }
       return run->state == wanted ? kDone : kFailed;
     }

@@ -37,7 +37,8 @@ int resume_split(const RunArguments& arguments, const journal::Run& run);
 int resume_load(const RunArguments& arguments, const journal::Run& run);
 // Tells the cluster to end the backup of a run that nobody works on. Returns the exit code.
 int cancel_backup(const journal::Run& run);
-int cancel_load(const journal::Run& run);
+// The same of a load. What came too late is told on stderr. Errors: the cluster's.
+Result<void> cancel_load(const journal::Run& run);
 
 void add_run_commands(CLI::App& program, int& exit_code);  // list, status, pause, cancel, set
 void add_resume_command(CLI::App& program, int& exit_code);

@@ -1,4 +1,9 @@
 // split: makes the files of a bulk load out of a cold backup, for any partition count.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <thread>
@@ -10,6 +15,7 @@
 #include "apps/split_origin.h"
 #include "apps/store_path.h"
 #include "backup/reader.h"
+#include "base/local_file.h"
 #include "base/units.h"
 #include "migration/probes.h"
 #include "migration/split.h"
@@ -75,6 +81,64 @@ Result<Origin> origin_of(const SplitArguments& arguments, const CommandRun& run)
   return Origin{.metas = TRY(run.config().metas_text(arguments.from_cluster))};
 }
 
+// Settings are kept in the journal, and are seen in the list of processes.
+bool looks_secret(const std::string& setting) {
+  const auto name = setting.substr(0, setting.find('='));
+  return std::ranges::any_of(
+      std::array{"secret", "password", "token", "credential", "access.key", "accessKey"},
+      [&](const char* word) { return name.contains(word); });
+}
+
+Result<migration::SparkOptions> spark_of(const SplitArguments& arguments) {
+  auto spark = arguments.spark;
+  if (arguments.engine != "spark") {
+    if (spark.master.empty() && spark.submit.empty() && spark.properties.empty() &&
+        spark.conf.empty())
+      return spark;
+    return fail(Code::kInvalidArgument, "--master and --spark-... go with --engine spark");
+  }
+  if (spark.master.empty())
+    return fail(Code::kInvalidArgument,
+                "--engine spark needs --master: yarn, spark://host:7077, k8s://... or local[2]");
+  for (const auto& setting : spark.conf)
+    if (looks_secret(setting))
+      return fail(Code::kInvalidArgument,
+                  "--spark-conf " + setting.substr(0, setting.find('=')) +
+                      " looks like a secret, and the journal would keep it; put it into a file for "
+                      "--spark-properties");
+  spark.submit = TRY(spark::submit_program(spark.submit));
+  std::error_code error;
+  if (!spark.properties.empty() && !std::filesystem::is_regular_file(spark.properties, error))
+    return fail(Code::kInvalidArgument,
+                "--spark-properties " + spark.properties + " is no file of this machine");
+  if (!spark.properties.empty())
+    spark.properties = std::filesystem::absolute(spark.properties).string();
+  return spark;
+}
+
+// In the system's temporary folder others could put one there first.
+Result<std::string> own_folder(const std::filesystem::path& above) {
+  const auto folder = (above / ("pegmove-" + std::to_string(geteuid()))).string();
+  struct stat found{};
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(base::system_error("making", folder, errno));
+  if (lstat(folder.c_str(), &found) != 0)
+    return fail(base::system_error("looking at", folder, errno));
+  if (!S_ISDIR(found.st_mode) || found.st_uid != geteuid() || (found.st_mode & 077) != 0)
+    return fail(Code::kInvalidArgument, folder +
+                                            " is not a folder of yours alone; remove it, or name "
+                                            "another place with --work-dir");
+  return folder;
+}
+
+Result<std::string> work_folder_of(const std::string& given) {
+  if (given.empty()) return TRY(own_folder(std::filesystem::temp_directory_path())) + "/split";
+  std::error_code error;
+  if (!std::filesystem::is_directory(given, error))
+    return fail(Code::kInvalidArgument, "--work-dir " + given + " is no folder of this machine");
+  return (std::filesystem::absolute(given) / "pegmove-split").string();
+}
+
 Result<SplitRequest> request_of(const SplitArguments& arguments, const Origin& from,
                                 const StorePath& to) {
   SplitRequest request{
@@ -96,24 +160,10 @@ Result<SplitRequest> request_of(const SplitArguments& arguments, const Origin& f
                                : std::max(1, int(std::thread::hardware_concurrency())),
           .memory_bytes = int64_t(TRY(in_context(base::parse_size(arguments.memory), "--memory"))),
           .disk_bytes = int64_t(TRY(in_context(base::parse_size(arguments.disk), "--disk")))}};
-  if (arguments.engine == "spark") {
-    if (arguments.spark.master.empty())
-      return fail(Code::kInvalidArgument,
-                  "--engine spark needs --master: yarn, spark://host:7077, k8s://... or local[2]");
-    request.spark = arguments.spark;
-    request.spark.submit = TRY(spark::submit_program(arguments.spark.submit));
-  } else if (!arguments.spark.master.empty()) {
-    return fail(Code::kInvalidArgument, "--master goes with --engine spark");
-  }
+  request.spark = TRY(spark_of(arguments));
   if (request.most_file_bytes < 1)
     return fail(Code::kInvalidArgument, "--file-size must be at least a byte");
-  const auto folder = arguments.work_folder.empty() ? std::filesystem::temp_directory_path()
-                                                    : std::filesystem::path(arguments.work_folder);
-  std::error_code error;
-  if (!std::filesystem::is_directory(folder, error))
-    return fail(Code::kInvalidArgument,
-                "--work-dir " + folder.string() + " is no folder of this machine");
-  request.limits.work_folder = std::filesystem::absolute(folder) / "pegmove-split";
+  request.limits.work_folder = TRY(work_folder_of(arguments.work_folder));
   return request;
 }
 
@@ -247,7 +297,10 @@ void add_spark_options(CLI::App& verb, SplitArguments& arguments) {
                   "its program; default: $SPARK_HOME/bin/spark-submit, or that in PATH")
       ->group(kSpark);
   verb.add_option("--spark-conf", arguments.spark.conf,
-                  "KEY=VALUE for Spark; may be given several times")
+                  "KEY=VALUE for Spark, nothing secret; may be given several times")
+      ->group(kSpark);
+  verb.add_option("--spark-properties", arguments.spark.properties,
+                  "a file of settings for Spark; secrets go there")
       ->group(kSpark);
 }
 
@@ -311,9 +364,10 @@ void add_split_command(CLI::App& program, int& exit_code) {
       ->check(CLI::Range(1, 65536));
   verb->add_option("--app-id", arguments->app_id, "its id, where it cannot be asked")
       ->check(CLI::Range(1, INT32_MAX));
-  verb->add_option("--data-version", arguments->data_version,
-                   "of its values, where it cannot be asked; default: 1, that of every table of "
-                   "Pegasus 2")
+  verb->add_option(
+          "--data-version", arguments->data_version,
+          "of its values, where its servers cannot be asked; 1 in every table of Pegasus 2, "
+          "which is the default where the cluster is not in the config file")
       ->check(CLI::Range(0, 1));
   add_key_filter_options(*verb, arguments->filters);
   constexpr const char* kMachine = "What this machine may use";
@@ -327,7 +381,8 @@ void add_split_command(CLI::App& program, int& exit_code) {
   verb->add_option("--file-size", arguments->file_size,
                    "keys and values in a file, at most about; default 64MiB")
       ->group(kMachine);
-  verb->add_option("--work-dir", arguments->work_folder, "default: the system's temporary folder")
+  verb->add_option("--work-dir", arguments->work_folder,
+                   "default: a folder of yours in the system's temporary folder")
       ->group(kMachine);
   add_spark_options(*verb, *arguments);
   verb->add_option("--die-at", arguments->die_at)->group("");

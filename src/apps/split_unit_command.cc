@@ -1,6 +1,7 @@
 // split-unit: carries one unit of a split out, on a machine that has nothing else of it: what
 // Spark's executors run (src/spark/). Not for people, and not shown to them.
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -45,7 +46,9 @@ Task<splitter::UnitResult> work(CommandRun& run, BackupStores& stores, spark::Un
 }
 
 int split_unit(const Arguments& arguments) {
-  prctl(PR_SET_PDEATHSIG, SIGTERM);  // with the executor the work ends
+  // With the executor the work ends, also when it has ended already.
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() == 1) return kInterrupted;
   auto spec = read_spec(arguments);
   if (!spec) return report(spec.error(), kUsage);
   auto run = CommandRun::start(arguments.common);

@@ -19,6 +19,7 @@ using client::MetaLevel;
 using Json = nlohmann::json;
 
 constexpr milliseconds kBetweenLooks{300};
+constexpr milliseconds kCancelWithin{600'000};
 constexpr const char* kScenario = "rocksdb.usage_scenario";
 constexpr const char* kBehind = "rocksdb.allow_ingest_behind";
 
@@ -145,7 +146,7 @@ class Loading : Watch<LoadProgress> {
       if (status->status == wire::BLS_CANCELED)
         co_return fail(Code::kInterrupted, "the load was cancelled on the cluster");
       if (!is_under_way_) co_return fail(Code::kRefused, "the load ended early: " + status->hint);
-      if (stop_.requested() && !is_too_late_) CO_TRY(co_await give_up());
+      if (stop_.requested() && !is_too_late_) CO_TRY(co_await give_up(status->status));
       co_await clock_.sleep_for(kBetweenLooks);  // no result
     }
   }
@@ -181,8 +182,9 @@ class Loading : Watch<LoadProgress> {
   }
 
   // Once the cluster takes files in, a cancelled load is watched to its end: what was set for it is
-  // put back only then.
-  Task<> give_up() {
+  // put back only then. Refused for another reason, or not heard, the cancel is repeated at the
+  // next look.
+  Task<> give_up(wire::bulk_load_status status) {
     if (!run_.is_cancelled())
       co_return fail(Code::kInterrupted, "the cluster goes on with the load by itself");
     auto cancelled = co_await client::control_load(cluster_, request_.load.table,
@@ -191,9 +193,10 @@ class Loading : Watch<LoadProgress> {
       is_under_way_ = false;
       co_return fail(Code::kInterrupted, "the load is cancelled; the table is as it was");
     }
-    if (cancelled.error().code() != Code::kRefused) co_return cancelled;
-    is_too_late_ = true;
-    report_.notes.push_back("it was too late to cancel: the cluster took the files in already");
+    if (cancelled.error().code() == Code::kInterrupted) co_return cancelled;
+    is_too_late_ = status == wire::BLS_DOWNLOADED || status == wire::BLS_INGESTING;
+    if (is_too_late_)
+      report_.notes.push_back("it was too late to cancel: the cluster took the files in already");
     co_return Result<void>();
   }
 
@@ -305,21 +308,20 @@ Task<> cancel_load(client::Cluster& cluster, LoadRun request, std::string result
   if (!begun) co_return Result<void>();
   auto& clock = cluster.client().clock();
   const auto& table = request.load.table;
-  const auto deadline = Deadline::in(clock, request.timeout);
-  auto status = CO_TRY(co_await client::load_status(cluster, table, deadline));
+  const auto deadline = [&] { return Deadline::in(clock, request.timeout); };
+  auto status = CO_TRY(co_await client::load_status(cluster, table, deadline()));
   const bool was_loading = status.is_loading;
-  Result<void> cancelled;
-  if (was_loading)
-    cancelled = co_await client::control_load(cluster, table, LoadControl::kCancel, deadline);
-  if (!cancelled && cancelled.error().code() != Code::kRefused) co_return cancelled;
-  while (status.is_loading) {
-    status = CO_TRY(co_await client::load_status(cluster, table, deadline));
-    if (status.is_loading && deadline.passed(clock))
+  const auto end = Deadline::in(clock, kCancelWithin);
+  while (status.is_loading && status.status != wire::BLS_CANCELED) {
+    auto cancelled =
+        co_await client::control_load(cluster, table, LoadControl::kCancel, deadline());
+    if (!cancelled && cancelled.error().code() != Code::kRefused) co_return cancelled;
+    if (end.passed(clock))
       co_return fail(Code::kTimeout,
-                     "the cluster goes on with the load; when it has ended, put back what was set "
-                     "for it: set_app_envs " +
-                         std::string(kScenario) + " normal");
-    if (status.is_loading) co_await clock.sleep_for(kBetweenLooks);  // no result
+                     "the cluster goes on with the load; cancel again when it has ended, so that "
+                     "what was set for it is put back");
+    if (!cancelled) co_await clock.sleep_for(kBetweenLooks);  // no result
+    status = CO_TRY(co_await client::load_status(cluster, table, deadline()));
   }
   // Without either it is the status of an earlier load.
   const bool is_ours = begun->started || was_loading;

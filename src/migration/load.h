@@ -64,7 +64,7 @@ Task<LoadReport> run_load(RunKeeper& run, std::shared_ptr<client::Cluster> clust
 
 // Ends on the cluster the load that a run began and nobody watches, and puts back what it changed.
 // Nothing to do when it had not begun. Errors: kRefused: it was too late, and the table has the
-// rows; kTimeout: files are taken in for longer than the request's timeout; the cluster's.
+// rows; kTimeout: files are taken in for more than ten minutes; the cluster's. May be repeated.
 Task<> cancel_load(client::Cluster& cluster, LoadRun request, std::string result);
 
 }  // namespace pegmove::migration

@@ -184,7 +184,8 @@ TEST_F(LoadTest, ALoadThatNobodyWatchesIsCancelledOnTheClusterToo) {
       return other.must(client::load_status(other.cluster(), "t", other.deadline())).status ==
              wire::BLS_CANCELED;
     };
-    while (!is_cancelled()) {
+    for (const auto end = other.deadline();
+         !is_cancelled() && !end.passed(other.client().clock());) {
     }
     holds_ = false;
     go_on_.count_down();
@@ -204,6 +205,8 @@ TEST_F(LoadTest, ACancelThatIsTooLateSaysSoAndPutsBackWhatWasSet) {
   holds_at_ = "load.files_ingested";
   at_first_look_ = journal::Request::kPause;
   EXPECT_EQ(bad(load()).code(), Code::kInterrupted);
+  for (const auto end = clusters_.deadline(); status() != wire::BLS_INGESTING;)
+    ASSERT_FALSE(end.passed(clock_)) << "no files are taken in";
   holds_ = false;
   go_on_.count_down();
   EXPECT_THAT(bad(cancel()).message(), HasSubstr("too late to cancel"));

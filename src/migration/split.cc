@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include "base/bytes.h"
 #include "base/units.h"
+#include "blockstore/path.h"
 #include "migration/split_json.h"
 #include "migration/split_units.h"
 #include "record/expiry.h"
+#include "splitter/class_files.h"
 
 namespace pegmove::migration {
 namespace {
@@ -84,6 +87,7 @@ class SplitRun {
       if (!position.done || position.lane < 0 || size_t(position.lane) >= results_.size()) continue;
       const auto unit = size_t(position.lane);
       results_[unit] = TRY(in_context(unit_result_from_json(position.detail), "the journal"));
+      TRY(in_context(check(unit, results_[unit]), "the journal"));
       counts_[unit] = results_[unit].counts;
       done_[unit] = true;
     }
@@ -99,14 +103,35 @@ class SplitRun {
     EngineEvents events{
         .should_stop = [this] { return stop_.requested(); },
         .on_progress = [this](size_t unit, const RowCounts& counts) { tell(unit, counts); },
-        .on_done = [this](size_t unit, UnitResult result) { note(unit, std::move(result)); },
+        .on_done = [this](size_t unit, UnitResult result) { return note(unit, std::move(result)); },
         .on_step = on_step_};
-    if (engine_) co_return co_await engine_->carry_out(request_, plan_, units, std::move(events));
     LocalUnits here(origin_, target_);
-    co_return co_await here.carry_out(request_, plan_, units, std::move(events));
+    UnitEngine& engine = engine_ ? *engine_ : here;
+    CO_TRY(co_await engine.carry_out(request_, plan_, units, std::move(events)));
+    if (const auto missing = std::ranges::find(done_, false); missing != done_.end())
+      co_return fail(Code::kProtocol, "nobody told what unit " +
+                                          std::to_string(missing - done_.begin()) +
+                                          " has made; it is done again by a resume");
+    co_return Result<void>();
   }
 
-  void note(size_t unit, UnitResult result) {
+  // The set must not have files that are of nobody, nor miss some that are there.
+  Result<void> check(size_t unit, const UnitResult& result) const {
+    const auto targets = plan_.rules.shape.targets_of(plan_.units[unit].which);
+    for (const auto& each : result.files)
+      if (std::ranges::find(targets, each.partition) == targets.end() ||
+          !each.file.name.starts_with(splitter::unit_prefix(int(unit)) + "_") ||
+          !blockstore::is_name(each.file.name))
+        return fail(Code::kProtocol, "unit " + std::to_string(unit) + " cannot have made a file " +
+                                         base::printable(each.file.name) + " of partition " +
+                                         std::to_string(each.partition));
+    return {};
+  }
+
+  Result<void> note(size_t unit, UnitResult result) {
+    if (unit >= plan_.units.size() || done_[unit])
+      return fail(Code::kProtocol, "nobody asked for unit " + std::to_string(unit));
+    TRY(check(unit, result));
     results_[unit] = std::move(result);
     done_[unit] = true;
     const auto& counts = results_[unit].counts;
@@ -117,6 +142,7 @@ class SplitRun {
                .detail = to_json(results_[unit])});
     step("split.unit_noted");
     tell(unit, counts);
+    return {};
   }
 
   void step(std::string_view name) const {

@@ -19,7 +19,8 @@ inline constexpr std::string_view kSplitMethod = "split";
 struct SparkOptions {
   std::string master;               // "yarn", "spark://host:7077", "local-cluster[2,1,1024]"
   std::string submit;               // the program spark-submit
-  std::vector<std::string> conf{};  // KEY=VALUE, as spark-submit's --conf takes them
+  std::string properties;           // a file for its --properties-file, or ""
+  std::vector<std::string> conf{};  // KEY=VALUE for its --conf; nothing secret
 };
 
 // What the journal keeps of a split, so that resume needs nothing else.

@@ -54,6 +54,15 @@ Result<void> read_plan(const Json& in, SplitPlan& plan) {
   return {};
 }
 
+// Runs of before there was Spark have none of it.
+Result<SparkOptions> read_spark(const Json& in) {
+  if (!in.contains("spark_master")) return SparkOptions{};
+  return SparkOptions{.master = TRY(read_text(in, "spark_master")),
+                      .submit = TRY(read_text(in, "spark_submit")),
+                      .properties = TRY(read_text(in, "spark_properties")),
+                      .conf = TRY(read_texts(in, "spark_conf"))};
+}
+
 Result<SplitRequest> read_request(const Json& in) {
   if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
   const auto partitions = [&in](const char* name) {
@@ -81,9 +90,7 @@ Result<SplitRequest> read_request(const Json& in) {
                  .memory_bytes = TRY(read_integer(in, "memory_bytes", 1, kMostBytes)),
                  .disk_bytes = TRY(read_integer(in, "disk_bytes", 1, kMostBytes)),
                  .work_folder = TRY(read_text(in, "work_folder"))},
-      .spark = {.master = TRY(read_text(in, "spark_master")),
-                .submit = TRY(read_text(in, "spark_submit")),
-                .conf = TRY(read_texts(in, "spark_conf"))}};
+      .spark = TRY(read_spark(in))};
 }
 
 }  // namespace
@@ -111,6 +118,7 @@ std::string to_json(const SplitRequest& request) {
               {"work_folder", request.limits.work_folder},
               {"spark_master", request.spark.master},
               {"spark_submit", request.spark.submit},
+              {"spark_properties", request.spark.properties},
               {"spark_conf", request.spark.conf}}
       .dump();
 }

@@ -34,8 +34,7 @@ Task<> LocalUnits::carry_out(const SplitRequest& request, const SplitPlan& plan,
              .on_progress = [&,
                              unit](const RowCounts& counts) { events.on_progress(unit, counts); },
              .on_step = events.on_step}));
-        events.on_done(unit, std::move(result));
-        co_return Result<void>();
+        co_return events.on_done(unit, std::move(result));
       });
 }
 

@@ -12,7 +12,8 @@ namespace pegmove::migration {
 struct EngineEvents {
   std::function<bool()> should_stop;                                         // from any thread
   std::function<void(size_t unit, const splitter::RowCounts&)> on_progress;  // so far
-  std::function<void(size_t unit, splitter::UnitResult)> on_done;
+  // Errors: kProtocol: that is no result of the unit.
+  std::function<Result<void>(size_t unit, splitter::UnitResult)> on_done;
   backup::StepListener on_step;
 };
 

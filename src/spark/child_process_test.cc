@@ -39,7 +39,7 @@ TEST_F(ChildProcessTest, ItsLinesAreReadAndItsErrorsLogged) {
   EXPECT_EQ(**child->next_line(never), "one");
   EXPECT_EQ(**child->next_line(never), "two");
   EXPECT_EQ(*child->next_line(never), std::nullopt);  // what has no end is no line
-  EXPECT_EQ(child->wait(), 3);
+  EXPECT_EQ(*child->wait(never), 3);
   std::ifstream file(log());
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "wrong\n");
 }
@@ -80,6 +80,7 @@ TEST_F(ChildProcessTest, AStopIsHeardAndTheGroupEnds) {
     const auto stopped = child->next_line([] { return true; });
     ASSERT_FALSE(stopped);
     EXPECT_EQ(stopped.error().code(), Code::kInterrupted);
+    EXPECT_EQ(child->wait([] { return true; }).error().code(), Code::kInterrupted);
   }
   EXPECT_TRUE(grandchild->ends_soon());
 }

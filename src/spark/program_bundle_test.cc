@@ -32,7 +32,7 @@ TEST(ProgramBundle, RunsWithNothingOfTheSystem) {
     if (!*line) break;
     output += **line + "\n";
   }
-  EXPECT_EQ(child->wait(), 0);
+  EXPECT_EQ(*child->wait([] { return false; }), 0);
   EXPECT_TRUE(output.contains("RunsWithNothingOfTheSystem")) << output;
 }
 

@@ -7,10 +7,13 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 
 #include "base/local_file.h"
 #include "base/small_file.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "migration/journal_fields.h"
 #include "migration/split_json.h"
 #include "spark/child_process.h"
@@ -27,9 +30,10 @@ using migration::SplitRequest;
 using splitter::SplitPlan;
 using Json = nlohmann::json;
 
-constexpr std::string_view kResultMark = "pegmove-unit ";     // begins a line of the driver
-constexpr std::string_view kFailureMark = "pegmove-failed ";  // the same
-constexpr size_t kLogLines = 6;                               // of an error
+constexpr std::string_view kResultMark = "pegmove-unit ";  // begins a line of the driver
+constexpr size_t kMostResult = 64 << 20;
+constexpr size_t kMostFailure = 64 << 10;
+constexpr size_t kLogLines = 6;  // of an error
 
 std::string stores_text(const blockstore::Providers& providers) {
   std::string text;
@@ -44,7 +48,7 @@ Result<void> write_archive(const std::string& folder) {
       TRY(ChildProcess::start({"tar", "--create", "--gzip", "--file", folder + "/bundle.tar.gz",
                                "--directory", folder + "/bundle", "."},
                               folder + "/tar.log"));
-  if (const int code = tar.wait(); code != 0)
+  if (const int code = TRY(tar.wait([] { return false; })); code != 0)
     return fail(Code::kIo,
                 "tar ended with " + std::to_string(code) + "; see " + folder + "/tar.log");
   return {};
@@ -55,7 +59,7 @@ Result<void> prepare(const std::string& folder, const UnitSpec& spec,
                      const std::vector<size_t>& units, const blockstore::Providers& providers) {
   std::error_code ignored;
   fs::remove_all(folder, ignored);
-  TRY(base::make_folders(folder));
+  TRY(base::make_folders(folder + "/results"));
   TRY(write_bundle(folder + "/bundle"));
   TRY(base::replace_file(folder + "/bundle/" + kSpecFile, to_json(spec)));
   TRY(base::replace_file(folder + "/bundle/" + kStoresFile, stores_text(providers)));
@@ -65,9 +69,18 @@ Result<void> prepare(const std::string& folder, const UnitSpec& spec,
 }
 
 std::vector<std::string> submit_words(const SplitRequest& request, const std::string& folder) {
-  std::vector<std::string> words{request.spark.submit, "--master", request.spark.master, "--name",
+  std::vector<std::string> words{request.spark.submit,
+                                 "--deploy-mode",
+                                 "client",
+                                 "--master",
+                                 request.spark.master,
+                                 "--name",
                                  "pegmove split " + request.to.table};
+  if (!request.spark.properties.empty())
+    words.insert(words.end(), {"--properties-file", request.spark.properties});
   for (const auto& each : request.spark.conf) words.insert(words.end(), {"--conf", each});
+  // Two attempts of a unit at once would write the same files, with other MD5s.
+  words.insert(words.end(), {"--conf", "spark.speculation=false"});
   words.insert(words.end(), {folder + "/pegmove_split.py", folder});
   return words;
 }
@@ -86,27 +99,73 @@ std::string last_of(const std::string& log) {
   return text;
 }
 
-// One unit's line: what it has made, or why it failed for good. Others are not for us.
-Result<void> take_line(const std::string& line, const SplitPlan& plan, const EngineEvents& events) {
-  if (line.starts_with(kFailureMark)) {
-    const auto said = Json::parse(line.substr(kFailureMark.size()), nullptr, false);
-    return fail(Code::kRefused,
-                "on Spark: " + (said.is_string() ? said.get<std::string>() : std::string(line)));
+// Spark's process and what comes from it.
+class Driver {
+ public:
+  Driver(std::string folder, std::string log, std::vector<size_t> units, const EngineEvents& events)
+      : folder_(std::move(folder)),
+        log_(std::move(log)),
+        missing_(units.begin(), units.end()),
+        events_(events) {}
+
+  // All of it on a pool: starts it, ...
+  Result<void> start(const SplitRequest& request) {
+    process_.emplace(TRY(ChildProcess::start(submit_words(request, folder_), log_)));
+    return {};
   }
-  if (!line.starts_with(kResultMark)) return {};
-  const auto in = Json::parse(line.substr(kResultMark.size()), nullptr, false);
-  if (!in.is_object() || !in.contains("result"))
-    return fail(Code::kProtocol, "the driver's line has no result");
-  const auto unit = TRY(migration::read_integer(in, "unit", 0, int64_t(plan.units.size()) - 1));
-  events.on_done(size_t(unit), TRY(migration::unit_result_from_json(in["result"].dump())));
-  return {};
-}
+  Result<std::optional<std::string>> next_line() {
+    return process_->next_line(events_.should_stop);
+  }
+  Result<int> wait() { return process_->wait(events_.should_stop); }
+  // ... and ends it. Nothing to do when it has ended.
+  void end() {
+    if (process_) process_->end();
+  }
+
+  // A line tells of a result, or is for the log: what Python says comes here, too.
+  Result<void> take(const std::string& line) {
+    if (line.starts_with(kResultMark))
+      if (const auto unit = base::parse_integer(line.substr(kResultMark.size()), 0, INT32_MAX))
+        return take_result(size_t(*unit));
+    std::ofstream(log_, std::ios::app) << line << "\n";
+    return {};
+  }
+  // Those of which no line told.
+  Result<void> take_rest() {
+    for (const auto unit : std::vector(missing_.begin(), missing_.end())) TRY(take_result(unit));
+    return {};
+  }
+  Result<void> judge(int code) {
+    if (const auto said = TRY(base::read_file(folder_ + "/results/failed", kMostFailure)))
+      return fail(Code::kRefused, "on Spark: " + *said);
+    if (code == 0) return {};
+    return fail(Code::kRefused, "spark-submit ended with " + std::to_string(code) +
+                                    "; its log is " + log_ + ", and ends so:" + last_of(log_));
+  }
+
+ private:
+  Result<void> take_result(size_t unit) {
+    const auto path = folder_ + "/results/" + std::to_string(unit) + ".json";
+    if (!missing_.contains(unit)) return {};
+    const auto text = TRY(base::read_file(path, kMostResult));
+    if (!text) return {};
+    TRY(events_.on_done(unit, TRY(in_context(migration::unit_result_from_json(*text), path))));
+    missing_.erase(unit);
+    return {};
+  }
+
+  std::string folder_, log_;
+  std::set<size_t> missing_;
+  const EngineEvents& events_;
+  std::optional<ChildProcess> process_;
+};
 
 }  // namespace
 
 std::string to_json(const UnitSpec& spec) {
-  return Json{{"request", migration::to_json(spec.request)},
-              {"plan", migration::to_json(spec.plan)}}
+  auto request = spec.request;
+  request.spark = {};  // theirs who submit, and it may be confidential
+  return Json{{"request", migration::to_json(request)}, {"plan", migration::to_json(spec.plan)}}
       .dump();
 }
 
@@ -143,24 +202,25 @@ Task<> SparkUnits::carry_out(const SplitRequest& request, const SplitPlan& plan,
                              std::vector<size_t> units, EngineEvents events) {
   const auto folder = request.limits.work_folder + "/spark";
   const auto log = request.limits.work_folder + "/spark.log";
-  CO_TRY(co_await pool_.run([&]() -> Result<void> {
-    return prepare(folder, {.request = request, .plan = plan}, units, providers_);
-  }));
+  Driver driver(folder, log, units, events);
   auto worked = co_await [&]() -> Task<> {  // outlives: this frame
-    auto driver = CO_TRY(co_await pool_.run(
-        [&] { return ChildProcess::start(submit_words(request, folder), log); }));
-    while (auto line =
-               CO_TRY(co_await pool_.run([&] { return driver.next_line(events.should_stop); })))
-      CO_TRY(take_line(*line, plan, events));
-    const auto code = CO_TRY(co_await pool_.run([&]() -> Result<int> { return driver.wait(); }));
-    if (code != 0)
-      co_return fail(Code::kRefused, "spark-submit ended with " + std::to_string(code) +
-                                         "; its log is " + log + ", and ends so:" + last_of(log));
-    co_return Result<void>();
+    CO_TRY(co_await pool_.run([&]() -> Result<void> {
+      TRY(prepare(folder, {.request = request, .plan = plan}, units, providers_));
+      return driver.start(request);
+    }));
+    while (auto line = CO_TRY(co_await pool_.run([&] { return driver.next_line(); })))
+      CO_TRY(driver.take(*line));
+    const auto code = CO_TRY(co_await pool_.run([&] { return driver.wait(); }));
+    CO_TRY(driver.take_rest());
+    co_return driver.judge(code);
   }();
-  std::error_code ignored;
-  fs::remove_all(folder, ignored);
-  if (worked) fs::remove(log, ignored);
+  CO_TRY(co_await pool_.run([&]() -> Result<void> {
+    driver.end();
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+    if (worked) fs::remove(log, ignored);
+    return {};
+  }));
   co_return worked;
 }
 

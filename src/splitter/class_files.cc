@@ -11,18 +11,18 @@
 namespace pegmove::splitter {
 namespace {
 
-std::string prefix_of(int number) {
-  char text[16];
-  std::snprintf(text, sizeof text, "u%04d", number);
-  return text;
-}
-
 std::unexpected<Error> wrong(const SourceRow& row, const std::string& what) {
   return fail(Code::kCorrupt, "partition " + std::to_string(row.partition) +
                                   " of the source: " + what + ": key " + base::printable(row.key));
 }
 
 }  // namespace
+
+std::string unit_prefix(int number) {
+  char text[16];
+  std::snprintf(text, sizeof text, "u%04d", number);
+  return text;
+}
 
 RowCounts& RowCounts::operator+=(const RowCounts& other) {
   read += other.read;
@@ -38,7 +38,7 @@ ClassFiles::ClassFiles(const SplitRules& rules, int32_t which, int number,
                        const std::string& folder)
     : rules_(rules) {
   for (const auto partition : rules.shape.targets_of(which))
-    targets_.emplace_back(partition, prefix_of(number), folder, rules.most_file_bytes);
+    targets_.emplace_back(partition, unit_prefix(number), folder, rules.most_file_bytes);
 }
 
 Result<void> ClassFiles::add(const SourceRow& row, std::vector<FinishedFile>& finished) {

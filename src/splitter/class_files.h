@@ -40,6 +40,9 @@ struct SourceRow {
   int32_t partition = 0;  // of the source
 };
 
+// "u0003": what the names of a unit's files begin with, before "_0001.sst".
+std::string unit_prefix(int number);
+
 // Values are kept byte for byte with their expiry and timetag where the data versions agree, and
 // get the target's header otherwise. Blocks; for one thread at a time.
 class ClassFiles {

@@ -121,6 +121,32 @@ class LoadKills(Backups):
         self.note(f"{len(names)} steps: {names}")
 
     @seconds(30)
+    def test_a_load_whose_cluster_is_away_is_cancelled_when_it_is_back(self):
+        self.fill()
+        self.backed_up()
+        self.make("copy", 6)
+        self.done(*self.split_words("copy"))
+        self.start_to_die_at("load.file_downloaded")
+        words = ["load", "--from", "local:/split", "--to", "ClusterA", "--table", "copy", "--config",
+                 self.config_of_clusters(), "--state", self.state, "--quiet", "--timeout", "2s"]
+        self.assertEqual(self.run_words(*words).code, 1)
+        self.wait_for_death()
+        ((run, _),) = self.loads()
+        away = self.run_words("cancel", run, "--state", self.state)
+        self.assertEqual(away.code, 1, str(away))
+        self.assertIn("ending the load on the cluster", away.err)
+        self.assertNotEqual(self.loads()[0][1], "cancelled", "nobody could cancel it any more")
+        self.a.start()
+        self.assertEqual(self.wait_for_load("copy")["status"], "BLS_SUCCEED")
+        late = self.done("cancel", run, "--state", self.state)
+        self.assertIn("too late to cancel", late.err)
+        self.assertEqual(self.loads(), [(run, "cancelled")])
+        self.assertIn('"rocksdb.usage_scenario": "normal"', self.shell("use copy; get_app_envs -j"))
+
+    def loads(self):
+        return self.journal.ask("SELECT id, state FROM runs WHERE method = 'load'")
+
+    @seconds(30)
     def test_clients_write_before_during_and_after_a_load_behind(self):
         """The table is as if the loaded rows had been written first; a killed server included."""
         self.fill()

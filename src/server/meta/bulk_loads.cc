@@ -73,8 +73,10 @@ void BulkLoads::go_on() {
       context_.tasks.spawn(clean(app_id));
     } else if (record.status == wire::BLS_PAUSING) {
       record.status = wire::BLS_PAUSED;
+      record.reason.clear();
       save("noting a pause");
     } else if (record.status != wire::BLS_PAUSED) {
+      record.reason.clear();  // what it waited for may be there
       context_.tasks.spawn(work(app_id));
     }
   }
