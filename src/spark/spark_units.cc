@@ -45,8 +45,8 @@ std::string stores_text(const blockstore::Providers& providers) {
 
 Result<void> write_archive(const std::string& folder) {
   auto tar =
-      TRY(ChildProcess::start({"tar", "--create", "--gzip", "--file", folder + "/bundle.tar.gz",
-                               "--directory", folder + "/bundle", "."},
+      TRY(ChildProcess::start({"tar", "--create", "--use-compress-program=gzip -1", "--file",
+                               folder + "/bundle.tar.gz", "--directory", folder + "/bundle", "."},
                               folder + "/tar.log"));
   if (const int code = TRY(tar.wait([] { return false; })); code != 0)
     return fail(Code::kIo,

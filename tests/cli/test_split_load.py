@@ -172,6 +172,46 @@ class SplitAndLoad(WithStore):
         self.failed(3, ["--data-version 0", "has 1"], *self.split_words("versions", "--data-version", 0))
         self.done(*self.split_words("versions", "--data-version", 1))
 
+    def on_spark(self, table, script, *more):
+        """A split whose spark-submit is this script; `$folder` is what the driver is given."""
+        self.shell(f"create {table} -p 2")
+        submit = os.path.join(self.own_folder(), "spark-submit")
+        with open(submit, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nfor folder; do :; done\n" + script)
+        os.chmod(submit, 0o755)
+        return self.split_words(table, "--engine", "spark", "--master", "yarn", "--spark-submit", submit, *more)
+
+    def test_what_spark_tells_is_not_believed_blindly(self):
+        self.failed(1, "nobody told what unit 0 has made", *self.on_spark("s1", "exit 0"))
+        counts = dict.fromkeys(("read", "written", "bytes", "expired", "misplaced", "filtered"), 1)
+
+        def tells(**more):
+            file = {"partition": 0, "name": "u0000_0001.sst", "size": 1, "md5": "0" * 32, "rows": 1, "digest": "0", **more}
+            return ("echo '" + json.dumps({"counts": counts, "files": [file]}) + "' >$folder/results/0.json\n"
+                    "echo pegmove-unit 0; exit 0")
+
+        for number, wrong in enumerate(({"partition": 70}, {"name": "u0001_0001.sst"}, {"name": "u0000_/../../x"})):
+            self.failed(1, "unit 0 cannot have made a file", *self.on_spark(f"s2{number}", tells(**wrong)))
+        self.failed(1, "results/0.json: ", *self.on_spark("s3", "echo nonsense >$folder/results/0.json; echo pegmove-unit 0"))
+        self.failed(1, ["spark-submit ended with 1", "No module named 'x'"],
+                    *self.on_spark("s4", "echo \"ModuleNotFoundError: No module named 'x'\"; exit 1"))
+        self.failed(1, "on Spark: unit 3 ended", *self.on_spark("s5", "echo unit 3 ended >$folder/results/failed; exit 1"))
+
+    def test_what_spark_is_told(self):
+        told = os.path.join(self.own_folder(), "told")
+        self.failed(1, "spark-submit ended with 9", *self.on_spark(
+            "s6", f"printf '%s\\n' \"$@\" >{told}; cat $folder/bundle/split.json $folder/bundle/stores.ini >{told}.spec; exit 9",
+            "--spark-conf", "spark.x=y"))
+        with open(told, encoding="utf-8") as file:
+            words = file.read().splitlines()
+        for expected in (["--deploy-mode", "client", "--master", "yarn"], ["--conf", "spark.x=y"],
+                         ["--conf", "spark.speculation=false"]):
+            self.assertIn(" ".join(expected), " ".join(words))
+        with open(told + ".spec", encoding="utf-8") as file:
+            spec = file.read()
+        self.assertIn("[block_service.local]", spec)
+        self.assertNotIn("spark.x", spec)
+
     def test_files_of_another_split_are_not_mixed_with(self):
         self.shell("create t2 -p 2")
         self.done(*self.split_words("t2"))
