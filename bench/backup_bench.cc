@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/units.h"
 #include "bench_cluster.h"
+#include "bench_folder.h"
 #include "bench_rows.h"
 #include "child_process.h"
 #include "client/backups.h"
@@ -293,13 +294,7 @@ int run_main(int argc, char** argv) {
   CLI11_PARSE(program, argc, argv);
   if (is_short) setup.megabytes = 50;
   setup.has_bars = !is_short;
-  setup.folder =
-      fs::temp_directory_path() / ("pegmove-bench-" + std::to_string(std::random_device{}()));
-  fs::create_directories(setup.folder);
-  auto good = measure(setup);
-  fs::remove_all(setup.folder);
-  if (!good) std::fprintf(stderr, "bench: %s\n", good.error().to_string().c_str());
-  return good && *good ? 0 : 1;
+  return measure_in_folder(setup, measure);
 }
 
 }  // namespace

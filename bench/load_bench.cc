@@ -12,12 +12,12 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <thread>
 
 #include "backup_maker.h"
 #include "base/units.h"
 #include "bench_cluster.h"
+#include "bench_folder.h"
 #include "child_process.h"
 
 namespace pegmove::bench {
@@ -165,14 +165,14 @@ Result<void> measure(const Setup& setup, Stage& stage, int32_t partitions) {
   return {};
 }
 
-Result<void> measure_all(const Setup& setup) {
+Result<bool> measure_all(const Setup& setup) {
   TRY(make_backup(setup.folder, setup.rows, kSources));
   Stage stage(setup);
   TRY(stage.start());
   std::printf("load: %lld rows of 100 B, best of 2, %u cores\n", static_cast<long long>(setup.rows),
               std::thread::hardware_concurrency());
   for (const int32_t partitions : {64, 7, 8}) TRY(measure(setup, stage, partitions));
-  return {};
+  return true;
 }
 
 int run_main(int argc, char** argv) {
@@ -188,13 +188,7 @@ int run_main(int argc, char** argv) {
   program.add_flag("--short", is_short, "few rows: only to see that it works");
   CLI11_PARSE(program, argc, argv);
   if (is_short) setup.rows = 100'000;
-  setup.folder =
-      fs::temp_directory_path() / ("pegmove-bench-" + std::to_string(std::random_device{}()));
-  fs::create_directories(setup.folder);
-  auto done = measure_all(setup);
-  fs::remove_all(setup.folder);
-  if (!done) std::fprintf(stderr, "bench: %s\n", done.error().to_string().c_str());
-  return done ? 0 : 1;
+  return measure_in_folder(setup, measure_all);
 }
 
 }  // namespace

@@ -12,11 +12,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <thread>
 
 #include "backup_maker.h"
 #include "base/units.h"
+#include "bench_folder.h"
 #include "child_process.h"
 #include "record/hash.h"
 #include "record/key.h"
@@ -257,13 +257,7 @@ int run_main(int argc, char** argv) {
   CLI11_PARSE(program, argc, argv);
   if (is_short) setup.rows = 100'000;
   setup.has_bars = !is_short;
-  setup.folder =
-      fs::temp_directory_path() / ("pegmove-bench-" + std::to_string(std::random_device{}()));
-  fs::create_directories(setup.folder);
-  auto good = measure_all(setup);
-  fs::remove_all(setup.folder);
-  if (!good) std::fprintf(stderr, "bench: %s\n", good.error().to_string().c_str());
-  return good && *good ? 0 : 1;
+  return measure_in_folder(setup, measure_all);
 }
 
 }  // namespace

@@ -236,9 +236,13 @@ Task<int> work(CommandRun& run, BackupStores& stores, const RunArguments& argume
                backup::StepListener on_step) {
   auto origin = CO_TRY(co_await open_split_origin(run, stores, request));
   auto target = CO_TRY(stores.get(request.to_store));
-  async::Pool pool(1);
-  spark::SparkUnits on_spark(CO_TRY(stores_of(run, request)), pool);
-  auto* engine = request.spark.master.empty() ? nullptr : &on_spark;
+  std::optional<async::Pool> pool;
+  std::optional<spark::SparkUnits> on_spark;
+  if (!request.spark.master.empty()) {
+    pool.emplace(1);
+    on_spark.emplace(CO_TRY(stores_of(run, request)), *pool);
+  }
+  auto* engine = on_spark ? &*on_spark : nullptr;
   co_return co_await carry_out(
       run, arguments, std::move(id),
       [&](auto& keeper, auto show) {
