@@ -27,7 +27,9 @@ RemoteError remote_error(const HttpAnswer& answer) {
     error.message = error.message.substr(0, std::min(error.message.find('\n'), size_t{500}));
     return error;
   }
-  return {.exception = "", .message = base::printable(answer.body, 200)};
+  // Jetty's errors are pages.
+  const bool is_text = !answer.header("content-type").starts_with("text/html");
+  return {.exception = "", .message = is_text ? base::printable(answer.body, 200) : ""};
 }
 
 Code code_of(int status, const std::string& exception) {
@@ -52,11 +54,16 @@ Code code_of(int status, const std::string& exception) {
   }
 }
 
-Error error_of(const HttpAnswer& answer) {
+Error error_of(const HttpAnswer& answer, bool with_ticket) {
   const auto remote = remote_error(answer);
   std::string text = "HTTP status " + std::to_string(answer.status);
   if (!remote.exception.empty()) text += ", " + remote.exception;
   if (!remote.message.empty()) text += ": " + remote.message;
+  if (answer.status == 401 && with_ticket)
+    text += answer.ticket_error.empty()
+                ? "; the name node does not take this Kerberos ticket (see klist)"
+                : "; no Kerberos ticket: " + answer.ticket_error +
+                      "; get one by kinit, or name a keytab in KRB5_CLIENT_KTNAME";
   return {code_of(answer.status, remote.exception), text};
 }
 
@@ -71,16 +78,14 @@ bool is_redirect(int status) { return status == 307 || status == 302; }
 
 HdfsRest::HdfsRest(HdfsOptions options)
     : options_(std::move(options)),
-      http_({.silence_timeout = options_.silence_timeout,
-             .negotiate = options_.kerberos,
-             .ca_file = options_.ca_file}) {}
+      http_({.silence_timeout = options_.silence_timeout, .ca_file = options_.ca_file}) {}
 
 std::string HdfsRest::url(const std::string& address, const std::string& path,
                           const std::string& operation) const {
   auto url = address + "/webhdfs/v1/" + url_encode(path, true) + "?op=" + operation;
   if (!options_.token.empty())
     url += "&delegation=" + url_encode(options_.token);
-  else if (!options_.user.empty() && !options_.kerberos)
+  else if (!options_.user.empty() && !asks_for_ticket())
     url += "&user.name=" + url_encode(options_.user);
   return url;
 }
@@ -94,7 +99,10 @@ Result<HdfsRest::Reply> HdfsRest::call(const std::string& path, const std::strin
   for (size_t i = 0; i < options_.addresses.size(); ++i) {
     const auto which = (first + i) % options_.addresses.size();
     const auto& address = options_.addresses[which];
-    auto answer = http_.send({.method = data.method, .url = url(address, path, operation)});
+    // A data node is shown the token that the name node put into its address, not the ticket.
+    auto answer = http_.send({.method = data.method,
+                              .url = url(address, path, operation),
+                              .negotiate = asks_for_ticket()});
     const bool is_redirected = answer && is_redirect(answer->status);
     if (is_redirected) {
       data.url = answer->header("location");
@@ -114,7 +122,8 @@ Result<HdfsRest::Reply> HdfsRest::call(const std::string& path, const std::strin
 Result<Json> HdfsRest::ask(const std::string& method, const std::string& path,
                            const std::string& operation) {
   const auto [answer, is_from_data_node] = TRY(call(path, operation, {.method = method}));
-  if (answer.status != 200 && answer.status != 201) return fail(error_of(answer));
+  if (answer.status != 200 && answer.status != 201)
+    return fail(error_of(answer, asks_for_ticket()));
   if (answer.body.empty()) return Json::object();
   auto json = Json::parse(answer.body, nullptr, false);
   if (!json.is_object())
@@ -132,7 +141,7 @@ Result<std::string> HdfsRest::move_data(const std::string& method, const std::st
                 .headers = {"Content-Type: application/octet-stream"},
                 .body = body,
                 .most_reply_bytes = most_reply_bytes}));
-  if (answer.status >= 300) return fail(error_of(answer));
+  if (answer.status >= 300) return fail(error_of(answer, asks_for_ticket()));
   if (!is_from_data_node)
     return fail(Code::kProtocol,
                 "the name node did not say which data node to ask, but answered with status " +

@@ -37,6 +37,8 @@ class HdfsRest {
   std::string url(const std::string& address, const std::string& path,
                   const std::string& operation) const;
 
+  bool asks_for_ticket() const { return options_.kerberos && options_.token.empty(); }
+
   HdfsOptions options_;
   HttpClient http_;
   std::atomic<size_t> active_ = 0;  // the one that answered last

@@ -52,6 +52,17 @@ size_t give_body(char* to, size_t, size_t room, void* user) {
   return count;
 }
 
+// curl tells why it has no ticket to those who listen only.
+int listen(CURL*, curl_infotype type, char* bytes, size_t count, void* user) {
+  constexpr std::string_view kNoTicket = "gss_init_sec_context() failed: ";
+  std::string_view line(bytes, count);
+  if (type != CURLINFO_TEXT || !line.starts_with(kNoTicket)) return 0;
+  line.remove_prefix(kNoTicket.size());
+  while (line.ends_with('\n') || line.ends_with(' ') || line.ends_with('.')) line.remove_suffix(1);
+  static_cast<Transfer*>(user)->answer.ticket_error = line;
+  return 0;
+}
+
 int rewind_body(void* user, curl_off_t offset, int) {
   static_cast<Transfer*>(user)->sent = size_t(offset);
   return CURL_SEEKFUNC_OK;
@@ -95,9 +106,12 @@ void set_up(CURL* curl, const HttpOptions& options, const HttpCall& call, Transf
   curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 256L << 10);
   curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
   if (!options.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, options.ca_file.c_str());
-  if (options.negotiate) {
+  if (call.negotiate) {
     curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_NEGOTIATE);
     curl_easy_setopt(curl, CURLOPT_USERPWD, ":");
+    curl_easy_setopt(curl, CURLOPT_VERBOSE, 1L);
+    curl_easy_setopt(curl, CURLOPT_DEBUGFUNCTION, listen);
+    curl_easy_setopt(curl, CURLOPT_DEBUGDATA, &transfer);
   }
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);

@@ -19,12 +19,14 @@ struct HttpCall {
   std::vector<std::string> headers = {};  // "Name: value"
   std::string_view body = {};             // alive until the call returns
   size_t most_reply_bytes = 8 << 20;      // of the body that is taken
+  bool negotiate = false;                 // Kerberos, by SPNEGO, with the user's ticket
 };
 
 struct HttpAnswer {
   int status = 0;
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
+  std::string ticket_error = {};  // why there was no Kerberos ticket to show
 
   std::string header(const std::string& name) const {
     auto found = headers.find(name);
@@ -35,7 +37,6 @@ struct HttpAnswer {
 struct HttpOptions {
   std::chrono::seconds connect_timeout{10};
   std::chrono::seconds silence_timeout{30};  // so long without a byte in either direction
-  bool negotiate = false;                    // Kerberos, by SPNEGO, with the user's ticket
   std::string ca_file = {};                  // for https; "": the system's
 };
 

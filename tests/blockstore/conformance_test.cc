@@ -139,7 +139,8 @@ TEST_P(BlockStoreTest, NamesMayHaveOddLetters) {
   for (const std::string name :
        {"a b", "c+d", "100%", "100%25", "e#f?g=h&i", "j:k;l,m", "n~o'p(q)", "\xC3\xA9\xE4\xB8\xAD",
         "chkpt_10.1.2.3_34801", "-r", "_", "[x]{y}"}) {
-    if (GetParam().name == "hdfs" && name.contains(':')) continue;  // HDFS itself refuses it
+    if (GetParam().name.starts_with("hdfs") && name.contains(':'))
+      continue;  // HDFS itself refuses it
     write("odd/" + name, name);
     EXPECT_EQ(read_all("odd/" + name), name);
     EXPECT_THAT(names("odd"), ElementsAre(name));

@@ -20,9 +20,12 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
+bool is_secure(const StoreKind& kind) { return kind.name == "hdfskrb" || kind.name == "hdfstoken"; }
+
 std::string address_of(const StoreKind& kind) {
   const auto s3 = environment("PEGMOVE_TEST_S3");
   if (kind.name == "hdfs") return environment("PEGMOVE_TEST_HDFS");
+  if (is_secure(kind)) return environment("PEGMOVE_TEST_HDFS_KERBEROS");
   if (kind.name == "s3tls") return environment("PEGMOVE_TEST_S3_TLS");
   if (kind.name == "s3host") return "http://localhost" + s3.substr(s3.rfind(':'));
   return s3;
@@ -36,6 +39,10 @@ std::string args_of(const StoreKind& kind, uint16_t port, const std::string& pla
     return "hdfs://unused/ " + std::string(full ? "/full/" : "/") + place +
            " user=root webhdfs=" + name_nodes;
   }
+  if (is_secure(kind))
+    return "hdfs://unused/ /user/" + place + " webhdfs=" + address +
+           (kind.name == "hdfskrb" ? " auth=kerberos"
+                                   : " token_file=" + environment("PEGMOVE_TEST_HDFS_TOKEN"));
   auto args = address + (full ? " small " : " backups ") + place;
   if (kind.name == "s3host") args += " style=host";
   if (kind.name == "s3tls") args += " ca=" + environment("PEGMOVE_TEST_S3_CA");
@@ -72,6 +79,9 @@ std::vector<StoreKind> store_kinds() {
   std::vector<StoreKind> kinds{{.name = "folder", .renames = true, .has_folders = true}};
   if (!environment("PEGMOVE_TEST_HDFS").empty())
     kinds.push_back({.name = "hdfs", .renames = true, .has_folders = true});
+  if (!environment("PEGMOVE_TEST_HDFS_KERBEROS").empty())
+    for (const char* name : {"hdfskrb", "hdfstoken"})
+      kinds.push_back({.name = name, .renames = true, .has_folders = true});
   if (!environment("PEGMOVE_TEST_S3").empty())
     for (const char* name : {"s3", "s3host", "s3tls"})
       kinds.push_back({.name = name, .renames = false, .has_folders = false});
@@ -80,8 +90,9 @@ std::vector<StoreKind> store_kinds() {
 
 std::vector<StoreKind> proxied_kinds() {
   auto kinds = store_kinds();
-  std::erase_if(
-      kinds, [](const auto& kind) { return kind.name.size() > 2 && kind.name.starts_with("s3"); });
+  std::erase_if(kinds, [](const auto& kind) {
+    return kind.name != "folder" && kind.name != "hdfs" && kind.name != "s3";
+  });
   return kinds;
 }
 
@@ -96,9 +107,10 @@ std::unique_ptr<blockstore::BlockStore> make_store(const StoreKind& kind, uint16
   if (kind.name == "folder") return std::make_unique<Owned>(std::make_unique<TempFolder>());
   static std::atomic<int> next = 0;
   const auto place = "test-" + std::to_string(getpid()) + "-" + std::to_string(next++);
-  blockstore::Provider provider{.name = kind.name,
-                                .type = kind.name == "hdfs" ? "hdfs_service" : "s3_service",
-                                .args = args_of(kind, port, place, full)};
+  blockstore::Provider provider{
+      .name = kind.name,
+      .type = kind.name.starts_with("hdfs") ? "hdfs_service" : "s3_service",
+      .args = args_of(kind, port, place, full)};
   if (!more.empty()) provider.args += " " + more;
   auto store = blockstore::open_store(provider, clock());
   if (!store) throw std::runtime_error(store.error().to_string());

@@ -1,5 +1,6 @@
 // The stores that the conformance suite runs on: a folder always, the others where the environment
 // names them (tests/peers/peers.py run). "hdfs" has a name node on standby before the active one;
+// "hdfskrb" is one that asks for Kerberos, and "hdfstoken" the same one with a delegation token;
 // "s3host" is S3 with the bucket in the host's name, "s3tls" S3 over TLS.
 #pragma once
 

@@ -22,7 +22,9 @@ class OverStores(CliTest):
         with open(self.config, "w", encoding="utf-8") as file:
             file.write("[block_service.hdfs_x]\ntype = hdfs_service\nargs = hdfs://"
                        f"{os.environ['PEGMOVE_TEST_HDFS_RPC']}/ user=root webhdfs={os.environ['PEGMOVE_TEST_HDFS']}\n"
-                       f"[block_service.s3]\ntype = s3_service\nargs = {os.environ['PEGMOVE_TEST_S3']} backups\n")
+                       f"[block_service.s3]\ntype = s3_service\nargs = {os.environ['PEGMOVE_TEST_S3']} backups\n"
+                       f"[block_service.secure]\ntype = hdfs_service\nargs = hdfs://localhost/ auth=kerberos "
+                       f"webhdfs={os.environ['PEGMOVE_TEST_HDFS_KERBEROS']}\n")
         name = "C" + str(time.time_ns())  # the stores are shared
         self.cluster_name = name
         # Checkpoints in a store are named by the server's address: it stays the same.
@@ -45,12 +47,19 @@ class OverStores(CliTest):
                   f"{store}_{backup_id}", "--state", os.path.join(self.folder, "journal.db"))
 
     def test_back_up_and_restore(self):
-        for store in ("hdfs_x", "s3"):
+        for store in ("hdfs_x", "s3", "secure"):
             report = json.loads(self.verb("backup", store, "--from", self.a.meta, "--table", "t").out)
             self.assertGreater(report["bytes"], 2_000_000)
             self.check(store, report["backup_id"])
             self.done("backups", "rm", "--store", store, "--path", PATH, "--cluster", self.cluster_name, "--config",
                       self.config, report["backup_id"], "--yes")
+
+    def test_without_a_ticket(self):
+        """Who has none is told so, and what to do."""
+        path = os.path.join(self.folder, "no_tickets")
+        env = {**os.environ, "KRB5_CLIENT_KTNAME": path, "KRB5CCNAME": path}
+        self.failed(1, ["secure", "no Kerberos ticket", "kinit"], "backups", "ls", "--store", "secure", "--path", PATH,
+                    "--config", self.config, env=env)
 
     def test_split_and_load(self):
         """Backup, split and load, all over the store; behind newer writes."""

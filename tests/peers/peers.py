@@ -5,11 +5,13 @@ standby, and two S3 servers that check signatures (versitygw), one of them with 
   peers.py install          fetches what is missing into the cache (minutes the first time)
   peers.py spark            the same for Spark, and prints its SPARK_HOME
   peers.py rocksdbjni       the same for RocksDB's Java library, and prints the folder with its jar
-  peers.py run COMMAND...   starts them, runs the command with their places in the environment, ends them:
+  peers.py run COMMAND...   starts them (with --kerberos before the command, also an HDFS that asks for Kerberos), runs the command with their places in the environment, ends them:
                             PEGMOVE_TEST_HDFS, _HDFS_STANDBY, _HDFS_RPC, _HDFS_DATA   (a quota on /full)
                             PEGMOVE_TEST_S3, _S3_TLS, _S3_CA                          (a small disk under
                             the bucket "small"; virtual hosts below localhost)
                             AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+                            PEGMOVE_TEST_HDFS_KERBEROS, _HDFS_TOKEN (a file), KRB5_CONFIG, KRB5_CLIENT_KTNAME,
+                            KRB5CCNAME                                 (the folder /user is his who has the keytab)
 
 The cache is $PEGMOVE_CACHE, else ~/.cache/pegmove.
 """
@@ -131,14 +133,14 @@ def process(words, log, **options):
 
 
 @contextlib.contextmanager
-def hdfs(folder):
-    """Yields the ports: HTTP of the name node on standby, HTTP and RPC of the other, HTTP of the data node."""
+def hdfs(folder, name):
+    """Runs hdfs/NAME.java and yields the ports that it prints."""
     jars = install_hdfs()
     log = folder / "hdfs.log"
     words = [program("java", "apt-get install default-jdk-headless"), "-Xmx512m",
              "--add-opens", "java.base/java.lang=ALL-UNNAMED",
              f"-Dlog4j.configuration=file:{HERE}/hdfs/log4j.properties", "-cp", f"{jars}/*",
-             str(HERE / "hdfs" / "MiniHdfs.java"), str(folder / "hdfs")]
+             str(HERE / "hdfs" / f"{name}.java"), str(made(folder / "hdfs"))]
     with process(words, log, stdout=subprocess.PIPE) as child:
         for line in child.stdout:
             if line.startswith(b"ready "):
@@ -203,21 +205,35 @@ def has_xattr(folder):
 
 
 @contextlib.contextmanager
-def all_of_them():
+def secure_hdfs(folder):
+    """Its environment. Tickets come from the keytab when they are needed."""
+    with hdfs(folder, "SecureHdfs") as (http, kdc):
+        config = folder / "krb5.conf"
+        config.write_text("[libdefaults]\ndefault_realm = EXAMPLE.COM\nudp_preference_limit = 1\ndns_canonicalize_hostname = false\n"
+                          f"[realms]\nEXAMPLE.COM = {{\nkdc = 127.0.0.1:{kdc}\n}}\n")
+        yield {"PEGMOVE_TEST_HDFS_KERBEROS": f"http://localhost:{http}", "KRB5_CONFIG": str(config),
+               "PEGMOVE_TEST_HDFS_TOKEN": str(folder / "hdfs" / "user.token"),
+               "KRB5_CLIENT_KTNAME": str(folder / "hdfs" / "user.keytab"), "KRB5CCNAME": str(folder / "tickets")}
+
+
+@contextlib.contextmanager
+def all_of_them(with_kerberos):
     """The environment of whoever wants to use them."""
     access_key, secret_key = "AK" + secrets.token_hex(8), secrets.token_hex(20)
     with contextlib.ExitStack() as running:
         folder = pathlib.Path(running.enter_context(
             tempfile.TemporaryDirectory(prefix="pegmove-peers-", ignore_cleanup_errors=True)))
         running.enter_context(small_disk(folder / "plain" / "s3" / "small", 4 << 20))
-        standby, http, rpc, data = running.enter_context(hdfs(folder))
+        standby, http, rpc, data = running.enter_context(hdfs(folder, "MiniHdfs"))
+        kerberos = running.enter_context(secure_hdfs(folder / "secure")) if with_kerberos else {}
         plain = running.enter_context(s3(folder / "plain", access_key, secret_key))
         ca, key = certificate(made(folder / "tls"))
         tls = running.enter_context(s3(folder / "tls", access_key, secret_key, "--cert", str(ca), "--key", str(key)))
         yield {"PEGMOVE_TEST_HDFS": f"http://127.0.0.1:{http}", "PEGMOVE_TEST_HDFS_DATA": str(data),
                "PEGMOVE_TEST_HDFS_STANDBY": f"http://127.0.0.1:{standby}", "PEGMOVE_TEST_HDFS_RPC": f"127.0.0.1:{rpc}",
                "PEGMOVE_TEST_S3": f"http://127.0.0.1:{plain}", "PEGMOVE_TEST_S3_TLS": f"https://127.0.0.1:{tls}",
-               "PEGMOVE_TEST_S3_CA": str(ca), "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
+               "PEGMOVE_TEST_S3_CA": str(ca), "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key,
+               **kerberos}
 
 
 def main(words):
@@ -232,8 +248,9 @@ def main(words):
         print(install_spark())
         return 0
     if words[:1] == ["run"] and len(words) > 1:
-        with all_of_them() as environment:
-            return subprocess.run(words[1:], env={**os.environ, **environment}).returncode
+        with_kerberos = words[1] == "--kerberos"
+        with all_of_them(with_kerberos) as environment:
+            return subprocess.run(words[1 + with_kerberos:], env={**os.environ, **environment}).returncode
     fail(__doc__)
 
 

@@ -17,6 +17,7 @@
 #include "bulkload/metadata.h"
 #include "client/bulk_loads.h"
 #include "client/node.h"
+#include "record/expiry.h"
 #include "record/hash.h"
 #include "record/key.h"
 #include "record/value.h"
@@ -244,41 +245,76 @@ TEST_F(BulkLoadsTest, WhatARealClusterLoadedIsLoadedHere) {
   }
 }
 
-// Random writes and deletes before, during and after a load behind; the result is that of a table
-// in which the loaded rows were written first.
-TEST_F(BulkLoadsTest, ALoadBehindIsOlderThanEverythingThatClientsDid) {
-  constexpr int kRows = 300;
-  auto table = make_table("t", /*behind=*/true);
-  std::map<int, std::string> model;
-  for (int i = 0; i < kRows; ++i)
-    if (i % 3 != 0) model[i] = "loaded";
-  Rows loaded;
-  for (const auto& [row, value] : model)
-    loaded[record::encode_key(hash_key(row), "s")] = stored(value);
-  std::mt19937 random(7);
-  const auto change = [&](int count) {
+// What random writes, deletes and expiries of clients make of a table and of a model of it, in
+// which the loaded rows were written first.
+class LoadBehindTest : public BulkLoadsTest, public ::testing::WithParamInterface<unsigned> {
+ protected:
+  static constexpr int kRows = 300;
+  struct Value {
+    std::string data;
+    uint32_t expire_ts = 0;
+  };
+
+  uint32_t now() const { return record::pegasus_seconds(time_.unix_seconds()); }
+  // Never, or some time from now: some while the test runs, some after it.
+  uint32_t any_expiry() { return random_() % 3 ? 0 : now() + 1 + uint32_t(random_() % 600); }
+
+  Rows rows_to_load() {
+    Rows rows;
+    for (int row = 0; row < kRows; ++row) {
+      if (row % 3 == 0) continue;
+      const Value value{"loaded", any_expiry()};
+      std::string header;
+      record::append_value_header(header, 1, value.expire_ts, 0);
+      rows[record::encode_key(hash_key(row), "s")] = header + value.data;
+      model_[row] = value;
+    }
+    return rows;
+  }
+  void change(int count) {
     for (int i = 0; i < count; ++i) {
-      const int row = int(random() % kRows);
-      if (random() % 2) {
-        const auto value = "v" + std::to_string(random());
-        set(*table, row, value);
-        model[row] = value;
+      const int row = int(random_() % kRows);
+      if (random_() % 3 == 0) {
+        remove(*table_, row);
+        model_.erase(row);
       } else {
-        remove(*table, row);
-        model.erase(row);
+        const Value value{"v" + std::to_string(random_()), any_expiry()};
+        client_.must(
+            table_->set(hash_key(row), "s", value.data, value.expire_ts, client_.deadline()));
+        model_[row] = value;
       }
     }
-  };
-  const auto check = [&](const char* when) {
-    for (int row = 0; row < kRows; ++row) {
-      const auto found = model.find(row);
-      EXPECT_EQ(value_of(*table, row),
-                found == model.end() ? std::nullopt : std::optional(found->second))
-          << when << ", row " << row;
+  }
+  std::optional<std::string> expected(int row) const {
+    const auto found = model_.find(row);
+    if (found == model_.end() || record::is_expired(found->second.expire_ts, now()))
+      return std::nullopt;
+    return found->second.data;
+  }
+  void check(const char* when) {
+    for (int row = 0; row < kRows; ++row)
+      EXPECT_EQ(value_of(*table_, row), expected(row)) << when << ", row " << row;
+  }
+  void compact() {
+    time_.advance(async::milliseconds(1'000));  // one that ended in this very second would do
+    client_.must(client_.cluster().start_compaction("t", {}, client_.deadline()));
+    for (const auto end = client_.deadline();; time_.advance(async::milliseconds(100))) {
+      if (client_.must(client_.cluster().compaction_progress("t", client_.deadline())) == 100)
+        return;
+      ASSERT_FALSE(end.passed(client_.clock())) << "the compaction does not end";
     }
-  };
+  }
+
+  std::mt19937 random_{GetParam()};
+  std::map<int, Value> model_;
+  std::shared_ptr<client::Table> table_ = make_table("t", /*behind=*/true);
+};
+
+TEST_P(LoadBehindTest, IsOlderThanEverythingThatClientsDid) {
+  const auto loaded = rows_to_load();
   change(150);
-  make_set(*table, "t", loaded);
+  time_.advance(async::milliseconds(100'000));  // some of them expire before the load
+  make_set(*table_, "t", loaded);
   hold_at("load.partition_downloaded");  // the meta server waits there, and the nodes serve
   ASSERT_TRUE(start("t", true));
   change(60);
@@ -287,14 +323,23 @@ TEST_F(BulkLoadsTest, ALoadBehindIsOlderThanEverythingThatClientsDid) {
   change(60);
   check("after the load");
   servers_.restart();
-  table = client_.open_table("t");
+  table_ = client_.open_table("t");
   check("after a restart");
   client_.must(
       client_.cluster().set_envs("t", {{"rocksdb.usage_scenario", "normal"}}, client_.deadline()));
   client_.must(client_.cluster().start_compaction("t", {}, client_.deadline()));
   change(60);
   check("beside a compaction");
+  time_.advance(async::milliseconds(200'000));
+  check("when more have expired");
+  compact();
+  check("after a compaction");
+  time_.advance(async::milliseconds(600'000));
+  compact();
+  check("when all have expired that will");
 }
+
+INSTANTIATE_TEST_SUITE_P(Seeds, LoadBehindTest, ::testing::Values(7, 8, 9));
 
 TEST_F(BulkLoadsTest, RefusedBeforeAnythingIsNoted) {
   auto table = make_table("t");
