@@ -26,6 +26,10 @@ class ForwardingStore : public blockstore::BlockStore {
   Result<std::unique_ptr<blockstore::Upload>> create(const std::string& path) override {
     return store_->create(path);
   }
+  Result<std::unique_ptr<blockstore::Upload>> take(const std::string& local_path,
+                                                   const std::string& path) override {
+    return store_->take(local_path, path);
+  }
   Result<std::unique_ptr<blockstore::Proof>> prove(const std::string& path) override {
     return store_->prove(path);
   }

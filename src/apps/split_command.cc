@@ -35,6 +35,7 @@ struct SplitArguments {
   int64_t backup_id = 0;
   int32_t partitions = 0, app_id = 0;
   int data_version = -1, workers = 0;
+  bool old_servers = false;
   std::string memory = "256MiB", disk = "8GiB", file_size = "64MiB", work_folder;
   std::string engine = "local";
   migration::SparkOptions spark;
@@ -154,6 +155,7 @@ Result<SplitRequest> request_of(const SplitArguments& arguments, const Origin& f
       .filters = TRY(parse_key_filters(arguments.filters)),
       .most_file_bytes =
           int64_t(TRY(in_context(base::parse_size(arguments.file_size), "--file-size"))),
+      .for_old_servers = arguments.old_servers,
       .limits = {
           .units_at_once = arguments.workers > 0
                                ? arguments.workers
@@ -194,6 +196,10 @@ Task<> ask_target(CommandRun& run, const SplitArguments& arguments, SplitRequest
   CO_TRY(check("--partitions", arguments.partitions > 0, request.to_partitions,
                table.partition_count));
   CO_TRY(check("--app-id", arguments.app_id > 0, request.to_app_id, table.app_id));
+  if (!request.for_old_servers)
+    request.for_old_servers =
+        CO_TRY(in_context(co_await migration::has_older_servers(*cluster, 2, 5, deadline()),
+                          "what the servers can read, without --old-servers"));
   auto version = co_await migration::data_version_of(*cluster, table.app_id, deadline());
   // Whoever gives it knows what a server would not tell.
   if (!version && arguments.data_version < 0)
@@ -373,6 +379,9 @@ void add_split_command(CLI::App& program, int& exit_code) {
           "of its values, where its servers cannot be asked; 1 in every table of Pegasus 2, "
           "which is the default where the cluster is not in the config file")
       ->check(CLI::Range(0, 1));
+  verb->add_flag("--old-servers", arguments->old_servers,
+                 "write files that servers of 2.0 to 2.4 can read, which takes longer; where the "
+                 "cluster can be asked, it is found out");
   add_key_filter_options(*verb, arguments->filters);
   constexpr const char* kMachine = "What this machine may use";
   verb->add_option("--workers", arguments->workers, "parts at once; default: one a core")

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 namespace pegmove::base {
@@ -60,20 +61,27 @@ Result<int64_t> LocalFile::size() const {
 
 Result<std::string> LocalFile::read(int64_t offset, size_t size) const {
   std::string bytes;
-  int failed = 0;
+  std::optional<Error> failed;
   bytes.resize_and_overwrite(size, [&](char* to, size_t most) {
-    size_t done = 0;
-    while (done < most) {
-      const ssize_t got = ::pread(fd_, to + done, most - done, off_t(offset) + off_t(done));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) failed = errno;
-      if (got <= 0) break;
-      done += size_t(got);
-    }
-    return done;
+    auto done = read_into(offset, to, most);
+    if (done) return *done;
+    failed = std::move(done.error());
+    return size_t{0};
   });
-  if (failed != 0) return fail(system_error("reading", path_, failed));
+  if (failed) return fail(*std::move(failed));
   return bytes;
+}
+
+Result<size_t> LocalFile::read_into(int64_t offset, char* to, size_t size) const {
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t got = ::pread(fd_, to + done, size - done, off_t(offset) + off_t(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(system_error("reading", path_, errno));
+    if (got == 0) break;
+    done += size_t(got);
+  }
+  return done;
 }
 
 Result<void> LocalFile::append(std::string_view bytes) {
@@ -88,7 +96,7 @@ Result<void> LocalFile::append(std::string_view bytes) {
 }
 
 void LocalFile::begin_sync() {
-  ::sync_file_range(fd_, begun_, appended_ - begun_, SYNC_FILE_RANGE_WRITE);
+  ::sync_file_range(fd_, begun_, 0, SYNC_FILE_RANGE_WRITE);  // to its end
   begun_ = appended_;
 }
 

@@ -15,10 +15,11 @@ namespace {
 class UploadJob {
  public:
   static Result<std::unique_ptr<UploadJob>> start(BlockStore& store, const std::string& local_path,
-                                                  const std::string& path) {
+                                                  const std::string& path, bool may_take) {
     auto file = TRY(base::LocalFile::open(local_path));
     const auto size = TRY(file.size());
-    auto upload = TRY(store.create(path));
+    auto upload = may_take ? TRY(store.take(local_path, path)) : nullptr;
+    if (!upload) upload = TRY(store.create(path));
     return std::unique_ptr<UploadJob>(
         new UploadJob(std::move(file), size, std::move(upload), store.chunk_bytes()));
   }
@@ -251,8 +252,8 @@ Task<Uploaded> AsyncStore::upload_once(std::string local_path, std::string path,
       co_return Uploaded{.sum = *sum, .was_there = true};
     }
   }
-  auto job =
-      CO_TRY(co_await pool_.run([&] { return UploadJob::start(*store_, local_path, path); }));
+  auto job = CO_TRY(co_await pool_.run(
+      [&] { return UploadJob::start(*store_, local_path, path, how.may_take); }));
   auto moved = co_await run_steps(pool_, *job, store_->chunk_bytes(), int64_t(size), how);
   // What it does when it is given up may block, too.
   co_return co_await pool_.run([&, job = std::move(job)]() mutable -> Result<Uploaded> {

@@ -68,8 +68,19 @@ class BlockStore {
   virtual Result<Entry> stat(const std::string& path) = 0;
   // `size` bytes from `offset`, fewer only where the file ends. Errors: kNotFound.
   virtual Result<std::string> read(const std::string& path, int64_t offset, size_t size) = 0;
+  // The same into the caller's memory, which has room for `size` bytes: how many they are.
+  virtual Result<size_t> read_into(const std::string& path, int64_t offset, char* to, size_t size) {
+    const auto bytes = TRY(read(path, offset, size));
+    return bytes.copy(to, size);
+  }
   // The folders above are made.
   virtual Result<std::unique_ptr<Upload>> create(const std::string& path) = 0;
+  // The same for a file of this machine that becomes the store's without being copied, and is gone
+  // here when it has: append() gets its bytes all the same. Null where the store cannot.
+  virtual Result<std::unique_ptr<Upload>> take(const std::string& /*local_path*/,
+                                               const std::string& /*path*/) {
+    return nullptr;
+  }
   // Errors: kNotFound.
   virtual Result<std::unique_ptr<Proof>> prove(const std::string& path) = 0;
   // A file, or a folder with all that is in it. Nothing there is no error.

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kChunkBytes = 4 << 20;
+constexpr size_t kChunkBytes = 512 << 10;  // what the processor's caches hold
 constexpr size_t kMostSidecarBytes = 4096;
 // Beside the file, while it is written. Without a sidecar nobody sees it.
 constexpr const char* kPartial = ".pegmove-part";
@@ -34,36 +34,57 @@ std::string sidecar_text(const std::string& md5, int64_t size) {
   return nlohmann::ordered_json{{"md5", md5}, {"size", size}}.dump();
 }
 
+// The old sidecar goes first: a file never stands beside the sidecar of another.
+Result<void> bring_in(const base::LocalFile& file, const std::string& path,
+                      const std::string& md5) {
+  const auto sidecar = sidecar_path(path);
+  const auto size = TRY(file.size());
+  if (::unlink(sidecar.c_str()) != 0 && errno != ENOENT)
+    return fail(base::system_error("removing", sidecar, errno));
+  TRY(base::rename_file(file.path(), path));
+  return base::replace_file(sidecar, sidecar_text(md5, size));
+}
+
 class LocalUpload : public Upload {
  public:
-  LocalUpload(base::LocalFile file, std::string path, std::string sidecar)
-      : file_(std::move(file)), path_(std::move(path)), sidecar_(std::move(sidecar)) {}
+  LocalUpload(base::LocalFile file, std::string path)
+      : file_(std::move(file)), path_(std::move(path)) {}
   ~LocalUpload() override {
     if (!finished_) ::unlink(file_.path().c_str());
   }
 
   Result<void> append(std::string_view bytes) override {
     TRY(file_.append(bytes));
-    size_ += int64_t(bytes.size());
     file_.begin_sync();
     return {};
   }
-
-  // The old sidecar goes first: a file never stands beside the sidecar of another.
   Result<void> finish(const std::string& md5) override {
     TRY(file_.sync());
-    if (::unlink(sidecar_.c_str()) != 0 && errno != ENOENT)
-      return fail(base::system_error("removing", sidecar_, errno));
-    TRY(base::rename_file(file_.path(), path_));
+    TRY(bring_in(file_, path_, md5));
     finished_ = true;
-    return base::replace_file(sidecar_, sidecar_text(md5, size_));
+    return {};
   }
 
  private:
   base::LocalFile file_;
-  std::string path_, sidecar_;
-  int64_t size_ = 0;
+  std::string path_;
   bool finished_ = false;
+};
+
+// A file that is on the store's disk already.
+class Taken : public Upload {
+ public:
+  Taken(base::LocalFile file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+
+  Result<void> append(std::string_view /*bytes*/) override { return {}; }
+  Result<void> finish(const std::string& md5) override {
+    TRY(file_.sync());
+    return bring_in(file_, path_, md5);
+  }
+
+ private:
+  base::LocalFile file_;
+  std::string path_;
 };
 
 // A folder has no checksum of what it really holds: the file is read.
@@ -130,19 +151,32 @@ class LocalStore : public BlockStore {
   }
 
   Result<std::string> read(const std::string& path, int64_t offset, size_t size) override {
-    const auto file = TRY(place(path));
-    TRY(check_root());
-    TRY(in(stat_file(file)));
-    return in(TRY(in(base::LocalFile::open(file))).read(offset, size));
+    return in(TRY(open(path)).read(offset, size));
+  }
+  Result<size_t> read_into(const std::string& path, int64_t offset, char* to,
+                           size_t size) override {
+    return in(TRY(open(path)).read_into(offset, to, size));
   }
 
   Result<std::unique_ptr<Upload>> create(const std::string& path) override {
     const auto file = TRY(place(path));
-    TRY(in(base::make_folders(fs::path(file).parent_path().string())));
-    auto partial = TRY(
-        in(base::LocalFile::create(fs::path(file).parent_path().string() + "/." + name_of(path) +
-                                   "." + std::to_string(next_part_++) + kPartial)));
-    return std::make_unique<LocalUpload>(std::move(partial), file, sidecar_path(file));
+    const auto folder = TRY(in(make_folder_of(file)));
+    auto partial = TRY(in(base::LocalFile::create(folder + "/." + name_of(path) + "." +
+                                                  std::to_string(next_part_++) + kPartial)));
+    return std::make_unique<LocalUpload>(std::move(partial), file);
+  }
+
+  Result<std::unique_ptr<Upload>> take(const std::string& local_path,
+                                       const std::string& path) override {
+    const auto file = TRY(place(path));
+    const auto folder = TRY(in(make_folder_of(file)));
+    struct stat here{}, there{};
+    if (::stat(local_path.c_str(), &here) != 0 || ::stat(folder.c_str(), &there) != 0 ||
+        here.st_dev != there.st_dev)
+      return nullptr;
+    auto taken = TRY(in(base::LocalFile::open(local_path)));
+    taken.begin_sync();
+    return std::make_unique<Taken>(std::move(taken), file);
   }
 
   Result<std::unique_ptr<Proof>> prove(const std::string& path) override {
@@ -167,7 +201,7 @@ class LocalStore : public BlockStore {
 
   Result<void> rename(const std::string& from, const std::string& to) override {
     const auto before = TRY(place(from)), after = TRY(place(to));
-    TRY(in(base::make_folders(fs::path(after).parent_path().string())));
+    TRY(in(make_folder_of(after)));
     std::error_code error;
     const bool is_folder = fs::is_directory(before, error);
     TRY(in(base::rename_file(before, after)));
@@ -179,6 +213,19 @@ class LocalStore : public BlockStore {
   template <typename T>
   Result<T> in(Result<T> result) const {
     return in_context(std::move(result), description());
+  }
+
+  Result<base::LocalFile> open(const std::string& path) const {
+    const auto file = TRY(place(path));
+    TRY(check_root());
+    TRY(in(stat_file(file)));
+    return in(base::LocalFile::open(file));
+  }
+
+  static Result<std::string> make_folder_of(const std::string& file) {
+    auto folder = fs::path(file).parent_path().string();
+    TRY(base::make_folders(folder));
+    return folder;
   }
 
   // A disk that is not mounted is no store without files.

@@ -53,7 +53,7 @@ class LoadTest : public ::testing::Test {
         hash_key += "h";
       std::string value;
       record::append_value_header(value, 1, 0, 0);
-      splitter::TargetFiles files(partition, "u0000", folder_ / "", 1 << 20);
+      splitter::TargetFiles files(partition, "u0000", folder_ / "", 1 << 20, false);
       good(files.add(record::encode_key(hash_key, "s"), value + "loaded"));
       const auto file = *good(files.finish());
       const auto sent = clusters_.must(store.upload(file.path, place.file(partition, "1.sst"), {}));

@@ -158,6 +158,16 @@ TEST_F(PreflightTest, AServerThatDoesNotAnswerIsAFinding) {
   EXPECT_FALSE(facts.version || facts.clock || facts.config);
 }
 
+TEST_F(PreflightTest, ServersAreOlderThanAReleaseOrNot) {
+  make();
+  const auto is_before = [&](int major, int minor) {
+    return clusters->must(has_older_servers(*clusters->source, major, minor, clusters->deadline()));
+  };
+  EXPECT_FALSE(is_before(2, 5));
+  EXPECT_TRUE(is_before(2, 99));
+  EXPECT_TRUE(is_before(3, 0));
+}
+
 TEST_F(PreflightTest, ExpiredRowsAreNone) {
   make();
   make_table(clusters->source, 2);

@@ -259,6 +259,18 @@ Routine<> probe_rows(client::Table& table, int32_t index, milliseconds timeout,
   }
 }
 
+Task<bool> has_older_servers(client::Cluster& cluster, int major, int minor, Deadline deadline) {
+  for (const auto& node : CO_TRY(co_await cluster.nodes(deadline))) {
+    if (!node.is_alive) continue;
+    const auto asking = "GET /version of " + node.address.to_string();
+    const auto body = CO_TRY(
+        in_context(co_await get(cluster.client(), node.address, "/version", deadline), asking));
+    const auto version = CO_TRY(in_context(parse_version(body), asking));
+    if (!version.is_at_least(major, minor)) co_return true;
+  }
+  co_return false;
+}
+
 Task<int> data_version_of(client::Cluster& cluster, int32_t app_id, Deadline deadline) {
   std::set<int> versions;
   for (const auto& node : CO_TRY(co_await cluster.nodes(deadline))) {

@@ -36,6 +36,7 @@ struct SplitRequest {
   int data_version = 1;           // of the table that will be loaded
   rows::RowFilters filters = {};  // of keys
   int64_t most_file_bytes = 64 << 20;
+  bool for_old_servers = false;
   splitter::SplitLimits limits = {};  // the work folder is below this one, named by the run
   SparkOptions spark = {};
 };

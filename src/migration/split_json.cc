@@ -86,6 +86,7 @@ Result<SplitRequest> read_request(const Json& in) {
       .data_version = int(TRY(read_integer(in, "data_version", 0, 1))),
       .filters = TRY(copy_rules_from_json(in["filters"])).filters,
       .most_file_bytes = TRY(read_integer(in, "most_file_bytes", 1, kMostBytes)),
+      .for_old_servers = TRY(read_flag(in, "for_old_servers")),
       .limits = {.units_at_once = int(TRY(read_integer(in, "units_at_once", 1, 1024))),
                  .memory_bytes = TRY(read_integer(in, "memory_bytes", 1, kMostBytes)),
                  .disk_bytes = TRY(read_integer(in, "disk_bytes", 1, kMostBytes)),
@@ -112,6 +113,7 @@ std::string to_json(const SplitRequest& request) {
               {"data_version", request.data_version},
               {"filters", to_json(CopyRules{.filters = request.filters})},
               {"most_file_bytes", request.most_file_bytes},
+              {"for_old_servers", request.for_old_servers},
               {"units_at_once", request.limits.units_at_once},
               {"memory_bytes", request.limits.memory_bytes},
               {"disk_bytes", request.limits.disk_bytes},
@@ -133,7 +135,8 @@ splitter::SplitRules rules_of(const SplitRequest& request, uint32_t now_ts) {
           .data_version = request.data_version,
           .now_ts = now_ts,
           .filters = request.filters,
-          .most_file_bytes = request.most_file_bytes};
+          .most_file_bytes = request.most_file_bytes,
+          .for_old_servers = request.for_old_servers};
 }
 
 std::string to_json(const SplitPlan& plan) {

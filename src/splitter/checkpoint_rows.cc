@@ -21,6 +21,7 @@ class Silent : public rocksdb::Logger {
 };
 
 constexpr int kOpenFiles = 64;
+constexpr int kOpeningThreads = 2;  // of a database, and many are opened
 
 rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::BlockBasedTableOptions table;
@@ -61,6 +62,7 @@ Result<void> CheckpointRows::open_database(std::shared_ptr<rocksdb::Cache> cache
   options.info_log = std::make_shared<Silent>();
   options.max_open_files = kOpenFiles;
   options.skip_stats_update_on_db_open = true;
+  options.max_file_opening_threads = kOpeningThreads;
   const auto family = family_options(cache);
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   rocksdb::DB* db = nullptr;

@@ -38,7 +38,8 @@ ClassFiles::ClassFiles(const SplitRules& rules, int32_t which, int number,
                        const std::string& folder)
     : rules_(rules) {
   for (const auto partition : rules.shape.targets_of(which))
-    targets_.emplace_back(partition, unit_prefix(number), folder, rules.most_file_bytes);
+    targets_.emplace_back(partition, unit_prefix(number), folder, rules.most_file_bytes,
+                          rules.for_old_servers);
 }
 
 Result<void> ClassFiles::add(const SourceRow& row, std::vector<FinishedFile>& finished) {
@@ -74,7 +75,7 @@ Result<void> ClassFiles::add(const SourceRow& row, std::vector<FinishedFile>& fi
   counts_.bytes += int64_t(row.key.size() + stored.size());
   const auto target = record::partition_index(hash, rules_.shape.targets);
   const auto index = size_t(target / rules_.shape.classes());
-  if (auto whole = TRY(targets_[index].add(row.key, stored))) finished.push_back(*std::move(whole));
+  if (TRY(targets_[index].add(row.key, stored))) finished.push_back(*TRY(targets_[index].finish()));
   return {};
 }
 

@@ -30,6 +30,7 @@ struct SplitRules {
   uint32_t now_ts = 0;   // rows that expire until then are left out; the same for all units
   rows::RowFilters filters = {};       // of keys alone
   int64_t most_file_bytes = 64 << 20;  // of keys and values
+  bool for_old_servers = false;        // 2.0 to 2.4, see TargetFiles
 };
 
 // A row as a source has it.

@@ -25,11 +25,11 @@ using Sources = std::vector<std::unique_ptr<CheckpointRows>>;
 constexpr int64_t kMiB = 1 << 20;
 constexpr int64_t kMemoryOfWriter = 2 * kMiB;  // buffers and index of a file that is written
 constexpr int64_t kMemoryOfCache = 16 * kMiB;  // index blocks of what is read
-constexpr int64_t kLeastReadahead = 64 << 10, kMostReadahead = 4 * kMiB;
+constexpr int64_t kLeastReadahead = 64 << 10, kMostReadahead = 4 * kMiB;  // of one file
 constexpr int64_t kLeastFileBytes = kMiB;
 constexpr int64_t kBytesOfUnit = int64_t{1} << 30;  // what a kill may cost
 constexpr int64_t kLeastBytesOfUnit = 16 * kMiB;    // smaller ones are not worth their opening
-constexpr size_t kPartitionsAtOnce = 8;
+constexpr size_t kPartitionsAtOnce = 16;
 constexpr int64_t kRowsAStep = 50'000;
 
 void tell(const backup::StepListener& listener, std::string_view step) {
@@ -66,10 +66,11 @@ std::shared_ptr<rocksdb::Cache> make_cache(const SplitLimits& limits) {
 }
 
 // What is left of the memory for reading, shared by the streams of all units at once.
-int64_t readahead(const SplitLimits& limits, size_t writers, int64_t streams) {
+int64_t readahead(const SplitLimits& limits, size_t writers, int64_t streams,
+                  int64_t most = kMostReadahead) {
   const auto of_unit = (limits.memory_bytes - kMemoryOfCache) / std::max(1, limits.units_at_once) -
                        int64_t(writers) * kMemoryOfWriter;
-  return std::min(of_unit / std::max<int64_t>(1, 2 * streams), kMostReadahead);
+  return std::min(of_unit / std::max<int64_t>(1, 2 * streams), most);
 }
 
 int64_t streams_of(const Sources& sources) {
@@ -144,8 +145,8 @@ class UnitRun {
  private:
   // Files are sent while the next ones are written. Returns those that were finished last.
   Task<std::vector<FinishedFile>> work() {
-    const auto permit = co_await async::Permit::take(events_.working);
     auto job = CO_TRY(co_await begin());
+    const auto permit = co_await async::Permit::take(events_.working);
     std::vector<FinishedFile> finished;
     while (!job->done()) {
       if (events_.should_stop && events_.should_stop())
@@ -174,7 +175,8 @@ class UnitRun {
         CO_TRY(co_await open_sources(source_, shape.sources_of(unit.which), make_cache(limits_)));
     const auto ahead =
         std::max(kLeastReadahead,
-                 readahead(limits_, shape.targets_of(unit.which).size(), streams_of(sources)));
+                 readahead(limits_, shape.targets_of(unit.which).size(), streams_of(sources),
+                           int64_t(source_.store.store().chunk_bytes())));
     co_return std::make_unique<UnitJob>(plan_.rules, unit, int(number_), std::move(sources),
                                         output_.folder(), size_t(ahead));
   }
@@ -197,18 +199,27 @@ class UnitRun {
 // A partition's files in the order of the units, which is that of their keys.
 using FilesByPartition = std::map<int32_t, std::vector<blockstore::StoredFile>>;
 
-Task<blockstore::StoredFile> send_empty(const SplitTarget& target, int32_t partition,
-                                        const std::string& folder) {
-  auto file =
-      CO_TRY(co_await target.store.run([&] { return write_empty_partition(partition, folder); }));
+// What finish_partition() needs besides the partition.
+struct Finishing {
+  const SplitTarget& target;
+  std::string folder;  // here, for empty partitions' files
+  bool for_old_servers;
+};
+
+Task<blockstore::StoredFile> send_empty(const Finishing& finishing, int32_t partition) {
+  const auto& target = finishing.target;
+  auto file = CO_TRY(co_await target.store.run([&] {
+    return write_empty_partition(partition, finishing.folder, finishing.for_old_servers);
+  }));
   auto sent =
       CO_TRY(co_await target.store.upload(file.path, target.place.file(partition, file.name), {}));
   co_return blockstore::StoredFile{.name = file.name, .size = sent.sum.size, .md5 = sent.sum.md5};
 }
 
-Task<> finish_partition(const SplitTarget& target, int32_t partition,
-                        std::vector<blockstore::StoredFile> files, const std::string& folder) {
-  if (files.empty()) files.push_back(CO_TRY(co_await send_empty(target, partition, folder)));
+Task<> finish_partition(const Finishing& finishing, int32_t partition,
+                        std::vector<blockstore::StoredFile> files) {
+  const auto& target = finishing.target;
+  if (files.empty()) files.push_back(CO_TRY(co_await send_empty(finishing, partition)));
   std::set<std::string> wanted{std::string(bulkload::kMetadata)};
   for (const auto& file : files) wanted.insert(file.name);
   for (const auto& entry :
@@ -277,9 +288,11 @@ Task<> finish_split(const SplitTarget& target, const SplitPlan& plan,
     for (const auto& file : result.files) files[file.partition].push_back(file.file);
   const WorkFolder folder(limits.work_folder + "/empty");
   CO_TRY(co_await target.store.run([&] { return make_empty_folder(folder.path()); }));
+  const Finishing finishing{
+      .target = target, .folder = folder.path(), .for_old_servers = plan.rules.for_old_servers};
   CO_TRY(
       co_await async::for_each(size_t(plan.rules.shape.targets), kPartitionsAtOnce, [&](size_t i) {
-        return finish_partition(target, int32_t(i), std::move(files[int32_t(i)]), folder.path());
+        return finish_partition(finishing, int32_t(i), std::move(files[int32_t(i)]));
       }));
   tell(on_step, "split.metadata_written");
   CO_TRY(co_await target.store.write_file(

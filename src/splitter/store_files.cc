@@ -3,7 +3,6 @@
 #include <rocksdb/file_system.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "blockstore/path.h"
@@ -31,10 +30,9 @@ class RangeFile : public rocksdb::FSRandomAccessFile {
     *result = Slice();
     if (offset >= uint64_t(size_)) return IOStatus::OK();
     const auto most = std::min(wanted, size_t(size_) - size_t(offset));
-    auto bytes = files_.read(name_, int64_t(offset), most);
-    if (!bytes) return IOStatus::IOError(bytes.error().to_string());
-    std::memcpy(scratch, bytes->data(), bytes->size());
-    *result = Slice(scratch, bytes->size());
+    if (auto done = files_.read(name_, int64_t(offset), scratch, most); !done)
+      return IOStatus::IOError(done.error().to_string());
+    *result = Slice(scratch, most);
     return IOStatus::OK();
   }
 
@@ -182,17 +180,16 @@ std::vector<std::string> StoreFiles::names() const {
   return names;
 }
 
-Result<std::string> StoreFiles::read(const std::string& name, int64_t offset, size_t size) {
+Result<void> StoreFiles::read(const std::string& name, int64_t offset, char* to, size_t size) {
   const auto path = blockstore::join(folder_, name);
-  auto bytes = store_.read(path, offset, size);
-  if (bytes && bytes->size() < size)
-    bytes = fail(Code::kCorrupt,
-                 store_.description() + ": " + path + " is shorter than its backup_metadata says");
-  if (!bytes) {
-    const std::lock_guard lock(mutex_);
-    error_ = bytes.error();
-  }
-  return bytes;
+  auto done = store_.read_into(path, offset, to, size);
+  if (done && *done < size)
+    done = fail(Code::kCorrupt,
+                store_.description() + ": " + path + " is shorter than its backup_metadata says");
+  if (done) return {};
+  const std::lock_guard lock(mutex_);
+  error_ = done.error();
+  return fail(std::move(done.error()));
 }
 
 std::optional<Error> StoreFiles::take_error() {

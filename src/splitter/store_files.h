@@ -35,7 +35,7 @@ class StoreFiles {
   // For the Env.
   std::optional<int64_t> size_of(const std::string& name) const;
   std::vector<std::string> names() const;
-  Result<std::string> read(const std::string& name, int64_t offset, size_t size);
+  Result<void> read(const std::string& name, int64_t offset, char* to, size_t size);
 
  private:
   blockstore::BlockStore& store_;

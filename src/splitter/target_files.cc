@@ -1,11 +1,15 @@
 #include "splitter/target_files.h"
 
+#include <rocksdb/file_system.h>
+#include <rocksdb/table.h>
 #include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <array>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "base/bytes.h"
@@ -16,9 +20,36 @@ namespace {
 
 constexpr size_t kGathered = 32 << 10;  // bytes
 
-rocksdb::Options table_options() {
+// Whoever takes a file into a store syncs it.
+class UnsyncedFile : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  using FSWritableFileOwnerWrapper::FSWritableFileOwnerWrapper;
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
+    return rocksdb::IOStatus::OK();
+  }
+};
+
+class UnsyncedFiles : public rocksdb::FileSystemWrapper {
+ public:
+  UnsyncedFiles() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  const char* Name() const override { return "PegmoveUnsyncedFiles"; }
+  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                    rocksdb::IODebugContext* debug) override {
+    auto status = target()->NewWritableFile(path, options, result, debug);
+    if (status.ok()) *result = std::make_unique<UnsyncedFile>(std::move(*result));
+    return status;
+  }
+};
+
+rocksdb::Options table_options(bool for_old_servers) {
+  static const auto env = rocksdb::NewCompositeEnv(std::make_shared<UnsyncedFiles>());
   rocksdb::Options options;
+  options.env = env.get();
   options.compression = rocksdb::kLZ4Compression;  // as Pegasus's own
+  rocksdb::BlockBasedTableOptions table;
+  table.checksum = for_old_servers ? rocksdb::kCRC32c : rocksdb::kXXH3;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
 
@@ -31,8 +62,10 @@ std::string number_text(int number) {
 }  // namespace
 
 struct TargetFiles::Writing {
-  explicit Writing(FinishedFile described)
-      : file(std::move(described)), writer(rocksdb::EnvOptions(), table_options()) {
+  Writing(FinishedFile described, bool for_old_servers)
+      : file(std::move(described)),
+        writer(rocksdb::EnvOptions(), table_options(for_old_servers), /*column_family=*/nullptr,
+               /*invalidate_page_cache=*/false) {  // it is read again at once
     XXH3_128bits_reset(&digest);
   }
   ~Writing() {
@@ -41,29 +74,39 @@ struct TargetFiles::Writing {
 
   // Gathered: one call a row would cost as much as the row.
   void feed(std::string_view bytes) {
-    base::append_big_endian(gathered, uint32_t(bytes.size()));
-    gathered.append(bytes);
-    if (gathered.size() >= kGathered) digest_gathered();
+    char size[sizeof(uint32_t)];
+    for (size_t i = 0; i < sizeof size; ++i) size[i] = char(uint32_t(bytes.size()) >> (24 - 8 * i));
+    if (used + sizeof size + bytes.size() > gathered.size()) digest_gathered();
+    if (sizeof size + bytes.size() > gathered.size()) {
+      XXH3_128bits_update(&digest, size, sizeof size);
+      XXH3_128bits_update(&digest, bytes.data(), bytes.size());
+      return;
+    }
+    std::memcpy(gathered.data() + used, size, sizeof size);
+    std::memcpy(gathered.data() + used + sizeof size, bytes.data(), bytes.size());
+    used += sizeof size + bytes.size();
   }
   void digest_gathered() {
-    XXH3_128bits_update(&digest, gathered.data(), gathered.size());
-    gathered.clear();
+    XXH3_128bits_update(&digest, gathered.data(), used);
+    used = 0;
   }
 
   FinishedFile file;
   rocksdb::SstFileWriter writer;
   XXH3_state_t digest;
-  std::string gathered;
+  std::array<char, kGathered> gathered;  // the first `used` bytes
+  size_t used = 0;
   int64_t bytes = 0;
   bool finished = false;
 };
 
 TargetFiles::TargetFiles(int32_t partition, std::string prefix, std::string folder,
-                         int64_t most_bytes)
+                         int64_t most_bytes, bool for_old_servers)
     : partition_(partition),
       prefix_(std::move(prefix)),
       folder_(std::move(folder)),
-      most_bytes_(most_bytes) {}
+      most_bytes_(most_bytes),
+      for_old_servers_(for_old_servers) {}
 
 TargetFiles::TargetFiles(TargetFiles&& other) noexcept = default;
 TargetFiles::~TargetFiles() = default;
@@ -75,13 +118,14 @@ Result<void> TargetFiles::begin_file() {
                                                     .name = std::move(name),
                                                     .path = std::move(path),
                                                     .rows = 0,
-                                                    .digest = ""});
+                                                    .digest = ""},
+                                       for_old_servers_);
   const auto status = writing_->writer.Open(writing_->file.path);
   if (!status.ok()) return fail(store::to_error(status, "creating", writing_->file.path));
   return {};
 }
 
-Result<std::optional<FinishedFile>> TargetFiles::add(std::string_view key, std::string_view value) {
+Result<bool> TargetFiles::add(std::string_view key, std::string_view value) {
   if (!writing_) TRY(begin_file());
   const auto status = writing_->writer.Put(key, value);
   if (!status.ok()) return fail(store::to_error(status, "writing", writing_->file.path));
@@ -89,8 +133,7 @@ Result<std::optional<FinishedFile>> TargetFiles::add(std::string_view key, std::
   writing_->feed(value);
   ++writing_->file.rows;
   writing_->bytes += int64_t(key.size() + value.size());
-  if (writing_->bytes < most_bytes_) return std::nullopt;
-  return finish();
+  return writing_->bytes >= most_bytes_;
 }
 
 Result<std::optional<FinishedFile>> TargetFiles::finish() {
@@ -108,8 +151,9 @@ Result<std::optional<FinishedFile>> TargetFiles::finish() {
   return file;
 }
 
-Result<FinishedFile> write_empty_partition(int32_t partition, const std::string& folder) {
-  TargetFiles files(partition, "empty", folder, 1);
+Result<FinishedFile> write_empty_partition(int32_t partition, const std::string& folder,
+                                           bool for_old_servers) {
+  TargetFiles files(partition, "empty", folder, 1, for_old_servers);
   TRY(files.add("", ""));
   return *TRY(files.finish());
 }

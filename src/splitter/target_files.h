@@ -28,14 +28,16 @@ class TargetFiles {
  public:
   // Files are called "<prefix>_<number>.sst" and end with the row that brings their keys and values
   // to `most_bytes`; in `folder`, which exists, each is at "<partition>_<name>".
-  TargetFiles(int32_t partition, std::string prefix, std::string folder, int64_t most_bytes);
+  // `for_old_servers`: with checksums that the RocksDB 6.6 of Pegasus 2.0 to 2.4 can read.
+  TargetFiles(int32_t partition, std::string prefix, std::string folder, int64_t most_bytes,
+              bool for_old_servers);
   ~TargetFiles();
   TargetFiles(TargetFiles&& other) noexcept;
 
-  // Keys ascend. A file that has become whole is returned. Errors: kIo, kCorrupt (the keys do not
-  // ascend).
-  Result<std::optional<FinishedFile>> add(std::string_view key, std::string_view value);
-  // The last file, when there is one.
+  // Keys ascend. Whether the file is as large as it may be: finish() has to follow. Errors: kIo,
+  // kCorrupt (the keys do not ascend).
+  Result<bool> add(std::string_view key, std::string_view value);
+  // The file that is being written, when there is one.
   Result<std::optional<FinishedFile>> finish();
 
  private:
@@ -45,12 +47,14 @@ class TargetFiles {
   int32_t partition_;
   std::string prefix_, folder_;
   int64_t most_bytes_;
+  bool for_old_servers_;
   int number_ = 0;
   std::unique_ptr<Writing> writing_;  // the file that is being written
 };
 
 // A file with the record that real servers keep under the empty key, and that no client sees: what
 // a partition without rows is loaded with, since servers refuse one without bytes.
-Result<FinishedFile> write_empty_partition(int32_t partition, const std::string& folder);
+Result<FinishedFile> write_empty_partition(int32_t partition, const std::string& folder,
+                                           bool for_old_servers);
 
 }  // namespace pegmove::splitter

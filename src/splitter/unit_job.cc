@@ -1,5 +1,7 @@
 #include "splitter/unit_job.h"
 
+#include <rocksdb/perf_level.h>
+
 #include <algorithm>
 
 namespace pegmove::splitter {
@@ -39,6 +41,16 @@ Result<void> UnitJob::begin() {
 
 // Past the row at the top of the heap.
 Result<void> UnitJob::advance() {
+  if (heap_.size() == 1) {
+    auto& rows = *sources_[heap_.front()];
+    rows.next();
+    if (rows.valid()) {
+      keys_[heap_.front()] = rows.key();
+      return {};
+    }
+    heap_.clear();
+    return rows.status();
+  }
   std::ranges::pop_heap(heap_, [this](size_t a, size_t b) { return goes_later(a, b); });
   const auto source = heap_.back();
   heap_.pop_back();
@@ -51,6 +63,7 @@ Result<void> UnitJob::advance() {
 
 Result<std::vector<FinishedFile>> UnitJob::step(int64_t most_rows) {
   std::vector<FinishedFile> finished;
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);  // of this thread; nobody reads its counts
   if (!begun_) TRY(begin());
   for (int64_t rows = 0; rows < most_rows && finished.empty() && !heap_.empty(); ++rows) {
     TRY(take_row(finished));

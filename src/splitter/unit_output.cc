@@ -38,8 +38,8 @@ Task<> UnitOutput::send(const std::vector<FinishedFile>& files) {
 
 Task<> UnitOutput::send_one(const FinishedFile& file) {
   const auto path = target_.place.file(file.partition, file.name);
-  auto sent =
-      CO_TRY(co_await target_.store.upload(file.path, path, {.should_stop = events_.should_stop}));
+  auto sent = CO_TRY(co_await target_.store.upload(
+      file.path, path, {.should_stop = events_.should_stop, .may_take = true}));
   result_.files.push_back({.partition = file.partition,
                            .file = {.name = file.name, .size = sent.sum.size, .md5 = sent.sum.md5},
                            .rows = file.rows,

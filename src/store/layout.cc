@@ -19,8 +19,7 @@ std::shared_ptr<rocksdb::TableFactory> make_table_factory(const PartitionOptions
   rocksdb::BlockBasedTableOptions table;
   // 5 has the better bloom filter; Pegasus's servers take 2 (their default) and 5.
   table.format_version = 5;
-  // The default of RocksDB 7.8, XXH3, cannot be read by the older RocksDB of early 2.x servers.
-  table.checksum = rocksdb::kCRC32c;
+  table.checksum = options.checksum;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   if (options.resources) table.block_cache = options.resources->block_cache;
   return std::shared_ptr<rocksdb::TableFactory>(rocksdb::NewBlockBasedTableFactory(table));

@@ -2,7 +2,8 @@
 // family holds. Pegasus: src/server/meta_store.cpp, src/server/pegasus_server_impl_init.cpp.
 #pragma once
 
-#include <rocksdb/db.h>  // ColumnFamilyDescriptor
+#include <rocksdb/db.h>     // ColumnFamilyDescriptor
+#include <rocksdb/table.h>  // ChecksumType
 
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +54,9 @@ struct PartitionOptions {
   // Keep the lowest level free, for files that are loaded behind newer writes (table env
   // rocksdb.allow_ingest_behind).
   bool allow_ingest_behind = false;
+  // Of the blocks of table files. The default of RocksDB 7 and 8, kXXH3, which present servers
+  // write, cannot be read by the older RocksDB of 2.0 to 2.4.
+  rocksdb::ChecksumType checksum = rocksdb::kCRC32c;
   rocksdb::Env* env = nullptr;  // nullptr: the real one. Must outlive the database
   // The clock by which compactions drop expired rows; called from RocksDB's threads. Without it no
   // row is dropped.

@@ -106,6 +106,17 @@ TEST_P(BlockStoreTest, PartsOfFilesAreRead) {
   EXPECT_EQ(*store_->read("f", 0, 0), "");
 }
 
+TEST_P(BlockStoreTest, PartsOfFilesAreReadIntoTheCallersMemory) {
+  write("f", "0123456789");
+  char bytes[] = "..........";
+  EXPECT_EQ(*store_->read_into("f", 3, bytes, 4), 4u);
+  EXPECT_STREQ(bytes, "3456......");
+  EXPECT_EQ(*store_->read_into("f", 8, bytes, 4), 2u);
+  EXPECT_STREQ(bytes, "8956......");
+  EXPECT_EQ(*store_->read_into("f", 10, bytes, 4), 0u);
+  EXPECT_EQ(store_->read_into("none", 0, bytes, 4).error().code(), Code::kNotFound);
+}
+
 TEST_P(BlockStoreTest, WhatIsNotThereIsNotFound) {
   for (auto code : {store_->stat("x/y").error().code(), store_->read("x/y", 0, 1).error().code(),
                     store_->prove("x/y").error().code(), store_->list("x/y").error().code()})

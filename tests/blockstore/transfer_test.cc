@@ -114,6 +114,19 @@ TEST_P(TransferTest, AnotherFileOfTheSameSizeIsReplaced) {
   EXPECT_EQ(*run(store().sum("f", {})), sum_of(bytes));
 }
 
+// As a whole file, with its sum, and by a rename where the store is on the same disk.
+TEST_P(TransferTest, AFileThatIsNotNeededHereMayBecomeTheStores) {
+  const auto bytes = random_bytes(kBig, 10);
+  const auto local = folder_.file("f", bytes);
+  ASSERT_TRUE(run(store().write_file("t/f", "what was there")));
+  const auto sent = run(store().upload(local, "t/f", {.may_take = true}));
+  ASSERT_TRUE(sent) << sent.error().to_string();
+  EXPECT_EQ(sent->sum, sum_of(bytes));
+  EXPECT_EQ(*run(store().sum("t/f", {})), sum_of(bytes));
+  EXPECT_EQ(run(store().list("t"))->size(), 1u);
+  EXPECT_EQ(std::filesystem::exists(local), GetParam().name != "folder");
+}
+
 TEST_P(TransferTest, AFileThatIsNotAsWantedIsNotKept) {
   ASSERT_TRUE(run(store().write_file("f", "bytes")));
   const auto here = folder_.path() + "/f";

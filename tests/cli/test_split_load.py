@@ -1,5 +1,6 @@
 """split and load: what the documentation types, from a real cluster's backup to the rows in another
 table, and what they say to wrong requests."""
+import glob
 import json
 import os
 import re
@@ -171,6 +172,18 @@ class SplitAndLoad(WithStore):
         self.shell("create versions -p 2")
         self.failed(3, ["--data-version 0", "has 1"], *self.split_words("versions", "--data-version", 0))
         self.done(*self.split_words("versions", "--data-version", 1))
+
+    def test_old_servers_get_files_that_they_can_read(self):
+        """RocksDB before 6.27 knows CRC32C (1), and not XXH3 (4), which later ones write. It is in a file's footer."""
+        for words, checksum in (([], 4), (["--old-servers"], 1)):
+            table = f"checksum{checksum}"
+            self.to = table
+            self.shell(f"create {table} -p 3")
+            self.done(*self.split_words(table, *words, table="golden"))
+            files = glob.glob(os.path.join(self.store, self.to, "**", "*.sst"), recursive=True)
+            self.assertEqual({open(file, "rb").read()[-53] for file in files}, {checksum})
+            self.done(*self.load_words(table))
+        self.assertEqual(*({as_bytes(one) for one in self.rows_of(self.b, f"checksum{n}")} for n in (1, 4)))
 
     def on_spark(self, table, script, *more):
         """A split whose spark-submit is this script; `$folder` is what the driver is given."""
