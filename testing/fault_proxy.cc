@@ -97,7 +97,7 @@ struct FaultProxy::State {
         const auto got = ::recv(client, buffer, sizeof buffer, 0);
         if (got <= 0) return;
         if (!is_refused && request_bytes == 0 && take(faults.refuse_with_503)) is_refused = true;
-        if (is_refused) {
+        if (is_refused || faults.away) {
           send_all(client, kBusy);
           return;
         }

@@ -17,6 +17,7 @@ struct Faults {
   std::atomic<int> cut_replies = 0;      // so many, at byte `at` of the reply
   std::atomic<int> flip_replies = 0;     // so many get another byte `at`
   std::atomic<int> flip_requests = 0;    // the same for what is sent
+  std::atomic<bool> away = false;        // 503 to every request, also on open connections
   std::atomic<bool> silent = false;      // replies do not come
   std::atomic<int64_t> at = 0;
   std::atomic<int64_t> reply_bytes = 0;  // seen so far

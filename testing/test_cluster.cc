@@ -65,8 +65,10 @@ Result<void> TestCluster::try_start(uint16_t meta_port) {
 }
 
 blockstore::Providers TestCluster::providers() const {
-  if (!options_.backups) return {};
-  return {{"disk", {.name = "disk", .type = "local_service", .args = store_dir()}}};
+  auto providers = options_.providers;
+  if (options_.backups)
+    providers["disk"] = {.name = "disk", .type = "local_service", .args = store_dir()};
+  return providers;
 }
 
 // Somebody else may take the port between the look and the use.

@@ -30,7 +30,8 @@ struct TestClusterOptions {
   uint16_t replica_port = 0;  // of the first replica server; 0: free ones, others at each start
   size_t max_request_size = 1 << 20;
   std::map<std::string, uint8_t> duplication_group = {};
-  bool backups = false;  // a block service "disk": TestCluster::store_dir()
+  bool backups = false;                  // a block service "disk": TestCluster::store_dir()
+  blockstore::Providers providers = {};  // more of them
   backup::StepListener on_backup_step = {};
 };
 

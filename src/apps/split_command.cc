@@ -196,10 +196,11 @@ Task<> ask_target(CommandRun& run, const SplitArguments& arguments, SplitRequest
   CO_TRY(check("--partitions", arguments.partitions > 0, request.to_partitions,
                table.partition_count));
   CO_TRY(check("--app-id", arguments.app_id > 0, request.to_app_id, table.app_id));
-  if (!request.for_old_servers)
-    request.for_old_servers =
-        CO_TRY(in_context(co_await migration::has_older_servers(*cluster, 2, 5, deadline()),
-                          "what the servers can read, without --old-servers"));
+  if (!request.for_old_servers) {
+    const auto older = CO_TRY(co_await migration::find_older_server(*cluster, 2, 5, run.timeout()));
+    request.for_old_servers = older.has_value();
+    if (older) std::fprintf(stderr, "pegmove: files for servers before 2.5: %s\n", older->c_str());
+  }
   auto version = co_await migration::data_version_of(*cluster, table.app_id, deadline());
   // Whoever gives it knows what a server would not tell.
   if (!version && arguments.data_version < 0)
@@ -380,8 +381,8 @@ void add_split_command(CLI::App& program, int& exit_code) {
           "which is the default where the cluster is not in the config file")
       ->check(CLI::Range(0, 1));
   verb->add_flag("--old-servers", arguments->old_servers,
-                 "write files that servers of 2.0 to 2.4 can read, which takes longer; where the "
-                 "cluster can be asked, it is found out");
+                 "write files that servers of 2.0 to 2.4 can read, too, which takes longer; where "
+                 "the cluster can be asked, it is found out");
   add_key_filter_options(*verb, arguments->filters);
   constexpr const char* kMachine = "What this machine may use";
   verb->add_option("--workers", arguments->workers, "parts at once; default: one a core")

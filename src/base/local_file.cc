@@ -72,6 +72,10 @@ Result<std::string> LocalFile::read(int64_t offset, size_t size) const {
   return bytes;
 }
 
+void LocalFile::will_read(int64_t offset, size_t size) const {
+  ::posix_fadvise(fd_, off_t(offset), off_t(size), POSIX_FADV_WILLNEED);
+}
+
 Result<size_t> LocalFile::read_into(int64_t offset, char* to, size_t size) const {
   size_t done = 0;
   while (done < size) {

@@ -23,6 +23,8 @@ class LocalFile {
   Result<int64_t> size() const;
   // Up to `size` bytes from `offset`; fewer only at the end of the file.
   Result<std::string> read(int64_t offset, size_t size) const;
+  // The disk may begin to bring these bytes; nothing waits.
+  void will_read(int64_t offset, size_t size) const;
   Result<size_t> read_into(int64_t offset, char* to, size_t size) const;
   Result<void> append(std::string_view bytes);
   // The disk may begin with what is there so far; nothing waits.

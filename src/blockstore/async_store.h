@@ -27,7 +27,7 @@ struct Transfer {
   std::vector<RateLimit*> limits = {};               // each holds; alive until the transfer ends
   std::function<void(int64_t bytes)> on_bytes = {};  // that moved, or were found there
   std::function<bool()> should_stop = {};            // looked at between pieces: kInterrupted
-  bool may_take = false;  // an uploaded file is not needed here any more: it may be gone then
+  bool may_take = false;  // an uploaded file will not be changed here: it need not be copied
 };
 
 struct FileSum {

@@ -75,8 +75,8 @@ class BlockStore {
   }
   // The folders above are made.
   virtual Result<std::unique_ptr<Upload>> create(const std::string& path) = 0;
-  // The same for a file of this machine that becomes the store's without being copied, and is gone
-  // here when it has: append() gets its bytes all the same. Null where the store cannot.
+  // The same for a file of this machine that nobody will change any more, and that the store takes
+  // in without copying it: append() gets its bytes all the same. Null where the store cannot.
   virtual Result<std::unique_ptr<Upload>> take(const std::string& /*local_path*/,
                                                const std::string& /*path*/) {
     return nullptr;

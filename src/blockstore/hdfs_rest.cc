@@ -15,6 +15,15 @@ struct RemoteError {
   std::string message;
 };
 
+// Jetty's errors are pages.
+std::string_view title_or_all(std::string_view body) {
+  constexpr std::string_view kBegin = "<title>", kEnd = "</title>";
+  const auto begin = body.find(kBegin);
+  const auto end = body.find(kEnd);
+  if (begin == std::string_view::npos || end == std::string_view::npos || end < begin) return body;
+  return body.substr(begin + kBegin.size(), end - begin - kBegin.size());
+}
+
 RemoteError remote_error(const HttpAnswer& answer) {
   const auto json = Json::parse(answer.body, nullptr, false);
   if (json.is_object() && json.contains("RemoteException") && json["RemoteException"].is_object()) {
@@ -27,9 +36,7 @@ RemoteError remote_error(const HttpAnswer& answer) {
     error.message = error.message.substr(0, std::min(error.message.find('\n'), size_t{500}));
     return error;
   }
-  // Jetty's errors are pages.
-  const bool is_text = !answer.header("content-type").starts_with("text/html");
-  return {.exception = "", .message = is_text ? base::printable(answer.body, 200) : ""};
+  return {.exception = "", .message = base::printable(title_or_all(answer.body), 200)};
 }
 
 Code code_of(int status, const std::string& exception) {
@@ -54,17 +61,11 @@ Code code_of(int status, const std::string& exception) {
   }
 }
 
-Error error_of(const HttpAnswer& answer, bool with_ticket) {
-  const auto remote = remote_error(answer);
-  std::string text = "HTTP status " + std::to_string(answer.status);
-  if (!remote.exception.empty()) text += ", " + remote.exception;
-  if (!remote.message.empty()) text += ": " + remote.message;
-  if (answer.status == 401 && with_ticket)
-    text += answer.ticket_error.empty()
-                ? "; the name node does not take this Kerberos ticket (see klist)"
-                : "; no Kerberos ticket: " + answer.ticket_error +
-                      "; get one by kinit, or name a keytab in KRB5_CLIENT_KTNAME";
-  return {code_of(answer.status, remote.exception), text};
+std::string ticket_hint(const HttpAnswer& answer) {
+  if (answer.ticket_error.empty())
+    return "; the name node does not take this Kerberos ticket (see klist)";
+  return "; no Kerberos ticket: " + base::printable(answer.ticket_error, 300) +
+         "; get one by kinit, or name a keytab in KRB5_CLIENT_KTNAME";
 }
 
 // Whether another name node may do better.
@@ -79,6 +80,22 @@ bool is_redirect(int status) { return status == 307 || status == 302; }
 HdfsRest::HdfsRest(HdfsOptions options)
     : options_(std::move(options)),
       http_({.silence_timeout = options_.silence_timeout, .ca_file = options_.ca_file}) {}
+
+// Hadoop says 401 to whoever shows no ticket, and 403, without an exception, to one that is not
+// good. A data node is shown the token that the name node gave.
+Error HdfsRest::error_of(const Reply& reply) const {
+  const auto& answer = reply.answer;
+  const auto remote = remote_error(answer);
+  std::string text = "HTTP status " + std::to_string(answer.status);
+  if (!remote.exception.empty()) text += ", " + remote.exception;
+  if (!remote.message.empty()) text += ": " + remote.message;
+  const bool is_stranger =
+      answer.status == 401 || (answer.status == 403 && remote.exception.empty());
+  if (is_stranger && !reply.is_from_data_node && asks_for_ticket()) text += ticket_hint(answer);
+  if (answer.status == 401 && !options_.kerberos && options_.token.empty())
+    text += "; this HDFS asks for auth=kerberos or a token in args";
+  return {code_of(answer.status, remote.exception), text};
+}
 
 std::string HdfsRest::url(const std::string& address, const std::string& path,
                           const std::string& operation) const {
@@ -121,9 +138,9 @@ Result<HdfsRest::Reply> HdfsRest::call(const std::string& path, const std::strin
 
 Result<Json> HdfsRest::ask(const std::string& method, const std::string& path,
                            const std::string& operation) {
-  const auto [answer, is_from_data_node] = TRY(call(path, operation, {.method = method}));
-  if (answer.status != 200 && answer.status != 201)
-    return fail(error_of(answer, asks_for_ticket()));
+  const auto reply = TRY(call(path, operation, {.method = method}));
+  const auto& answer = reply.answer;
+  if (answer.status != 200 && answer.status != 201) return fail(error_of(reply));
   if (answer.body.empty()) return Json::object();
   auto json = Json::parse(answer.body, nullptr, false);
   if (!json.is_object())
@@ -135,14 +152,14 @@ Result<Json> HdfsRest::ask(const std::string& method, const std::string& path,
 Result<std::string> HdfsRest::move_data(const std::string& method, const std::string& path,
                                         const std::string& operation, std::string_view body,
                                         size_t most_reply_bytes) {
-  auto [answer, is_from_data_node] =
-      TRY(call(path, operation,
-               {.method = method,
-                .headers = {"Content-Type: application/octet-stream"},
-                .body = body,
-                .most_reply_bytes = most_reply_bytes}));
-  if (answer.status >= 300) return fail(error_of(answer, asks_for_ticket()));
-  if (!is_from_data_node)
+  auto reply = TRY(call(path, operation,
+                        {.method = method,
+                         .headers = {"Content-Type: application/octet-stream"},
+                         .body = body,
+                         .most_reply_bytes = most_reply_bytes}));
+  auto& answer = reply.answer;
+  if (answer.status >= 300) return fail(error_of(reply));
+  if (!reply.is_from_data_node)
     return fail(Code::kProtocol,
                 "the name node did not say which data node to ask, but answered with status " +
                     std::to_string(answer.status));

@@ -1,6 +1,7 @@
 #include "blockstore/local_store.h"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -34,58 +35,42 @@ std::string sidecar_text(const std::string& md5, int64_t size) {
   return nlohmann::ordered_json{{"md5", md5}, {"size", size}}.dump();
 }
 
-// The old sidecar goes first: a file never stands beside the sidecar of another.
-Result<void> bring_in(const base::LocalFile& file, const std::string& path,
-                      const std::string& md5) {
-  const auto sidecar = sidecar_path(path);
-  const auto size = TRY(file.size());
-  if (::unlink(sidecar.c_str()) != 0 && errno != ENOENT)
-    return fail(base::system_error("removing", sidecar, errno));
-  TRY(base::rename_file(file.path(), path));
-  return base::replace_file(sidecar, sidecar_text(md5, size));
-}
-
 class LocalUpload : public Upload {
  public:
-  LocalUpload(base::LocalFile file, std::string path)
-      : file_(std::move(file)), path_(std::move(path)) {}
-  ~LocalUpload() override {
-    if (!finished_) ::unlink(file_.path().c_str());
-  }
+  // `is_whole`: the file has its bytes already.
+  LocalUpload(base::LocalFile part, std::string path, bool is_whole)
+      : part_(std::move(part)), path_(std::move(path)), is_whole_(is_whole) {}
+  ~LocalUpload() override { ::unlink(part_.path().c_str()); }  // gone, when it became the file
 
   Result<void> append(std::string_view bytes) override {
-    TRY(file_.append(bytes));
-    file_.begin_sync();
+    if (is_whole_) return {};
+    TRY(part_.append(bytes));
+    part_.begin_sync();
     return {};
   }
+  // The old sidecar goes first: a file never stands beside the sidecar of another.
   Result<void> finish(const std::string& md5) override {
-    TRY(file_.sync());
-    TRY(bring_in(file_, path_, md5));
-    finished_ = true;
-    return {};
+    TRY(part_.sync());
+    const auto sidecar = sidecar_path(path_);
+    if (::unlink(sidecar.c_str()) != 0 && errno != ENOENT)
+      return fail(base::system_error("removing", sidecar, errno));
+    const auto size = TRY(part_.size());
+    TRY(base::rename_file(part_.path(), path_));
+    return base::replace_file(sidecar, sidecar_text(md5, size));
   }
 
  private:
-  base::LocalFile file_;
+  base::LocalFile part_;
   std::string path_;
-  bool finished_ = false;
+  bool is_whole_;
 };
 
-// A file that is on the store's disk already.
-class Taken : public Upload {
- public:
-  Taken(base::LocalFile file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
-
-  Result<void> append(std::string_view /*bytes*/) override { return {}; }
-  Result<void> finish(const std::string& md5) override {
-    TRY(file_.sync());
-    return bring_in(file_, path_, md5);
-  }
-
- private:
-  base::LocalFile file_;
-  std::string path_;
-};
+// A file that is made there belongs to the folder's group, or gets its access list.
+bool gives_rights(const std::string& folder) {
+  struct stat found{};
+  return ::stat(folder.c_str(), &found) != 0 || (found.st_mode & S_ISGID) != 0 ||
+         ::getxattr(folder.c_str(), "system.posix_acl_default", nullptr, 0) > 0;
+}
 
 // A folder has no checksum of what it really holds: the file is read.
 class LocalProof : public Proof {
@@ -155,28 +140,31 @@ class LocalStore : public BlockStore {
   }
   Result<size_t> read_into(const std::string& path, int64_t offset, char* to,
                            size_t size) override {
-    return in(TRY(open(path)).read_into(offset, to, size));
+    const auto file = TRY(open(path));
+    if (size >= kChunkBytes) file.will_read(offset + int64_t(size), 2 * kChunkBytes);
+    return in(file.read_into(offset, to, size));
   }
 
   Result<std::unique_ptr<Upload>> create(const std::string& path) override {
     const auto file = TRY(place(path));
-    const auto folder = TRY(in(make_folder_of(file)));
-    auto partial = TRY(in(base::LocalFile::create(folder + "/." + name_of(path) + "." +
-                                                  std::to_string(next_part_++) + kPartial)));
-    return std::make_unique<LocalUpload>(std::move(partial), file);
+    const auto part = TRY(in(part_of(file)));
+    return std::make_unique<LocalUpload>(TRY(in(base::LocalFile::create(part))), file, false);
   }
 
+  // By a link; there may be a reason for none that cannot be seen before.
   Result<std::unique_ptr<Upload>> take(const std::string& local_path,
                                        const std::string& path) override {
     const auto file = TRY(place(path));
-    const auto folder = TRY(in(make_folder_of(file)));
-    struct stat here{}, there{};
-    if (::stat(local_path.c_str(), &here) != 0 || ::stat(folder.c_str(), &there) != 0 ||
-        here.st_dev != there.st_dev)
+    const auto part = TRY(in(part_of(file)));
+    if (gives_rights(parent_of(part)) || ::link(local_path.c_str(), part.c_str()) != 0)
       return nullptr;
-    auto taken = TRY(in(base::LocalFile::open(local_path)));
-    taken.begin_sync();
-    return std::make_unique<Taken>(std::move(taken), file);
+    auto opened = base::LocalFile::open(part);
+    if (!opened) {
+      ::unlink(part.c_str());
+      return nullptr;
+    }
+    opened->begin_sync();
+    return std::make_unique<LocalUpload>(*std::move(opened), file, true);
   }
 
   Result<std::unique_ptr<Proof>> prove(const std::string& path) override {
@@ -201,7 +189,7 @@ class LocalStore : public BlockStore {
 
   Result<void> rename(const std::string& from, const std::string& to) override {
     const auto before = TRY(place(from)), after = TRY(place(to));
-    TRY(in(make_folder_of(after)));
+    TRY(in(base::make_folders(parent_of(after))));
     std::error_code error;
     const bool is_folder = fs::is_directory(before, error);
     TRY(in(base::rename_file(before, after)));
@@ -222,10 +210,10 @@ class LocalStore : public BlockStore {
     return in(base::LocalFile::open(file));
   }
 
-  static Result<std::string> make_folder_of(const std::string& file) {
-    auto folder = fs::path(file).parent_path().string();
-    TRY(base::make_folders(folder));
-    return folder;
+  // Where a file is while it is written; its folder is made.
+  Result<std::string> part_of(const std::string& file) {
+    TRY(base::make_folders(parent_of(file)));
+    return parent_of(file) + "/." + name_of(file) + "." + std::to_string(next_part_++) + kPartial;
   }
 
   // A disk that is not mounted is no store without files.

@@ -160,12 +160,13 @@ TEST_F(PreflightTest, AServerThatDoesNotAnswerIsAFinding) {
 
 TEST_F(PreflightTest, ServersAreOlderThanAReleaseOrNot) {
   make();
-  const auto is_before = [&](int major, int minor) {
-    return clusters->must(has_older_servers(*clusters->source, major, minor, clusters->deadline()));
+  const auto older_than = [&](int major, int minor) {
+    return clusters->must(find_older_server(*clusters->source, major, minor, milliseconds(10'000)))
+        .value_or("none");
   };
-  EXPECT_FALSE(is_before(2, 5));
-  EXPECT_TRUE(is_before(2, 99));
-  EXPECT_TRUE(is_before(3, 0));
+  EXPECT_EQ(older_than(2, 5), "none");
+  EXPECT_THAT(older_than(2, 99), HasSubstr(" runs 2."));
+  EXPECT_THAT(older_than(3, 0), HasSubstr("replica server 127.0.0.1:"));
 }
 
 TEST_F(PreflightTest, ExpiredRowsAreNone) {

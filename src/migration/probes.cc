@@ -259,16 +259,20 @@ Routine<> probe_rows(client::Table& table, int32_t index, milliseconds timeout,
   }
 }
 
-Task<bool> has_older_servers(client::Cluster& cluster, int major, int minor, Deadline deadline) {
-  for (const auto& node : CO_TRY(co_await cluster.nodes(deadline))) {
-    if (!node.is_alive) continue;
-    const auto asking = "GET /version of " + node.address.to_string();
-    const auto body = CO_TRY(
-        in_context(co_await get(cluster.client(), node.address, "/version", deadline), asking));
-    const auto version = CO_TRY(in_context(parse_version(body), asking));
-    if (!version.is_at_least(major, minor)) co_return true;
+Task<std::optional<std::string>> find_older_server(client::Cluster& cluster, int major, int minor,
+                                                   milliseconds timeout) {
+  auto& client = cluster.client();
+  const auto nodes = CO_TRY(co_await cluster.nodes(Deadline::in(client.clock(), timeout)));
+  for (const auto& node : nodes) {
+    const auto who = "replica server " + node.address.to_string();
+    if (!node.is_alive) co_return who + " is down";
+    const auto body =
+        co_await get(client, node.address, "/version", Deadline::in(client.clock(), timeout));
+    const auto version = body ? parse_version(*body) : Result<ServerVersion>(fail(body.error()));
+    if (!version) co_return who + " does not tell its version: " + version.error().to_string();
+    if (!version->is_at_least(major, minor)) co_return who + " runs " + version->text;
   }
-  co_return false;
+  co_return std::nullopt;
 }
 
 Task<int> data_version_of(client::Cluster& cluster, int32_t app_id, Deadline deadline) {

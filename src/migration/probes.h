@@ -28,9 +28,10 @@ Routine<> probe_node(client::Client& client, net::HostPort node, int32_t app_id,
 Routine<> probe_rows(client::Table& table, int32_t index, async::milliseconds timeout,
                      PartitionFacts& facts);
 
-// Whether a living replica server of the cluster is of a release before MAJOR.MINOR. Errors: those
-// of the call, naming the server.
-Task<bool> has_older_servers(client::Cluster& cluster, int major, int minor, Deadline deadline);
+// A replica server that is of a release before MAJOR.MINOR, or may be, since it does not tell: its
+// address, and which of the two. Errors: those of asking which servers there are.
+Task<std::optional<std::string>> find_older_server(client::Cluster& cluster, int major, int minor,
+                                                   async::milliseconds timeout);
 
 // The version of a table's values: 0 or 1, on all of its replicas. Errors: kNotFound, when no
 // living server has any; kUnsupported, when they differ; kUnreachable and kProtocol, naming the

@@ -124,19 +124,21 @@ class Restoring : Watch<RestoreProgress> {
     progress.permille = partitions.empty() ? 0 : int32_t(sum / int64_t(partitions.size()));
     auto told = CO_TRY(co_await ask_meta(cluster_, "restore.status",
                                          {std::to_string(report_.app_id)}, deadline()));
-    if (told) read_bytes(*told, progress);
+    if (told) read_told(*told, progress);
+    run_.set_reason(progress.waits_for);
     run_.note({.lane = 0, .bytes = progress.done_bytes.value_or(0)});
     report_.partitions = progress.partitions;
     tell(progress, progress.partitions_done == progress.partitions);
     co_return progress.partitions > 0 && progress.partitions_done == progress.partitions;
   }
 
-  static void read_bytes(const std::string& text, RestoreProgress& progress) {
+  static void read_told(const std::string& text, RestoreProgress& progress) {
     const auto in = Json::parse(text, nullptr, false);
     if (!in.is_array() || in.empty() || !in[0].is_object()) return;
     for (auto [name, to] :
          {std::pair("done_bytes", &progress.done_bytes), {"all_bytes", &progress.all_bytes}})
       if (const auto bytes = number_in(in[0], name); bytes >= 0) *to = bytes;
+    progress.waits_for = text_in(in[0], "waits_for");
   }
 
   Routine<std::string> why_dropped() {
@@ -253,7 +255,8 @@ std::string to_line(const RestoreProgress& progress) {
   else
     text += std::to_string(progress.permille / 10) + "%";
   return text + ", partitions " + std::to_string(progress.partitions_done) + "/" +
-         std::to_string(progress.partitions);
+         std::to_string(progress.partitions) +
+         (progress.waits_for.empty() ? "" : "; " + progress.waits_for);
 }
 
 std::string to_json(const RestoreReport& report) {

@@ -32,6 +32,7 @@ struct RestoreProgress {
   int32_t permille = 0;                    // of the bytes, as the cluster tells it
   std::optional<int64_t> done_bytes = {};  // told by embedded clusters
   std::optional<int64_t> all_bytes = {};
+  std::string waits_for = {};  // why the cluster waits; told by embedded ones
   async::milliseconds elapsed{0};
 };
 std::string to_line(const RestoreProgress& progress);

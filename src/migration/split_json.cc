@@ -86,7 +86,8 @@ Result<SplitRequest> read_request(const Json& in) {
       .data_version = int(TRY(read_integer(in, "data_version", 0, 1))),
       .filters = TRY(copy_rules_from_json(in["filters"])).filters,
       .most_file_bytes = TRY(read_integer(in, "most_file_bytes", 1, kMostBytes)),
-      .for_old_servers = TRY(read_flag(in, "for_old_servers")),
+      // Splits that began before there was a choice have none.
+      .for_old_servers = in.contains("for_old_servers") && TRY(read_flag(in, "for_old_servers")),
       .limits = {.units_at_once = int(TRY(read_integer(in, "units_at_once", 1, 1024))),
                  .memory_bytes = TRY(read_integer(in, "memory_bytes", 1, kMostBytes)),
                  .disk_bytes = TRY(read_integer(in, "disk_bytes", 1, kMostBytes)),

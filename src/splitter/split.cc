@@ -61,16 +61,17 @@ Task<Sources> open_sources(const SplitSource& source, std::vector<int32_t> parti
   co_return opened;
 }
 
+// Of a unit; one more than are at work has opened its sources.
 std::shared_ptr<rocksdb::Cache> make_cache(const SplitLimits& limits) {
-  return rocksdb::NewLRUCache(size_t(std::min(kMemoryOfCache, limits.memory_bytes / 8)));
+  const auto all = std::min(kMemoryOfCache, limits.memory_bytes / 8);
+  return rocksdb::NewLRUCache(size_t(all / (std::max(1, limits.units_at_once) + 1)));
 }
 
 // What is left of the memory for reading, shared by the streams of all units at once.
-int64_t readahead(const SplitLimits& limits, size_t writers, int64_t streams,
-                  int64_t most = kMostReadahead) {
+int64_t readahead(const SplitLimits& limits, size_t writers, int64_t streams) {
   const auto of_unit = (limits.memory_bytes - kMemoryOfCache) / std::max(1, limits.units_at_once) -
                        int64_t(writers) * kMemoryOfWriter;
-  return std::min(of_unit / std::max<int64_t>(1, 2 * streams), most);
+  return of_unit / std::max<int64_t>(1, 2 * streams);
 }
 
 int64_t streams_of(const Sources& sources) {
@@ -145,8 +146,11 @@ class UnitRun {
  private:
   // Files are sent while the next ones are written. Returns those that were finished last.
   Task<std::vector<FinishedFile>> work() {
-    auto job = CO_TRY(co_await begin());
+    const auto& unit = plan_.units[number_];
+    auto sources = CO_TRY(co_await open_sources(source_, plan_.rules.shape.sources_of(unit.which),
+                                                make_cache(limits_)));
     const auto permit = co_await async::Permit::take(events_.working);
+    auto job = begin(std::move(sources));
     std::vector<FinishedFile> finished;
     while (!job->done()) {
       if (events_.should_stop && events_.should_stop())
@@ -168,17 +172,14 @@ class UnitRun {
     co_return finished;
   }
 
-  Task<std::unique_ptr<UnitJob>> begin() {
+  std::unique_ptr<UnitJob> begin(Sources sources) const {
     const auto& unit = plan_.units[number_];
-    const auto& shape = plan_.rules.shape;
-    auto sources =
-        CO_TRY(co_await open_sources(source_, shape.sources_of(unit.which), make_cache(limits_)));
+    const auto writers = plan_.rules.shape.targets_of(unit.which).size();
+    const auto most = std::min(kMostReadahead, int64_t(source_.store.store().chunk_bytes()));
     const auto ahead =
-        std::max(kLeastReadahead,
-                 readahead(limits_, shape.targets_of(unit.which).size(), streams_of(sources),
-                           int64_t(source_.store.store().chunk_bytes())));
-    co_return std::make_unique<UnitJob>(plan_.rules, unit, int(number_), std::move(sources),
-                                        output_.folder(), size_t(ahead));
+        std::clamp(readahead(limits_, writers, streams_of(sources)), kLeastReadahead, most);
+    return std::make_unique<UnitJob>(plan_.rules, unit, int(number_), std::move(sources),
+                                     output_.folder(), size_t(ahead));
   }
 
   Task<> step(UnitJob& job, std::vector<FinishedFile>& finished) {

@@ -1,9 +1,11 @@
 // Whole files on their way to and from every store, and what networks and servers do to them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "async/run.h"
@@ -114,17 +116,27 @@ TEST_P(TransferTest, AnotherFileOfTheSameSizeIsReplaced) {
   EXPECT_EQ(*run(store().sum("f", {})), sum_of(bytes));
 }
 
-// As a whole file, with its sum, and by a rename where the store is on the same disk.
+// As a whole file, with its sum; by a link where the store is on the same disk, and as a copy from
+// another one.
 TEST_P(TransferTest, AFileThatIsNotNeededHereMayBecomeTheStores) {
   const auto bytes = random_bytes(kBig, 10);
-  const auto local = folder_.file("f", bytes);
-  ASSERT_TRUE(run(store().write_file("t/f", "what was there")));
-  const auto sent = run(store().upload(local, "t/f", {.may_take = true}));
-  ASSERT_TRUE(sent) << sent.error().to_string();
-  EXPECT_EQ(sent->sum, sum_of(bytes));
-  EXPECT_EQ(*run(store().sum("t/f", {})), sum_of(bytes));
-  EXPECT_EQ(run(store().list("t"))->size(), 1u);
-  EXPECT_EQ(std::filesystem::exists(local), GetParam().name != "folder");
+  const auto here = folder_.file("f", bytes);
+  const auto elsewhere = "/dev/shm/pegmove-test-" + std::to_string(::getpid());
+  std::ofstream(elsewhere, std::ios::binary) << bytes;
+  for (const auto& local : {here, elsewhere, here}) {
+    ASSERT_TRUE(run(store().write_file("t/f", "what was there")));
+    const auto sent = run(store().upload(local, "t/f", {.may_take = true}));
+    ASSERT_TRUE(sent) << sent.error().to_string();
+    EXPECT_EQ(sent->sum, sum_of(bytes));
+    EXPECT_EQ(*run(store().sum("t/f", {})), sum_of(bytes));
+    EXPECT_EQ(run(store().list("t"))->size(), 1u);
+    const bool is_linked = GetParam().name == "folder" && local == here;
+    EXPECT_EQ(std::filesystem::hard_link_count(local), is_linked ? 2u : 1u) << local;
+  }
+  // It is there already, and the same.
+  const auto again = run(store().upload(here, "t/f", {.may_take = true}));
+  EXPECT_TRUE(again && again->was_there);
+  std::filesystem::remove(elsewhere);
 }
 
 TEST_P(TransferTest, AFileThatIsNotAsWantedIsNotKept) {

@@ -10,7 +10,7 @@ standby, and two S3 servers that check signatures (versitygw), one of them with 
                             PEGMOVE_TEST_S3, _S3_TLS, _S3_CA                          (a small disk under
                             the bucket "small"; virtual hosts below localhost)
                             AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
-                            PEGMOVE_TEST_HDFS_KERBEROS, _HDFS_TOKEN (a file), KRB5_CONFIG, KRB5_CLIENT_KTNAME,
+                            PEGMOVE_TEST_HDFS_KERBEROS, _HDFS_KERBEROS_DATA, _HDFS_TOKEN (a file), KRB5_CONFIG, KRB5_CLIENT_KTNAME,
                             KRB5CCNAME                                 (the folder /user is his who has the keytab)
 
 The cache is $PEGMOVE_CACHE, else ~/.cache/pegmove.
@@ -207,11 +207,12 @@ def has_xattr(folder):
 @contextlib.contextmanager
 def secure_hdfs(folder):
     """Its environment. Tickets come from the keytab when they are needed."""
-    with hdfs(folder, "SecureHdfs") as (http, kdc):
+    with hdfs(folder, "SecureHdfs") as (http, kdc, data):
         config = folder / "krb5.conf"
         config.write_text("[libdefaults]\ndefault_realm = EXAMPLE.COM\nudp_preference_limit = 1\ndns_canonicalize_hostname = false\n"
                           f"[realms]\nEXAMPLE.COM = {{\nkdc = 127.0.0.1:{kdc}\n}}\n")
-        yield {"PEGMOVE_TEST_HDFS_KERBEROS": f"http://localhost:{http}", "KRB5_CONFIG": str(config),
+        yield {"PEGMOVE_TEST_HDFS_KERBEROS": f"http://localhost:{http}", "PEGMOVE_TEST_HDFS_KERBEROS_DATA": str(data),
+               "KRB5_CONFIG": str(config),
                "PEGMOVE_TEST_HDFS_TOKEN": str(folder / "hdfs" / "user.token"),
                "KRB5_CLIENT_KTNAME": str(folder / "hdfs" / "user.keytab"), "KRB5CCNAME": str(folder / "tickets")}
 

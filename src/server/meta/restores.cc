@@ -212,7 +212,8 @@ Task<> Restores::fetch_partition(int32_t app_id, int32_t partition) {
             {.gpid = {app_id, partition}, .provider = record.provider, .place = record.place},
             progress);
       },
-      [&] { return !available_table(app_id); }, [](const std::string&) {});
+      [&] { return !available_table(app_id); },
+      [&](const std::string& why) { active_.at(app_id).waits_for = why; });
   CO_TRY(available_table(app_id));
   if (fetched) co_return fetched;
   auto why = std::move(fetched.error()).with_context("partition " + std::to_string(partition));
@@ -334,6 +335,7 @@ std::string Restores::status(int32_t app_id) const {
       }
       restore["done_bytes"] = done;
       restore["all_bytes"] = all;
+      restore["waits_for"] = active->second.waits_for;
     }
     out.push_back(std::move(restore));
   }

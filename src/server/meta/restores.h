@@ -68,6 +68,7 @@ class Restores {
   struct Active {
     std::vector<Progress> partitions;  // shared with the nodes
     std::map<int32_t, Error> damaged;  // partitions that are to be made empty
+    std::string waits_for;             // the store, and why
   };
   std::map<int32_t, Active> active_;  // by app id
 };

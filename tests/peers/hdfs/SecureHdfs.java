@@ -1,5 +1,5 @@
 // A real HDFS that asks for Kerberos, with its KDC, in one process, for tests: a name node and a data
-// node, on loopback. Prints "ready HTTP_PORT KDC_PORT" and serves until standard input ends. The folder
+// node, on loopback. Prints "ready HTTP_PORT KDC_PORT DATA_PORT" and serves until standard input ends. The folder
 // gets the keytab of pegasus@EXAMPLE.COM, who owns the folder /user, and a delegation token of his:
 // user.keytab, user.token.
 //   java -cp 'JARS/*' SecureHdfs.java FOLDER
@@ -37,7 +37,8 @@ public class SecureHdfs {
     files.mkdirs(home);
     files.setOwner(home, "pegasus", "pegasus");
     Files.writeString(Path.of(folder.getPath(), "user.token"), tokenOf("pegasus", user, conf));
-    System.out.println("ready " + cluster.getNameNode().getHttpAddress().getPort() + " " + kdc.getPort());
+    System.out.println("ready " + cluster.getNameNode().getHttpAddress().getPort() + " " + kdc.getPort()
+        + " " + cluster.getDataNodes().get(0).getInfoPort());
     System.out.flush();
     while (System.in.read() >= 0) { }
     cluster.shutdown();
