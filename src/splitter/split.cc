@@ -61,11 +61,14 @@ Task<Sources> open_sources(const SplitSource& source, std::vector<int32_t> parti
   co_return opened;
 }
 
-// Of a unit; one more than are at work has opened its sources.
-std::shared_ptr<rocksdb::Cache> make_cache(const SplitLimits& limits) {
+// In one shard: an index block is large.
+std::shared_ptr<rocksdb::Cache> make_cache(const SplitLimits& limits, int sharers) {
   const auto all = std::min(kMemoryOfCache, limits.memory_bytes / 8);
-  return rocksdb::NewLRUCache(size_t(all / (std::max(1, limits.units_at_once) + 1)));
+  return rocksdb::NewLRUCache(size_t(all / sharers), /*num_shard_bits=*/0);
 }
+
+// One unit more than are at work has opened its sources.
+int units_that_read(const SplitLimits& limits) { return std::max(1, limits.units_at_once) + 1; }
 
 // What is left of the memory for reading, shared by the streams of all units at once.
 int64_t readahead(const SplitLimits& limits, size_t writers, int64_t streams) {
@@ -148,7 +151,7 @@ class UnitRun {
   Task<std::vector<FinishedFile>> work() {
     const auto& unit = plan_.units[number_];
     auto sources = CO_TRY(co_await open_sources(source_, plan_.rules.shape.sources_of(unit.which),
-                                                make_cache(limits_)));
+                                                make_cache(limits_, units_that_read(limits_))));
     const auto permit = co_await async::Permit::take(events_.working);
     auto job = begin(std::move(sources));
     std::vector<FinishedFile> finished;
@@ -260,7 +263,7 @@ Task<SplitPlan> plan_split(const SplitSource& source, SplitRules rules, SplitLim
   int64_t most_streams = 0;
   for (int32_t which = 0; which < shape.classes(); ++which) {
     auto sources = CO_TRY(
-        in_context(co_await open_sources(source, shape.sources_of(which), make_cache(limits)),
+        in_context(co_await open_sources(source, shape.sources_of(which), make_cache(limits, 1)),
                    place_text(source)));
     most_streams = std::max(most_streams, streams_of(sources));
     auto units = CO_TRY(in_context(co_await source.store.call([&] {

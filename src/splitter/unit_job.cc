@@ -39,25 +39,32 @@ Result<void> UnitJob::begin() {
   return {};
 }
 
+// The source at the top has gone on, or is another one: it sinks to where its key belongs.
+void UnitJob::sink() {
+  const auto source = heap_.front();
+  size_t at = 0;
+  for (size_t next = 1; next < heap_.size(); next = 2 * at + 1) {
+    if (next + 1 < heap_.size() && goes_later(heap_[next], heap_[next + 1])) ++next;
+    if (!goes_later(source, heap_[next])) break;
+    heap_[at] = heap_[next];
+    at = next;
+  }
+  heap_[at] = source;
+}
+
 // Past the row at the top of the heap.
 Result<void> UnitJob::advance() {
-  if (heap_.size() == 1) {
-    auto& rows = *sources_[heap_.front()];
-    rows.next();
-    if (rows.valid()) {
-      keys_[heap_.front()] = rows.key();
-      return {};
-    }
-    heap_.clear();
-    return rows.status();
-  }
-  std::ranges::pop_heap(heap_, [this](size_t a, size_t b) { return goes_later(a, b); });
-  const auto source = heap_.back();
-  heap_.pop_back();
+  const auto source = heap_.front();
   auto& rows = *sources_[source];
   rows.next();
-  if (!rows.valid()) return rows.status();
-  push(source);
+  if (rows.valid()) {
+    keys_[source] = rows.key();
+  } else {
+    TRY(rows.status());
+    heap_.front() = heap_.back();
+    heap_.pop_back();
+  }
+  if (!heap_.empty()) sink();
   return {};
 }
 

@@ -32,6 +32,7 @@ class UnitJob {
   // Indexes into sources_, the one with the least key first.
   bool goes_later(size_t a, size_t b) const;
   void push(size_t source);
+  void sink();
 
   Unit unit_;
   std::vector<std::unique_ptr<CheckpointRows>> sources_;
