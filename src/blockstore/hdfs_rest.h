@@ -38,13 +38,8 @@ class HdfsRest {
                   const std::string& operation) const;
 
   // A token goes before a ticket.
-  // A token goes before a ticket.
   bool asks_for_ticket() const { return options_.kerberos && options_.token.empty(); }
   Error error_of(const Reply& reply) const;
-  // Of these a data node is shown the token that the name node gave, whatever that was given.
-  enum class Shown { kNothing, kTicket, kToken };
-  Shown what_was_shown(bool to_data_node) const;
-  static Error error_of(const HttpAnswer& answer, Shown shown);
 
   HdfsOptions options_;
   HttpClient http_;

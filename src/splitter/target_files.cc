@@ -72,19 +72,21 @@ struct TargetFiles::Writing {
     if (!finished) ::unlink(file.path.c_str());
   }
 
-  // Gathered: one call a row would cost as much as the row.
   void feed(std::string_view bytes) {
     char size[sizeof(uint32_t)];
-    for (size_t i = 0; i < sizeof size; ++i) size[i] = char(uint32_t(bytes.size()) >> (24 - 8 * i));
-    if (used + sizeof size + bytes.size() > gathered.size()) digest_gathered();
-    if (sizeof size + bytes.size() > gathered.size()) {
-      XXH3_128bits_update(&digest, size, sizeof size);
+    base::store_big_endian(size, uint32_t(bytes.size()));
+    gather({size, sizeof size});
+    gather(bytes);
+  }
+  // One call of the digest for a row would cost as much as the row.
+  void gather(std::string_view bytes) {
+    if (used + bytes.size() > gathered.size()) digest_gathered();
+    if (bytes.size() > gathered.size()) {
       XXH3_128bits_update(&digest, bytes.data(), bytes.size());
       return;
     }
-    std::memcpy(gathered.data() + used, size, sizeof size);
-    std::memcpy(gathered.data() + used + sizeof size, bytes.data(), bytes.size());
-    used += sizeof size + bytes.size();
+    std::memcpy(gathered.data() + used, bytes.data(), bytes.size());
+    used += bytes.size();
   }
   void digest_gathered() {
     XXH3_128bits_update(&digest, gathered.data(), used);

@@ -57,13 +57,8 @@ TEST_P(KerberosTest, WhoeverShowsNothingIsToldWhatIsAskedFor) {
   EXPECT_THAT(listed.error().to_string(), HasSubstr("asks for auth=kerberos or a token"));
 }
 
-std::vector<StoreKind> secure() {
-  auto kinds = store_kinds();
-  std::erase_if(kinds, [](const auto& kind) { return kind.name != "hdfskrb"; });
-  return kinds;
-}
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KerberosTest);  // as a unit test there is no HDFS
-INSTANTIATE_TEST_SUITE_P(Stores, KerberosTest, ::testing::ValuesIn(secure()),
+INSTANTIATE_TEST_SUITE_P(Stores, KerberosTest, ::testing::ValuesIn(store_kinds_of({"hdfskrb"})),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

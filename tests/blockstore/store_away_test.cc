@@ -127,13 +127,8 @@ TEST_P(StoreAwayTest, ALoadWaitsForIt) {
       HasSubstr("loaded"));
 }
 
-std::vector<StoreKind> hdfs() {
-  auto kinds = store_kinds();
-  std::erase_if(kinds, [](const auto& kind) { return kind.name != "hdfs"; });
-  return kinds;
-}
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreAwayTest);  // as a unit test there is no HDFS
-INSTANTIATE_TEST_SUITE_P(Stores, StoreAwayTest, ::testing::ValuesIn(hdfs()),
+INSTANTIATE_TEST_SUITE_P(Stores, StoreAwayTest, ::testing::ValuesIn(store_kinds_of({"hdfs"})),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -88,13 +89,14 @@ std::vector<StoreKind> store_kinds() {
   return kinds;
 }
 
-std::vector<StoreKind> proxied_kinds() {
+std::vector<StoreKind> store_kinds_of(const std::vector<std::string>& names) {
   auto kinds = store_kinds();
-  std::erase_if(kinds, [](const auto& kind) {
-    return kind.name != "folder" && kind.name != "hdfs" && kind.name != "s3";
-  });
+  std::erase_if(
+      kinds, [&](const auto& kind) { return std::ranges::find(names, kind.name) == names.end(); });
   return kinds;
 }
+
+std::vector<StoreKind> proxied_kinds() { return store_kinds_of({"folder", "hdfs", "s3"}); }
 
 uint16_t server_port(const StoreKind& kind) {
   if (kind.name == "folder") return 0;

@@ -19,6 +19,8 @@ struct StoreKind {
   bool has_folders;  // else a folder is there when something is in it
 };
 std::vector<StoreKind> store_kinds();
+// Those of them that have these names.
+std::vector<StoreKind> store_kinds_of(const std::vector<std::string>& names);
 // Those that a proxy can stand in front of: folder, hdfs, s3.
 std::vector<StoreKind> proxied_kinds();
 

@@ -139,7 +139,7 @@ def hdfs(folder, name):
     log = folder / "hdfs.log"
     words = [program("java", "apt-get install default-jdk-headless"), "-Xmx512m",
              "--add-opens", "java.base/java.lang=ALL-UNNAMED",
-             f"-Dlog4j.configuration=file:{HERE}/hdfs/log4j.properties", "-cp", f"{jars}/*",
+             f"-Dlog4j.configuration=file:{HERE}/hdfs/log4j.properties", "-cp", f"{jars}/*:{HERE}/hdfs",
              str(HERE / "hdfs" / f"{name}.java"), str(made(folder / "hdfs"))]
     with process(words, log, stdout=subprocess.PIPE) as child:
         for line in child.stdout:

@@ -1,7 +1,7 @@
 // A real HDFS in one process, for tests: two name nodes, the first on standby, and a data node, on
 // loopback. Prints "ready STANDBY_HTTP_PORT HTTP_PORT RPC_PORT DATA_PORT" and serves until standard
 // input ends. The folder /full has a quota of 8 MiB.
-//   java -cp 'JARS/*' MiniHdfs.java FOLDER
+//   java -cp 'JARS/*:FOLDER_OF_HDFS_SITE' MiniHdfs.java FOLDER
 import java.io.File;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
@@ -16,13 +16,6 @@ public class MiniHdfs {
     Configuration conf = new HdfsConfiguration();
     conf.set("hdfs.minidfs.basedir", new File(words[0]).getAbsolutePath());
     conf.set("dfs.datanode.hostname", "127.0.0.1");
-    conf.set("dfs.datanode.address", "127.0.0.1:0");
-    conf.set("dfs.datanode.http.address", "127.0.0.1:0");
-    conf.set("dfs.datanode.ipc.address", "127.0.0.1:0");
-    conf.set("dfs.replication", "1");
-    // Files of several blocks without many bytes.
-    conf.set("dfs.blocksize", String.valueOf(4 << 20));
-    conf.set("dfs.namenode.fs-limits.min-block-size", "1048576");
     conf.set("dfs.permissions.enabled", "true");
     conf.set("fs.permissions.umask-mode", "022");
     MiniDFSCluster cluster = new MiniDFSCluster.Builder(conf)

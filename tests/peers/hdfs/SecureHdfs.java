@@ -2,7 +2,7 @@
 // node, on loopback. Prints "ready HTTP_PORT KDC_PORT DATA_PORT" and serves until standard input ends. The folder
 // gets the keytab of pegasus@EXAMPLE.COM, who owns the folder /user, and a delegation token of his:
 // user.keytab, user.token.
-//   java -cp 'JARS/*' SecureHdfs.java FOLDER
+//   java -cp 'JARS/*:FOLDER_OF_HDFS_SITE' SecureHdfs.java FOLDER
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,12 +72,6 @@ public class SecureHdfs {
     // That a data node may then do without TLS.
     conf.set("ignore.secure.ports.for.testing", "true");
     conf.set("dfs.datanode.hostname", "localhost");
-    conf.set("dfs.datanode.address", "127.0.0.1:0");
-    conf.set("dfs.datanode.http.address", "127.0.0.1:0");
-    conf.set("dfs.datanode.ipc.address", "127.0.0.1:0");
-    conf.set("dfs.replication", "1");
-    conf.set("dfs.blocksize", String.valueOf(4 << 20));
-    conf.set("dfs.namenode.fs-limits.min-block-size", "1048576");
     return conf;
   }
 }
