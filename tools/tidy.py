@@ -24,16 +24,17 @@ RANKS = {folder: rank for rank, folders in enumerate([
     "base",
     "async wire record metrics",
     "net store blockstore journal routes geo",
-    "client service backup bulkload",
+    "client service meta_view backup bulkload",
     "rows dual",
     "splitter server/meta server/replica metaproxy gateway",
+    "server/cluster inspect compare runs",
     "migration",
     "shell dashboard spark apps",
 ]) for folder in folders.split()}
 SAME_RANK_ALLOWED = {("apps", "shell"), ("apps", "dashboard"), ("apps", "spark")}
 # Migration sees clusters through TCP only, as real ones: no sockets, no RocksDB, no servers.
-MIGRATION_MAY_INCLUDE = ("client rows journal backup bulkload splitter blockstore routes dual "
-                         "base async record wire geo").split()
+MIGRATION_MAY_INCLUDE = ("compare inspect runs client rows journal backup bulkload splitter "
+                         "blockstore routes dual base async record wire geo").split()
 MIGRATION_SYSTEM_FORBIDDEN = ("rocksdb/", "sys/socket.h", "netinet/", "boost/asio/ip/")
 GENERATED_HEADER = re.compile(r"\w+_(?:types|constants)\.(?:h|tcc)")  # by Thrift, from idl/
 

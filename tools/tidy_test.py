@@ -55,6 +55,8 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(self.check('#include "server/replica/a.h"\n', "src/server/meta/a.cc"),
                          [(1, "rank")])
         self.assertEqual(self.check('#include "server/meta/b.h"\n', "src/server/meta/a.cc"), [])
+        self.assertEqual(self.check('#include "compare/b.h"\n', "src/inspect/a.cc"),
+                         [(1, "rank")])
         self.assertEqual(self.check('#include "shell/b.h"\n', "src/dashboard/a.cc"), [(1, "rank")])
         text = '#include "shell/b.h"\n#include "dashboard/b.h"\n'
         self.assertEqual(self.check(text, "src/apps/a.cc"), [])
@@ -65,13 +67,19 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(self.check('#include "meta_types.h"\n#include "meta_types.tcc"\n'), [])
 
     def test_keeps_sockets_stores_and_servers_out_of_migration(self):
-        path = "src/migration/copy.cc"
-        for folder in ("net", "store", "service", "server/meta", "server/replica"):
+        path = "src/migration/copy/copy.cc"
+        for folder in ("net", "store", "service", "server/meta", "server/replica",
+                       "server/cluster"):
             with self.subTest(folder):
                 self.assertEqual(self.check(f'#include "{folder}/a.h"\n', path), [(1, "rank")])
         self.assertEqual(self.check("#include <rocksdb/db.h>\n", path), [(1, "rank")])
         for folder in tidy.MIGRATION_MAY_INCLUDE:
             self.assertEqual(self.check(f'#include "{folder}/a.h"\n', path), [])
+
+    def test_counts_a_method_as_part_of_migration(self):
+        text = '#include "migration/load/a.h"\n#include "migration/run_keeper.h"\n'
+        self.assertEqual(self.check(text, "src/migration/copy/a.cc"), [])
+        self.assertEqual(self.check(text, "src/compare/a.cc"), [(1, "rank"), (2, "rank")])
 
     def test_lets_only_tests_include_testing(self):
         text = '#include "testing/sim_clock.h"\n'
@@ -89,6 +97,7 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(self.check("int a;\n", "src/a.cc"), [(1, "unlisted")])
         self.assertEqual(self.check("int a;\n", "src/server/a.cc"), [(1, "unlisted")])
         self.assertEqual(self.check("int a;\n", "src/server/meta/a.cc"), [])
+        self.assertEqual(self.check("int a;\n", "src/migration/copy/a.cc"), [])
 
     # function-length, file-length
 

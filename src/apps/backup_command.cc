@@ -6,7 +6,7 @@
 #include "apps/journaled_run.h"
 #include "base/units.h"
 #include "blockstore/path.h"
-#include "migration/back_up.h"
+#include "migration/cold_backup/back_up.h"
 
 namespace pegmove::apps {
 namespace {

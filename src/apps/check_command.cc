@@ -6,8 +6,8 @@
 namespace pegmove::apps {
 namespace {
 
+using inspect::Severity;
 using migration::Preflight;
-using migration::Severity;
 using nlohmann::ordered_json;
 
 struct CheckArguments {
@@ -16,7 +16,7 @@ struct CheckArguments {
   std::string from, to, table, to_table;
 };
 
-ordered_json to_json(const migration::SideFacts& side) {
+ordered_json to_json(const inspect::SideFacts& side) {
   ordered_json out{{"cluster", side.cluster}, {"table", side.table}, {"exists", bool(side.info)}};
   if (side.info) {
     out["app_id"] = side.info->app_id;
@@ -35,22 +35,23 @@ ordered_json to_json(const migration::SideFacts& side) {
 }
 
 ordered_json to_json(const Preflight& preflight) {
-  const auto& way = preflight.judgement.way;
-  ordered_json through{{"through", way.duplicate ? "duplicate" : "plain"}, {"reason", way.reason}};
-  if (way.duplicate) through["cluster_id"] = way.duplicate->cluster_id;
+  const auto& method = preflight.result.method;
+  ordered_json through{{"through", method.duplicate ? "duplicate" : "plain"},
+                       {"reason", method.reason}};
+  if (method.duplicate) through["cluster_id"] = method.duplicate->cluster_id;
   return {{"can_begin", preflight.can_begin()},
-          {"source", to_json(preflight.facts.source)},
-          {"target", to_json(preflight.facts.target)},
+          {"source", to_json(preflight.inspection.source)},
+          {"target", to_json(preflight.inspection.target)},
           {"way", std::move(through)},
-          {"findings", migration::to_json(preflight.judgement.findings.all)}};
+          {"findings", inspect::to_json(preflight.result.findings.all)}};
 }
 
 void print_text(const Preflight& preflight) {
-  const auto& findings = preflight.judgement.findings;
-  for (const auto& line : migration::to_lines(findings.all)) std::printf("%s\n", line.c_str());
+  const auto& findings = preflight.result.findings;
+  for (const auto& line : inspect::to_lines(findings.all)) std::printf("%s\n", line.c_str());
   if (preflight.can_begin())
     std::printf("The copy can begin; rows would be written %s.\n",
-                describe_way(preflight.judgement.way).c_str());
+                describe_write_method(preflight.result.method).c_str());
   else
     std::printf("The copy cannot begin: errors %d, warnings %d.\n",
                 findings.count(Severity::kError), findings.count(Severity::kWarning));

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "base/units.h"
-#include "migration/prepare_copy.h"
+#include "migration/copy/prepare_copy.h"
 
 namespace pegmove::apps {
 
@@ -44,14 +44,14 @@ void add_compare_options(CLI::App& verb, CompareArguments& arguments) {
       ->capture_default_str();
 }
 
-Result<migration::CompareOptions> compare_options(const CompareArguments& arguments,
-                                                  async::milliseconds timeout) {
-  migration::CompareOptions options{.table = arguments.table,
-                                    .to_table = arguments.to_table,
-                                    .most_listed = arguments.show,
-                                    .timeout = timeout};
+Result<compare::CompareOptions> compare_options(const CompareArguments& arguments,
+                                                async::milliseconds timeout) {
+  compare::CompareOptions options{.table = arguments.table,
+                                  .to_table = arguments.to_table,
+                                  .most_listed = arguments.show,
+                                  .timeout = timeout};
   if (!arguments.sample.empty()) {
-    auto share = TRY(in_context(migration::parse_share(arguments.sample), "--sample"));
+    auto share = TRY(in_context(compare::parse_share(arguments.sample), "--sample"));
     std::random_device random;
     auto seed = arguments.seed.value_or((uint64_t(random()) << 32 | random()) >> 12);
     if (share < 1) options.sample = {.share = share, .seed = seed};
@@ -78,15 +78,15 @@ Result<migration::CompareOptions> compare_options(const CompareArguments& argume
   return options;
 }
 
-Task<migration::TablePair> open_tables(CommandRun& run, std::string from, std::string to,
-                                       std::string table, std::string to_table) {
+Task<compare::TablePair> open_tables(CommandRun& run, std::string from, std::string to,
+                                     std::string table, std::string to_table) {
   run.prepare();
   auto source = CO_TRY(co_await run.connect(std::move(from)));
   auto target = CO_TRY(co_await run.connect(std::move(to)));
   auto tables =
-      CO_TRY(co_await migration::open_tables(source, target, std::move(table), std::move(to_table),
-                                             Deadline::in(run.clock(), run.timeout())));
-  if (migration::is_same_table(*tables.source, *tables.target))
+      CO_TRY(co_await compare::open_tables(source, target, std::move(table), std::move(to_table),
+                                           Deadline::in(run.clock(), run.timeout())));
+  if (inspect::is_same_table(*tables.source, *tables.target))
     co_return fail(Code::kInvalidArgument, "--from and --to are one and the same table, '" +
                                                tables.source->name() + "' on cluster " +
                                                tables.source->cluster().name() +
@@ -95,7 +95,7 @@ Task<migration::TablePair> open_tables(CommandRun& run, std::string from, std::s
   co_return tables;
 }
 
-ClusterPair ClusterPair::of(const migration::TablePair& tables) {
+ClusterPair ClusterPair::of(const compare::TablePair& tables) {
   return {.from = tables.source->cluster().meta_list(), .to = tables.target->cluster().meta_list()};
 }
 
@@ -120,10 +120,10 @@ std::string absolute_path(const std::string& path) {
   return path.empty() ? path : std::filesystem::absolute(path).string();
 }
 
-std::function<void(const migration::CompareCounts&, async::milliseconds)> show_comparison(
+std::function<void(const compare::CompareCounts&, async::milliseconds)> show_comparison(
     ProgressLine& line, std::string doing) {
   return [&line, doing = std::move(doing), before = int64_t(0), then = async::milliseconds(0)](
-             const migration::CompareCounts& so_far, async::milliseconds elapsed) mutable {
+             const compare::CompareCounts& so_far, async::milliseconds elapsed) mutable {
     auto rows = so_far.source_rows + so_far.target_rows;
     auto passed = (elapsed - std::exchange(then, elapsed)).count();
     auto speed = double(rows - std::exchange(before, rows)) * 1000 / double(passed + 1);

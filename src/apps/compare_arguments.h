@@ -5,7 +5,7 @@
 
 #include "apps/command.h"
 #include "apps/progress_line.h"
-#include "migration/compare.h"
+#include "compare/compare.h"
 
 namespace pegmove::apps {
 
@@ -19,19 +19,19 @@ struct CompareArguments {
 void add_compare_options(CLI::App& verb, CompareArguments& arguments);
 
 // Errors: kInvalidArgument, naming the option.
-Result<migration::CompareOptions> compare_options(const CompareArguments& arguments,
-                                                  async::milliseconds timeout);
+Result<compare::CompareOptions> compare_options(const CompareArguments& arguments,
+                                                async::milliseconds timeout);
 
 // Connects and opens both tables. Until begin_work() Ctrl-C ends the process.
-Task<migration::TablePair> open_tables(CommandRun& run, std::string from, std::string to,
-                                       std::string table, std::string to_table);
+Task<compare::TablePair> open_tables(CommandRun& run, std::string from, std::string to,
+                                     std::string table, std::string to_table);
 
 // Both clusters as "host:port,...", which means the same to a later process; kept in a run's
 // options.
 struct ClusterPair {
   std::string from, to;
 
-  static ClusterPair of(const migration::TablePair& tables);
+  static ClusterPair of(const compare::TablePair& tables);
   // As "from_metas" and "to_metas" of the options, which are a JSON object.
   void put(nlohmann::ordered_json& options) const;
   // Errors: kCorrupt.
@@ -42,7 +42,7 @@ struct ClusterPair {
 std::string absolute_path(const std::string& path);
 
 // For CompareEvents::on_progress; the line outlives it.
-std::function<void(const migration::CompareCounts&, async::milliseconds)> show_comparison(
+std::function<void(const compare::CompareCounts&, async::milliseconds)> show_comparison(
     ProgressLine& line, std::string doing);
 
 }  // namespace pegmove::apps

@@ -7,7 +7,7 @@
 #include "apps/preflight_options.h"
 #include "apps/runs.h"
 #include "base/units.h"
-#include "migration/copy_run.h"
+#include "migration/copy/copy_run.h"
 
 namespace pegmove::apps {
 namespace {
@@ -29,9 +29,9 @@ struct CopyArguments {
 
 // Says what was found; notes only to those who want to see progress.
 void print_findings(const migration::Preflight& preflight, bool quiet) {
-  for (const auto& finding : preflight.judgement.findings.all)
-    if (!quiet || finding.severity != migration::Severity::kNote)
-      std::fprintf(stderr, "pegmove: %s\n", migration::to_line(finding).c_str());
+  for (const auto& finding : preflight.result.findings.all)
+    if (!quiet || finding.severity != inspect::Severity::kNote)
+      std::fprintf(stderr, "pegmove: %s\n", inspect::to_line(finding).c_str());
 }
 
 Task<std::unique_ptr<migration::RunKeeper>> take_run(CommandRun& run, std::string path,
@@ -131,7 +131,7 @@ int copy(const CopyArguments& arguments) {
       (*run)->wait_for(look_before_copy(**run, arguments.from, arguments.to, request->options));
   print_findings(preflight, arguments.run.common.quiet);
   if (!preflight.can_begin()) return kPreflightFailed;
-  const auto& duplicate = preflight.judgement.way.duplicate;
+  const auto& duplicate = preflight.result.method.duplicate;
   preflight.options.duplicate = request->options.duplicate = duplicate;
   auto id = begin_run(**run, arguments, *request);
   if (!id) return report(id.error());

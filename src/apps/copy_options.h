@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "migration/copy_rules.h"
+#include "migration/copy/copy_rules.h"
 
 namespace pegmove::apps {
 

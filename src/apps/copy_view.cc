@@ -21,7 +21,7 @@ std::string rates(int64_t rows, int64_t bytes, milliseconds time) {
          format_size(uint64_t(per_second(bytes, time))) + "/s";
 }
 
-nlohmann::ordered_json to_json(const migration::LiveVerification& live) {
+nlohmann::ordered_json to_json(const compare::LiveVerification& live) {
   return {{"source_is_there", live.source_is_there()},
           {"repaired", live.repaired.mended()},
           {"differ", live.repaired.differ_now},
@@ -29,7 +29,7 @@ nlohmann::ordered_json to_json(const migration::LiveVerification& live) {
           {"extra", live.repaired.extra_left}};
 }
 
-std::string to_text(const migration::LiveVerification& live) {
+std::string to_text(const compare::LiveVerification& live) {
   auto count = [](int64_t rows) { return format_count(uint64_t(rows)); };
   return std::string(live.source_is_there() ? "Verified live: every row of the source is there"
                                             : "NOT EQUAL after the live verification") +

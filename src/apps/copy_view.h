@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/progress_line.h"
-#include "migration/copy.h"
+#include "migration/copy/copy.h"
 
 namespace pegmove::apps {
 

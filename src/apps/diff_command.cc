@@ -2,7 +2,7 @@
 
 #include "apps/compare_arguments.h"
 #include "base/units.h"
-#include "migration/difference_file.h"
+#include "compare/difference_file.h"
 
 namespace pegmove::apps {
 namespace {
@@ -15,15 +15,15 @@ struct DiffArguments {
   std::string output;
 };
 
-Task<migration::CompareReport> list(CommandRun& run, const DiffArguments& arguments,
-                                    migration::CompareOptions options) {
+Task<compare::CompareReport> list(CommandRun& run, const DiffArguments& arguments,
+                                  compare::CompareOptions options) {
   const auto& compared = arguments.compare;
   auto tables = CO_TRY(
       co_await open_tables(run, compared.from, compared.to, compared.table, compared.to_table));
-  auto output = CO_TRY(migration::TextOutput::open(arguments.output));
-  migration::DifferenceWriter writer(output, arguments.common.json);
+  auto output = CO_TRY(compare::TextOutput::open(arguments.output));
+  compare::DifferenceWriter writer(output, arguments.common.json);
   ProgressLine line(arguments.common.quiet);
-  auto report = CO_TRY(co_await migration::compare(
+  auto report = CO_TRY(co_await compare::compare(
       tables, std::move(options), run.stop(),
       {.on_progress = show_comparison(line, "comparing"), .sink = &writer}));
   CO_TRY(output.commit());

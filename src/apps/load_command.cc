@@ -5,7 +5,7 @@
 #include "apps/journaled_run.h"
 #include "apps/store_path.h"
 #include "base/units.h"
-#include "migration/load.h"
+#include "migration/load/load.h"
 
 namespace pegmove::apps {
 namespace {

@@ -11,7 +11,7 @@ constexpr const char* kAuto = "auto";
 constexpr const char* kPlain = "plain";
 constexpr const char* kDuplicate = "duplicate";
 
-Routine<> reach(CommandRun& run, migration::Side& side) {
+Routine<> reach(CommandRun& run, inspect::Side& side) {
   side.cluster = co_await run.connect(side.word);
 }
 
@@ -68,7 +68,7 @@ void apply(const PreflightOptions& options, migration::CopyOptions& copy) {
 
 Routine<migration::Preflight> look_before_copy(CommandRun& run, std::string from, std::string to,
                                                migration::CopyOptions options) {
-  migration::Side source{from, nullptr}, target{to, nullptr};
+  inspect::Side source{from, nullptr}, target{to, nullptr};
   {
     async::TaskGroup both(co_await asio::this_coro::executor);
     both.spawn(reach(run, source));
@@ -79,11 +79,11 @@ Routine<migration::Preflight> look_before_copy(CommandRun& run, std::string from
                                                  std::move(options));
 }
 
-std::string describe_way(const migration::WriteWay& way) {
-  std::string text =
-      way.duplicate ? "through DUPLICATE as cluster " + std::to_string(way.duplicate->cluster_id)
-                    : "as a client writes (PUT and MULTI_PUT)";
-  return way.reason.empty() ? text : text + ", since " + way.reason;
+std::string describe_write_method(const migration::WriteMethod& method) {
+  std::string text = method.duplicate ? "through DUPLICATE as cluster " +
+                                            std::to_string(method.duplicate->cluster_id)
+                                      : "as a client writes (PUT and MULTI_PUT)";
+  return method.reason.empty() ? text : text + ", since " + method.reason;
 }
 
 }  // namespace pegmove::apps

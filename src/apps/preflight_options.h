@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "apps/command.h"
-#include "migration/preflight.h"
+#include "migration/copy/preflight.h"
 
 namespace pegmove::apps {
 
@@ -28,6 +28,6 @@ Routine<migration::Preflight> look_before_copy(CommandRun& run, std::string from
                                                migration::CopyOptions options);
 
 // How a copy would be made: "through DUPLICATE as cluster 1, since ...".
-std::string describe_way(const migration::WriteWay& way);
+std::string describe_write_method(const migration::WriteMethod& method);
 
 }  // namespace pegmove::apps

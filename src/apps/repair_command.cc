@@ -4,16 +4,16 @@
 #include "apps/compare_arguments.h"
 #include "apps/verify_run.h"
 #include "base/units.h"
-#include "migration/compare_journal.h"
-#include "migration/difference_file.h"
-#include "migration/repair.h"
+#include "compare/difference_file.h"
+#include "compare/repair.h"
+#include "migration/verify/compare_journal.h"
 
 namespace pegmove::apps {
 namespace {
 
 using base::format_count;
-using migration::CompareReport;
-using migration::RepairReport;
+using compare::CompareReport;
+using compare::RepairReport;
 using Json = nlohmann::ordered_json;
 
 constexpr int kMostErrorsShown = 20;
@@ -26,7 +26,7 @@ struct RepairArguments : RunArguments {
 
 // What the journal keeps of a repair, beside how it compares.
 struct RepairPlan {
-  migration::CompareOptions options;
+  compare::CompareOptions options;
   std::string differences;  // the file; empty: those that a comparison finds
   bool delete_extra = false;
   bool dry_run = false;  // never in the journal
@@ -55,7 +55,7 @@ struct RepairPlan {
 // Reads the whole list before anything is changed. Returns the number of its rows; wrong lines are
 // told on stderr.
 Result<int64_t> check_list(const std::string& path) {
-  auto reader = TRY(migration::DifferenceReader::open(path));
+  auto reader = TRY(compare::DifferenceReader::open(path));
   int64_t rows = 0, wrong = 0;
   while (true) {
     auto next = reader.next();
@@ -77,7 +77,7 @@ Json to_json(const std::string& id, const journal::NewRun& names, const RepairPl
              const RepairReport& report, const std::optional<CompareReport>& compared) {
   Json left = Json::array();
   for (const auto& difference : report.left)
-    left.push_back(Json::parse(migration::difference_json(difference)));
+    left.push_back(Json::parse(compare::difference_json(difference)));
   Json json{{"id", id},
             {"from", names.from},
             {"to", names.to},
@@ -104,7 +104,7 @@ void print_text(const RepairPlan& plan, const RepairReport& report,
                 const std::optional<CompareReport>& compared) {
   auto count = [](int64_t number) { return format_count(uint64_t(number)); };
   for (const auto& difference : report.left)
-    std::printf("left: %s\n", migration::difference_text(difference).c_str());
+    std::printf("left: %s\n", compare::difference_text(difference).c_str());
   std::printf("%s: %s missing rows written, %s values, %s expiries, %s extra rows deleted.\n",
               plan.dry_run ? "Would repair" : "Repaired", count(report.missing).c_str(),
               count(report.value).c_str(), count(report.expiry).c_str(),
@@ -131,37 +131,37 @@ struct Repaired {
   }
 };
 
-Task<> repair_list(migration::Repair& repair, std::string path) {
-  auto reader = CO_TRY(migration::DifferenceReader::open(path));
+Task<> repair_list(compare::Repair& repair, std::string path) {
+  auto reader = CO_TRY(compare::DifferenceReader::open(path));
   while (auto difference = CO_TRY(reader.next()))
     CO_TRY(co_await repair.take(*std::move(difference)));
   co_return co_await repair.flush();
 }
 
 // Without a keeper (a dry run) nothing is journaled.
-Task<Repaired> mend(CommandRun& run, migration::RunKeeper* keeper, migration::TablePair tables,
+Task<Repaired> mend(CommandRun& run, migration::RunKeeper* keeper, compare::TablePair tables,
                     RepairPlan plan, bool quiet) {
-  migration::Repair repair(tables,
-                           {.delete_extra = plan.delete_extra,
-                            .dry_run = plan.dry_run,
-                            .rule = {.expiry_tolerance_s = plan.options.expiry_tolerance_s},
-                            .live = plan.options.live,
-                            .most_listed = plan.options.most_listed,
-                            .timeout = run.timeout()},
-                           run.stop());
+  compare::Repair repair(tables,
+                         {.delete_extra = plan.delete_extra,
+                          .dry_run = plan.dry_run,
+                          .rule = {.expiry_tolerance_s = plan.options.expiry_tolerance_s},
+                          .live = plan.options.live,
+                          .most_listed = plan.options.most_listed,
+                          .timeout = run.timeout()},
+                         run.stop());
   if (keeper) CO_TRY(co_await keeper->set_result("{}"));  // there is something to go on with
   Repaired repaired;
   if (!plan.differences.empty()) {
     CO_TRY(co_await repair_list(repair, plan.differences));
   } else {
     ProgressLine line(quiet);
-    migration::CompareEvents events{.on_progress = show_comparison(line, "repairing"),
-                                    .sink = &repair};
+    compare::CompareEvents events{.on_progress = show_comparison(line, "repairing"),
+                                  .sink = &repair};
     auto say = [](const std::string& text) { std::fprintf(stderr, "pegmove: %s\n", text.c_str()); };
     repaired.compared =
         keeper ? CO_TRY(co_await migration::compare_journaled(*keeper, tables, plan.options,
                                                               run.stop(), events, say))
-               : CO_TRY(co_await migration::compare(tables, plan.options, run.stop(), events));
+               : CO_TRY(co_await compare::compare(tables, plan.options, run.stop(), events));
     CO_TRY(co_await repair.flush());
   }
   repaired.report = repair.report();
@@ -179,7 +179,7 @@ int show(const RunArguments& arguments, const std::string& id, const journal::Ne
 }
 
 Task<int> work(CommandRun& run, const RunArguments& arguments, journal::Run entry,
-               migration::TablePair tables, RepairPlan plan) {
+               compare::TablePair tables, RepairPlan plan) {
   plan.options.timeout = run.timeout();
   if (plan.options.live) plan.options.live->timeout = run.timeout();
   auto keeper = CO_TRY(co_await migration::RunKeeper::take(

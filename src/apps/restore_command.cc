@@ -6,7 +6,7 @@
 #include "backup/reader.h"
 #include "base/units.h"
 #include "blockstore/path.h"
-#include "migration/restore.h"
+#include "migration/restore/restore.h"
 
 namespace pegmove::apps {
 namespace {

@@ -1,11 +1,11 @@
 // resume: goes on with a run of any method.
 #include "apps/runs.h"
 #include "apps/verify_run.h"
-#include "migration/back_up.h"
-#include "migration/copy_run.h"
-#include "migration/load.h"
-#include "migration/restore.h"
-#include "migration/split.h"
+#include "migration/cold_backup/back_up.h"
+#include "migration/copy/copy_run.h"
+#include "migration/load/load.h"
+#include "migration/restore/restore.h"
+#include "migration/split/split.h"
 
 namespace pegmove::apps {
 namespace {

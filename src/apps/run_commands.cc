@@ -4,9 +4,9 @@
 #include "apps/run_view.h"
 #include "apps/runs.h"
 #include "base/units.h"
-#include "migration/back_up.h"
-#include "migration/copy_run.h"
-#include "migration/load.h"
+#include "migration/cold_backup/back_up.h"
+#include "migration/copy/copy_run.h"
+#include "migration/load/load.h"
 
 namespace pegmove::apps {
 namespace {

@@ -17,8 +17,8 @@
 #include "backup/reader.h"
 #include "base/local_file.h"
 #include "base/units.h"
-#include "migration/probes.h"
-#include "migration/split.h"
+#include "inspect/gather.h"
+#include "migration/split/split.h"
 #include "spark/spark_units.h"
 
 namespace pegmove::apps {
@@ -197,11 +197,11 @@ Task<> ask_target(CommandRun& run, const SplitArguments& arguments, SplitRequest
                table.partition_count));
   CO_TRY(check("--app-id", arguments.app_id > 0, request.to_app_id, table.app_id));
   if (!request.for_old_servers) {
-    const auto older = CO_TRY(co_await migration::find_older_server(*cluster, 2, 5, run.timeout()));
+    const auto older = CO_TRY(co_await inspect::find_older_server(*cluster, 2, 5, run.timeout()));
     request.for_old_servers = older.has_value();
     if (older) std::fprintf(stderr, "pegmove: files for servers before 2.5: %s\n", older->c_str());
   }
-  auto version = co_await migration::data_version_of(*cluster, table.app_id, deadline());
+  auto version = co_await inspect::data_version_of(*cluster, table.app_id, deadline());
   // Whoever gives it knows what a server would not tell.
   if (!version && arguments.data_version < 0)
     co_return fail(std::move(version.error()).with_context("without --data-version"));

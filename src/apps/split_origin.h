@@ -2,7 +2,7 @@
 #pragma once
 
 #include "apps/backup_stores.h"
-#include "migration/split.h"
+#include "migration/split/split.h"
 
 namespace pegmove::apps {
 

@@ -9,7 +9,7 @@
 #include "apps/backup_stores.h"
 #include "apps/split_origin.h"
 #include "base/small_file.h"
-#include "migration/split_json.h"
+#include "migration/split/split_json.h"
 #include "spark/spark_units.h"
 
 namespace pegmove::apps {

@@ -5,16 +5,16 @@
 #include "apps/compare_arguments.h"
 #include "apps/verify_run.h"
 #include "base/units.h"
-#include "migration/certificate.h"
-#include "migration/compare_journal.h"
-#include "migration/difference_file.h"
+#include "compare/certificate.h"
+#include "compare/difference_file.h"
+#include "migration/verify/compare_journal.h"
 
 namespace pegmove::apps {
 namespace {
 
 using base::format_count;
 using base::format_duration;
-using migration::CompareReport;
+using compare::CompareReport;
 
 constexpr size_t kMostListed = 1000;  // of the differences, in the result and in the journal
 
@@ -25,7 +25,7 @@ struct VerifyArguments : RunArguments {
 
 // What the journal keeps of a verification, beside what is compared.
 struct VerifyPlan {
-  migration::CompareOptions options;
+  compare::CompareOptions options;
   std::string certificate;  // the file; empty: none
   ClusterPair clusters{};
   size_t show = 20;  // differences to print; more are kept
@@ -65,7 +65,7 @@ std::string differences_text(const CompareReport& report) {
 void print_text(const journal::Run& run, const CompareReport& report, size_t show) {
   const auto shown = std::min(show, report.differences.size());
   for (size_t i = 0; i < shown; ++i)
-    std::printf("%s\n", migration::difference_text(report.differences[i]).c_str());
+    std::printf("%s\n", compare::difference_text(report.differences[i]).c_str());
   if (size_t(report.differing()) > shown)
     std::printf("... and %s more; `pegmove diff` lists all\n",
                 format_count(uint64_t(report.differing()) - shown).c_str());
@@ -75,7 +75,7 @@ void print_text(const journal::Run& run, const CompareReport& report, size_t sho
   if (options.sample)
     std::printf("Sample of %g of the rows, seed %llu: %s.\n", options.sample->share,
                 static_cast<unsigned long long>(options.sample->seed),
-                migration::what_a_sample_proves(report).c_str());
+                compare::what_a_sample_proves(report).c_str());
   if (options.expiry_tolerance_s > 0)
     std::printf("Expiries up to %u s apart count as the same: rows were compared, not sums.\n",
                 options.expiry_tolerance_s);
@@ -102,26 +102,26 @@ void print_text(const journal::Run& run, const CompareReport& report, size_t sho
               format_duration(report.elapsed).c_str(), sum.c_str());
 }
 
-Task<std::string> certify(CommandRun& run, const journal::Run& entry, migration::TablePair tables,
+Task<std::string> certify(CommandRun& run, const journal::Run& entry, compare::TablePair tables,
                           const VerifyPlan& plan, const CompareReport& report) {
   auto deadline = Deadline::in(run.clock(), run.timeout());
-  auto source = CO_TRY(co_await migration::describe(*tables.source, deadline));
-  auto target = CO_TRY(co_await migration::describe(*tables.target, deadline));
-  auto text = migration::certificate({.version = PEGMOVE_VERSION,
-                                      .run_id = entry.id,
-                                      .from = entry.from,
-                                      .to = entry.to,
-                                      .began_unix_ms = entry.created_unix_ms,
-                                      .ended_unix_ms = run.clock().unix_us() / 1000},
-                                     source, target, report);
+  auto source = CO_TRY(co_await compare::describe(*tables.source, deadline));
+  auto target = CO_TRY(co_await compare::describe(*tables.target, deadline));
+  auto text = compare::certificate({.version = PEGMOVE_VERSION,
+                                    .run_id = entry.id,
+                                    .from = entry.from,
+                                    .to = entry.to,
+                                    .began_unix_ms = entry.created_unix_ms,
+                                    .ended_unix_ms = run.clock().unix_us() / 1000},
+                                   source, target, report);
   if (plan.certificate.empty()) co_return text;
-  auto file = CO_TRY(migration::TextOutput::open(plan.certificate));
+  auto file = CO_TRY(compare::TextOutput::open(plan.certificate));
   CO_TRY(file.line(text));
   CO_TRY(file.commit());
   co_return text;
 }
 
-Task<Verified> compare(CommandRun& run, migration::RunKeeper& keeper, migration::TablePair tables,
+Task<Verified> compare(CommandRun& run, migration::RunKeeper& keeper, compare::TablePair tables,
                        VerifyPlan plan, bool quiet) {
   CO_TRY(co_await keeper.set_result("{}"));  // from now on there is something to go on with
   ProgressLine line(quiet);
@@ -134,7 +134,7 @@ Task<Verified> compare(CommandRun& run, migration::RunKeeper& keeper, migration:
 
 // The work on a run that the journal has.
 Task<int> work(CommandRun& run, const RunArguments& arguments, journal::Run entry,
-               migration::TablePair tables, VerifyPlan plan) {
+               compare::TablePair tables, VerifyPlan plan) {
   plan.options.timeout = run.timeout();
   if (plan.options.live) plan.options.live->timeout = run.timeout();
   auto keeper = CO_TRY(co_await migration::RunKeeper::take(
@@ -147,7 +147,7 @@ Task<int> work(CommandRun& run, const RunArguments& arguments, journal::Run entr
   auto verified = co_await compare(run, *keeper, std::move(tables), plan, arguments.common.quiet);
   Result<void> outcome;
   if (!verified) outcome = fail(verified.error());
-  auto summary = verified ? std::optional(migration::summary(verified->report)) : std::nullopt;
+  auto summary = verified ? std::optional(compare::summary(verified->report)) : std::nullopt;
   auto end = CO_TRY(co_await keeper->end(outcome, std::move(summary)));
   if (!verified) co_return report_end(entry.id, arguments, end);
   if (arguments.common.json)
@@ -172,7 +172,7 @@ int verify(const VerifyArguments& arguments) {
 
   // Not at the end, when all rows have been read.
   if (!plan.certificate.empty())
-    if (auto file = migration::TextOutput::open(plan.certificate); !file)
+    if (auto file = compare::TextOutput::open(plan.certificate); !file)
       return report(file.error(), kPreflightFailed);
   auto tables = (*run)->wait_for(
       open_tables(**run, compared.from, compared.to, compared.table, compared.to_table));

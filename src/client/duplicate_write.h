@@ -26,7 +26,7 @@ struct DuplicateWrite {
 // verify_timetag the first. Precondition: all rows belong to the partition.
 // Errors: as write_rows(); kInvalidArgument with the server's hint when the cluster's
 // [duplication-group] is without `cluster_id`, or `cluster_id` is its own. A REAL SERVER THAT IS IN
-// NO GROUP ABORTS on such a request: know the group before (migration/write_way.h).
+// NO GROUP ABORTS on such a request: know the group before (migration/copy/write_method.h).
 Task<> duplicate_rows(Table& table, int32_t partition_index, std::vector<RawRow> rows,
                       DuplicateWrite how, Deadline deadline);
 

@@ -2,7 +2,7 @@
 #include <limits>
 #include <ostream>
 
-#include "migration/prepare_copy.h"
+#include "migration/copy/prepare_copy.h"
 #include "rows/table_rows.h"
 #include "shell/handlers.h"
 #include "shell/report.h"
@@ -144,7 +144,7 @@ CopyTables open_tables(Session& session, const CopyArguments& copy) {
   }
   // Whatever names the clusters were given.
   for (auto* table : {tables.target.get(), tables.geo.get()})
-    if (table && migration::is_same_table(**source, *table)) {
+    if (table && inspect::is_same_table(**source, *table)) {
       err << "ERROR: source app and target app is the same\n";
       return {};
     }

@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "migration/journal_fields.h"
-#include "migration/split_json.h"
+#include "migration/split/split_json.h"
 #include "spark/child_process.h"
 #include "spark/driver_program.h"
 #include "spark/program_bundle.h"

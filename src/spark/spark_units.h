@@ -8,7 +8,7 @@
 
 #include "async/pool.h"
 #include "blockstore/provider.h"
-#include "migration/split_units.h"
+#include "migration/split/split_units.h"
 
 namespace pegmove::spark {
 

@@ -1,0 +1,45 @@
+// The certificate of a comparison: what was compared, when, how, and with which result, as JSON.
+#pragma once
+
+#include <string>
+
+#include "compare/compare.h"
+
+namespace pegmove::compare {
+
+// What a certificate says beside the report.
+struct CertificateFacts {
+  std::string version{};  // of pegmove
+  std::string run_id{};
+  std::string from{};  // the clusters, as the user named them
+  std::string to{};
+  int64_t began_unix_ms = 0;
+  int64_t ended_unix_ms = 0;
+};
+
+// One table as its cluster describes it now.
+struct TableFacts {
+  std::string cluster;  // what the cluster calls itself
+  std::string metas;    // "host:port,..."
+  std::string table;
+  int32_t app_id = 0;
+  int32_t partitions = 0;
+  std::map<std::string, std::string> envs;  // those that decide which rows there are
+};
+Task<TableFacts> describe(client::Table& table, Deadline deadline);
+
+// "equal", "different", "not settled", and for samples "sample equal".
+std::string verdict(const CompareReport& report);
+// What a sample without a difference proves, in a sentence.
+std::string what_a_sample_proves(const CompareReport& report);
+// How many rows the source has: exact, or estimated from a sample.
+int64_t rows_in_all(const CompareReport& report);
+
+// Verdict and counts alone, as JSON: what the journal keeps as the result.
+std::string summary(const CompareReport& report);
+
+// Indented JSON.
+std::string certificate(const CertificateFacts& facts, const TableFacts& source,
+                        const TableFacts& target, const CompareReport& report);
+
+}  // namespace pegmove::compare

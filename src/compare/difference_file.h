@@ -1,0 +1,91 @@
+// Lists of differing rows as text: what `pegmove diff` writes and `pegmove repair` reads.
+//
+// JSON lines: {"kind":"missing","hash_key":"h","sort_key":"s"}. A key that is no text goes as
+// base64, under "hash_key_b64" or "sort_key_b64", as in exports.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "compare/difference.h"
+
+namespace pegmove::compare {
+
+// A line, without its end.
+std::string difference_json(const Difference& difference);
+// For people: the kind and both keys; bytes that are no printable text as \xHH, and long keys cut.
+std::string difference_text(const Difference& difference);
+// A line of JSON. Errors: kInvalidArgument, saying what is wrong with it.
+Result<Difference> parse_difference(std::string_view line);
+
+// Writes a text to stdout, or to a file that appears whole or not at all: it is written beside and
+// renamed. Pipes and devices are written as they are. Blocks, for as long as a line takes to be
+// written.
+class TextOutput {
+ public:
+  // "" and "-": stdout. Errors: kIo, naming the file.
+  static Result<TextOutput> open(std::string path);
+  TextOutput(TextOutput&&) noexcept = default;
+  // Without commit() nothing stays of a file.
+  ~TextOutput();
+
+  // Adds "\n". Errors: kIo.
+  Result<void> line(std::string_view text);
+  Result<void> flush();
+  // The file is whole, and on the disk: gives it its name. Errors: kIo.
+  Result<void> commit();
+
+ private:
+  struct Closer {
+    void operator()(std::FILE* file) const;
+  };
+  TextOutput(std::string path, std::string staging, std::FILE* file);
+  std::unexpected<Error> error(std::string_view doing) const;
+
+  std::string path_;
+  std::string staging_;  // empty: stdout, or committed
+  std::unique_ptr<std::FILE, Closer> file_;
+};
+
+// Differences go into the output as they are found.
+class DifferenceWriter : public DifferenceSink {
+ public:
+  DifferenceWriter(TextOutput& output, bool json) : output_(output), json_(json) {}
+  Task<> take(Difference difference) override;
+  Task<> flush() override;
+
+ private:
+  TextOutput& output_;
+  bool json_;
+};
+
+// Reads a list line by line. Blocks.
+class DifferenceReader {
+ public:
+  static constexpr size_t kMostLineBytes = 32 << 20;
+
+  // Errors: kIo, kNotFound, naming the file.
+  static Result<DifferenceReader> open(std::string path);
+
+  // The next difference; nullopt at the end. Empty lines do not count. Errors: kInvalidArgument,
+  // naming file and line: the next call goes on behind it. kIo.
+  Result<std::optional<Difference>> next();
+  int64_t line() const { return line_; }
+
+ private:
+  struct Closer {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  DifferenceReader(std::string path, std::FILE* file) : path_(std::move(path)), file_(file) {}
+  Result<bool> read_line();
+
+  std::string path_;
+  std::unique_ptr<std::FILE, Closer> file_;
+  std::string text_;
+  bool too_long_ = false;
+  int64_t line_ = 0;
+};
+
+}  // namespace pegmove::compare

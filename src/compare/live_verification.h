@@ -1,0 +1,37 @@
+// The end of a live copy: what differs although clients write, found and mended.
+#pragma once
+
+#include "compare/repair.h"
+
+namespace pegmove::compare {
+
+struct LiveVerificationOptions {
+  RecheckOptions recheck{};
+  uint32_t expiry_tolerance_s = 0;
+  int most_rounds = 3;  // how often a row is mended that is proven different again
+  size_t most_listed = 1000;
+  int classes_at_once = 8;
+  async::milliseconds timeout{30'000};
+};
+
+struct LiveVerification {
+  CompareReport found;    // before repair; its differences are proven
+  RepairReport repaired;  // extras are only counted
+
+  // Every row of the source that was proven different agrees now. Rows that the target alone has
+  // are told in `repaired.extra_left`, and are no failure of a copy.
+  bool source_is_there() const {
+    return found.not_settled + repaired.differ_now + repaired.not_settled == 0;
+  }
+  bool equal() const { return source_is_there() && repaired.extra_left == 0; }
+};
+
+// Verifies live, repairs the proven differences while the walk goes on (never extras), rechecks
+// those again, and repairs again what is proven different then, up to `most_rounds` times. Memory
+// is bounded as compare()'s and Repair's. May be repeated. Errors: theirs.
+Task<LiveVerification> verify_and_repair_live(
+    std::shared_ptr<client::Table> source, std::shared_ptr<client::Table> target,
+    LiveVerificationOptions options, const async::StopSignal& stop,
+    std::function<void(const CompareCounts& so_far, async::milliseconds elapsed)> listener);
+
+}  // namespace pegmove::compare

@@ -1,0 +1,52 @@
+// Several partitions of a table read as one stream of rows in key order.
+#pragma once
+
+#include "client/table.h"
+
+namespace pegmove::compare {
+
+struct MergedScanOptions {
+  async::milliseconds timeout{30'000};  // of one request, retries included
+  std::string after{};                  // begin behind this raw key; empty: at the beginning
+  int32_t first_batch_rows = 10;        // of a mebibyte each, at worst
+  int32_t most_batch_rows = 1000;
+};
+
+// All on the client's executor; one advance() at a time.
+class MergedScan {
+ public:
+  MergedScan(std::shared_ptr<client::Table> table, const std::vector<int32_t>& partitions,
+             const MergedScanOptions& options);
+
+  // Goes to the next row (the first, at the first call); nullptr at the end. The row's views are
+  // valid until the next advance(). Errors: as client::Scanner's; kProtocol when a server returns
+  // rows out of order.
+  Task<const wire::KeyValueView*> advance();
+  // The next row if it is at hand already: spares a coroutine for most rows. nullptr: advance().
+  const wire::KeyValueView* advance_if_ready();
+
+ private:
+  struct Lane {
+    std::unique_ptr<client::Scanner> scanner;
+    client::ScanBatch batch;
+    size_t next = 0;
+    bool done = false;
+    std::string last_key;  // of the batch before
+
+    bool is_ready() const { return done || next < batch.rows.size(); }
+    const wire::KeyValueView& row() const { return batch.rows[next]; }
+  };
+
+  Task<> fill(Lane& lane);
+  const wire::KeyValueView* take_least();
+
+  std::shared_ptr<client::Table> table_;
+  async::milliseconds timeout_;
+  int32_t most_batch_rows_;
+  std::vector<Lane> lanes_;
+  std::vector<Lane*> heap_;  // lanes with a row, the least key in front
+  Lane* current_ = nullptr;  // whose row was returned last
+  bool started_ = false;
+};
+
+}  // namespace pegmove::compare

@@ -1,0 +1,61 @@
+// What is known of both sides before a run: gather() fills it, the checks read it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/cluster.h"
+#include "inspect/server_answers.h"
+
+namespace pegmove::inspect {
+
+// How far a server's clock is ahead of ours lies between these: the answer that carried the
+// server's time was made between request and reply.
+struct ClockOffset {
+  int64_t low_us = 0;
+  int64_t high_us = 0;
+};
+
+// One replica server. What it did not tell is missing, and `silent` says why.
+struct NodeFacts {
+  std::string node;  // "host:port"
+  std::optional<ServerVersion> version{};
+  std::optional<ClockOffset> clock{};
+  std::optional<ServerConfig> config{};
+  std::map<int32_t, int> data_versions{};  // of the table's partitions
+  std::optional<int64_t> atomic_writes{};  // on the table, since the server started
+  std::vector<std::string> silent{};       // "GET /version: no whole reply in time"
+};
+
+enum class Rows { kNotAsked, kNone, kSome, kUnknown };
+
+struct PartitionFacts {
+  bool has_primary = false;
+  Rows rows = Rows::kNotAsked;
+  std::optional<Error> error{};  // why they are not known
+};
+
+struct SideFacts {
+  std::string cluster;  // its name
+  std::string table;
+  std::optional<Error> unreachable{};        // then nothing else is known
+  std::optional<client::TableInfo> info{};   // nullopt: there is no such table
+  std::vector<PartitionFacts> partitions{};  // of the table
+  std::vector<NodeFacts> nodes{};            // that serve the table; all alive ones without a table
+  int alive_nodes = 0;
+  std::optional<client::MetaLevel> level{};
+  std::optional<std::vector<DuplicationInfo>> duplications{};  // of the table; nullopt: not known
+  std::vector<std::string> silent{};                           // calls that were not answered
+
+  std::string place() const { return "table '" + table + "' on cluster " + cluster; }
+};
+
+struct Inspection {
+  SideFacts source, target;
+  bool is_same_table = false;
+  int64_t now_us = 0;  // our wall clock
+};
+
+}  // namespace pegmove::inspect

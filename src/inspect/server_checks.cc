@@ -1,0 +1,140 @@
+#include "inspect/server_checks.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/units.h"
+
+namespace pegmove::inspect {
+namespace {
+
+std::string place_of(const SideFacts& side, const NodeFacts& node) {
+  return "replica server " + node.node + " of cluster " + side.cluster;
+}
+
+void check_versions(const SideFacts& side, Findings& findings) {
+  std::map<std::string, const ServerVersion*> versions;
+  for (const auto& node : side.nodes)
+    if (node.version) versions[node.version->text] = &*node.version;
+  for (const auto& [text, version] : versions) {
+    auto where = "cluster " + side.cluster;
+    auto what = "its servers are Pegasus " + text;
+    if (version->is_at_least(2, 6)) {
+      findings.note("server-version", what, where);
+    } else if (version->is_at_least(2, 4)) {
+      findings.warning("server-version",
+                       what +
+                           ", without /metrics (2.6): clocks and atomic writes are not seen, so "
+                           "rows are not written through DUPLICATE",
+                       where);
+    } else {
+      findings.warning(
+          "server-version",
+          what +
+              ", without DUPLICATE of many rows (2.4) and /metrics (2.6); this program "
+              "is not tried with it",
+          where, "copy a small table first, and verify it");
+    }
+  }
+  if (versions.size() > 1)
+    findings.note("mixed-versions",
+                  "its servers are of " + std::to_string(versions.size()) + " versions",
+                  "cluster " + side.cluster);
+}
+
+std::string seconds(int64_t us) {
+  return base::format_duration(std::chrono::milliseconds(std::abs(us) / 1000));
+}
+
+void check_clocks(const SideFacts& side, bool needs_clocks, Findings& findings) {
+  for (const auto& node : side.nodes) {
+    if (!node.clock || !is_far_off(*node.clock)) continue;
+    bool ahead = node.clock->low_us > 0;
+    auto [least, most] = ahead ? std::pair(node.clock->low_us, node.clock->high_us)
+                               : std::pair(node.clock->high_us, node.clock->low_us);
+    auto what = "its clock is " + seconds(least) + " to " + seconds(most) +
+                (ahead ? " ahead of" : " behind") + " this machine's";
+    auto next = "set the clocks (NTP)";
+    if (needs_clocks)
+      findings.error(Code::kRefused, "clock-skew",
+                     what + "; a server aborts on a duplicated write that is later than its clock",
+                     place_of(side, node), next);
+    else
+      findings.warning("clock-skew", what + "; rows expire by the clock of their server",
+                       place_of(side, node), next);
+  }
+}
+
+void check_data_versions(const SideFacts& side, Findings& findings) {
+  if (!side.info) return;
+  std::set<int> versions;
+  for (const auto& node : side.nodes)
+    for (const auto& [index, version] : node.data_versions) versions.insert(version);
+  if (versions.empty())
+    return findings.warning("data-version", "its data version is not known", side.place());
+  if (*versions.rbegin() > 1)
+    return findings.error(Code::kUnsupported, "data-version",
+                          "its data version is " + std::to_string(*versions.rbegin()) +
+                              ", and only 0 and 1 are known",
+                          side.place(), "use a newer pegmove");
+  if (versions.size() > 1)
+    findings.warning("data-version", "its partitions are of data versions 0 and 1", side.place());
+  else if (*versions.begin() == 0)
+    findings.note("data-version", "its data version is 0: rows carry no times of writing",
+                  side.place());
+}
+
+void check_access(const SideFacts& side, Findings& findings) {
+  if (!side.info) return;
+  bool acl = false, ranger = false;
+  for (const auto& node : side.nodes) {
+    if (!node.config) continue;
+    acl |= node.config->enable_acl;
+    ranger |= node.config->enable_ranger_acl;
+  }
+  if (ranger)
+    findings.warning("access-control",
+                     "Ranger's policies decide who may read and who may write: that reading is "
+                     "allowed says nothing of writing",
+                     side.place());
+  for (const auto& [name, value] : side.info->envs)
+    if (name.starts_with("replica_access_controller.") && !value.empty() && !acl && !ranger)
+      findings.note("access-control", name + " is set, but access control is not known to be on",
+                    side.place());
+}
+
+}  // namespace
+
+bool is_far_off(const ClockOffset& offset) {
+  return offset.low_us > kMostClockOffsetUs || offset.high_us < -kMostClockOffsetUs;
+}
+
+Findings check_reachability(const SideFacts& side) {
+  Findings findings;
+  if (side.unreachable) {
+    bool locked = side.unreachable->code() == Code::kUnauthenticated;
+    findings.error(side.unreachable->code(),
+                   locked ? "authentication-demanded" : "cluster-unreachable",
+                   side.unreachable->message(), "cluster " + side.cluster, "");
+  }
+  for (const auto& call : side.silent)
+    findings.warning("no-answer", call, "cluster " + side.cluster);
+  for (const auto& node : side.nodes)
+    for (const auto& call : node.silent)
+      findings.warning("no-answer", "no answer that can be used: " + call,
+                       "replica server " + node.node + " of cluster " + side.cluster,
+                       "what it would have told is not checked");
+  return findings;
+}
+
+Findings check_servers(const SideFacts& side, bool needs_clocks) {
+  Findings findings;
+  if (side.unreachable) return findings;
+  check_versions(side, findings);
+  check_clocks(side, needs_clocks, findings);
+  check_data_versions(side, findings);
+  check_access(side, findings);
+  return findings;
+}
+
+}  // namespace pegmove::inspect

@@ -1,0 +1,18 @@
+// Pure checks of tables that are there, for all methods: no clock, no network.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "inspect/finding.h"
+#include "inspect/inspection.h"
+
+namespace pegmove::inspect {
+
+// Whether all partitions serve and can be read.
+Findings check_partitions(const SideFacts& side);
+// Denied and throttled requests, envs that change rows. `envs` are those that the target has, or
+// will have.
+Findings check_envs(const Inspection& inspection, const std::map<std::string, std::string>& envs);
+
+}  // namespace pegmove::inspect

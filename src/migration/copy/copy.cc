@@ -1,0 +1,184 @@
+#include "migration/copy/copy.h"
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <numeric>
+
+#include "async/task_group.h"
+#include "async/tell_each_second.h"
+#include "migration/copy/latency_probe.h"
+#include "rows/table_rows.h"
+
+namespace pegmove::migration {
+namespace {
+
+using async::milliseconds;
+using std::chrono::duration_cast;
+
+// How many rows the source has, from one partition: hashing spreads hash keys evenly over them.
+Routine<> estimate_rows(std::shared_ptr<client::Table> table, const async::StopSignal& stop,
+                        milliseconds timeout, int64_t& rows_of_one) {
+  int64_t rows = 0;
+  auto scanner = table->scan_partition(0, {.batch_size = 1000, .only_count = true});
+  while (!stop.requested()) {
+    auto batch = co_await scanner->next(Deadline::in(table->cluster().client().clock(), timeout));
+    if (!batch) co_return;  // no estimate; the copy itself reports what is wrong
+    if (!*batch) break;
+    rows += (*batch)->count;
+  }
+  if (!stop.requested()) rows_of_one = rows;
+}
+
+std::optional<int64_t> expected_rows(const rows::PumpProgress& progress, int64_t rows_of_one) {
+  int64_t known = 0;
+  for (const auto& lane : progress.lanes)
+    if (lane.done) known += lane.rows + lane.expired + lane.kept;
+  auto open = int64_t(progress.lanes.size()) - progress.lanes_done;
+  int64_t of_one = progress.lanes_done > 0 ? known / progress.lanes_done : rows_of_one;
+  if (of_one < 0) return std::nullopt;
+  return std::max(known + open * of_one, progress.rows);
+}
+
+std::string what_it_waits_for(const PreparedCopy& copy) {
+  for (auto [table, name] :
+       {std::pair(copy.source.get(), "source: "), {copy.target.get(), "target: "}})
+    if (const auto& waits = table->router().waits(); waits.calls > 0) return name + waits.reason;
+  return "";
+}
+
+// Partitions of both tables.
+struct Counts {
+  int32_t source = 0;
+  int32_t target = 0;
+
+  static Counts of(const PreparedCopy& copy) {
+    return {copy.source->partition_count(), copy.target->partition_count()};
+  }
+};
+
+// So many that each of the target's partitions that a source partition's rows can belong to gets
+// enough of them for a request.
+int64_t batch_rows(const Counts& counts) {
+  constexpr int64_t kRowsARequest = 500;
+  return kRowsARequest * (counts.target / std::gcd(counts.source, counts.target));
+}
+
+std::unexpected<Error> was_split(const client::Table& table, int32_t before, int32_t now) {
+  return fail(Code::kRefused,
+              "table '" + table.name() + "' was split from " + std::to_string(before) + " to " +
+                  std::to_string(now) +
+                  " partitions while it was copied: rows may be missing; cancel this run and begin "
+                  "another copy");
+}
+
+// A partition that is split off takes rows along, which a scan of its parent does not see from
+// then on; and a DUPLICATE request that was made for a parent may hold rows of the child.
+Task<> check_not_split(const PreparedCopy& copy, Counts before) {
+  auto deadline = Deadline::in(copy.source->cluster().client().clock(), copy.options.timeout);
+  auto source =
+      CO_TRY(co_await copy.source->cluster().table_config(copy.source->name(), {0}, deadline));
+  if (source.partition_count != before.source)
+    co_return was_split(*copy.source, before.source, source.partition_count);
+  if (!copy.options.duplicate) co_return Result<void>();
+  auto target =
+      CO_TRY(co_await copy.target->cluster().table_config(copy.target->name(), {0}, deadline));
+  if (target.partition_count != before.target)
+    co_return was_split(*copy.target, before.target, target.partition_count);
+  co_return Result<void>();
+}
+
+// Of the servers' slowest clock; nullopt when one is not known.
+std::optional<int64_t> clock_ahead_s(const inspect::SideFacts& side) {
+  constexpr int64_t kSecond = 1'000'000;
+  std::optional<int64_t> least_us;
+  for (const auto& node : side.nodes) {
+    if (!node.clock) return std::nullopt;
+    least_us = std::min(least_us.value_or(node.clock->low_us), node.clock->low_us);
+  }
+  if (!least_us) return std::nullopt;
+  return *least_us >= 0 ? *least_us / kSecond : (*least_us - kSecond + 1) / kSecond;
+}
+
+CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progress,
+                     milliseconds elapsed) {
+  CopyReport report{.rows = progress.rows,
+                    .bytes = progress.bytes,
+                    .rows_expired = progress.rows_expired,
+                    .rows_kept = progress.rows_kept,
+                    .rows_not_geo = progress.rows_not_geo,
+                    .rows_written_now = progress.rows_written_now,
+                    .bytes_written_now = progress.bytes_written_now,
+                    .rows_read = progress.rows_read,
+                    .elapsed = elapsed,
+                    .source_app_id = copy.source->app_id(),
+                    .source_partitions = copy.source->partition_count(),
+                    .target_app_id = copy.target->app_id(),
+                    .target_partitions = copy.target->partition_count(),
+                    .partition_rows = {},
+                    .live = {}};
+  for (const auto& lane : progress.lanes) report.partition_rows.push_back(lane.rows);
+  return report;
+}
+
+}  // namespace
+
+Task<CopyReport> copy_table(std::shared_ptr<client::Cluster> source,
+                            std::shared_ptr<client::Cluster> target, CopyOptions options,
+                            const async::StopSignal& stop, CopyListener listener) {
+  auto prepared =
+      CO_TRY(co_await prepare_copy(std::move(source), std::move(target), std::move(options)));
+  auto report = CO_TRY(co_await copy_rows(prepared, stop, std::move(listener)));
+  CO_TRY(co_await finish_target(*prepared.target, envs_after_copy(prepared),
+                                prepared.options.timeout));
+  co_return report;
+}
+
+Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
+                           CopyListener listener) {
+  const auto& options = copy.options;
+  auto writing = CO_TRY(co_await write_options(options.rules, options.duplicate, *copy.source,
+                                               *copy.target, options.retry_for));
+  // A server that hangs is to be noticed long before the time to retry is over.
+  for (auto* table :
+       {copy.source.get(), copy.target.get(), writing.geo ? writing.geo->table.get() : nullptr}) {
+    if (!table) continue;
+    table->router().set_attempt_timeout(options.timeout / 3);
+    table->router().set_stop(&stop);
+  }
+  writing.clock_ahead_s = clock_ahead_s(copy.inspection.target);
+  const Counts counts = Counts::of(copy);
+  auto reading = read_options(options.rules, options.retry_for);
+  if (options.duplicate) reading.batch_rows = batch_rows(counts);
+  rows::TableSource from(copy.source, std::move(reading));
+  rows::TableSink to(copy.target, std::move(writing));
+  rows::Pump pump(from, to, stop, options.pump);
+
+  auto& clock = copy.source->cluster().client().clock();
+  const auto start = clock.now();
+  auto elapsed = [&] { return duration_cast<milliseconds>(clock.now() - start); };
+  async::StopSignal copied;
+  int64_t rows_of_one = -1;
+  async::TaskGroup beside(co_await asio::this_coro::executor);
+  if (options.rules.filters == rows::RowFilters{})
+    beside.spawn(estimate_rows(copy.source, copied, options.timeout, rows_of_one));
+  if (auto* pace = options.pump.pace) {
+    beside.spawn(probe_latency(copy.source, *pace, beside));
+    beside.spawn(probe_latency(copy.target, *pace, beside));
+  }
+  if (listener)
+    beside.spawn(async::tell_each_second(clock, beside, [&] {
+      listener({pump.progress(), elapsed(), copy.source->partition_count(),
+                expected_rows(pump.progress(), rows_of_one), what_it_waits_for(copy),
+                options.pump.pace ? options.pump.pace->why_slow() : ""});
+    }));
+  auto moved = co_await pump.run();
+  copied.request();
+  beside.stop();
+  co_await beside.join();  // no result
+  for (auto* table : {copy.source.get(), copy.target.get()}) table->router().set_stop(nullptr);
+  CO_TRY(in_context(std::move(moved), "copying table '" + options.table + "'"));
+  CO_TRY(co_await check_not_split(copy, counts));
+  co_return report_of(copy, pump.progress(), elapsed());
+}
+
+}  // namespace pegmove::migration

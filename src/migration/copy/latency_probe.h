@@ -1,0 +1,16 @@
+// What a client of a table feels while the table is being moved.
+#pragma once
+
+#include "async/task_group.h"
+#include "client/table.h"
+#include "rows/pace.h"
+
+namespace pegmove::migration {
+
+// Four times a second asks for a row that most likely does not exist, in one partition after the
+// other, and tells the pace how long the answer took, and whether the table's servers have said
+// that they are busy. Runs in `group` until that is stopped.
+Routine<> probe_latency(std::shared_ptr<client::Table> table, rows::Pace& pace,
+                        async::TaskGroup& group);
+
+}  // namespace pegmove::migration

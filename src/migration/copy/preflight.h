@@ -1,0 +1,26 @@
+// Before a copy: a look at both clusters that changes nothing and finds everything that is wrong at
+// once.
+#pragma once
+
+#include "client/table.h"
+#include "inspect/gather.h"
+#include "migration/copy/preflight_checks.h"
+
+namespace pegmove::migration {
+
+struct Preflight {
+  CopyOptions options;
+  inspect::Inspection inspection{};
+  PreflightResult result{};
+  std::shared_ptr<client::Cluster> source_cluster{}, target_cluster{};  // null: not reached
+  std::shared_ptr<client::Table> source{}, target{};                    // null: not there
+
+  bool can_begin() const { return !result.findings.has_errors(); }
+};
+
+// Asks both clusters and their servers (inspect::gather), and checks the answers. Writes nothing
+// anywhere. What is not answered in time becomes a finding.
+Routine<Preflight> look_before_copy(inspect::Side source, inspect::Side target,
+                                    CopyOptions options);
+
+}  // namespace pegmove::migration

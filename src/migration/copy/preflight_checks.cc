@@ -1,0 +1,194 @@
+#include "migration/copy/preflight_checks.h"
+
+#include <algorithm>
+
+#include "inspect/server_checks.h"
+#include "inspect/table_checks.h"
+#include "migration/copy/live_checks.h"
+
+namespace pegmove::migration {
+namespace {
+
+void check_rows(const inspect::SideFacts& target, const CopyOptions& options,
+                inspect::Findings& findings) {
+  const auto full =
+      std::ranges::count(target.partitions, inspect::Rows::kSome, &inspect::PartitionFacts::rows);
+  if (full == 0) {
+    if (std::ranges::count(target.partitions, inspect::Rows::kNotAsked,
+                           &inspect::PartitionFacts::rows) == 0)
+      return;
+    const std::string what = "whether it has rows is not known for all partitions";
+    if (options.into_nonempty || options.live)
+      findings.warning("rows-unknown", what, target.place());
+    else
+      findings.error(Code::kRefused, "rows-unknown", what, target.place(),
+                     "--into-nonempty goes on: rows that the source has, too, are overwritten");
+    return;
+  }
+  auto what = "it has rows, in " + std::to_string(full) + " of " +
+              std::to_string(target.partitions.size()) + " partitions";
+  if (options.live)
+    return findings.note("target-not-empty", what + "; those that are newer stay", target.place());
+  if (options.rules.mode == rows::WriteMode::kNoOverwrite)
+    return findings.note("target-not-empty", what + "; they stay as they are", target.place());
+  if (options.into_nonempty)
+    return findings.note("target-not-empty",
+                         what + "; those that the source has, too, are overwritten, others stay",
+                         target.place());
+  findings.error(Code::kAlreadyExists, "target-not-empty", what, target.place(),
+                 "--into-nonempty goes on: rows that the source has, too, are overwritten, others "
+                 "stay");
+}
+
+void check_target(const inspect::Inspection& inspection, const CopyOptions& options,
+                  inspect::Findings& findings) {
+  const auto& target = inspection.target;
+  if (!target.info) {
+    if (!options.create)
+      findings.error(Code::kNotFound, "no-target-table", "there is no such table", target.place(),
+                     "--create makes it, --partitions says with how many partitions");
+    return;
+  }
+  if (options.create && !options.made_by_this_run)
+    return findings.error(Code::kAlreadyExists, "target-exists", "it exists already",
+                          target.place(), "leave out --create to copy into it");
+  if (inspection.is_same_table)
+    return findings.error(Code::kInvalidArgument, "same-table", "the target is the source itself",
+                          target.place(), "name another table or cluster");
+  auto wanted =
+      options.partitions.value_or(inspection.source.info ? inspection.source.info->partition_count
+                                                         : target.info->partition_count);
+  if (options.create && target.info->partition_count != wanted)
+    findings.error(Code::kAlreadyExists, "target-exists",
+                   "it has " + std::to_string(target.info->partition_count) +
+                       " partitions, and this run makes one with " + std::to_string(wanted),
+                   target.place(), "somebody else made it; name another table");
+  findings.add(inspect::check_partitions(target));
+  check_rows(target, options, findings);
+}
+
+EnvMap envs_of_target(const inspect::Inspection& inspection,
+                      const std::vector<EnvDecision>& decisions) {
+  if (inspection.target.info && !inspection.target.info->envs.empty())
+    return inspection.target.info->envs;
+  auto envs = envs_of(decisions, EnvFate::kAtCreation);
+  envs.merge(envs_of(decisions, EnvFate::kAfterCreation));
+  return envs;
+}
+
+}  // namespace
+
+void check_chosen_partitions(const inspect::SideFacts& source, const CopyOptions& options,
+                             inspect::Findings& findings) {
+  if (!source.info) return;
+  for (auto partition : options.rules.partitions)
+    if (partition < 0 || partition >= source.info->partition_count)
+      findings.error(Code::kInvalidArgument, "no-partition",
+                     "there is no partition " + std::to_string(partition) + ", but " +
+                         std::to_string(source.info->partition_count) + ", counted from 0",
+                     source.place(), "see --partition");
+}
+
+inspect::Findings check_tables(const inspect::Inspection& inspection, const CopyOptions& options) {
+  inspect::Findings findings;
+  check_chosen_partitions(inspection.source, options, findings);
+  if (!inspection.source.unreachable) {
+    if (!inspection.source.info) {
+      findings.error(Code::kNotFound, "no-source-table", "there is no such table",
+                     inspection.source.place(), "`ls` in the shell lists its tables");
+    } else {
+      findings.add(inspect::check_partitions(inspection.source));
+    }
+  }
+  if (!inspection.target.unreachable) check_target(inspection, options, findings);
+  return findings;
+}
+
+inspect::Findings check_creation(const inspect::Inspection& inspection, const CopyOptions& options,
+                                 const std::vector<EnvDecision>& envs) {
+  inspect::Findings findings;
+  const auto& target = inspection.target;
+  if (!options.create || target.unreachable || !inspection.source.info) return findings;
+  if (target.level && int(*target.level) <= int(client::MetaLevel::kFreezed))
+    findings.error(Code::kRefused, "meta-level",
+                   "its function level is " + client::meta_level_name(*target.level) +
+                       ", at which no tables are made",
+                   "cluster " + target.cluster,
+                   "`set_meta_level steady` in the shell lets them be");
+  if (inspection.source.info->replica_count > target.alive_nodes)
+    findings.warning("too-few-servers",
+                     "the source has " + std::to_string(inspection.source.info->replica_count) +
+                         " replicas, and " + std::to_string(target.alive_nodes) +
+                         " replica servers are alive here: a real cluster refuses to make it",
+                     "cluster " + target.cluster);
+  for (const auto& node : target.nodes)
+    if (node.config && (node.config->enable_acl || node.config->enable_ranger_acl)) {
+      findings.warning("access-control", "access control is on: making a table may be refused",
+                       "cluster " + target.cluster,
+                       "make the table by hand, and leave out --create");
+      break;
+    }
+  for (const auto& env : envs) {
+    auto text = env.name + "=" + env.value;
+    if (env.fate == EnvFate::kAtCreation)
+      findings.note("env-carried", "the new table is made with " + text, target.place());
+    if (env.fate == EnvFate::kAfterCreation)
+      findings.note("env-carried", "the new table gets " + text + " after its creation: " + env.why,
+                    target.place());
+    if (env.fate == EnvFate::kAfterCopy)
+      findings.note("env-carried",
+                    "the new table gets " + text + " when all rows are copied: " + env.why,
+                    target.place());
+    if (env.fate == EnvFate::kLeftOut && env.name.starts_with("replica_access_controller."))
+      findings.warning("env-left-out", "the new table does not get " + env.name + ": " + env.why,
+                       target.place());
+    else if (env.fate == EnvFate::kLeftOut)
+      findings.note("env-left-out", "the new table does not get " + text + ": " + env.why,
+                    target.place());
+  }
+  return findings;
+}
+
+inspect::Findings check_write_method(const WriteMethod& method, const CopyOptions& options) {
+  inspect::Findings findings;
+  if (method.impossible) {
+    if (!options.live)
+      findings.error(Code::kUnsupported, "duplicate-impossible",
+                     "DUPLICATE cannot be had: " + *method.impossible, "",
+                     "--through plain or auto writes as a client does");
+    return findings;
+  }
+  if (!method.duplicate) {
+    findings.note("way", "rows are written as a client writes them, since " + method.reason, "");
+    return findings;
+  }
+  findings.note("way",
+                "rows are written through DUPLICATE as cluster " +
+                    std::to_string(method.duplicate->cluster_id) + ", since " + method.reason +
+                    "; alarms on lagging duplicated writes may go off",
+                "");
+  return findings;
+}
+
+PreflightResult check_copy(const inspect::Inspection& inspection, const CopyOptions& options) {
+  PreflightResult result;
+  auto& findings = result.findings;
+  if (options.create && inspection.source.info)
+    result.envs = decide_envs(inspection.source.info->envs);
+  findings.add(inspect::check_reachability(inspection.source));
+  findings.add(inspect::check_reachability(inspection.target));
+  findings.add(check_tables(inspection, options));
+  findings.add(check_creation(inspection, options, result.envs));
+  findings.add(inspect::check_envs(inspection, envs_of_target(inspection, result.envs)));
+  bool needs_clocks =
+      options.through == Through::kDuplicate || options.live || options.duplicate.has_value();
+  findings.add(inspect::check_servers(inspection.source, false));
+  findings.add(inspect::check_servers(inspection.target, needs_clocks));
+  if (inspection.target.unreachable) return result;
+  result.method = choose_write_method(inspection, options);
+  findings.add(check_live(inspection, options, result.method));
+  findings.add(check_write_method(result.method, options));
+  return result;
+}
+
+}  // namespace pegmove::migration

@@ -1,0 +1,147 @@
+#include "migration/copy/write_method.h"
+
+#include <algorithm>
+
+#include "inspect/server_checks.h"
+
+namespace pegmove::migration {
+namespace {
+
+constexpr int64_t kSafetyUs = 600'000'000;
+constexpr int kMostId = 127;
+
+using Ids = std::map<std::string, int>;
+
+WriteMethod no(std::string why) { return {.impossible = std::move(why)}; }
+
+// The configuration that all of the target's servers agree on. Errors: why there is none.
+Result<inspect::ServerConfig> agreed_config(const inspect::SideFacts& side) {
+  std::optional<inspect::ServerConfig> agreed;
+  for (const auto& node : side.nodes) {
+    if (!node.config)
+      return fail(Code::kUnreachable,
+                  "replica server " + node.node + " does not tell its [duplication-group]");
+    if (agreed && (agreed->duplication_group != node.config->duplication_group ||
+                   agreed->cluster_name != node.config->cluster_name ||
+                   agreed->ignores_other_ids != node.config->ignores_other_ids))
+      return fail(Code::kRefused,
+                  "the replica servers of the target have different [duplication-group]s");
+    agreed = node.config;
+  }
+  if (!agreed) return fail(Code::kUnreachable, "no replica server of the target is known");
+  return *agreed;
+}
+
+std::string source_name(const inspect::SideFacts& source) {
+  for (const auto& node : source.nodes)
+    if (node.config && !node.config->cluster_name.empty()) return node.config->cluster_name;
+  return source.cluster;
+}
+
+std::optional<int> source_own_id(const inspect::SideFacts& source) {
+  for (const auto& node : source.nodes)
+    if (node.config) return node.config->own_id();
+  return std::nullopt;
+}
+
+// The source's id if the target takes it, else nullopt.
+std::optional<int> id_of_source(const inspect::SideFacts& source,
+                                const inspect::ServerConfig& target, int own) {
+  auto id = target.id_of(source_name(source));
+  if (!id && target.ignores_other_ids) id = source_own_id(source);
+  return id && *id != own ? id : std::nullopt;
+}
+
+std::optional<int> any_other_id(const inspect::ServerConfig& target, int own) {
+  for (const auto& [name, id] : target.duplication_group)
+    if (id != own) return id;
+  if (!target.ignores_other_ids) return std::nullopt;
+  return own == kMostId ? kMostId - 1 : kMostId;
+}
+
+// Why DUPLICATE is not sent although the ids would allow it.
+std::optional<std::string> obstacle(const inspect::Inspection& inspection,
+                                    const CopyOptions& options) {
+  const auto& target = inspection.target;
+  for (const auto& node : target.nodes) {
+    if (!node.version) return "the version of replica server " + node.node + " is not known";
+    if (!node.version->is_at_least(2, 4))
+      return "replica server " + node.node + " is version " + node.version->text +
+             ", and DUPLICATE takes many rows from 2.4 on";
+    if (!node.clock)
+      return "the clock of replica server " + node.node +
+             " is not known, and a time later than its own would end it";
+    if (inspect::is_far_off(*node.clock))
+      return "the clock of replica server " + node.node + " is far off";
+  }
+  if (options.rules.mode != rows::WriteMode::kPlain)
+    return "rows are to be written in a way that DUPLICATE has not";
+  bool may_choose = options.through == Through::kAuto && !options.live && !options.duplicate;
+  if (may_choose && target.info && !target.duplications)
+    return "it is not known whether the target is duplicated onward, and duplicated writes are not "
+           "passed on";
+  if (may_choose && target.duplications && !target.duplications->empty())
+    return "the target is duplicated onward, and duplicated writes are not passed on";
+  return std::nullopt;
+}
+
+WriteMethod duplicate_method(const inspect::Inspection& inspection, const CopyOptions& options) {
+  auto config = agreed_config(inspection.target);
+  if (!config) return no(config.error().message());
+  if (config->duplication_group.empty()) return no("the target is in no [duplication-group]");
+  auto own = config->own_id();
+  if (!own)
+    return no("the target's [duplication-group] does not name its own cluster, " +
+              config->cluster_name);
+  if (auto why = obstacle(inspection, options)) return no(*why);
+  if (auto id = id_of_source(inspection.source, *config, *own))
+    return {duplicate_as(*id, options.live, inspection),
+            "the target's [duplication-group] has the source, " + source_name(inspection.source) +
+                ", with id " + std::to_string(*id)};
+  if (options.through == Through::kAuto && !options.live)
+    return no("the target's [duplication-group] has no id of the source, " +
+              source_name(inspection.source) + ", other than its own");
+  auto id = any_other_id(*config, *own);
+  if (!id) return no("the target's [duplication-group] has no id but its own");
+  return {duplicate_as(*id, options.live, inspection),
+          "DUPLICATE was asked for; the target's [duplication-group] has no id of the source, " +
+              source_name(inspection.source) + ", other than its own, and id " +
+              std::to_string(*id) + " stands for it"};
+}
+
+// A run that goes on keeps its id and its time, if the target's servers still take them.
+WriteMethod given_method(const inspect::Inspection& inspection, const CopyOptions& options) {
+  auto method = duplicate_method(inspection, options);
+  if (method.impossible) return method;
+  const auto config = agreed_config(inspection.target);
+  const int id = options.duplicate->cluster_id;
+  const bool is_known = config->ignores_other_ids ||
+                        std::ranges::any_of(config->duplication_group,
+                                            [&](const auto& entry) { return entry.second == id; });
+  if (!is_known || id == config->own_id())
+    return no("the target's [duplication-group] no longer has another cluster with id " +
+              std::to_string(id));
+  return {options.duplicate, "the run began so"};
+}
+
+}  // namespace
+
+client::DuplicateWrite duplicate_as(int cluster_id, bool live,
+                                    const inspect::Inspection& inspection) {
+  int64_t slowest = 0;
+  for (const auto& node : inspection.target.nodes)
+    if (node.clock) slowest = std::min(slowest, node.clock->low_us);
+  return {.cluster_id = int8_t(cluster_id),
+          .timestamp_us = inspection.now_us + slowest - kSafetyUs,
+          .verify_timetag = live};
+}
+
+WriteMethod choose_write_method(const inspect::Inspection& inspection, const CopyOptions& options) {
+  if (options.duplicate) return given_method(inspection, options);
+  if (options.through == Through::kPlain) return {.reason = "it was asked for"};
+  auto method = duplicate_method(inspection, options);
+  if (!method.impossible || options.through == Through::kDuplicate || options.live) return method;
+  return {.reason = *method.impossible};
+}
+
+}  // namespace pegmove::migration

@@ -1,0 +1,83 @@
+#include "migration/env_plan.h"
+
+#include <algorithm>
+
+namespace pegmove::migration {
+namespace {
+
+using enum EnvFate;
+
+struct EnvRule {
+  std::string_view name;  // with a "*" behind: all that begin so
+  EnvFate fate;
+  const char* why;
+};
+
+// Pegasus: src/common/replica_envs.cpp has the names. The first rule that fits counts.
+constexpr EnvRule kRules[] = {
+    {"rocksdb.num_levels", kAtCreation, "acts only when a database is made"},
+    {"rocksdb.allow_ingest_behind", kAtCreation, "acts only when a database is opened"},
+    {"rocksdb.write_buffer_size", kAtCreation, "shapes the databases from the beginning"},
+
+    // Rows without expiry would get one while they are written. Apart from that, real replica
+    // servers crash while they open a table that was created with it.
+    {"default_ttl", kAfterCopy, "rows that never expire would get an expiry while they are copied"},
+    {"business.info", kAfterCreation, "describes the table"},
+    {"rocksdb.checkpoint.reserve_min_count", kAfterCreation, "tuning"},
+    {"rocksdb.checkpoint.reserve_time_seconds", kAfterCreation, "tuning"},
+    {"replica.slow_query_threshold", kAfterCreation, "tuning"},
+    {"replica.rocksdb_iteration_threshold_time_ms", kAfterCreation, "tuning"},
+    {"replica.rocksdb_block_cache_enabled", kAfterCreation, "tuning"},
+    {"manual_compact.disabled", kAfterCreation, "says when compactions run"},
+    {"manual_compact.max_concurrent_running_count", kAfterCreation, "says when compactions run"},
+    {"manual_compact.periodic.*", kAfterCreation, "says when compactions run"},
+
+    {"manual_compact.once.*", kLeftOut, "it would start a compaction in the middle of the copy"},
+    {"rocksdb.usage_scenario", kLeftOut,
+     "it belongs to what is under way on the source; set it when the copy is done"},
+    {"user_specified_compaction", kLeftOut,
+     "its rules delete or change rows; set it when the copy is verified"},
+    {"replica.deny_client_request", kLeftOut, "it would refuse the copy itself"},
+    {"replica.split.validate_partition_hash", kLeftOut,
+     "it belongs to a partition split of the source; a new table has no foreign rows"},
+    {"replica.write_throttling*", kLeftOut,
+     "it would slow the copy down; set it when the copy is done"},
+    {"replica.read_throttling*", kLeftOut,
+     "it would slow verification down; set it when the copy is done"},
+    {"replica.backup_request_throttling", kLeftOut, "a throttle; set it when the copy is done"},
+    {"replica_access_controller.*", kLeftOut,
+     "users and policies are those of the source's cluster, and could shut the copy out; until "
+     "they are set, nothing protects the table"},
+    {"duplication.*", kLeftOut, "it tells where duplication made the source table from"},
+    {"restore.*", kLeftOut, "it tells which backup the source table was made from"},
+    {"max_replica_count.update", kLeftOut, "a mark of the meta server's own"},
+};
+
+bool fits(const EnvRule& rule, std::string_view name) {
+  return rule.name.ends_with('*') ? name.starts_with(rule.name.substr(0, rule.name.size() - 1))
+                                  : name == rule.name;
+}
+
+}  // namespace
+
+std::vector<EnvDecision> decide_envs(const EnvMap& source_envs) {
+  std::vector<EnvDecision> decisions;
+  for (const auto& [name, value] : source_envs) {
+    auto rule = std::ranges::find_if(kRules, [&](const auto& each) { return fits(each, name); });
+    if (rule == std::end(kRules)) {
+      decisions.push_back({name, value, kLeftOut, "what it does is not known here"});
+    } else {
+      decisions.push_back({name, value, rule->fate, rule->why});
+    }
+  }
+  return decisions;
+}
+
+EnvMap envs_of(const std::vector<EnvDecision>& decisions, EnvFate fate) {
+  EnvMap envs;
+  for (const auto& decision : decisions)
+    if (decision.fate == fate) envs[decision.name] = decision.value;
+  return envs;
+}
+
+}  // namespace pegmove::migration

@@ -1,0 +1,285 @@
+// Bulk loads as runs of the journal: what is refused before, what is put back after, and what real
+// clusters are spared.
+#include "migration/load/load.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <latch>
+#include <thread>
+
+#include "blockstore/digest.h"
+#include "blockstore/store_set.h"
+#include "journal/journals_test.h"
+#include "record/hash.h"
+#include "record/key.h"
+#include "record/value.h"
+#include "splitter/target_files.h"
+#include "testing/real_like.h"
+#include "testing/test_cluster.h"
+#include "testing/two_clusters.h"
+
+namespace pegmove::migration {
+namespace {
+
+using client::MetaLevel;
+using journal::bad;
+using journal::good;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr int kPartitions = 2;
+const std::map<std::string, std::string> kBehind = {{"rocksdb.allow_ingest_behind", "true"},
+                                                    {"rocksdb.usage_scenario", "bulk_load"}};
+
+class LoadTest : public ::testing::Test {
+ protected:
+  LoadTest() { std::filesystem::create_directories(clusters_.source_servers.store_dir()); }
+
+  void make_table(std::map<std::string, std::string> envs = {}) {
+    clusters_.must(clusters_.source->create_table(
+        "t", {.partition_count = kPartitions, .envs = std::move(envs)}, clusters_.deadline()));
+    clusters_.must(clusters_.source->wait_until_ready("t", {}, clusters_.deadline()));
+  }
+
+  // One row a partition.
+  void make_set() {
+    auto store = this->store();
+    const auto place = *bulkload::place_of("split", "B", "t");
+    for (int32_t partition = 0; partition < kPartitions; ++partition) {
+      std::string hash_key = "h";
+      while (record::partition_index(record::key_hash(hash_key, ""), kPartitions) != partition)
+        hash_key += "h";
+      std::string value;
+      record::append_value_header(value, 1, 0, 0);
+      splitter::TargetFiles files(partition, "u0000", folder_ / "", 1 << 20, false);
+      good(files.add(record::encode_key(hash_key, "s"), value + "loaded"));
+      const auto file = *good(files.finish());
+      const auto sent = clusters_.must(store.upload(file.path, place.file(partition, "1.sst"), {}));
+      clusters_.must(
+          store.write_file(place.metadata_file(partition),
+                           encode(bulkload::Metadata{{{"1.sst", sent.sum.size, sent.sum.md5}}})));
+    }
+    clusters_.must(store.write_file(
+        place.info_file(),
+        encode(bulkload::Info{
+            .app_id =
+                clusters_.must(clusters_.source->table_info("t", clusters_.deadline())).app_id,
+            .table = "t",
+            .partition_count = kPartitions})));
+  }
+  blockstore::AsyncStore store() { return {good(stores_.get("disk")), pool_, clock_}; }
+
+  Result<std::vector<std::string>> check(client::Cluster& cluster, bool with_store = true) {
+    std::optional<blockstore::AsyncStore> store;
+    if (with_store) store.emplace(this->store());
+    // outlives: this call, which waits for it.
+    return clusters_.run([&]() -> Task<std::vector<std::string>> {
+      co_return co_await check_load(cluster, request_, store);
+    }());
+  }
+  journal::Journal open_journal() {
+    return good(journal::Journal::open(folder_ / "journal.db", clock_));
+  }
+  Result<LoadReport> load() {
+    auto journal = open_journal();
+    const auto id = good(journal.begin({.method = std::string(kLoadMethod),
+                                        .from = "disk",
+                                        .to = "A",
+                                        .table = "t",
+                                        .to_table = "t",
+                                        .options = to_json(request_)}))
+                        .id;
+    // outlives: this call, which waits for it.
+    return clusters_.run([&]() -> Task<LoadReport> {
+      auto keeper = CO_TRY(co_await RunKeeper::take(co_await asio::this_coro::executor, clock_,
+                                                    folder_ / "journal.db", id, clusters_.stop));
+      auto report = co_await run_load(*keeper, clusters_.source, request_, {}, clusters_.stop,
+                                      [&](const auto&) {
+                                        if (at_first_look_)
+                                          open_journal().request(id, *at_first_look_);
+                                      });
+      CO_TRY(co_await keeper->end(report ? Result<void>() : Result<void>(fail(report.error()))));
+      co_return report;
+    }());
+  }
+  Result<void> cancel() {
+    const auto run = open_journal().list()->front();
+    return clusters_.run(cancel_load(*clusters_.source, request_, run.result));
+  }
+  wire::bulk_load_status status() {
+    return clusters_.must(client::load_status(*clusters_.source, "t", clusters_.deadline())).status;
+  }
+  std::string scenario() {
+    const auto envs = clusters_.must(clusters_.source->table_info("t", clusters_.deadline())).envs;
+    const auto found = envs.find("rocksdb.usage_scenario");
+    return found == envs.end() ? "" : found->second;
+  }
+  MetaLevel level() { return clusters_.must(clusters_.source->meta_level(clusters_.deadline())); }
+
+  std::latch go_on_{1};
+  std::atomic<bool> holds_ = false;
+  std::string holds_at_ = "load.file_downloaded";
+  std::optional<journal::Request> at_first_look_;
+  testing::TwoClusters clusters_{{.backups = true, .on_backup_step = [this](std::string_view step) {
+                                    if (holds_ && step == holds_at_) go_on_.wait();
+                                  }}};
+  testing::QuickClock clock_{clusters_.source_time};
+  blockstore::StoreSet stores_{clusters_.source_servers.providers(), clock_};
+  async::Pool pool_{1};
+  journal::TestFolder folder_;
+  LoadRun request_{.to_metas = "unused",
+                   .load = {.table = "t", .cluster = "B", .provider = "disk", .path = "split"}};
+};
+
+TEST_F(LoadTest, TheLevelAndTheScenarioAreAsTheyWere) {
+  make_table();
+  make_set();
+  clusters_.must(clusters_.source->set_meta_level(MetaLevel::kLively, clusters_.deadline()));
+  EXPECT_THAT(good(check(*clusters_.source)), IsEmpty());
+  const auto report = good(load());
+  EXPECT_EQ(report.partitions, kPartitions);
+  EXPECT_TRUE(report.writes_held);
+  EXPECT_EQ(level(), MetaLevel::kLively);
+  EXPECT_EQ(scenario(), "normal");
+}
+
+TEST_F(LoadTest, AfterALoadThatFailedTheTableIsReadyForTheNext) {
+  request_.load.ingest_behind = true;
+  make_table(kBehind);
+  clusters_.must(clusters_.source->set_meta_level(MetaLevel::kLively, clusters_.deadline()));
+  const auto error = bad(load());  // there is no set
+  EXPECT_THAT(error.message(), HasSubstr("read bulk_load_info failed"));
+  EXPECT_EQ(scenario(), "bulk_load") << "a compaction would spoil the next try";
+  make_set();
+  good(load());
+  EXPECT_EQ(scenario(), "normal");
+  EXPECT_EQ(level(), MetaLevel::kLively);
+}
+
+TEST_F(LoadTest, ACancelIsPassedOnWhileFilesAreDownloaded) {
+  make_table();
+  make_set();
+  holds_ = true;
+  at_first_look_ = journal::Request::kCancel;
+  const auto error = bad(load());
+  go_on_.count_down();
+  EXPECT_EQ(error.code(), Code::kInterrupted);
+  EXPECT_THAT(error.message(), HasSubstr("the table is as it was"));
+}
+
+// A pause leaves the cluster to itself, as a killed process does.
+TEST_F(LoadTest, ALoadThatNobodyWatchesIsCancelledOnTheClusterToo) {
+  make_table();
+  make_set();
+  clusters_.must(clusters_.source->set_meta_level(MetaLevel::kLively, clusters_.deadline()));
+  holds_ = true;
+  at_first_look_ = journal::Request::kPause;
+  EXPECT_THAT(bad(load()).message(), HasSubstr("the cluster goes on with the load by itself"));
+  EXPECT_EQ(scenario(), "bulk_load");
+  std::thread releases([&] {
+    testing::TestClient other(clusters_.source_servers.meta_address());
+    const auto is_cancelled = [&] {
+      return other.must(client::load_status(other.cluster(), "t", other.deadline())).status ==
+             wire::BLS_CANCELED;
+    };
+    for (const auto end = other.deadline();
+         !is_cancelled() && !end.passed(other.client().clock());) {
+    }
+    holds_ = false;
+    go_on_.count_down();
+  });
+  const auto cancelled = cancel();
+  releases.join();
+  EXPECT_TRUE(cancelled) << cancelled.error().to_string();
+  EXPECT_EQ(scenario(), "normal");
+  EXPECT_EQ(level(), MetaLevel::kLively);
+}
+
+TEST_F(LoadTest, ACancelThatIsTooLateSaysSoAndPutsBackWhatWasSet) {
+  make_table();
+  make_set();
+  clusters_.must(clusters_.source->set_meta_level(MetaLevel::kLively, clusters_.deadline()));
+  holds_ = true;
+  holds_at_ = "load.files_ingested";
+  at_first_look_ = journal::Request::kPause;
+  EXPECT_EQ(bad(load()).code(), Code::kInterrupted);
+  for (const auto end = clusters_.deadline(); status() != wire::BLS_INGESTING;)
+    ASSERT_FALSE(end.passed(clock_)) << "no files are taken in";
+  holds_ = false;
+  go_on_.count_down();
+  EXPECT_THAT(bad(cancel()).message(), HasSubstr("too late to cancel"));
+  EXPECT_TRUE(status() == wire::BLS_SUCCEED);
+  EXPECT_EQ(scenario(), "normal");
+  EXPECT_EQ(level(), MetaLevel::kLively);
+}
+
+TEST_F(LoadTest, ARunThatBeganNothingHasNothingToCancel) {
+  make_table();
+  EXPECT_TRUE(clusters_.run(cancel_load(*clusters_.source, request_, "")));
+  EXPECT_EQ(scenario(), "");
+}
+
+TEST_F(LoadTest, WhatIsWrongWithTheSetIsFoundBefore) {
+  make_table();
+  EXPECT_EQ(bad(check(*clusters_.source)).code(), Code::kNotFound);
+  make_set();
+  const auto place = *bulkload::place_of("split", "B", "t");
+  const auto put_info = [&](int32_t app_id, int32_t partitions) {
+    clusters_.must(store().write_file(
+        place.info_file(),
+        encode(bulkload::Info{.app_id = app_id, .table = "t", .partition_count = partitions})));
+  };
+  put_info(77, kPartitions);
+  EXPECT_THAT(bad(check(*clusters_.source)).message(), HasSubstr("for a table with id 77"));
+  put_info(1, 64);
+  EXPECT_THAT(bad(check(*clusters_.source)).message(), HasSubstr("partition count 64"));
+  put_info(1, kPartitions);
+  clusters_.must(store().write_file(place.file(1, "1.sst"), "cut"));
+  EXPECT_THAT(bad(check(*clusters_.source)).message(), HasSubstr("1/1.sst has 3 bytes and not"));
+  clusters_.must(store().remove(place.file(1, "1.sst")));
+  EXPECT_THAT(bad(check(*clusters_.source)).message(), HasSubstr("there is no split/B/t/1/1.sst"));
+  EXPECT_THAT(good(check(*clusters_.source, /*with_store=*/false)).at(0),
+              HasSubstr("[block_service.disk]"));
+}
+
+TEST_F(LoadTest, ATableThatMayHaveBeenCompactedIsNotLoadedBehind) {
+  request_.load.ingest_behind = true;
+  make_table({{"rocksdb.allow_ingest_behind", "true"}});
+  make_set();
+  const auto error = bad(check(*clusters_.source));
+  EXPECT_EQ(error.code(), Code::kRefused);
+  EXPECT_THAT(error.message(), HasSubstr("rows that clients deleted come back"));
+  clusters_.must(clusters_.source->set_envs("t", {{"rocksdb.usage_scenario", "bulk_load"}},
+                                            clusters_.deadline()));
+  EXPECT_THAT(good(check(*clusters_.source)), IsEmpty());
+}
+
+TEST_F(LoadTest, RealClustersAreSparedALoadOfOneReplica) {
+  make_table();
+  make_set();
+  testing::RealLike real(clusters_.source_servers.meta_address().port);
+  auto cluster = clusters_.connect(real.address());
+  const auto error = bad(check(*cluster));
+  EXPECT_EQ(error.code(), Code::kRefused);
+  EXPECT_THAT(error.message(), HasSubstr("set_max_replica_count 3"));
+  EXPECT_THAT(good(check(*clusters_.source)), IsEmpty()) << "embedded ones load it";
+}
+
+TEST(LoadRunJson, ComesBackAndWrongFieldsAreNamed) {
+  const LoadRun run{.to_metas = "a:1",
+                    .load = {.table = "t",
+                             .cluster = "B",
+                             .provider = "disk",
+                             .path = "split",
+                             .ingest_behind = true},
+                    .timeout = async::milliseconds(7'000)};
+  const auto read = good(load_run_from_json(to_json(run)));
+  EXPECT_EQ(to_json(read), to_json(run));
+  EXPECT_THAT(bad(load_run_from_json("[]")).to_string(), HasSubstr("options of a load"));
+  EXPECT_THAT(bad(load_run_from_json(R"({"to_metas":7})")).to_string(), HasSubstr("'to_metas'"));
+}
+
+}  // namespace
+}  // namespace pegmove::migration

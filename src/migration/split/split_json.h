@@ -1,0 +1,21 @@
+// What is kept of a split as JSON: in the journal, and on the way to whoever carries units out.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "migration/split/split.h"
+
+namespace pegmove::migration {
+
+// The rules of a run, whose rows expire as at `now_ts` (Pegasus's seconds).
+splitter::SplitRules rules_of(const SplitRequest& request, uint32_t now_ts);
+
+// What the run has decided once. Errors of the readers: kCorrupt, naming the field.
+std::string to_json(const splitter::SplitPlan& plan);
+Result<splitter::SplitPlan> plan_from_json(std::string_view text, const SplitRequest& request);
+// What a unit has made.
+std::string to_json(const splitter::UnitResult& result);
+Result<splitter::UnitResult> unit_result_from_json(std::string_view text);
+
+}  // namespace pegmove::migration
