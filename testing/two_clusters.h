@@ -20,6 +20,7 @@ class TwoClusters {
   T run(asio::awaitable<T> routine) {
     return async::run_to_end(context_, std::move(routine));
   }
+  asio::io_context& context() { return context_; }
   // For tasks that must succeed. Throws std::runtime_error.
   template <typename T>
   T must(Task<T> task) {

@@ -217,6 +217,24 @@ def rank_problem(folder, included, is_test):
     return f"{folder}/ (rank {RANKS[folder]}) must not include {included}/ (rank {RANKS[included]})"
 
 
+HOUSE = "docs/ARCHITECTURE.md"
+HOUSE_ROW = re.compile(r"^\| (\d+) \| ((?:`[\w/]+/`(?:, )?)+) \|", re.M)
+
+
+def check_house(text, paths):
+    """The table of folders in the architecture page is the tree: the same folders, the same ranks."""
+    shown = {folder.strip("/"): int(row[1]) for row in HOUSE_ROW.finditer(text)
+             for folder in re.findall(r"`([\w/]+)/`", row[2])}
+    real = {folder_of(path[4:]) for path in paths if path.startswith("src/") and path.endswith(CXX_SUFFIXES)}
+    for folder in sorted(real - set(shown)):
+        yield HOUSE, 1, "house", f"src/{folder}/ is missing in the table of folders"
+    for folder, rank in sorted(shown.items()):
+        if folder not in real:
+            yield HOUSE, 1, "house", f"the table has {folder}/, and src/ has not"
+        elif RANKS.get(folder) != rank:
+            yield HOUSE, 1, "house", f"{folder}/ has rank {RANKS.get(folder)}, and the table says {rank}"
+
+
 def check_rank(source):
     if not source.path.startswith("src/"):
         return
@@ -339,6 +357,8 @@ def is_code(root, path):
 def check_tree(root):
     paths = [path for path in list_files(root) if is_code(root, path)]
     findings = list(check_names(paths))
+    if (root / HOUSE).is_file():
+        findings += check_house((root / HOUSE).read_text(encoding="utf-8"), paths)
     for path in paths:
         findings += check_file(path, (root / path).read_text(encoding="utf-8", errors="replace"))
     return sorted(findings)

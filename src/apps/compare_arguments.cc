@@ -4,11 +4,10 @@
 #include <random>
 
 #include "base/units.h"
+#include "compare/progress_text.h"
 #include "migration/copy/prepare_copy.h"
 
 namespace pegmove::apps {
-
-using base::format_count;
 
 void add_compare_options(CLI::App& verb, CompareArguments& arguments) {
   verb.add_option("--from", arguments.from,
@@ -95,44 +94,15 @@ Task<compare::TablePair> open_tables(CommandRun& run, std::string from, std::str
   co_return tables;
 }
 
-ClusterPair ClusterPair::of(const compare::TablePair& tables) {
-  return {.from = tables.source->cluster().meta_list(), .to = tables.target->cluster().meta_list()};
-}
-
-void ClusterPair::put(nlohmann::ordered_json& options) const {
-  options["from_metas"] = from;
-  options["to_metas"] = to;
-}
-
-Result<ClusterPair> ClusterPair::parse(const std::string& options) {
-  const auto json = nlohmann::ordered_json::parse(options, nullptr, false);
-  auto text = [&](const char* name) {
-    const auto found = json.is_object() ? json.find(name) : json.end();
-    return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-  };
-  ClusterPair pair{.from = text("from_metas"), .to = text("to_metas")};
-  if (pair.from.empty() || pair.to.empty())
-    return fail(Code::kCorrupt, "the journal does not tell the clusters of the run; begin anew");
-  return pair;
-}
-
 std::string absolute_path(const std::string& path) {
   return path.empty() ? path : std::filesystem::absolute(path).string();
 }
 
 std::function<void(const compare::CompareCounts&, async::milliseconds)> show_comparison(
     ProgressLine& line, std::string doing) {
-  return [&line, doing = std::move(doing), before = int64_t(0), then = async::milliseconds(0)](
+  return [&line, text = compare::ProgressText(std::move(doing))](
              const compare::CompareCounts& so_far, async::milliseconds elapsed) mutable {
-    auto rows = so_far.source_rows + so_far.target_rows;
-    auto passed = (elapsed - std::exchange(then, elapsed)).count();
-    auto speed = double(rows - std::exchange(before, rows)) * 1000 / double(passed + 1);
-    line.show(
-        doing + ": " + format_count(uint64_t(so_far.source_rows)) + " rows, " +
-        format_count(uint64_t(std::max(speed, 0.0))) + " rows/s read on both sides, differences " +
-        format_count(uint64_t(so_far.differing())) +
-        (so_far.not_settled > 0 ? ", not settled " + format_count(uint64_t(so_far.not_settled))
-                                : ""));
+    line.show(text.line(so_far, elapsed));
   };
 }
 

@@ -1,8 +1,6 @@
 // What verify, diff and repair have in common: which tables, how they are compared.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include "apps/command.h"
 #include "apps/progress_line.h"
 #include "compare/compare.h"
@@ -25,18 +23,6 @@ Result<compare::CompareOptions> compare_options(const CompareArguments& argument
 // Connects and opens both tables. Until begin_work() Ctrl-C ends the process.
 Task<compare::TablePair> open_tables(CommandRun& run, std::string from, std::string to,
                                      std::string table, std::string to_table);
-
-// Both clusters as "host:port,...", which means the same to a later process; kept in a run's
-// options.
-struct ClusterPair {
-  std::string from, to;
-
-  static ClusterPair of(const compare::TablePair& tables);
-  // As "from_metas" and "to_metas" of the options, which are a JSON object.
-  void put(nlohmann::ordered_json& options) const;
-  // Errors: kCorrupt.
-  static Result<ClusterPair> parse(const std::string& options);
-};
 
 // So that a process that goes on elsewhere finds the same file; empty stays empty.
 std::string absolute_path(const std::string& path);

@@ -1,18 +1,17 @@
-// copy: begins a run, and works on it; resume goes on with it in the same way.
-#include <cstdio>
-
-#include "apps/compare_arguments.h"
+// copy: row by row, or as files through a backup.
 #include "apps/copy_options.h"
-#include "apps/copy_view.h"
 #include "apps/preflight_options.h"
+#include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "apps/split_limits.h"
 #include "base/units.h"
-#include "migration/copy/copy_run.h"
+#include "blockstore/path.h"
+#include "migration/back_up_and_load.h"
+#include "migration/copy/copy_table.h"
 
 namespace pegmove::apps {
 namespace {
 
-using async::milliseconds;
 using migration::CopyRequest;
 
 struct CopyArguments {
@@ -25,60 +24,9 @@ struct CopyArguments {
   int64_t max_rows_per_second = 0;
   int64_t max_megabytes_per_second = 0;
   bool full_speed = false;
+  std::string store, path;  // with --through backup
+  MachineArguments machine;
 };
-
-// Says what was found; notes only to those who want to see progress.
-void print_findings(const migration::Preflight& preflight, bool quiet) {
-  for (const auto& finding : preflight.result.findings.all)
-    if (!quiet || finding.severity != inspect::Severity::kNote)
-      std::fprintf(stderr, "pegmove: %s\n", inspect::to_line(finding).c_str());
-}
-
-Task<std::unique_ptr<migration::RunKeeper>> take_run(CommandRun& run, std::string path,
-                                                     std::string id) {
-  co_return co_await migration::RunKeeper::take(run.context().get_executor(), run.clock(),
-                                                std::move(path), std::move(id), run.stop());
-}
-
-// A live copy whose verification found what could not be mended is not done: the next process
-// verifies again.
-Result<void> check_live(const migration::CopyReport& report) {
-  if (!report.live || report.live->source_is_there()) return {};
-  return fail(Code::kRefused, "all rows are copied, but the verification found some that differ");
-}
-
-Result<std::unique_ptr<migration::RunKeeper>> lock_run(CommandRun& run, const std::string& state,
-                                                       const std::string& id) {
-  return run.wait_for(take_run(run, TRY(journal_path(state)), id));
-}
-
-// Works on a run until it ends, in whatever way, and says how it ended.
-int work_on(CommandRun& run, const RunArguments& arguments, const std::string& id,
-            std::unique_ptr<migration::RunKeeper> keeper, migration::Preflight preflight,
-            const rows::PaceOptions& pace) {
-  run.begin_work();
-  const CopyEnds ends{preflight.source_cluster->name(), preflight.options.table,
-                      preflight.target_cluster->name(), preflight.options.to_table};
-  auto copied = [&] {
-    ProgressLine line(arguments.common.quiet);
-    migration::CopyRunEvents events{.on_copy = show_copy_on(line),
-                                    .on_verify = show_comparison(line, "verifying")};
-    return run.wait_for(
-        migration::run_copy(*keeper, std::move(preflight), pace, run.stop(), std::move(events)));
-  }();
-  std::optional<std::string> result;
-  auto outcome = copied ? check_live(*copied) : fail(copied.error());
-  if (outcome) result = to_json(*copied, id, ends).dump();
-  auto end = run.wait_for(keeper->end(outcome, std::move(result)));
-  if (!end) return report(end.error());
-  if (!copied) return report_end(id, arguments, *end);
-  auto text =
-      arguments.common.json ? to_json(*copied, id, ends).dump(2) + "\n" : to_text(*copied, ends);
-  std::fputs(text.c_str(), stdout);
-  if (outcome) return kDone;
-  report_end(id, arguments, *end);
-  return kTablesDiffer;
-}
 
 Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& arguments) {
   CopyRequest request{
@@ -108,17 +56,36 @@ Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& argum
   return request;
 }
 
-// Writes the new run to the journal before anything is changed.
-Result<std::string> begin_run(CommandRun& run, const CopyArguments& arguments,
-                              const CopyRequest& request) {
-  auto journal = TRY(open_journal(arguments.run.state, run.clock()));
-  auto begun = TRY(journal.begin({.method = std::string(migration::kCopyMethod),
-                                  .from = arguments.from,
-                                  .to = arguments.to,
-                                  .table = request.options.table,
-                                  .to_table = request.options.to_table,
-                                  .options = migration::to_json(request)}));
-  return begun.id;
+// Its files' folder, a part of a path.
+std::string folder_of(const std::string& cluster) {
+  return blockstore::is_name(cluster) ? cluster : "target";
+}
+
+int copy_through_backup(CommandRun& run, const CopyArguments& arguments, CopyRequest request,
+                        journal::NewRun names) {
+  if (arguments.store.empty())
+    return report(Error(Code::kInvalidArgument,
+                        "--through backup needs --store: a [block_service.NAME] that both clusters "
+                        "and pegmove's configuration have"),
+                  kUsage);
+  if (!migration::copies_everything(request.options.rules))
+    return report(Error(Code::kInvalidArgument,
+                        "--through backup copies all rows: leave out filters, or copy without it"),
+                  kUsage);
+  if (auto path = blockstore::check_path(arguments.path); !path)
+    return report(std::move(path.error()).with_context("--path"), kUsage);
+  auto limits = split_limits(arguments.machine);
+  if (!limits) return report(limits.error(), kUsage);
+  names.method = std::string(migration::kBackUpAndLoadMethod);
+  const ProcessPorts ports(run);
+  migration::BackUpAndLoad work({.copy = std::move(request),
+                                 .store = arguments.store,
+                                 .path = arguments.path,
+                                 .cluster = folder_of(arguments.to),
+                                 .split_path = "",
+                                 .limits = *std::move(limits)},
+                                ports.get(), arguments.from, arguments.to);
+  return begin_run(run, arguments.run, work, std::move(names));
 }
 
 int copy(const CopyArguments& arguments) {
@@ -126,44 +93,20 @@ int copy(const CopyArguments& arguments) {
   if (!run) return report(run.error(), kUsage);
   auto request = request_of(**run, arguments);
   if (!request) return report(request.error(), kUsage);
-  (*run)->prepare();
-  auto preflight =
-      (*run)->wait_for(look_before_copy(**run, arguments.from, arguments.to, request->options));
-  print_findings(preflight, arguments.run.common.quiet);
-  if (!preflight.can_begin()) return kPreflightFailed;
-  const auto& duplicate = preflight.result.method.duplicate;
-  preflight.options.duplicate = request->options.duplicate = duplicate;
-  auto id = begin_run(**run, arguments, *request);
-  if (!id) return report(id.error());
-  auto keeper = lock_run(**run, arguments.run.state, *id);
-  if (!keeper) return report(keeper.error());
-  announce(*id, arguments.run);
-  return work_on(**run, arguments.run, *id, *std::move(keeper), std::move(preflight),
-                 request->pace);
+  const journal::NewRun names{.method = std::string(migration::kCopyMethod),
+                              .from = arguments.from,
+                              .to = arguments.to,
+                              .table = request->options.table,
+                              .to_table = request->options.to_table};
+  if (arguments.preflight.through_backup())
+    return copy_through_backup(**run, arguments, *std::move(request), names);
+  if (!arguments.store.empty() || !arguments.path.empty())
+    return report(Error(Code::kInvalidArgument, "--store and --path go with --through backup"),
+                  kUsage);
+  const ProcessPorts ports(**run);
+  migration::CopyTable work(*std::move(request), ports.get(), arguments.from, arguments.to);
+  return begin_run(**run, arguments.run, work, names);
 }
-
-}  // namespace
-
-int resume_copy(const RunArguments& arguments, const journal::Run& found) {
-  auto request = migration::copy_request_from_json(found.options);
-  if (!request) return report(std::move(request).error().with_context("run " + found.id));
-  auto run = CommandRun::start(arguments.common);
-  if (!run) return report(run.error(), kUsage);
-  // Before the look, so that nobody who pauses or cancels the run finds it idle meanwhile.
-  auto keeper = lock_run(**run, arguments.state, found.id);
-  if (!keeper) return report(keeper.error());
-  (*run)->prepare();
-  auto preflight =
-      (*run)->wait_for(look_before_copy(**run, request->from_metas, request->to_metas,
-                                        migration::options_to_go_on((*keeper)->run(), *request)));
-  print_findings(preflight, arguments.common.quiet);
-  if (!preflight.can_begin()) return kPreflightFailed;
-  announce(found.id, arguments);
-  return work_on(**run, arguments, found.id, *std::move(keeper), std::move(preflight),
-                 request->pace);
-}
-
-namespace {
 
 void add_pace_options(CLI::App& verb, CopyArguments& arguments) {
   verb.add_option("--max-rows-per-second", arguments.max_rows_per_second,
@@ -183,30 +126,40 @@ void add_pace_options(CLI::App& verb, CopyArguments& arguments) {
       ->capture_default_str();
 }
 
+void add_backup_options(CLI::App& verb, CopyArguments& arguments) {
+  verb.add_option("--store", arguments.store,
+                  "with --through backup: a [block_service.NAME] of both clusters and of pegmove");
+  verb.add_option("--path", arguments.path,
+                  "with --through backup: folder in the store; default: its root");
+  add_machine_options(verb, arguments.machine);
+}
+
 }  // namespace
 
 void add_copy_command(CLI::App& program, int& exit_code) {
   auto arguments = std::make_shared<CopyArguments>();
-  auto* verb =
-      add_verb(program, "copy",
-               "Example: pegmove copy --from A --to B --table t --create --partitions 16\n\n"
-               "Copies every row of a table to a table of another cluster (or of the same), row by "
-               "row, expiry included. Partition counts may differ. Rows that exist in the target "
-               "are overwritten, rows that only the target has stay. Stop writes to the source "
-               "first, or use the result as a snapshot that is spread over the time of the copy. "
-               "Prove the result with `pegmove verify`.\n\n"
-               "Before the first row it looks at both clusters and says everything that stands in "
-               "the way at once (`pegmove check` does only that). Where both clusters are in one "
-               "[duplication-group], rows are written as duplication writes them, many to a "
-               "request; alarms on lagging duplicated writes may go off then.\n\n"
-               "How far it is stands in the journal. Interrupted, killed or failed it goes on with "
-               "`pegmove resume`; `pegmove list` and `pegmove status` tell of it, and `pegmove "
-               "pause`, `set` and `cancel` steer it from elsewhere. It slows down by itself while "
-               "the clusters answer slowly, and says so.\n\n"
-               "--live fills a target that clients write to already, beside the source (dual "
-               "writes) or by a duplication: newer rows of theirs stay. It cannot know of rows "
-               "that they remove meanwhile, nor keep what INCR and CHECK_AND_* write, and so ends "
-               "with a live verification that mends what it proves to differ.");
+  auto* verb = add_verb(
+      program, "copy",
+      "Example: pegmove copy --from A --to B --table t --create --partitions 16\n\n"
+      "Copies every row of a table to a table of another cluster (or of the same), row by "
+      "row, expiry included. Partition counts may differ. Rows that exist in the target "
+      "are overwritten, rows that only the target has stay. Stop writes to the source "
+      "first, or use the result as a snapshot that is spread over the time of the copy. "
+      "Prove the result with `pegmove verify`.\n\n"
+      "Before the first row it runs all preflight checks (`pegmove check` does only "
+      "that). Where both clusters are in one "
+      "[duplication-group], rows are written as duplication writes them, many to a "
+      "request; alarms on lagging duplicated writes may go off then.\n\n"
+      "The journal keeps the position of each partition. `pegmove resume` continues a copy "
+      "that was interrupted, killed or that failed; `pegmove list` and `pegmove status` "
+      "show it, and `pegmove pause`, `set` and `cancel` steer it from another terminal. "
+      "The copy throttles itself while a cluster answers slowly, and says so.\n\n"
+      "--live fills a target that clients write to already, beside the source (dual "
+      "writes) or by a duplication: newer rows of theirs stay. It cannot know of rows "
+      "that they remove meanwhile, nor keep what INCR and CHECK_AND_* write, and so ends "
+      "with a live verification that repairs what it proves to differ.\n\n"
+      "--through backup --store NAME moves a big table as files instead: backup, split, "
+      "bulk load and verification, as one run.");
   verb->add_option("--from", arguments->from,
                    "source cluster: a name of the config file, or host:port,...")
       ->required();
@@ -217,8 +170,8 @@ void add_copy_command(CLI::App& program, int& exit_code) {
   add_preflight_options(*verb, arguments->preflight);
   add_copy_filter_options(*verb, arguments->filter);
   add_pace_options(*verb, *arguments);
-  add_state_option(*verb, arguments->run.state);
-  add_common_options(*verb, arguments->run.common);
+  add_backup_options(*verb, *arguments);
+  add_run_options(*verb, arguments->run);
   verb->callback([arguments, &exit_code] { exit_code = copy(*arguments); });
 }
 

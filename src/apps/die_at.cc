@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <memory>
@@ -15,10 +16,16 @@ namespace pegmove::apps {
 namespace {
 
 bool is_step(std::string_view name) {
-  const auto is_in = [name](const auto& steps) {
+  const auto is_in = [](std::string_view name, const auto& steps) {
     return std::ranges::find(steps, name) != std::end(steps);
   };
-  return is_in(backup::kSteps) || is_in(bulkload::kSteps) || is_in(splitter::kSteps);
+  // Of runs: "copy-rows.begun", and those of the end (runs/engine.cc).
+  const auto point = name.substr(name.find('.') + 1);
+  const std::array points{"begun", "acted", "done", "undoing", "undo-acted", "undone"};
+  const std::array ends{"cancelling", "cancelled", "ended"};
+  if ((name.contains('.') && is_in(point, points)) || is_in(name, ends)) return true;
+  return is_in(name, backup::kSteps) || is_in(name, bulkload::kSteps) ||
+         is_in(name, splitter::kSteps);
 }
 
 }  // namespace

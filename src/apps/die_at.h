@@ -9,8 +9,8 @@
 namespace pegmove::apps {
 
 // Of "STEP" or "STEP:N": ends the process, as kill -9 does, after the N-th time that the step is
-// done. The steps are those of backups, restores, loads and splits. "": a listener that is none.
-// Errors: kInvalidArgument, for what is no step.
+// done. The steps are those of backups, restores, loads and splits, and the failpoints of runs. "":
+// a listener that is none. Errors: kInvalidArgument, for what is no step.
 Result<backup::StepListener> die_at(const std::string& text);
 
 }  // namespace pegmove::apps

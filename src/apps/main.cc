@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
   pegmove::apps::add_load_command(program, exit_code);
   pegmove::apps::add_verify_command(program, exit_code);
   pegmove::apps::add_run_commands(program, exit_code);
-  pegmove::apps::add_resume_command(program, exit_code);
+  pegmove::apps::add_steering_commands(program, exit_code);
   pegmove::apps::add_diff_command(program, exit_code);
   pegmove::apps::add_repair_command(program, exit_code);
   pegmove::apps::add_import_export_commands(program, exit_code);

@@ -10,6 +10,7 @@ namespace {
 constexpr const char* kAuto = "auto";
 constexpr const char* kPlain = "plain";
 constexpr const char* kDuplicate = "duplicate";
+constexpr const char* kBackup = "backup";
 
 Routine<> reach(CommandRun& run, inspect::Side& side) {
   side.cluster = co_await run.connect(side.word);
@@ -29,11 +30,11 @@ void add_preflight_options(CLI::App& verb, PreflightOptions& options) {
                 "go on when the target has rows: those that the source has, too, are overwritten");
   verb.add_option(
           "--through", options.through,
-          "how rows are written: plain (PUT and MULTI_PUT), duplicate (DUPLICATE, many to a "
-          "request; both clusters in one [duplication-group]), or auto: duplicate where it "
-          "can be had")
+          "how the rows get there: plain (PUT and MULTI_PUT), duplicate (DUPLICATE, many to a "
+          "request; both clusters in one [duplication-group]), auto (duplicate where possible), or "
+          "backup: as files, by a backup, a split and a bulk load")
       ->capture_default_str()
-      ->check(CLI::IsMember({kAuto, kPlain, kDuplicate}));
+      ->check(CLI::IsMember({kAuto, kPlain, kDuplicate, kBackup}));
   auto* live = verb.add_flag("--live", options.live,
                              "the target is written to meanwhile: newer rows of clients stay. "
                              "Needs DUPLICATE, and writes that reach both tables");
@@ -43,10 +44,15 @@ void add_preflight_options(CLI::App& verb, PreflightOptions& options) {
       ->needs(live);
 }
 
+bool PreflightOptions::through_backup() const { return through == kBackup; }
+
 Result<void> check(const PreflightOptions& options) {
   if (options.live && options.through == kPlain)
     return fail(Code::kInvalidArgument,
                 "--live keeps newer rows by DUPLICATE alone; leave out --through plain");
+  if (options.live && options.through_backup())
+    return fail(Code::kInvalidArgument,
+                "--live keeps newer rows by DUPLICATE alone; leave out --through backup");
   if (options.live && options.create)
     return fail(Code::kInvalidArgument,
                 "--live and --create contradict each other: writes must reach both tables before "
@@ -59,9 +65,9 @@ void apply(const PreflightOptions& options, migration::CopyOptions& copy) {
   copy.create = options.create;
   if (options.partitions > 0) copy.partitions = options.partitions;
   copy.into_nonempty = options.into_nonempty;
-  copy.through = options.through == kPlain       ? Through::kPlain
-                 : options.through == kDuplicate ? Through::kDuplicate
-                                                 : Through::kAuto;
+  copy.through = options.through == kPlain || options.through_backup() ? Through::kPlain
+                 : options.through == kDuplicate                       ? Through::kDuplicate
+                                                                       : Through::kAuto;
   copy.live = options.live;
   copy.dual_written = options.dual_written;
 }

@@ -15,6 +15,8 @@ struct PreflightOptions {
   std::string through = "auto";
   bool live = false;
   bool dual_written = false;
+
+  bool through_backup() const;
 };
 void add_preflight_options(CLI::App& verb, PreflightOptions& options);
 // Errors: kInvalidArgument: options that contradict each other.

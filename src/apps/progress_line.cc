@@ -8,8 +8,11 @@ namespace pegmove::apps {
 
 ProgressLine::ProgressLine(bool quiet) : quiet_(quiet), in_place_(isatty(STDERR_FILENO) != 0) {}
 
-ProgressLine::~ProgressLine() {
+ProgressLine::~ProgressLine() { end(); }
+
+void ProgressLine::end() {
   if (shown_ && in_place_) std::fputc('\n', stderr);
+  shown_ = false;
 }
 
 void ProgressLine::show(const std::string& text) {

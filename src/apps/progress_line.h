@@ -11,6 +11,7 @@ class ProgressLine {
   explicit ProgressLine(bool quiet);
   ~ProgressLine();  // ends the line on a terminal
   void show(const std::string& text);
+  void end();  // what follows on stderr begins on a line of its own
 
  private:
   bool quiet_;

@@ -1,26 +1,27 @@
-// list, status, pause, cancel, set: looking at runs of the journal, and steering them from outside.
+// list, status, set, forget: the runs of the journal.
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
-#include "apps/run_view.h"
+#include "apps/process_ports.h"
 #include "apps/runs.h"
 #include "base/units.h"
-#include "migration/cold_backup/back_up.h"
-#include "migration/copy/copy_run.h"
-#include "migration/load/load.h"
+#include "migration/methods.h"
+#include "runs/run_view.h"
 
 namespace pegmove::apps {
 namespace {
 
 using async::milliseconds;
 using journal::Journal;
-using journal::Request;
-using journal::RunState;
+using runs::RunView;
 
 struct Arguments {
   std::string state, id;
   bool json = false;
   bool watch = false;
-  std::string wait = "1m";
+  int64_t most = 50;
+  std::vector<std::string> ids;
+  std::string older_than;
   std::vector<std::string> settings;
 };
 
@@ -34,17 +35,20 @@ void wait(milliseconds length) {
   async::run_to_end(context, sleep(clock, length));
 }
 
-int list(const Arguments& arguments, const Journal& journal) {
-  auto runs = journal.list();
+int list(const Arguments& arguments, Journal& journal) {
+  auto runs = journal.list(arguments.most);
   if (!runs) return report(runs.error());
   std::vector<RunView> views;
   for (auto& run : *runs) {
-    auto view = view_of(journal, std::move(run));
+    auto view = runs::view_of(journal, std::move(run));
     if (!view) return report(view.error());
     views.push_back(std::move(*view));
   }
   if (!arguments.json) {
-    std::fputs(table_of(views).c_str(), stdout);
+    std::fputs(runs::table_of(views).c_str(), stdout);
+    if (int64_t(views.size()) == arguments.most)
+      std::fprintf(stderr, "pegmove: the newest %lld runs; --most shows more\n",
+                   static_cast<long long>(arguments.most));
     return kDone;
   }
   auto out = nlohmann::ordered_json::array();
@@ -54,83 +58,56 @@ int list(const Arguments& arguments, const Journal& journal) {
 }
 
 Result<RunView> find(const Journal& journal, const std::string& id) {
-  return view_of(journal, TRY(journal.get(id)));
+  return runs::view_of(journal, TRY(journal.get(id)));
 }
 
-int status(const Arguments& arguments, const Journal& journal) {
+int status(const Arguments& arguments, Journal& journal) {
   while (true) {
     auto view = find(journal, arguments.id);
     if (!view) return report(view.error(), kUsage);
-    auto positions = journal.positions(arguments.id);
-    if (!positions) return report(positions.error());
     if (arguments.json)
-      std::printf("%s\n", to_json(*view, *positions).dump(arguments.watch ? -1 : 2).c_str());
+      std::printf("%s\n", to_detailed_json(*view).dump(arguments.watch ? -1 : 2).c_str());
     else
-      std::printf("%s\n", to_line(*view, *positions).c_str());
+      std::printf("%s\n", to_line(*view).c_str());
     std::fflush(stdout);
     if (!arguments.watch || !view->process) return kDone;
     wait(milliseconds(1000));
   }
 }
 
-// Nobody works on the run: it gets its state here. False when somebody does after all. A load is
-// ended on its cluster first: as long as that fails, the run can be cancelled again.
-Result<bool> end_unattended(Journal& journal, const std::string& id, RunState state) {
-  auto lock = journal::RunLock::take(journal, id);
-  if (!lock && lock.error().code() == Code::kBusy) return false;
-  TRY(std::move(lock));
-  auto run = TRY(journal.get(id));
-  if (run.state == state) return true;
-  if (run.method == migration::kLoadMethod && state == RunState::kCancelled &&
-      !journal::is_final(run.state))
-    TRY(cancel_load(run));
-  TRY(journal.set_state(id, state));
-  return true;
-}
-
-// Asks whoever works on the run to end, and waits until that has happened.
-int steer(const Arguments& arguments, Journal& journal, Request request, RunState wanted) {
-  auto longest = base::parse_duration(arguments.wait);
-  if (!longest) return report(std::move(longest).error().with_context("--wait"), kUsage);
-  if (auto run = journal.get(arguments.id); !run) return report(run.error(), kUsage);
-  if (auto requested = journal.request(arguments.id, request); !requested)
-    return report(requested.error());
-  async::SystemClock clock;
-  auto deadline = Deadline::in(clock, *longest);
-  while (true) {
-    auto ended = end_unattended(journal, arguments.id, wanted);
-    if (!ended && ended.error().code() != Code::kRefused) return report(ended.error());
-    auto run = journal.get(arguments.id);
-    if (!run) return report(run.error());
-    if (!ended || *ended) {
-      std::printf("Run %s is %s.\n", run->id.c_str(),
-                  std::string(journal::to_string(run->state)).c_str());
-      if (ended && wanted == RunState::kCancelled) {  // nobody watched it
-        if (run->method == migration::kBackupMethod) return cancel_backup(*run);
-      }
-      return run->state == wanted ? kDone : kFailed;
-    }
-    if (deadline.passed(clock)) {
-      return report(Error(Code::kTimeout, "run " + arguments.id +
-                                              " was asked to end, but its process works on; "
-                                              "`pegmove status " +
-                                              arguments.id + "` tells why"));
-    }
-    wait(milliseconds(50));
+int forget(const Arguments& arguments, Journal& journal) {
+  if (arguments.ids.empty() == arguments.older_than.empty())
+    return report(Error(Code::kInvalidArgument, "name runs, or give --older-than"), kUsage);
+  for (const auto& id : arguments.ids) {
+    if (auto forgotten = journal.forget(id); !forgotten)
+      return report(forgotten.error(),
+                    forgotten.error().code() == Code::kRefused ? kFailed : kUsage);
+    std::printf("Run %s is forgotten.\n", id.c_str());
   }
+  if (arguments.older_than.empty()) return kDone;
+  auto age = base::parse_duration(arguments.older_than);
+  if (!age) return report(std::move(age).error().with_context("--older-than"), kUsage);
+  auto forgotten = journal.forget_before(async::SystemClock().unix_us() / 1000 - age->count());
+  if (!forgotten) return report(forgotten.error());
+  for (const auto& id : *forgotten) std::printf("Run %s is forgotten.\n", id.c_str());
+  std::printf("%zu runs are forgotten.\n", forgotten->size());
+  return kDone;
 }
 
-Result<void> check_setting(const journal::Run& run, const std::string& key,
-                           const std::string& value) {
-  if (run.method != migration::kCopyMethod)
-    return fail(Code::kInvalidArgument, "runs of method '" + run.method + "' have no settings");
-  rows::PaceOptions pace;
-  return migration::apply_setting(pace, key, value);
+Result<void> check_setting(const runs::Registry& registry, const journal::Run& run,
+                           const std::string& key, const std::string& value) {
+  const auto& method = *TRY(registry.find(run));
+  if (method.check_setting) return method.check_setting(key, value);
+  return fail(Code::kInvalidArgument, "runs of method '" + run.method + "' have no settings");
 }
 
 int set(const Arguments& arguments, Journal& journal) {
   auto run = journal.get(arguments.id);
   if (!run) return report(run.error(), kUsage);
+  auto command = CommandRun::start({});
+  if (!command) return report(command.error(), kUsage);
+  const ProcessPorts ports(**command);
+  const auto registry = migration::methods(ports.get());
   std::vector<std::pair<std::string, std::string>> settings;
   for (const auto& text : arguments.settings) {
     auto equals = text.find('=');
@@ -138,7 +115,7 @@ int set(const Arguments& arguments, Journal& journal) {
       return report(Error(Code::kInvalidArgument, "'" + text + "' is no KEY=VALUE"), kUsage);
     settings.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     const auto& [key, value] = settings.back();
-    if (auto checked = check_setting(*run, key, value); !checked)
+    if (auto checked = check_setting(registry, *run, key, value); !checked)
       return report(checked.error(), kUsage);
   }
   for (const auto& [key, value] : settings) {
@@ -175,10 +152,13 @@ void add_list_and_status(CLI::App& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_run_verb(
       program, exit_code, "list",
-      "Example: pegmove list\n\nThe runs of the journal, newest first. A run whose process is gone "
-      "without a word is \"killed\": `pegmove resume` goes on with it.",
+      "Example: pegmove list\n\nThe runs of the journal, newest first. A run whose process "
+      "ended without a word is \"killed\": continue with `pegmove resume`.",
       arguments, [](const Arguments& a, Journal& journal) { return list(a, journal); });
   verb->add_flag("--json", arguments->json, "print an array of objects");
+  verb->add_option("--most", arguments->most, "how many runs to show")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t(1), Journal::kMostListed));
 
   arguments = std::make_shared<Arguments>();
   verb = add_run_verb(program, exit_code, "status",
@@ -189,32 +169,6 @@ void add_list_and_status(CLI::App& program, int& exit_code) {
   add_id(*verb, *arguments);
   verb->add_flag("--watch", arguments->watch, "a line a second until nobody works on it any more");
   verb->add_flag("--json", arguments->json, "print an object, with --watch one a line");
-}
-
-void add_pause_and_cancel(CLI::App& program, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
-  auto* verb = add_run_verb(
-      program, exit_code, "pause",
-      "Example: pegmove pause copy-20261122-1\n\nHas the process that works on a run bring to an "
-      "end what it is writing, and exit (with 7). `pegmove resume` goes on.",
-      arguments, [](const Arguments& a, Journal& journal) {
-        return steer(a, journal, Request::kPause, RunState::kPaused);
-      });
-  add_id(*verb, *arguments);
-  verb->add_option("--wait", arguments->wait, "how long to wait for that")->capture_default_str();
-
-  arguments = std::make_shared<Arguments>();
-  verb = add_run_verb(
-      program, exit_code, "cancel",
-      "Example: pegmove cancel copy-20261122-1\n\nEnds a run for good. A copy changes nothing in "
-      "its source; the rows that it has written, and the table that it may have made, stay in the "
-      "target: drop that table if you do not want them. A backup is ended on the cluster, where it "
-      "can be, and what it uploaded is removed; a restore goes on there.",
-      arguments, [](const Arguments& a, Journal& journal) {
-        return steer(a, journal, Request::kCancel, RunState::kCancelled);
-      });
-  add_id(*verb, *arguments);
-  verb->add_option("--wait", arguments->wait, "how long to wait for that")->capture_default_str();
 }
 
 void add_set(CLI::App& program, int& exit_code) {
@@ -229,12 +183,25 @@ void add_set(CLI::App& program, int& exit_code) {
   verb->add_option("settings", arguments->settings, "KEY=VALUE ...")->required();
 }
 
+void add_forget(CLI::App& program, int& exit_code) {
+  auto arguments = std::make_shared<Arguments>();
+  auto* verb = add_run_verb(
+      program, exit_code, "forget",
+      "Example: pegmove forget --older-than 2160h\n\nRemoves runs that are over (done or "
+      "cancelled) "
+      "from the journal. Tables, backups and files stay.",
+      arguments, [](const Arguments& a, Journal& journal) { return forget(a, journal); });
+  verb->add_option("ids", arguments->ids, "runs, as `pegmove list` shows them");
+  verb->add_option("--older-than", arguments->older_than,
+                   "all runs that were over for so long: 2160h is 90 days");
+}
+
 }  // namespace
 
 void add_run_commands(CLI::App& program, int& exit_code) {
   add_list_and_status(program, exit_code);
-  add_pause_and_cancel(program, exit_code);
   add_set(program, exit_code);
+  add_forget(program, exit_code);
 }
 
 }  // namespace pegmove::apps

@@ -3,16 +3,123 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "apps/die_at.h"
+#include "apps/process_ports.h"
+#include "apps/progress_line.h"
 #include "journal/location.h"
+#include "migration/methods.h"
 
 namespace pegmove::apps {
+namespace {
 
 using journal::RunState;
+using runs::Ending;
+using runs::UndoEnd;
+
+void say(const std::string& text) { std::fprintf(stderr, "pegmove: %s\n", text.c_str()); }
+
+Result<runs::Events> events_of(const RunArguments& arguments, ProgressLine& line) {
+  runs::Events events{.show = [&line](const std::string& text) { line.show(text); },
+                      .warn = say,
+                      .at = TRY(die_at(arguments.die_at))};
+  if (!arguments.common.quiet) events.say = say;
+  return events;
+}
+
+void print_assessment(const runs::Assessment& assessment, bool quiet) {
+  for (const auto& warning : assessment.warnings) say(warning);
+  if (quiet) return;
+  for (const auto& note : assessment.notes) say(note);
+}
+
+void announce(const std::string& run, const RunArguments& arguments) {
+  if (arguments.common.quiet) return;
+  say("run " + run + "; if it is interrupted, continue with `pegmove resume " + run +
+      state_words(arguments.state) + "`");
+}
+
+void print_report(const runs::Report& report, bool json) {
+  std::fputs((json ? report.json + "\n" : report.text).c_str(), stdout);
+}
+
+// How to continue a run that has not ended.
+void print_next_step(const std::string& run, const RunArguments& arguments, RunState state) {
+  const auto words = run + state_words(arguments.state);
+  const auto is = "run " + run + " is " + std::string(journal::to_string(state)) + "; ";
+  if (state == RunState::kFailed)
+    say("run " + run + " failed; fix the cause, then continue with `pegmove resume " + words + "`");
+  else if (state == RunState::kCancelling)
+    say(is + "fix the cause, then continue with `pegmove cancel " + words +
+        "`, or end it as it is with --abandon");
+  else
+    say(is + "continue with `pegmove resume " + words + "`");
+}
+
+int report_ending(const std::string& run, const RunArguments& arguments, const Ending& ending) {
+  if (ending.refused) return report(*ending.refused, kPreflightFailed);
+  if (ending.report) print_report(*ending.report, arguments.common.json);
+  if (ending.state == RunState::kDone) return ending.report->tables_differ ? kTablesDiffer : kDone;
+  if (!ending.reason.empty()) say(ending.reason);
+  if (ending.state == RunState::kCancelled) {
+    say("run " + run + " is cancelled");
+    print_undone(ending.undone);
+    return kInterrupted;
+  }
+  print_next_step(run, arguments, ending.state);
+  if (ending.report && ending.report->tables_differ) return kTablesDiffer;
+  const bool is_failure =
+      ending.state == RunState::kFailed || ending.state == RunState::kCancelling;
+  return is_failure ? kFailed : kInterrupted;
+}
+
+// Carries a run of the journal out; `make` gives the work when the run is locked.
+int carry_out(CommandRun& run, const RunArguments& arguments, const std::string& id,
+              std::function<Result<runs::Work*>(const journal::Run&)> make, bool is_open) {
+  auto path = journal_path(arguments.state);
+  if (!path) return report(path.error());
+  ProgressLine line(arguments.common.quiet);
+  auto events = events_of(arguments, line);
+  if (!events) return report(events.error(), kUsage);
+  auto work_on = [&](runs::RunSession& session) -> Task<Ending> {  // outlives: this call
+    auto* work = CO_TRY(make(session.run()));
+    run.begin_work();
+    announce(id, arguments);
+    co_return co_await runs::carry_out(session, *work, *events, is_open);
+  };
+  auto ending =
+      run.wait_for(runs::RunSession::hold<Ending>({.executor = run.context().get_executor(),
+                                                   .clock = run.clock(),
+                                                   .stop = run.stop(),
+                                                   .journal_path = *path,
+                                                   .run = id},
+                                                  work_on));
+  if (!ending) return report(ending.error());
+  line.end();
+  return report_ending(id, arguments, *ending);
+}
+
+void print_procedure(const RunArguments& arguments, runs::Work& work) {
+  const auto steps = work.steps();
+  if (arguments.common.json)
+    std::printf("%s\n", runs::procedure_json(steps).c_str());
+  else
+    std::fputs(runs::procedure_text(steps).c_str(), stdout);
+}
+
+}  // namespace
 
 void add_state_option(CLI::App& verb, std::string& state) {
   verb.add_option("--state", state,
                   "the journal, a file; default: $XDG_STATE_HOME/pegmove/journal.db, or "
                   "~/.local/state/pegmove/journal.db");
+}
+
+void add_run_options(CLI::App& verb, RunArguments& arguments) {
+  add_state_option(verb, arguments.state);
+  verb.add_flag("--dry-run", arguments.dry_run,
+                "run the preflight checks, show the steps, and change nothing");
+  verb.add_option("--die-at", arguments.die_at)->group("");
+  add_common_options(verb, arguments.common);
 }
 
 Result<std::string> journal_path(const std::string& state) {
@@ -28,31 +135,55 @@ std::string state_words(const std::string& state) {
   return state.empty() ? "" : " --state " + state;
 }
 
-void announce(const std::string& run, const RunArguments& arguments) {
-  if (arguments.common.quiet) return;
-  std::fprintf(stderr, "pegmove: run %s; if it ends early, `pegmove resume %s%s` goes on\n",
-               run.c_str(), run.c_str(), state_words(arguments.state).c_str());
+bool print_undone(const std::vector<runs::Undone>& undone) {
+  bool is_left = false;
+  for (const auto& each : undone) {
+    if (!each.says.empty()) say((each.end == UndoEnd::kCannot ? "not undone: " : "") + each.says);
+    is_left |= each.end == UndoEnd::kCannot;
+  }
+  return is_left;
 }
 
-int report_end(const std::string& run, const RunArguments& arguments,
-               const migration::RunEnd& end) {
-  if (end.state == RunState::kDone) return kDone;
-  if (!end.reason.empty()) std::fprintf(stderr, "pegmove: %s\n", end.reason.c_str());
-  if (end.state == RunState::kCancelled) {
-    const char* left = run.starts_with("backup-") ? "what was uploaded is removed"
-                       : run.starts_with("restore-")
-                           ? "if the cluster was told to restore, it goes "
-                             "on: drop the table if you do not want it"
-                           : "what it did so far stays";
-    std::fprintf(stderr, "pegmove: run %s is cancelled; %s\n", run.c_str(), left);
-    return kInterrupted;
+int begin_run(CommandRun& run, const RunArguments& arguments, runs::Work& work,
+              journal::NewRun names, int refused) {
+  if (auto known = die_at(arguments.die_at); !known) return report(known.error(), kUsage);
+  run.prepare();
+  auto assessment = run.wait_for(work.open(runs::Purpose::kBegin));
+  if (!assessment) return report(assessment.error(), refused);
+  print_assessment(*assessment, arguments.common.quiet);
+  if (assessment->refusal) return report(*assessment->refusal, refused);
+  if (arguments.dry_run) {
+    print_procedure(arguments, work);
+    return kDone;
   }
-  std::fprintf(stderr, "pegmove: run %s %s %s; `pegmove resume %s%s` goes on where it was%s\n",
-               run.c_str(), end.state == RunState::kFailed ? "has" : "is",
-               std::string(journal::to_string(end.state)).c_str(), run.c_str(),
-               state_words(arguments.state).c_str(),
-               end.state == RunState::kFailed ? " once that is mended" : "");
-  return end.state == RunState::kFailed ? kFailed : kInterrupted;
+  names.options = work.options();
+  auto begun = [&]() -> Result<journal::Run> {
+    return TRY(open_journal(arguments.state, run.clock())).begin(names);
+  }();
+  if (!begun) return report(begun.error());
+  return carry_out(
+      run, arguments, begun->id,
+      [&work](const journal::Run&) { return Result<runs::Work*>(&work); }, true);
+}
+
+int resume_run(const RunArguments& arguments, const std::string& id) {
+  auto run = CommandRun::start(arguments.common);
+  if (!run) return report(run.error(), kUsage);
+  auto found = [&]() -> Result<journal::Run> {
+    return TRY(open_journal(arguments.state, (*run)->clock())).get(id);
+  }();
+  if (!found)
+    return report(found.error(), found.error().code() == Code::kNotFound ? kUsage : kFailed);
+  const ProcessPorts ports(**run);
+  const auto registry = migration::methods(ports.get());
+  std::unique_ptr<runs::Work> work;
+  return carry_out(
+      **run, arguments, id,
+      [&](const journal::Run& locked) -> Result<runs::Work*> {
+        work = TRY((*TRY(registry.find(locked))).make(locked));
+        return work.get();
+      },
+      false);
 }
 
 }  // namespace pegmove::apps

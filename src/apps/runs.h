@@ -1,18 +1,23 @@
-// Runs of the journal, as the verbs see them: where the journal is, and how the work on a run ends.
+// Runs of the journal, as the verbs see them: how one begins, is resumed, and ends.
 #pragma once
 
 #include "apps/command.h"
 #include "journal/journal.h"
-#include "migration/run_keeper.h"
+#include "migration/ports.h"
+#include "runs/engine.h"
 
 namespace pegmove::apps {
 
-// Of verbs that begin a run or go on with one.
+// Of verbs that begin a run or resume one.
 struct RunArguments {
   CommonOptions common;
-  std::string state;  // the journal; empty: its usual place
+  std::string state;     // the journal; empty: its usual place
+  bool dry_run = false;  // show the steps, and change nothing
+  std::string die_at;    // for tests
 };
 void add_state_option(CLI::App& verb, std::string& state);
+// --state, --dry-run, the common options, and --die-at, which is hidden.
+void add_run_options(CLI::App& verb, RunArguments& arguments);
 
 // The journal's path. Errors: of journal::default_state_path().
 Result<std::string> journal_path(const std::string& state);
@@ -22,25 +27,18 @@ Result<journal::Journal> open_journal(const std::string& state, const Clock& clo
 // "--state FILE" to add to commands that are shown, or nothing.
 std::string state_words(const std::string& state);
 
-// Says on stderr that a run begins, and how to go on with it if it ends early. Not when quiet.
-void announce(const std::string& run, const RunArguments& arguments);
+// Looks whether the run can begin, writes it to the journal, carries it out, and says how it ended.
+// The options of `names` are the work's. Returns the exit code; `refused` when it cannot begin.
+int begin_run(CommandRun& run, const RunArguments& arguments, runs::Work& work,
+              journal::NewRun names, int refused = kPreflightFailed);
 
-// Says how to go on with a run that ended early, on stderr, and returns the exit code: kDone,
-// kInterrupted for one that was paused, cancelled or interrupted, kFailed otherwise.
-int report_end(const std::string& run, const RunArguments& arguments, const migration::RunEnd& end);
+// What a cancel did, a line each on stderr. Returns whether anything is left that should not be.
+bool print_undone(const std::vector<runs::Undone>& undone);
 
-// Go on with a run of a method. Precondition: run.method is it.
-int resume_copy(const RunArguments& arguments, const journal::Run& run);
-int resume_backup(const RunArguments& arguments, const journal::Run& run);
-int resume_restore(const RunArguments& arguments, const journal::Run& run);
-int resume_split(const RunArguments& arguments, const journal::Run& run);
-int resume_load(const RunArguments& arguments, const journal::Run& run);
-// Tells the cluster to end the backup of a run that nobody works on. Returns the exit code.
-int cancel_backup(const journal::Run& run);
-// The same of a load. What came too late is told on stderr. Errors: the cluster's.
-Result<void> cancel_load(const journal::Run& run);
+void add_run_commands(CLI::App& program, int& exit_code);       // list, status, set, forget
+void add_steering_commands(CLI::App& program, int& exit_code);  // resume, pause, cancel
 
-void add_run_commands(CLI::App& program, int& exit_code);  // list, status, pause, cancel, set
-void add_resume_command(CLI::App& program, int& exit_code);
+// Resumes a run of any method. Returns the exit code.
+int resume_run(const RunArguments& arguments, const std::string& id);
 
 }  // namespace pegmove::apps

@@ -6,8 +6,7 @@
 #include <csignal>
 #include <cstdio>
 
-#include "apps/backup_stores.h"
-#include "apps/split_origin.h"
+#include "apps/process_ports.h"
 #include "base/small_file.h"
 #include "migration/split/split_json.h"
 #include "spark/spark_units.h"
@@ -34,15 +33,14 @@ Result<spark::UnitSpec> read_spec(const Arguments& arguments) {
   return spec;
 }
 
-Task<splitter::UnitResult> work(CommandRun& run, BackupStores& stores, spark::UnitSpec spec,
-                                size_t unit) {
-  const auto origin = CO_TRY(co_await open_split_origin(run, stores, spec.request));
-  const splitter::SplitTarget target{.store = CO_TRY(stores.get(spec.request.to_store)),
+Task<splitter::UnitResult> work(const migration::Ports& ports, spark::UnitSpec spec, size_t unit) {
+  const auto origin = CO_TRY(co_await migration::open_row_origin(ports, spec.request));
+  const splitter::SplitTarget target{.store = CO_TRY(ports.get_store(spec.request.to_store)),
                                      .place = spec.request.to,
                                      .app_id = spec.request.to_app_id};
   co_return co_await migration::carry_out_unit(
       spec.request, origin, target, spec.plan, unit,
-      {.should_stop = [&] { return run.stop().requested(); }});
+      {.should_stop = [&] { return ports.stop.requested(); }});
 }
 
 int split_unit(const Arguments& arguments) {
@@ -53,9 +51,8 @@ int split_unit(const Arguments& arguments) {
   if (!spec) return report(spec.error(), kUsage);
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
-  auto stores = BackupStores::open(**run);
-  if (!stores) return report(stores.error(), kUsage);
-  auto result = (*run)->wait_for(work(**run, **stores, *std::move(spec), size_t(arguments.unit)));
+  const ProcessPorts ports(**run);
+  auto result = (*run)->wait_for(work(ports.get(), *std::move(spec), size_t(arguments.unit)));
   if (!result) return report(result.error());
   std::printf("%s\n", migration::to_json(*result).c_str());
   return kDone;

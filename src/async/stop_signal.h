@@ -10,6 +10,8 @@ class StopSignal {
  public:
   void request() { requested_ = true; }
   bool requested() const { return requested_; }
+  // The wish has come to nothing (a cancel that was too late): the work continues.
+  void withdraw() { requested_ = false; }
 
  private:
   std::atomic<bool> requested_ = false;

@@ -1,5 +1,6 @@
 // What one process wants of the run of another: settings and requests.
 #include <algorithm>
+#include <optional>
 
 #include "base/bytes.h"
 #include "journal/journal_file.h"
@@ -18,6 +19,13 @@ bool is_setting_key(std::string_view key) {
   });
 }
 
+std::optional<Request> request_named(std::string_view name) {
+  for (auto request : {Request::kPause, Request::kCancel, Request::kCutover, Request::kRollback,
+                       Request::kComplete})
+    if (to_string(request) == name) return request;
+  return std::nullopt;
+}
+
 }  // namespace
 
 // Stores a change under a new version, in place of an older one of the same name.
@@ -27,13 +35,13 @@ Result<void> Journal::store_change(const std::string& run, std::string_view kind
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
     const auto found = TRY(find(run, doing));
     if (is_final(found.state))
-      return fail(Code::kRefused,
-                  "migration " + run + " is " + std::string(to_string(found.state)) + ": the " +
-                      std::string(kind) + " " + std::string(name) + " would reach nobody");
+      return fail(Code::kRefused, "run " + run + " is " + std::string(to_string(found.state)) +
+                                      ": the " + std::string(kind) + " " + std::string(name) +
+                                      " would reach nobody");
     {
       auto query = file_->statements.count_settings.query(doing, run, kind, name);
       if (TRY(query.next()) && query.integer(0) >= int64_t(kMostSettings))
-        return fail(Code::kTooLarge, "migration " + run + " has " + std::to_string(kMostSettings) +
+        return fail(Code::kTooLarge, "run " + run + " has " + std::to_string(kMostSettings) +
                                          " settings; change one of them");
     }
     TRY(file_->statements.store_change.query(doing, run, kind, name, value, file_->unix_ms())
@@ -72,10 +80,8 @@ Result<Changes> Journal::changes_since(const std::string& run, int64_t version) 
     auto name = query.bytes(2);
     if (kind == kSetting) {
       changes.settings.insert_or_assign(std::move(name), query.bytes(3));
-    } else if (kind == kRequest && name == to_string(Request::kPause)) {
-      changes.requests.push_back(Request::kPause);
-    } else if (kind == kRequest && name == to_string(Request::kCancel)) {
-      changes.requests.push_back(Request::kCancel);
+    } else if (const auto request = request_named(name); kind == kRequest && request) {
+      changes.requests.push_back(*request);
     } else {
       return file_->corrupt("run " + run + " has the " + base::printable(kind) + " '" +
                             base::printable(name) + "', which is none");

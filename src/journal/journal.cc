@@ -20,6 +20,55 @@ constexpr std::string_view kGetRun =
     "SELECT id, method, source, target, source_table, target_table, state, created_unix_ms, "
     "updated_unix_ms, options, reason, rows, bytes, result FROM runs ";
 
+Result<StepStatements> prepare_steps(const Connection& connection) {
+  return StepStatements{
+      .save_step = TRY(connection.prepare(
+          "INSERT INTO steps (run, number, name, state, before, product, outcome, "
+          "changed_unix_ms) VALUES (?1, (SELECT ifnull(max(number), 0) + 1 FROM steps WHERE run = "
+          "?1), ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run, name) DO UPDATE SET "
+          "state = excluded.state, before = excluded.before, product = excluded.product, "
+          "outcome = excluded.outcome, changed_unix_ms = excluded.changed_unix_ms")),
+      .get_steps = TRY(connection.prepare(
+          "SELECT name, state, before, product, outcome FROM steps WHERE run = ?1 "
+          "ORDER BY number")),
+      .plan_unit = TRY(connection.prepare(
+          "INSERT INTO units (run, step, unit, spec, last_key, rows, bytes, done, detail) "
+          "VALUES (?1, ?2, ?3, ?4, x'', 0, 0, 0, '')")),
+      .get_plan = TRY(connection.prepare(
+          "SELECT unit, spec FROM units WHERE run = ?1 AND step = ?2 AND spec <> '' "
+          "ORDER BY unit")),
+      .drop_units = TRY(connection.prepare("DELETE FROM units WHERE run = ?1 AND step = ?2")),
+      .save_unit = TRY(connection.prepare(
+          "INSERT INTO units (run, step, unit, spec, last_key, rows, bytes, done, detail) "
+          "VALUES (?1, ?2, ?3, '', ?4, ?5, ?6, ?7, ?8) ON CONFLICT (run, step, unit) DO UPDATE SET "
+          "last_key = excluded.last_key, rows = excluded.rows, bytes = excluded.bytes, "
+          "done = excluded.done, detail = excluded.detail")),
+      .sum_units = TRY(connection.prepare(
+          "UPDATE runs SET updated_unix_ms = ?3, (rows, bytes) = (SELECT ifnull(sum(rows), 0), "
+          "ifnull(sum(bytes), 0) FROM units WHERE run = ?1 AND step = ?2) WHERE id = ?1")),
+      .get_units = TRY(connection.prepare(
+          "SELECT unit, last_key, rows, bytes, done, detail FROM units WHERE run = ?1 AND "
+          "step = ?2 AND (spec = '' OR done = 1 OR last_key <> x'' OR detail <> '') "
+          "ORDER BY unit")),
+      .drop_planned =
+          TRY(connection.prepare("DELETE FROM units WHERE run = ?1 AND step = ?2 AND spec = ''")),
+      .clear_units = TRY(connection.prepare(
+          "UPDATE units SET last_key = x'', rows = 0, bytes = 0, done = 0, detail = '' "
+          "WHERE run = ?1 AND step = ?2")),
+      .save_progress = TRY(connection.prepare(
+          "INSERT OR REPLACE INTO progress (run, step, line, unit, done, total, per_second, "
+          "eta_ms, updated_unix_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")),
+      .get_progress = TRY(connection.prepare(
+          "SELECT step, line, unit, done, total, per_second, eta_ms, updated_unix_ms FROM progress "
+          "WHERE run = ?1")),
+      .save_lease = TRY(connection.prepare(
+          "INSERT OR REPLACE INTO leases (run, step, until_unix_ms) VALUES (?1, ?2, ?3)")),
+      .end_lease = TRY(connection.prepare("DELETE FROM leases WHERE run = ?1 AND step = ?2")),
+      .get_leases = TRY(connection.prepare(
+          "SELECT step, until_unix_ms FROM leases WHERE run = ?1 ORDER BY step")),
+  };
+}
+
 Result<Statements> prepare(const Connection& connection) {
   const std::string get_run(kGetRun);
   return Statements{
@@ -35,19 +84,10 @@ Result<Statements> prepare(const Connection& connection) {
       .set_state = TRY(connection.prepare(
           "UPDATE runs SET state = ?2, reason = ?3, result = ?4, updated_unix_ms = ?5 "
           "WHERE id = ?1")),
-      .save_lane = TRY(connection.prepare(
-          "INSERT INTO lanes (run, lane, last_key, rows, bytes, done, detail) "
-          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (run, lane) DO UPDATE SET "
-          "last_key = excluded.last_key, rows = excluded.rows, bytes = excluded.bytes, "
-          "done = excluded.done, detail = excluded.detail")),
-      .sum_lanes = TRY(connection.prepare(
-          "UPDATE runs SET updated_unix_ms = ?2, (rows, bytes) = "
-          "(SELECT ifnull(sum(rows), 0), ifnull(sum(bytes), 0) FROM lanes WHERE run = ?1) "
-          "WHERE id = ?1")),
-      .get_lanes = TRY(connection.prepare(
-          "SELECT lane, last_key, rows, bytes, done, detail FROM lanes WHERE run = ?1 "
-          "ORDER BY lane")),
-      .forget_lanes = TRY(connection.prepare("DELETE FROM lanes WHERE run = ?1")),
+      .get_over = TRY(connection.prepare(
+          "SELECT id FROM runs WHERE state IN ('done', 'cancelled') AND updated_unix_ms < ?1 "
+          "ORDER BY number")),
+      .steps = TRY(prepare_steps(connection)),
       .count_settings = TRY(connection.prepare(
           "SELECT count(*) FROM changes WHERE run = ?1 AND kind = ?2 AND name <> ?3")),
       .store_change = TRY(connection.prepare(
@@ -86,16 +126,6 @@ Result<void> check_json(std::string_view what, const std::string& text) {
   return {};
 }
 
-// Of the position of a lane; `lane` names it.
-Result<void> check_detail(const std::string& lane, const std::string& detail) {
-  if (detail.size() > Journal::kMostDetailBytes)
-    return fail(Code::kTooLarge, "the detail of " + lane + " has " + std::to_string(detail.size()) +
-                                     " bytes; at most " +
-                                     std::to_string(Journal::kMostDetailBytes) + " are kept");
-  if (detail.empty() || nlohmann::json::accept(detail)) return {};
-  return fail(Code::kInvalidArgument, "the detail of " + lane + " is no JSON");
-}
-
 Result<void> check_new_run(const NewRun& run) {
   if (!is_method(run.method))
     return fail(Code::kInvalidArgument, "'" + base::printable(run.method) +
@@ -129,7 +159,7 @@ std::string clean_reason(const std::string& reason) {
 Result<void> check_run_id(const std::string& run) {
   if (is_run_id(run)) return {};
   return fail(Code::kInvalidArgument,
-              "'" + base::printable(run) + "' is no id of a migration; `pegmove list` shows them");
+              "'" + base::printable(run) + "' is no id of a run; `pegmove list` shows them");
 }
 
 Journal::Journal(std::unique_ptr<File> file) : file_(std::move(file)) {}
@@ -207,8 +237,8 @@ Result<Run> Journal::find(const std::string& run, std::string_view doing) const 
   TRY(check_run_id(run));
   auto query = file_->statements.get_run.query(doing, run);
   if (!TRY(query.next()))
-    return fail(Code::kNotFound, "journal " + file_->path + " has no migration " + run +
-                                     "; `pegmove list` shows them");
+    return fail(Code::kNotFound,
+                "journal " + file_->path + " has no run " + run + "; `pegmove list` shows them");
   auto found = read_run(query);
   if (!found) return file_->corrupt("run " + run + ": " + found.error().message());
   return found;
@@ -216,9 +246,10 @@ Result<Run> Journal::find(const std::string& run, std::string_view doing) const 
 
 Result<Run> Journal::get(const std::string& run) const { return find(run, "reading run " + run); }
 
-Result<std::vector<Run>> Journal::list() const {
+Result<std::vector<Run>> Journal::list(int64_t most) const {
   std::vector<Run> runs;
-  auto query = file_->statements.list_runs.query("listing runs", kMostListed);
+  auto query =
+      file_->statements.list_runs.query("listing runs", std::clamp<int64_t>(most, 0, kMostListed));
   while (TRY(query.next())) {
     auto run = read_run(query);
     if (!run)
@@ -237,9 +268,8 @@ Result<Run> Journal::set_state(const std::string& run, RunState state, const std
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<Run> {
     const auto before = TRY(find(run, doing));
     if (is_final(before.state) || (state == RunState::kPlanned && before.state != state))
-      return fail(Code::kRefused, "migration " + run + " is " +
-                                      std::string(to_string(before.state)) + " and cannot become " +
-                                      std::string(to_string(state)));
+      return fail(Code::kRefused, "run " + run + " is " + std::string(to_string(before.state)) +
+                                      " and cannot become " + std::string(to_string(state)));
     TRY(file_->statements.set_state
             .query(doing, run, to_string(state), clean_reason(reason),
                    result.value_or(before.result), file_->unix_ms())
@@ -248,63 +278,37 @@ Result<Run> Journal::set_state(const std::string& run, RunState state, const std
   });
 }
 
-Result<void> Journal::save(const std::string& run, std::span<const LanePosition> positions) {
-  TRY(check_run_id(run));
-  if (positions.empty()) return {};
-  for (const auto& position : positions) {
-    const auto lane = "lane " + std::to_string(position.lane) + " of run " + run;
-    if (position.lane < 0 || position.rows < 0 || position.bytes < 0)
-      return fail(Code::kInvalidArgument, "a position of " + lane + " has a negative number");
-    if (position.last_key.size() > kMostKeyBytes)
-      return fail(Code::kTooLarge,
-                  "the last key of " + lane + " has " + std::to_string(position.last_key.size()) +
-                      " bytes; at most " + std::to_string(kMostKeyBytes) + " are kept");
-    TRY(check_detail(lane, position.detail));
-  }
-  const auto doing = "saving positions of run " + run;
-  const auto& statements = file_->statements;
-  return file_->connection.transact(Durability::kProcess, doing, [&]() -> Result<void> {
-    TRY(find(run, doing));
-    for (const auto& position : positions)
-      TRY(statements.save_lane
-              .query(doing, run, int64_t(position.lane), Blob{position.last_key}, position.rows,
-                     position.bytes, int64_t(position.done), position.detail)
-              .run());
-    TRY(statements.sum_lanes.query(doing, run, file_->unix_ms()).run());
-    return {};
-  });
-}
-
-Result<std::vector<LanePosition>> Journal::positions(const std::string& run) const {
-  const auto doing = "reading positions of run " + run;
-  TRY(find(run, doing));
-  std::vector<LanePosition> positions;
-  auto query = file_->statements.get_lanes.query(doing, run);
-  while (TRY(query.next())) {
-    const auto lane = query.integer(0);
-    const auto done = query.integer(4);
-    auto detail = query.bytes(5);
-    if (lane < 0 || lane > std::numeric_limits<int32_t>::max() || query.integer(2) < 0 ||
-        query.integer(3) < 0 || (done != 0 && done != 1) || !check_detail("", detail))
-      return file_->corrupt("lane " + std::to_string(lane) + " of run " + run + " cannot be");
-    positions.push_back({.lane = int32_t(lane),
-                         .last_key = query.bytes(1),
-                         .rows = query.integer(2),
-                         .bytes = query.integer(3),
-                         .done = done == 1,
-                         .detail = std::move(detail)});
-  }
-  return positions;
-}
-
-Result<void> Journal::forget_positions(const std::string& run) {
-  const auto doing = "forgetting positions of run " + run;
+Result<void> Journal::forget(const std::string& run) {
+  const auto doing = "forgetting run " + run;
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
-    TRY(find(run, doing));
-    TRY(file_->statements.forget_lanes.query(doing, run).run());
-    TRY(file_->statements.sum_lanes.query(doing, run, file_->unix_ms()).run());
-    return {};
+    const auto found = TRY(find(run, doing));
+    if (!is_final(found.state))
+      return fail(Code::kRefused, "run " + run + " is " + std::string(to_string(found.state)) +
+                                      ", not over; end it with `pegmove cancel " + run + "` first");
+    return remove(run, doing);
   });
+}
+
+Result<std::vector<std::string>> Journal::forget_before(int64_t unix_ms) {
+  constexpr std::string_view kDoing = "forgetting old runs";
+  using Ids = std::vector<std::string>;
+  return file_->connection.transact(Durability::kPower, kDoing, [&]() -> Result<Ids> {
+    Ids over;
+    {
+      auto query = file_->statements.get_over.query(kDoing, unix_ms);
+      while (TRY(query.next())) over.push_back(query.bytes(0));
+    }
+    for (const auto& run : over) TRY(remove(run, kDoing));
+    return over;
+  });
+}
+
+// What belongs to a run, and then the run.
+Result<void> Journal::remove(const std::string& run, std::string_view doing) {
+  for (const char* table : {"steps", "units", "progress", "leases", "changes"})
+    TRY(file_->connection.execute(
+        "DELETE FROM " + std::string(table) + " WHERE run = '" + run + "'", doing));
+  return file_->connection.execute("DELETE FROM runs WHERE id = '" + run + "'", doing);
 }
 
 }  // namespace pegmove::journal

@@ -9,16 +9,32 @@
 
 namespace pegmove::journal {
 
+struct StepStatements {
+  Statement save_step;
+  Statement get_steps;
+  Statement plan_unit;
+  Statement get_plan;
+  Statement drop_units;
+  Statement save_unit;
+  Statement sum_units;
+  Statement get_units;
+  Statement drop_planned;
+  Statement clear_units;
+  Statement save_progress;
+  Statement get_progress;
+  Statement save_lease;
+  Statement end_lease;
+  Statement get_leases;
+};
+
 struct Statements {
   Statement last_number;
   Statement add_run;
   Statement get_run;
   Statement list_runs;
   Statement set_state;
-  Statement save_lane;
-  Statement sum_lanes;
-  Statement get_lanes;
-  Statement forget_lanes;
+  Statement get_over;
+  StepStatements steps;
   Statement count_settings;
   Statement store_change;
   Statement get_changes;
@@ -35,8 +51,8 @@ struct Journal::File {
   // For what stands in the file and cannot be ours.
   std::unexpected<Error> corrupt(const std::string& what) const {
     return fail(Code::kCorrupt, "journal " + path + ": " + what +
-                                    "; put back a copy of it, or move it away: the migrations in "
-                                    "it then begin anew");
+                                    "; put back a copy of it, or move it away: the runs in it "
+                                    "are lost then");
   }
 };
 

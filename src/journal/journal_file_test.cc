@@ -26,9 +26,9 @@ class JournalFileTest : public ::testing::Test {
     auto journal = good(open(path));
     for (int run = 0; run < 20; ++run) {
       const auto id = good(journal.begin(a_copy())).id;
-      for (int lane = 0; lane < 50; ++lane)
+      for (int unit = 0; unit < 50; ++unit)
         good(journal.save(
-            id, std::vector{LanePosition{.lane = lane, .last_key = std::string(100, 'k')}}));
+            id, std::vector{UnitPosition{.unit = unit, .last_key = std::string(100, 'k')}}));
     }
     return path;
   }
@@ -162,8 +162,8 @@ TEST_F(JournalFileTest, WhatNoPegmoveWritesIsDamage) {
   for (const char* sql :
        {"UPDATE runs SET state = 'flying'", "UPDATE runs SET rows = -1",
         "UPDATE runs SET options = '{'", "UPDATE runs SET source = CAST(x'ff' AS TEXT)",
-        "UPDATE lanes SET lane = -lane - 1", "UPDATE lanes SET done = 7",
-        "UPDATE lanes SET detail = '{'", "DROP TABLE lanes",
+        "UPDATE units SET unit = -unit - 1", "UPDATE units SET done = 7",
+        "UPDATE units SET detail = '{'", "DROP TABLE units",
         "INSERT INTO changes (run, kind, name, value, changed_unix_ms) "
         "VALUES ('copy-20270115-1', 'request', 'dance', '', 0)"}) {
     const auto copy = folder_ / "copy.db";
@@ -183,7 +183,7 @@ TEST_F(JournalFileTest, WhatNoPegmoveWritesIsDamage) {
 
 TEST_F(JournalFileTest, TriggersInAFileAreNotCarriedOut) {
   const auto path = a_journal();
-  tamper(path, "CREATE TRIGGER evil AFTER UPDATE ON runs BEGIN DELETE FROM lanes; END");
+  tamper(path, "CREATE TRIGGER evil AFTER UPDATE ON runs BEGIN DELETE FROM units; END");
   auto journal = good(open(path));
   good(journal.set_state("copy-20270115-1", RunState::kRunning));
   EXPECT_EQ(good(journal.positions("copy-20270115-1")).size(), 50u);
@@ -209,6 +209,59 @@ TEST_F(JournalFileTest, AStepThatFailsLeavesTheOldVersion) {
   steps.push_back("CREATE TABLE runs (a)");
   EXPECT_THAT(bad(open_journal(path, 0, steps)).to_string(), HasSubstr("runs already exists"));
   EXPECT_EQ(good(good(open(path)).list()).size(), 20u);
+}
+
+// As the version before wrote them: lanes, and what a run had made as its result.
+TEST_F(JournalFileTest, RunsOfTheFirstVersionGetTheirStepsAndUnits) {
+  const auto path = folder_ / "old.db";
+  good(open_journal(path, 0, schema_steps().first(1)));
+  const auto add = [&](const std::string& id, const std::string& state, const std::string& result) {
+    const auto method = id.substr(0, id.find('-'));
+    tamper(path,
+           "INSERT INTO runs (id, method, source, target, source_table, target_table, state, "
+           "created_unix_ms, updated_unix_ms, options, reason, rows, bytes, result) VALUES ('" +
+               id + "', '" + method + "', 'A', 'B', 't', 't', '" + state +
+               "', 1, 2, '{}', '', 3, 4, '" + result + "')");
+    tamper(path, "INSERT INTO lanes VALUES ('" + id + "', 0, x'6b', 3, 4, 1, '{}')");
+  };
+  add("copy-20270115-1", "running", R"({"source_app_id":1})");
+  add("copy-20270115-2", "failed", "{}");
+  add("copy-20270115-3", "done", R"({"rows":3})");
+  add("backup-20270115-1", "interrupted", R"({"backup_id":5,"app_id":1,"root":"A"})");
+  add("load-20270115-1", "running", R"({"level":3,"scenario":"x","started":false})");
+  add("load-20270115-2", "running", R"({"level":3,"scenario":"","started":true})");
+  add("split-20270115-1", "running",
+      R"({"now_ts":7,"most_file_bytes":8,"units":[{"class":0},{"class":1}]})");
+  add("verify-20270115-1", "paused", "{}");
+  tamper(path, "INSERT INTO changes VALUES (1, 'load-20270115-2', 'request', 'cancel', '', 5)");
+
+  auto journal = good(open(path));
+  EXPECT_TRUE(fs::exists(path + ".v1")) << "the older version's file is kept";
+  const auto steps = [&](const char* id) {
+    std::string text;
+    for (const auto& step : good(journal.steps(id)))
+      text += step.name + "=" + std::string(to_string(step.state)) + " " + step.before +
+              step.product + ";";
+    return text;
+  };
+  EXPECT_EQ(steps("copy-20270115-1"), R"(make-target=done {"source_app_id":1};copy-rows=begun ;)");
+  EXPECT_EQ(steps("copy-20270115-2"), "make-target=begun ;");
+  EXPECT_EQ(steps("copy-20270115-3"), "");
+  EXPECT_EQ(good(journal.get("copy-20270115-3")).result, R"({"rows":3})");
+  EXPECT_EQ(good(journal.get("copy-20270115-1")).result, "");
+  EXPECT_EQ(steps("backup-20270115-1"),
+            R"(start-backup=done {"backup_id":5,"app_id":1,"root":"A"};)");
+  EXPECT_EQ(steps("load-20270115-1"),
+            R"(prepare-table=begun {"level":3,"scenario":"x"};start-load=begun ;)");
+  EXPECT_EQ(steps("load-20270115-2"),
+            R"(prepare-table=begun {"level":3,"scenario":""};start-load=done ;)");
+  EXPECT_EQ(steps("split-20270115-1"),
+            R"(plan-split=done {"now_ts":7,"most_file_bytes":8};split-rows=begun ;)");
+  EXPECT_EQ(good(journal.planned_units("split-20270115-1", "split-rows")).size(), 2u);
+  EXPECT_EQ(good(journal.positions("split-20270115-1", "split-rows")).size(), 1u);
+  EXPECT_EQ(good(journal.positions("copy-20270115-1", "copy-rows")).at(0).last_key, "k");
+  EXPECT_EQ(steps("verify-20270115-1"), "compare=begun ;");
+  EXPECT_EQ(good(journal.changes_since("load-20270115-2", 0)).requests.at(0), Request::kCancel);
 }
 
 TEST_F(JournalFileTest, AFileLockedByOthersIsBusy) {

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr int kLanes = 8;
+constexpr int kUnits = 8;
 
 // A process that runs `body` and tells numbers to this one; killed at the latest when this goes.
 class Child {
@@ -62,20 +62,20 @@ class Child {
   int from_child_ = -1;
 };
 
-// All lanes at the same row.
-std::vector<LanePosition> positions_at(int64_t row) {
-  std::vector<LanePosition> positions;
-  for (int lane = 0; lane < kLanes; ++lane)
-    positions.push_back({.lane = lane, .last_key = std::to_string(row), .rows = row, .bytes = row});
+// All units at the same row.
+std::vector<UnitPosition> positions_at(int64_t row) {
+  std::vector<UnitPosition> positions;
+  for (int unit = 0; unit < kUnits; ++unit)
+    positions.push_back({.unit = unit, .last_key = std::to_string(row), .rows = row, .bytes = row});
   return positions;
 }
 
-// The row that all lanes are at; they must be at one, and the totals must be theirs.
+// The row that all units are at; they must be at one, and the totals must be theirs.
 int64_t row_of(const Journal& journal, const std::string& id) {
   const auto positions = good(journal.positions(id));
   if (positions.empty()) return 0;
   EXPECT_EQ(positions, positions_at(positions[0].rows));
-  EXPECT_EQ(good(journal.get(id)).rows, kLanes * positions[0].rows);
+  EXPECT_EQ(good(journal.get(id)).rows, kUnits * positions[0].rows);
   return positions[0].rows;
 }
 

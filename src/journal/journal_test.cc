@@ -87,7 +87,7 @@ TEST_F(JournalTest, RefusesARunThatCannotBeKept) {
 
 TEST_F(JournalTest, AnUnknownRunIsNamedEverywhere) {
   const std::string id = "copy-20260101-1";
-  const LanePosition position{.last_key = "k"};
+  const UnitPosition position{.last_key = "k"};
   for (const Error& error :
        {bad(journal_.get(id)), bad(journal_.set_state(id, RunState::kRunning)),
         bad(journal_.save(id, {&position, 1})), bad(journal_.positions(id)),
@@ -153,20 +153,20 @@ TEST_F(JournalTest, PositionsAreReadBackByLaneAndSummed) {
   const auto id = good(journal_.begin(a_copy())).id;
   const auto other = good(journal_.begin(a_copy())).id;
   const std::string binary("\0\1\xff\0", 4);
-  const LanePosition lane7{.lane = 7,
+  const UnitPosition unit7{.unit = 7,
                            .last_key = binary,
                            .rows = 10,
                            .bytes = 1000,
                            .done = true,
                            .detail = R"({"a":["é"]})"};
-  const LanePosition lane2{.lane = 2, .last_key = "", .rows = 0, .bytes = 0, .done = false};
-  LanePosition lane5{.lane = 5, .last_key = "b", .rows = 3, .bytes = int64_t(1) << 40};
-  good(journal_.save(id, std::vector{lane7, lane2, lane5}));
-  EXPECT_THAT(good(open().positions(id)), ElementsAre(lane2, lane5, lane7));
+  const UnitPosition unit2{.unit = 2, .last_key = "", .rows = 0, .bytes = 0, .done = false};
+  UnitPosition unit5{.unit = 5, .last_key = "b", .rows = 3, .bytes = int64_t(1) << 40};
+  good(journal_.save(id, std::vector{unit7, unit2, unit5}));
+  EXPECT_THAT(good(open().positions(id)), ElementsAre(unit2, unit5, unit7));
   clock_.advance(async::milliseconds(250));
-  lane5 = {.lane = 5, .last_key = "c", .rows = 4, .bytes = int64_t(1) << 41};
-  good(journal_.save(id, std::vector{lane5}));
-  EXPECT_THAT(good(open().positions(id)), ElementsAre(lane2, lane5, lane7));
+  unit5 = {.unit = 5, .last_key = "c", .rows = 4, .bytes = int64_t(1) << 41};
+  good(journal_.save(id, std::vector{unit5}));
+  EXPECT_THAT(good(open().positions(id)), ElementsAre(unit2, unit5, unit7));
   const auto run = good(journal_.get(id));
   EXPECT_EQ(run.rows, 14);
   EXPECT_EQ(run.bytes, 1000 + (int64_t(1) << 41));
@@ -177,18 +177,18 @@ TEST_F(JournalTest, PositionsAreReadBackByLaneAndSummed) {
 
 TEST_F(JournalTest, ACallSavesAllPositionsOrNone) {
   const auto id = good(journal_.begin(a_copy())).id;
-  const LanePosition fine{.lane = 0, .last_key = "k", .rows = 1, .bytes = 1};
-  for (const LanePosition& wrong :
-       {LanePosition{.lane = -1}, LanePosition{.lane = 1, .rows = -1},
-        LanePosition{.lane = 1, .bytes = -1}, LanePosition{.lane = 1, .detail = "{"}})
+  const UnitPosition fine{.unit = 0, .last_key = "k", .rows = 1, .bytes = 1};
+  for (const UnitPosition& wrong :
+       {UnitPosition{.unit = -1}, UnitPosition{.unit = 1, .rows = -1},
+        UnitPosition{.unit = 1, .bytes = -1}, UnitPosition{.unit = 1, .detail = "{"}})
     EXPECT_EQ(bad(journal_.save(id, std::vector{fine, wrong})).code(), Code::kInvalidArgument);
-  const LanePosition large{.lane = 1, .last_key = std::string(Journal::kMostKeyBytes + 1, 'x')};
+  const UnitPosition large{.unit = 1, .last_key = std::string(Journal::kMostKeyBytes + 1, 'x')};
   EXPECT_EQ(bad(journal_.save(id, std::vector{fine, large})).code(), Code::kTooLarge);
-  const LanePosition long_detail{
-      .lane = 1, .detail = "\"" + std::string(Journal::kMostDetailBytes, 'x') + "\""};
+  const UnitPosition long_detail{
+      .unit = 1, .detail = "\"" + std::string(Journal::kMostDetailBytes, 'x') + "\""};
   EXPECT_EQ(bad(journal_.save(id, std::vector{fine, long_detail})).code(), Code::kTooLarge);
   // Refused by SQLite, after the first was written: the sum does not fit.
-  const LanePosition most{.lane = 1, .rows = INT64_MAX};
+  const UnitPosition most{.unit = 1, .rows = INT64_MAX};
   EXPECT_FALSE(journal_.save(id, std::vector{fine, most}));
   EXPECT_THAT(good(journal_.positions(id)), IsEmpty());
   good(journal_.save(id, std::vector{fine}));
@@ -198,14 +198,14 @@ TEST_F(JournalTest, ACallSavesAllPositionsOrNone) {
 
 TEST_F(JournalTest, AKeyOfTheLargestSizeIsKept) {
   const auto id = good(journal_.begin(a_copy())).id;
-  const LanePosition large{.lane = 1, .last_key = std::string(Journal::kMostKeyBytes, 'x')};
+  const UnitPosition large{.unit = 1, .last_key = std::string(Journal::kMostKeyBytes, 'x')};
   good(journal_.save(id, std::vector{large}));
   EXPECT_THAT(good(journal_.positions(id)), ElementsAre(large));
 }
 
 TEST_F(JournalTest, ForgottenPositionsAreGone) {
   const auto id = good(journal_.begin(a_copy())).id;
-  good(journal_.save(id, std::vector{LanePosition{.lane = 1, .rows = 5, .bytes = 6}}));
+  good(journal_.save(id, std::vector{UnitPosition{.unit = 1, .rows = 5, .bytes = 6}}));
   good(journal_.forget_positions(id));
   EXPECT_THAT(good(journal_.positions(id)), IsEmpty());
   EXPECT_EQ(good(journal_.get(id)).rows, 0);

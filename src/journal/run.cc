@@ -9,9 +9,9 @@ namespace pegmove::journal {
 namespace {
 
 constexpr size_t kMostIdBytes = 48;
-constexpr std::array kStates = {RunState::kPlanned,    RunState::kRunning, RunState::kPaused,
-                                RunState::kDone,       RunState::kFailed,  RunState::kCancelled,
-                                RunState::kInterrupted};
+constexpr std::array kStates = {RunState::kPlanned,     RunState::kRunning,   RunState::kPaused,
+                                RunState::kDone,        RunState::kFailed,    RunState::kCancelled,
+                                RunState::kInterrupted, RunState::kCancelling};
 
 }  // namespace
 
@@ -24,6 +24,7 @@ std::string_view to_string(RunState state) {
     case RunState::kFailed: return "failed";
     case RunState::kCancelled: return "cancelled";
     case RunState::kInterrupted: return "interrupted";
+    case RunState::kCancelling: return "cancelling";
   }
   return "unknown";
 }
@@ -40,8 +41,25 @@ bool is_run_id(std::string_view text) {
   });
 }
 
+std::string_view to_string(StepState state) {
+  switch (state) {
+    case StepState::kBegun: return "begun";
+    case StepState::kDone: return "done";
+    case StepState::kUndoing: return "undoing";
+    case StepState::kUndone: return "undone";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(Request request) {
-  return request == Request::kPause ? "pause" : "cancel";
+  switch (request) {
+    case Request::kPause: return "pause";
+    case Request::kCancel: return "cancel";
+    case Request::kCutover: return "cutover";
+    case Request::kRollback: return "rollback";
+    case Request::kComplete: return "complete";
+  }
+  return "unknown";
 }
 
 }  // namespace pegmove::journal

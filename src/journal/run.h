@@ -1,4 +1,5 @@
-// What the journal holds of a migration: a run, how far its lanes are, and what others want of it.
+// What the journal holds of a run: what it is, its steps, how far their units are, and what others
+// want of it.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,22 @@ namespace pegmove::journal {
 
 //   planned ---> running <--> paused, failed, interrupted
 //      \            \            \.
-//       +------------+------------+---> done, cancelled: final
+//       +------------+------------+---> done: final
+//                                  \---> cancelling ---> cancelled: final
 //
 // A run goes from any state that is not final to any other but planned. A run whose process was
-// killed stays "running"; RunLock::holder() tells the difference.
-enum class RunState { kPlanned, kRunning, kPaused, kDone, kFailed, kCancelled, kInterrupted };
+// killed stays "running" or "cancelling"; RunLock::holder() tells the difference. "cancelling"
+// lasts until every step is undone: nothing but that can be done with the run then.
+enum class RunState {
+  kPlanned,
+  kRunning,
+  kPaused,
+  kDone,
+  kFailed,
+  kCancelled,
+  kInterrupted,
+  kCancelling
+};
 
 std::string_view to_string(RunState state);
 // Errors: kInvalidArgument.
@@ -50,7 +62,7 @@ struct Run {
   int64_t updated_unix_ms = 0;  // of the last change of state or position
   std::string options;          // JSON
   std::string reason;           // why it waits, or why it ended; may be empty
-  int64_t rows = 0;             // of all lanes together
+  int64_t rows = 0;             // of all units of the step under way together
   int64_t bytes = 0;
   std::string result;  // JSON; empty while there is none
 };
@@ -59,19 +71,59 @@ struct Run {
 // Nothing that leads out of a folder.
 bool is_run_id(std::string_view text);
 
-// How far a lane (a partition of the source) is: every row up to `last_key` is in the target.
-struct LanePosition {
-  int32_t lane = 0;
+// How far a unit of a step is: a partition of the source, a residue class, a part of a split. Every
+// row up to `last_key` is done.
+struct UnitPosition {
+  int32_t unit = 0;
   std::string last_key{};  // raw key (record/key.h); empty: nothing yet
-  int64_t rows = 0;        // written in this lane so far, in all
+  int64_t rows = 0;        // of this unit so far, in all
   int64_t bytes = 0;
   bool done = false;
   std::string detail{};  // the method's own: JSON, or empty; at most Journal::kMostDetailBytes
+  std::string step{};    // which the unit belongs to
 
-  bool operator==(const LanePosition&) const = default;
+  bool operator==(const UnitPosition&) const = default;
 };
 
-enum class Request { kPause, kCancel };
+// begun: it may have acted. done: it has. undoing: its undo may have acted. undone: it has.
+enum class StepState { kBegun, kDone, kUndoing, kUndone };
+std::string_view to_string(StepState state);
+
+// A step of a run that was begun.
+struct StepRecord {
+  std::string name{};  // [a-z0-9-], at most 32
+  StepState state = StepState::kBegun;
+  std::string before{};   // JSON or empty: found before it acted, and needed to undo it
+  std::string product{};  // JSON or empty: what it made, for the steps behind it
+  std::string outcome{};  // what its undo did or left, as a sentence; may be empty
+
+  bool operator==(const StepRecord&) const = default;
+};
+
+// How far the step under way is, for those who look from outside.
+struct Progress {
+  std::string step{};
+  std::string line{};  // what the process shows: "copying: 966,147 rows, ..."
+  std::string unit{};  // "rows", "bytes", "partitions", "units"
+  int64_t done = -1;   // of them; -1: not known, here and below
+  int64_t total = -1;  // may be an estimate
+  int64_t per_second = -1;
+  int64_t eta_ms = -1;  // until total
+  int64_t updated_unix_ms = 0;
+
+  bool operator==(const Progress&) const = default;
+};
+
+// Another process undoes the step when this moment has passed and the run's process has not
+// extended it.
+struct Lease {
+  std::string step;
+  int64_t until_unix_ms = 0;
+
+  bool operator==(const Lease&) const = default;
+};
+
+enum class Request { kPause, kCancel, kCutover, kRollback, kComplete };
 std::string_view to_string(Request request);
 
 // What others changed since a version.

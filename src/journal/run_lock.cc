@@ -13,8 +13,8 @@
 namespace pegmove::journal {
 namespace {
 
-std::string lock_path(const Journal& journal, const std::string& run) {
-  return journal.path() + "." + run + ".lock";
+std::string lock_path(const std::string& journal, const std::string& run) {
+  return journal + "." + run + ".lock";
 }
 
 std::unexpected<Error> lock_error(const std::string& path, int error) {
@@ -47,7 +47,7 @@ bool still_at(const std::string& path, int fd) {
 
 Result<RunLock> RunLock::take(const Journal& journal, const std::string& run) {
   TRY(journal.get(run));
-  auto path = lock_path(journal, run);
+  auto path = lock_path(journal.path(), run);
   while (true) {
     const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return lock_error(path, errno);
@@ -59,7 +59,7 @@ Result<RunLock> RunLock::take(const Journal& journal, const std::string& run) {
       close(fd);
       if (error != EAGAIN && error != EACCES) return lock_error(path, error);
       return fail(Code::kBusy,
-                  "migration " + run + " is being worked on by " +
+                  "run " + run + " is being worked on by " +
                       (pid > 0 ? "process " + std::to_string(pid) : "another process") +
                       "; wait for it, or stop it with `pegmove pause " + run + "`");
     }
@@ -76,9 +76,14 @@ Result<RunLock> RunLock::take(const Journal& journal, const std::string& run) {
 }
 
 Result<std::optional<pid_t>> RunLock::holder(const Journal& journal, const std::string& run) {
+  return holder(journal.path(), run);
+}
+
+Result<std::optional<pid_t>> RunLock::holder(const std::string& journal_path,
+                                             const std::string& run) {
   if (!is_run_id(run))
-    return fail(Code::kInvalidArgument, "that is no id of a migration; `pegmove list` shows them");
-  const auto path = lock_path(journal, run);
+    return fail(Code::kInvalidArgument, "that is no id of a run; `pegmove list` shows them");
+  const auto path = lock_path(journal_path, run);
   const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0 && errno == ENOENT) return std::nullopt;
   if (fd < 0) return lock_error(path, errno);

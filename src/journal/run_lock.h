@@ -27,6 +27,8 @@ class RunLock {
   // The process that works on the run now; 0 when it cannot be told which; nullopt: none. May be
   // out of date when it returns. Errors: kInvalidArgument (no id), kIo.
   static Result<std::optional<pid_t>> holder(const Journal& journal, const std::string& run);
+  static Result<std::optional<pid_t>> holder(const std::string& journal_path,
+                                             const std::string& run);
 
  private:
   RunLock(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}

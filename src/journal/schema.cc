@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "journal/location.h"
+#include "journal/run_lock.h"
 
 namespace pegmove::journal {
 namespace {
@@ -19,46 +20,21 @@ namespace fs = std::filesystem;
 constexpr int64_t kApplicationId = 0x70676d76;  // "pgmv"
 constexpr int64_t kMostWalBytes = 4 << 20;      // of the log that stays between checkpoints
 
-constexpr std::string_view kSteps[] = {
-    R"sql(
-CREATE TABLE runs (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  id TEXT NOT NULL UNIQUE,
-  method TEXT NOT NULL,
-  source TEXT NOT NULL,
-  target TEXT NOT NULL,
-  source_table TEXT NOT NULL,
-  target_table TEXT NOT NULL,
-  state TEXT NOT NULL,
-  created_unix_ms INTEGER NOT NULL,
-  updated_unix_ms INTEGER NOT NULL,
-  options TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  rows INTEGER NOT NULL,
-  bytes INTEGER NOT NULL,
-  result TEXT NOT NULL
-) STRICT;
-CREATE TABLE lanes (
-  run TEXT NOT NULL REFERENCES runs (id),
-  lane INTEGER NOT NULL,
-  last_key BLOB NOT NULL,
-  rows INTEGER NOT NULL,
-  bytes INTEGER NOT NULL,
-  done INTEGER NOT NULL,
-  detail TEXT NOT NULL,
-  PRIMARY KEY (run, lane)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE changes (
-  version INTEGER PRIMARY KEY AUTOINCREMENT,
-  run TEXT NOT NULL REFERENCES runs (id),
-  kind TEXT NOT NULL,
-  name TEXT NOT NULL,
-  value TEXT NOT NULL,
-  changed_unix_ms INTEGER NOT NULL,
-  UNIQUE (run, kind, name)
-) STRICT;
-)sql",
-};
+// Of a text in SQL.
+std::string sql_quoted(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
+  return out;
+}
+
+Result<void> sync_file(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = fd >= 0 && fsync(fd) == 0;
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (synced) return {};
+  return fail(Code::kIo, path + ": " + std::strerror(error));
+}
 
 // Runs the steps that are missing, if any.
 Result<void> migrate(Connection& connection, std::span<const std::string_view> steps) {
@@ -103,8 +79,8 @@ Result<void> create(const std::string& path, std::span<const std::string_view> s
   if (fs::exists(log, ignored) && !fs::exists(path, ignored))
     return fail(Code::kCorrupt, "journal " + path + ": the file is gone, but its log " + log +
                                     " is there and would be taken for that of a new one; put the "
-                                    "file back, or move the log away: the migrations in it then "
-                                    "begin anew");
+                                    "file back, or move the log away: the runs in it are "
+                                    "lost then");
   std::string staging = path + ".new.XXXXXX";
   const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600
   if (fd < 0)
@@ -117,6 +93,43 @@ Result<void> create(const std::string& path, std::span<const std::string_view> s
   unlink(staging.c_str());
   TRY(std::move(made));
   return sync_folder(fs::path(path).parent_path());
+}
+
+// The file as the older version left it, for whoever must go back to that: "JOURNAL.v1".
+Result<void> keep_copy(const Connection& connection, const std::string& path, int64_t version) {
+  const auto copy = path + ".v" + std::to_string(version);
+  std::error_code ignored;
+  if (fs::exists(copy, ignored)) return {};  // another process was faster, or killed since
+  std::string staging = copy + ".XXXXXX";
+  const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600; SQLite takes an empty file
+  if (fd < 0)
+    return fail(Code::kIo, "journal " + path +
+                               ": keeping a copy of the older version: " + std::strerror(errno));
+  close(fd);
+  auto copied = connection.execute("VACUUM INTO '" + sql_quoted(staging) + "'",
+                                   "keeping a copy of the older version");
+  if (copied) copied = sync_file(staging);
+  if (copied && rename(staging.c_str(), copy.c_str()) != 0)
+    copied = fail(Code::kIo,
+                  "journal " + path + ": keeping the copy " + copy + ": " + std::strerror(errno));
+  if (!copied) unlink(staging.c_str());
+  TRY(std::move(copied));
+  return sync_folder(fs::path(path).parent_path());
+}
+
+// A process of the older version would fail on the new tables.
+Result<void> check_unused(const Connection& connection, const std::string& path) {
+  const auto statement =
+      TRY(connection.prepare("SELECT id FROM runs WHERE state IN ('planned', 'running')"));
+  auto query = statement.query("looking for processes that use it");
+  while (TRY(query.next())) {
+    const auto run = query.bytes(0);
+    if (const auto holder = RunLock::holder(path, run); holder && *holder)
+      return fail(Code::kBusy, "journal " + path + ": process " + std::to_string(**holder) +
+                                   " of an older pegmove works on run " + run +
+                                   "; wait until it has ended, or pause it with that pegmove");
+  }
+  return {};
 }
 
 // What a file is, before anything is written to it.
@@ -135,14 +148,12 @@ Result<void> recognise(const Connection& connection, const std::string& path, in
   const auto damage = TRY(connection.text("PRAGMA quick_check(1)", "checking it"));
   if (damage != "ok" || version < 1)
     return fail(Code::kCorrupt, "journal " + path + ": the file is damaged (" + damage +
-                                    "); put back a copy of it, or move it away: the migrations in "
-                                    "it then begin anew");
+                                    "); put back a copy of it, or move it away: the runs in it "
+                                    "are lost then");
   return {};
 }
 
 }  // namespace
-
-std::span<const std::string_view> schema_steps() { return kSteps; }
 
 Result<Connection> open_journal(const std::string& path, int busy_timeout_ms,
                                 std::span<const std::string_view> steps) {
@@ -160,7 +171,11 @@ Result<Connection> open_journal(const std::string& path, int busy_timeout_ms,
   TRY(use_write_ahead_log(connection, path));
   TRY(connection.execute("PRAGMA foreign_keys = ON", "opening it"));
   const auto version = TRY(connection.integer("PRAGMA user_version", "reading its version"));
-  if (version < int64_t(steps.size())) TRY(migrate(connection, steps));
+  if (version < int64_t(steps.size())) {
+    TRY(check_unused(connection, path));
+    TRY(keep_copy(connection, path, version));
+    TRY(migrate(connection, steps));
+  }
   return connection;
 }
 

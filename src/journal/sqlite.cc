@@ -28,7 +28,7 @@ std::string_view next_step(Code code) {
   switch (code) {
     case Code::kBusy: return "; another process keeps it locked, try again";
     case Code::kCorrupt:
-      return "; put back a copy of it, or move it away: the migrations in it then begin anew";
+      return "; put back a copy of it, or move it away: the runs in it are lost then";
     case Code::kInvalidArgument: return "; it is no journal of pegmove, name another with --state";
     case Code::kIo: return "; check the disk's space and who may write there";
     default: return "";

@@ -113,7 +113,7 @@ class LongCopy(CliTest):
         self.assertEqual(json.loads(ended.out)["rows"], 24000)
         lines = ended.err.splitlines()
         notes = [line for line in lines if not line.startswith("copying: ")]
-        self.assertRegex(notes[-1], r"^pegmove: run (copy-\d+-\d+); if it ends early, `pegmove resume \1` goes on$")
+        self.assertRegex(notes[-1], r"^pegmove: run (copy-\d+-\d+); if it is interrupted, continue with `pegmove resume \1`$")
         for line in lines[len(notes):]:
             self.assertRegex(line, r"^copying: [\d,]+ rows, [\d,]+ rows/s, .*, partitions \d/4(; slowed to .*)?$")
         self.assertNotIn("\r", ended.err)
@@ -126,7 +126,7 @@ class LongCopy(CliTest):
         ended = copy.finish()
         self.assertEqual((ended.code, ended.out), (7, ""), str(ended))
         self.assertRegex(ended.err, r"stopped on request")
-        self.assertRegex(ended.err, r"run (copy-\d+-\d+) is interrupted; `pegmove resume \1` goes on where it was")
+        self.assertRegex(ended.err, r"run (copy-\d+-\d+) is interrupted; continue with `pegmove resume \1`")
 
     def test_a_second_ctrl_c_ends_it_at_once(self):
         copy = self.start("--retry-for", "10m")
@@ -144,7 +144,7 @@ class LongCopy(CliTest):
         self.assertEqual((ended.code, ended.out), (1, ""), str(ended))
         self.assertIn("table 't'", ended.err)
         self.assertIn("Connection refused", ended.err)
-        self.assertRegex(ended.err, r"run (copy-\d+-\d+) has failed; `pegmove resume \1` goes on")
+        self.assertRegex(ended.err, r"run (copy-\d+-\d+) failed; fix the cause, then continue with `pegmove resume \1`")
 
     def test_a_source_that_is_killed_is_named(self):
         copy = self.start("--timeout", "2s", "--retry-for", "2s")

@@ -228,7 +228,7 @@ class Resumed(TwoClusters):
 
         def positions():
             with sqlite3.connect(journal) as database:
-                return database.execute("SELECT rows, detail FROM lanes WHERE run = ?", (run,)).fetchall()
+                return database.execute("SELECT rows, detail FROM units WHERE run = ?", (run,)).fetchall()
 
         self.wait_until(lambda: len(positions()) == 2 and sum(one[0] for one in positions()) > 4000, "a position")
         process.kill()
@@ -242,7 +242,7 @@ class Resumed(TwoClusters):
         self.shell(self.b, "killed", "set h00000 s changed")
         outcome = self.run_words("resume", run, *more, "--json")
         self.assertEqual(outcome.code, 4, str(outcome))
-        self.assertNotIn("anew", outcome.err)
+        self.assertNotIn("from the beginning", outcome.err)
         report = json.loads(outcome.out)
         self.assertEqual(report["id"], run)
         self.assertEqual(self.counts(report), [2, 0, 1, 0])
@@ -257,7 +257,7 @@ class Resumed(TwoClusters):
         self.create(self.b, "anew", 3, [row("h00000", "s", "v")])
         outcome = self.run_words("resume", run, *more, "--json")
         self.assertEqual(outcome.code, 4, str(outcome))
-        self.assertIn("anew", outcome.err)
+        self.assertIn("from the beginning", outcome.err)
         report = json.loads(outcome.out)
         self.assertEqual(self.counts(report), [self.ROWS - 1, 0, 0, 0])
         self.assertEqual(report["target"]["partitions"], 3)

@@ -135,7 +135,7 @@ class KilledVerify(Scenario):
         verifier = Copier(words, self.folder)
         self.addCleanup(verifier.kill)
         run = verifier.wait_for_run()
-        self.look_until(lambda: self.journal.ask("SELECT 1 FROM lanes WHERE run = ?", run), "progress", verifier)
+        self.look_until(lambda: self.journal.ask("SELECT 1 FROM units WHERE run = ?", run), "progress", verifier)
         self.kill_hard(verifier)
         self.assertNotEqual(self.status(run)["state"], "done")
         self.done(*shell, "use t; del_app_envs replica.read_throttling")

@@ -8,11 +8,9 @@
 #include "base/json_fields.h"
 #include "base/units.h"
 #include "blockstore/path.h"
-#include "client/backups.h"
 #include "client/node.h"
 #include "inspect/server_answers.h"
 #include "migration/journal_fields.h"
-#include "migration/watch.h"
 
 namespace pegmove::migration {
 namespace {
@@ -20,29 +18,13 @@ namespace {
 using async::milliseconds;
 using base::number_in;
 using base::text_in;
+using runs::StepContext;
+using runs::UndoEnd;
+using runs::Undone;
 using Json = nlohmann::ordered_json;
 
-constexpr milliseconds kBetweenLooks{500};
-
-// What the run has begun: its result while it works.
-struct Begun {
-  int64_t backup_id = 0;
-  int32_t app_id = 0;
-  std::string root;
-};
-
-std::optional<Begun> read_begun(const journal::Run& run) {
-  const auto in = Json::parse(run.result, nullptr, false);
-  if (!in.is_object() || number_in(in, "backup_id") <= 0) return std::nullopt;
-  return Begun{.backup_id = number_in(in, "backup_id"),
-               .app_id = int32_t(number_in(in, "app_id")),
-               .root = text_in(in, "root")};
-}
-
-std::string to_json(const Begun& begun) {
-  return Json{{"backup_id", begun.backup_id}, {"app_id", begun.app_id}, {"root", begun.root}}
-      .dump();
-}
+constexpr milliseconds kBetweenPolls{500};
+constexpr int64_t kSkewMs = 600'000;  // between this clock and the cluster's
 
 Result<BackupRequest> read_request(const nlohmann::json& in) {
   if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
@@ -53,188 +35,234 @@ Result<BackupRequest> read_request(const nlohmann::json& in) {
                        .timeout = TRY(read_ms(in, "timeout_ms"))};
 }
 
-class BackupRun : Watch<BackupProgress> {
- public:
-  BackupRun(RunKeeper& run, client::Cluster& cluster, const BackupRequest& request,
-            std::optional<blockstore::AsyncStore>& store, const async::StopSignal& stop,
-            const std::function<void(const BackupProgress&)>& on_progress)
-      : Watch(run, cluster, request.timeout, stop, on_progress), request_(request), store_(store) {}
+}  // namespace
 
-  Task<BackupReport> carry_out() {
-    const auto table = CO_TRY(co_await cluster_.table_info(request_.table, deadline()));
-    partitions_ = table.partition_count;
-    auto begun = read_begun(run_.run());
-    if (!begun) {
-      const bool may_have_begun = !run_.run().result.empty();  // by a process that was killed
-      CO_TRY(co_await run_.set_result("{}"));  // from here on the cluster may have begun
-      begun = CO_TRY(co_await begin(table.app_id, may_have_begun));
-      CO_TRY(co_await run_.set_result(to_json(*begun)));
-    }
-    place_ = {.root = begun->root,
-              .backup_id = begun->backup_id,
-              .table = request_.table,
-              .app_id = begun->app_id};
-    CO_TRY(co_await watch());
-    BackupReport report{.place = place_,
-                        .provider = request_.provider,
-                        .partitions = partitions_,
-                        .bytes = bytes_,
-                        .elapsed = elapsed()};
-    CO_TRY(co_await write_envs(table.envs, report));
-    co_return report;
-  }
+BackUp::BackUp(BackupRequest request, const Ports& ports)
+    : request_(std::move(request)), ports_(ports), began_(ports.clock.now()) {}
 
- private:
-  // One that runs already is this run's when its process was killed before it noted so.
-  Task<Begun> begin(int32_t app_id, bool may_have_begun) {
-    const auto root =
-        CO_TRY(backup::root_of(request_.path, CO_TRY(co_await backup_root(cluster_, deadline()))));
-    auto running = may_have_begun ? co_await running_backup(app_id) : std::nullopt;
-    if (running) co_return Begun{.backup_id = *running, .app_id = app_id, .root = root};
-    auto started = CO_TRY(co_await client::start_backup(cluster_, app_id, request_.provider,
-                                                        request_.path, deadline()));
-    co_return Begun{.backup_id = started.backup_id, .app_id = app_id, .root = root};
-  }
+// Method two, first half: the cluster's own servers write the table to a block store.
+std::vector<runs::Step> BackUp::steps() {
+  auto steps = runs::steps_of<client::BackupItem>(
+      *this, "backup",
+      "have cluster " + request_.from_metas + " back up table " + request_.table + " to " +
+          request_.provider + ":/" + request_.path,
+      "wait until every partition is in the store", kBetweenPolls,
+      [this](const journal::StepRecord& record) { return take(record); });
+  steps.push_back({.name = "keep-envs",
+                   .does = "write the table's app envs beside the backup",
+                   .run = [this](StepContext) { return keep_envs(); }});
+  return steps;
+}
 
-  Routine<std::optional<int64_t>> running_backup(int32_t app_id) {
-    auto status = co_await client::backup_status(cluster_, app_id, 0, deadline());
-    if (!status) co_return std::nullopt;
-    for (const auto& item : status->items)
-      if (!item.is_failed && item.end_time_ms == 0 && item.provider == request_.provider &&
-          item.path == request_.path && item.start_time_ms >= run_.run().created_unix_ms - kSkewMs)
-        co_return item.backup_id;
-    co_return std::nullopt;
-  }
+Task<runs::Assessment> BackUp::open(runs::Purpose) {
+  if (!cluster_) cluster_ = CO_TRY(co_await ports_.connect(request_.from_metas));
+  table_ = CO_TRY(co_await cluster_->table_info(request_.table, deadline()));
+  if (auto found = CO_TRY(ports_.find_store(request_.provider))) store_.emplace(*std::move(found));
+  co_return runs::Assessment{};
+}
 
-  Task<> watch() {
-    while (true) {
-      auto status =
-          co_await client::backup_status(cluster_, place_.app_id, place_.backup_id, deadline());
-      if (!status && status.error().code() == Code::kNotFound)
-        co_return fail(Code::kNotFound,
-                       status.error().message() +
-                           ": real meta servers forget backups when they are started anew or "
-                           "another one leads; what was uploaded to " +
-                           place_.backup_folder() +
-                           " is no backup, remove it (`pegmove backups rm`) and begin anew");
-      if (!status) co_return fail(std::move(status.error()));
-      const auto item =
-          std::ranges::find(status->items, place_.backup_id, &client::BackupItem::backup_id);
-      if (item == status->items.end())
-        co_return fail(Code::kProtocol, "the meta server does not tell of the backup");
-      CO_TRY(co_await tell_progress());
-      if (item->is_failed) co_return fail(Code::kRefused, co_await why_failed(status->hint));
-      if (item->end_time_ms != 0) co_return Result<void>();
-      if (stop_.requested()) co_return co_await give_up();
-      co_await clock_.sleep_for(kBetweenLooks);  // no result
-    }
-  }
+std::string BackUp::options() const { return to_json(request_); }
 
-  Task<> tell_progress() {
-    BackupProgress progress{.partitions = partitions_, .elapsed = elapsed()};
-    auto told = CO_TRY(
-        co_await ask_meta(cluster_, "backup.status", {std::to_string(place_.app_id)}, deadline()));
-    if (told)
-      read_progress(*told, progress);
-    else
-      progress.partitions_done = co_await count_in_store();
-    run_.note({.lane = 0, .bytes = progress.done_bytes.value_or(0)});
-    run_.set_reason(progress.waits_for);
-    tell(progress, progress.partitions_done == progress.partitions);
-    co_return Result<void>();
-  }
+runs::Report BackUp::report(const journal::Run&) {
+  report_.provider = request_.provider;
+  report_.place = place_;
+  report_.partitions = table_.partition_count;
+  report_.elapsed = elapsed();
+  const auto json = to_json(report_);
+  return {.stored = json, .json = json, .text = to_text(report_)};
+}
 
-  // Of an embedded cluster.
-  void read_progress(const std::string& text, BackupProgress& progress) {
-    const auto in = Json::parse(text, nullptr, false);
-    if (!in.is_array()) return;
-    for (const auto& job : in) {
-      if (!job.is_object() || number_in(job, "backup_id") != place_.backup_id) continue;
-      if (text_in(job, "state") == "running") progress.waits_for = text_in(job, "reason");
-      if (number_in(job, "all_bytes") >= 0) {
-        progress.done_bytes = number_in(job, "done_bytes");
-        progress.all_bytes = number_in(job, "all_bytes");
-        progress.partitions_done = int32_t(number_in(job, "partitions_done"));
-      }
-      if (text_in(job, "state") == "done") {
-        bytes_ = number_in(job, "bytes");
-        progress.done_bytes = progress.all_bytes = bytes_;
-        progress.partitions_done = partitions_;
-      }
-    }
-  }
+Result<void> BackUp::take(const journal::StepRecord& record) {
+  if (record.product.empty()) return {};
+  const auto in = Json::parse(record.product, nullptr, false);
+  if (!in.is_object() || number_in(in, "backup_id") <= 0 || number_in(in, "app_id") <= 0)
+    return fail(Code::kCorrupt, "it does not name the backup");
+  place_ = {.root = text_in(in, "root"),
+            .backup_id = number_in(in, "backup_id"),
+            .table = request_.table,
+            .app_id = int32_t(number_in(in, "app_id"))};
+  return {};
+}
 
-  Routine<std::optional<int32_t>> count_in_store() {
-    if (!store_) co_return std::nullopt;
-    int32_t done = 0;
-    for (int32_t partition = 0; partition < partitions_; ++partition) {
-      auto current = co_await store_->find(place_.current_file(partition));
-      if (!current) co_return std::nullopt;
-      done += current->has_value();
-    }
-    co_return done;
-  }
+namespace {
 
-  Routine<std::string> why_failed(std::string hint) {
-    std::string text = "the cluster says that the backup failed: " + hint;
-    if (hint.contains("failed:") || !store_) co_return text;
-    std::string missing;
-    for (int32_t partition = 0; partition < partitions_; ++partition) {
-      auto current = co_await store_->find(place_.current_file(partition));
-      if (current && !*current)
-        missing += (missing.empty() ? "" : ", ") + std::to_string(partition);
-    }
-    if (!missing.empty())
-      text += "; not finished: partitions " + missing + "; their servers' logs say why";
-    co_return text;
-  }
-
-  // The cluster goes on by itself, unless the run is cancelled.
-  Task<> give_up() {
-    if (!run_.is_cancelled())
-      co_return fail(Code::kInterrupted, "the cluster goes on with the backup by itself");
-    auto told = CO_TRY(co_await ask_meta(
-        cluster_, "backup.cancel",
-        {std::to_string(place_.app_id), std::to_string(place_.backup_id)}, deadline()));
-    if (!told)
-      co_return fail(Code::kInterrupted,
-                     "cancelled here; this version of Pegasus cannot end a backup: it goes on, and "
-                     "`pegmove backups rm` removes it when it has ended");
-    co_return fail(Code::kInterrupted, "the backup is cancelled");
-  }
-
-  // Of the whole backup: those of other tables in the file stay.
-  Task<> write_envs(const std::map<std::string, std::string>& envs, BackupReport& report) {
-    if (!store_) {
-      report.note = "the table's app envs are not kept, since [block_service." + request_.provider +
-                    "] is not in pegmove's own configuration";
-      co_return Result<void>();
-    }
-    backup::EnvsOfTables all;
-    const auto folder = blockstore::name_of(place_.table_folder());
-    all[folder] = envs;
-    CO_TRY(co_await store_->write_file(place_.envs_file(), backup::encode_envs(all)));
-    report.has_envs = true;
-    if (report.bytes < 0) {
-      int64_t bytes = 0;
-      for (int32_t partition = 0; partition < partitions_; ++partition)
-        bytes += CO_TRY(co_await backup::read_checkpoint(*store_, place_, partition))
-                     .metadata.total_size;
-      report.bytes = bytes;
-    }
-    co_return Result<void>();
-  }
-
-  static constexpr int64_t kSkewMs = 600'000;  // between this clock and the cluster's
-
-  const BackupRequest& request_;
-  std::optional<blockstore::AsyncStore>& store_;
-  backup::Place place_;
-  int32_t partitions_ = 0;
-  int64_t bytes_ = -1;
-};
+std::string product_of(int64_t backup_id, int32_t app_id, const std::string& root) {
+  return Json{{"backup_id", backup_id}, {"app_id", app_id}, {"root", root}}.dump();
+}
 
 }  // namespace
+
+Task<std::string> BackUp::start(StepContext) {
+  const auto root =
+      CO_TRY(backup::root_of(request_.path, CO_TRY(co_await backup_root(*cluster_, deadline()))));
+  const auto started = CO_TRY(co_await client::start_backup(
+      *cluster_, table_.app_id, request_.provider, request_.path, deadline()));
+  co_return product_of(started.backup_id, table_.app_id, root);
+}
+
+// One that runs is this run's when its process was killed before it noted so.
+Task<std::optional<std::string>> BackUp::adopt(StepContext context) {
+  auto status = co_await client::backup_status(*cluster_, table_.app_id, 0, deadline());
+  if (!status && status.error().code() == Code::kNotFound) co_return std::nullopt;
+  if (!status) co_return fail(std::move(status.error()));
+  const auto since = context.session.run().created_unix_ms - kSkewMs;
+  for (const auto& item : status->items)
+    if (!item.is_failed && item.provider == request_.provider && item.path == request_.path &&
+        item.start_time_ms >= since)
+      co_return product_of(item.backup_id, table_.app_id,
+                           CO_TRY(backup::root_of(request_.path, CO_TRY(co_await backup_root(
+                                                                     *cluster_, deadline())))));
+  co_return std::nullopt;
+}
+
+Task<client::BackupItem> BackUp::poll() {
+  auto status =
+      co_await client::backup_status(*cluster_, place_.app_id, place_.backup_id, deadline());
+  if (!status && status.error().code() == Code::kNotFound)
+    co_return fail(Code::kNotFound,
+                   status.error().message() +
+                       ": real meta servers forget backups when they restart or another one "
+                       "leads; what was uploaded to " +
+                       place_.backup_folder() +
+                       " is no complete backup: remove it with `pegmove backups rm` and start "
+                       "another backup");
+  if (!status) co_return fail(std::move(status.error()));
+  const auto item =
+      std::ranges::find(status->items, place_.backup_id, &client::BackupItem::backup_id);
+  if (item == status->items.end())
+    co_return fail(Code::kProtocol, "the meta server's answer does not name the backup");
+  hint_ = status->hint;
+  co_return *item;
+}
+
+Task<bool> BackUp::look(StepContext context, const client::BackupItem& item) {
+  CO_TRY(co_await show_progress(context));
+  if (item.is_failed) co_return fail(Code::kRefused, co_await why_failed(hint_));
+  co_return item.end_time_ms != 0;
+}
+
+std::string BackUp::left_alone() const { return "the cluster continues the backup by itself"; }
+
+Task<> BackUp::show_progress(StepContext context) {
+  BackupProgress progress{.partitions = table_.partition_count, .elapsed = elapsed()};
+  auto told = CO_TRY(
+      co_await ask_meta(*cluster_, "backup.status", {std::to_string(place_.app_id)}, deadline()));
+  if (told)
+    read_progress(*told, progress);
+  else
+    progress.partitions_done = co_await count_in_store();
+  context.session.set_reason(progress.waits_for);
+  show(context, progress);
+  co_return Result<void>();
+}
+
+void BackUp::show(StepContext context, const BackupProgress& progress) {
+  const bool in_bytes = progress.done_bytes && progress.all_bytes;
+  context.session.show_progress(
+      context.events,
+      {.line = to_line(progress),
+       .unit = in_bytes ? "bytes" : "partitions",
+       .done = in_bytes ? *progress.done_bytes : progress.partitions_done.value_or(-1),
+       .total = in_bytes ? *progress.all_bytes : progress.partitions},
+      progress.partitions_done == progress.partitions);
+}
+
+// Of an embedded cluster.
+void BackUp::read_progress(const std::string& text, BackupProgress& progress) {
+  const auto in = Json::parse(text, nullptr, false);
+  if (!in.is_array()) return;
+  for (const auto& job : in) {
+    if (!job.is_object() || number_in(job, "backup_id") != place_.backup_id) continue;
+    if (text_in(job, "state") == "running") progress.waits_for = text_in(job, "reason");
+    if (number_in(job, "all_bytes") >= 0) {
+      progress.done_bytes = number_in(job, "done_bytes");
+      progress.all_bytes = number_in(job, "all_bytes");
+      progress.partitions_done = int32_t(number_in(job, "partitions_done"));
+    }
+    if (text_in(job, "state") == "done") {
+      report_.bytes = number_in(job, "bytes");
+      progress.done_bytes = progress.all_bytes = report_.bytes;
+      progress.partitions_done = table_.partition_count;
+    }
+  }
+}
+
+Routine<std::optional<int32_t>> BackUp::count_in_store() {
+  if (!store_) co_return std::nullopt;
+  int32_t done = 0;
+  for (int32_t partition = 0; partition < table_.partition_count; ++partition) {
+    auto current = co_await store_->find(place_.current_file(partition));
+    if (!current) co_return std::nullopt;
+    done += current->has_value();
+  }
+  co_return done;
+}
+
+Routine<std::string> BackUp::why_failed(std::string hint) {
+  std::string text = "the cluster says that the backup failed: " + hint;
+  if (hint.contains("failed:") || !store_) co_return text;
+  std::string missing;
+  for (int32_t partition = 0; partition < table_.partition_count; ++partition) {
+    auto current = co_await store_->find(place_.current_file(partition));
+    if (current && !*current) missing += (missing.empty() ? "" : ", ") + std::to_string(partition);
+  }
+  if (!missing.empty())
+    text += "; not finished: partitions " + missing + "; their servers' logs say why";
+  co_return text;
+}
+
+Task<Undone> BackUp::cancel(StepContext context) {
+  if (place_.backup_id == 0) {  // not known whether it began
+    auto begun = CO_TRY(co_await adopt(context));
+    if (!begun) co_return Undone{.end = UndoEnd::kUndone, .says = "the backup had not begun"};
+    CO_TRY(take({.product = *begun}));
+  }
+  const auto name = "backup " + std::to_string(place_.backup_id) + " of table " + place_.table +
+                    " in " + request_.provider + ":/" + place_.backup_folder();
+  auto item = co_await poll();
+  if (!item && item.error().code() == Code::kNotFound)
+    co_return Undone{.end = UndoEnd::kCannot,
+                     .says = name +
+                             ": the meta server no longer knows it; remove what was "
+                             "uploaded with `pegmove backups rm`"};
+  if (!item) co_return fail(std::move(item.error()));
+  if (item->is_failed)
+    co_return Undone{.end = UndoEnd::kUndone, .says = name + " had failed already"};
+  if (item->end_time_ms != 0)
+    co_return Undone{.end = UndoEnd::kStays,
+                     .says = name + " is complete and stays; remove it with `pegmove backups rm`"};
+  auto told = CO_TRY(co_await ask_meta(
+      *cluster_, "backup.cancel", {std::to_string(place_.app_id), std::to_string(place_.backup_id)},
+      deadline()));
+  if (!told)
+    co_return Undone{.end = UndoEnd::kCannot,
+                     .says = name +
+                             " continues on the cluster: this version of Pegasus cannot end "
+                             "a backup; remove it with `pegmove backups rm` when it has "
+                             "ended"};
+  co_return Undone{.end = UndoEnd::kUndone,
+                   .says = name + " is ended on the cluster, which removes what was uploaded"};
+}
+
+Task<std::string> BackUp::keep_envs() {
+  if (!store_) {
+    report_.note = "the table's app envs are not kept, since [block_service." + request_.provider +
+                   "] is not in pegmove's own configuration";
+    co_return std::string();
+  }
+  // Of the whole backup: those of other tables in the file stay.
+  backup::EnvsOfTables all;
+  all[blockstore::name_of(place_.table_folder())] = table_.envs;
+  CO_TRY(co_await store_->write_file(place_.envs_file(), backup::encode_envs(all)));
+  report_.has_envs = true;
+  if (report_.bytes >= 0) co_return std::string();
+  int64_t bytes = 0;
+  for (int32_t partition = 0; partition < table_.partition_count; ++partition)
+    bytes +=
+        CO_TRY(co_await backup::read_checkpoint(*store_, place_, partition)).metadata.total_size;
+  report_.bytes = bytes;
+  co_return std::string();
+}
 
 std::string to_json(const BackupRequest& request) {
   return Json{{"from_metas", request.from_metas},
@@ -314,16 +342,19 @@ Task<std::string> backup_root(client::Cluster& cluster, Deadline deadline) {
                        " has no [replication] cold_backup_root in its configuration, and refuses "
                        "backups without it");
   }
-  co_return fail(Code::kUnreachable, "no replica server of cluster '" + cluster.name() + "' lives");
+  co_return fail(Code::kUnreachable, "cluster '" + cluster.name() + "' has no live replica server");
 }
 
-Task<BackupReport> run_backup(RunKeeper& run, std::shared_ptr<client::Cluster> cluster,
-                              BackupRequest request, std::optional<blockstore::AsyncStore> store,
-                              const async::StopSignal& stop,
-                              std::function<void(const BackupProgress&)> on_progress) {
-  CO_TRY(co_await run.begin());
-  BackupRun work(run, *cluster, request, store, stop, on_progress);
-  co_return co_await work.carry_out();
+std::string to_text(const BackupReport& report) {
+  const auto& place = report.place;
+  std::string text =
+      "Backed up table " + place.table + " (" + std::to_string(report.partitions) + " partitions";
+  if (report.bytes >= 0) text += ", " + base::format_size(uint64_t(report.bytes));
+  text += ") in " + base::format_duration(report.elapsed) + ": backup " +
+          std::to_string(place.backup_id) + " in " + report.provider + ":/" +
+          place.backup_folder() + "\n";
+  if (!report.note.empty()) text += "Note: " + report.note + ".\n";
+  return text;
 }
 
 }  // namespace pegmove::migration

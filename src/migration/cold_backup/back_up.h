@@ -1,5 +1,5 @@
-// A cold backup of a table as a run of the journal: the cluster is told to make it, watched, and
-// what its own format does not keep is written beside it.
+// Method two, first half: a cold backup, made by the cluster's own servers, which are watched; what
+// Pegasus's format does not keep is written beside it.
 #pragma once
 
 #include <functional>
@@ -9,14 +9,16 @@
 
 #include "backup/layout.h"
 #include "blockstore/async_store.h"
+#include "client/backups.h"
 #include "client/cluster.h"
-#include "migration/run_keeper.h"
+#include "migration/ports.h"
+#include "runs/remote_job.h"
 
 namespace pegmove::migration {
 
 inline constexpr std::string_view kBackupMethod = "backup";
 
-// Everything that a later process needs to go on with.
+// Everything that a later process needs to resume it.
 struct BackupRequest {
   std::string from_metas;  // "host:port,...": a name may mean something else elsewhere
   std::string table;
@@ -51,17 +53,55 @@ struct BackupReport {
   std::string note = {};  // why not
 };
 std::string to_json(const BackupReport& report);
+std::string to_text(const BackupReport& report);
 
-// Begins the backup, or goes on watching one that this run began, or that runs already, and returns
-// when it is whole. `store`: the provider's store as it can be reached from here; without it
-// nothing is written beside the backup. After a stop the cluster goes on by itself; after a cancel
-// it is told to end, where it can be. The caller ends the run. Errors: kInterrupted; kRefused,
-// kUnsupported and kInvalidArgument: the cluster's; kNotFound: no such table, or the meta server
-// has forgotten the backup (real ones do when they are started anew).
-Task<BackupReport> run_backup(RunKeeper& run, std::shared_ptr<client::Cluster> cluster,
-                              BackupRequest request, std::optional<blockstore::AsyncStore> store,
-                              const async::StopSignal& stop,
-                              std::function<void(const BackupProgress&)> on_progress);
+// Errors of the run: kInterrupted; kRefused, kUnsupported and kInvalidArgument: the cluster's;
+// kNotFound: no such table, or the meta server has forgotten the backup (real ones do when they
+// restart). After a stop the cluster continues by itself; a cancel ends the backup where the
+// cluster can. Where the provider's store cannot be reached from here, nothing is written beside
+// the backup.
+class BackUp : public runs::Work, public runs::RemoteJob<client::BackupItem> {
+ public:
+  BackUp(BackupRequest request, const Ports& ports);
+
+  Task<runs::Assessment> open(runs::Purpose purpose) override;
+  std::string options() const override;
+  std::vector<runs::Step> steps() override;
+  runs::Report report(const journal::Run& run) override;
+
+  Task<std::string> start(runs::StepContext context) override;
+  Task<std::optional<std::string>> adopt(runs::StepContext context) override;
+  Task<client::BackupItem> poll() override;
+  Task<bool> look(runs::StepContext context, const client::BackupItem& item) override;
+  std::string left_alone() const override;
+  Task<runs::Undone> cancel(runs::StepContext context) override;
+
+  // Of the backup that was started; root is empty before.
+  const backup::Place& place() const { return place_; }
+
+ private:
+  Deadline deadline() const { return Deadline::in(ports_.clock, request_.timeout); }
+  async::milliseconds elapsed() const {
+    return std::chrono::duration_cast<async::milliseconds>(ports_.clock.now() - began_);
+  }
+  Result<void> take(const journal::StepRecord& record);
+  Task<> show_progress(runs::StepContext context);
+  void show(runs::StepContext context, const BackupProgress& progress);
+  void read_progress(const std::string& text, BackupProgress& progress);
+  Routine<std::optional<int32_t>> count_in_store();
+  Routine<std::string> why_failed(std::string hint);
+  Task<std::string> keep_envs();
+
+  const BackupRequest request_;
+  const Ports& ports_;
+  const async::Instant began_;
+  std::shared_ptr<client::Cluster> cluster_;
+  std::optional<blockstore::AsyncStore> store_;
+  client::TableInfo table_;
+  backup::Place place_;
+  std::string hint_;  // of the last poll
+  BackupReport report_;
+};
 
 // The folder of a cluster in block stores: cold_backup_root of its replica servers' configuration.
 // Errors: kUnsupported: it is not configured, so that its servers refuse backups.

@@ -8,16 +8,14 @@
 #include <latch>
 #include <nlohmann/json.hpp>
 
-#include "blockstore/store_set.h"
-#include "journal/journals_test.h"
+#include "migration/runs_test.h"
 #include "testing/real_like.h"
-#include "testing/two_clusters.h"
 
 namespace pegmove::migration {
 namespace {
 
-using journal::bad;
 using journal::good;
+using journal::RunState;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -30,35 +28,18 @@ class BackUpTest : public ::testing::Test {
     return table;
   }
 
-  // As the verb does, with a journal of its own. `result` is what an earlier process had noted.
-  Result<BackupReport> back_up(bool with_store = true, std::string result = "") {
-    auto journal = good(journal::Journal::open(folder_ / "journal.db", clock_));
-    const auto id = good(journal.begin({.method = std::string(kBackupMethod),
-                                        .from = "A",
-                                        .to = "disk",
-                                        .table = "t",
-                                        .to_table = "t",
-                                        .options = to_json(request_)}))
-                        .id;
-    // outlives: this call, which waits for it.
-    return clusters_.run([&]() -> Task<BackupReport> {
-      auto keeper = CO_TRY(co_await RunKeeper::take(co_await asio::this_coro::executor, clock_,
-                                                    folder_ / "journal.db", id, clusters_.stop));
-      if (!result.empty()) CO_TRY(co_await keeper->set_result(result));
-      std::optional<blockstore::AsyncStore> store;
-      if (with_store) store.emplace(CO_TRY(stores_.get("disk")), pool_, clock_);
-      auto report =
-          co_await run_backup(*keeper, real_like_, request_, std::move(store), clusters_.stop,
-                              [&](const auto& progress) {
-                                lines_.push_back(progress);
-                                if (cancel_at_first_look_) {
-                                  good(journal::Journal::open(folder_ / "journal.db", clock_))
-                                      .request(id, journal::Request::kCancel);
-                                }
-                              });
-      CO_TRY(co_await keeper->end(report ? Result<void>() : Result<void>(fail(report.error()))));
-      co_return report;
-    }());
+  // As the verb does. `product`: what an earlier process had noted of the step that starts it.
+  Result<runs::Ending> back_up(std::string product = "") {
+    id_ = runs_.begin("backup", to_json(request_));
+    if (!product.empty())
+      good(runs_.open_journal().save_step(id_, {.name = "start-backup",
+                                                .state = journal::StepState::kDone,
+                                                .product = std::move(product)}));
+    runs_.events.show = [this](const std::string& line) {
+      lines_.push_back(line);
+      if (cancels_) good(runs_.open_journal().request(id_, journal::Request::kCancel));
+    };
+    return runs_.resume(id_);
   }
 
   // Nodes wait here when a checkpoint is made, until the test lets them go on.
@@ -69,56 +50,82 @@ class BackUpTest : public ::testing::Test {
                                   }}};
   testing::RealLike real_{clusters_.source_servers.meta_address().port};
   std::shared_ptr<client::Cluster> real_like_ = clusters_.connect(real_.address());
-  testing::QuickClock clock_{clusters_.source_time};
-  blockstore::StoreSet stores_{clusters_.source_servers.providers(), clock_};
-  async::Pool pool_{1};
-  journal::TestFolder folder_;
-  BackupRequest request_{.from_metas = "unused", .table = "t", .provider = "disk"};
-  std::vector<BackupProgress> lines_;
-  bool cancel_at_first_look_ = false;
+  TestRuns runs_{clusters_};
+  BackupRequest request_{.from_metas = "real-like", .table = "t", .provider = "disk"};
+  std::string id_;
+  std::vector<std::string> lines_;
+  bool cancels_ = false;
+
+  void SetUp() override { runs_.by_word["real-like"] = real_like_; }
 };
 
 TEST_F(BackUpTest, PartitionsAreCountedInTheStoreWhereTheClusterTellsNoBytes) {
   auto table = make_table(4);
-  const auto report = good(back_up());
-  EXPECT_EQ(report.partitions, 4);
-  EXPECT_GT(report.bytes, 0) << "summed from the backup's own metadata";
-  EXPECT_TRUE(report.has_envs);
+  const auto ending = good(back_up());
+  ASSERT_EQ(ending.state, RunState::kDone) << ending.reason;
+  const auto report = nlohmann::json::parse(ending.report->json);
+  EXPECT_EQ(report["partitions"], 4);
+  EXPECT_GT(report["bytes"], 0) << "summed from the backup's own metadata";
+  EXPECT_EQ(report["app_envs_kept"], true);
   ASSERT_FALSE(lines_.empty());
-  EXPECT_EQ(lines_.back().partitions_done, 4);
-  EXPECT_FALSE(lines_.back().done_bytes);
-  EXPECT_THAT(to_line(lines_.back()), HasSubstr("partitions 4/4"));
+  EXPECT_THAT(lines_.back(), HasSubstr("partitions 4/4"));
 }
 
 TEST_F(BackUpTest, WithoutItsStoreItIsWatchedAllTheSame) {
   auto table = make_table(2);
-  const auto report = good(back_up(/*with_store=*/false));
-  EXPECT_EQ(report.partitions, 2);
-  EXPECT_EQ(report.bytes, -1);
-  EXPECT_FALSE(report.has_envs);
-  EXPECT_THAT(report.note, HasSubstr("[block_service.disk]"));
+  runs_.has_store = false;
+  const auto ending = good(back_up());
+  ASSERT_EQ(ending.state, RunState::kDone) << ending.reason;
+  const auto report = nlohmann::json::parse(ending.report->json);
+  EXPECT_FALSE(report.contains("bytes"));
+  EXPECT_EQ(report["app_envs_kept"], false);
+  EXPECT_THAT(ending.report->text, HasSubstr("[block_service.disk]"));
 }
 
+// A cancel says what it did, in the process of the run and in another one.
 TEST_F(BackUpTest, ACancelSaysThatSuchAClusterCannotEndIt) {
   auto table = make_table(2);
-  holds_ = cancel_at_first_look_ = true;
-  const auto error = bad(back_up());
+  holds_ = cancels_ = true;
+  const auto ending = good(back_up());
+  EXPECT_EQ(ending.state, RunState::kCancelled);
+  const auto undone = runs::undone_of(runs_.seen(id_));
+  ASSERT_EQ(undone.size(), 1u);
+  EXPECT_EQ(undone[0].end, runs::UndoEnd::kCannot);
+  EXPECT_THAT(undone[0].says, AllOf(HasSubstr("this version of Pegasus cannot end a backup"),
+                                    HasSubstr("pegmove backups rm")));
   go_on_.count_down();
-  EXPECT_EQ(error.code(), Code::kInterrupted);
-  EXPECT_THAT(error.message(), AllOf(HasSubstr("this version of Pegasus cannot end a backup"),
-                                     HasSubstr("pegmove backups rm")));
 }
 
-TEST_F(BackUpTest, OneThatTheMetaServerHasForgottenIsNamed) {
+TEST_F(BackUpTest, ABackupThatNobodyWatchesIsCancelledOnTheClusterToo) {
+  auto table = make_table(2);
+  request_.from_metas = "a";
+  holds_ = true;
+  runs_.events.show = {};
+  id_ = runs_.begin("backup", to_json(request_));
+  runs_.events.show = [this](const std::string&) { runs_.stop.request(); };
+  ASSERT_EQ(good(runs_.resume(id_)).state, RunState::kInterrupted);
+  runs_.by_word["a"] = nullptr;
+  EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kCancelling) << "the cluster was not told";
+  EXPECT_THAT(runs_.seen(id_).reason, HasSubstr("cluster a is away"));
+  runs_.by_word["a"] = clusters_.source;
+  EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kCancelled);
+  const auto undone = runs::undone_of(runs_.seen(id_));
+  ASSERT_EQ(undone.size(), 1u);
+  EXPECT_EQ(undone[0].end, runs::UndoEnd::kUndone);
+  EXPECT_THAT(undone[0].says, HasSubstr("is ended on the cluster"));
+  go_on_.count_down();
+}
+
+TEST_F(BackUpTest, OneThatTheMetaServerHasForgottenIsNamedAndAResumeMakesAnother) {
   auto table = make_table(2);
   const auto app_id =
       clusters_.must(clusters_.source->table_info("t", clusters_.deadline())).app_id;
-  const auto error = bad(back_up(
-      true,
+  const auto ending = good(back_up(
       nlohmann::json{{"backup_id", 1234567890123}, {"app_id", app_id}, {"root", "test"}}.dump()));
-  EXPECT_EQ(error.code(), Code::kNotFound);
-  EXPECT_THAT(error.message(), AllOf(HasSubstr("forget backups"), HasSubstr("test/1234567890123"),
-                                     HasSubstr("pegmove backups rm")));
+  EXPECT_EQ(ending.state, RunState::kFailed);
+  EXPECT_THAT(ending.reason, AllOf(HasSubstr("forget backups"), HasSubstr("test/1234567890123"),
+                                   HasSubstr("pegmove backups rm")));
+  EXPECT_EQ(good(runs_.resume(id_)).state, RunState::kDone);
 }
 
 }  // namespace

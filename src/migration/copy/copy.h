@@ -1,4 +1,4 @@
-// Method one: a table's rows are read by scans and written to another table.
+// The rows of a table are read by scans and written to another table.
 #pragma once
 
 #include <functional>
@@ -46,10 +46,5 @@ struct CopyReport {
 // stays. A server that is away or refuses is tried again for options.retry_for. With
 // options.pump.start it goes on there. Errors: all of client/table.h.
 Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop, CopyListener listener);
-
-// Both, one after the other.
-Task<CopyReport> copy_table(std::shared_ptr<client::Cluster> source,
-                            std::shared_ptr<client::Cluster> target, CopyOptions options,
-                            const async::StopSignal& stop, CopyListener listener);
 
 }  // namespace pegmove::migration

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "migration/copy/copies_test.h"
 #include "migration/copy/copy.h"
 #include "testing/random_table.h"
 #include "testing/two_clusters.h"
@@ -52,7 +53,7 @@ class CopyByRulesTest : public ::testing::Test {
   }
   Result<CopyReport> copy(CopyOptions options) {
     return clusters.run(
-        copy_table(clusters.source, clusters.target, std::move(options), clusters.stop, {}));
+        prepare_and_copy(clusters.source, clusters.target, std::move(options), clusters.stop, {}));
   }
   std::string differences(const std::shared_ptr<client::Table>& table, const Model& model) {
     return clusters.must(differs_from(table, model, 0, clusters.deadline()));
@@ -98,7 +99,7 @@ TEST_F(CopyByRulesTest, TheSourceCannotBeTheGeoTable) {
   table(clusters.source, "t_geo", {{{"a", "s"}, {point, 0}}});
   table(clusters.source, "t");
   async::StopSignal stop;
-  auto report = clusters.run(copy_table(
+  auto report = clusters.run(prepare_and_copy(
       clusters.source, clusters.source,
       {.table = "t_geo", .to_table = "t", .rules = {.mode = WriteMode::kGeo}}, stop, {}));
   ASSERT_FALSE(report);

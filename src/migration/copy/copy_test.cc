@@ -4,6 +4,7 @@
 
 #include "async/pool.h"
 #include "compare/compare.h"
+#include "migration/copy/copies_test.h"
 #include "record/expiry.h"
 #include "testing/random_table.h"
 #include "testing/two_clusters.h"
@@ -34,8 +35,8 @@ class CopyTest : public ::testing::Test {
     return model;
   }
   Result<CopyReport> copy(CopyOptions options, CopyListener listener = {}) {
-    return clusters->run(copy_table(clusters->source, clusters->target, std::move(options),
-                                    clusters->stop, std::move(listener)));
+    return clusters->run(prepare_and_copy(clusters->source, clusters->target, std::move(options),
+                                          clusters->stop, std::move(listener)));
   }
   Result<PreparedCopy> prepare(CopyOptions options) {
     return clusters->run(prepare_copy(clusters->source, clusters->target, std::move(options)));
@@ -414,8 +415,8 @@ TEST_F(CopyInterruptedTest, AStoppedCopyIsCompletedByTheNext) {
   EXPECT_LT(written, int64_t(model.size()));
 
   async::StopSignal never;
-  auto second = clusters->run(copy_table(clusters->source, clusters->target,
-                                         {.table = "t", .into_nonempty = true}, never, {}));
+  auto second = clusters->run(prepare_and_copy(clusters->source, clusters->target,
+                                               {.table = "t", .into_nonempty = true}, never, {}));
   ASSERT_TRUE(second) << second.error().to_string();
   expect_equal();
 }

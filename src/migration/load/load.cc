@@ -1,12 +1,12 @@
 #include "migration/load/load.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
 #include "base/units.h"
 #include "migration/cold_backup/back_up.h"
 #include "migration/journal_fields.h"
-#include "migration/watch.h"
 
 namespace pegmove::migration {
 namespace {
@@ -16,9 +16,13 @@ using base::number_in;
 using client::LoadControl;
 using client::LoadStatus;
 using client::MetaLevel;
+using runs::StepContext;
+using runs::StepKind;
+using runs::UndoEnd;
+using runs::Undone;
 using Json = nlohmann::json;
 
-constexpr milliseconds kBetweenLooks{300};
+constexpr milliseconds kBetweenPolls{300};
 constexpr milliseconds kCancelWithin{600'000};
 constexpr const char* kScenario = "rocksdb.usage_scenario";
 constexpr const char* kBehind = "rocksdb.allow_ingest_behind";
@@ -26,37 +30,6 @@ constexpr const char* kBehind = "rocksdb.allow_ingest_behind";
 std::string env_of(const client::TableInfo& table, const char* name) {
   const auto found = table.envs.find(name);
   return found == table.envs.end() ? "" : found->second;
-}
-
-// What the run found and what it has begun: its result while it works.
-struct Begun {
-  MetaLevel level = MetaLevel::kLively;  // before
-  std::string scenario;                  // before; "": the env was not set
-  bool started = false;                  // the cluster has answered that the load began
-};
-
-std::string to_json(const Begun& begun) {
-  return Json{{"level", int(begun.level)}, {"scenario", begun.scenario}, {"started", begun.started}}
-      .dump();
-}
-
-std::optional<Begun> read_begun(const std::string& text) {
-  const auto in = Json::parse(text, nullptr, false);
-  if (!in.is_object() || number_in(in, "level") < 0) return std::nullopt;
-  return Begun{.level = MetaLevel(number_in(in, "level")),
-               .scenario = base::text_in(in, "scenario"),
-               .started = in.contains("started") && in["started"] == true};
-}
-
-// A loaded table compacts again; one that was not loaded gets back what it had, so that the next
-// try finds it as this one did.
-Task<> put_back(client::Cluster& cluster, LoadRun request, Begun begun, bool is_loaded) {
-  const auto deadline = [&] { return Deadline::in(cluster.client().clock(), request.timeout); };
-  const auto scenario = is_loaded || begun.scenario.empty() ? "normal" : begun.scenario;
-  CO_TRY(co_await cluster.set_envs(request.load.table, {{kScenario, scenario}}, deadline()));
-  const auto level = CO_TRY(co_await cluster.meta_level(deadline()));
-  if (level != begun.level) CO_TRY(co_await cluster.set_meta_level(begun.level, deadline()));
-  co_return Result<void>();
 }
 
 // Files of the set, each partition's.
@@ -88,126 +61,6 @@ Task<> check_set(const blockstore::AsyncStore& store, bulkload::Place place,
   co_return Result<void>();
 }
 
-class Loading : Watch<LoadProgress> {
- public:
-  Loading(RunKeeper& run, client::Cluster& cluster, const LoadRun& request,
-          std::vector<std::string> notes, const async::StopSignal& stop,
-          const std::function<void(const LoadProgress&)>& on_progress)
-      : Watch(run, cluster, request.timeout, stop, on_progress), request_(request) {
-    report_.table = request.load.table;
-    report_.behind = request.load.ingest_behind;
-    report_.notes = std::move(notes);
-  }
-
-  Task<LoadReport> carry_out() {
-    auto loaded = co_await begin();
-    if (loaded) loaded = co_await watch();
-    if (!is_under_way_ && is_noted_)
-      CO_TRY(co_await put_back(cluster_, request_, begun_, loaded.has_value()));
-    CO_TRY(std::move(loaded));
-    report_.elapsed = elapsed();
-    co_return std::move(report_);
-  }
-
- private:
-  Task<> begin() {
-    const auto before = read_begun(run_.run().result);
-    const auto& name = request_.load.table;
-    if (before) {
-      begun_ = *before;
-    } else {
-      begun_.level = CO_TRY(co_await cluster_.meta_level(deadline()));
-      begun_.scenario = env_of(CO_TRY(co_await cluster_.table_info(name, deadline())), kScenario);
-      CO_TRY(co_await run_.set_result(to_json(begun_)));
-    }
-    is_noted_ = true;
-    if (begun_.started) co_return Result<void>();
-    CO_TRY(co_await cluster_.set_envs(name, {{kScenario, "bulk_load"}}, deadline()));
-    // One that runs already is this run's when its process was killed before it noted so.
-    auto status = co_await client::load_status(cluster_, name, deadline());
-    const bool runs = before && status && status->is_loading;
-    if (!runs) CO_TRY(co_await client::start_load(cluster_, request_.load, deadline()));
-    begun_.started = true;
-    co_return co_await run_.set_result(to_json(begun_));
-  }
-
-  Task<> watch() {
-    while (true) {
-      is_under_way_ = true;
-      auto status = co_await client::load_status(cluster_, request_.load.table, deadline());
-      if (!status && status.error().wire_code()) {
-        is_under_way_ = false;
-        co_return fail(std::move(status.error()));
-      }
-      if (!status) co_return fail(std::move(status.error()));
-      is_under_way_ = status->is_loading;
-      tell_progress(*status);
-      if (status->status == wire::BLS_SUCCEED && !is_under_way_) co_return co_await end_well();
-      if (status->status == wire::BLS_CANCELED)
-        co_return fail(Code::kInterrupted, "the load was cancelled on the cluster");
-      if (!is_under_way_) co_return fail(Code::kRefused, "the load ended early: " + status->hint);
-      if (stop_.requested() && !is_too_late_) CO_TRY(co_await give_up(status->status));
-      co_await clock_.sleep_for(kBetweenLooks);  // no result
-    }
-  }
-
-  // Embedded clusters tell how long writes were held.
-  Task<> end_well() {
-    auto told = CO_TRY(co_await ask_meta(cluster_, "bulk_load.status", {}, deadline()));
-    const auto in = told ? Json::parse(*told, nullptr, false) : Json();
-    if (in.is_array())
-      for (const auto& load : in)
-        if (load.is_object() && base::text_in(load, "table") == request_.load.table)
-          report_.writes_held = milliseconds(number_in(load, "writes_held_us") / 1000);
-    co_return Result<void>();
-  }
-
-  void tell_progress(const LoadStatus& status) {
-    LoadProgress progress{.status = status.status,
-                          .partitions = int32_t(status.partitions.size()),
-                          .waits_for = status.is_loading ? status.hint : ""};
-    const auto done =
-        status.status == wire::BLS_DOWNLOADING ? wire::BLS_DOWNLOADED : wire::BLS_SUCCEED;
-    int64_t sum = 0;
-    for (const auto& partition : status.partitions) {
-      progress.partitions_done += partition.status == done;
-      for (const auto& replica : partition.replicas)
-        sum += replica.percent / std::max(1, status.max_replica_count);
-    }
-    if (progress.partitions > 0) progress.percent = int32_t(sum / progress.partitions);
-    report_.partitions = progress.partitions;
-    run_.note({.lane = 0});
-    run_.set_reason(progress.waits_for);
-    tell(progress, !status.is_loading);
-  }
-
-  // Once the cluster takes files in, a cancelled load is watched to its end: what was set for it is
-  // put back only then. Refused for another reason, or not heard, the cancel is repeated at the
-  // next look.
-  Task<> give_up(wire::bulk_load_status status) {
-    if (!run_.is_cancelled())
-      co_return fail(Code::kInterrupted, "the cluster goes on with the load by itself");
-    auto cancelled = co_await client::control_load(cluster_, request_.load.table,
-                                                   LoadControl::kCancel, deadline());
-    if (cancelled) {
-      is_under_way_ = false;
-      co_return fail(Code::kInterrupted, "the load is cancelled; the table is as it was");
-    }
-    if (cancelled.error().code() == Code::kInterrupted) co_return cancelled;
-    is_too_late_ = status == wire::BLS_DOWNLOADED || status == wire::BLS_INGESTING;
-    if (is_too_late_)
-      report_.notes.push_back("it was too late to cancel: the cluster took the files in already");
-    co_return Result<void>();
-  }
-
-  const LoadRun& request_;
-  Begun begun_;
-  bool is_noted_ = false;  // how it was before
-  bool is_under_way_ = false;
-  bool is_too_late_ = false;  // to cancel it
-  LoadReport report_;
-};
-
 Result<LoadRun> read_request(const Json& in) {
   if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
   return LoadRun{.to_metas = TRY(read_text(in, "to_metas")),
@@ -220,6 +73,202 @@ Result<LoadRun> read_request(const Json& in) {
 }
 
 }  // namespace
+
+Load::Load(LoadRun request, const Ports& ports)
+    : request_(std::move(request)), ports_(ports), began_(ports.clock.now()) {
+  report_.table = request_.load.table;
+  report_.behind = request_.load.ingest_behind;
+}
+
+// Method three, last part: the cluster's own servers take the files of a split in. The settings
+// that this needs are noted before they are changed, and put back after, whatever the end.
+std::vector<runs::Step> Load::steps() {
+  const auto& load = request_.load;
+  std::vector<runs::Step> steps{
+      {.name = "prepare-table",
+       .does = "set " + std::string(kScenario) + " of table " + load.table + " to bulk_load",
+       .kind = StepKind::kCompensable,
+       .run = [this](StepContext) { return prepare_table(); },
+       .find_before = [this](StepContext) { return find_settings(); },
+       .take = [this](const journal::StepRecord& record) { return take(record); },
+       .undo = [this](StepContext, const journal::StepRecord&) { return undo_prepare(); }}};
+  runs::append(steps, runs::steps_of<LoadStatus>(
+                          *this, "load",
+                          "have cluster " + request_.to_metas + " load the files of " +
+                              load.provider + ":/" + load.path + " into table " + load.table +
+                              (load.ingest_behind ? ", behind newer writes" : ""),
+                          "wait until every partition has the rows", kBetweenPolls,
+                          [this](const journal::StepRecord& record) {
+                            may_have_started_ = record.state != journal::StepState::kUndone;
+                            return Result<void>();
+                          }));
+  steps.push_back({.name = "finish-load",
+                   .does = std::string("set ") + kScenario +
+                           " to normal, and the meta servers' level to what it was",
+                   .run = [this](StepContext) { return finish(); }});
+  return steps;
+}
+
+Task<runs::Assessment> Load::open(runs::Purpose purpose) {
+  if (!cluster_) cluster_ = CO_TRY(co_await ports_.connect(request_.to_metas));
+  if (purpose == runs::Purpose::kBegin)
+    report_.notes = CO_TRY(co_await check_load(*cluster_, request_,
+                                               CO_TRY(ports_.find_store(request_.load.provider))));
+  co_return runs::Assessment{};
+}
+
+std::string Load::options() const { return to_json(request_); }
+
+runs::Report Load::report(const journal::Run&) {
+  report_.elapsed = std::chrono::duration_cast<milliseconds>(ports_.clock.now() - began_);
+  const auto json = to_json(report_);
+  return {.stored = json, .json = json, .text = to_text(report_)};
+}
+
+Task<std::string> Load::find_settings() {
+  const auto level = CO_TRY(co_await cluster_->meta_level(deadline()));
+  const auto table = CO_TRY(co_await cluster_->table_info(request_.load.table, deadline()));
+  auto status = co_await client::load_status(*cluster_, request_.load.table, deadline());
+  if (!status && !status.error().wire_code()) co_return fail(std::move(status.error()));
+  co_return Json{{"level", int(level)},
+                 {"scenario", env_of(table, kScenario)},
+                 {"was_loaded", status && status->status == wire::BLS_SUCCEED}}
+      .dump();
+}
+
+Result<void> Load::take(const journal::StepRecord& record) {
+  const auto in = Json::parse(record.before, nullptr, false);
+  if (!in.is_object() || number_in(in, "level") < 0)
+    return fail(Code::kCorrupt, "it does not tell the settings from before");
+  level_before_ = MetaLevel(number_in(in, "level"));
+  scenario_before_ = base::text_in(in, "scenario");
+  was_loaded_before_ = !in.contains("was_loaded") || in["was_loaded"] != false;
+  return {};
+}
+
+Task<std::string> Load::prepare_table() {
+  CO_TRY(co_await cluster_->set_envs(request_.load.table, {{kScenario, "bulk_load"}}, deadline()));
+  co_return std::string();
+}
+
+// A loaded table compacts again; one that was not loaded gets back what it had, so that the next
+// try finds it as this one did.
+Task<> Load::put_back(bool is_loaded) {
+  const auto scenario = is_loaded || scenario_before_.empty() ? "normal" : scenario_before_;
+  CO_TRY(co_await cluster_->set_envs(request_.load.table, {{kScenario, scenario}}, deadline()));
+  const auto level = CO_TRY(co_await cluster_->meta_level(deadline()));
+  if (level != level_before_) CO_TRY(co_await cluster_->set_meta_level(level_before_, deadline()));
+  co_return Result<void>();
+}
+
+Task<std::string> Load::start(StepContext) {
+  CO_TRY(co_await client::start_load(*cluster_, request_.load, deadline()));
+  co_return std::string();
+}
+
+// One that runs is this run's when its process was killed before it noted so; one that has ended
+// well, too, unless it may be an earlier one.
+Task<std::optional<std::string>> Load::adopt(StepContext) {
+  auto status = co_await client::load_status(*cluster_, request_.load.table, deadline());
+  if (!status && !status.error().wire_code()) co_return fail(std::move(status.error()));
+  const bool has_begun = status && (status->is_loading ||
+                                    (status->status == wire::BLS_SUCCEED && !was_loaded_before_));
+  co_return has_begun ? std::optional<std::string>("") : std::nullopt;
+}
+
+Task<LoadStatus> Load::poll() {
+  auto status = co_await client::load_status(*cluster_, request_.load.table, deadline());
+  if (!status && status.error().wire_code())
+    co_return fail(Code::kRefused, status.error().to_string());
+  co_return status;
+}
+
+Task<bool> Load::look(StepContext context, const LoadStatus& status) {
+  LoadProgress progress{.status = status.status,
+                        .partitions = int32_t(status.partitions.size()),
+                        .waits_for = status.is_loading ? status.hint : ""};
+  const auto done =
+      status.status == wire::BLS_DOWNLOADING ? wire::BLS_DOWNLOADED : wire::BLS_SUCCEED;
+  int64_t sum = 0;
+  for (const auto& partition : status.partitions) {
+    progress.partitions_done += partition.status == done;
+    for (const auto& replica : partition.replicas)
+      sum += replica.percent / std::max(1, status.max_replica_count);
+  }
+  if (progress.partitions > 0) progress.percent = int32_t(sum / progress.partitions);
+  report_.partitions = progress.partitions;
+  context.session.set_reason(progress.waits_for);
+  context.session.show_progress(context.events,
+                                {.line = to_line(progress),
+                                 .unit = "partitions",
+                                 .done = progress.partitions_done,
+                                 .total = progress.partitions},
+                                !status.is_loading);
+  if (status.is_loading) co_return false;
+  if (status.status == wire::BLS_SUCCEED) co_return true;
+  if (status.status == wire::BLS_CANCELED)
+    co_return fail(Code::kRefused, "the load was cancelled on the cluster");
+  co_return fail(Code::kRefused, "the load ended early: " + status.hint);
+}
+
+Task<> Load::after_failure(StepContext context) {
+  CO_TRY(co_await put_back(false));
+  co_return co_await context.session.save_step(
+      {.name = "prepare-table", .state = journal::StepState::kUndone});
+}
+
+// Once the cluster takes files in, it ends by itself.
+bool Load::can_be_cancelled(const LoadStatus& status) const {
+  return status.status != wire::BLS_DOWNLOADED && status.status != wire::BLS_INGESTING;
+}
+
+std::string Load::left_alone() const { return "the cluster continues the load by itself"; }
+
+// Waits until the cluster has ended the load, or cannot any more.
+Task<Undone> Load::cancel(StepContext) {
+  const auto& table = request_.load.table;
+  auto status = CO_TRY(co_await client::load_status(*cluster_, table, deadline()));
+  const bool was_loading = status.is_loading;
+  const auto end = Deadline::in(ports_.clock, kCancelWithin);
+  while (status.is_loading && status.status != wire::BLS_CANCELED) {
+    auto cancelled =
+        co_await client::control_load(*cluster_, table, LoadControl::kCancel, deadline());
+    if (!cancelled && cancelled.error().code() != Code::kRefused)
+      co_return fail(std::move(cancelled.error()));
+    if (end.passed(ports_.clock))
+      co_return fail(Code::kTimeout,
+                     "the cluster is still loading; cancel again when it has ended, so that what "
+                     "was set for the load is put back");
+    if (!cancelled) co_await ports_.clock.sleep_for(kBetweenPolls);  // no result
+    status = CO_TRY(co_await client::load_status(*cluster_, table, deadline()));
+  }
+  // Without either it is the status of an earlier load.
+  const bool is_ours = may_have_started_ || was_loading;
+  if (is_ours && status.status == wire::BLS_SUCCEED)
+    co_return Undone{.end = UndoEnd::kTooLate,
+                     .says = "it was too late to cancel: table " + table + " has the loaded rows"};
+  co_return Undone{.end = UndoEnd::kUndone,
+                   .says = "the load is ended on the cluster; table " + table + " is as it was"};
+}
+
+Task<Undone> Load::undo_prepare() {
+  CO_TRY(co_await put_back(false));
+  co_return Undone{.end = UndoEnd::kUndone,
+                   .says = std::string(kScenario) + " of table " + request_.load.table +
+                           " and the meta servers' level are as they were"};
+}
+
+// Embedded clusters tell how long writes were held.
+Task<std::string> Load::finish() {
+  CO_TRY(co_await put_back(true));
+  auto told = CO_TRY(co_await ask_meta(*cluster_, "bulk_load.status", {}, deadline()));
+  const auto in = told ? Json::parse(*told, nullptr, false) : Json();
+  if (in.is_array())
+    for (const auto& load : in)
+      if (load.is_object() && base::text_in(load, "table") == request_.load.table)
+        report_.writes_held = milliseconds(number_in(load, "writes_held_us") / 1000);
+  co_return std::string();
+}
 
 std::string to_json(const LoadRun& request) {
   const auto& load = request.load;
@@ -303,42 +352,16 @@ Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRu
   co_return notes;
 }
 
-Task<> cancel_load(client::Cluster& cluster, LoadRun request, std::string result) {
-  const auto begun = read_begun(result);
-  if (!begun) co_return Result<void>();
-  auto& clock = cluster.client().clock();
-  const auto& table = request.load.table;
-  const auto deadline = [&] { return Deadline::in(clock, request.timeout); };
-  auto status = CO_TRY(co_await client::load_status(cluster, table, deadline()));
-  const bool was_loading = status.is_loading;
-  const auto end = Deadline::in(clock, kCancelWithin);
-  while (status.is_loading && status.status != wire::BLS_CANCELED) {
-    auto cancelled =
-        co_await client::control_load(cluster, table, LoadControl::kCancel, deadline());
-    if (!cancelled && cancelled.error().code() != Code::kRefused) co_return cancelled;
-    if (end.passed(clock))
-      co_return fail(Code::kTimeout,
-                     "the cluster goes on with the load; cancel again when it has ended, so that "
-                     "what was set for it is put back");
-    if (!cancelled) co_await clock.sleep_for(kBetweenLooks);  // no result
-    status = CO_TRY(co_await client::load_status(cluster, table, deadline()));
-  }
-  // Without either it is the status of an earlier load.
-  const bool is_ours = begun->started || was_loading;
-  const bool is_loaded = is_ours && status.status == wire::BLS_SUCCEED;
-  CO_TRY(co_await put_back(cluster, request, *begun, is_loaded));
-  if (is_loaded)
-    co_return fail(Code::kRefused,
-                   "it was too late to cancel: table '" + table + "' has the loaded rows");
-  co_return Result<void>();
-}
-
-Task<LoadReport> run_load(RunKeeper& run, std::shared_ptr<client::Cluster> cluster, LoadRun request,
-                          std::vector<std::string> notes, const async::StopSignal& stop,
-                          std::function<void(const LoadProgress&)> on_progress) {
-  CO_TRY(co_await run.begin());
-  Loading work(run, *cluster, request, std::move(notes), stop, on_progress);
-  co_return co_await work.carry_out();
+std::string to_text(const LoadReport& report) {
+  std::string text = "Loaded table " + report.table + " (" + std::to_string(report.partitions) +
+                     " partitions" + (report.behind ? ", behind newer writes" : "") + ") in " +
+                     base::format_duration(report.elapsed);
+  if (report.writes_held)
+    text += "; writes were held for " + base::format_duration(*report.writes_held) +
+            " a partition at most";
+  text += ".\n";
+  for (const auto& note : report.notes) text += "Note: " + note + ".\n";
+  return text;
 }
 
 }  // namespace pegmove::migration

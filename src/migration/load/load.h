@@ -1,6 +1,5 @@
-// A bulk load as a run of the journal: the cluster is told to load a set of files, watched, and put
-// back into the state that it was in. Settings that the load needs are noted before they are
-// changed.
+// Method three, last part: a bulk load, made by the cluster's own servers, which are watched.
+// Settings that the load needs are noted before they are changed, and put back after.
 #pragma once
 
 #include <functional>
@@ -11,13 +10,15 @@
 
 #include "bulkload/reader.h"
 #include "client/bulk_loads.h"
-#include "migration/run_keeper.h"
+#include "migration/ports.h"
+#include "runs/engine.h"
+#include "runs/remote_job.h"
 
 namespace pegmove::migration {
 
 inline constexpr std::string_view kLoadMethod = "load";
 
-// Everything that a later process needs to go on with.
+// Everything that a later process needs to resume it.
 struct LoadRun {
   std::string to_metas;
   client::LoadRequest load;
@@ -45,6 +46,7 @@ struct LoadReport {
   async::milliseconds elapsed{0};
 };
 std::string to_json(const LoadReport& report);
+std::string to_text(const LoadReport& report);
 
 // What can be known before the cluster is told anything: the table, its settings, and, where the
 // store can be reached from here, the set of files. Returns notes. Errors: kNotFound, kCorrupt and
@@ -53,18 +55,45 @@ std::string to_json(const LoadReport& report);
 Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRun& request,
                                           const std::optional<blockstore::AsyncStore>& store);
 
-// Begins the load, or goes on watching it, and returns when all partitions have the rows, the
-// usage scenario is normal and the meta servers' level is what it was. After a stop the cluster
-// goes on by itself; after a cancel it is told to end, which it does until it takes files in: from
-// then on it is watched to its end. The caller ends the run. Errors: kInterrupted; kRefused and
-// kCorrupt: the load failed, with what holds now.
-Task<LoadReport> run_load(RunKeeper& run, std::shared_ptr<client::Cluster> cluster, LoadRun request,
-                          std::vector<std::string> notes, const async::StopSignal& stop,
-                          std::function<void(const LoadProgress&)> on_progress);
+// Errors of the run: kInterrupted; kRefused and kCorrupt: the load failed, and what holds now: the
+// table has its settings from before. After a stop the cluster continues by itself. A cancel ends
+// the load until the cluster takes files in: from then on the run is carried to its end.
+class Load : public runs::Work, public runs::RemoteJob<client::LoadStatus> {
+ public:
+  Load(LoadRun request, const Ports& ports);
 
-// Ends on the cluster the load that a run began and nobody watches, and puts back what it changed.
-// Nothing to do when it had not begun. Errors: kRefused: it was too late, and the table has the
-// rows; kTimeout: files are taken in for more than ten minutes; the cluster's. May be repeated.
-Task<> cancel_load(client::Cluster& cluster, LoadRun request, std::string result);
+  Task<runs::Assessment> open(runs::Purpose purpose) override;
+  std::string options() const override;
+  std::vector<runs::Step> steps() override;
+  runs::Report report(const journal::Run& run) override;
+
+  Task<std::string> start(runs::StepContext context) override;
+  Task<std::optional<std::string>> adopt(runs::StepContext context) override;
+  Task<client::LoadStatus> poll() override;
+  Task<bool> look(runs::StepContext context, const client::LoadStatus& status) override;
+  Task<> after_failure(runs::StepContext context) override;
+  bool can_be_cancelled(const client::LoadStatus& status) const override;
+  std::string left_alone() const override;
+  Task<runs::Undone> cancel(runs::StepContext context) override;
+
+ private:
+  Deadline deadline() const { return Deadline::in(ports_.clock, request_.timeout); }
+  Result<void> take(const journal::StepRecord& record);
+  Task<std::string> find_settings();
+  Task<std::string> prepare_table();
+  Task<> put_back(bool is_loaded);
+  Task<runs::Undone> undo_prepare();
+  Task<std::string> finish();
+
+  const LoadRun request_;
+  const Ports& ports_;
+  const async::Instant began_;
+  std::shared_ptr<client::Cluster> cluster_;
+  client::MetaLevel level_before_ = client::MetaLevel::kLively;
+  std::string scenario_before_;    // "": the env was not set
+  bool was_loaded_before_ = true;  // or not known: the status of a load may be an earlier one's
+  bool may_have_started_ = false;
+  LoadReport report_;
+};
 
 }  // namespace pegmove::migration

@@ -7,18 +7,17 @@
 
 #include <filesystem>
 #include <latch>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "blockstore/digest.h"
-#include "blockstore/store_set.h"
-#include "journal/journals_test.h"
+#include "migration/runs_test.h"
 #include "record/hash.h"
 #include "record/key.h"
 #include "record/value.h"
 #include "splitter/target_files.h"
 #include "testing/real_like.h"
 #include "testing/test_cluster.h"
-#include "testing/two_clusters.h"
 
 namespace pegmove::migration {
 namespace {
@@ -26,6 +25,7 @@ namespace {
 using client::MetaLevel;
 using journal::bad;
 using journal::good;
+using journal::RunState;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -69,7 +69,7 @@ class LoadTest : public ::testing::Test {
             .table = "t",
             .partition_count = kPartitions})));
   }
-  blockstore::AsyncStore store() { return {good(stores_.get("disk")), pool_, clock_}; }
+  blockstore::AsyncStore store() { return runs_.store(); }
 
   Result<std::vector<std::string>> check(client::Cluster& cluster, bool with_store = true) {
     std::optional<blockstore::AsyncStore> store;
@@ -79,34 +79,31 @@ class LoadTest : public ::testing::Test {
       co_return co_await check_load(cluster, request_, store);
     }());
   }
-  journal::Journal open_journal() {
-    return good(journal::Journal::open(folder_ / "journal.db", clock_));
+  runs::Ending load() {
+    id_ = runs_.begin("load", to_json(request_));
+    return resume();
   }
-  Result<LoadReport> load() {
-    auto journal = open_journal();
-    const auto id = good(journal.begin({.method = std::string(kLoadMethod),
-                                        .from = "disk",
-                                        .to = "A",
-                                        .table = "t",
-                                        .to_table = "t",
-                                        .options = to_json(request_)}))
-                        .id;
-    // outlives: this call, which waits for it.
-    return clusters_.run([&]() -> Task<LoadReport> {
-      auto keeper = CO_TRY(co_await RunKeeper::take(co_await asio::this_coro::executor, clock_,
-                                                    folder_ / "journal.db", id, clusters_.stop));
-      auto report = co_await run_load(*keeper, clusters_.source, request_, {}, clusters_.stop,
-                                      [&](const auto&) {
-                                        if (at_first_look_)
-                                          open_journal().request(id, *at_first_look_);
-                                      });
-      CO_TRY(co_await keeper->end(report ? Result<void>() : Result<void>(fail(report.error()))));
-      co_return report;
-    }());
+  runs::Ending resume() {
+    runs_.events.show = [this](const std::string&) {
+      if (auto request = std::exchange(at_first_look_, std::nullopt))
+        good(runs_.open_journal().request(id_, *request));
+    };
+    return good(runs_.resume(id_));
   }
-  Result<void> cancel() {
-    const auto run = open_journal().list()->front();
-    return clusters_.run(cancel_load(*clusters_.source, request_, run.result));
+  // Nodes are let go on once the meta server has heard of the cancel.
+  std::thread release_when_cancelled() {
+    return std::thread([this] {
+      testing::TestClient other(clusters_.source_servers.meta_address());
+      const auto is_cancelled = [&] {
+        return other.must(client::load_status(other.cluster(), "t", other.deadline())).status ==
+               wire::BLS_CANCELED;
+      };
+      for (const auto end = other.deadline();
+           !is_cancelled() && !end.passed(other.client().clock());) {
+      }
+      holds_ = false;
+      go_on_.count_down();
+    });
   }
   wire::bulk_load_status status() {
     return clusters_.must(client::load_status(*clusters_.source, "t", clusters_.deadline())).status;
@@ -125,11 +122,10 @@ class LoadTest : public ::testing::Test {
   testing::TwoClusters clusters_{{.backups = true, .on_backup_step = [this](std::string_view step) {
                                     if (holds_ && step == holds_at_) go_on_.wait();
                                   }}};
-  testing::QuickClock clock_{clusters_.source_time};
-  blockstore::StoreSet stores_{clusters_.source_servers.providers(), clock_};
-  async::Pool pool_{1};
+  TestRuns runs_{clusters_};
   journal::TestFolder folder_;
-  LoadRun request_{.to_metas = "unused",
+  std::string id_;
+  LoadRun request_{.to_metas = "a",
                    .load = {.table = "t", .cluster = "B", .provider = "disk", .path = "split"}};
 };
 
@@ -138,22 +134,26 @@ TEST_F(LoadTest, TheLevelAndTheScenarioAreAsTheyWere) {
   make_set();
   clusters_.must(clusters_.source->set_meta_level(MetaLevel::kLively, clusters_.deadline()));
   EXPECT_THAT(good(check(*clusters_.source)), IsEmpty());
-  const auto report = good(load());
-  EXPECT_EQ(report.partitions, kPartitions);
-  EXPECT_TRUE(report.writes_held);
+  const auto ending = load();
+  ASSERT_EQ(ending.state, RunState::kDone) << ending.reason;
+  const auto report = nlohmann::json::parse(ending.report->json);
+  EXPECT_EQ(report["partitions"], kPartitions);
+  EXPECT_TRUE(report.contains("writes_held_ms"));
   EXPECT_EQ(level(), MetaLevel::kLively);
   EXPECT_EQ(scenario(), "normal");
 }
 
-TEST_F(LoadTest, AfterALoadThatFailedTheTableIsReadyForTheNext) {
+TEST_F(LoadTest, ALoadThatFailedLeavesTheTableAsItWasAndIsStartedAgainByAResume) {
   request_.load.ingest_behind = true;
   make_table(kBehind);
   clusters_.must(clusters_.source->set_meta_level(MetaLevel::kLively, clusters_.deadline()));
-  const auto error = bad(load());  // there is no set
-  EXPECT_THAT(error.message(), HasSubstr("read bulk_load_info failed"));
+  const auto ending = load();  // there is no set
+  EXPECT_EQ(ending.state, RunState::kFailed);
+  EXPECT_THAT(ending.reason, HasSubstr("read bulk_load_info failed"));
   EXPECT_EQ(scenario(), "bulk_load") << "a compaction would spoil the next try";
+  EXPECT_EQ(level(), MetaLevel::kLively);
   make_set();
-  good(load());
+  EXPECT_EQ(resume().state, RunState::kDone);
   EXPECT_EQ(scenario(), "normal");
   EXPECT_EQ(level(), MetaLevel::kLively);
 }
@@ -163,10 +163,15 @@ TEST_F(LoadTest, ACancelIsPassedOnWhileFilesAreDownloaded) {
   make_set();
   holds_ = true;
   at_first_look_ = journal::Request::kCancel;
-  const auto error = bad(load());
-  go_on_.count_down();
-  EXPECT_EQ(error.code(), Code::kInterrupted);
-  EXPECT_THAT(error.message(), HasSubstr("the table is as it was"));
+  std::thread releases = release_when_cancelled();
+  const auto ending = load();
+  releases.join();
+  EXPECT_EQ(ending.state, RunState::kCancelled) << ending.reason;
+  const auto undone = runs::undone_of(runs_.seen(id_));
+  ASSERT_EQ(undone.size(), 2u);
+  EXPECT_THAT(undone[0].says, HasSubstr("table t is as it was"));
+  EXPECT_THAT(undone[1].says, HasSubstr("are as they were"));
+  EXPECT_EQ(scenario(), "normal");
 }
 
 // A pause leaves the cluster to itself, as a killed process does.
@@ -176,40 +181,49 @@ TEST_F(LoadTest, ALoadThatNobodyWatchesIsCancelledOnTheClusterToo) {
   clusters_.must(clusters_.source->set_meta_level(MetaLevel::kLively, clusters_.deadline()));
   holds_ = true;
   at_first_look_ = journal::Request::kPause;
-  EXPECT_THAT(bad(load()).message(), HasSubstr("the cluster goes on with the load by itself"));
+  EXPECT_EQ(load().state, RunState::kPaused);
   EXPECT_EQ(scenario(), "bulk_load");
-  std::thread releases([&] {
-    testing::TestClient other(clusters_.source_servers.meta_address());
-    const auto is_cancelled = [&] {
-      return other.must(client::load_status(other.cluster(), "t", other.deadline())).status ==
-             wire::BLS_CANCELED;
-    };
-    for (const auto end = other.deadline();
-         !is_cancelled() && !end.passed(other.client().clock());) {
-    }
-    holds_ = false;
-    go_on_.count_down();
-  });
-  const auto cancelled = cancel();
+  std::thread releases = release_when_cancelled();
+  const auto cancelled = good(runs_.cancel(id_));
   releases.join();
-  EXPECT_TRUE(cancelled) << cancelled.error().to_string();
+  EXPECT_EQ(cancelled.state, RunState::kCancelled) << cancelled.reason;
   EXPECT_EQ(scenario(), "normal");
   EXPECT_EQ(level(), MetaLevel::kLively);
 }
 
-TEST_F(LoadTest, ACancelThatIsTooLateSaysSoAndPutsBackWhatWasSet) {
+// The cluster is away when the run is cancelled: the undo is not lost.
+TEST_F(LoadTest, ACancelThatCannotReachTheClusterIsRepeated) {
+  make_table();
+  make_set();
+  holds_ = true;
+  at_first_look_ = journal::Request::kPause;
+  EXPECT_EQ(load().state, RunState::kPaused);
+  runs_.by_word["a"] = nullptr;
+  EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kCancelling);
+  EXPECT_EQ(scenario(), "bulk_load");
+  runs_.by_word["a"] = clusters_.source;
+  std::thread releases = release_when_cancelled();
+  EXPECT_EQ(resume().state, RunState::kCancelled) << "a resume continues the cancel";
+  releases.join();
+  EXPECT_EQ(scenario(), "normal");
+}
+
+TEST_F(LoadTest, ACancelThatIsTooLateSaysSoAndTheRunEnds) {
   make_table();
   make_set();
   clusters_.must(clusters_.source->set_meta_level(MetaLevel::kLively, clusters_.deadline()));
   holds_ = true;
   holds_at_ = "load.files_ingested";
   at_first_look_ = journal::Request::kPause;
-  EXPECT_EQ(bad(load()).code(), Code::kInterrupted);
+  EXPECT_EQ(load().state, RunState::kPaused);
   for (const auto end = clusters_.deadline(); status() != wire::BLS_INGESTING;)
-    ASSERT_FALSE(end.passed(clock_)) << "no files are taken in";
+    ASSERT_FALSE(end.passed(runs_.clock())) << "no files are taken in";
   holds_ = false;
   go_on_.count_down();
-  EXPECT_THAT(bad(cancel()).message(), HasSubstr("too late to cancel"));
+  std::string warned;
+  runs_.events.warn = [&](const std::string& text) { warned += text; };
+  EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kDone);
+  EXPECT_THAT(warned, HasSubstr("too late to cancel"));
   EXPECT_TRUE(status() == wire::BLS_SUCCEED);
   EXPECT_EQ(scenario(), "normal");
   EXPECT_EQ(level(), MetaLevel::kLively);
@@ -217,7 +231,8 @@ TEST_F(LoadTest, ACancelThatIsTooLateSaysSoAndPutsBackWhatWasSet) {
 
 TEST_F(LoadTest, ARunThatBeganNothingHasNothingToCancel) {
   make_table();
-  EXPECT_TRUE(clusters_.run(cancel_load(*clusters_.source, request_, "")));
+  id_ = runs_.begin("load", to_json(request_));
+  EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kCancelled);
   EXPECT_EQ(scenario(), "");
 }
 

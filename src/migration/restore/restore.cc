@@ -5,9 +5,10 @@
 
 #include "backup/reader.h"
 #include "base/json_fields.h"
+#include "base/units.h"
+#include "blockstore/path.h"
 #include "migration/cold_backup/back_up.h"
 #include "migration/journal_fields.h"
-#include "migration/watch.h"
 
 namespace pegmove::migration {
 namespace {
@@ -16,9 +17,12 @@ using async::milliseconds;
 using base::number_in;
 using base::text_in;
 using client::RestoreState;
+using runs::StepContext;
+using runs::UndoEnd;
+using runs::Undone;
 using Json = nlohmann::ordered_json;
 
-constexpr milliseconds kBetweenLooks{300};
+constexpr milliseconds kBetweenPolls{300};
 constexpr const char* kValidateHash = "replica.split.validate_partition_hash";
 
 struct LeftOut {
@@ -49,170 +53,231 @@ Result<RestoreRun> read_request(const nlohmann::json& in) {
                     .timeout = TRY(read_ms(in, "timeout_ms"))};
 }
 
-class Restoring : Watch<RestoreProgress> {
- public:
-  Restoring(RunKeeper& run, client::Cluster& cluster, const RestoreRun& request,
-            std::optional<blockstore::AsyncStore>& store, const async::StopSignal& stop,
-            const std::function<void(const RestoreProgress&)>& on_progress)
-      : Watch(run, cluster, request.timeout, stop, on_progress), request_(request), store_(store) {
-    report_.table =
-        request.restore.new_table.empty() ? request.restore.table : request.restore.new_table;
-  }
-
-  Task<RestoreReport> carry_out() {
-    CO_TRY(co_await begin());
-    CO_TRY(co_await watch());
-    CO_TRY(co_await bring_envs_back());
-    report_.elapsed = elapsed();
-    co_return std::move(report_);
-  }
-
- private:
-  Task<> begin() {
-    const auto before = Json::parse(run_.run().result, nullptr, false);
-    if (before.is_object() && number_in(before, "app_id") > 0) {
-      report_.app_id = int32_t(number_in(before, "app_id"));
-      auto status = co_await client::restore_status(cluster_, report_.app_id, deadline());
-      // Of one that failed the table is gone: it is restored anew.
-      const bool is_gone = !status && (status.error().code() == Code::kRefused ||
-                                       status.error().code() == Code::kNotFound);
-      if (!is_gone) co_return Result<void>();
-    }
-    // Killed between the request and the note of it, the table is there.
-    const bool may_have_begun = before.is_object();
-    auto table = co_await cluster_.table_info(report_.table, deadline());
-    if (!table && table.error().code() != Code::kNotFound) co_return fail(std::move(table.error()));
-    if (table) {
-      const auto env = table->envs.find("restore.backup_id");
-      if (!may_have_begun || env == table->envs.end() ||
-          env->second != std::to_string(request_.restore.backup_id))
-        co_return fail(Code::kAlreadyExists,
-                       "cluster '" + cluster_.name() + "' has a table '" + report_.table +
-                           "' already; restore into another one with --to-table, or drop it");
-      report_.app_id = table->app_id;
-    } else {
-      CO_TRY(co_await run_.set_result("{}"));  // from here on the cluster may have begun
-      report_.app_id =
-          CO_TRY(co_await client::start_restore(cluster_, request_.restore, deadline()));
-    }
-    co_return co_await run_.set_result(Json{{"app_id", report_.app_id}}.dump());
-  }
-
-  Task<> watch() {
-    while (true) {
-      auto status = co_await client::restore_status(cluster_, report_.app_id, deadline());
-      if (!status && status.error().code() == Code::kRefused)
-        co_return fail(Code::kRefused, co_await why_dropped());
-      if (!status) co_return fail(std::move(status.error()));
-      if (CO_TRY(co_await tell_progress(*status))) co_return Result<void>();
-      if (stop_.requested())
-        co_return fail(Code::kInterrupted, "the cluster goes on with the restore by itself");
-      co_await clock_.sleep_for(kBetweenLooks);  // no result
-    }
-  }
-
-  // True when all partitions are there.
-  Task<bool> tell_progress(const std::vector<client::RestoredPartitionStatus>& partitions) {
-    RestoreProgress progress{.partitions = int32_t(partitions.size()), .elapsed = elapsed()};
-    int64_t sum = 0;
-    report_.skipped.clear();
-    for (size_t i = 0; i < partitions.size(); ++i) {
-      sum += partitions[i].permille;
-      progress.partitions_done += partitions[i].permille >= 1000;
-      if (partitions[i].state == RestoreState::kSkipped) report_.skipped.push_back(int32_t(i));
-    }
-    progress.permille = partitions.empty() ? 0 : int32_t(sum / int64_t(partitions.size()));
-    auto told = CO_TRY(co_await ask_meta(cluster_, "restore.status",
-                                         {std::to_string(report_.app_id)}, deadline()));
-    if (told) read_told(*told, progress);
-    run_.set_reason(progress.waits_for);
-    run_.note({.lane = 0, .bytes = progress.done_bytes.value_or(0)});
-    report_.partitions = progress.partitions;
-    tell(progress, progress.partitions_done == progress.partitions);
-    co_return progress.partitions > 0 && progress.partitions_done == progress.partitions;
-  }
-
-  static void read_told(const std::string& text, RestoreProgress& progress) {
-    const auto in = Json::parse(text, nullptr, false);
-    if (!in.is_array() || in.empty() || !in[0].is_object()) return;
-    for (auto [name, to] :
-         {std::pair("done_bytes", &progress.done_bytes), {"all_bytes", &progress.all_bytes}})
-      if (const auto bytes = number_in(in[0], name); bytes >= 0) *to = bytes;
-    progress.waits_for = text_in(in[0], "waits_for");
-  }
-
-  Routine<std::string> why_dropped() {
-    std::string text = "a partition could not be restored, so the cluster dropped the table";
-    auto told =
-        co_await ask_meta(cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline());
-    const auto in = told && *told ? Json::parse(**told, nullptr, false) : Json();
-    if (in.is_array() && !in.empty() && in[0].is_object())
-      if (const auto reason = text_in(in[0], "reason"); !reason.empty())
-        co_return text + ": " + reason;
-    co_return text +
-        "; `pegmove backups verify` finds what is damaged, and --skip-bad-partition "
-        "restores the rest";
-  }
-
-  Task<> bring_envs_back() {
-    if (!store_) {
-      report_.notes.push_back("the app envs are not brought back, since [block_service." +
-                              request_.restore.provider +
-                              "] is not in pegmove's own configuration");
-      co_return Result<void>();
-    }
-    const auto& restore = request_.restore;
-    const backup::Place place{
-        .root = CO_TRY(backup::root_of(restore.path, restore.cluster, restore.policy)),
-        .backup_id = restore.backup_id,
-        .table = restore.table,
-        .app_id = restore.app_id};
-    auto saved = CO_TRY(co_await backup::read_envs(*store_, place));
-    std::map<std::string, std::string> envs;
-    if (saved) {
-      auto returning = returning_envs(*saved);
-      envs = std::move(returning.envs);
-      report_.notes = std::move(returning.notes);
-    } else {
-      report_.notes.push_back(
-          "the backup has no app envs (real servers keep none): set those that "
-          "the table needs by hand");
-    }
-    const auto table = CO_TRY(co_await backup::read_table(*store_, place));
-    if (table.init_partition_count > 0 && table.init_partition_count != table.partition_count) {
-      envs[kValidateHash] = "true";
-      report_.notes.push_back(std::string(kValidateHash) +
-                              " is set, since the table was split once: its files hold rows of "
-                              "other partitions");
-    }
-    co_return co_await set_envs(std::move(envs));
-  }
-
-  // All at once; where the cluster refuses one, each by itself.
-  Task<> set_envs(std::map<std::string, std::string> envs) {
-    if (envs.empty()) co_return Result<void>();
-    auto set = co_await cluster_.set_envs(report_.table, envs, deadline());
-    if (set) {
-      for (const auto& [name, value] : envs) report_.envs.push_back(name);
-      co_return Result<void>();
-    }
-    if (set.error().code() != Code::kInvalidArgument) co_return set;
-    for (const auto& [name, value] : envs) {
-      auto one = co_await cluster_.set_envs(report_.table, {{name, value}}, deadline());
-      if (one)
-        report_.envs.push_back(name);
-      else
-        report_.notes.push_back(name + " is not brought back: " + one.error().message());
-    }
-    co_return Result<void>();
-  }
-
-  const RestoreRun& request_;
-  std::optional<blockstore::AsyncStore>& store_;
-  RestoreReport report_;
-};
+std::string product_of(int32_t app_id) { return Json{{"app_id", app_id}}.dump(); }
 
 }  // namespace
+
+Restore::Restore(RestoreRun request, const Ports& ports)
+    : request_(std::move(request)), ports_(ports), began_(ports.clock.now()) {
+  const auto& restore = request_.restore;
+  report_.table = restore.new_table.empty() ? restore.table : restore.new_table;
+}
+
+// Method two, second half: the cluster's own servers make a table out of the backup.
+std::vector<runs::Step> Restore::steps() {
+  const auto& restore = request_.restore;
+  auto steps = runs::steps_of<RestoredPartitions>(
+      *this, "restore",
+      "have cluster " + request_.to_metas + " restore backup " + std::to_string(restore.backup_id) +
+          " of table " + restore.table + " as table " + report_.table,
+      "wait until every partition serves", kBetweenPolls,
+      [this](const journal::StepRecord& record) { return take(record); });
+  steps.push_back({.name = "bring-back-envs",
+                   .does = "set the app envs that were kept beside the backup",
+                   .run = [this](StepContext) { return bring_envs_back(); }});
+  return steps;
+}
+
+Task<runs::Assessment> Restore::open(runs::Purpose purpose) {
+  if (!cluster_) cluster_ = CO_TRY(co_await ports_.connect(request_.to_metas));
+  if (auto found = CO_TRY(ports_.find_store(request_.restore.provider)))
+    store_.emplace(*std::move(found));
+  if (purpose == runs::Purpose::kBegin) {
+    CO_TRY(co_await complete());
+    CO_TRY(co_await check_name_is_free());
+  }
+  co_return runs::Assessment{};
+}
+
+std::string Restore::options() const { return to_json(request_); }
+
+runs::Report Restore::report(const journal::Run&) {
+  report_.elapsed = std::chrono::duration_cast<milliseconds>(ports_.clock.now() - began_);
+  const auto json = to_json(report_);
+  return {.stored = json, .json = json, .text = to_text(report_)};
+}
+
+Result<void> Restore::take(const journal::StepRecord& record) {
+  if (record.product.empty()) return {};
+  const auto in = Json::parse(record.product, nullptr, false);
+  if (!in.is_object() || number_in(in, "app_id") <= 0)
+    return fail(Code::kCorrupt, "it does not name the table");
+  report_.app_id = int32_t(number_in(in, "app_id"));
+  return {};
+}
+
+Task<> Restore::complete() {
+  auto& restore = request_.restore;
+  if (restore.backup_id > 0 && restore.app_id > 0) co_return Result<void>();
+  if (!store_)
+    co_return fail(std::move(ports_.get_store(restore.provider).error())
+                       .with_context("looking for the newest backup, since --backup-id and "
+                                     "--app-id were not given"));
+  const auto root = CO_TRY(backup::root_of(restore.path, restore.cluster, restore.policy));
+  const auto place = CO_TRY(co_await backup::find_backup(*store_, root, restore.backup_id,
+                                                         restore.table, restore.app_id));
+  restore.backup_id = place.backup_id;
+  restore.app_id = place.app_id;
+  // A policy's backups are in a folder of its name.
+  if (place.root != root) restore.policy = blockstore::name_of(place.root);
+  co_return Result<void>();
+}
+
+Task<> Restore::check_name_is_free() {
+  auto table = co_await cluster_->table_info(report_.table, deadline());
+  if (!table && table.error().code() == Code::kNotFound) co_return Result<void>();
+  if (!table) co_return fail(std::move(table.error()));
+  co_return fail(Code::kAlreadyExists,
+                 "cluster '" + cluster_->name() + "' has a table '" + report_.table +
+                     "' already; restore into another one with --to-table, or drop it");
+}
+
+Task<std::string> Restore::start(StepContext) {
+  CO_TRY(co_await check_name_is_free());
+  co_return product_of(
+      CO_TRY(co_await client::start_restore(*cluster_, request_.restore, deadline())));
+}
+
+// Killed between the request and the note of it, the table is there.
+Task<std::optional<std::string>> Restore::adopt(StepContext) {
+  auto table = co_await cluster_->table_info(report_.table, deadline());
+  if (!table && table.error().code() == Code::kNotFound) co_return std::nullopt;
+  if (!table) co_return fail(std::move(table.error()));
+  const auto env = table->envs.find("restore.backup_id");
+  if (env == table->envs.end() || env->second != std::to_string(request_.restore.backup_id))
+    co_return std::nullopt;  // another's: start() refuses it
+  co_return product_of(table->app_id);
+}
+
+Task<RestoredPartitions> Restore::poll() {
+  auto status = co_await client::restore_status(*cluster_, report_.app_id, deadline());
+  if (!status && status.error().code() == Code::kRefused)
+    co_return fail(Code::kRefused, co_await why_dropped());
+  co_return status;
+}
+
+// True when all partitions are there.
+Task<bool> Restore::look(StepContext context, const RestoredPartitions& partitions) {
+  RestoreProgress progress{
+      .partitions = int32_t(partitions.size()),
+      .elapsed = std::chrono::duration_cast<milliseconds>(ports_.clock.now() - began_)};
+  int64_t sum = 0;
+  report_.skipped.clear();
+  for (size_t i = 0; i < partitions.size(); ++i) {
+    sum += partitions[i].permille;
+    progress.partitions_done += partitions[i].permille >= 1000;
+    if (partitions[i].state == RestoreState::kSkipped) report_.skipped.push_back(int32_t(i));
+  }
+  progress.permille = partitions.empty() ? 0 : int32_t(sum / int64_t(partitions.size()));
+  auto told = CO_TRY(
+      co_await ask_meta(*cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline()));
+  if (told) read_told(*told, progress);
+  report_.partitions = progress.partitions;
+  const bool is_done = progress.partitions > 0 && progress.partitions_done == progress.partitions;
+  const bool in_bytes = progress.done_bytes && progress.all_bytes;
+  context.session.set_reason(progress.waits_for);
+  context.session.show_progress(context.events,
+                                {.line = to_line(progress),
+                                 .unit = in_bytes ? "bytes" : "partitions",
+                                 .done = in_bytes ? *progress.done_bytes : progress.partitions_done,
+                                 .total = in_bytes ? *progress.all_bytes : progress.partitions},
+                                is_done);
+  co_return is_done;
+}
+
+std::string Restore::left_alone() const { return "the cluster continues the restore by itself"; }
+
+Task<Undone> Restore::cancel(StepContext context) {
+  if (report_.app_id == 0) {  // not known whether it began
+    auto begun = CO_TRY(co_await adopt(context));
+    if (!begun) co_return Undone{.end = UndoEnd::kUndone, .says = "the restore had not begun"};
+    CO_TRY(take({.product = *begun}));
+  }
+  auto status = co_await client::restore_status(*cluster_, report_.app_id, deadline());
+  if (!status &&
+      (status.error().code() == Code::kRefused || status.error().code() == Code::kNotFound))
+    co_return Undone{.end = UndoEnd::kUndone, .says = "the cluster has dropped the table"};
+  if (!status) co_return fail(std::move(status.error()));
+  co_return Undone{.end = UndoEnd::kStays,
+                   .says = "table " + report_.table + " (id " + std::to_string(report_.app_id) +
+                           ") stays, and the cluster continues to restore it; drop it if you do "
+                           "not want it"};
+}
+
+void Restore::read_told(const std::string& text, RestoreProgress& progress) {
+  const auto in = Json::parse(text, nullptr, false);
+  if (!in.is_array() || in.empty() || !in[0].is_object()) return;
+  for (auto [name, to] :
+       {std::pair("done_bytes", &progress.done_bytes), {"all_bytes", &progress.all_bytes}})
+    if (const auto bytes = number_in(in[0], name); bytes >= 0) *to = bytes;
+  progress.waits_for = text_in(in[0], "waits_for");
+}
+
+Routine<std::string> Restore::why_dropped() {
+  std::string text = "a partition could not be restored, so the cluster dropped the table";
+  auto told =
+      co_await ask_meta(*cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline());
+  const auto in = told && *told ? Json::parse(**told, nullptr, false) : Json();
+  if (in.is_array() && !in.empty() && in[0].is_object())
+    if (const auto reason = text_in(in[0], "reason"); !reason.empty())
+      co_return text + ": " + reason;
+  co_return text +
+      "; `pegmove backups verify` finds what is damaged, and --skip-bad-partition "
+      "restores the rest";
+}
+
+Task<std::string> Restore::bring_envs_back() {
+  if (!store_) {
+    report_.notes.push_back("the app envs are not brought back, since [block_service." +
+                            request_.restore.provider + "] is not in pegmove's own configuration");
+    co_return std::string();
+  }
+  const auto& restore = request_.restore;
+  const backup::Place place{
+      .root = CO_TRY(backup::root_of(restore.path, restore.cluster, restore.policy)),
+      .backup_id = restore.backup_id,
+      .table = restore.table,
+      .app_id = restore.app_id};
+  auto saved = CO_TRY(co_await backup::read_envs(*store_, place));
+  std::map<std::string, std::string> envs;
+  if (saved) {
+    auto returning = returning_envs(*saved);
+    envs = std::move(returning.envs);
+    report_.notes = std::move(returning.notes);
+  } else {
+    report_.notes.push_back(
+        "the backup has no app envs (real servers keep none): set those that "
+        "the table needs by hand");
+  }
+  const auto table = CO_TRY(co_await backup::read_table(*store_, place));
+  if (table.init_partition_count > 0 && table.init_partition_count != table.partition_count) {
+    envs[kValidateHash] = "true";
+    report_.notes.push_back(std::string(kValidateHash) +
+                            " is set, since the table was split once: its files hold rows of "
+                            "other partitions");
+  }
+  CO_TRY(co_await set_envs(std::move(envs)));
+  co_return std::string();
+}
+
+// All at once; where the cluster refuses one, each by itself.
+Task<> Restore::set_envs(std::map<std::string, std::string> envs) {
+  if (envs.empty()) co_return Result<void>();
+  auto set = co_await cluster_->set_envs(report_.table, envs, deadline());
+  if (set) {
+    for (const auto& [name, value] : envs) report_.envs.push_back(name);
+    co_return Result<void>();
+  }
+  if (set.error().code() != Code::kInvalidArgument) co_return set;
+  for (const auto& [name, value] : envs) {
+    auto one = co_await cluster_->set_envs(report_.table, {{name, value}}, deadline());
+    if (one)
+      report_.envs.push_back(name);
+    else
+      report_.notes.push_back(name + " is not brought back: " + one.error().message());
+  }
+  co_return Result<void>();
+}
 
 ReturningEnvs returning_envs(const std::map<std::string, std::string>& saved) {
   ReturningEnvs returning;
@@ -270,13 +335,22 @@ std::string to_json(const RestoreReport& report) {
       .dump(2);
 }
 
-Task<RestoreReport> run_restore(RunKeeper& run, std::shared_ptr<client::Cluster> cluster,
-                                RestoreRun request, std::optional<blockstore::AsyncStore> store,
-                                const async::StopSignal& stop,
-                                std::function<void(const RestoreProgress&)> on_progress) {
-  CO_TRY(co_await run.begin());
-  Restoring work(run, *cluster, request, store, stop, on_progress);
-  co_return co_await work.carry_out();
+std::string to_text(const RestoreReport& report) {
+  std::string text = "Restored table " + report.table + " (id " + std::to_string(report.app_id) +
+                     ", " + std::to_string(report.partitions) + " partitions) in " +
+                     base::format_duration(report.elapsed) + ".\n";
+  if (!report.skipped.empty()) {
+    text += "Made empty, since their backup is damaged: partitions";
+    for (const auto partition : report.skipped) text += " " + std::to_string(partition);
+    text += ".\n";
+  }
+  if (!report.envs.empty()) {
+    text += "App envs brought back:";
+    for (const auto& name : report.envs) text += " " + name;
+    text += ".\n";
+  }
+  for (const auto& note : report.notes) text += "Note: " + note + ".\n";
+  return text;
 }
 
 }  // namespace pegmove::migration

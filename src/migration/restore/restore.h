@@ -10,7 +10,8 @@
 
 #include "blockstore/async_store.h"
 #include "client/backups.h"
-#include "migration/run_keeper.h"
+#include "migration/ports.h"
+#include "runs/remote_job.h"
 
 namespace pegmove::migration {
 
@@ -47,16 +48,48 @@ struct RestoreReport {
   async::milliseconds elapsed{0};
 };
 std::string to_json(const RestoreReport& report);
+std::string to_text(const RestoreReport& report);
 
-// Begins the restore, or goes on watching it, and returns when all partitions serve and the app
-// envs are set. `store`: the provider's store as it can be reached from here; without it the envs
-// cannot be read. After a stop the cluster goes on by itself. The caller ends the run. Errors:
-// kInterrupted; kNotFound and kCorrupt: the backup; kAlreadyExists: a table of that name; kRefused:
-// a partition could not be restored, and the cluster has dropped the table.
-Task<RestoreReport> run_restore(RunKeeper& run, std::shared_ptr<client::Cluster> cluster,
-                                RestoreRun request, std::optional<blockstore::AsyncStore> store,
-                                const async::StopSignal& stop,
-                                std::function<void(const RestoreProgress&)> on_progress);
+using RestoredPartitions = std::vector<client::RestoredPartitionStatus>;
+
+// Errors of the run: kInterrupted; kNotFound and kCorrupt: the backup; kAlreadyExists: a table of
+// that name; kRefused: a partition could not be restored, and the cluster has dropped the table.
+// A backup id or an app id of 0 is looked up in the store when the run begins: the newest complete
+// backup of the table. After a stop or a cancel the cluster continues by itself. Where the
+// provider's store cannot be reached from here, the envs cannot be read.
+class Restore : public runs::Work, public runs::RemoteJob<RestoredPartitions> {
+ public:
+  Restore(RestoreRun request, const Ports& ports);
+
+  Task<runs::Assessment> open(runs::Purpose purpose) override;
+  std::string options() const override;
+  std::vector<runs::Step> steps() override;
+  runs::Report report(const journal::Run& run) override;
+
+  Task<std::string> start(runs::StepContext context) override;
+  Task<std::optional<std::string>> adopt(runs::StepContext context) override;
+  Task<RestoredPartitions> poll() override;
+  Task<bool> look(runs::StepContext context, const RestoredPartitions& partitions) override;
+  std::string left_alone() const override;
+  Task<runs::Undone> cancel(runs::StepContext context) override;
+
+ private:
+  Deadline deadline() const { return Deadline::in(ports_.clock, request_.timeout); }
+  Result<void> take(const journal::StepRecord& record);
+  Task<> complete();
+  Task<> check_name_is_free();
+  static void read_told(const std::string& text, RestoreProgress& progress);
+  Routine<std::string> why_dropped();
+  Task<std::string> bring_envs_back();
+  Task<> set_envs(std::map<std::string, std::string> envs);
+
+  RestoreRun request_;
+  const Ports& ports_;
+  const async::Instant began_;
+  std::shared_ptr<client::Cluster> cluster_;
+  std::optional<blockstore::AsyncStore> store_;
+  RestoreReport report_;
+};
 
 // Which of a backup's app envs come back, and why others do not.
 struct ReturningEnvs {

@@ -1,11 +1,13 @@
 #include "migration/split/split.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/bytes.h"
 #include "base/units.h"
 #include "blockstore/path.h"
+#include "migration/split/complete_split.h"
 #include "migration/split/split_json.h"
 #include "migration/split/split_units.h"
 #include "record/expiry.h"
@@ -15,9 +17,15 @@ namespace pegmove::migration {
 namespace {
 
 using async::milliseconds;
+using runs::StepContext;
+using runs::StepKind;
+using runs::UndoEnd;
+using runs::Undone;
 using splitter::RowCounts;
 using splitter::SplitPlan;
 using splitter::UnitResult;
+
+constexpr const char* kRowsStep = "split-rows";
 
 // Of a scan a unit is a class: there are no files at whose keys it could be cut.
 Task<SplitPlan> plan_of(const SplitRequest& request, const RowOrigin& origin, const Clock& clock) {
@@ -35,172 +43,231 @@ Task<SplitPlan> plan_of(const SplitRequest& request, const RowOrigin& origin, co
   co_return plan;
 }
 
-class SplitRun {
- public:
-  SplitRun(RunKeeper& run, SplitRequest request, RowOrigin origin, blockstore::AsyncStore target,
-           UnitEngine* engine, const async::StopSignal& stop,
-           std::function<void(const SplitProgress&)> on_progress, backup::StepListener on_step)
-      : run_(run),
-        request_(std::move(request)),
-        origin_(std::move(origin)),
-        target_{.store = std::move(target), .place = request_.to, .app_id = request_.to_app_id},
-        engine_(engine),
-        stop_(stop),
-        on_progress_(std::move(on_progress)),
-        on_step_(std::move(on_step)),
-        began_(target_.store.clock().now()) {
-    request_.limits.work_folder += "/" + run.run().id;
-  }
-
-  Task<SplitReport> carry_out(std::optional<SplitPlan> planned) {
-    CO_TRY(co_await run_.begin());
-    CO_TRY(co_await plan(std::move(planned)));
-    CO_TRY(take_what_is_done());
-    CO_TRY(co_await carry_out_units());
-    CO_TRY(co_await splitter::finish_split(target_, plan_, results_, request_.limits, on_step_));
-    co_return report();
-  }
-
- private:
-  // Once for the run: its files depend on the plan.
-  Task<> plan(std::optional<SplitPlan> planned) {
-    const auto& before = run_.run().result;
-    if (before.empty()) {
-      if (planned)
-        plan_ = *std::move(planned);
-      else
-        plan_ = CO_TRY(co_await plan_of(request_, origin_, target_.store.clock()));
-      CO_TRY(co_await run_.set_result(to_json(plan_)));
-      step("split.planned");
-      co_return Result<void>();
-    }
-    plan_ = CO_TRY(
-        in_context(plan_from_json(before, request_), "the journal's plan of run " + run_.run().id));
-    co_return Result<void>();
-  }
-
-  Result<void> take_what_is_done() {
-    results_.resize(plan_.units.size());
-    done_.resize(plan_.units.size());
-    counts_.resize(plan_.units.size());
-    for (const auto& position : run_.positions()) {
-      if (!position.done || position.lane < 0 || size_t(position.lane) >= results_.size()) continue;
-      const auto unit = size_t(position.lane);
-      results_[unit] = TRY(in_context(unit_result_from_json(position.detail), "the journal"));
-      TRY(in_context(check(unit, results_[unit]), "the journal"));
-      counts_[unit] = results_[unit].counts;
-      done_[unit] = true;
-    }
-    return {};
-  }
-
-  // Here, or where the engine says.
-  Task<> carry_out_units() {
-    std::vector<size_t> units;
-    for (size_t unit = 0; unit < plan_.units.size(); ++unit)
-      if (!done_[unit]) units.push_back(unit);
-    if (units.empty()) co_return Result<void>();
-    EngineEvents events{
-        .should_stop = [this] { return stop_.requested(); },
-        .on_progress = [this](size_t unit, const RowCounts& counts) { tell(unit, counts); },
-        .on_done = [this](size_t unit, UnitResult result) { return note(unit, std::move(result)); },
-        .on_step = on_step_};
-    LocalUnits here(origin_, target_);
-    UnitEngine& engine = engine_ ? *engine_ : here;
-    CO_TRY(co_await engine.carry_out(request_, plan_, units, std::move(events)));
-    if (const auto missing = std::ranges::find(done_, false); missing != done_.end())
-      co_return fail(Code::kProtocol, "nobody told what unit " +
-                                          std::to_string(missing - done_.begin()) +
-                                          " has made; it is done again by a resume");
-    co_return Result<void>();
-  }
-
-  // The set must not have files that are of nobody, nor miss some that are there.
-  Result<void> check(size_t unit, const UnitResult& result) const {
-    const auto targets = plan_.rules.shape.targets_of(plan_.units[unit].which);
-    for (const auto& each : result.files)
-      if (std::ranges::find(targets, each.partition) == targets.end() ||
-          !each.file.name.starts_with(splitter::unit_prefix(int(unit)) + "_") ||
-          !blockstore::is_name(each.file.name))
-        return fail(Code::kProtocol, "unit " + std::to_string(unit) + " cannot have made a file " +
-                                         base::printable(each.file.name) + " of partition " +
-                                         std::to_string(each.partition));
-    return {};
-  }
-
-  Result<void> note(size_t unit, UnitResult result) {
-    if (unit >= plan_.units.size() || done_[unit])
-      return fail(Code::kProtocol, "nobody asked for unit " + std::to_string(unit));
-    TRY(check(unit, result));
-    results_[unit] = std::move(result);
-    done_[unit] = true;
-    const auto& counts = results_[unit].counts;
-    run_.note({.lane = int32_t(unit),
-               .rows = counts.written,
-               .bytes = counts.bytes,
-               .done = true,
-               .detail = to_json(results_[unit])});
-    step("split.unit_noted");
-    tell(unit, counts);
-    return {};
-  }
-
-  void step(std::string_view name) const {
-    if (on_step_) on_step_(name);
-  }
-
-  // Once a second, and when a unit ends.
-  void tell(size_t unit, const RowCounts& counts) {
-    counts_[unit] = counts;
-    const auto now = target_.store.clock().now();
-    if (!on_progress_ || (!done_[unit] && now - told_ < milliseconds(1000))) return;
-    told_ = now;
-    SplitProgress progress{.units = plan_.units.size(), .elapsed = elapsed()};
-    for (const auto& each : counts_) progress.counts += each;
-    for (const auto& each : plan_.units) progress.rows += each.rows;
-    progress.units_done = size_t(std::ranges::count(done_, true));
-    on_progress_(progress);
-  }
-
-  milliseconds elapsed() const {
-    return std::chrono::duration_cast<milliseconds>(target_.store.clock().now() - began_);
-  }
-
-  SplitReport report() const {
-    SplitReport report{.store = request_.to_store,
-                       .place = request_.to,
-                       .partitions = request_.to_partitions,
-                       .elapsed = elapsed()};
-    std::set<int32_t> filled;
-    for (const auto& result : results_) {
-      report.counts += result.counts;
-      for (const auto& each : result.files) {
-        ++report.files;
-        report.file_bytes += each.file.size;
-        filled.insert(each.partition);
-      }
-    }
-    report.empty_partitions = report.partitions - int32_t(filled.size());
-    return report;
-  }
-
-  RunKeeper& run_;
-  SplitRequest request_;
-  RowOrigin origin_;
-  splitter::SplitTarget target_;
-  UnitEngine* engine_;  // may be null
-  const async::StopSignal& stop_;
-  std::function<void(const SplitProgress&)> on_progress_;
-  backup::StepListener on_step_;
-  async::Instant began_;
-  async::Instant told_{};
-  SplitPlan plan_;
-  std::vector<UnitResult> results_;
-  std::vector<bool> done_;
-  std::vector<RowCounts> counts_;
-};
+// Of a store, at once.
+int calls_of(const SplitRequest& request) { return request.limits.units_at_once + 5; }
 
 }  // namespace
+
+Task<RowOrigin> open_row_origin(const Ports& ports, const SplitRequest& request) {
+  RowOrigin origin;
+  if (request.from_metas.empty())
+    origin.store.emplace(CO_TRY(ports.get_store(request.from_store, calls_of(request))));
+  else
+    origin.table = CO_TRY(
+        co_await client::Table::open(CO_TRY(co_await ports.connect(request.from_metas)),
+                                     request.from.table, Deadline::in(ports.clock, ports.timeout)));
+  co_return std::move(origin);
+}
+
+Split::Split(SplitRequest request, const Ports& ports, std::optional<SplitQuestions> questions)
+    : request_(std::move(request)),
+      ports_(ports),
+      questions_(std::move(questions)),
+      began_(ports.clock.now()) {}
+
+Split::~Split() = default;
+
+// Method three, middle part: a cold backup becomes the files of a bulk load, for any partition
+// count.
+std::vector<runs::Step> Split::steps() {
+  return {{.name = "plan-split",
+           .does = "cut the work into units, each a merge of some checkpoints",
+           .run = [this](StepContext context) { return plan(context); },
+           .take = [this](const journal::StepRecord& record) { return take_plan(record); }},
+          {.name = kRowsStep,
+           .does = "read the rows of table " + request_.from.table +
+                   ", and write them as files for table " + request_.to.table,
+           .kind = StepKind::kCompensable,
+           .run = [this](StepContext context) { return split_rows(context); },
+           .undo = [this](StepContext, const journal::StepRecord&) { return leave_files(); }},
+          {.name = "finish-split",
+           .does = "write the metadata of the set to " + request_.to_store + ":/" +
+                   request_.to.table_folder(),
+           .run = [this](StepContext context) { return finish(context); }}};
+}
+
+void Split::bind(SplitRequest request) { request_ = std::move(request); }
+
+Task<runs::Assessment> Split::open(runs::Purpose purpose) {
+  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // nothing is taken back
+  runs::Assessment assessment;
+  if (purpose == runs::Purpose::kBegin) {
+    const bool was_for_old_servers = request_.for_old_servers;
+    if (questions_) CO_TRY(co_await complete_split(ports_, *questions_, request_));
+    if (request_.for_old_servers && !was_for_old_servers)
+      assessment.notes.push_back("the files are written for servers before 2.5, since cluster '" +
+                                 request_.to.cluster + "' has one");
+    CO_TRY(co_await open_ends());
+    new_plan_ = CO_TRY(co_await check_split(request_, *origin_, target_->store));
+  }
+  co_return assessment;
+}
+
+Task<> Split::open_ends() {
+  if (origin_) co_return Result<void>();
+  target_.emplace(splitter::SplitTarget{
+      .store = CO_TRY(ports_.get_store(request_.to_store, calls_of(request_))),
+      .place = request_.to,
+      .app_id = request_.to_app_id});
+  origin_.emplace(CO_TRY(co_await open_row_origin(ports_, request_)));
+  co_return Result<void>();
+}
+
+std::string Split::options() const { return to_json(request_); }
+
+// Once for the run: its files depend on the plan.
+Task<std::string> Split::plan(StepContext context) {
+  CO_TRY(co_await open_ends());
+  auto plan = new_plan_ ? *std::move(new_plan_)
+                        : CO_TRY(co_await plan_of(request_, *origin_, ports_.clock));
+  std::vector<std::string> units;
+  for (const auto& unit : plan.units) units.push_back(to_json(unit));
+  CO_TRY(co_await context.session.plan_units(kRowsStep, std::move(units)));
+  context.events.pass("split.planned");
+  co_return head_to_json(plan);
+}
+
+Result<void> Split::take_plan(const journal::StepRecord& record) {
+  if (!record.product.empty()) head_ = record.product;
+  return {};
+}
+
+Task<> Split::read_plan(StepContext context) {
+  if (!plan_.units.empty()) co_return Result<void>();
+  auto units = CO_TRY(co_await context.session.planned_units(kRowsStep));
+  plan_ = CO_TRY(in_context(plan_from_json(head_, units, request_),
+                            "the journal's plan of run " + context.session.run().id));
+  limits_ = request_.limits;
+  limits_.work_folder += "/" + context.session.run().id;
+  results_.assign(plan_.units.size(), {});
+  done_.assign(plan_.units.size(), false);
+  counts_.assign(plan_.units.size(), {});
+  for (const auto& position : CO_TRY(co_await context.session.positions_of(kRowsStep))) {
+    if (!position.done || size_t(position.unit) >= results_.size()) continue;
+    const auto unit = size_t(position.unit);
+    results_[unit] = CO_TRY(in_context(unit_result_from_json(position.detail), "the journal"));
+    CO_TRY(in_context(check(unit, results_[unit]), "the journal"));
+    counts_[unit] = results_[unit].counts;
+    done_[unit] = true;
+  }
+  co_return Result<void>();
+}
+
+// Here, or where the engine says.
+Task<std::string> Split::split_rows(StepContext context) {
+  CO_TRY(co_await open_ends());
+  CO_TRY(co_await read_plan(context));
+  std::vector<size_t> units;
+  for (size_t unit = 0; unit < plan_.units.size(); ++unit)
+    if (!done_[unit]) units.push_back(unit);
+  if (units.empty()) co_return std::string();
+  const auto& stop = context.session.stop();
+  EngineEvents events{
+      .should_stop = [&stop] { return stop.requested(); },
+      .on_progress = [this, context](size_t unit,
+                                     const RowCounts& counts) { tell(context, unit, counts); },
+      .on_done = [this, context](
+                     size_t unit,
+                     UnitResult result) { return note(context, unit, std::move(result)); },
+      .on_step = context.events.at};
+  LocalUnits here(*origin_, *target_);
+  std::unique_ptr<UnitEngine> elsewhere;
+  if (ports_.make_unit_engine) elsewhere = CO_TRY(ports_.make_unit_engine(request_));
+  UnitEngine& engine = elsewhere ? *elsewhere : here;
+  auto request = request_;
+  request.limits = limits_;
+  CO_TRY(co_await engine.carry_out(request, plan_, units, std::move(events)));
+  if (const auto missing = std::ranges::find(done_, false); missing != done_.end())
+    co_return fail(Code::kProtocol, "nobody told what unit " +
+                                        std::to_string(missing - done_.begin()) +
+                                        " has made; a resume does it again");
+  co_return std::string();
+}
+
+Task<Undone> Split::leave_files() const {
+  co_return Undone{.end = UndoEnd::kStays,
+                   .says = "files that were written stay in " + request_.to_store + ":/" +
+                           request_.to.table_folder() + "; remove them if you do not want them"};
+}
+
+Task<std::string> Split::finish(StepContext context) {
+  CO_TRY(co_await open_ends());
+  CO_TRY(co_await read_plan(context));
+  CO_TRY(co_await splitter::finish_split(*target_, plan_, results_, limits_, context.events.at));
+  co_return std::string();
+}
+
+// The set must not have files that are of nobody, nor miss some that are there.
+Result<void> Split::check(size_t unit, const UnitResult& result) const {
+  const auto targets = plan_.rules.shape.targets_of(plan_.units[unit].which);
+  for (const auto& each : result.files)
+    if (std::ranges::find(targets, each.partition) == targets.end() ||
+        !each.file.name.starts_with(splitter::unit_prefix(int(unit)) + "_") ||
+        !blockstore::is_name(each.file.name))
+      return fail(Code::kProtocol, "unit " + std::to_string(unit) + " cannot have made a file " +
+                                       base::printable(each.file.name) + " of partition " +
+                                       std::to_string(each.partition));
+  return {};
+}
+
+Result<void> Split::note(StepContext context, size_t unit, UnitResult result) {
+  if (unit >= plan_.units.size() || done_[unit])
+    return fail(Code::kProtocol, "nobody asked for unit " + std::to_string(unit));
+  TRY(check(unit, result));
+  results_[unit] = std::move(result);
+  done_[unit] = true;
+  const auto& counts = results_[unit].counts;
+  context.session.note({.unit = int32_t(unit),
+                        .rows = counts.written,
+                        .bytes = counts.bytes,
+                        .done = true,
+                        .detail = to_json(results_[unit])});
+  context.events.pass("split.unit_noted");
+  tell(context, unit, counts);
+  return {};
+}
+
+void Split::tell(StepContext context, size_t unit, const RowCounts& counts) {
+  counts_[unit] = counts;
+  SplitProgress progress{.units = plan_.units.size(), .elapsed = elapsed()};
+  for (const auto& each : counts_) progress.counts += each;
+  for (const auto& each : plan_.units) progress.rows += each.rows;
+  progress.units_done = size_t(std::ranges::count(done_, true));
+  context.session.show_progress(context.events,
+                                {.line = to_line(progress),
+                                 .unit = "rows",
+                                 .done = progress.counts.read,
+                                 .total = progress.rows > 0 ? progress.rows : -1},
+                                done_[unit]);
+}
+
+milliseconds Split::elapsed() const {
+  return std::chrono::duration_cast<milliseconds>(ports_.clock.now() - began_);
+}
+
+SplitReport Split::made() const {
+  SplitReport report{.store = request_.to_store,
+                     .place = request_.to,
+                     .partitions = request_.to_partitions,
+                     .elapsed = elapsed()};
+  std::set<int32_t> filled;
+  for (const auto& result : results_) {
+    report.counts += result.counts;
+    for (const auto& each : result.files) {
+      ++report.files;
+      report.file_bytes += each.file.size;
+      filled.insert(each.partition);
+    }
+  }
+  report.empty_partitions = report.partitions - int32_t(filled.size());
+  return report;
+}
+
+runs::Report Split::report(const journal::Run&) {
+  const auto report = made();
+  const auto json = to_json(report);
+  return {.stored = json, .json = json, .text = to_text(report)};
+}
 
 std::string to_line(const SplitProgress& progress) {
   const auto read = progress.counts.read;
@@ -231,14 +298,26 @@ Task<SplitPlan> check_split(const SplitRequest& request, RowOrigin origin,
   co_return co_await plan_of(request, origin, target.clock());
 }
 
-Task<SplitReport> run_split(RunKeeper& run, SplitRequest request, std::optional<SplitPlan> plan,
-                            RowOrigin origin, blockstore::AsyncStore target, UnitEngine* engine,
-                            const async::StopSignal& stop,
-                            std::function<void(const SplitProgress&)> on_progress,
-                            backup::StepListener on_step) {
-  SplitRun work(run, std::move(request), std::move(origin), std::move(target), engine, stop,
-                std::move(on_progress), std::move(on_step));
-  co_return co_await work.carry_out(std::move(plan));
+std::string to_text(const SplitReport& report) {
+  const auto& counts = report.counts;
+  std::string text = "Split into " + std::to_string(report.partitions) + " partitions of table " +
+                     report.place.table + ": " + base::format_count(uint64_t(counts.written)) +
+                     " rows in " + base::format_count(uint64_t(report.files)) + " files, " +
+                     base::format_size(uint64_t(report.file_bytes)) + ", in " +
+                     base::format_duration(report.elapsed) + ".\n";
+  const std::pair<int64_t, const char*> left_out[] = {
+      {counts.expired, "had expired"},
+      {counts.misplaced, "did not belong to their partition (an old partition split left them)"},
+      {counts.filtered, "were not wanted"}};
+  for (const auto& [count, why] : left_out)
+    if (count > 0)
+      text += "Left out: " + base::format_count(uint64_t(count)) + " rows that " + why + ".\n";
+  if (report.empty_partitions > 0)
+    text += std::to_string(report.empty_partitions) +
+            " partitions have no rows, and one file with a record that nobody sees: servers load "
+            "nothing else.\n";
+  return text + "Load it with: start_bulk_load -a " + report.place.table + " -c " +
+         report.place.cluster + " -p " + report.store + " -r /" + report.place.root + "\n";
 }
 
 }  // namespace pegmove::migration

@@ -1,4 +1,4 @@
-// An offline split as a run of the journal: what it does is in src/splitter/.
+// Method three, middle part: an offline split; what it does is in src/splitter/.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,8 @@
 
 #include "async/stop_signal.h"
 #include "client/table.h"
-#include "migration/run_keeper.h"
+#include "migration/ports.h"
+#include "runs/engine.h"
 #include "splitter/split.h"
 
 namespace pegmove::migration {
@@ -50,7 +51,8 @@ struct RowOrigin {
   std::shared_ptr<client::Table> table = {};         // shared with its scans
 };
 
-class UnitEngine;  // migration/split/split_units.h
+// What the request names. Errors: those of Ports::get_store() and client::Table::open().
+Task<RowOrigin> open_row_origin(const Ports& ports, const SplitRequest& request);
 
 struct SplitProgress {
   splitter::RowCounts counts = {};
@@ -73,6 +75,15 @@ struct SplitReport {
   async::milliseconds elapsed{0};
 };
 std::string to_json(const SplitReport& report);
+std::string to_text(const SplitReport& report);
+
+// What a split that begins does not say: which backup, and what the table is that will be loaded.
+struct SplitQuestions {
+  std::string path = {};          // of the backup: the folder that holds its id, or the one above
+  int64_t backup_id = 0;          // 0: the newest complete one
+  std::string target_metas = {};  // of the cluster that will load; "": it cannot be asked
+  int data_version = -1;          // -1: as its servers say, or else 1
+};
 
 // The plan of a new run, with what can be known before: whether the place is free, the checkpoints
 // can be read and the limits are enough. Errors: kAlreadyExists, when files of another are in the
@@ -80,15 +91,49 @@ std::string to_json(const SplitReport& report);
 Task<splitter::SplitPlan> check_split(const SplitRequest& request, RowOrigin origin,
                                       blockstore::AsyncStore target);
 
-// Does the units that are not done yet, several at once, and finishes the set. `plan`: that of
-// check_split(); for a run that is resumed without it, the journal's, or a new one when it was
-// killed before that was noted. `engine`: who carries the units out; null: this process. The caller
-// ends the run. Errors: kInterrupted; those of splitter/split.h and of the engine.
-Task<SplitReport> run_split(RunKeeper& run, SplitRequest request,
-                            std::optional<splitter::SplitPlan> plan, RowOrigin origin,
-                            blockstore::AsyncStore target, UnitEngine* engine,
-                            const async::StopSignal& stop,
-                            std::function<void(const SplitProgress&)> on_progress,
-                            backup::StepListener on_step = {});
+// Does the units that are not done yet, several at once, and finishes the set. Errors of the run:
+// kInterrupted; those of splitter/split.h and of the engine of Ports. A cancel leaves the files.
+class Split : public runs::Work {
+ public:
+  // `questions`: of a run that begins; complete_split() answers them.
+  Split(SplitRequest request, const Ports& ports, std::optional<SplitQuestions> questions = {});
+  ~Split() override;
+
+  Task<runs::Assessment> open(runs::Purpose purpose) override;
+  std::string options() const override;
+  std::vector<runs::Step> steps() override;
+  runs::Report report(const journal::Run& run) override;
+
+  // What was not known when the run began. Before the first step acts.
+  void bind(SplitRequest request);
+  SplitReport made() const;  // after the last step
+
+ private:
+  Task<> open_ends();
+  Task<std::string> plan(runs::StepContext context);
+  Result<void> take_plan(const journal::StepRecord& record);
+  Task<> read_plan(runs::StepContext context);
+  Task<std::string> split_rows(runs::StepContext context);
+  Task<runs::Undone> leave_files() const;
+  Task<std::string> finish(runs::StepContext context);
+  Result<void> check(size_t unit, const splitter::UnitResult& result) const;
+  Result<void> note(runs::StepContext context, size_t unit, splitter::UnitResult result);
+  void tell(runs::StepContext context, size_t unit, const splitter::RowCounts& counts);
+  async::milliseconds elapsed() const;
+
+  SplitRequest request_;
+  const Ports& ports_;
+  const std::optional<SplitQuestions> questions_;
+  const async::Instant began_;
+  std::optional<RowOrigin> origin_;
+  std::optional<splitter::SplitTarget> target_;
+  std::optional<splitter::SplitPlan> new_plan_;  // of open(), not journaled yet
+  std::string head_;                             // of the journaled plan
+  splitter::SplitLimits limits_;                 // with the work folder of the run
+  splitter::SplitPlan plan_;
+  std::vector<splitter::UnitResult> results_;
+  std::vector<bool> done_;
+  std::vector<splitter::RowCounts> counts_;
+};
 
 }  // namespace pegmove::migration

@@ -44,10 +44,22 @@ Result<Unit> read_unit(const Json& in) {
               .rows = TRY(read_integer(in, "rows", 0, kMostBytes))};
 }
 
-Result<void> read_plan(const Json& in, SplitPlan& plan) {
+Result<void> read_head(const Json& in, SplitPlan& plan) {
   if (!in.is_object()) return fail(Code::kCorrupt, "it is no JSON object");
   plan.rules.now_ts = uint32_t(TRY(read_integer(in, "now_ts", 0, UINT32_MAX)));
   plan.rules.most_file_bytes = TRY(read_integer(in, "most_file_bytes", 1, kMostBytes));
+  return {};
+}
+
+Json json_of(const Unit& unit) {
+  return {{"class", unit.which},
+          {"from", base::to_base64(unit.from)},
+          {"to", base::to_base64(unit.to)},
+          {"rows", unit.rows}};
+}
+
+Result<void> read_plan(const Json& in, SplitPlan& plan) {
+  TRY(read_head(in, plan));
   if (!in.contains("units") || !in["units"].is_array())
     return fail(Code::kCorrupt, "'units' must be a list");
   for (const auto& each : in["units"]) plan.units.push_back(TRY(read_unit(each)));
@@ -142,15 +154,27 @@ splitter::SplitRules rules_of(const SplitRequest& request, uint32_t now_ts) {
 
 std::string to_json(const SplitPlan& plan) {
   Json units = Json::array();
-  for (const auto& unit : plan.units)
-    units.push_back({{"class", unit.which},
-                     {"from", base::to_base64(unit.from)},
-                     {"to", base::to_base64(unit.to)},
-                     {"rows", unit.rows}});
+  for (const auto& unit : plan.units) units.push_back(json_of(unit));
   return Json{{"now_ts", plan.rules.now_ts},
               {"most_file_bytes", plan.rules.most_file_bytes},
               {"units", std::move(units)}}
       .dump();
+}
+
+std::string to_json(const Unit& unit) { return json_of(unit).dump(); }
+
+std::string head_to_json(const SplitPlan& plan) {
+  return Json{{"now_ts", plan.rules.now_ts}, {"most_file_bytes", plan.rules.most_file_bytes}}
+      .dump();
+}
+
+Result<SplitPlan> plan_from_json(std::string_view head, const std::vector<std::string>& units,
+                                 const SplitRequest& request) {
+  SplitPlan plan{.rules = rules_of(request, 0), .units = {}};
+  TRY(read_head(Json::parse(head, nullptr, false), plan));
+  for (const auto& unit : units)
+    plan.units.push_back(TRY(read_unit(Json::parse(unit, nullptr, false))));
+  return plan;
 }
 
 Result<SplitPlan> plan_from_json(std::string_view text, const SplitRequest& request) {

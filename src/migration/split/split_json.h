@@ -18,4 +18,12 @@ Result<splitter::SplitPlan> plan_from_json(std::string_view text, const SplitReq
 std::string to_json(const splitter::UnitResult& result);
 Result<splitter::UnitResult> unit_result_from_json(std::string_view text);
 
+// The same in parts, for the journal: one text for each unit, and one for what they share.
+std::string to_json(const splitter::Unit& unit);
+std::string head_to_json(const splitter::SplitPlan& plan);
+// Errors: kCorrupt, naming the field.
+Result<splitter::SplitPlan> plan_from_json(std::string_view head,
+                                           const std::vector<std::string>& units,
+                                           const SplitRequest& request);
+
 }  // namespace pegmove::migration

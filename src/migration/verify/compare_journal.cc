@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compare/difference_file.h"
+#include "compare/progress_text.h"
 
 namespace pegmove::migration {
 namespace {
@@ -33,7 +34,7 @@ Json shape_of(const compare::TablePair& tables) {
 }
 
 std::unexpected<Error> corrupt(const std::string& what) {
-  return fail(Code::kCorrupt, "the journal's " + what + " cannot be read; begin anew");
+  return fail(Code::kCorrupt, "the journal's " + what + " cannot be read; start another run");
 }
 
 Result<int64_t> get_integer(const Json& from, const char* name, int64_t least, int64_t most) {
@@ -50,13 +51,13 @@ Result<compare::RowSum> get_sum(const Json& from, const char* name) {
   return compare::RowSum::from_hex(found->get_ref<const std::string&>());
 }
 
-Result<compare::ResidueClassState> parse_state(const journal::LanePosition& position,
+Result<compare::ResidueClassState> parse_state(const journal::UnitPosition& position,
                                                const Json& shape) {
   const auto json = Json::parse(position.detail, nullptr, false);
   if (!json.is_object() || !json.contains("tables")) return corrupt("position");
   if (json["tables"] != shape)
     return fail(Code::kInvalidArgument,
-                "a table was made anew, or its partition count has changed");
+                "it is another table than before, or its partition count has changed");
   compare::ResidueClassState state{.last_key = position.last_key, .done = position.done};
   for (const auto& [name, field] : kCounts)
     state.counts.*field = TRY(get_integer(json, name, 0, INT64_MAX));
@@ -110,7 +111,7 @@ Result<compare::CompareOptions> parse_compare_options(std::string_view text) {
   return options;
 }
 
-journal::LanePosition to_position(int number, const compare::ResidueClassState& state,
+journal::UnitPosition to_position(int number, const compare::ResidueClassState& state,
                                   const compare::TablePair& tables) {
   Json json{{"tables", shape_of(tables)}};
   for (const auto& [name, field] : kCounts) json[name] = state.counts.*field;
@@ -124,7 +125,7 @@ journal::LanePosition to_position(int number, const compare::ResidueClassState& 
     bytes += line.size();
     listed.push_back(Json::parse(line));
   }
-  return {.lane = number,
+  return {.unit = number,
           .last_key = state.last_key,
           .rows = state.counts.source_rows,
           .bytes = state.counts.source_bytes,
@@ -132,7 +133,7 @@ journal::LanePosition to_position(int number, const compare::ResidueClassState& 
           .detail = json.dump()};
 }
 
-RestoredClasses restore_classes(const std::vector<journal::LanePosition>& positions,
+RestoredClasses restore_classes(const std::vector<journal::UnitPosition>& positions,
                                 const compare::TablePair& tables) {
   RestoredClasses restored;
   const auto shape = shape_of(tables);
@@ -140,29 +141,40 @@ RestoredClasses restore_classes(const std::vector<journal::LanePosition>& positi
   for (const auto& position : positions) {
     auto state = parse_state(position, shape);
     if (!state) return {.states = {}, .why_anew = state.error().message()};
-    if (position.lane >= tables.classes()) return {.states = {}, .why_anew = "an unknown lane"};
-    states[size_t(position.lane)] = *std::move(state);
+    if (position.unit >= tables.classes()) return {.states = {}, .why_anew = "an unknown unit"};
+    states[size_t(position.unit)] = *std::move(state);
   }
   if (!positions.empty()) restored.states = std::move(states);
   return restored;
 }
 
-Task<compare::CompareReport> compare_journaled(RunKeeper& keeper, compare::TablePair tables,
+Task<compare::CompareReport> compare_journaled(runs::StepContext context, compare::TablePair tables,
                                                compare::CompareOptions options,
-                                               const async::StopSignal& stop,
-                                               compare::CompareEvents events,
-                                               std::function<void(const std::string&)> say) {
-  auto restored = restore_classes(keeper.positions(), tables);
+                                               compare::DifferenceSink* sink, std::string doing) {
+  auto& session = context.session;
+  auto restored = restore_classes(session.positions(), tables);
   if (!restored.why_anew.empty()) {
-    CO_TRY(co_await keeper.forget_positions());
-    say("run " + keeper.run().id + " begins anew: " + restored.why_anew);
+    CO_TRY(co_await session.forget_positions());
+    context.events.warn_of("run " + session.run().id +
+                           " starts from the beginning: " + restored.why_anew);
   }
   options.start = std::move(restored.states);
-  // outlives: the keeper does, and compare() ends before the tables go
-  events.on_class = [&keeper, tables](int number, const compare::ResidueClassState& state) {
-    keeper.note(to_position(number, state, tables));
-  };
-  co_return co_await compare::compare(tables, std::move(options), stop, std::move(events));
+  compare::ProgressText text(std::move(doing));
+  compare::CompareEvents events{
+      .on_progress =
+          [&](const compare::CompareCounts& so_far, async::milliseconds elapsed) {
+            session.show_progress(
+                context.events,
+                {.line = text.line(so_far, elapsed), .unit = "rows", .done = so_far.source_rows},
+                true);
+          },
+      .on_class =
+          [&](int number, const compare::ResidueClassState& state) {
+            session.note(to_position(number, state, tables));
+          },
+      .sink = sink};
+  co_return co_await compare::compare(tables, std::move(options), session.stop(),
+                                      std::move(events));
 }
 
 }  // namespace pegmove::migration

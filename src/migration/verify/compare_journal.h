@@ -1,4 +1,4 @@
-// Comparisons in the journal: what is stored of one, so that a killed one goes on where it was.
+// Comparisons in the journal: what is stored of one, so that a killed one is resumed where it was.
 #pragma once
 
 #include <string>
@@ -6,7 +6,8 @@
 
 #include "compare/compare.h"
 #include "journal/run.h"
-#include "migration/run_keeper.h"
+#include "runs/run_session.h"
+#include "runs/work.h"
 
 namespace pegmove::migration {
 
@@ -18,25 +19,23 @@ Result<compare::CompareOptions> parse_compare_options(std::string_view json);
 
 // A position carries the class's counters, sums and first differences, and which tables they are
 // of: ids and partition counts.
-journal::LanePosition to_position(int number, const compare::ResidueClassState& state,
+journal::UnitPosition to_position(int number, const compare::ResidueClassState& state,
                                   const compare::TablePair& tables);
 
 struct RestoredClasses {
   std::vector<compare::ResidueClassState>
-      states;              // as many as there are classes; empty: begin anew
+      states;              // as many as there are classes; empty: from the beginning
   std::string why_anew{};  // empty when there were no positions
 };
 // Positions are of use only for the same tables with the same partition counts.
-RestoredClasses restore_classes(const std::vector<journal::LanePosition>& positions,
+RestoredClasses restore_classes(const std::vector<journal::UnitPosition>& positions,
                                 const compare::TablePair& tables);
 
-// Compares as compare() does, within a run that the keeper has begun: goes on behind the positions
-// that are stored, and notes new ones. When they are of no use it forgets them, tells `say` why,
-// and begins anew. `events.on_class` is replaced. The keeper outlives it.
-Task<compare::CompareReport> compare_journaled(RunKeeper& keeper, compare::TablePair tables,
+// Compares as compare() does, as the step of a run that is under way: behind the positions that are
+// stored, noting new ones and showing how far it is. Positions that are of no use are forgotten,
+// with a warning that says why. `sink` may be null. "doing": "verifying".
+Task<compare::CompareReport> compare_journaled(runs::StepContext context, compare::TablePair tables,
                                                compare::CompareOptions options,
-                                               const async::StopSignal& stop,
-                                               compare::CompareEvents events,
-                                               std::function<void(const std::string&)> say);
+                                               compare::DifferenceSink* sink, std::string doing);
 
 }  // namespace pegmove::migration

@@ -22,10 +22,10 @@ TEST_F(CompareJournalTest, GoesOnBehindThePositionsThatItTold) {
   const auto whole = compare();
   ASSERT_EQ(whole.value_differs, 300);
 
-  std::vector<journal::LanePosition> positions;
+  std::vector<journal::UnitPosition> positions;
   compare::CompareEvents events{
       .on_class = [&](int number, const compare::ResidueClassState& state) {
-        std::erase_if(positions, [&](const auto& other) { return other.lane == number; });
+        std::erase_if(positions, [&](const auto& other) { return other.unit == number; });
         positions.push_back(to_position(number, state, tables()));
         if (state.counts.source_rows > 700) clusters.stop.request();
       }};

@@ -1,4 +1,4 @@
-#include "migration/copy/copy_run.h"
+#include "migration/copy/copy_request.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,7 @@ namespace pegmove::migration {
 namespace {
 
 using async::milliseconds;
-using journal::LanePosition;
 using nlohmann::json;
-using rows::LaneState;
 using ::testing::HasSubstr;
 
 CopyRequest full_request() {
@@ -212,72 +210,6 @@ TEST(CopySetting, AnUnknownOneIsToldWhichThereAre) {
   for (const char* key : {"'max_rows_per_second'", "max-rows-per-second",
                           "max-megabytes-per-second", "latency-bound", "full-speed"})
     EXPECT_THAT(applied.error().message(), HasSubstr(key));
-}
-
-const std::vector<LanePosition> kPositions = {
-    {.lane = 0, .last_key = "k0", .rows = 10, .bytes = 100, .done = true},
-    {.lane = 2,
-     .last_key = "k2",
-     .rows = 20,
-     .bytes = 200,
-     .detail = R"({"expired":3,"kept":4,"not_geo":5})"}};
-
-TEST(PartitionsToStart, EachGoesOnWhereItWas) {
-  auto lanes = partitions_to_start(kPositions, 4);
-  ASSERT_EQ(lanes.size(), 4u);
-  EXPECT_TRUE(lanes[0].done);
-  EXPECT_EQ(lanes[0].rows, 10);
-  EXPECT_EQ(lanes[1].last_key, "");
-  EXPECT_FALSE(lanes[1].done);
-  EXPECT_EQ(lanes[2].last_key, "k2");
-  EXPECT_EQ(lanes[2].rows, 20);
-  EXPECT_EQ(lanes[2].bytes, 200);
-  EXPECT_EQ(lanes[2].expired, 3);
-  EXPECT_EQ(lanes[2].kept, 4);
-  EXPECT_EQ(lanes[2].not_geo, 5);
-  EXPECT_FALSE(lanes[2].done);
-}
-
-TEST(PartitionsToStart, ADetailOfAnotherKindIsNoCount) {
-  for (const char* detail : {"", "[]", "1", R"({"expired":"3"})", R"({"expired":1.5})", "{}"}) {
-    auto lanes = partitions_to_start({{.lane = 0, .rows = 1, .detail = detail}}, 1);
-    EXPECT_EQ(lanes[0].rows, 1);
-    EXPECT_EQ(lanes[0].expired, 0) << detail;
-  }
-}
-
-TEST(PartitionsToStart, ALaneThatTheTableHasNotIsLeftOut) {
-  EXPECT_EQ(partitions_to_start({{.lane = INT32_MAX, .rows = 1}}, 4)[3].rows, 0);
-}
-
-constexpr const char* kTables =
-    R"({"source_app_id":1,"source_partitions":4,"target_app_id":2,"target_partitions":4,"envs_after_copy":{}})";
-
-CopyOptions to_go_on(bool create, const char* result) {
-  CopyRequest request{.from_metas = "a:1", .to_metas = "b:1", .options = {.table = "t"}};
-  request.options.create = create;
-  journal::Run run;
-  run.id = "copy-20261122-1";
-  run.result = result;
-  return options_to_go_on(run, request);
-}
-
-TEST(OptionsToGoOn, ATargetIsTheRunsOwnOnlyOnceItMayHaveMadeIt) {
-  EXPECT_TRUE(to_go_on(true, "").create);
-  EXPECT_FALSE(to_go_on(true, "").made_by_this_run) << "nothing was made: it is somebody else's";
-  EXPECT_TRUE(to_go_on(true, "{}").create);
-  EXPECT_TRUE(to_go_on(true, "{}").made_by_this_run);
-  EXPECT_FALSE(to_go_on(true, "{}").into_nonempty) << "no row can have been written";
-  EXPECT_FALSE(to_go_on(true, kTables).create);
-  EXPECT_TRUE(to_go_on(true, kTables).into_nonempty);
-}
-
-TEST(OptionsToGoOn, WithoutCreateNothingIsTheRunsOwn) {
-  for (const char* result : {"", "{}"}) {
-    EXPECT_FALSE(to_go_on(false, result).made_by_this_run);
-    EXPECT_FALSE(to_go_on(false, result).into_nonempty);
-  }
-  EXPECT_TRUE(to_go_on(false, kTables).into_nonempty);
 }
 
 }  // namespace

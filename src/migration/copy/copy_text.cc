@@ -1,10 +1,11 @@
-#include "apps/copy_view.h"
+#include "migration/copy/copy_text.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/units.h"
 
-namespace pegmove::apps {
+namespace pegmove::migration {
 namespace {
 
 using async::milliseconds;
@@ -37,56 +38,45 @@ std::string to_text(const compare::LiveVerification& live) {
          count(live.repaired.differ_now) + ", not settled " +
          count(live.found.not_settled + live.repaired.not_settled) + ", in the target alone " +
          count(live.repaired.extra_left) +
-         (live.source_is_there() ? ".\n" : "; `pegmove repair --live` goes on.\n");
+         (live.source_is_there() ? ".\n" : "; continue with `pegmove repair --live`.\n");
 }
 
-// What was written since the line before, and since this process began.
-struct Speed {
-  std::optional<int64_t> first_rows;
-  int64_t rows = 0, bytes = 0;
-  milliseconds at{0};
-};
+}  // namespace
 
-std::string progress_text(const migration::CopyStatus& status, const Speed& before) {
+journal::Progress CopySpeed::progress_of(const CopyStatus& status) {
   const auto& progress = status.progress;
-  std::string text =
-      format_count(uint64_t(progress.rows)) + " rows, " +
-      rates(progress.rows - before.rows, progress.bytes - before.bytes, status.elapsed - before.at);
+  if (!first_rows_) {
+    // What a process before has written is not this one's speed.
+    first_rows_ = progress.rows - progress.rows_written_now;
+    rows_ = *first_rows_;
+    bytes_ = progress.bytes - progress.bytes_written_now;
+  }
+  journal::Progress out{.unit = "rows", .done = progress.rows};
+  auto text = "copying: " + format_count(uint64_t(progress.rows)) + " rows, " +
+              rates(progress.rows - rows_, progress.bytes - bytes_, status.elapsed - at_);
+  const auto speed = per_second(progress.rows - *first_rows_, status.elapsed);
+  out.per_second = int64_t(speed);
   if (status.expected_rows && *status.expected_rows > 0) {
-    auto left = std::max<int64_t>(*status.expected_rows - progress.rows, 0);
-    auto speed = per_second(progress.rows - *before.first_rows, status.elapsed);
-    text += ", " +
-            std::to_string(std::min<int64_t>(100, progress.rows * 100 / *status.expected_rows)) +
-            "%";
-    if (speed > 0)
-      text += ", ETA " + format_duration(milliseconds(int64_t(double(left) * 1000 / speed)));
+    out.total = *status.expected_rows;
+    text += ", " + std::to_string(std::min<int64_t>(100, progress.rows * 100 / out.total)) + "%";
+    if (speed > 0) {
+      const auto left = std::max<int64_t>(out.total - progress.rows, 0);
+      out.eta_ms = int64_t(double(left) * 1000 / speed);
+      text += ", ETA " + format_duration(milliseconds(out.eta_ms));
+    }
   }
   text += ", partitions " + std::to_string(progress.lanes_done) + "/" +
           std::to_string(progress.lanes.size());
   if (!status.waits_for.empty()) text += "; waits: " + status.waits_for;
   if (!status.why_slow.empty()) text += "; " + status.why_slow;
-  return text;
+  out.line = std::move(text);
+  rows_ = progress.rows;
+  bytes_ = progress.bytes;
+  at_ = status.elapsed;
+  return out;
 }
 
-}  // namespace
-
-migration::CopyListener show_copy_on(ProgressLine& line) {
-  return [&line, before = Speed{}](const migration::CopyStatus& status) mutable {
-    const auto& progress = status.progress;
-    if (!before.first_rows) {
-      // What a run of before has written is not this one's speed.
-      before.first_rows = progress.rows - progress.rows_written_now;
-      before.rows = *before.first_rows;
-      before.bytes = progress.bytes - progress.bytes_written_now;
-    }
-    line.show("copying: " + progress_text(status, before));
-    before.rows = progress.rows;
-    before.bytes = progress.bytes;
-    before.at = status.elapsed;
-  };
-}
-
-nlohmann::ordered_json to_json(const migration::CopyReport& report, const std::string& run,
+nlohmann::ordered_json to_json(const CopyReport& report, const std::string& run,
                                const CopyEnds& ends) {
   nlohmann::ordered_json out{{"id", run},
                              {"rows", report.rows},
@@ -109,7 +99,7 @@ nlohmann::ordered_json to_json(const migration::CopyReport& report, const std::s
   return out;
 }
 
-std::string to_text(const migration::CopyReport& report, const CopyEnds& ends) {
+std::string to_text(const CopyReport& report, const CopyEnds& ends) {
   std::string text =
       "Copied " + format_count(uint64_t(report.rows)) + " rows (" +
       format_size(uint64_t(report.bytes)) + ") of table " + ends.table + " on " + ends.from + " (" +
@@ -118,14 +108,14 @@ std::string to_text(const migration::CopyReport& report, const CopyEnds& ends) {
       format_duration(report.elapsed) + ": " +
       rates(report.rows_written_now, report.bytes_written_now, report.elapsed) + ".\n";
   if (report.rows_written_now < report.rows)
-    text += "Of them " + format_count(uint64_t(report.rows - report.rows_written_now)) +
-            " were copied before this run went on.\n";
+    text += "Of these, " + format_count(uint64_t(report.rows - report.rows_written_now)) +
+            " were copied before the run was resumed.\n";
   if (report.rows_expired > 0)
     text += format_count(uint64_t(report.rows_expired)) +
             " rows expired on the way and were left out.\n";
   if (report.rows_kept > 0)
     text +=
-        format_count(uint64_t(report.rows_kept)) + " rows were left as they stand in the target.\n";
+        format_count(uint64_t(report.rows_kept)) + " rows were left as they are in the target.\n";
   if (report.rows_not_geo > 0)
     text += format_count(uint64_t(report.rows_not_geo)) +
             " rows have no point in their values: they are in the table, not in its geo table.\n";
@@ -133,4 +123,4 @@ std::string to_text(const migration::CopyReport& report, const CopyEnds& ends) {
   return text;
 }
 
-}  // namespace pegmove::apps
+}  // namespace pegmove::migration

@@ -1,0 +1,65 @@
+#include "apps/split_limits.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "base/local_file.h"
+#include "base/units.h"
+
+namespace pegmove::apps {
+namespace {
+
+// In the system's temporary folder others could put one there first.
+Result<std::string> own_folder(const std::filesystem::path& above) {
+  const auto folder = (above / ("pegmove-" + std::to_string(geteuid()))).string();
+  struct stat found{};
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(base::system_error("making", folder, errno));
+  if (lstat(folder.c_str(), &found) != 0)
+    return fail(base::system_error("looking at", folder, errno));
+  if (!S_ISDIR(found.st_mode) || found.st_uid != geteuid() || (found.st_mode & 077) != 0)
+    return fail(Code::kInvalidArgument, folder +
+                                            " is not a folder of yours alone; remove it, or name "
+                                            "another place with --work-dir");
+  return folder;
+}
+
+Result<std::string> work_folder_of(const std::string& given) {
+  if (given.empty()) return TRY(own_folder(std::filesystem::temp_directory_path())) + "/split";
+  std::error_code error;
+  if (!std::filesystem::is_directory(given, error))
+    return fail(Code::kInvalidArgument, "--work-dir " + given + " is no folder of this machine");
+  return (std::filesystem::absolute(given) / "pegmove-split").string();
+}
+
+}  // namespace
+
+void add_machine_options(CLI::App& verb, MachineArguments& arguments) {
+  constexpr const char* kMachine = "What this machine may use";
+  verb.add_option("--workers", arguments.workers, "parts at once; default: one a core")
+      ->check(CLI::Range(1, 256))
+      ->group(kMachine);
+  verb.add_option("--memory", arguments.memory, "for buffers; default 256MiB")->group(kMachine);
+  verb.add_option("--disk", arguments.disk,
+                  "for files on their way, below --work-dir; default 8GiB")
+      ->group(kMachine);
+  verb.add_option("--work-dir", arguments.work_folder,
+                  "default: a folder of yours in the system's temporary folder")
+      ->group(kMachine);
+}
+
+Result<splitter::SplitLimits> split_limits(const MachineArguments& arguments) {
+  return splitter::SplitLimits{
+      .units_at_once = arguments.workers > 0
+                           ? arguments.workers
+                           : std::max(1, int(std::thread::hardware_concurrency())),
+      .memory_bytes = int64_t(TRY(in_context(base::parse_size(arguments.memory), "--memory"))),
+      .disk_bytes = int64_t(TRY(in_context(base::parse_size(arguments.disk), "--disk"))),
+      .work_folder = TRY(work_folder_of(arguments.work_folder))};
+}
+
+}  // namespace pegmove::apps

@@ -1,0 +1,73 @@
+// A table moved by its files: backup, split, bulk load, verification, as one run. For big tables:
+// the servers do the work, and rows are neither scanned nor written one by one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "migration/cold_backup/back_up.h"
+#include "migration/copy/copy_table.h"
+#include "migration/load/load.h"
+#include "migration/ports.h"
+#include "migration/split/split.h"
+#include "migration/verify/verify.h"
+
+namespace pegmove::migration {
+
+inline constexpr std::string_view kBackUpAndLoadMethod = "backupcopy";
+
+// Everything that a later process needs to resume it.
+struct BackUpAndLoadRequest {
+  CopyRequest copy;        // the clusters, the tables, and whether the target is made
+  std::string store;       // a [block_service.NAME] of both clusters and of pegmove
+  std::string path;        // of the backup, above the cluster's folder
+  std::string cluster;     // the folder of the files of the target's cluster
+  std::string split_path;  // above that folder; "": open() chooses one
+  splitter::SplitLimits limits{};
+};
+std::string to_json(const BackUpAndLoadRequest& request);
+// Errors: kCorrupt, naming the field.
+Result<BackUpAndLoadRequest> back_up_and_load_request_from_json(std::string_view text);
+
+class BackUpAndLoad;
+
+// The procedure: make the target table, back the source up, split the backup for the target's
+// partitions, load the files, finish the table, and compare both tables.
+std::vector<runs::Step> back_up_and_load(BackUpAndLoad& work);
+
+// Errors of the run: those of its parts. A cancel ends the backup or the load that is under way,
+// where the cluster can, and puts the settings of the load back; files and the table stay.
+class BackUpAndLoad : public runs::Work {
+ public:
+  // The clusters as people name them; empty: as the request does.
+  BackUpAndLoad(BackUpAndLoadRequest request, const Ports& ports, std::string from = "",
+                std::string to = "");
+
+  Task<runs::Assessment> open(runs::Purpose purpose) override;
+  std::string options() const override;
+  std::vector<runs::Step> steps() override { return back_up_and_load(*this); }
+  runs::Report report(const journal::Run& run) override;
+
+  // The parts of back_up_and_load().
+  CopyTable& copy() { return copy_; }
+  BackUp& backup() { return backup_; }
+  Split& split() { return split_; }
+  Load& load() { return load_; }
+  Verify& verify() { return verify_; }
+  runs::Step choose_split();
+  runs::Step check_files();
+
+ private:
+  Task<std::string> bind_split();
+  Task<std::string> check_before_load();
+
+  BackUpAndLoadRequest request_;
+  const Ports& ports_;
+  CopyTable copy_;
+  BackUp backup_;
+  Split split_;
+  Load load_;
+  Verify verify_;
+};
+
+}  // namespace pegmove::migration

@@ -1,0 +1,108 @@
+#include "migration/copy/copy_request.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+#include "migration/copy/copy_options_json.h"
+#include "migration/journal_fields.h"
+
+namespace pegmove::migration {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int64_t kMostRate = 1'000'000'000'000;
+
+Result<client::DuplicateWrite> read_duplicate(const Json& in) {
+  if (!in.is_object()) return fail(Code::kCorrupt, "'duplicate' must be an object");
+  return client::DuplicateWrite{.cluster_id = int8_t(TRY(read_integer(in, "cluster_id", 1, 127))),
+                                .timestamp_us = TRY(read_integer(in, "timestamp_us", 0, INT64_MAX)),
+                                .verify_timetag = TRY(read_flag(in, "verify_timetag"))};
+}
+
+Result<CopyRequest> read_request(const Json& in) {
+  if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
+  CopyRequest request{.from_metas = TRY(read_text(in, "from_metas")),
+                      .to_metas = TRY(read_text(in, "to_metas"))};
+  auto& options = request.options;
+  options.table = TRY(read_text(in, "table"));
+  options.to_table = TRY(read_text(in, "to_table"));
+  options.create = TRY(read_flag(in, "create"));
+  options.timeout = TRY(read_ms(in, "timeout_ms"));
+  options.retry_for = TRY(read_ms(in, "retry_for_ms"));
+  auto& pace = request.pace;
+  pace.max_rows_per_second = TRY(read_integer(in, "max_rows_per_second", 0, kMostRate));
+  pace.max_bytes_per_second =
+      TRY(read_integer(in, "max_bytes_per_second", 0, kMostRate * 1'000'000));
+  pace.adaptive = TRY(read_flag(in, "adaptive"));
+  pace.latency_bound = TRY(read_ms(in, "latency_bound_ms"));
+  options.into_nonempty = TRY(read_flag(in, "into_nonempty"));
+  options.through = Through::kPlain;  // or as `duplicate` says
+  options.live = TRY(read_flag(in, "live"));
+  options.dual_written = TRY(read_flag(in, "dual_written"));
+  if (in.contains("duplicate")) options.duplicate = TRY(read_duplicate(in["duplicate"]));
+  if (!in.contains("rules")) return fail(Code::kCorrupt, "'rules' is missing");
+  options.rules = TRY(copy_rules_from_json(in["rules"]));
+  if (in.contains("partitions"))
+    options.partitions = int32_t(TRY(read_integer(in, "partitions", 1, INT32_MAX)));
+  return request;
+}
+
+Result<int64_t> parse_rate(std::string_view key, std::string_view value) {
+  return in_context(base::parse_integer(value, 0, kMostRate), key);
+}
+
+}  // namespace
+
+std::string to_json(const CopyRequest& request) {
+  const auto& options = request.options;
+  Json out{{"from_metas", request.from_metas},
+           {"to_metas", request.to_metas},
+           {"table", options.table},
+           {"to_table", options.to_table},
+           {"create", options.create},
+           {"timeout_ms", options.timeout.count()},
+           {"retry_for_ms", options.retry_for.count()},
+           {"max_rows_per_second", request.pace.max_rows_per_second},
+           {"max_bytes_per_second", request.pace.max_bytes_per_second},
+           {"adaptive", request.pace.adaptive},
+           {"latency_bound_ms", request.pace.latency_bound.count()},
+           {"into_nonempty", options.into_nonempty},
+           {"live", options.live},
+           {"dual_written", options.dual_written},
+           {"rules", to_json(options.rules)}};
+  if (options.duplicate)
+    out["duplicate"] = {{"cluster_id", options.duplicate->cluster_id},
+                        {"timestamp_us", options.duplicate->timestamp_us},
+                        {"verify_timetag", options.duplicate->verify_timetag}};
+  if (options.partitions) out["partitions"] = *options.partitions;
+  return out.dump();
+}
+
+Result<CopyRequest> copy_request_from_json(std::string_view text) {
+  return in_context(read_request(Json::parse(text, nullptr, false)),
+                    "the journal's options of a copy");
+}
+
+Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::string_view value) {
+  if (key == "max-rows-per-second") {
+    pace.max_rows_per_second = TRY(parse_rate(key, value));
+  } else if (key == "max-megabytes-per-second") {
+    pace.max_bytes_per_second = TRY(parse_rate(key, value)) * 1'000'000;
+  } else if (key == "latency-bound") {
+    pace.latency_bound = TRY(in_context(base::parse_duration(value), key));
+  } else if (key == "full-speed") {
+    if (value != "true" && value != "false")
+      return fail(Code::kInvalidArgument,
+                  "full-speed: true or false, not '" + std::string(value) + "'");
+    pace.adaptive = value == "false";
+  } else {
+    return fail(Code::kInvalidArgument,
+                "'" + std::string(key) +
+                    "' is no setting of a copy; there are max-rows-per-second, "
+                    "max-megabytes-per-second (0: no limit), latency-bound and full-speed");
+  }
+  return {};
+}
+
+}  // namespace pegmove::migration

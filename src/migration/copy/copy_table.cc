@@ -1,0 +1,364 @@
+#include "migration/copy/copy_table.h"
+
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "async/task_group.h"
+#include "compare/progress_text.h"
+#include "migration/journal_fields.h"
+
+namespace pegmove::migration {
+
+using runs::StepContext;
+using runs::StepKind;
+using runs::UndoEnd;
+using runs::Undone;
+
+std::vector<runs::Step> copy_table(CopyTable& copy) {
+  const auto& request = copy.request();
+  const auto& options = request.options;
+  const auto target = "table " + options.to_table + " on " + request.to_metas;
+  std::vector<runs::Step> steps;
+
+  steps.push_back(
+      {.name = "make-target",
+       .does = (options.create ? "create " : "open ") + target,
+       .kind = StepKind::kCompensable,
+       .run = [&copy](StepContext) { return copy.make_target(); },
+       .take = [&copy](const journal::StepRecord& record) { return copy.take_target(record); },
+       .undo = [&copy](StepContext, const journal::StepRecord&) { return copy.leave_target(); }});
+
+  steps.push_back(
+      {.name = "copy-rows",
+       .does = "copy every row of table " + options.table + " on " + request.from_metas + " to " +
+               target,
+       .run = [&copy](StepContext context) { return copy.copy_rows(context); },
+       .take = [&copy](const journal::StepRecord& record) { return copy.take_rows(record); },
+       .undo = [&copy](StepContext context,
+                       const journal::StepRecord&) { return copy.leave_rows(context); }});
+
+  if (options.create)
+    steps.push_back({.name = "finish-target",
+                     .does = "give " + target + " the app envs that would have changed rows",
+                     .run = [&copy](StepContext) { return copy.finish_target(); }});
+
+  if (options.live)
+    steps.push_back({.name = "verify-live",
+                     .does = "compare both tables while clients write, and repair what differs",
+                     .run = [&copy](StepContext context) { return copy.verify_live(context); }});
+  return steps;
+}
+
+namespace {
+
+using async::milliseconds;
+using Json = nlohmann::json;
+
+std::string to_json(const CopiedTables& tables) {
+  return Json{{"source_app_id", tables.source_app_id},
+              {"source_partitions", tables.source_partitions},
+              {"target_app_id", tables.target_app_id},
+              {"target_partitions", tables.target_partitions},
+              {"envs_after_copy", tables.envs_after_copy}}
+      .dump();
+}
+
+Result<EnvMap> read_envs(const Json& in, const char* name) {
+  auto found = in.find(name);
+  if (found == in.end() || !found->is_object())
+    return fail(Code::kCorrupt, "'" + std::string(name) + "' must be an object");
+  EnvMap envs;
+  for (const auto& [env, value] : found->items()) envs[env] = TRY(read_text(*found, env.c_str()));
+  return envs;
+}
+
+Result<CopiedTables> read_tables(std::string_view text) {
+  auto in = Json::parse(text, nullptr, false);
+  if (!in.is_object()) return fail(Code::kCorrupt, "it is no JSON object");
+  return CopiedTables{
+      .source_app_id = int32_t(TRY(read_integer(in, "source_app_id", 0, INT32_MAX))),
+      .source_partitions = int32_t(TRY(read_integer(in, "source_partitions", 1, INT32_MAX))),
+      .target_app_id = int32_t(TRY(read_integer(in, "target_app_id", 0, INT32_MAX))),
+      .target_partitions = int32_t(TRY(read_integer(in, "target_partitions", 1, INT32_MAX))),
+      .envs_after_copy = TRY(read_envs(in, "envs_after_copy"))};
+}
+
+// A position does not tell whether it is from before a split, and a split takes rows along; and a
+// DUPLICATE request may have put rows of a new partition into its parent.
+Result<void> check_same_tables(const CopyRequest& request, const CopiedTables& then,
+                               const CopiedTables& now, bool duplicates) {
+  const auto split = [](const std::string& table, int32_t before, int32_t after) {
+    return table + "' has " + std::to_string(after) + " partitions instead of " +
+           std::to_string(before);
+  };
+  std::string changed;
+  if (then.source_app_id != now.source_app_id)
+    changed = "source table '" + request.options.table + "' is another table";
+  else if (then.target_app_id != now.target_app_id)
+    changed = "target table '" + request.options.to_table + "' is another table";
+  else if (then.source_partitions != now.source_partitions)
+    changed = split("source table '" + request.options.table, then.source_partitions,
+                    now.source_partitions);
+  else if (duplicates && then.target_partitions != now.target_partitions)
+    changed = split("target table '" + request.options.to_table, then.target_partitions,
+                    now.target_partitions);
+  if (changed.empty()) return {};
+  return fail(Code::kRefused, changed +
+                                  " since the run began; its positions are of no use any more: "
+                                  "cancel it and begin another copy");
+}
+
+// What a lane's position tells beside the rows that were written.
+std::string detail_of(const rows::LaneState& state) {
+  if (state.expired + state.kept + state.not_geo == 0) return "";
+  return Json{{"expired", state.expired}, {"kept", state.kept}, {"not_geo", state.not_geo}}.dump();
+}
+
+journal::UnitPosition position_of(int32_t partition, const rows::LaneState& state) {
+  return {.unit = partition,
+          .last_key = state.last_key,
+          .rows = state.rows,
+          .bytes = state.bytes,
+          .done = state.done,
+          .detail = detail_of(state)};
+}
+
+void read_detail(const std::string& detail, rows::LaneState& state) {
+  auto in = Json::parse(detail, nullptr, false);
+  if (!in.is_object()) return;  // there is none
+  for (auto [key, to] :
+       {std::pair("expired", &state.expired), {"kept", &state.kept}, {"not_geo", &state.not_geo}})
+    if (in.contains(key) && in[key].is_number_integer()) *to = in[key].get<int64_t>();
+}
+
+// What the report needs, for a later process.
+std::string product_of(const CopyReport& report) {
+  return Json{{"rows", report.rows},
+              {"bytes", report.bytes},
+              {"expired", report.rows_expired},
+              {"kept", report.rows_kept},
+              {"not_geo", report.rows_not_geo},
+              {"partition_rows", report.partition_rows}}
+      .dump();
+}
+
+Routine<> reach(const Ports& ports, inspect::Side& side) {
+  side.cluster = co_await ports.connect(side.word);
+}
+
+}  // namespace
+
+CopyTable::CopyTable(CopyRequest request, const Ports& ports, std::string from, std::string to)
+    : request_(std::move(request)),
+      ports_(ports),
+      from_(from.empty() ? request_.from_metas : std::move(from)),
+      to_(to.empty() ? request_.to_metas : std::move(to)) {}
+
+CopyTable::~CopyTable() = default;
+
+// What the run has done itself is no obstacle.
+CopyOptions CopyTable::options_now() const {
+  auto options = request_.options;
+  if (tables_) {  // rows may have been written
+    options.create = false;
+    options.into_nonempty = true;
+  }
+  // Before the step began the run had made nothing: a table that is there is another's.
+  options.made_by_this_run = options.create && may_have_made_target_;
+  return options;
+}
+
+// Before the first row everything that is wrong on either side is found at once.
+Task<runs::Assessment> CopyTable::open(runs::Purpose purpose) {
+  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // nothing is taken back
+  inspect::Side source{from_, nullptr}, target{to_, nullptr};
+  {
+    async::TaskGroup both(co_await asio::this_coro::executor);
+    both.spawn(reach(ports_, source));
+    both.spawn(reach(ports_, target));
+    co_await both.join();  // no result
+  }
+  preflight_ = co_await look_before_copy(std::move(source), std::move(target), options_now());
+  runs::Assessment assessment;
+  std::string errors;
+  for (const auto& finding : preflight_->result.findings.all) {
+    const auto line = inspect::to_line(finding);
+    if (finding.severity == inspect::Severity::kError)
+      errors += (errors.empty() ? "" : "\n") + line;
+    else
+      (finding.severity == inspect::Severity::kNote ? assessment.notes : assessment.warnings)
+          .push_back(line);
+  }
+  if (!errors.empty()) assessment.refusal = Error(Code::kRefused, errors);
+  request_.options.duplicate = preflight_->options.duplicate = preflight_->result.method.duplicate;
+  if (preflight_->source_cluster && preflight_->target_cluster)
+    ends_ = {preflight_->source_cluster->name(), request_.options.table,
+             preflight_->target_cluster->name(), request_.options.to_table};
+  co_return assessment;
+}
+
+std::string CopyTable::options() const { return to_json(request_); }
+
+void CopyTable::apply(const std::string& key, const std::string& value) {
+  // Whoever set it has checked it; what a newer pegmove knows means nothing here.
+  if (apply_setting(request_.pace, key, value) && pace_)
+    apply_setting(pace_->options(), key, value).value();
+}
+
+Task<> CopyTable::prepare() {
+  if (copy_) co_return Result<void>();
+  copy_ = CO_TRY(co_await prepare_copy(*std::move(preflight_)));
+  preflight_.reset();
+  const CopiedTables now{copy_->source->app_id(), copy_->source->partition_count(),
+                         copy_->target->app_id(), copy_->target->partition_count(),
+                         envs_after_copy(*copy_)};
+  if (tables_)
+    CO_TRY(check_same_tables(request_, *tables_, now, copy_->options.duplicate.has_value()));
+  else
+    tables_ = now;
+  report_.source_app_id = now.source_app_id;
+  report_.source_partitions = now.source_partitions;
+  report_.target_app_id = now.target_app_id;
+  report_.target_partitions = now.target_partitions;
+  co_return Result<void>();
+}
+
+Task<std::string> CopyTable::make_target() {
+  CO_TRY(co_await prepare());
+  co_return to_json(*tables_);
+}
+
+Result<void> CopyTable::take_target(const journal::StepRecord& record) {
+  may_have_made_target_ = true;
+  if (record.state == journal::StepState::kDone || !record.product.empty())
+    tables_ = TRY(read_tables(record.product));
+  return {};
+}
+
+Task<Undone> CopyTable::leave_target() const {
+  if (!request_.options.create) co_return Undone{};
+  co_return Undone{.end = UndoEnd::kStays,
+                   .says = "table " + request_.options.to_table + " on " + to_ +
+                           ", which this run made, stays; drop it if you do not want it"};
+}
+
+// Of the source, a unit each. Errors: kInvalidArgument (a chosen one that the source has not).
+Result<std::vector<int32_t>> CopyTable::partitions() const {
+  auto partitions = copy_->options.rules.partitions;
+  const auto count = copy_->source->partition_count();
+  for (auto partition : partitions)
+    if (partition >= count)
+      return fail(Code::kInvalidArgument, "table '" + copy_->source->name() +
+                                              "' has no partition " + std::to_string(partition) +
+                                              ": its partitions are 0 to " +
+                                              std::to_string(count - 1));
+  if (!partitions.empty()) return partitions;
+  partitions.resize(size_t(count));
+  std::iota(partitions.begin(), partitions.end(), 0);
+  return partitions;
+}
+
+Task<std::string> CopyTable::copy_rows(StepContext context) {
+  CO_TRY(co_await prepare());
+  auto& session = context.session;
+  auto pace_options = request_.pace;
+  pace_options.most_at_once = copy_->options.pump.lanes_at_once;
+  pace_ = std::make_unique<rows::Pace>(pace_options, ports_.clock, session.stop());
+
+  auto copy = *copy_;
+  auto& pump = copy.options.pump;
+  const auto units = CO_TRY(partitions());
+  auto states = partitions_to_start(session.positions(), copy.source->partition_count());
+  for (auto unit : units) pump.start.push_back(std::move(states[size_t(unit)]));
+  pump.pace = pace_.get();
+  pump.on_lane = [&session, &units](int lane, const rows::LaneState& state) {
+    session.note(position_of(units[size_t(lane)], state));
+  };
+  CopySpeed speed;
+  auto report =
+      co_await migration::copy_rows(std::move(copy), session.stop(), [&](const CopyStatus& status) {
+        session.set_reason(status.waits_for);
+        session.show_progress(context.events, speed.progress_of(status), true);
+      });
+  pace_.reset();
+  report_ = CO_TRY(std::move(report));
+  co_return product_of(report_);
+}
+
+Result<void> CopyTable::take_rows(const journal::StepRecord& record) {
+  if (record.product.empty() || report_.rows > 0) return {};
+  const auto in = Json::parse(record.product, nullptr, false);
+  if (!in.is_object()) return fail(Code::kCorrupt, "it is no JSON object");
+  for (auto [name, to] : {std::pair("rows", &report_.rows),
+                          {"bytes", &report_.bytes},
+                          {"expired", &report_.rows_expired},
+                          {"kept", &report_.rows_kept},
+                          {"not_geo", &report_.rows_not_geo}})
+    *to = TRY(read_integer(in, name, 0, INT64_MAX));
+  if (in.contains("partition_rows") && in["partition_rows"].is_array())
+    for (const auto& rows : in["partition_rows"])
+      if (rows.is_number_integer()) report_.partition_rows.push_back(rows.get<int64_t>());
+  return {};
+}
+
+Task<Undone> CopyTable::leave_rows(StepContext context) const {
+  const auto rows = context.session.run().rows;
+  co_return Undone{.end = UndoEnd::kStays,
+                   .says = "the rows that were copied (" + std::to_string(rows) +
+                           " by the journal) stay in table " + request_.options.to_table + " on " +
+                           to_ + "; the source is unchanged"};
+}
+
+Task<std::string> CopyTable::finish_target() {
+  CO_TRY(co_await prepare());
+  CO_TRY(co_await migration::finish_target(*copy_->target, tables_->envs_after_copy,
+                                           request_.options.timeout));
+  co_return std::string();
+}
+
+Task<std::string> CopyTable::verify_live(StepContext context) {
+  CO_TRY(co_await prepare());
+  compare::ProgressText text("verifying");
+  report_.live = CO_TRY(in_context(
+      co_await compare::verify_and_repair_live(
+          copy_->source, copy_->target, {.timeout = request_.options.timeout},
+          context.session.stop(),
+          [&](const compare::CompareCounts& so_far, milliseconds elapsed) {
+            context.session.show_progress(
+                context.events,
+                {.line = text.line(so_far, elapsed), .unit = "rows", .done = so_far.source_rows},
+                true);
+          }),
+      "the verification that ends a live copy"));
+  co_return std::string();
+}
+
+// A live copy whose verification found what could not be repaired is not done: a later process
+// verifies again.
+runs::Report CopyTable::report(const journal::Run& run) {
+  const auto json = to_json(report_, run.id, ends_);
+  runs::Report report{.stored = json.dump(), .json = json.dump(2), .text = to_text(report_, ends_)};
+  if (report_.live && !report_.live->source_is_there()) {
+    report.tables_differ = true;
+    report.not_done =
+        Error(Code::kRefused, "all rows are copied, but the verification found some that differ");
+  }
+  return report;
+}
+
+std::vector<rows::LaneState> partitions_to_start(
+    const std::vector<journal::UnitPosition>& positions, int32_t partitions) {
+  std::vector<rows::LaneState> states(static_cast<size_t>(partitions));
+  for (const auto& position : positions) {
+    if (position.unit < 0 || position.unit >= partitions) continue;
+    auto& state = states[size_t(position.unit)];
+    state.last_key = position.last_key;
+    state.done = position.done;
+    state.rows = position.rows;
+    state.bytes = position.bytes;
+    read_detail(position.detail, state);
+  }
+  return states;
+}
+
+}  // namespace pegmove::migration

@@ -1,0 +1,31 @@
+// What people see of a copy: the line a second, and the report at its end.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "journal/run.h"
+#include "migration/copy/copy.h"
+
+namespace pegmove::migration {
+
+// Remembers the status before, for the speed since then.
+class CopySpeed {
+ public:
+  journal::Progress progress_of(const CopyStatus& status);
+
+ private:
+  std::optional<int64_t> first_rows_;
+  int64_t rows_ = 0, bytes_ = 0;
+  async::milliseconds at_{0};
+};
+
+// The names of both ends, for people.
+struct CopyEnds {
+  std::string from, table, to, to_table;
+};
+
+nlohmann::ordered_json to_json(const CopyReport& report, const std::string& run,
+                               const CopyEnds& ends);
+std::string to_text(const CopyReport& report, const CopyEnds& ends);
+
+}  // namespace pegmove::migration

@@ -1,0 +1,12 @@
+#include "migration/ports.h"
+
+namespace pegmove::migration {
+
+Result<blockstore::AsyncStore> Ports::get_store(const std::string& name, int calls) const {
+  auto found = TRY(open_store(name, calls));
+  if (found) return *std::move(found);
+  return fail(Code::kNotFound, "the configuration has no [block_service." + name +
+                                   "]; add it to the file that --config names");
+}
+
+}  // namespace pegmove::migration

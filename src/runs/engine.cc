@@ -1,0 +1,283 @@
+#include "runs/engine.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <ranges>
+
+namespace pegmove::runs {
+namespace {
+
+using journal::Request;
+using journal::RunState;
+using journal::StepRecord;
+using journal::StepState;
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view name_of(UndoEnd end) {
+  switch (end) {
+    case UndoEnd::kUndone: return "undone";
+    case UndoEnd::kStays: return "stays";
+    case UndoEnd::kCannot: return "cannot";
+    case UndoEnd::kTooLate: return "too-late";
+  }
+  return "unknown";
+}
+
+// The run's result after a cancel.
+std::string result_of(const std::vector<Undone>& undone) {
+  Json list = Json::array();
+  for (const auto& each : undone)
+    if (!each.says.empty()) list.push_back({{"end", name_of(each.end)}, {"says", each.says}});
+  return Json{{"cancelled", std::move(list)}}.dump();
+}
+
+class Engine {
+ public:
+  Engine(RunSession& session, Work& work, const Events& events)
+      : session_(session), work_(work), events_(events), steps_(work.steps()) {}
+
+  // What processes before have done.
+  Result<void> take_journaled() {
+    for (const auto& record : session_.steps())
+      if (const auto* step = find(record.name); step && step->take && is_known(record))
+        TRY(in_context(step->take(record),
+                       "the journal's step " + record.name + " of run " + session_.run().id));
+    return {};
+  }
+
+  Task<Ending> forward(bool is_open) {
+    if (!is_open) {
+      auto assessed = co_await work_.open(Purpose::kResume);
+      if (!assessed) co_return Ending{.state = session_.run().state, .refused = assessed.error()};
+      for (const auto& warning : assessed->warnings) events_.warn_of(warning);
+      for (const auto& note : assessed->notes) events_.note(note);
+      if (assessed->refusal)
+        co_return Ending{.state = session_.run().state, .refused = assessed->refusal};
+    }
+    CO_TRY(co_await session_.begin(
+        [this](const std::string& key, const std::string& value) { work_.apply(key, value); }));
+    const auto outcome = co_await carry_out_steps();
+    CO_TRY(co_await session_.rest());
+    co_return co_await end(outcome);
+  }
+
+  Task<Ending> backward() {
+    CO_TRY(co_await session_.begin_undo());
+    events_.pass("cancelling");
+    auto opened = has_to_undo() ? co_await work_.open(Purpose::kUndo) : Assessment{};
+    auto undone = opened ? co_await undo_steps() : Result<bool>(fail(opened.error()));
+    if (!undone) {
+      auto reason = undone.error().to_string();
+      CO_TRY(co_await session_.leave(RunState::kCancelling, reason));
+      co_return Ending{.state = RunState::kCancelling, .reason = reason, .undone = undone_};
+    }
+    if (!*undone) {
+      CO_TRY(co_await session_.withdraw_cancel());
+      auto ending = CO_TRY(co_await forward(true));
+      ending.was_too_late = true;
+      co_return ending;
+    }
+    co_return co_await cancelled();
+  }
+
+  Task<Ending> abandoned() {
+    for (const auto& record : session_.steps() | std::views::reverse) {
+      const auto* step = find(record.name);
+      const bool is_open = record.state != StepState::kUndone;
+      if (is_open && (!step || step->undo))
+        undone_.push_back({.end = UndoEnd::kCannot,
+                           .says = "step " + record.name + " (" + (step ? step->does : "unknown") +
+                                   ") is not undone" +
+                                   (record.before.empty() ? "" : "; before it: " + record.before) +
+                                   (record.product.empty() ? "" : "; it made: " + record.product)});
+    }
+    co_return co_await cancelled();
+  }
+
+ private:
+  StepContext context() { return {.session = session_, .events = events_}; }
+  static bool is_known(const StepRecord& record) { return record.state != StepState::kUndone; }
+
+  const Step* find(std::string_view name) const {
+    const auto found = std::ranges::find(steps_, name, &Step::name);
+    return found == steps_.end() ? nullptr : &*found;
+  }
+  bool has_to_undo() const {
+    return std::ranges::any_of(session_.steps(), [this](const StepRecord& record) {
+      const auto* step = find(record.name);
+      return record.state != StepState::kUndone && (!step || step->undo);
+    });
+  }
+  void pass(const Step& step, std::string_view what) const {
+    events_.pass(step.name + "." + std::string(what));
+  }
+
+  Task<> carry_out_steps() {
+    for (const auto& step : steps_) {
+      const auto* record = session_.find_step(step.name);
+      if (record && record->state == StepState::kDone) continue;
+      if (session_.stop().requested()) co_return fail(Code::kInterrupted, "stopped on request");
+      session_.limit_step(step.within);
+      auto done = co_await carry_out_step(step);
+      session_.limit_step({});
+      if (!done && session_.timed_out())
+        co_return fail(Code::kTimeout, "step " + step.name + " has not ended within its time");
+      CO_TRY(std::move(done));
+    }
+    co_return Result<void>();
+  }
+
+  Task<> carry_out_step(const Step& step) {
+    const auto* before = session_.find_step(step.name);
+    StepRecord record = before ? *before : StepRecord{.name = step.name};
+    const bool may_have_happened = before && before->state == StepState::kBegun;
+    if (!may_have_happened && step.find_before)
+      record.before = CO_TRY(co_await step.find_before(context()));
+    record.state = StepState::kBegun;
+    CO_TRY(co_await session_.save_step(record));
+    pass(step, "begun");
+    if (step.lease) CO_TRY(co_await session_.grant_lease(step.name, *step.lease));
+    if (step.take) CO_TRY(step.take(record));
+    std::optional<std::string> product;
+    if (may_have_happened && step.find_product)
+      product = CO_TRY(co_await step.find_product(context()));
+    if (!product) product = CO_TRY(co_await step.run(context()));
+    pass(step, "acted");
+    record.product = *std::move(product);
+    record.state = StepState::kDone;
+    CO_TRY(co_await session_.save_step(record));
+    if (step.kind == StepKind::kPivot) CO_TRY(co_await session_.end_leases());
+    pass(step, "done");
+    if (step.take) CO_TRY(step.take(record));
+    co_return Result<void>();
+  }
+
+  // False: it is too late.
+  Task<bool> undo_steps() {
+    const auto records = session_.steps();
+    for (auto record : records | std::views::reverse) {
+      const auto* step = find(record.name);
+      if (!step)
+        co_return fail(Code::kUnsupported, "step " + record.name + " is not known to this pegmove");
+      if (record.state == StepState::kUndone) {
+        if (!record.outcome.empty()) undone_.push_back({.says = record.outcome});
+        continue;
+      }
+      if (!step->undo) continue;
+      record.state = StepState::kUndoing;
+      CO_TRY(co_await session_.save_step(record));
+      pass(*step, "undoing");
+      auto undone =
+          CO_TRY(in_context(co_await step->undo(context(), record), "undoing step " + record.name));
+      pass(*step, "undo-acted");
+      if (undone.end == UndoEnd::kTooLate) {
+        events_.warn_of(undone.says);
+        record.state = StepState::kDone;
+        CO_TRY(co_await session_.save_step(record));
+        co_return false;
+      }
+      record.state = StepState::kUndone;
+      record.outcome = undone.says;
+      CO_TRY(co_await session_.save_step(record));
+      pass(*step, "undone");
+      undone_.push_back(std::move(undone));
+    }
+    co_return true;
+  }
+
+  Task<Ending> cancelled() {
+    CO_TRY(co_await session_.end_leases());
+    CO_TRY(co_await session_.leave(RunState::kCancelled, "", result_of(undone_)));
+    events_.pass("cancelled");
+    co_return Ending{.state = RunState::kCancelled, .undone = undone_};
+  }
+
+  Task<Ending> end(const Result<void>& outcome) {
+    Ending ending;
+    if (outcome) {
+      ending.report = work_.report(session_.run());
+      if (!ending.report->not_done) {
+        CO_TRY(co_await session_.leave(RunState::kDone, "", ending.report->stored));
+        events_.pass("ended");
+        co_return ending;
+      }
+      // The last step is what found it: a later process repeats it.
+      auto last = *session_.find_step(steps_.back().name);
+      last.state = StepState::kBegun;
+      CO_TRY(co_await session_.save_step(std::move(last)));
+    } else if (session_.is_cancel_requested()) {
+      co_return co_await backward();
+    }
+    const auto& error = outcome ? *ending.report->not_done : outcome.error();
+    const bool is_stopped = error.code() == Code::kInterrupted;
+    ending.state = !is_stopped                               ? RunState::kFailed
+                   : session_.requested() == Request::kPause ? RunState::kPaused
+                                                             : RunState::kInterrupted;
+    if (ending.state != RunState::kPaused) ending.reason = error.to_string();
+    CO_TRY(co_await session_.leave(ending.state, ending.reason));
+    co_return ending;
+  }
+
+  RunSession& session_;
+  Work& work_;
+  const Events& events_;
+  const std::vector<Step> steps_;
+  std::vector<Undone> undone_;
+};
+
+constexpr std::string_view name_of(StepKind kind) {
+  switch (kind) {
+    case StepKind::kRetriable: return "retriable";
+    case StepKind::kCompensable: return "compensable";
+    case StepKind::kPivot: return "pivot";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+Task<Ending> carry_out(RunSession& session, Work& work, const Events& events, bool is_open) {
+  Engine engine(session, work, events);
+  CO_TRY(engine.take_journaled());
+  if (session.is_cancel_requested()) co_return co_await engine.backward();
+  co_return co_await engine.forward(is_open);
+}
+
+Task<Ending> undo(RunSession& session, Work& work, const Events& events) {
+  Engine engine(session, work, events);
+  CO_TRY(engine.take_journaled());
+  co_return co_await engine.backward();
+}
+
+Task<Ending> abandon(RunSession& session, Work& work) {
+  const Events none;
+  Engine engine(session, work, none);
+  co_return co_await engine.abandoned();
+}
+
+std::string procedure_text(const std::vector<Step>& steps) {
+  std::string text;
+  int number = 0;
+  for (const auto& step : steps) {
+    text += std::to_string(++number) + ". " + step.does;
+    if (step.is_remote) text += " (the cluster's own servers do it)";
+    text += "\n";
+  }
+  return text;
+}
+
+std::string procedure_json(const std::vector<Step>& steps) {
+  Json out = Json::array();
+  for (const auto& step : steps)
+    out.push_back({{"step", step.name},
+                   {"does", step.does},
+                   {"kind", name_of(step.kind)},
+                   {"remote", step.is_remote}});
+  return out.dump(2);
+}
+
+void append(std::vector<Step>& steps, std::vector<Step> more) {
+  std::ranges::move(more, std::back_inserter(steps));
+}
+
+}  // namespace pegmove::runs

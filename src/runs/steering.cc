@@ -1,0 +1,102 @@
+#include "runs/steering.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/json_fields.h"
+
+namespace pegmove::runs {
+namespace {
+
+using journal::Request;
+using journal::Run;
+using journal::RunState;
+using Steer = std::function<Task<bool>(RunSession&)>;
+
+constexpr async::milliseconds kBetweenLooks{50};
+
+Result<Run> run_of(const SessionPlace& place) {
+  return TRY(journal::Journal::open(place.journal_path, place.clock)).get(place.run);
+}
+
+// Asks whoever works on the run; when nobody does, `unattended` is called with the run locked.
+Task<Run> steer(SessionPlace place, Request request, Deadline deadline, Steer unattended) {
+  CO_TRY(
+      CO_TRY(journal::Journal::open(place.journal_path, place.clock)).request(place.run, request));
+  while (true) {
+    auto steered = co_await RunSession::hold<bool>(place, unattended);
+    if (steered) co_return run_of(place);
+    const auto code = steered.error().code();
+    auto run = CO_TRY(run_of(place));
+    if (code == Code::kRefused && journal::is_final(run.state)) co_return run;
+    if (code != Code::kBusy) co_return fail(std::move(steered.error()));
+    if (deadline.passed(place.clock))
+      co_return fail(Code::kTimeout, "run " + place.run +
+                                         " was asked to end, but its process is still working; "
+                                         "`pegmove status " +
+                                         place.run + "` shows on what");
+    co_await place.clock.sleep_for(kBetweenLooks);  // no result
+  }
+}
+
+Task<bool> pause_unattended(RunSession& session) {
+  if (session.is_cancel_requested())
+    co_return fail(Code::kRefused, "run " + session.run().id +
+                                       " is being cancelled; continue with `pegmove cancel " +
+                                       session.run().id + "`");
+  if (session.run().state != RunState::kPaused)
+    CO_TRY(co_await session.leave(RunState::kPaused, ""));
+  co_return true;
+}
+
+Task<bool> cancel_unattended(RunSession& session, const Registry& registry, const Events& events) {
+  const auto& run = session.run();
+  auto work = CO_TRY((*CO_TRY(registry.find(run))).make(run));
+  CO_TRY(co_await undo(session, *work, events));
+  co_return true;
+}
+
+Task<bool> abandon_unattended(RunSession& session, const Registry& registry) {
+  const auto& run = session.run();
+  auto work = CO_TRY((*CO_TRY(registry.find(run))).make(run));
+  CO_TRY(co_await abandon(session, *work));
+  co_return true;
+}
+
+UndoEnd end_named(const std::string& name) {
+  if (name == "cannot") return UndoEnd::kCannot;
+  return name == "stays" ? UndoEnd::kStays : UndoEnd::kUndone;
+}
+
+}  // namespace
+
+Task<Run> pause(SessionPlace place, Deadline deadline) {
+  co_return co_await steer(std::move(place), Request::kPause, deadline, pause_unattended);
+}
+
+Task<Run> cancel(SessionPlace place, const Registry& registry, const Events& events,
+                 Deadline deadline) {
+  co_return co_await steer(std::move(place), Request::kCancel, deadline,
+                           [&registry, &events](RunSession& session) {
+                             return cancel_unattended(session, registry, events);
+                           });
+}
+
+Task<Run> abandon(SessionPlace place, const Registry& registry) {
+  CO_TRY(co_await RunSession::hold<bool>(
+      place, [&registry](RunSession& session) { return abandon_unattended(session, registry); }));
+  co_return run_of(place);
+}
+
+std::vector<Undone> undone_of(const Run& run) {
+  const auto result = nlohmann::json::parse(run.result, nullptr, false);
+  std::vector<Undone> all;
+  if (!result.is_object() || !result.contains("cancelled") || !result["cancelled"].is_array())
+    return all;
+  for (const auto& each : result["cancelled"])
+    if (each.is_object())
+      all.push_back(
+          {.end = end_named(base::text_in(each, "end")), .says = base::text_in(each, "says")});
+  return all;
+}
+
+}  // namespace pegmove::runs

@@ -1,0 +1,92 @@
+// A run's work, made of its options: what a method is to the engine.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runs/step.h"
+
+namespace pegmove::runs {
+
+// What the process shows. Each may be empty.
+struct Events {
+  std::function<void(const std::string& line)> show{};  // progress, in place of the line before
+  std::function<void(const std::string& text)> warn{};  // a line that stays
+  std::function<void(const std::string& text)> say{};   // the same, of less weight
+  std::function<void(std::string_view point)> at{};     // a failpoint, "copy-rows.begun": for tests
+
+  void note(const std::string& text) const {
+    if (say) say(text);
+  }
+  void warn_of(const std::string& text) const {
+    if (warn) warn(text);
+  }
+  void pass(std::string_view point) const {
+    if (at) at(point);
+  }
+};
+
+enum class Purpose { kBegin, kResume, kUndo };
+
+// What was found before the work.
+struct Assessment {
+  std::vector<std::string> warnings{};  // lines for the operator
+  std::vector<std::string> notes{};     // the same, of less weight
+  std::optional<Error> refusal{};       // why the run cannot begin, or be resumed, now
+};
+
+struct Report {
+  std::string stored{};  // JSON, for the journal
+  std::string json{};    // for --json
+  std::string text{};    // for people
+  bool tables_differ = false;
+  std::optional<Error> not_done{};  // all steps are done, and yet the run has failed
+};
+
+// Used by one process for one run; on one executor.
+class Work {
+ public:
+  virtual ~Work() = default;
+
+  // Connects, and looks whether the run can begin or be resumed; for kUndo it only connects.
+  // Changes nothing. Errors: kUnreachable, ...: it could not be found out.
+  virtual Task<Assessment> open(Purpose purpose) = 0;
+  // The options for the journal, after open(kBegin). JSON.
+  virtual std::string options() const = 0;
+  // The procedure, in order; valid before open(). The work outlives the steps.
+  virtual std::vector<Step> steps() = 0;
+  // After the last step.
+  virtual Report report(const journal::Run& run) = 0;
+  // A setting that somebody changed (`pegmove set`), or has changed before. Unknown ones are
+  // ignored: a newer pegmove may have checked them.
+  virtual void apply(const std::string& key, const std::string& value) {
+    static_cast<void>(key);
+    static_cast<void>(value);
+  }
+};
+
+// One way of moving or comparing tables, under its name in the journal.
+struct Method {
+  std::string name{};
+  // Errors: kCorrupt: the options are not of this method.
+  std::function<Result<std::unique_ptr<Work>>(const journal::Run&)> make{};
+  // Whether `pegmove set` may set this. Empty: runs of the method have no settings. Errors:
+  // kInvalidArgument, naming the settings that there are.
+  std::function<Result<void>(const std::string& key, const std::string& value)> check_setting{};
+};
+
+class Registry {
+ public:
+  explicit Registry(std::vector<Method> methods) : methods_(std::move(methods)) {}
+  // Errors: kUnsupported, naming the run.
+  Result<const Method*> find(const journal::Run& run) const;
+
+ private:
+  std::vector<Method> methods_;
+};
+
+}  // namespace pegmove::runs
