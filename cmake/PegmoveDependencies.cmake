@@ -11,6 +11,8 @@ if(NOT PEGMOVE_CLIENT_ONLY)
   find_package(prometheus-cpp REQUIRED)
   pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
   pkg_check_modules(readline REQUIRED IMPORTED_TARGET readline)
+  # -D_XOPEN_SOURCE=600, which its headers do not need and the precompiled header contradicts.
+  set_property(TARGET PkgConfig::readline PROPERTY INTERFACE_COMPILE_OPTIONS "")
   find_package(SQLite3 REQUIRED)
   find_package(CURL REQUIRED)
   find_package(OpenSSL REQUIRED)
