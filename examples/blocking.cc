@@ -1,4 +1,4 @@
-// Writes and reads rows without coroutines: blocking META_SERVERS TABLE
+// Writes and reads rows with the blocking client. Usage: blocking META_SERVERS TABLE
 #include <cstdio>
 
 #include "client/blocking.h"

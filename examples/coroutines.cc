@@ -1,4 +1,5 @@
-// Scans a table with coroutines, all partitions at once: coroutines META_SERVERS TABLE
+// Scans all partitions of a table in parallel, with coroutines.
+// Usage: coroutines META_SERVERS TABLE
 #include <boost/asio/io_context.hpp>
 #include <cstdio>
 
