@@ -4,11 +4,13 @@
   tools/tidy.py [--root FOLDER] [--compile-headers [--cxxflags='-Ibuild/gen ...']]
 
 Each finding is a line "path:line: rule: message"; any finding makes the exit code 1. The rules look
-at src/, testing/, fuzz/, bench/ and examples/; `names` and `todo` at all C++, Python and shell
-files. Files that git ignores are left out. The C++ is not parsed: comments and strings are blanked,
-and one pass over the brackets finds blocks, lambdas and statements (class Source).
+at src/, testing/, tests/, fuzz/, bench/ and examples/; `sleep`, `names` and `todo` at all C++,
+Python and shell files. Files that git ignores are left out. The C++ is not parsed: comments and
+strings are blanked, and one pass over the brackets finds blocks, lambdas and statements (class
+Source).
 """
 import argparse
+import ast
 import bisect
 import os
 import re
@@ -38,7 +40,7 @@ MIGRATION_MAY_INCLUDE = ("compare inspect runs client rows journal backup bulklo
 MIGRATION_SYSTEM_FORBIDDEN = ("rocksdb/", "sys/socket.h", "netinet/", "boost/asio/ip/")
 GENERATED_HEADER = re.compile(r"\w+_(?:types|constants)\.(?:h|tcc)")  # by Thrift, from idl/
 
-CXX_ROOTS = ("src/", "testing/", "fuzz/", "bench/", "examples/")
+CXX_ROOTS = ("src/", "testing/", "tests/", "fuzz/", "bench/", "examples/")
 HEADERS = (".h", ".hpp")
 CXX_SUFFIXES = (".cc", ".cpp", *HEADERS)
 MAX_FUNCTION_LINES = 70
@@ -187,6 +189,13 @@ INCLUDE = re.compile(r"""^[ \t]*(\#)[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)
 # What sleeps a thread; a Clock's own sleep_for() and sleep_until() do not.
 SLEEP = re.compile(r"\bthis_thread\b(?!\s*::\s*(?:get_id|yield)\b)(?:\s*::\s*\w+)?|\busleep\b"
                    r"|\b(?:clock_)?nanosleep\b|(?<![\w>])::\s*sleep(?=\s*\()")
+# In tests from outside, whose clocks are real, those two.
+CLOCK_SLEEP = re.compile(r"(?:\.|->)sleep_(?:for|until)\b(?=\s*\()")
+SHELL_SLEEP = re.compile(r"(?:^|[;&|({!]|\b(?:do|then|else|if|while|until|exec)\b)[ \t]*sleep[ \t]", re.M)
+WAITING = "tests/cli/wait.py"  # where Python tests pause between two looks
+EXPECTATION = re.compile(r"\b(?:EXPECT|ASSERT)_[A-Z]\w*\s*\(|\b(?:ADD_FAILURE|FAIL)\s*\(")
+IF = re.compile(r"\bif\b\s*(?:constexpr\b\s*)?(?=\()")
+LEAVES = re.compile(r"\b(?:co_return|return|continue|break)\b[^;{}]*;[\s}]*$")
 DETACHED = re.compile(r"\basio\s*::\s*detached(?:_t)?\b|[,(]\s*detached\s*\)")
 IFDEF_TEST = re.compile(r"^[ \t]*#[ \t]*(?:el)?if(?:n?def)?\b[^\n]*?"
                         r"\b(?:\w*_)?(?:UNIT)?TEST(?:S|ING)?(?:_\w*)?\b", re.M)
@@ -270,6 +279,8 @@ def check_lengths(source):
 def check_words(source):
     for match in SLEEP.finditer(source.code):
         yield source.line(match.start()), "sleep", f"{match[0]}: nothing sleeps; wait on a Clock"
+    for match in CLOCK_SLEEP.finditer(source.code) if source.path.startswith("tests/") else ():
+        yield source.line(match.start()), "sleep", "wait for what is to happen"
     if not source.path.startswith("src/async/"):
         for match in DETACHED.finditer(source.code):
             yield source.line(match.end() - 1), "detached", "spawn it in a TaskGroup"
@@ -312,7 +323,56 @@ def check_header(source):
             yield 1, "header-alone", "has no #pragma once"
 
 
-CXX_CHECKS = [check_rank, check_lengths, check_words, check_awaits, check_lambdas, check_header]
+def end_of_brackets(text, begin):
+    """Behind the bracket that closes the one at `begin`; the text's end if there is none."""
+    depth = 0
+    for position in range(begin, len(text)):
+        depth += (text[position] in "({[") - (text[position] in ")}]")
+        if depth == 0:
+            return position + 1
+    return len(text)
+
+
+def end_of_statement(text, begin):
+    """Behind the statement that begins there or after spaces: a block, or up to its semicolon."""
+    while begin < len(text) and text[begin].isspace():
+        begin += 1
+    if text[begin:begin + 1] == "{":
+        return end_of_brackets(text, begin)
+    if match := re.compile(r"(?:if\b\s*(?:constexpr\b\s*)?|for|while|switch)\b\s*(?=\()").match(text, begin):
+        end = end_of_statement(text, end_of_brackets(text, match.end()))
+        other = re.compile(r"\s*else\b").match(text, end)
+        return end_of_statement(text, other.end()) if other else end
+    while begin < len(text) and text[begin] != ";":
+        begin = end_of_brackets(text, begin) if text[begin] in "({[" else begin + 1
+    return begin + 1
+
+
+def check_expectations(source):
+    """An expectation under an `if` is skipped without a word when the condition does not hold, unless something is
+    expected then, too."""
+    if not (source.path.startswith(("tests/", "testing/")) or Path(source.path).stem.endswith("_test")):
+        return
+    text = source.plain
+    for match in IF.finditer(text):
+        begin = end_of_brackets(text, match.end())
+        end = end_of_statement(text, begin)
+        if not EXPECTATION.search(text, begin, end):
+            continue
+        if other := re.compile(r"\s*else\b").match(text, end):
+            rest = text[other.end():end_of_statement(text, other.end())]
+        elif LEAVES.search(text, begin, end):
+            rest = text[end:min((block.close for block in source.blocks
+                                 if block.open < match.start() < block.close), default=end)]
+        else:
+            rest = ""
+        if not EXPECTATION.search(rest):
+            yield (source.line(match.start()), "skipped-expectation",
+                   "nothing is expected when the condition does not hold: expect the condition, or the whole value")
+
+
+CXX_CHECKS = [check_rank, check_lengths, check_words, check_awaits, check_lambdas, check_header,
+              check_expectations]
 BAD_NAME = re.compile(r"utils|common|manager|helper|impl(?![a-z])")  # but "simple" is one
 LEFT_UNDONE = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 
@@ -324,10 +384,31 @@ def check_names(paths):
             yield path, 1, "names", f"'{match[0]}' says nothing; name it after what it does"
 
 
+def check_pauses(path, text, is_python):
+    """Python and shell: what sleeps."""
+    if not is_python:
+        for match in SHELL_SLEEP.finditer(text):
+            yield text.count("\n", 0, match.end()) + 1, "sleep", "wait for what is to happen"
+        return
+    try:
+        nodes = list(ast.walk(ast.parse(text)))
+    except SyntaxError as error:
+        yield error.lineno or 1, "sleep", f"is no Python: {error.msg}"
+        return
+    for node in nodes:
+        names = ([node.attr] if isinstance(node, ast.Attribute) else
+                 [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else [])
+        if "sleep" in names and path != WAITING:
+            yield node.lineno, "sleep", f"wait for what is to happen, with until() of {WAITING}"
+
+
 def check_file(path, text):
     for match in LEFT_UNDONE.finditer(text) if path != "tools/tidy.py" else ():
         line = text.count("\n", 0, match.start()) + 1
         yield path, line, "todo", f"{match[0]}: do it, or write the decision down in docs/"
+    if not path.endswith(CXX_SUFFIXES):
+        is_python = path.endswith(".py") or re.match(r"#!.*python", text) is not None
+        yield from ((path, *found) for found in check_pauses(path, text, is_python))
     if path.startswith(CXX_ROOTS) and path.endswith(CXX_SUFFIXES):
         source = Source(path, text)
         for check in CXX_CHECKS:

@@ -142,10 +142,56 @@ class TidyTest(unittest.TestCase):
                      "usleep(5);", "::nanosleep(&a, &b);", "using std::this_thread::sleep_for;",
                      "using namespace std::this_thread;", "::sleep(1);"):
             with self.subTest(text):
-                self.assertEqual(self.check(f"\n{text}\n", "bench/a.cc"), [(2, "sleep")])
+                for path in ("bench/a.cc", "tests/kill/a.cc"):
+                    self.assertEqual(self.check(f"\n{text}\n", path), [(2, "sleep")])
         text = '// never sleep_for(1s)\nauto a = "usleep";\nclock.sleep_until(then);\n'
         text += "clock.sleep_for(1s);\nauto id = std::this_thread::get_id();\n"
         self.assertEqual(self.check(text), [])
+
+    def test_refuses_sleeps_of_clocks_in_tests_from_outside(self):
+        text = "co_await clock.sleep_for(1s);  // no result\nco_await c->sleep_until(then);  // no result\n"
+        self.assertEqual(self.check(text, "tests/kill/kill_test.cc"), [(1, "sleep"), (2, "sleep")])
+        self.assertEqual(self.check(text, "src/async/clock_test.cc"), [])
+
+    def test_refuses_sleeps_in_python_but_where_tests_wait(self):
+        for text in ("time.sleep(1)", "asyncio.sleep(0)", "from time import monotonic, sleep", "wait = time.sleep"):
+            for path in ("tests/cli/a.py", "tools/a.py"):
+                with self.subTest(text=text, path=path):
+                    self.assertEqual(self.check(f"\n{text}\n", path), [(2, "sleep")])
+            self.assertEqual(self.check(f"{text}\n", "tests/cli/wait.py"), [])
+        self.assertEqual(self.check("#!/usr/bin/env python3\ntime.sleep(1)\n", "tests/cli/run"), [(2, "sleep")])
+        text = "# time.sleep(1)\ndef sleep(): return 'time.sleep(1)'\nsleep()\nimport time\n"
+        self.assertEqual(self.check(text, "tests/cli/a.py"), [])
+
+    def test_refuses_sleeps_in_shell(self):
+        for text in ("sleep 1", "a; sleep 1", "while true; do sleep 0.1; done", "if x; then\tsleep 1; fi", "(sleep 1) &"):
+            with self.subTest(text):
+                self.assertEqual(self.check(f"#!/bin/bash\n{text}\n", "tests/cli/run"), [(2, "sleep")])
+        self.assertEqual(self.check("#!/bin/bash\n# a sleep 1\necho 'no sleep 1'\n./sleep 1\n", "script/run"), [])
+
+    # skipped-expectation
+
+    def test_refuses_an_expectation_that_may_be_skipped(self):
+        for body in ("if (n) EXPECT_EQ(n, 1);", "if (auto m = f(n); m) { g(); ASSERT_TRUE(m); }",
+                     "if (n) for (int a : b) EXPECT_EQ(a, 1);", "if constexpr (kB) EXPECT_EQ(n, 1);",
+                     "for (int a : b)\n    if (a) EXPECT_EQ(a, 1);", "if (n) FAIL() << n;",
+                     "if (n) { EXPECT_EQ(n, 1); } else { g(); }", "if (n) { EXPECT_EQ(n, 1); return; }"):
+            for path in ("src/wire/frame_test.cc", "src/wire/two_frames_test.h", "tests/kill/a.cc", "testing/a.h"):
+                with self.subTest(body=body, path=path):
+                    line = 1 + body[:body.index("if")].count("\n")
+                    head = HEADER if path.endswith(".h") else ""
+                    found = self.check(head + "void f(int n) {" + body + "\n}\n", path)
+                    self.assertEqual(found, [(line + head.count("\n"), "skipped-expectation")])
+        self.assertEqual(self.check("if (n) EXPECT_EQ(n, 1);\n", "src/wire/frame.cc"), [])
+
+    def test_allows_expectations_of_both_cases(self):
+        for body in ("if (n) EXPECT_EQ(n, 1); else EXPECT_EQ(n, 2);", "if (n) g(); EXPECT_EQ(n, 1);",
+                     "if (n) { EXPECT_EQ(n, 1); } else if (m) { g(); } else { ASSERT_EQ(n, 2); }",
+                     "if (n) { EXPECT_EQ(n, 1); return; }\n g();\n EXPECT_EQ(n, 2);",
+                     "for (int a : b) {\n if (a) {\n EXPECT_EQ(a, 1);\n continue;\n }\n EXPECT_EQ(n, 1);\n }",
+                     "EXPECT_TRUE(n ? a : b);", "// if (n) EXPECT_EQ(n, 1);"):
+            with self.subTest(body):
+                self.assertEqual(self.check_body(body, "src/wire/frame_test.cc"), [])
 
     def test_refuses_detached_outside_async(self):
         for text in ("co_spawn(context, run(), asio::detached);", "co_spawn(c, run(), detached);"):

@@ -44,10 +44,9 @@ class HttpGetTest : public testing::Test {
       auto written = co_await (*stream)->write_all(piece);
       if (!written) co_return;
     }
-    if (keeps_open) {
-      auto size = co_await (*stream)->read_some(block);  // until the client goes
-      EXPECT_FALSE(size && *size > 0);
-    }
+    Result<size_t> more = 0;
+    if (keeps_open) more = co_await (*stream)->read_some(block);  // until the client goes
+    EXPECT_FALSE(more && *more > 0);
     (*stream)->close();
   }
   Routine<bool> finish() {

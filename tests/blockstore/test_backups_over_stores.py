@@ -9,6 +9,7 @@ import urllib.request
 from harness import CliTest, row
 from metrics_of import uploaded_bytes
 from scenario import FixedCluster
+from wait import until
 
 PATH = "/user/pegasus/backup"
 
@@ -102,14 +103,12 @@ class OverStores(CliTest):
 
     def wait_for_job(self, app_id, store, is_there, limit_s=60):
         """The newest job of a table to a store, once it is so."""
-        end = time.monotonic() + limit_s
-        while True:
+        def look():
             answer = json.loads(self.done("shell", "--cluster", self.a.meta, "-e",
                                           f"remote_command -t meta-server backup.status {app_id}").out)
             jobs = [one for node in answer["details"].values() for one in node["message"] if one["provider"] == store]
-            if jobs and is_there(jobs[-1]):
-                return jobs[-1]
-            self.assertLess(time.monotonic(), end, str(jobs))
+            return jobs and is_there(jobs[-1]) and jobs[-1]
+        return until(look, f"the backup of table {app_id} to {store}", limit_s)
 
     def test_a_killed_server_sends_only_what_the_store_does_not_have(self):
         for store in ("hdfs_x", "s3"):

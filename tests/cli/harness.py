@@ -1,4 +1,4 @@
-"""What the tests share: running the program, clusters of their own, waiting with a deadline."""
+"""What the tests share: running the program, clusters of their own."""
 import contextlib
 import json
 import os
@@ -12,8 +12,9 @@ import tempfile
 import time
 import unittest
 
+from wait import LIMIT_S, until
+
 PROGRAM = os.environ.get("PEGMOVE", "build/release/pegmove")
-DEADLINE_S = 60
 
 
 class Outcome:
@@ -40,7 +41,7 @@ class Process:
 
     def read_until(self, pipe, pattern):
         """Reads on until what came matches; returns the match."""
-        end = time.monotonic() + DEADLINE_S
+        end = time.monotonic() + LIMIT_S
         while True:
             found = re.search(pattern, self.kept[pipe].decode(errors="replace"))
             if found:
@@ -66,10 +67,10 @@ class Process:
     def finish(self):
         """Waits for the end."""
         try:
-            out, err = self.process.communicate(timeout=DEADLINE_S)
+            out, err = self.process.communicate(timeout=LIMIT_S)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"{self.words} has not ended within {DEADLINE_S} s") from None
+            raise AssertionError(f"{self.words} has not ended within {LIMIT_S} s") from None
         text = lambda pipe, rest: (self.kept[pipe] + rest).decode(errors="replace")
         return Outcome(self.words, self.process.returncode, text(self.process.stdout, out),
                        text(self.process.stderr, err))
@@ -90,7 +91,7 @@ def environment(folder, **more):
     return {**kept, "HOME": folder, **more}
 
 
-def run_program(words, folder, stdin=b"", env=None, limit_s=DEADLINE_S):
+def run_program(words, folder, stdin=b"", env=None, limit_s=LIMIT_S):
     words = [str(word) for word in words]
     try:
         done = subprocess.run([PROGRAM, *words], input=stdin, capture_output=True, cwd=folder,
@@ -229,7 +230,4 @@ class CliTest(unittest.TestCase):
         return re.findall(r'"app_name"\s*:\s*"([^"]*)"', outcome.out)
 
     def wait_until(self, condition, what):
-        """Asks again and again; each question runs a process or waits itself."""
-        end = time.monotonic() + DEADLINE_S
-        while not condition():
-            self.assertLess(time.monotonic(), end, what + " has not happened in time")
+        return until(condition, what)

@@ -24,7 +24,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     start = time.monotonic()
     failed, tests = [], 0
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
+    try:
         # The longest first, so that none is left to run alone at the end.
         files = sorted(HERE.glob("test_*.py"), key=lambda path: path.stat().st_size, reverse=True)
         for one in concurrent.futures.as_completed([pool.submit(run_file, path) for path in files]):
@@ -33,6 +34,8 @@ def main():
             tests += int(re.search(r"(?m)^Ran (\d+) tests?", output + "\nRan 0 tests")[1])
             if code != 0:
                 failed.append(name)
+    finally:
+        pool.shutdown(cancel_futures=True)  # none is begun any more when this is to end
     result = f"failed: {' '.join(failed)}" if failed else "all passed" if tests else "no test has such a name"
     print(f"cli: {tests} tests in {time.monotonic() - start:.0f} s, {result}")
     return 1 if failed or tests == 0 else 0

@@ -19,9 +19,9 @@
 namespace pegmove::kill {
 namespace {
 
-using async::milliseconds;
-
 constexpr int kWriters = 8;
+// Between two kills: what they do in some 80 ms.
+constexpr int kMostWrites = 1500;
 constexpr int kPartitions = 4;
 
 struct Arguments {
@@ -72,11 +72,11 @@ class KillTest {
     for (int writer = 0; writer < kWriters; ++writer)
       group.spawn(rows_.write(writer, random_(), stop));
     if (random_() % 2 == 0) group.spawn(tables_.change(random_(), stop));
-    co_await client_.clock().sleep_for(milliseconds(1 + random_() % 80));  // no result
+    co_await rows_.wait_for_writes(1 + int64_t(random_() % kMostWrites));  // no result
     kill_and_restart();
     while (kills_ < arguments_.kills && random_() % 8 == 0) {
-      // Once more, while it starts or serves again.
-      co_await client_.clock().sleep_for(milliseconds(random_() % 80));  // no result
+      // Once more, while it starts (writes that are given up end meanwhile) or serves again.
+      co_await rows_.wait_for_writes(int64_t(random_() % kMostWrites));  // no result
       kill_and_restart();
     }
     stop = true;
@@ -112,10 +112,10 @@ ServerOptions server_options(const Arguments& arguments, const std::string& fold
 }
 
 // Killed while the folder is made, too.
-void first_start(ServerProcess& server, std::mt19937_64& random) {
-  for (int i = 0; i < 5; ++i) {
+void first_start(ServerProcess& server) {
+  for (size_t entries = 0; entries < 6; ++entries) {
     server.start();
-    usleep(useconds_t(random() % 20'000));
+    server.wait_for_entries(entries);
     server.kill();
   }
   server.start();
@@ -128,8 +128,7 @@ int run(const Arguments& arguments) {
   std::printf("seed %lu, folder %s\n", (unsigned long)arguments.seed, folder.c_str());
   std::fflush(stdout);
   ServerProcess server(server_options(arguments, folder));
-  std::mt19937_64 random(arguments.seed);
-  first_start(server, random);
+  first_start(server);
   KillTest test(arguments, server);
   bool good = test.run();
   if (good) {

@@ -66,7 +66,13 @@ Routine<> RowBook::write(int writer, uint64_t seed, const bool& stop) {
     } else {
       ++unacknowledged_;
     }
+    write_ended_.notify();
   }
+}
+
+Routine<> RowBook::wait_for_writes(int64_t count) {
+  const auto last = acknowledged_ + unacknowledged_ + count;
+  while (acknowledged_ + unacknowledged_ < last) co_await write_ended_.wait();  // no result
 }
 
 // Decrees of a partition never go back, whatever happens to its server.

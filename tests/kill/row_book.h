@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "async/event.h"
 #include "client/table.h"
 
 namespace pegmove::kill {
@@ -29,6 +30,8 @@ class RowBook {
 
   // Writes without end, one request at a time, to row sets of its own, until `stop` is set.
   Routine<> write(int writer, uint64_t seed, const bool& stop);
+  // Returns when so many more writes have ended, acknowledged or not. One waits at a time.
+  Routine<> wait_for_writes(int64_t count);
   // Reads the whole table and notes every contradiction. Nobody may be writing.
   Task<> compare();
 
@@ -47,6 +50,7 @@ class RowBook {
   std::map<int32_t, int64_t> last_decrees_;  // by partition
   int64_t acknowledged_ = 0;
   int64_t unacknowledged_ = 0;
+  async::Event write_ended_;
   std::vector<std::string> contradictions_;
 };
 

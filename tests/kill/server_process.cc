@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -17,6 +18,16 @@ namespace pegmove::kill {
 namespace {
 
 constexpr int kReadyMs = 30'000;
+
+// What is there now; a folder that changes meanwhile may be counted in part.
+size_t entries_of(const std::string& folder) {
+  std::error_code error;
+  size_t count = 0;
+  for (std::filesystem::recursive_directory_iterator entry(folder, error), end;
+       !error && entry != end; entry.increment(error))
+    ++count;
+  return count;
+}
 
 }  // namespace
 
@@ -55,11 +66,21 @@ void ServerProcess::start() {
   close(ends[1]);
 }
 
+bool ServerProcess::says_something(int within_ms) const {
+  pollfd wait{.fd = output_, .events = POLLIN, .revents = 0};
+  return poll(&wait, 1, within_ms) > 0;
+}
+
+// It says something, or closes its output, when it serves or has ended.
+void ServerProcess::wait_for_entries(size_t count) {
+  while (entries_of(options_.folder + "/data") < count && !says_something(0)) {
+  }
+}
+
 void ServerProcess::wait_until_ready() {
   std::string said;
   while (said.find("ready") == said.npos) {
-    pollfd wait{.fd = output_, .events = POLLIN, .revents = 0};
-    if (poll(&wait, 1, kReadyMs) == 0) fail("the server is not ready after 30 s");
+    if (!says_something(kReadyMs)) fail("the server is not ready after 30 s");
     char buffer[512];
     auto size = read(output_, buffer, sizeof buffer);
     if (size <= 0) fail("the server ended while it started");

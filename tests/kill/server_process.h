@@ -30,6 +30,8 @@ class ServerProcess {
 
   void start();             // returns at once
   void wait_until_ready();  // blocks until it serves
+  // Blocks until its data folder has so many files and folders, or it serves.
+  void wait_for_entries(size_t count);
   void expect_running();
   void kill();  // SIGKILL; nothing when there is no child
   void stop();  // in good order
@@ -39,6 +41,7 @@ class ServerProcess {
  private:
   [[noreturn]] void run_child(int output);
   [[noreturn]] void fail(const std::string& what);
+  bool says_something(int within_ms) const;
   std::string log_path() const { return options_.folder + "/server.log"; }
 
   ServerOptions options_;

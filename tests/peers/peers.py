@@ -2,7 +2,7 @@
 """Real block stores for tests, on loopback: an HDFS (Hadoop's MiniDFSCluster) with a name node on
 standby, and two S3 servers that check signatures (versitygw), one of them with TLS.
 
-  peers.py install          fetches what is missing into the cache (minutes the first time)
+  peers.py install          fetches all of them into the cache, what is missing (minutes the first time)
   peers.py spark            the same for Spark, and prints its SPARK_HOME
   peers.py rocksdbjni       the same for RocksDB's Java library, and prints the folder with its jar
   peers.py run COMMAND...   starts them (with --kerberos before the command, also an HDFS that asks for Kerberos), runs the command with their places in the environment, ends them:
@@ -17,6 +17,7 @@ The cache is $PEGMOVE_CACHE, else ~/.cache/pegmove.
 """
 import contextlib
 import ctypes
+import fcntl
 import os
 import pathlib
 import secrets
@@ -25,9 +26,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(1, str(HERE.parent / "cli"))
+
+from ports import free_ports  # noqa: E402
+from wait import until  # noqa: E402
+
 CACHE = pathlib.Path(os.environ.get("PEGMOVE_CACHE") or pathlib.Path.home() / ".cache" / "pegmove")
 S3_MODULE = "github.com/versity/versitygw/cmd/versitygw"
 S3_VERSION = "v1.8.0"
@@ -43,6 +48,15 @@ def program(name, hint):
     return shutil.which(name) or fail(f"no program '{name}': {hint}")
 
 
+@contextlib.contextmanager
+def one_at_a_time():
+    """Who else fetches into the cache waits."""
+    with open(made(CACHE) / "lock", "w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@one_at_a_time()
 def install_jars(name, size):
     """Those of NAME/pom.xml; the folder gets its name when it is whole."""
     pom = HERE / name / "pom.xml"
@@ -65,6 +79,7 @@ def install_rocksdbjni():
     return install_jars("rocksdbjni", "60 MB")
 
 
+@one_at_a_time()
 def install_s3():
     binary = CACHE / f"versitygw-{S3_VERSION}"
     if not binary.is_file():
@@ -76,6 +91,7 @@ def install_s3():
     return binary
 
 
+@one_at_a_time()
 def install_spark():
     """Its SPARK_HOME: the registry's package is a whole Spark."""
     folder = CACHE / SPARK[0].replace("==", "-")
@@ -104,12 +120,6 @@ def run(words, folder, **environment):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
         fail(f"{words[0]} failed:\n{done.stdout.decode(errors='replace')[-3000:]}")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -157,7 +167,7 @@ def s3_is_up(port):
 @contextlib.contextmanager
 def s3(folder, access_key, secret_key, *more):
     """Yields the port. Buckets are folders below folder/s3."""
-    port = free_port()
+    port = free_ports(1)
     root = made(folder / "s3")
     for bucket in ("backups", "small"):
         made(root / bucket)
@@ -167,11 +177,9 @@ def s3(folder, access_key, secret_key, *more):
     words = [str(install_s3()), "--port", f"127.0.0.1:{port}", "--virtual-domain", f"localhost:{port}", *more,
              "posix", *sidecar, str(root)]
     with process(words, folder / "s3.log", stdout=subprocess.DEVNULL, env=environment) as child:
-        deadline = time.monotonic() + START_LIMIT_S
-        while not s3_is_up(port):
-            if child.poll() is not None or time.monotonic() > deadline:
-                fail(f"the S3 server did not start:\n{(folder / 's3.log').read_text(errors='replace')[-3000:]}")
-            time.sleep(0.05)
+        until(lambda: s3_is_up(port) or child.poll() is not None, "the start of the S3 server", START_LIMIT_S)
+        if child.poll() is not None:
+            fail(f"the S3 server did not start:\n{(folder / 's3.log').read_text(errors='replace')[-3000:]}")
         yield port
 
 
@@ -239,8 +247,8 @@ def all_of_them(with_kerberos):
 
 def main(words):
     if words[:1] == ["install"]:
-        install_hdfs()
-        install_s3()
+        for install in (install_hdfs, install_rocksdbjni, install_spark, install_s3):
+            install()
         return 0
     if words == ["rocksdbjni"]:
         print(install_rocksdbjni())

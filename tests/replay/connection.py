@@ -1,10 +1,10 @@
 """Connections that speak THFT, and questions of the tool's own to a cluster."""
 import socket
 import struct
-import time
 
 from frames import HEADER_V0, Answer
 from thrift import BYTE, I16, I32, STOP, Struct, Writer, wire_type
+from wait import until
 
 ANSWER_DEADLINE_S = 20
 
@@ -99,11 +99,8 @@ class Questions:
         made = self.ask("RPC_CM_CREATE_APP", app_name=name, options=options)
         if made.get("err") != "ERR_OK":
             raise NoAnswer(f"table {name} cannot be made on {self.address}: {made.get('err')}")
-        end = time.monotonic() + ANSWER_DEADLINE_S
-        while not self.primaries(name, partitions):
-            if time.monotonic() > end:
-                raise NoAnswer(f"table {name} has partitions without primary after {ANSWER_DEADLINE_S} s")
-            time.sleep(0.05)  # a real cluster takes a while
+        until(lambda: self.primaries(name, partitions), f"a primary for each partition of table {name}",
+              ANSWER_DEADLINE_S, pause_s=0.05)  # a real cluster takes a while
         return made.get("appid")
 
     def primaries(self, name, partitions):

@@ -20,9 +20,10 @@ from differences import DifferenceList, ListError  # noqa: E402
 from frames import Answer  # noqa: E402
 from thrift import Struct, ThriftError, shown  # noqa: E402
 from transcript import AVAILABLE, FIRST_POINT_IN_TIME_S, Transcript  # noqa: E402
+from wait import until  # noqa: E402
 
 UNIX_2016_S = 1451606400
-# A record that expires within this time is waited for when its recorded reader no longer saw it.
+# A record that expires within this time is asked for until it has, when its recorded reader no longer saw it.
 LONGEST_WAIT_S = 10
 # Such a record lives this much longer, so that a slow machine still sees it alive where the
 # recording did.
@@ -53,7 +54,7 @@ class Replay:
         self.ids, self.primaries, self.contexts, self.decrees = {}, {}, {}, {}  # by recorded ids
         self.connections, self.pending = {}, set()  # pending: times at which records expire here
         self.questions = Questions(idl, codes, meta)
-        self.made, self.polls_left = [], MOST_POLLS
+        self.made, self.polls_left, self.asked_at_s = [], MOST_POLLS, 0
         for exchange in transcript.exchanges:
             if exchange.answer:
                 learn_nodes(self.recorded_side.nodes, exchange.answer.value)
@@ -176,12 +177,12 @@ class Replay:
 
     def compared(self, exchange):
         """Asks; (answer, comparison)."""
-        asked_at_s = now_2016_s()
+        self.asked_at_s = now_2016_s()
         answer = self.ask(exchange)
         clock = self.transcript.clock
         comparison = Comparison(self.idl, self.recorded_side, self.our_side,
                                 (exchange.request.app_id, exchange.request.partition), self.decrees,
-                                clock.span_s(), asked_at_s - clock.at(exchange.n), self.is_shared)
+                                clock.span_s(), self.asked_at_s - clock.at(exchange.n), self.is_shared)
         if answer is not None:
             self.learn_created(exchange, answer)
             comparison.answers(exchange.answer, answer)
@@ -199,26 +200,24 @@ class Replay:
 
     def step(self, exchange):
         """Replays one request: (our answer, its differences)."""
-        try:
+        def asked_in_time():
             answer, comparison = self.compared(exchange)
-            while comparison.found and self.wait_for_reason(exchange, comparison):
-                answer, comparison = self.compared(exchange)
+            return None if comparison.found and self.may_change(exchange, comparison) else (answer, comparison)
+        try:
+            answer, comparison = until(asked_in_time, f"the answer to frame {exchange.n}", pause_s=POLL_S)
         except (NoAnswer, ThriftError, OSError) as error:
             return None, [("answer", exchange.answer, str(error))]
         self.contexts.update(comparison.contexts)
         return answer, comparison.found
 
-    def wait_for_reason(self, exchange, comparison):
-        """Whether the answer may differ because less time has passed here than in the recording.
-        Then it is waited for what must come first, so that the request can be asked again:
-        - a record expires (it was written with a short ttl, and its recorded reader missed it);
+    def may_change(self, exchange, comparison):
+        """Whether the answer may differ because less time has passed here than in the recording, so that the request
+        is to be asked again until
+        - a record has expired (it was written with a short ttl, and its recorded reader missed it);
         - a table's partitions are served (the recorded client asked until they were);
-        - a backup ends."""
+        - a backup has ended."""
         if exchange.request.name in READS:
-            left = sorted(moment for moment in self.pending if moment > now_2016_s())
-            if left:
-                time.sleep(max(0, left[0] - now_2016_s()) + 0.01)
-            return bool(left)
+            return any(moment >= self.asked_at_s for moment in self.pending)
         if exchange.request.name == "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX":
             unserved = any(path.endswith(".primary") and ours == "none" for path, _, ours in comparison.found)
             return unserved and self.may_poll()
@@ -231,7 +230,6 @@ class Replay:
         if self.polls_left == 0:
             return False
         self.polls_left -= 1
-        time.sleep(POLL_S)
         return True
 
     def uninvited(self):

@@ -271,6 +271,25 @@ class Requests(unittest.TestCase):
         put(343747423)  # a short one: a reader may have to wait for its end
         self.assertEqual(len(self.replay.pending), 1)
 
+    def asked_at(self, moments, name):
+        """A request whose answer always differs, asked at these moments: those at which it was not asked any more."""
+        left = iter(moments)
+
+        class Differing:
+            found, contexts = [("error", 0, 1)], {}
+
+        def compared(_):
+            self.replay.asked_at_s = next(left)
+            return None, Differing
+        self.replay.compared = compared
+        self.assertEqual(self.replay.step(Exchange(1, name, None, None)), (None, Differing.found))
+        return list(left)
+
+    def test_a_read_is_asked_again_until_what_was_to_expire_has_expired(self):
+        self.replay.pending = {10, 12}
+        self.assertEqual(self.asked_at([9, 10, 11, 12, 13, 14], "RPC_RRDB_RRDB_GET"), [14])
+        self.assertEqual(self.asked_at([9, 10, 11, 12, 13, 14], "RPC_RRDB_RRDB_SCAN"), [10, 11, 12, 13, 14])
+
     def test_only_arguments_that_name_tables_are_changed(self):
         self.replay.know_table(2, 9)
         call = lambda name, *words: self.sent("RPC_CLI_CLI_CALL", Struct("command", {

@@ -11,6 +11,7 @@ import time
 import unittest
 
 AT_ONCE = int(os.environ.get("JOBS", "3"))
+ROUNDS = int(os.environ.get("ROUNDS", "1"))
 LIMIT_S = 280  # of one scenario
 HERE = pathlib.Path(__file__).parent
 PREFIX = "test_"
@@ -35,7 +36,7 @@ def run_one(name, place):
     start = time.monotonic()
     words = [sys.executable, "-m", "unittest", ".".join(place[:3])]
     with tempfile.TemporaryDirectory(prefix="pegmove-scenario-", ignore_cleanup_errors=True) as folder:
-        process = subprocess.Popen(words, cwd=HERE, env={**os.environ, "TMPDIR": folder}, start_new_session=True,
+        process = subprocess.Popen(words, cwd=HERE, env={**os.environ, "TMPDIR": folder}, process_group=0,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             output, _ = process.communicate(timeout=LIMIT_S)
@@ -48,7 +49,7 @@ def run_one(name, place):
             output += b"\nnot done within %d s" % LIMIT_S
         finally:
             try:
-                os.killpg(process.pid, signal.SIGKILL)  # what is left of its session, most often nothing
+                os.killpg(process.pid, signal.SIGKILL)  # what is left of its group, most often nothing
             except ProcessLookupError:
                 pass
             process.wait()
@@ -65,8 +66,10 @@ def main(words):
     wanted = {name: place for name, place in known.items()
               if not words or any(name == word or (word not in known and name.startswith(word)) for word in words)}
     start, failed = time.monotonic(), []
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        for one in concurrent.futures.as_completed([pool.submit(run_one, *item) for item in wanted.items()]):
+    pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
+    try:
+        items = list(wanted.items()) * ROUNDS
+        for one in concurrent.futures.as_completed([pool.submit(run_one, *item) for item in items]):
             name, passed, seconds, output = one.result()
             print(f"{name}: {'ok' if passed else 'FAILED'}, {seconds:.1f} s", flush=True)
             for line in output.splitlines():
@@ -74,8 +77,10 @@ def main(words):
                     print("  " + line.removeprefix("note: "), flush=True)
             if not passed:
                 failed.append(name)
+    finally:
+        pool.shutdown(cancel_futures=True)  # none is begun any more when this is to end
     result = f"failed: {' '.join(failed)}" if failed else "all passed" if wanted else "none has such a name"
-    print(f"scenario: {len(wanted)} scenarios in {time.monotonic() - start:.0f} s, {result}")
+    print(f"scenario: {len(items)} scenarios in {time.monotonic() - start:.0f} s, {result}")
     return 1 if failed or not wanted else 0
 
 

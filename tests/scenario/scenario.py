@@ -2,19 +2,18 @@
 import contextlib
 import json
 import os
-import random
 import re
 import signal
-import socket
 import sqlite3
 import tempfile
 import time
 
 import harness
 from metrics_of import total_of
+from ports import free_ports
 from tables import StoredTable, difference, tsv
+from wait import LIMIT_S, PAUSE_S, until
 
-PAUSE_S = 0.005  # between two looks at something
 FUTURE = int(time.time()) + 500_000
 DONE, FAILED, USAGE, PREFLIGHT, DIFFER, INTERRUPTED = 0, 1, 2, 3, 4, 7
 
@@ -25,20 +24,6 @@ def seconds(about):
         method.seconds = about
         return method
     return mark
-
-
-def free_ports(count):
-    """A run of free ports, for a cluster that comes back at the same place."""
-    for _ in range(1000):
-        base = random.randrange(10_000, 32_000)  # below those that systems give out
-        with contextlib.ExitStack() as held:
-            try:
-                for port in range(base, base + count):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
-                return base
-            except OSError:
-                continue
-    raise AssertionError("no free ports")
 
 
 class FixedCluster(harness.Cluster):
@@ -80,6 +65,10 @@ class Journal:
 
     def rows(self, run):
         return self.run(run)[2]
+
+    def noted(self, run):
+        """(rows, when the copier noted them, in milliseconds)"""
+        return self.ask("SELECT rows, updated_unix_ms FROM runs WHERE id = ?", run)[0]
 
 
 class Scenario(harness.CliTest):
@@ -168,21 +157,38 @@ class Scenario(harness.CliTest):
         self.assertEqual(outcome.code, code, str(outcome))
         return outcome
 
+    def hurry(self, run):
+        """What is left is done as fast as it goes."""
+        self.steer("set", run, "max-rows-per-second=0")
+
+    def rate(self, copier, rows):
+        """Rows a second while so many are copied, by the times that the copier itself notes: how quickly this is
+        read has no part in it."""
+        before = self.journal.noted(copier.run)
+
+        def noted_after(earlier, least):
+            def look():
+                now = self.journal.noted(copier.run)
+                return now[1] > earlier[1] and now[0] >= least and now
+            return self.look_until(look, f"{least} rows", copier)
+        begin = noted_after(before, 0)
+        end = noted_after(begin, begin[0] + rows)
+        return (end[0] - begin[0]) * 1000 / (end[1] - begin[1])
+
     def steer(self, *words):
         return self.done(*words, "--state", self.state)
 
     def status(self, run):
         return json.loads(self.steer("status", run, "--json").out)
 
-    def look_until(self, condition, what, copier=None, limit_s=harness.DEADLINE_S):
+    def look_until(self, condition, what, copier=None, limit_s=LIMIT_S, pause_s=PAUSE_S):
         """Looks until it is so; a copier that ends meanwhile fails the scenario."""
-        end = time.monotonic() + limit_s
-        while not (found := condition()):
-            if copier is not None and copier.ended() and not condition():
+        def look():
+            found = condition()
+            if not found and copier is not None and copier.ended() and not (found := condition()):
                 self.fail(f"{what}: the process ended before: {copier.finish()}")
-            self.assertLess(time.monotonic(), end, what + " has not happened in time")
-            time.sleep(PAUSE_S)
-        return found
+            return found
+        return until(look, what, limit_s, pause_s)
 
     def wait_for_rows(self, copier, rows):
         """Until the journal says that so many rows are in the target."""

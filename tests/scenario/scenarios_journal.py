@@ -17,9 +17,10 @@ class JournalFile(Scenario):
         self.load(self.a, "t", many_rows(ROWS), 4)
 
     def killed_in_the_middle(self):
-        copier = self.copier("--create", "--max-rows-per-second", 20_000)
+        copier = self.copier("--create", "--max-rows-per-second", 5_000)
         self.wait_for_rows(copier, ROWS // 4)
         self.kill_hard(copier)
+        self.hurry(copier.run)
         return copier.run
 
     def check_refused(self, path, *says):
@@ -123,7 +124,7 @@ class JournalFile(Scenario):
         self.assertEqual(again.code, FAILED, str(again))
         self.assertRegex(again.err, "(?i)journal.*(full|space)")
         os.remove(ballast)
-        self.steer("set", copier.run, "max-rows-per-second=0")
+        self.hurry(copier.run)
         self.resumed(copier.run)
         self.assertEqual(self.check_equal(), ROWS)
 

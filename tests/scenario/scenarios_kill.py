@@ -26,7 +26,7 @@ class Kill(Scenario):
         middle = sum(0 < rows < ROWS for rows in found)
         self.note(f"rows in the target at each kill: {found}; {middle} kills in the middle of the copy")
         self.assertGreaterEqual(middle, MIDDLE)
-        self.steer("set", run, "max-rows-per-second=0")
+        self.hurry(run)
         self.finished(copier)
         self.assertEqual(self.check_equal(), ROWS)
         self.assertEqual(self.journal.run(run)[0], "done")
@@ -37,10 +37,11 @@ class Kill(Scenario):
         app_id = self.table(self.a).app["app_id"]
         self.copied("--create", "--to-table", "whole")
         whole = self.scanned_bytes(self.a, app_id)
-        copier = self.copier("--create", "--max-rows-per-second", 30_000)
+        copier = self.copier("--create", "--max-rows-per-second", 10_000)
         self.wait_for_rows(copier, ROWS // 2)
         self.kill_hard(copier)
         self.assertLess(self.table(self.b).count(), ROWS)
+        self.hurry(copier.run)
         before = self.scanned_bytes(self.a, app_id)
         report = self.resumed(copier.run)
         read = self.scanned_bytes(self.a, app_id) - before
@@ -54,9 +55,10 @@ class Kill(Scenario):
         """All rows are in one partition: the place to go on at is inside of it."""
         rows = 40_000
         self.load(self.a, "t", many_rows(rows, sort_keys=rows), 4)
-        copier = self.copier("--create", "--max-rows-per-second", 20_000)
+        copier = self.copier("--create", "--max-rows-per-second", 8_000)
         self.wait_for_rows(copier, rows // 2)
         self.kill_hard(copier)
+        self.hurry(copier.run)
         report = self.resumed(copier.run)
         self.assertLessEqual(report["rows_read"], rows * 6 // 10)
         self.assertEqual(self.check_equal(), rows)
@@ -68,10 +70,11 @@ class KillThroughDuplicate(Scenario):
 
     def test_a_killed_copy_through_duplicate_goes_on(self):
         self.load(self.a, "t", many_rows(20_000), 4)
-        copier = self.copier("--create", "--partitions", 6, "--through", "duplicate", "--max-rows-per-second", 15_000)
+        copier = self.copier("--create", "--partitions", 6, "--through", "duplicate", "--max-rows-per-second", 5_000)
         for rows in (4_000, 10_000):
             self.wait_for_rows(copier, rows)
             self.kill_hard(copier)
             copier = self.resumer(copier.run)
+        self.hurry(copier.run)
         self.finished(copier)
         self.assertEqual(self.check_equal(), 20_000)

@@ -5,6 +5,7 @@ import threading
 import harness
 from scenario import PREFLIGHT, USAGE, Scenario, seconds
 from tables import many_rows, tsv
+from wait import LIMIT_S
 
 ROWS = 30_000
 BATCH = 20
@@ -45,7 +46,7 @@ class DualWriter(threading.Thread):
 
     def stop(self):
         self.end.set()
-        self.join(harness.DEADLINE_S)
+        self.join(LIMIT_S)
         if self.error or self.is_alive():
             raise AssertionError(f"the writer failed: {self.error}")
         return self.batches
@@ -76,11 +77,12 @@ class Live(Scenario):
 
     @seconds(15)
     def test_a_live_copy_is_killed_amid_the_writes(self):
-        copier = self.copier(*self.LIVE)
+        copier = self.copier(*self.LIVE[:-1], 5_000)
         self.wait_for_rows(copier, ROWS // 2)
         self.kill_hard(copier)
         written = self.writer.batches
         self.look_until(lambda: self.writer.batches > written + 2 or self.writer.error, "writes without a copier")
+        self.hurry(copier.run)
         self.resumed(copier.run)
         self.writer.stop()
         self.assertGreaterEqual(self.check_equal(), ROWS)

@@ -1,12 +1,10 @@
 """The clusters fall and come back under a copy, which waits and says why."""
 import signal
-import time
 
 from scenario import FAILED, FUTURE, INTERRUPTED, PREFLIGHT, Scenario, seconds
 from tables import many_rows
 
 ROWS = 40_000
-LONGEST_END_S = 8  # of a copy that is to end
 
 
 class Servers(Scenario):
@@ -68,7 +66,7 @@ class Servers(Scenario):
         again = self.run_words("resume", copier.run, "--state", self.state, "--timeout", "1s")
         self.assertIn(again.code, (1, 3), str(again))
         self.b.start()
-        self.steer("set", copier.run, "max-rows-per-second=0")
+        self.hurry(copier.run)
         self.resumed(copier.run)
         self.assertEqual(self.check_equal(), ROWS)
         self.assertEqual(self.journal.run(copier.run)[0], "done")
@@ -78,7 +76,7 @@ class Servers(Scenario):
         self.b.kill()
         self.kill_hard(copier)
         self.b.start()
-        self.steer("set", copier.run, "max-rows-per-second=0")
+        self.hurry(copier.run)
         self.resumed(copier.run)
         self.assertEqual(self.check_equal(), ROWS)
 
@@ -122,18 +120,14 @@ class Servers(Scenario):
         self.assertRegex(self.finished(copier, FAILED).err, "'t'")
 
     def check_ends_while_it_waits(self, end, state):
-        copier = self.begun()
+        copier = self.begun("--retry-for", "1h")  # it ends because it is to end
         self.b.kill()
         self.wait_for_reason(copier)
-        start = time.monotonic()
         end(copier)
         self.finished(copier, INTERRUPTED)
-        took_s = time.monotonic() - start
-        self.note(f"ended after {took_s:.1f} s")
-        self.assertLess(took_s, LONGEST_END_S)
         self.assertEqual(self.journal.run(copier.run)[0], state)
         self.b.start()
-        self.steer("set", copier.run, "max-rows-per-second=0")
+        self.hurry(copier.run)
         self.resumed(copier.run)
         self.assertEqual(self.check_equal(), ROWS)
 

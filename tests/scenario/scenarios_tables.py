@@ -42,7 +42,7 @@ class Tables(Scenario):
         self.wait_for_rows(copier, 20)
         self.kill_hard(copier)
         self.assertLess(self.table(self.b).count(), len(rows))
-        self.steer("set", copier.run, "max-rows-per-second=0")
+        self.hurry(copier.run)
         self.resumed(copier.run)
         self.assertEqual(self.check_equal(), len(rows))
 
@@ -69,7 +69,8 @@ class Tables(Scenario):
                 for place, row in enumerate(rows)]
         self.load(self.a, "t", rows, 4)
         report = self.copied("--create", "--partitions", 3, "--max-rows-per-second", 2_000)
-        self.look_until(lambda: time.time() > soon + 5, "the last expiry")
+        self.look_until(lambda: self.table(self.a).count() == self.table(self.b).count() == count // 2,
+                        "the last expiry", pause_s=0.2)
         self.assertEqual(self.check_equal(), count // 2)
         self.assertTrue(count // 2 <= report["rows"] < count, report)
         # Those that have gone since: nowhere did one get another expiry.

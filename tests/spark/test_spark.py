@@ -10,6 +10,7 @@ import time
 
 from harness import CliTest, Process, row
 from scenario import Journal
+from wait import until
 
 GOLDEN = pathlib.Path(__file__).parent.parent / "golden" / "cold-backup"
 MASTER = "local-cluster[2,1,1024]"
@@ -113,11 +114,11 @@ class OnSpark(CliTest):
     def start_and_wait_for_a_unit(self, table):
         work = Process(self.on_spark(table), self.folder)
         self.addCleanup(work.kill)
-        end = time.monotonic() + SLOW_S
-        while not self.units_done():
+
+        def one_is_done():
             self.assertIsNone(work.process.poll(), "it ended before a unit was done")
-            self.assertLess(time.monotonic(), end, "no unit is done")
-            time.sleep(0.02)
+            return self.units_done()
+        until(one_is_done, "a unit's end", SLOW_S)
         self.assertLess(self.units_done(), 8, "too late to disturb it")
         return work
 
