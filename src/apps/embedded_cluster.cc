@@ -174,15 +174,12 @@ struct EmbeddedCluster::Parts {
 Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterOptions options,
                                                                 Clock& clock) {
   Logger log("cluster=" + options.name);
-  auto catalog =
-      TRY(server::meta::AppCatalog::open(options.data_dir + "/meta", options.replica_servers));
-  auto backups = TRY(server::meta::BackupBook::open(options.data_dir + "/meta"));
-  auto loads = TRY(server::meta::LoadBook::open(options.data_dir + "/meta"));
+  auto state =
+      TRY(server::meta::MetaState::open(options.data_dir + "/meta", options.replica_servers));
   auto parts = std::make_unique<Parts>();
   TRY(parts->start_nodes(options, clock, log));
   parts->meta = std::make_unique<MetaService>(
-      parts->meta_thread.executor(), std::move(catalog), std::move(backups), std::move(loads),
-      parts->ports, parts->admin_pool,
+      parts->meta_thread.executor(), std::move(state), parts->ports, parts->admin_pool,
       server::meta::MetaOptions{.cluster_name = options.name,
                                 .listen = {options.listen_ipv4, options.meta_port},
                                 .dump_dir = options.data_dir + "/meta/dump",

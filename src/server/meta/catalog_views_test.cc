@@ -3,20 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "server/meta/store/sim_files_test.h"
 
 namespace pegmove::server::meta {
 namespace {
 
 using wire::ErrorCode;
 using wire::pattern_match_type;
-namespace fs = std::filesystem;
 
 bool all_served(Gpid) { return true; }
 
@@ -24,19 +24,16 @@ class CatalogViewsTest : public testing::Test {
  protected:
   void SetUp() override {
     base::set_log_level(base::LogLevel::kOff);
-    std::string name = fs::temp_directory_path() / "views_test_XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
     for (uint16_t node = 0; node < 2; ++node) {
       const auto port = static_cast<uint16_t>(34801 + node);
       nodes_.push_back({.address = wire::rpc_address::of(0x7F000001, port),
                         .host_port = wire::host_port::of("localhost", port)});
     }
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   AppCatalog with_tables(const std::vector<std::string>& names, int32_t partition_count = 4) {
-    auto catalog = AppCatalog::open(folder_, 2);
+    store_ = std::move(*MetaStore::open("/meta", disk_.files()));
+    auto catalog = AppCatalog::open(*store_, 2);
     EXPECT_TRUE(catalog);
     for (const auto& name : names) {
       wire::configuration_create_app_request request;
@@ -69,7 +66,8 @@ class CatalogViewsTest : public testing::Test {
     return indices;
   }
 
-  std::string folder_;
+  SimDisk disk_;
+  std::unique_ptr<MetaStore> store_;
   std::vector<NodeAddress> nodes_;
 };
 

@@ -15,22 +15,23 @@ constexpr async::milliseconds kPurgePeriod{60'000};
 
 }  // namespace
 
-MetaService::MetaService(asio::any_io_executor executor, AppCatalog catalog, BackupBook backups,
-                         LoadBook loads, NodePort& nodes, async::Pool& pool, MetaOptions options,
-                         Clock& clock, Logger log)
+MetaService::MetaService(asio::any_io_executor executor, MetaState state, NodePort& nodes,
+                         async::Pool& pool, MetaOptions options, Clock& clock, Logger log)
     : executor_(executor),
-      catalog_(std::move(catalog)),
+      store_(std::move(state.store)),
+      catalog_(std::move(state.catalog)),
       nodes_(nodes),
       pool_(pool),
       options_(std::move(options)),
       clock_(clock),
       log_(std::move(log)),
       tasks_(executor),
-      backups_(executor, catalog_, nodes, std::move(backups), options_.backups, clock, log_),
+      backups_(executor, *store_, catalog_, nodes, std::move(state.backups), options_.backups,
+               clock, log_),
       backup_jobs_(backups_),
       backup_policies_(backups_, backup_jobs_),
       restores_(backups_, restore_host()),
-      loads_(backups_, std::move(loads),
+      loads_(backups_, std::move(state.loads),
              {.several_at_once =
                   [this] { return operations_.settings.boolean("enable_concurrent_bulk_load"); },
               .ingestions_of_a_node = [this] { return ingestions_of_a_node(); }}),
@@ -163,9 +164,18 @@ Routine<> MetaService::purge(AppRecord app) {
     log_.error(released.error().to_string());
     is_removed = false;
   }
-  if (!is_removed) co_return;  // tried again in the next round
-  if (auto forgotten = catalog_.forget(app.info.app_id); !forgotten)
-    log_.error(forgotten.error().to_string());
+  const auto id = app.info.app_id;
+  const bool is_busy = backup_jobs_.is_busy(id) || restores_.is_busy(id) || loads_.is_busy(id);
+  if (!is_removed || is_busy) co_return;  // tried again in the next round
+  if (auto forgotten = forget(id); !forgotten) log_.error(forgotten.error().to_string());
+}
+
+// What was kept of the table goes with its data.
+Result<void> MetaService::forget(int32_t app_id) {
+  TRY(catalog_.forget(app_id));
+  forget_table(backups_.records, app_id);
+  loads_.forget_table(app_id);
+  return {};
 }
 
 void MetaService::register_handlers() {
