@@ -14,15 +14,20 @@
 #include <utility>
 
 #include "apps/cluster_config.h"
-#include "apps/cluster_folder.h"
 #include "apps/command.h"
 #include "apps/die_at.h"
-#include "apps/embedded_cluster.h"
 #include "backup/layout.h"
 #include "base/units.h"
+#include "server/cluster/cluster_folder.h"
+#include "server/cluster/embedded_cluster.h"
 
 namespace pegmove::apps {
 namespace {
+
+using server::cluster::ClusterFolder;
+using server::cluster::EmbeddedCluster;
+using server::cluster::EmbeddedClusterOptions;
+using server::cluster::RunningCluster;
 
 struct StartArguments {
   std::string name, listen = "127.0.0.1", data, config;

@@ -1,4 +1,4 @@
-#include "apps/cluster_folder.h"
+#include "server/cluster/cluster_folder.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 
 #include "base/units.h"
 
-namespace pegmove::apps {
+namespace pegmove::server::cluster {
 namespace {
 
 namespace fs = std::filesystem;
@@ -165,4 +165,4 @@ Result<bool> ClusterFolder::stop(const std::string& path) {
                                   std::to_string(kStopSeconds) + " s; its log: " + log_path(path));
 }
 
-}  // namespace pegmove::apps
+}  // namespace pegmove::server::cluster
