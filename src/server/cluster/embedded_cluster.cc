@@ -34,7 +34,7 @@ class LocalNodes : public meta::NodePort {
          .host_port = wire::host_port::of(text.substr(0, text.rfind(':')), address.port)});
   }
 
-  std::vector<meta::NodeAddress> addresses() const override { return addresses_; }
+  std::vector<meta_view::NodeAddress> addresses() const override { return addresses_; }
   Result<void> host(int node, const wire::app_info& app, int32_t partition_index,
                     bool may_be_new) override {
     auto table = hosted(app);
@@ -97,7 +97,7 @@ class LocalNodes : public meta::NodePort {
   }
 
   std::vector<ReplicaNode*> nodes_;
-  std::vector<meta::NodeAddress> addresses_;
+  std::vector<meta_view::NodeAddress> addresses_;
 };
 
 replica::ClusterIds cluster_ids(const EmbeddedClusterOptions& options) {

@@ -460,7 +460,7 @@ wire::partition_bulk_load_state BulkLoads::state_of(const LoadRecord& record,
 }
 
 wire::query_bulk_load_response BulkLoads::query(const wire::query_bulk_load_request& request,
-                                                HostPorts host_ports) const {
+                                                meta_view::HostPorts host_ports) const {
   wire::query_bulk_load_response response;
   response.app_name = request.app_name;
   response.app_status = wire::BLS_INVALID;
@@ -493,7 +493,7 @@ wire::query_bulk_load_response BulkLoads::query(const wire::query_bulk_load_requ
   for (size_t i = 0; i < record->partitions.size(); ++i) {
     const auto& node = addresses[size_t(app.partitions[i].node)];
     response.bulk_load_states.push_back({{node.address, state_of(*record, i)}});
-    if (host_ports == HostPorts::kInclude) {
+    if (host_ports == meta_view::HostPorts::kInclude) {
       response.hp_bulk_load_states.push_back({{node.host_port, state_of(*record, i)}});
       response.__isset.hp_bulk_load_states = true;
     }

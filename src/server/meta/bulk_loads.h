@@ -15,6 +15,7 @@
 
 #include "async/semaphore.h"
 #include "bulkload/orders.h"
+#include "meta_view/node_address.h"
 #include "server/meta/backup_context.h"
 #include "server/meta/load_records.h"
 
@@ -45,7 +46,7 @@ class BulkLoads {
   Routine<wire::start_bulk_load_response> start(wire::start_bulk_load_request request);
   wire::control_bulk_load_response control(const wire::control_bulk_load_request& request);
   wire::query_bulk_load_response query(const wire::query_bulk_load_request& request,
-                                       HostPorts host_ports) const;
+                                       meta_view::HostPorts host_ports) const;
   wire::clear_bulk_load_state_response clear(const wire::clear_bulk_load_state_request& request);
 
   // All loads, or that of a table, as JSON text: with bytes, and how long writes were held.

@@ -31,8 +31,8 @@ class FakeNodes : public NodePort {
   // What each call waits for, and fails with.
   Gate on_back_up = pass, on_restore = pass, on_download = pass, on_ingest = pass, on_clean = pass;
 
-  std::vector<NodeAddress> addresses() const override {
-    std::vector<NodeAddress> nodes;
+  std::vector<meta_view::NodeAddress> addresses() const override {
+    std::vector<meta_view::NodeAddress> nodes;
     for (uint16_t port : {1, 2})
       nodes.push_back({.address = wire::rpc_address::of(0x7F000001, port),
                        .host_port = wire::host_port::of("127.0.0.1", port)});

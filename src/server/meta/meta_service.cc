@@ -128,7 +128,7 @@ bool MetaService::is_served(Gpid gpid) const {
   return app && nodes_.serves(app->partitions[size_t(gpid.partition_index)].node, gpid);
 }
 
-ClusterFacts MetaService::facts() const {
+meta_view::ClusterFacts MetaService::facts() const {
   auto address = this->address().to_string();
   return {.cluster_name = options_.cluster_name,
           .meta_servers = address,
@@ -208,7 +208,7 @@ void MetaService::register_handlers() {
       [this](const auto& request, const auto&) { return list_apps(catalog_, request); });
   dispatcher_.on_message<configuration_list_nodes_request, configuration_list_nodes_response>(
       RpcCode::kListNodes, [this](const auto& request, const auto& head) {
-        return list_nodes(request, nodes_.addresses(), host_ports_for(head));
+        return meta_view::list_nodes(request, nodes_.addresses(), meta_view::host_ports_for(head));
       });
   dispatcher_.on_message<configuration_cluster_info_request, configuration_cluster_info_response>(
       RpcCode::kClusterInfo, [this](const auto&, const auto&) {
@@ -218,7 +218,7 @@ void MetaService::register_handlers() {
       RpcCode::kQueryConfig, [this](const auto& request, const auto& head) {
         return query_config(
             catalog_, request, nodes_.addresses(), [this](Gpid gpid) { return is_served(gpid); },
-            host_ports_for(head));
+            meta_view::host_ports_for(head));
       });
   dispatcher_.on(RpcCode::kCliCall,
                  [this](net::IncomingCall call) { operations_.commands.handle(std::move(call)); });

@@ -9,6 +9,7 @@
 #include "server/meta/backup_jobs.h"
 #include "server/meta/backup_policies.h"
 #include "server/meta/bulk_loads.h"
+#include "server/meta/catalog_views.h"
 #include "server/meta/meta_state.h"
 #include "server/meta/restores.h"
 #include "service/dispatcher.h"
@@ -76,7 +77,7 @@ class MetaService {
   Routine<> purge(AppRecord app);
   Result<void> forget(int32_t app_id);
   bool is_served(Gpid gpid) const;
-  ClusterFacts facts() const;
+  meta_view::ClusterFacts facts() const;
 
   // In meta_http.cc.
   void register_http();
