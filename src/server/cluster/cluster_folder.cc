@@ -20,7 +20,10 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+// The first had the meta server's values in three JSON files, which MetaState::open() takes over; a
+// version that knows no other must not make new ones beside the store.
+constexpr int kFirstFormat = 1;
+constexpr int kFormat = 2;
 constexpr int kStopSeconds = 60;
 
 std::unexpected<Error> system_error(const std::string& what) {
@@ -66,12 +69,14 @@ Result<void> claim(const std::string& path, const std::string& name) {
     return write_json(identity, {{"format", kFormat}, {"name", name}});
   }
   auto json = TRY(read_json(identity));
-  if (json.value("format", 0) != kFormat)
+  const auto format = json.value("format", 0);
+  if (format != kFormat && format != kFirstFormat)
     return fail(Code::kUnsupported, path + " was made by another version of pegmove");
   if (json.value("name", "") != name)
     return fail(Code::kInvalidArgument,
                 path + " holds the data of cluster '" + json.value("name", "") + "', not of '" +
                     name + "'; use --name " + json.value("name", "") + " or another folder");
+  if (format != kFormat) return write_json(identity, {{"format", kFormat}, {"name", name}});
   return {};
 }
 
