@@ -27,6 +27,11 @@ void BackupContext::stop() {
   nodes.stop_transfers();
 }
 
+Routine<> BackupContext::join() {
+  co_await tasks.join();       // no result
+  co_await flush_last_soon();  // no result
+}
+
 Result<blockstore::AsyncStore> BackupContext::store(const std::string& provider,
                                                     Patience patience) {
   const blockstore::RetryOptions retry{
@@ -76,15 +81,21 @@ bool BackupContext::save_now(MetaBatch batch, std::string_view doing) {
   return is_saved(values.commit(std::move(batch)), doing);
 }
 
-void BackupContext::save_soon(MetaBatch batch, std::string doing) {
+void BackupContext::save_soon(MetaBatch batch) {
   last_soon_ = values.add(std::move(batch));
-  if (!std::exchange(is_flushing_soon_, true)) tasks.spawn(flush_soon(std::move(doing)));
+  if (!std::exchange(is_flushing_soon_, true)) tasks.spawn(flush_soon());
 }
 
-Routine<> BackupContext::flush_soon(std::string doing) {
+Routine<> BackupContext::flush_soon() {
   co_await clock.sleep_for(kSoon);  // no result
   is_flushing_soon_ = false;
-  is_saved(co_await saving_.run([this, last = last_soon_] { return values.flush(last); }), doing);
+  co_await flush_last_soon();  // no result
+}
+
+Routine<> BackupContext::flush_last_soon() {
+  const auto last = std::exchange(last_soon_, nullptr);
+  if (!last) co_return;
+  is_saved(co_await saving_.run([&] { return values.flush(last); }), "noting what jobs have done");
 }
 
 wire::ErrorCode wire_code_of(const Error& error) {

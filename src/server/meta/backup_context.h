@@ -32,7 +32,7 @@ class BackupContext {
 
   // Ends what is under way, so that a later start goes on with it.
   void stop();
-  Routine<> join() { return tasks.join(); }
+  Routine<> join();
   bool stopped() const { return tasks.stopped(); }
 
   // With patience for a store that is away; or without, for whoever waits for an answer. Errors:
@@ -54,7 +54,7 @@ class BackupContext {
   // For what somebody has asked for: holds up the meta server, so that nothing comes between.
   bool save_now(MetaBatch batch, std::string_view doing);
   // For what would be found again after a kill: together with the next others, or in a second.
-  void save_soon(MetaBatch batch, std::string doing);
+  void save_soon(MetaBatch batch);
   void step(std::string_view name) const {
     if (options.on_step) options.on_step(name);
   }
@@ -72,9 +72,10 @@ class BackupContext {
 
  private:
   bool is_saved(Result<void> outcome, std::string_view doing) const;
-  Routine<> flush_soon(std::string doing);
+  Routine<> flush_soon();
+  Routine<> flush_last_soon();
 
-  MetaStore::Ticket last_soon_;  // what save_soon() was given last
+  MetaStore::Ticket last_soon_;  // what save_soon() was given last, if it may not be on the disk
   bool is_flushing_soon_ = false;
   async::Pool saving_{1};  // waits for the disk of the values
   async::Pool pool_{2};    // goes first: its work may use the stores

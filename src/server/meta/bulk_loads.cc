@@ -69,7 +69,7 @@ void BulkLoads::go_on() {
       record.reason.clear();
       MetaBatch batch;
       put_load(batch, record);
-      context_.save_soon(std::move(batch), "noting a pause");
+      context_.save_soon(std::move(batch));
     } else if (record.status != wire::BLS_PAUSED) {
       record.reason.clear();  // what it waited for may be there
       context_.tasks.spawn(work(app_id));
@@ -312,7 +312,7 @@ Result<void> BulkLoads::set_partition(int32_t app_id, int32_t partition,
   record->partitions[size_t(partition)] = status;
   MetaBatch batch;
   put_loaded_partition(batch, *record, size_t(partition));
-  context_.save_soon(std::move(batch), "noting a partition of a bulk load");
+  context_.save_soon(std::move(batch));  // else the node finds that it has done it
   const auto still =
       record->status == wire::BLS_DOWNLOADING || record->status == wire::BLS_INGESTING;
   if (!still) return fail(Code::kInterrupted, "the load was stopped");

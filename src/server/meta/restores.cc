@@ -236,7 +236,7 @@ Task<> Restores::open_partition(int32_t app_id, int32_t partition) {
       MetaBatch batch;
       find(app_id)->partitions[size_t(partition)] = RestoredPartition::kDone;
       put_restored_partition(batch, *find(app_id), size_t(partition));
-      context_.save_soon(std::move(batch), "noting a restored partition");
+      context_.save_soon(std::move(batch));  // else its files are found in their place
       context_.step("restore.partition_noted");
       co_return Result<void>();
     }
