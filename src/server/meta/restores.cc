@@ -141,6 +141,7 @@ Result<int32_t> Restores::make_table(const wire::configuration_restore_request& 
                                             std::to_string(kMaxPartitionCount) + " partitions");
   auto app = context_.catalog.make_restored(saved, request.new_app_name, restore_envs(request),
                                             context_.clock.unix_seconds());
+  TRY(check_envs_fit(app.info.envs));
   const auto app_id = app.info.app_id;
   RestoreRecord record{
       .place = place,
