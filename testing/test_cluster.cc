@@ -51,16 +51,17 @@ TestCluster::~TestCluster() {
 }
 
 Result<void> TestCluster::try_start(uint16_t meta_port) {
-  cluster_ = TRY(apps::EmbeddedCluster::start({.name = options_.name,
-                                               .data_dir = data_dir_,
-                                               .meta_port = meta_port,
-                                               .replica_port = options_.replica_port,
-                                               .replica_servers = options_.replica_servers,
-                                               .max_request_size = options_.max_request_size,
-                                               .duplication_group = options_.duplication_group,
-                                               .providers = providers(),
-                                               .on_backup_step = options_.on_backup_step},
-                                              clock_));
+  cluster_ =
+      TRY(server::cluster::EmbeddedCluster::start({.name = options_.name,
+                                                   .data_dir = data_dir_,
+                                                   .meta_port = meta_port,
+                                                   .replica_port = options_.replica_port,
+                                                   .replica_servers = options_.replica_servers,
+                                                   .max_request_size = options_.max_request_size,
+                                                   .duplication_group = options_.duplication_group,
+                                                   .providers = providers(),
+                                                   .on_backup_step = options_.on_backup_step},
+                                                  clock_));
   return {};
 }
 

@@ -17,10 +17,10 @@
 #include <string>
 #include <vector>
 
-#include "apps/embedded_cluster.h"
 #include "async/run.h"
 #include "client/cluster.h"
 #include "client/table.h"
+#include "server/cluster/embedded_cluster.h"
 
 namespace pegmove::testing {
 
@@ -65,7 +65,7 @@ class TestCluster {
   TestClusterOptions options_;
   std::string data_dir_;
   net::Address meta_address_;
-  std::unique_ptr<apps::EmbeddedCluster> cluster_;
+  std::unique_ptr<server::cluster::EmbeddedCluster> cluster_;
 };
 
 // A port of loopback that nobody listens on, out of the range from which the system takes the ports

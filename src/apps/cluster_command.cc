@@ -1,35 +1,27 @@
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <atomic>
-#include <cerrno>
-#include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "apps/cluster_config.h"
-#include "apps/cluster_folder.h"
 #include "apps/command.h"
 #include "apps/die_at.h"
-#include "apps/embedded_cluster.h"
 #include "backup/layout.h"
 #include "base/units.h"
+#include "server/cluster/cluster_process.h"
 
 namespace pegmove::apps {
 namespace {
+
+using server::cluster::ClusterFolder;
+using server::cluster::EmbeddedClusterOptions;
+using server::cluster::RunningCluster;
 
 struct StartArguments {
   std::string name, listen = "127.0.0.1", data, config;
   int meta_port = 34601, replica_port = -1, replica_servers = 1;
   bool detach = false, sync = false;
-  int ready_fd = -1;
-  std::string die_at;  // "STEP" or "STEP:N": for tests
+  bool background = false;  // started by --detach
+  std::string die_at;       // "STEP" or "STEP:N": for tests
 };
 
 struct FolderArguments {
@@ -56,25 +48,6 @@ Result<void> take_number(IniSections& ini, const std::string& section, const std
   value = size_t(TRY(in_context(base::parse_integer(found->second, bounds.least, bounds.most),
                                 "[" + section + "] " + name)));
   return {};
-}
-
-// Each connection and each file of a table is a descriptor, and shells allow few by default: takes
-// as many as are allowed, and leaves half of them to the tables, which would fail without.
-void share_descriptors(EmbeddedClusterOptions& options) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const auto before = std::exchange(limit.rlim_cur, limit.rlim_max);
-  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
-  const size_t servers = size_t(options.replica_servers) + 1;
-  const auto most = std::max<size_t>(limit.rlim_cur / 2 / servers, 1);
-  if (options.max_connections <= most) return;
-  options.max_connections = most;
-  constexpr size_t kFew = 1000;
-  if (most >= kFew) return;
-  Logger("cluster=" + options.name)
-      .warning("each server takes " + std::to_string(most) +
-               " connections at most: the process may have " + std::to_string(limit.rlim_cur) +
-               " descriptors (ulimit -n)");
 }
 
 // Each is opened once, so that what is wrong is said now and not at night.
@@ -123,111 +96,55 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
   return options;
 }
 
-// Tells whoever started this process in the background; closed without a word, it has failed. What
-// is logged goes to the terminal until then, and to the folder's log afterwards.
-Result<void> tell_ready(int fd, const std::string& text, const std::string& log_path) {
-  int log = open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (log < 0) return fail(Code::kIo, "opening " + log_path + ": " + std::strerror(errno));
-  dup2(log, STDERR_FILENO);
-  close(log);
-  if (write(fd, text.data(), text.size()) < 0)
-    return fail(Code::kIo, "telling that the cluster is ready");
-  close(fd);
-  return {};
-}
-
 Result<void> serve(const StartArguments& arguments) {
   auto options = TRY(cluster_options(arguments));
   if (options.listen_ipv4 >> 24 != 127)
     Logger("cluster=" + options.name)
         .warning("listening on " + arguments.listen +
                  ": anybody who reaches it can read and write");
-  // Blocked before threads are made, so that only this one takes them.
-  sigset_t ending;
-  sigemptyset(&ending);
-  sigaddset(&ending, SIGINT);
-  sigaddset(&ending, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &ending, nullptr);
-
-  auto folder = TRY(ClusterFolder::take(arguments.data, arguments.name));
-  share_descriptors(options);
-  async::SystemClock clock;
-  auto cluster = TRY(EmbeddedCluster::start(options, clock));
-  RunningCluster running{.name = arguments.name,
-                         .pid = getpid(),
-                         .meta = cluster->meta_address().to_string(),
-                         .replicas = {}};
-  for (auto address : cluster->replica_addresses()) running.replicas.push_back(address.to_string());
-  TRY(folder.announce(running));
-  if (arguments.ready_fd >= 0)
-    TRY(tell_ready(arguments.ready_fd, describe(running), ClusterFolder::log_path(arguments.data)));
-  else
-    std::printf("%s\nready; Ctrl-C stops it\n", describe(running).c_str());
-  std::fflush(stdout);
-  int signal = 0;
-  sigwait(&ending, &signal);
-  cluster.reset();
-  return {};
+  return server::cluster::serve(
+      std::move(options), [&](const RunningCluster& running) -> Result<void> {
+        if (arguments.background) return server::cluster::let_go(describe(running), arguments.data);
+        std::printf("%s\nready; Ctrl-C stops it\n", describe(running).c_str());
+        std::fflush(stdout);
+        return {};
+      });
 }
 
-// Starts this program again without --detach, in a session of its own, and waits until it serves.
-int start_detached(std::vector<std::string> words, const StartArguments& arguments) {
-  int ready[2];
-  if (pipe2(ready, O_CLOEXEC) != 0) return report(Error(Code::kIo, std::strerror(errno)));
-  auto child = fork();
-  if (child < 0) return report(Error(Code::kIo, std::string("fork: ") + std::strerror(errno)));
-  if (child == 0) {
-    setsid();
-    int fd = dup(ready[1]);  // without close-on-exec
-    words.push_back("--ready-fd=" + std::to_string(fd));
-    std::vector<char*> argv;
-    for (auto& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    int null = open("/dev/null", O_RDWR);
-    dup2(null, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO);
-    execv("/proc/self/exe", argv.data());
-    _exit(127);
-  }
-  close(ready[1]);
-  std::string text;
-  char buffer[512];
-  for (ssize_t size; (size = read(ready[0], buffer, sizeof buffer)) > 0;)
-    text.append(buffer, size_t(size));
-  close(ready[0]);
-  if (!text.empty()) {
-    std::printf("%s\nlog: %s; `pegmove cluster stop --data %s` ends it\n", text.c_str(),
-                ClusterFolder::log_path(arguments.data).c_str(), arguments.data.c_str());
-    return kDone;
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : int(kFailed);
+// The same words without --detach.
+std::vector<std::string> words_for_background(const StartArguments& arguments) {
+  std::vector<std::string> words{"cluster",
+                                 "start",
+                                 "--background",
+                                 "--name",
+                                 arguments.name,
+                                 "--listen",
+                                 arguments.listen,
+                                 "--data",
+                                 arguments.data,
+                                 "--meta-port",
+                                 std::to_string(arguments.meta_port),
+                                 "--replica-servers",
+                                 std::to_string(arguments.replica_servers)};
+  if (arguments.replica_port >= 0)
+    words.push_back("--replica-port=" + std::to_string(arguments.replica_port));
+  if (!arguments.config.empty()) words.insert(words.end(), {"--config", arguments.config});
+  if (arguments.sync) words.push_back("--sync");
+  if (!arguments.die_at.empty()) words.push_back("--die-at=" + arguments.die_at);
+  return words;
 }
 
-// What the serving process says goes to the log once it serves; until then to the terminal.
+int start_detached(const StartArguments& arguments) {
+  auto started = server::cluster::start_in_background(words_for_background(arguments));
+  if (!started) return report(started.error());
+  if (started->line.empty()) return started->exit_code > 0 ? started->exit_code : int(kFailed);
+  std::printf("%s\nlog: %s; `pegmove cluster stop --data %s` ends it\n", started->line.c_str(),
+              ClusterFolder::log_path(arguments.data).c_str(), arguments.data.c_str());
+  return kDone;
+}
+
 int start(const StartArguments& arguments) {
-  if (arguments.detach) {
-    std::vector<std::string> words{"pegmove",
-                                   "cluster",
-                                   "start",
-                                   "--name",
-                                   arguments.name,
-                                   "--listen",
-                                   arguments.listen,
-                                   "--data",
-                                   arguments.data,
-                                   "--meta-port",
-                                   std::to_string(arguments.meta_port),
-                                   "--replica-servers",
-                                   std::to_string(arguments.replica_servers)};
-    if (arguments.replica_port >= 0)
-      words.push_back("--replica-port=" + std::to_string(arguments.replica_port));
-    if (!arguments.config.empty()) words.insert(words.end(), {"--config", arguments.config});
-    if (arguments.sync) words.push_back("--sync");
-    if (!arguments.die_at.empty()) words.push_back("--die-at=" + arguments.die_at);
-    return start_detached(std::move(words), arguments);
-  }
+  if (arguments.detach) return start_detached(arguments);
   auto served = serve(arguments);
   if (served) return kDone;
   auto code = served.error().code();
@@ -286,7 +203,7 @@ void add_start(CLI::App& cluster, int& exit_code) {
                    "max_connections, [duplication-group] and [block_service.NAME] are honoured");
   verb->add_flag("--detach", arguments->detach, "serve in the background; returns when it serves");
   verb->add_flag("--sync", arguments->sync, "wait for the disk in each write");
-  verb->add_option("--ready-fd", arguments->ready_fd)->group("");
+  verb->add_flag("--background", arguments->background)->group("");
   verb->add_option("--die-at", arguments->die_at)->group("");
   verb->callback([arguments, &exit_code] { exit_code = start(*arguments); });
 }

@@ -1,9 +1,10 @@
 """Tables as their files have them, read by table_dump, and rows to fill them with."""
 import glob
-import json
 import os
 import subprocess
 import time
+
+from meta_store import read_values
 
 TABLE_DUMP = os.environ.get("TABLE_DUMP", "build/release/table_dump")
 DUMP_LIMIT_S = 120
@@ -28,12 +29,13 @@ class StoredTable:
 
     def __init__(self, cluster, name):
         self.data, self.name = cluster.data, name
-        with open(os.path.join(cluster.data, "meta", "apps.json"), encoding="utf-8") as file:
-            apps = [app for app in json.load(file)["apps"] if app["app_name"] == name and app["status"] == "available"]
+        values = read_values(os.path.join(cluster.data, "meta"))
+        apps = [value for path, value in values.items()
+                if path.startswith("/apps/") and value.get("app_name") == name and value["status"] == "available"]
         if not apps:
             raise AssertionError(f"no table {name} in {cluster.data}")
         self.app = apps[-1]
-        self.partitions = len(self.app["partitions"])
+        self.partitions = self.app["partition_count"]
         self.envs = self.app["envs"]
 
     def folders(self, partitions=None):

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/bytes.h"
-#include "base/small_file.h"
 #include "server/meta/app_env_rules.h"
 #include "server/meta/catalog_json.h"
 
@@ -14,8 +13,6 @@ namespace pegmove::server::meta {
 namespace {
 
 using wire::ErrorCode;
-
-constexpr size_t kMaxFileSize = size_t{256} << 20;
 
 constexpr const char* kMasterCluster = "duplication.master_cluster";
 constexpr const char* kFollowerStatus = "duplication.follower_app_status";
@@ -74,36 +71,24 @@ Result<void> check_app_name(std::string_view name) {
   return {};
 }
 
-AppCatalog::AppCatalog(std::string folder, int node_count)
-    : path_(folder + "/apps.json"),
+AppCatalog::AppCatalog(MetaStore& store, int node_count, CatalogState state)
+    : store_(store),
       node_count_(node_count),
-      log_(base::Logger().with("catalog", path_)) {}
-
-Result<AppCatalog> AppCatalog::open(std::string folder, int node_count) {
-  if (node_count < 1) {
-    return refuse("a cluster has at least one node, not " + std::to_string(node_count));
-  }
-  TRY(base::ensure_folder(folder));
-  AppCatalog catalog(std::move(folder), node_count);
-  TRY(in_context(catalog.load(), "opening the tables of the cluster"));
-  return catalog;
-}
-
-Result<void> AppCatalog::load() {
-  if (const auto text = TRY(base::read_file(path_, kMaxFileSize))) {
-    auto state = decode_catalog(*text);
-    if (!state) {
-      return fail(state.error().code(),
-                  path_ + " cannot be used (" + state.error().to_string() +
-                      "): it is left as it is; put a good copy of it in its place");
-    }
-    state_ = std::move(*state);
-  }
-  TRY(check_nodes());
+      log_(base::Logger().with("catalog", store.path())),
+      state_(std::move(state)) {
   for (const auto& [id, app] : state_.apps) {
     if (app.is_available()) available_.emplace(app.info.app_name, id);
   }
-  return base::remove_leftover(path_);
+}
+
+Result<AppCatalog> AppCatalog::open(MetaStore& store, int node_count) {
+  if (node_count < 1) {
+    return refuse("a cluster has at least one node, not " + std::to_string(node_count));
+  }
+  const auto doing = "opening the tables of the cluster in " + store.path();
+  AppCatalog catalog(store, node_count, TRY(in_context(read_catalog(store.values()), doing)));
+  TRY(in_context(catalog.check_nodes(), doing));
+  return catalog;
 }
 
 Result<void> AppCatalog::check_nodes() const {
@@ -122,36 +107,47 @@ Result<void> AppCatalog::check_nodes() const {
   return {};
 }
 
-Result<void> AppCatalog::save() const { return base::replace_file(path_, encoded()); }
-
 std::string AppCatalog::encoded() const { return encode_catalog(state_); }
 
-bool AppCatalog::replace(AppRecord record, std::string_view doing) {
-  const int32_t id = record.info.app_id;
-  const int32_t old_next_id = state_.next_app_id;
-  auto& place = state_.apps[id];
-  AppRecord old = std::exchange(place, std::move(record));
-  state_.next_app_id = std::max(old_next_id, id + 1);
-  if (auto saved = save(); !saved) {
-    state_.next_app_id = old_next_id;
-    if (old.info.app_id == id) {
-      place = std::move(old);
-    } else {
-      state_.apps.erase(id);
-    }
-    log_.error(std::move(saved).error().with_context(std::string(doing)).to_string());
-    return false;
+Result<void> AppCatalog::commit(Change change) {
+  CatalogState next{
+      .next_app_id = state_.next_app_id, .level = change.level.value_or(state_.level), .apps = {}};
+  MetaBatch batch;
+  for (const auto& app : change.apps) {
+    put_app(batch, app, find_by_id(app.info.app_id));
+    next.next_app_id = std::max(next.next_app_id, app.info.app_id + 1);
   }
-  if (old.info.app_id == id && old.is_available()) available_.erase(old.info.app_name);
+  for (const auto id : change.forgotten) remove_table(batch, id);
+  if (next.next_app_id != state_.next_app_id || next.level != state_.level)
+    put_catalog(batch, next);
+  batch.append(std::move(change.also));
+  TRY(store_.commit(std::move(batch)));
+  state_.next_app_id = next.next_app_id;
+  state_.level = next.level;
+  for (auto& app : change.apps) put_in_memory(std::move(app));
+  for (const auto id : change.forgotten) state_.apps.erase(id);
+  return {};
+}
+
+void AppCatalog::put_in_memory(AppRecord app) {
+  const auto id = app.info.app_id;
+  auto& place = state_.apps[id];
+  if (const auto old = available_.find(place.info.app_name);
+      old != available_.end() && old->second == id)
+    available_.erase(old);
+  place = std::move(app);
   if (place.is_available()) available_.insert_or_assign(place.info.app_name, id);
-  return true;
+}
+
+bool AppCatalog::replace(AppRecord record, std::string_view doing, MetaBatch also) {
+  auto committed = commit({.apps = {std::move(record)}, .also = std::move(also)});
+  if (!committed)
+    log_.error(std::move(committed).error().with_context(std::string(doing)).to_string());
+  return committed.has_value();
 }
 
 Result<void> AppCatalog::set_level(wire::meta_function_level level) {
-  const auto old = std::exchange(state_.level, level);
-  auto saved = save();
-  if (!saved) state_.level = old;
-  return saved;
+  return commit({.level = level});
 }
 
 // Every node gets as many partitions of the table as any other, give or take one; those with fewer
@@ -315,20 +311,14 @@ wire::configuration_update_app_env_response AppCatalog::update_env(
 }
 
 Result<void> AppCatalog::forget(int32_t app_id) {
-  const auto found = state_.apps.find(app_id);
-  if (found == state_.apps.end()) {
+  const auto* found = find_by_id(app_id);
+  if (!found)
     return fail(Code::kNotFound, "there is no table with the id " + std::to_string(app_id));
-  }
-  if (found->second.is_available()) {
-    return fail(Code::kRefused, "the table " + base::printable(found->second.info.app_name) +
+  if (found->is_available()) {
+    return fail(Code::kRefused, "the table " + base::printable(found->info.app_name) +
                                     " is not dropped: drop it first");
   }
-  auto node = state_.apps.extract(found);
-  if (auto saved = save(); !saved) {
-    state_.apps.insert(std::move(node));
-    return saved;
-  }
-  return {};
+  return commit({.forgotten = {app_id}});
 }
 
 const AppRecord* AppCatalog::find(std::string_view name) const {

@@ -1,9 +1,9 @@
 // The tables of the embedded cluster and where their partitions live: what a real meta server keeps
 // in ZooKeeper. What tools are shown of it is in catalog_views.h.
 //
-// Lifecycle: open() reads `<folder>/apps.json`. Every change is on disk before its function
-// returns; a change that could not be written is undone and answered with
-// ERR_FILE_OPERATION_FAILED. Concurrency: used by one thread; one process a folder.
+// Lifecycle: open() reads it from the meta server's store. Every change is on disk before its
+// function returns; a change that could not be written is not made, and answered with
+// ERR_FILE_OPERATION_FAILED. Concurrency: used by one thread.
 //
 // Where the embedded cluster differs from a real one:
 // - A partition has one replica. A request may ask for 1 to 5, since tools send 3 by default, and
@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "base/result.h"
 #include "server/meta/app_env_update.h"
 #include "server/meta/app_record.h"
+#include "server/meta/store/meta_store.h"
 
 namespace pegmove::server::meta {
 
@@ -41,13 +43,12 @@ Result<void> check_app_name(std::string_view name);
 
 class AppCatalog {
  public:
-  // Reads the catalog of the folder, which is made if it is missing (not its parent). No file means
-  // an empty catalog. `node_count`: the nodes of this process are 0 to node_count - 1. There may be
-  // more than the last time: new tables use them. What a killed write left behind is removed.
-  // Errors: kInvalidArgument for a node_count below 1; kRefused when there are fewer nodes than
-  // tables live on, naming the node and a table; kIo; kCorrupt and kUnsupported when the file
-  // cannot be understood. The file is never touched by a failed open.
-  static Result<AppCatalog> open(std::string folder, int node_count);
+  // Reads the catalog of the store, which outlives it. `node_count`: the nodes of this process are
+  // 0 to node_count - 1. There may be more than the last time: new tables use them. Errors:
+  // kInvalidArgument for a node_count below 1; kRefused when there are fewer nodes than tables live
+  // on, naming the node and a table; kCorrupt when the values cannot be understood, naming the
+  // store and the value. Nothing is written.
+  static Result<AppCatalog> open(MetaStore& store, int node_count);
 
   // RPC_CM_CREATE_APP. New tables are available at once and placed over the nodes in turn. Ids
   // begin with 1 and are never used again. `now_unix`: unix seconds.
@@ -71,10 +72,19 @@ class AppCatalog {
   wire::configuration_update_app_env_response update_env(
       const wire::configuration_update_app_env_request& request);
 
-  // Stores the record of a table, a changed one or a new one, in memory and on disk, or in neither.
-  // False, and a line in the log (`doing` says what was being done), when it could not be written.
-  // Precondition: when it is available, no other available table has its name.
-  bool replace(AppRecord record, std::string_view doing);
+  // What changes together, in memory and on disk, or not at all.
+  struct Change {
+    std::vector<AppRecord> apps = {};     // changed ones and new ones; if available, no other
+                                          // available table has the name
+    std::vector<int32_t> forgotten = {};  // dropped tables, with all that the store has of them
+    std::optional<wire::meta_function_level> level = {};
+    MetaBatch also = {};  // other values of the store
+  };
+  // Blocks. Errors: the store's.
+  Result<void> commit(Change change);
+  // Stores the record of a table, and other values with it. False, and a line in the log (`doing`
+  // says what was being done), when it could not be written.
+  bool replace(AppRecord record, std::string_view doing, MetaBatch also = {});
 
   // The record of a table that comes out of a backup: as it was, with another name and an id of its
   // own, and these app envs alone. A table that was split before keeps rows of other partitions in
@@ -84,14 +94,14 @@ class AppCatalog {
 
   // The meta server's function level: what it may do. Real meta servers forget it when they start
   // and take [meta_server] meta_function_level_on_start; here it is kept.
-  // Errors of set_level: kIo; the level stays then.
+  // Errors of set_level: the store's; the level stays then.
   wire::meta_function_level level() const { return state_.level; }
   Result<void> set_level(wire::meta_function_level level);
   // No tables are made, and none get other settings.
   bool is_frozen() const { return state_.level <= wire::meta_function_level::fl_freezed; }
 
-  // Removes the record of a dropped table for good: call it when its data is deleted.
-  // Errors: kNotFound, kRefused when it is not dropped, kIo.
+  // Removes the record of a dropped table for good, and all that the store has of it: call it when
+  // its data is deleted. Errors: kNotFound, kRefused when it is not dropped, the store's.
   Result<void> forget(int32_t app_id);
 
   // Null when there is none. The record may change with the next change of the catalog, and is gone
@@ -101,16 +111,15 @@ class AppCatalog {
 
   // By id, dropped ones too.
   const std::map<int32_t, AppRecord>& apps() const { return state_.apps; }
-  // What its file holds.
+  // As one text, for people.
   std::string encoded() const;
   int node_count() const { return node_count_; }
 
  private:
-  AppCatalog(std::string folder, int node_count);
+  AppCatalog(MetaStore& store, int node_count, CatalogState state);
 
-  Result<void> load();
   Result<void> check_nodes() const;
-  Result<void> save() const;
+  void put_in_memory(AppRecord app);
   AppRecord make_app(const wire::configuration_create_app_request& request, int64_t now_unix) const;
   wire::configuration_create_app_response create_existing(
       const wire::configuration_create_app_request& request, const AppRecord& app);
@@ -118,7 +127,7 @@ class AppCatalog {
       const wire::configuration_create_app_request& request, const AppRecord& app);
   std::vector<PartitionRecord> place(int32_t partition_count) const;
 
-  std::string path_;
+  MetaStore& store_;
   int node_count_;
   base::Logger log_;
   CatalogState state_;

@@ -3,23 +3,21 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <map>
+#include <memory>
 #include <set>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "server/meta/store/sim_files_test.h"
 
 namespace pegmove::server::meta {
 namespace {
 
 using wire::ErrorCode;
-namespace fs = std::filesystem;
 
 constexpr int64_t kNow = 1'800'000'000;
 
@@ -49,42 +47,33 @@ wire::configuration_update_app_env_request env_request(std::string name,
 
 class AppCatalogTest : public testing::Test {
  protected:
-  void SetUp() override {
-    base::set_log_level(base::LogLevel::kOff);
-    std::string name = fs::temp_directory_path() / "catalog_test_XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    parent_ = name;
-    folder_ = parent_ + "/meta";
-    file_ = folder_ + "/apps.json";
-  }
-  void TearDown() override { fs::remove_all(parent_); }
+  AppCatalogTest() { base::set_log_level(base::LogLevel::kOff); }
 
+  // From the disk.
+  MetaStore& open_store() {
+    auto store = MetaStore::open("/meta", disk_.files());
+    EXPECT_TRUE(store) << store.error().to_string();
+    stores_.push_back(std::move(*store));
+    return *stores_.back();
+  }
   AppCatalog open(int nodes = 3) {
-    auto catalog = AppCatalog::open(folder_, nodes);
+    auto catalog = AppCatalog::open(open_store(), nodes);
     EXPECT_TRUE(catalog) << catalog.error().to_string();
     return std::move(*catalog);
   }
   std::string error_of_open(int nodes = 3) {
-    auto catalog = AppCatalog::open(folder_, nodes);
+    auto catalog = AppCatalog::open(open_store(), nodes);
     return catalog ? "" : catalog.error().to_string();
   }
-  std::string read() const {
-    std::ostringstream text;
-    text << std::ifstream(file_).rdbuf();
-    return text.str();
-  }
-  void write(const std::string& text) const {
-    fs::create_directories(folder_);
-    std::ofstream(file_) << text;
-  }
-  void replace_in_file(const std::string& from, const std::string& to) const {
-    std::string text = read();
-    const auto at = text.find(from);
-    ASSERT_NE(at, std::string::npos) << from;
-    write(text.replace(at, from.size(), to));
+  MetaValues values() { return open_store().values(); }
+  void write(const std::string& path, const std::string& value) {
+    MetaBatch batch;
+    batch.put(path, value);
+    ASSERT_TRUE(open_store().commit(std::move(batch)));
   }
 
-  std::string parent_, folder_, file_;
+  SimDisk disk_;
+  std::vector<std::unique_ptr<MetaStore>> stores_;  // one after the other
 };
 
 TEST_F(AppCatalogTest, CreatesATableWithTheNextId) {
@@ -151,7 +140,7 @@ TEST_F(AppCatalogTest, RefusesBadCreateRequests) {
   expect_refused([](auto& r) { r.app_name = "\xFF"; });
   expect_refused([](auto& r) { r.app_name = std::string(kMaxAppNameSize + 1, 'x'); });
   EXPECT_TRUE(catalog.apps().empty());
-  EXPECT_FALSE(fs::exists(file_));
+  EXPECT_TRUE(values().empty());
 }
 
 TEST_F(AppCatalogTest, AnswersForATableThatExists) {
@@ -276,7 +265,7 @@ TEST_F(AppCatalogTest, ForgetsDroppedTablesOnly) {
 }
 
 TEST_F(AppCatalogTest, RunsOutOfIds) {
-  write(R"({"version": 1, "next_app_id": 2147483647, "apps": []})");
+  write("/apps", R"({"next_app_id": 2147483647, "meta_function_level": "lively"})");
   auto catalog = open();
   EXPECT_EQ(catalog.create(create_request("t"), kNow).err.code, ErrorCode::kInvalidState);
 }
@@ -327,30 +316,11 @@ TEST_F(AppCatalogTest, FindsEverythingAfterReopening) {
   EXPECT_NE(second.find("ta\"ble \xC3\xBC"), nullptr);
 }
 
-TEST_F(AppCatalogTest, IgnoresAndRemovesWhatAKilledWriteLeft) {
-  {
-    open().create(create_request("t"), kNow);
-  }
-  const std::string before = read();
-  std::ofstream(file_ + ".tmp") << before.substr(0, before.size() / 2);
-  const auto catalog = open();
-  EXPECT_NE(catalog.find("t"), nullptr);
-  EXPECT_FALSE(fs::exists(file_ + ".tmp"));
-  EXPECT_EQ(read(), before);
-}
-
-TEST_F(AppCatalogTest, StartsEmptyWhenTheFirstWriteWasKilled) {
-  fs::create_directories(folder_);
-  std::ofstream(file_ + ".tmp") << "{";
-  EXPECT_TRUE(open().apps().empty());
-  EXPECT_FALSE(fs::exists(file_ + ".tmp"));
-}
-
-TEST_F(AppCatalogTest, UndoesAChangeThatCannotBeWritten) {
+TEST_F(AppCatalogTest, DoesNotMakeAChangeThatCannotBeWritten) {
   auto catalog = open();
   catalog.create(create_request("t"), kNow);
-  const std::string before = read();
-  fs::create_directory(file_ + ".tmp");  // in the way of the temporary file
+  const auto before = values();
+  disk_.fails = true;
   EXPECT_EQ(catalog.create(create_request("u"), kNow).err.code, ErrorCode::kFileOperationFailed);
   EXPECT_EQ(catalog.drop(drop_request("t"), kNow).err.code, ErrorCode::kFileOperationFailed);
   auto request = env_request("t", wire::app_env_operation::APP_ENV_OP_SET);
@@ -360,81 +330,126 @@ TEST_F(AppCatalogTest, UndoesAChangeThatCannotBeWritten) {
   EXPECT_EQ(catalog.find("u"), nullptr);
   EXPECT_TRUE(catalog.find("t")->is_available());
   EXPECT_TRUE(catalog.find("t")->info.envs.empty());
-  EXPECT_EQ(read(), before);
-  fs::remove(file_ + ".tmp");
+  EXPECT_EQ(values(), before);
+  disk_.fails = false;
   EXPECT_EQ(catalog.create(create_request("u"), kNow).appid, 2);
 }
 
-TEST_F(AppCatalogTest, RefusesADamagedFileAndLeavesIt) {
-  {
-    open().create(create_request("t"), kNow);
-  }
-  const std::string good = read();
-  for (const std::string& bad :
-       {std::string(), good.substr(0, good.size() - 3), good + "x", std::string("[]"),
-        std::string("\xFF"), std::string("{}"), std::string(R"({"version": 1})")}) {
-    write(bad);
-    const std::string error = error_of_open();
-    EXPECT_TRUE(error.contains(file_)) << error;
-    EXPECT_EQ(read(), bad);
-  }
+TEST_F(AppCatalogTest, ChangesTogetherWhatIsAskedForTogether) {
+  auto catalog = open();
+  catalog.create(create_request("a", 1), kNow);
+  catalog.create(create_request("b", 1), kNow);
+  catalog.drop(drop_request("b"), kNow);
+  const auto change = [&] {
+    auto renamed = *catalog.find("a");
+    renamed.info.app_name = "c";
+    AppCatalog::Change change{
+        .apps = {std::move(renamed)}, .forgotten = {2}, .level = wire::fl_steady};
+    change.also.put("/bulk_load/1", "x");
+    return change;
+  };
+  disk_.fails = true;
+  EXPECT_FALSE(catalog.commit(change()));
+  EXPECT_NE(catalog.find("a"), nullptr);
+  EXPECT_NE(catalog.find_by_id(2), nullptr);
+  EXPECT_TRUE(catalog.level() == wire::fl_lively);
+  disk_.fails = false;
+  disk_.syncs = 0;
+  ASSERT_TRUE(catalog.commit(change()));
+  EXPECT_EQ(catalog.find("a"), nullptr);
+  EXPECT_EQ(catalog.find("c")->info.app_id, 1);
+  EXPECT_EQ(catalog.find_by_id(2), nullptr);
+  EXPECT_EQ(values().at("/bulk_load/1"), "x");
+  auto again = open();
+  EXPECT_EQ(again.apps(), catalog.apps());
+  EXPECT_TRUE(again.level() == wire::fl_steady);
 }
 
-TEST_F(AppCatalogTest, ChecksEveryFieldOfTheFile) {
+TEST_F(AppCatalogTest, WritesOnlyWhatHasChanged) {
+  auto catalog = open();
+  catalog.create(create_request("t", 64), kNow);
+  catalog.create(create_request("u", 64), kNow);
+  const auto before = disk_.read("/meta/meta_store").size();
+  auto request = env_request("t", wire::app_env_operation::APP_ENV_OP_SET);
+  request.__set_keys({"default_ttl"});
+  request.__set_values({"86400"});
+  ASSERT_EQ(catalog.update_env(request).err.code, ErrorCode::kOk);
+  EXPECT_LT(disk_.read("/meta/meta_store").size(), before + 600);
+}
+
+TEST_F(AppCatalogTest, ForgetsAllThatIsKeptOfATable) {
+  auto catalog = open();
+  catalog.create(create_request("a", 2), kNow);
+  catalog.create(create_request("b", 2), kNow);
+  catalog.drop(drop_request("a"), kNow);
+  MetaBatch batch;
+  for (const auto* path : {"/bulk_load/1", "/bulk_load/1/0", "/restore/1", "/restore/1/1",
+                           "/table_backup/1/77", "/bulk_load/2", "/table_backup/2/77"})
+    batch.put(path, "x");
+  ASSERT_TRUE(catalog.commit({.also = std::move(batch)}));
+  ASSERT_TRUE(catalog.forget(1));
+  std::vector<std::string> left;
+  for (const auto& [path, value] : values()) left.push_back(path);
+  EXPECT_EQ(left, (std::vector<std::string>{"/apps", "/apps/2", "/apps/2/0", "/apps/2/1",
+                                            "/bulk_load/2", "/table_backup/2/77"}));
+}
+
+TEST_F(AppCatalogTest, ChecksEveryFieldOfTheValues) {
   {
     auto catalog = open(1);
     catalog.create(create_request("first", 1), kNow);
     catalog.create(create_request("other", 1), kNow);
   }
-  const std::string good = read();
-  const std::pair<const char*, const char*> changes[] = {
-      {"\"next_app_id\": 3", "\"next_app_id\": 2"},
-      {"\"next_app_id\": 3", "\"next_app_id\": 99999999999"},
-      {"\"version\": 2", "\"version\": 0"},
-      {"\"version\": 2", "\"version\": 1"},
-      {"\"meta_function_level\": \"lively\"", "\"meta_function_level\": \"lazy\""},
-      {"\"app_id\": 2", "\"app_id\": 1"},
-      {"\"app_id\": 2", "\"app_id\": 0"},
-      {"\"app_id\": 2", "\"app_id\": \"2\""},
-      {"\"app_id\": 2", "\"app_id\": 1.5"},
-      {"\"other\"", "\"first\""},
-      {"\"other\"", "\"\""},
-      {"\"other\"", "7"},
-      {"\"available\"", "\"creating\""},
-      {"\"ballot\": 1", "\"ballot\": 0"},
-      {"\"ballot\": 1", "\"ballot\": 18446744073709551615"},
-      {"\"node\": 0", "\"node\": -1"},
-      {"\"node\": 0", "\"nod\": 0"},
-      {"\"node\": 0", "\"node\": 0, \"more\": 0"},
-      {"\"is_stateful\": true", "\"is_stateful\": 1"},
-      {"\"envs\": {}", "\"envs\": {\"a\": 1}"},
-      {"\"envs\": {}", "\"envs\": []"},
-      {"\"expire_second\": 0", "\"expire_second\": -1"},
-      {"\"partitions\": [", "\"partitions\": [], \"x\": ["},
+  const auto good = values();
+  struct Damage {
+    const char *path, *from, *to;
   };
-  for (const auto& [from, to] : changes) {
-    write(good);
-    replace_in_file(from, to);
-    EXPECT_TRUE(error_of_open().contains(file_)) << from << " -> " << to;
+  const Damage damages[] = {
+      {"/apps", "\"next_app_id\":3", "\"next_app_id\":2"},
+      {"/apps", "\"next_app_id\":3", "\"next_app_id\":99999999999"},
+      {"/apps", "\"lively\"", "\"lazy\""},
+      {"/apps", "{", ""},
+      {"/apps/2", "\"app_id\":2", "\"app_id\":1"},
+      {"/apps/2", "\"app_id\":2", "\"app_id\":0"},
+      {"/apps/2", "\"app_id\":2", "\"app_id\":\"2\""},
+      {"/apps/2", "\"app_id\":2", "\"app_id\":1.5"},
+      {"/apps/2", "\"other\"", "\"first\""},
+      {"/apps/2", "\"other\"", "\"\""},
+      {"/apps/2", "\"other\"", "7"},
+      {"/apps/2", "\"available\"", "\"creating\""},
+      {"/apps/2", "\"partition_count\":1", "\"partition_count\":2"},
+      {"/apps/2", "\"partition_count\":1", "\"partition_count\":0"},
+      {"/apps/2", "\"partition_count\":1", "\"partition_count\":1025"},
+      {"/apps/2", "\"is_stateful\":true", "\"is_stateful\":1"},
+      {"/apps/2", "\"envs\":{}", "\"envs\":{\"a\":1}"},
+      {"/apps/2", "\"envs\":{}", "\"envs\":[]"},
+      {"/apps/2", "\"expire_second\":0", "\"expire_second\":-1"},
+      {"/apps/2", "{", "{\"more\":0,"},
+      {"/apps/2/0", "\"ballot\":1", "\"ballot\":0"},
+      {"/apps/2/0", "\"ballot\":1", "\"ballot\":18446744073709551615"},
+      {"/apps/2/0", "\"node\":0", "\"node\":-1"},
+      {"/apps/2/0", "\"node\":0", "\"nod\":0"},
+      {"/apps/2/0", "\"node\":0", "\"node\":0,\"more\":0"},
+  };
+  for (const auto& [path, from, to] : damages) {
+    auto text = good.at(path);
+    const auto at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from;
+    write(path, text.replace(at, std::string(from).size(), to));
+    const auto error = error_of_open();
+    EXPECT_TRUE(error.contains("/meta/meta_store")) << from << " -> " << to << ": " << error;
+    EXPECT_TRUE(error.contains(std::string(path).substr(0, 6))) << error;
+    write(path, good.at(path));
   }
-}
-
-TEST_F(AppCatalogTest, RefusesALaterFormat) {
-  write(R"({"version": 3, "next_app_id": 1, "apps": [], "new": {}})");
-  const auto catalog = AppCatalog::open(folder_, 1);
-  ASSERT_FALSE(catalog);
-  EXPECT_EQ(catalog.error().code(), Code::kUnsupported);
-}
-
-TEST_F(AppCatalogTest, ReadsTheFormatThatHadNoFunctionLevel) {
-  {
-    open().create(create_request("t"), kNow);
+  for (const auto* stray : {"/apps/3", "/apps/x", "/apps/2/1", "/apps/2/x"}) {
+    write(stray, good.at("/apps/2"));
+    EXPECT_TRUE(error_of_open().contains(std::string(stray).substr(0, 7)))
+        << stray << ": " << error_of_open();
+    MetaBatch batch;
+    batch.remove(stray);
+    ASSERT_TRUE(open_store().commit(std::move(batch)));
   }
-  replace_in_file("\"version\": 2", "\"version\": 1");
-  replace_in_file("\"meta_function_level\": \"lively\",", "");
-  auto catalog = open();
-  EXPECT_NE(catalog.find("t"), nullptr);
-  EXPECT_TRUE(catalog.level() == wire::fl_lively);
+  EXPECT_EQ(error_of_open(), "");
 }
 
 TEST_F(AppCatalogTest, KeepsTheFunctionLevel) {
@@ -457,16 +472,13 @@ TEST_F(AppCatalogTest, MakesNoTablesWhenFrozen) {
 
 TEST_F(AppCatalogTest, KeepsTheOldLevelWhenTheNewOneCannotBeWritten) {
   auto catalog = open();
-  fs::remove_all(folder_);
+  disk_.fails = true;
   EXPECT_FALSE(catalog.set_level(wire::fl_freezed));
   EXPECT_TRUE(catalog.level() == wire::fl_lively);
 }
 
-TEST_F(AppCatalogTest, RefusesWhatIsNoFileAndAMissingParent) {
-  fs::create_directories(file_);
-  EXPECT_TRUE(error_of_open().contains(file_));
-  EXPECT_FALSE(AppCatalog::open(parent_ + "/no/such", 1));
-  EXPECT_EQ(AppCatalog::open(folder_, 0).error().code(), Code::kInvalidArgument);
+TEST_F(AppCatalogTest, NeedsANode) {
+  EXPECT_EQ(AppCatalog::open(open_store(), 0).error().code(), Code::kInvalidArgument);
 }
 
 TEST_F(AppCatalogTest, NamesTheNodeThatIsMissing) {

@@ -4,14 +4,17 @@ namespace pegmove::server::meta {
 namespace {
 
 constexpr async::milliseconds kWaitForStore{5'000};
+constexpr async::milliseconds kSoon{1'000};
 
 }  // namespace
 
-BackupContext::BackupContext(asio::any_io_executor executor, AppCatalog& catalog, NodePort& nodes,
-                             BackupBook book, BackupOptions options, Clock& clock, Logger log)
-    : catalog(catalog),
+BackupContext::BackupContext(asio::any_io_executor executor, MetaStore& values, AppCatalog& catalog,
+                             NodePort& nodes, BackupState records, BackupOptions options,
+                             Clock& clock, Logger log)
+    : values(values),
+      catalog(catalog),
       nodes(nodes),
-      book(std::move(book)),
+      records(std::move(records)),
       options(std::move(options)),
       clock(clock),
       log(std::move(log)),
@@ -22,6 +25,11 @@ void BackupContext::stop() {
   tasks.stop();
   stores.stop();
   nodes.stop_transfers();
+}
+
+Routine<> BackupContext::join() {
+  co_await tasks.join();       // no result
+  co_await flush_last_soon();  // no result
 }
 
 Result<blockstore::AsyncStore> BackupContext::store(const std::string& provider,
@@ -58,10 +66,36 @@ Task<> BackupContext::patiently(std::string doing, std::function<Task<>()> attem
   }
 }
 
-bool BackupContext::save(std::string_view doing) {
-  auto saved = book.save();
-  if (!saved) log.error(std::move(saved.error()).with_context(std::string(doing)).to_string());
-  return saved.has_value();
+bool BackupContext::is_saved(Result<void> outcome, std::string_view doing) const {
+  if (!outcome) log.error(std::move(outcome.error()).with_context(std::string(doing)).to_string());
+  return outcome.has_value();
+}
+
+// The batch takes its place among the others before anything waits.
+Routine<bool> BackupContext::save(MetaBatch batch, std::string doing) {
+  const auto ticket = values.add(std::move(batch));
+  co_return is_saved(co_await saving_.run([&] { return values.flush(ticket); }), doing);
+}
+
+bool BackupContext::save_now(MetaBatch batch, std::string_view doing) {
+  return is_saved(values.commit(std::move(batch)), doing);
+}
+
+void BackupContext::save_soon(MetaBatch batch) {
+  last_soon_ = values.add(std::move(batch));
+  if (!std::exchange(is_flushing_soon_, true)) tasks.spawn(flush_soon());
+}
+
+Routine<> BackupContext::flush_soon() {
+  co_await clock.sleep_for(kSoon);  // no result
+  is_flushing_soon_ = false;
+  co_await flush_last_soon();  // no result
+}
+
+Routine<> BackupContext::flush_last_soon() {
+  const auto last = std::exchange(last_soon_, nullptr);
+  if (!last) co_return;
+  is_saved(co_await saving_.run([&] { return values.flush(last); }), "noting what jobs have done");
 }
 
 wire::ErrorCode wire_code_of(const Error& error) {

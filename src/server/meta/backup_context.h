@@ -12,6 +12,7 @@
 #include "server/meta/app_catalog.h"
 #include "server/meta/backup_records.h"
 #include "server/meta/node_port.h"
+#include "server/meta/store/meta_store.h"
 #include "wire/error_code.h"
 
 namespace pegmove::server::meta {
@@ -22,15 +23,16 @@ struct BackupOptions {
   backup::StepListener on_step = {};
 };
 
-// On the meta server's executor. Catalog, nodes and clock outlive it.
+// On the meta server's executor. Values, catalog, nodes and clock outlive it.
 class BackupContext {
  public:
-  BackupContext(asio::any_io_executor executor, AppCatalog& catalog, NodePort& nodes,
-                BackupBook book, BackupOptions options, Clock& clock, Logger log);
+  BackupContext(asio::any_io_executor executor, MetaStore& values, AppCatalog& catalog,
+                NodePort& nodes, BackupState records, BackupOptions options, Clock& clock,
+                Logger log);
 
   // Ends what is under way, so that a later start goes on with it.
   void stop();
-  Routine<> join() { return tasks.join(); }
+  Routine<> join();
   bool stopped() const { return tasks.stopped(); }
 
   // With patience for a store that is away; or without, for whoever waits for an answer. Errors:
@@ -45,16 +47,23 @@ class BackupContext {
   // why it waits; in the end `tell` hears "".
   Task<> patiently(std::string doing, std::function<Task<>()> attempt,
                    std::function<bool()> is_over, std::function<void(const std::string&)> tell);
-  // Saves the book. False, and a line in the log, when it could not be written.
-  bool save(std::string_view doing);
+  // Three ways to bring values to the disk, whose order is that of the calls. False, and a line in
+  // the log, when they could not be written (`doing` says what was being done).
+  // For what a job cannot go on without: holds up the caller, not the meta server.
+  Routine<bool> save(MetaBatch batch, std::string doing);
+  // For what somebody has asked for: holds up the meta server, so that nothing comes between.
+  bool save_now(MetaBatch batch, std::string_view doing);
+  // For what would be found again after a kill: together with the next others, or in a second.
+  void save_soon(MetaBatch batch);
   void step(std::string_view name) const {
     if (options.on_step) options.on_step(name);
   }
   int64_t now_ms() const { return clock.unix_us() / 1000; }
 
+  MetaStore& values;
   AppCatalog& catalog;
   NodePort& nodes;
-  BackupBook book;
+  BackupState records;
   BackupOptions options;
   Clock& clock;
   Logger log;
@@ -62,7 +71,14 @@ class BackupContext {
   async::TaskGroup tasks;
 
  private:
-  async::Pool pool_{2};  // goes first: its work may use the stores
+  bool is_saved(Result<void> outcome, std::string_view doing) const;
+  Routine<> flush_soon();
+  Routine<> flush_last_soon();
+
+  MetaStore::Ticket last_soon_;  // what save_soon() was given last, if it may not be on the disk
+  bool is_flushing_soon_ = false;
+  async::Pool saving_{1};  // waits for the disk of the values
+  async::Pool pool_{2};    // goes first: its work may use the stores
 };
 
 // As a meta server answers it.

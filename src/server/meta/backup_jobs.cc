@@ -32,7 +32,7 @@ wire::backup_item to_item(const BackupRecord& record) {
 }  // namespace
 
 void BackupJobs::go_on() {
-  for (const auto& [key, record] : context_.book.state().backups)
+  for (const auto& [key, record] : context_.records.backups)
     if (record.state == JobState::kRunning && record.policy.empty())
       context_.tasks.spawn(work(key));
 }
@@ -58,7 +58,7 @@ std::optional<BackupJobs::Refusal> BackupJobs::check_start(
                    "Backup failed: the default backup path has already configured in "
                    "`hdfs_service`, please modify the configuration if you want to use a specific "
                    "backup path."};
-  for (const auto& [key, record] : context_.book.state().backups)
+  for (const auto& [key, record] : context_.records.backups)
     if (key.second == request.app_id && record.policy.empty() && record.state == JobState::kRunning)
       return Refusal{ErrorCode::kInvalidState, "Backup failed: app " + id_text(request.app_id) +
                                                    " is actively being backed up."};
@@ -67,7 +67,7 @@ std::optional<BackupJobs::Refusal> BackupJobs::check_start(
 
 // The record is on the disk when this returns.
 Result<BackupKey> BackupJobs::note(const wire::start_backup_app_request& request) {
-  auto& backups = context_.book.state().backups;
+  auto& backups = context_.records.backups;
   BackupRecord record{.place = {.root = TRY(backup::root_of(request.backup_path,
                                                             context_.options.cold_backup_root)),
                                 .backup_id = context_.now_ms(),
@@ -83,11 +83,11 @@ Result<BackupKey> BackupJobs::note(const wire::start_backup_app_request& request
   while (is_taken(record.place.backup_id)) ++record.place.backup_id;
   record.start_ms = record.place.backup_id;
   const BackupKey key{record.place.backup_id, record.place.app_id};
-  backups[key] = std::move(record);
-  if (!context_.save("noting a backup")) {
-    backups.erase(key);
+  MetaBatch batch;
+  put_backup(batch, record);
+  if (!context_.save_now(std::move(batch), "noting a backup"))
     return fail(Code::kIo, "the backup could not be noted on the meta server's disk");
-  }
+  backups[key] = std::move(record);
   context_.step("backup.job_noted");
   return key;
 }
@@ -129,7 +129,7 @@ wire::query_backup_status_response BackupJobs::query(
   wire::query_backup_status_response response;
   std::vector<wire::backup_item> items;
   std::string reasons;
-  for (const auto& [key, record] : context_.book.state().backups) {
+  for (const auto& [key, record] : context_.records.backups) {
     if (key.second != request.app_id || !record.policy.empty()) continue;
     if (request.__isset.backup_id && request.backup_id != 0 && request.backup_id != key.first)
       continue;
@@ -151,14 +151,21 @@ wire::query_backup_status_response BackupJobs::query(
 
 int BackupJobs::cancel(int32_t app_id, int64_t backup_id, const std::string& reason) {
   int cancelled = 0;
+  MetaBatch batch;
   for (auto& [key, active] : active_) {
+    auto& job = record(key);
     if (key.second != app_id || (backup_id != 0 && key.first != backup_id)) continue;
-    if (auto& noted = record(key).cancel_reason; noted.empty()) noted = reason;
+    if (job.cancel_reason.empty()) job.cancel_reason = reason;
+    put_backup(batch, job);
     for (auto& partition : active.partitions) partition->cancelled = true;
     ++cancelled;
   }
-  if (cancelled > 0) context_.save("noting that a backup is to end");
+  if (cancelled > 0) context_.save_now(std::move(batch), "noting that a backup is to end");
   return cancelled;
+}
+
+bool BackupJobs::is_busy(int32_t app_id) const {
+  return std::ranges::any_of(active_, [&](const auto& job) { return job.first.second == app_id; });
 }
 
 std::optional<BackupJobs::Progress> BackupJobs::progress(BackupKey key) const {
@@ -177,7 +184,7 @@ std::optional<BackupJobs::Progress> BackupJobs::progress(BackupKey key) const {
 
 std::string BackupJobs::status(int32_t app_id) const {
   auto out = nlohmann::ordered_json::array();
-  for (const auto& [key, record] : context_.book.state().backups) {
+  for (const auto& [key, record] : context_.records.backups) {
     if (app_id != 0 && key.second != app_id) continue;
     nlohmann::ordered_json job{{"backup_id", key.first},
                                {"app_id", key.second},
@@ -306,6 +313,7 @@ Task<> BackupJobs::write_info(BackupKey key) {
 }
 
 Routine<> BackupJobs::work(BackupKey key) {
+  if (!context_.records.backups.contains(key)) co_return;  // it went with its table
   auto outcome = co_await back_up_table(key);
   if (outcome && record(key).cancel_reason.empty()) outcome = co_await write_info(key);
   co_await end(key, std::move(outcome));  // no result
@@ -331,7 +339,10 @@ Routine<> BackupJobs::end(BackupKey key, Result<void> outcome) {
                     std::string(to_string(ended.state)) +
                     (ended.reason.empty() ? "" : ": " + ended.reason);
   ended.state == JobState::kDone ? context_.log.info(text) : context_.log.error(text);
-  context_.save("noting the end of a backup");
+  MetaBatch batch;
+  put_backup(batch, ended);
+  forget_old_backups(context_.records, batch);
+  co_await context_.save(std::move(batch), "noting the end of a backup");  // no result
   context_.step("backup.end_noted");
   if (ended.state != JobState::kDone) co_await remove_files(ended);  // no result
 }

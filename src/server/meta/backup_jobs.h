@@ -37,6 +37,9 @@ class BackupJobs {
   // Ends with its record in a final state, but when the server stops.
   Task<> run_for_policy(BackupKey key);
 
+  // Whether something still works on a backup of the table, so that its records must stay.
+  bool is_busy(int32_t app_id) const;
+
   // Of a job: bytes done, of all, and sent; all partitions; those done.
   struct Progress {
     int64_t done_bytes = 0, all_bytes = 0, sent_bytes = 0;
@@ -58,7 +61,7 @@ class BackupJobs {
   };
   std::optional<Refusal> check_start(const wire::start_backup_app_request& request) const;
   Result<BackupKey> note(const wire::start_backup_app_request& request);
-  BackupRecord& record(BackupKey key) { return context_.book.state().backups.at(key); }
+  BackupRecord& record(BackupKey key) { return context_.records.backups.at(key); }
   const AppRecord* available_table(int32_t app_id) const;
   Task<> write_marker(BackupKey key, BackupContext::Patience patience);
   Routine<> work(BackupKey key);

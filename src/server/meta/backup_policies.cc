@@ -102,7 +102,7 @@ bool is_round_due(const PolicyRecord& policy, int64_t last_start_ms, int64_t now
 }
 
 PolicyRecord* BackupPolicies::find(const std::string& name) {
-  auto& policies = context_.book.state().policies;
+  auto& policies = context_.records.policies;
   const auto found = policies.find(name);
   return found == policies.end() ? nullptr : &found->second;
 }
@@ -116,7 +116,7 @@ PolicyRound* BackupPolicies::find_round(const std::string& name, int64_t backup_
 }
 
 void BackupPolicies::go_on() {
-  for (const auto& [name, policy] : context_.book.state().policies)
+  for (const auto& [name, policy] : context_.records.policies)
     for (const auto& round : policy.rounds)
       if (round.info.end_time_ms == 0 && !round.is_failed) {
         running_.insert(name);
@@ -133,7 +133,7 @@ Routine<> BackupPolicies::keep_schedule() {
 }
 
 void BackupPolicies::begin_due_rounds() {
-  for (auto& [name, policy] : context_.book.state().policies) {
+  for (auto& [name, policy] : context_.records.policies) {
     if (running_.contains(name)) continue;
     const auto last = policy.rounds.empty() ? 0 : policy.rounds.back().info.start_time_ms;
     if (is_round_due(policy, last, context_.now_ms())) begin_round(policy);
@@ -142,7 +142,7 @@ void BackupPolicies::begin_due_rounds() {
 
 // Tables that are not available are left out of the round; when none is, there is none.
 void BackupPolicies::begin_round(PolicyRecord& policy) {
-  auto& state = context_.book.state();
+  auto& state = context_.records;
   backup::BackupInfo info{.backup_id = context_.now_ms(),
                           .start_time_ms = context_.now_ms(),
                           .tables = {},
@@ -157,20 +157,22 @@ void BackupPolicies::begin_round(PolicyRecord& policy) {
                                [&](const auto& each) { return each.first.first == id; });
   };
   while (is_taken(info.backup_id)) ++info.backup_id;
-  for (const auto& [app_id, table] : info.tables)
-    state.backups[{info.backup_id, app_id}] = {
-        .place = {.root = *root, .backup_id = info.backup_id, .table = table, .app_id = app_id},
-        .provider = policy.provider,
-        .path = "",
-        .policy = policy.name,
-        .start_ms = info.start_time_ms};
-  policy.rounds.push_back({.info = info});
-  if (!context_.save("noting a round of policy " + policy.name)) {
-    policy.rounds.pop_back();
-    std::erase_if(state.backups,
-                  [&](const auto& each) { return each.first.first == info.backup_id; });
-    return;
+  MetaBatch batch;
+  std::vector<BackupRecord> records;
+  for (const auto& [app_id, table] : info.tables) {
+    records.push_back(
+        {.place = {.root = *root, .backup_id = info.backup_id, .table = table, .app_id = app_id},
+         .provider = policy.provider,
+         .path = "",
+         .policy = policy.name,
+         .start_ms = info.start_time_ms});
+    put_backup(batch, records.back());
   }
+  put_round(batch, policy.name, {.info = info});
+  if (!context_.save_now(std::move(batch), "noting a round of policy " + policy.name)) return;
+  for (auto& record : records)
+    state.backups[{info.backup_id, record.place.app_id}] = std::move(record);
+  policy.rounds.push_back({.info = info});
   context_.step("backup.job_noted");
   running_.insert(policy.name);
   context_.tasks.spawn(work(policy.name, info.backup_id));
@@ -180,7 +182,7 @@ void BackupPolicies::begin_round(PolicyRecord& policy) {
 // others are tried: what is wrong is found in one night.
 Task<> BackupPolicies::run_round(std::string name, backup::BackupInfo info) {
   std::string failed;
-  const auto& backups = context_.book.state().backups;
+  const auto& backups = context_.records.backups;
   for (const auto& [app_id, table] : std::map(info.tables)) {
     const BackupKey key{info.backup_id, app_id};
     auto record = backups.find(key);
@@ -239,7 +241,10 @@ Routine<> BackupPolicies::work(std::string name, int64_t backup_id) {
     round->reason = outcome.error().to_string();
     context_.log.error("policy " + name + ": " + round->reason);
   }
-  context_.save("noting the end of a round of policy " + name);
+  MetaBatch batch;
+  put_round(batch, name, *round);
+  co_await context_.save(std::move(batch),
+                         "noting the end of a round of policy " + name);  // no result
   if (!outcome)
     if (auto removed = co_await remove_files(find(name)->provider, backup_id); !removed)
       context_.log.error("policy " + name + ": " + removed.error().to_string());
@@ -268,7 +273,10 @@ Routine<> BackupPolicies::remove_old_rounds(std::string name) {
     if (!policy) co_return;
     std::erase_if(policy->rounds,
                   [&](const auto& round) { return round.info.backup_id == backup_id; });
-    context_.save("forgetting an old round of policy " + name);
+    MetaBatch batch;
+    remove_round(batch, name, backup_id);
+    co_await context_.save(std::move(batch),
+                           "forgetting an old round of policy " + name);  // no result
   }
 }
 
@@ -296,7 +304,7 @@ wire::configuration_add_backup_policy_response BackupPolicies::add(
     policy.app_ids.insert(app_id);
   }
   if (auto wrong = wrong_name(policy.name); !wrong.empty()) return refuse(wrong);
-  auto& policies = context_.book.state().policies;
+  auto& policies = context_.records.policies;
   if (policies.contains(policy.name))
     return refuse("invalid policy name: '" + policy.name + "', policy name is already exist");
   if (!context_.options.providers.contains(policy.provider))
@@ -305,12 +313,13 @@ wire::configuration_add_backup_policy_response BackupPolicies::add(
     policy.start_hour = start->hour;
     policy.start_minute = start->minute;
   }
-  policies[policy.name] = policy;
-  if (!context_.save("adding policy " + policy.name)) {
-    policies.erase(policy.name);
+  MetaBatch batch;
+  put_policy(batch, policy);
+  if (!context_.save_now(std::move(batch), "adding policy " + policy.name)) {
     response.err.code = ErrorCode::kFileOperationFailed;
     return response;
   }
+  policies[policy.name] = std::move(policy);
   begin_due_rounds();
   return response;
 }
@@ -347,12 +356,13 @@ wire::configuration_modify_backup_policy_response BackupPolicies::modify(
       policy.start_hour = start->hour;
       policy.start_minute = start->minute;
     }
-  auto before = std::exchange(*found, std::move(policy));
-  if (!context_.save("changing policy " + before.name)) {
-    *found = std::move(before);
+  MetaBatch batch;
+  put_policy(batch, policy);
+  if (!context_.save_now(std::move(batch), "changing policy " + policy.name)) {
     response.err.code = ErrorCode::kFileOperationFailed;
     return response;
   }
+  *found = std::move(policy);
   begin_due_rounds();
   return response;
 }
@@ -360,7 +370,7 @@ wire::configuration_modify_backup_policy_response BackupPolicies::modify(
 wire::configuration_query_backup_policy_response BackupPolicies::query(
     const wire::configuration_query_backup_policy_request& request) const {
   wire::configuration_query_backup_policy_response response;
-  const auto& policies = context_.book.state().policies;
+  const auto& policies = context_.records.policies;
   std::vector<const PolicyRecord*> wanted;
   for (const auto& name : request.policy_names) {
     const auto found = policies.find(name);

@@ -1,5 +1,5 @@
 // What the meta server keeps of backups, policies and restores: in Pegasus in ZooKeeper, or
-// nowhere; here in `<folder>/backups.json`, so that a server that was killed goes on with them.
+// nowhere; here in its store, so that a server that was killed goes on with them.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include "backup/layout.h"
 #include "backup/metadata.h"
 #include "base/result.h"
+#include "server/meta/store/meta_values.h"
 
 namespace pegmove::server::meta {
 
@@ -81,26 +82,23 @@ struct BackupState {
   bool operator==(const BackupState&) const = default;
 };
 
-std::string encode_backups(const BackupState& state);
-// Errors: kCorrupt, saying what is wrong.
-Result<BackupState> decode_backups(std::string_view text);
+// Their values, each a JSON object.
+void put_backup(MetaBatch& batch, const BackupRecord& record);
+void put_restore(MetaBatch& batch, const RestoreRecord& record);  // without its partitions
+void put_restored_partition(MetaBatch& batch, const RestoreRecord& record, size_t partition);
+void put_whole_restore(MetaBatch& batch, const RestoreRecord& record);
+void put_policy(MetaBatch& batch, const PolicyRecord& policy);  // without its rounds
+void put_round(MetaBatch& batch, const std::string& policy, const PolicyRound& round);
+void remove_round(MetaBatch& batch, const std::string& policy, int64_t backup_id);
 
-// The state and its file. Used by one thread; one process a folder.
-class BackupBook {
- public:
-  // Errors: kIo; kCorrupt, naming the file, which is left as it is.
-  static Result<BackupBook> open(const std::string& folder);
+// Errors: kCorrupt, naming the path of the value and what is wrong.
+Result<BackupState> read_backups(const MetaValues& values);
 
-  BackupState& state() { return state_; }
-  const BackupState& state() const { return state_; }
-  // Brings the state to the disk, and forgets the oldest of many ended backups, but not those of a
-  // round that goes on: references to ended records end. Errors: kIo.
-  Result<void> save();
-
- private:
-  explicit BackupBook(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-  BackupState state_;
-};
+// Forgets the oldest of many ended backups, but not those of a round that is under way: references
+// to ended records end.
+void forget_old_backups(BackupState& state, MetaBatch& batch);
+// Forgets in memory the backups and the restore of a table that the store has forgotten. The rounds
+// of policies stay: they are of several.
+void forget_table(BackupState& state, int32_t app_id);
 
 }  // namespace pegmove::server::meta

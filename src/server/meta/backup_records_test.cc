@@ -4,11 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
-#include "testing/test_folder.h"
-
 #include "server/meta/backup_policies.h"
 
 namespace pegmove::server::meta {
@@ -51,46 +46,83 @@ BackupState some_state() {
   return state;
 }
 
-TEST(BackupRecordsTest, ComeBackFromTheirFile) {
-  const auto state = some_state();
-  auto decoded = decode_backups(encode_backups(state));
-  ASSERT_TRUE(decoded) << decoded.error().to_string();
-  EXPECT_EQ(*decoded, state);
+MetaValues values_of(const BackupState& state) {
+  MetaBatch batch;
+  for (const auto& [key, record] : state.backups) put_backup(batch, record);
+  for (const auto& [id, record] : state.restores) put_whole_restore(batch, record);
+  for (const auto& [name, policy] : state.policies) {
+    put_policy(batch, policy);
+    for (const auto& round : policy.rounds) put_round(batch, name, round);
+  }
+  MetaValues values;
+  batch.apply_to(values);
+  return values;
 }
 
-TEST(BackupRecordsTest, AFileThatIsWrongIsNamedAndLeftAsItIs) {
-  const testing::TestFolder own;
-  const auto folder = own.path();
-  for (const std::string text :
-       {"", "{}", "[]", R"({"version":9,"backups":[],"restores":[],"policies":[]})",
-        R"({"version":1,"backups":[{}],"restores":[],"policies":[]})"}) {
-    std::ofstream(folder + "/backups.json") << text;
-    auto book = BackupBook::open(folder);
-    ASSERT_FALSE(book) << text;
-    EXPECT_EQ(book.error().code(), Code::kCorrupt);
-    EXPECT_THAT(book.error().to_string(), HasSubstr(folder + "/backups.json"));
-    std::ifstream in(folder + "/backups.json");
-    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), text);
+TEST(BackupRecordsTest, ComeBackFromTheirValues) {
+  const auto state = some_state();
+  auto read = read_backups(values_of(state));
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_EQ(*read, state);
+}
+
+TEST(BackupRecordsTest, AValueThatIsWrongIsNamed) {
+  const auto good = values_of(some_state());
+  const std::pair<const char*, const char*> damages[] = {
+      {"/table_backup/1/7", ""},
+      {"/table_backup/1/7", "{}"},
+      {"/table_backup/1/8", "/table_backup/1/7"},  // its value
+      {"/restore/2", "[]"},
+      {"/restore/3", "/restore/2"},
+      {"/restore/2/3", R"({"state":"done"})"},
+      {"/restore/2/1", R"({"state":"lost"})"},
+      {"/restore/x", "{}"},
+      {"/backup/night", R"({"name":"night"})"},
+      {"/backup/day", "/backup/night"},
+      {"/backup/night/5", R"({"info":"{}","failed":false,"reason":""})"},
+      {"/backup/night/6", "/backup/night/5"}};
+  for (const auto& [path, text] : damages) {
+    auto values = good;
+    const std::string whole(path);
+    values[whole] = *text == '/' ? good.at(text) : text;
+    const auto read = read_backups(values);
+    ASSERT_FALSE(read) << path;
+    EXPECT_EQ(read.error().code(), Code::kCorrupt);
+    EXPECT_THAT(read.error().to_string(), HasSubstr(whole.substr(0, 10)));
   }
 }
 
 TEST(BackupRecordsTest, OldEndedBackupsAreForgottenAndRunningOnesKept) {
-  const testing::TestFolder own;
-  const auto folder = own.path();
-  auto book = BackupBook::open(folder);
-  ASSERT_TRUE(book);
+  BackupState state;
   auto record = some_state().backups.begin()->second;
   for (int64_t id = 1; id <= 1100; ++id) {
     record.place.backup_id = id;
     record.state = id == 3 ? JobState::kRunning : JobState::kDone;
-    book->state().backups[{id, 1}] = record;
+    state.backups[{id, 1}] = record;
   }
-  ASSERT_TRUE(book->save());
-  EXPECT_EQ(book->state().backups.size(), 1001u);
-  EXPECT_TRUE(book->state().backups.contains({3, 1}));
-  EXPECT_TRUE(book->state().backups.contains({1100, 1}));
-  EXPECT_FALSE(book->state().backups.contains({4, 1}));
-  EXPECT_EQ(BackupBook::open(folder)->state(), book->state());
+  auto values = values_of(state);
+  MetaBatch batch;
+  forget_old_backups(state, batch);
+  batch.apply_to(values);
+  EXPECT_EQ(state.backups.size(), 1001u);
+  EXPECT_TRUE(state.backups.contains({3, 1}));
+  EXPECT_TRUE(state.backups.contains({1100, 1}));
+  EXPECT_FALSE(state.backups.contains({4, 1}));
+  EXPECT_EQ(*read_backups(values), state);
+}
+
+TEST(BackupRecordsTest, ATableThatIsGoneIsForgottenInMemoryAndInTheStore) {
+  auto state = some_state();
+  state.backups[{7, 2}] = state.backups.at({7, 1});
+  state.backups.at({7, 2}).place.app_id = 2;
+  auto values = values_of(state);
+  MetaBatch batch;
+  remove_table(batch, 2);
+  batch.apply_to(values);
+  forget_table(state, 2);
+  EXPECT_EQ(state.backups.size(), 1u);
+  EXPECT_TRUE(state.restores.empty());
+  EXPECT_EQ(*read_backups(values), state);
 }
 
 class ScheduleTest : public ::testing::Test {

@@ -15,6 +15,7 @@ using wire::ErrorCode;
 constexpr size_t kPartitionsAtOnce = 16;
 constexpr int32_t kWhole = 100;  // of a progress
 constexpr async::milliseconds kWaitForNode{100};
+constexpr async::milliseconds kWaitForDisk{5'000};
 
 std::string app_text(const std::string& table) { return "app(" + table + ")"; }
 
@@ -41,40 +42,34 @@ bool is_final(wire::bulk_load_status status) {
 }  // namespace
 
 LoadRecord* BulkLoads::find(int32_t app_id) {
-  const auto found = book_.state().find(app_id);
-  return found == book_.state().end() ? nullptr : &found->second;
+  const auto found = records_.find(app_id);
+  return found == records_.end() ? nullptr : &found->second;
 }
 
 const LoadRecord* BulkLoads::find(int32_t app_id) const {
-  const auto found = book_.state().find(app_id);
-  return found == book_.state().end() ? nullptr : &found->second;
+  const auto found = records_.find(app_id);
+  return found == records_.end() ? nullptr : &found->second;
 }
 
-bool BulkLoads::save(std::string_view doing) {
-  auto saved = book_.save();
-  if (!saved)
-    context_.log.error(std::move(saved.error()).with_context(std::string(doing)).to_string());
-  return saved.has_value();
-}
-
-void BulkLoads::set_loading(int32_t app_id, bool is_loading) {
+std::optional<AppRecord> BulkLoads::changed_table(int32_t app_id, bool is_loading) const {
   const auto* app = context_.catalog.find_by_id(app_id);
-  if (!app || app->info.is_bulk_loading == is_loading) return;
+  if (!app || app->info.is_bulk_loading == is_loading) return std::nullopt;
   auto changed = *app;
   changed.info.__set_is_bulk_loading(is_loading);
-  context_.catalog.replace(std::move(changed), "noting a bulk load");
+  return changed;
 }
 
 void BulkLoads::go_on() {
-  for (auto& [app_id, record] : book_.state()) {
-    if (record.is_over) {
-      set_loading(app_id, false);  // it may have been killed before
-    } else if (is_final(record.status)) {
+  for (auto& [app_id, record] : records_) {
+    if (record.is_over) continue;
+    if (is_final(record.status)) {
       context_.tasks.spawn(clean(app_id));
     } else if (record.status == wire::BLS_PAUSING) {
       record.status = wire::BLS_PAUSED;
       record.reason.clear();
-      save("noting a pause");
+      MetaBatch batch;
+      put_load(batch, record);
+      context_.save_soon(std::move(batch));
     } else if (record.status != wire::BLS_PAUSED) {
       record.reason.clear();  // what it waited for may be there
       context_.tasks.spawn(work(app_id));
@@ -90,10 +85,12 @@ void BulkLoads::cancel_nodes(int32_t app_id) {
 
 void BulkLoads::table_dropped(int32_t app_id) {
   auto* record = find(app_id);
-  if (!record || record->is_over) return;
+  if (!record || is_final(record->status)) return;  // it is being cleaned, or over
   record->status = wire::BLS_CANCELED;
   record->reason = "the table was dropped";
-  save("ending a bulk load");
+  MetaBatch batch;
+  put_load(batch, *record);
+  context_.save_now(std::move(batch), "ending a bulk load");
   if (active_.contains(app_id))
     cancel_nodes(app_id);
   else
@@ -121,7 +118,7 @@ std::optional<BulkLoads::Refusal> BulkLoads::check_start(
   const auto* app = context_.catalog.find(request.app_name);
   const auto is_under_way = [&](const auto& each) { return !each.second.is_over; };
   const bool is_loading = app && app->info.is_bulk_loading;
-  if (!is_loading && !limits_.several_at_once() && std::ranges::any_of(book_.state(), is_under_way))
+  if (!is_loading && !limits_.several_at_once() && std::ranges::any_of(records_, is_under_way))
     return Refusal{ErrorCode::kBusy, "meta server is busy now, please wait"};
   // The hints end so: Pegasus leaves the name out.
   if (auto refusal = check_table(request.app_name, "app not existed is ", "app not available is "))
@@ -159,17 +156,15 @@ Routine<wire::start_bulk_load_response> BulkLoads::start(wire::start_bulk_load_r
   const auto* app = context_.catalog.find(request.app_name);
   if (info->app_id != app->info.app_id || info->partition_count != app->info.partition_count)
     co_return refuse(ErrorCode::kInconsistentState, "app_id or partition_count is inconsistent");
-  if (auto noted = co_await note(request, *std::move(place)); !noted)
+  if (auto noted = note(request, *std::move(place)); !noted)
     co_return refuse(ErrorCode::kFileOperationFailed, noted.error().message());
   co_return refuse(ErrorCode::kOk, "");
 }
 
 // As in Pegasus the cluster is kept from moving partitions, and stays so.
-Task<> BulkLoads::note(const wire::start_bulk_load_request& request, bulkload::Place place) {
+Result<void> BulkLoads::note(const wire::start_bulk_load_request& request, bulkload::Place place) {
   const auto& info = context_.catalog.find(request.app_name)->info;
   const auto app_id = info.app_id;
-  if (context_.catalog.level() > wire::fl_steady)
-    CO_TRY(context_.catalog.set_level(wire::fl_steady));
   LoadRecord record{.app_id = app_id,
                     .table = request.app_name,
                     .provider = request.file_provider_type,
@@ -177,20 +172,19 @@ Task<> BulkLoads::note(const wire::start_bulk_load_request& request, bulkload::P
                     .behind = request.ingest_behind,
                     .load = context_.now_ms(),
                     .partitions = std::vector(size_t(info.partition_count), wire::BLS_DOWNLOADING)};
-  std::optional<LoadRecord> before;
-  if (const auto* last = find(app_id)) before = *last;
-  book_.state()[app_id] = std::move(record);
-  if (!save("noting a bulk load")) {
-    if (before)
-      book_.state()[app_id] = std::move(*before);
-    else
-      book_.state().erase(app_id);
-    co_return fail(Code::kIo, "the bulk load could not be noted on the meta server's disk");
+  AppCatalog::Change change;
+  if (context_.catalog.level() > wire::fl_steady) change.level = wire::fl_steady;
+  if (auto table = changed_table(app_id, true)) change.apps.push_back(*std::move(table));
+  put_whole_load(change.also, record);
+  auto noted = context_.catalog.commit(std::move(change));
+  if (!noted) {
+    context_.log.error(std::move(noted.error()).with_context("noting a bulk load").to_string());
+    return fail(Code::kIo, "the bulk load could not be noted on the meta server's disk");
   }
+  records_[app_id] = std::move(record);
   context_.step("load.noted");
-  set_loading(app_id, true);
   context_.tasks.spawn(work(app_id));
-  co_return Result<void>();
+  return {};
 }
 
 bulkload::LoadOrder BulkLoads::order(const LoadRecord& record, int32_t partition) const {
@@ -209,6 +203,7 @@ Result<int> BulkLoads::node_of(int32_t app_id, int32_t partition) const {
 }
 
 Routine<> BulkLoads::work(int32_t app_id) {
+  if (!find(app_id)) co_return;  // it went with its table
   auto& partitions = active_[app_id];
   for (size_t i = 0; i < find(app_id)->partitions.size(); ++i)
     partitions.push_back(std::make_shared<LoadProgress>());
@@ -219,7 +214,12 @@ Routine<> BulkLoads::work(int32_t app_id) {
   active_.erase(app_id);
   if (!outcome && context_.stopped()) co_return;  // goes on after the next start
   end(app_id, outcome);
-  if (is_final(find(app_id)->status)) co_await clean(app_id);  // no result
+  const auto status = find(app_id)->status;
+  MetaBatch batch;
+  put_whole_load(batch, *find(app_id));
+  co_await context_.save(std::move(batch), "noting the end of a bulk load");  // no result
+  if (status == wire::BLS_SUCCEED) context_.step("load.success_noted");
+  if (is_final(status)) co_await clean(app_id);  // no result
 }
 
 Task<> BulkLoads::carry_out(int32_t app_id) {
@@ -234,8 +234,12 @@ Task<> BulkLoads::carry_out(int32_t app_id) {
   record->status = wire::BLS_INGESTING;
   for (auto& partition : record->partitions)
     if (partition != wire::BLS_SUCCEED) partition = wire::BLS_INGESTING;
-  if (!save("noting that files are taken in"))
+  MetaBatch batch;
+  put_whole_load(batch, *record);
+  if (!co_await context_.save(std::move(batch), "noting that files are taken in"))
     co_return fail(Code::kIo, "the load could not be noted");
+  if (record->status != wire::BLS_INGESTING)
+    co_return fail(Code::kInterrupted, "the load was stopped");
   context_.step("load.ingesting_noted");
   co_return co_await async::for_each(
       count, kPartitionsAtOnce, [this, app_id](size_t i) { return ingest(app_id, int32_t(i)); });
@@ -306,15 +310,16 @@ Result<void> BulkLoads::set_partition(int32_t app_id, int32_t partition,
                                       wire::bulk_load_status status) {
   auto* record = find(app_id);
   record->partitions[size_t(partition)] = status;
-  if (!save("noting a partition of a bulk load"))
-    return fail(Code::kIo, "a partition of the load could not be noted");
+  MetaBatch batch;
+  put_loaded_partition(batch, *record, size_t(partition));
+  context_.save_soon(std::move(batch));  // else the node finds that it has done it
   const auto still =
       record->status == wire::BLS_DOWNLOADING || record->status == wire::BLS_INGESTING;
   if (!still) return fail(Code::kInterrupted, "the load was stopped");
   return {};
 }
 
-// Sets the status that follows from how the work ended.
+// Sets the status that follows from how the work ended, in memory.
 void BulkLoads::end(int32_t app_id, const Result<void>& outcome) {
   auto* record = find(app_id);
   if (outcome) {
@@ -336,11 +341,10 @@ void BulkLoads::end(int32_t app_id, const Result<void>& outcome) {
     std::ranges::fill(record->partitions, wire::BLS_FAILED);
     context_.log.error("loading table " + record->table + ": " + record->reason);
   }
-  save("noting the end of a bulk load");
-  if (outcome) context_.step("load.success_noted");
 }
 
 Routine<> BulkLoads::clean(int32_t app_id) {
+  if (!find(app_id)) co_return;
   const auto count = find(app_id)->partitions.size();
   for (size_t i = 0; i < count && !context_.stopped(); ++i) {
     const auto node = node_of(app_id, int32_t(i));
@@ -349,14 +353,28 @@ Routine<> BulkLoads::clean(int32_t app_id) {
     if (!cleaned) context_.log.error(cleaned.error().to_string());
     if (i == 0) context_.step("load.partition_cleaned");
   }
-  if (context_.stopped()) co_return;
+  while (!context_.stopped() && !note_over(app_id))
+    co_await context_.clock.sleep_for(kWaitForDisk);  // no result
+}
+
+// False when that could not be written: another load of the table would be refused.
+bool BulkLoads::note_over(int32_t app_id) {
   auto* record = find(app_id);
-  if (!record) co_return;
-  record->is_over = true;
-  record->end_ms = context_.now_ms();
-  save("noting that a bulk load is over");
-  set_loading(app_id, false);
+  if (!record) return true;
+  auto over = *record;
+  over.is_over = true;
+  over.end_ms = context_.now_ms();
+  AppCatalog::Change change;
+  if (auto table = changed_table(app_id, false)) change.apps.push_back(*std::move(table));
+  put_load(change.also, over);
+  if (auto noted = context_.catalog.commit(std::move(change)); !noted) {
+    context_.log.error(
+        std::move(noted.error()).with_context("noting that a bulk load is over").to_string());
+    return false;
+  }
+  *record = std::move(over);
   context_.step("load.end_noted");
+  return true;
 }
 
 wire::control_bulk_load_response BulkLoads::control(
@@ -374,6 +392,7 @@ wire::control_bulk_load_response BulkLoads::control(
   if (!record || record->is_over)
     return answer(ErrorCode::kInactiveState, name + " is not executing bulk load");
   const auto status = record->status;
+  auto changed = *record;
   const auto refuse = [&](const char* verb) {
     return answer(ErrorCode::kInvalidState, std::string("can not ") + verb + " bulk load for " +
                                                 name + " with status(" + status_text(status) + ")");
@@ -381,31 +400,36 @@ wire::control_bulk_load_response BulkLoads::control(
   switch (request.type) {
     case wire::BLC_PAUSE:
       if (status != wire::BLS_DOWNLOADING) return refuse("pause");
-      record->status = wire::BLS_PAUSING;
+      changed.status = wire::BLS_PAUSING;
       break;
     case wire::BLC_RESTART:
       if (status != wire::BLS_PAUSED) return refuse("restart");
-      record->status = wire::BLS_DOWNLOADING;
-      for (auto& partition : record->partitions)
+      changed.status = wire::BLS_DOWNLOADING;
+      for (auto& partition : changed.partitions)
         if (partition != wire::BLS_DOWNLOADED) partition = wire::BLS_DOWNLOADING;
       break;
     case wire::BLC_CANCEL:
       if (status != wire::BLS_DOWNLOADING && status != wire::BLS_PAUSED) return refuse("cancel");
-      record->status = wire::BLS_CANCELED;
+      changed.status = wire::BLS_CANCELED;
       break;
-    case wire::BLC_FORCE_CANCEL: record->status = wire::BLS_CANCELED; break;
+    case wire::BLC_FORCE_CANCEL:
+      // Refused by nobody, as in Pegasus; what has ended stays as it ended.
+      if (is_final(status)) return answer(ErrorCode::kOk, "");
+      changed.status = wire::BLS_CANCELED;
+      break;
     default: return answer(ErrorCode::kInvalidParameters, "unknown control type");
   }
-  if (record->status == wire::BLS_CANCELED) record->reason = "cancelled";
-  if (!save("steering a bulk load")) {
-    record->status = status;
+  if (changed.status == wire::BLS_CANCELED) changed.reason = "cancelled";
+  MetaBatch batch;
+  put_whole_load(batch, changed);
+  if (!context_.save_now(std::move(batch), "steering a bulk load"))
     return answer(ErrorCode::kFileOperationFailed, "it could not be noted");
-  }
+  *record = std::move(changed);
   if (record->status == wire::BLS_DOWNLOADING)
     context_.tasks.spawn(work(app_id));
   else if (active_.contains(app_id))
     cancel_nodes(app_id);
-  else if (!is_final(status))
+  else
     context_.tasks.spawn(clean(app_id));
   return answer(ErrorCode::kOk, "");
 }
@@ -436,7 +460,7 @@ wire::partition_bulk_load_state BulkLoads::state_of(const LoadRecord& record,
 }
 
 wire::query_bulk_load_response BulkLoads::query(const wire::query_bulk_load_request& request,
-                                                HostPorts host_ports) const {
+                                                meta_view::HostPorts host_ports) const {
   wire::query_bulk_load_response response;
   response.app_name = request.app_name;
   response.app_status = wire::BLS_INVALID;
@@ -469,7 +493,7 @@ wire::query_bulk_load_response BulkLoads::query(const wire::query_bulk_load_requ
   for (size_t i = 0; i < record->partitions.size(); ++i) {
     const auto& node = addresses[size_t(app.partitions[i].node)];
     response.bulk_load_states.push_back({{node.address, state_of(*record, i)}});
-    if (host_ports == HostPorts::kInclude) {
+    if (host_ports == meta_view::HostPorts::kInclude) {
       response.hp_bulk_load_states.push_back({{node.host_port, state_of(*record, i)}});
       response.__isset.hp_bulk_load_states = true;
     }
@@ -491,16 +515,18 @@ wire::clear_bulk_load_state_response BulkLoads::clear(
   const auto* record = find(app_id);
   if (record && !record->is_over)
     return answer(ErrorCode::kInvalidState, name + " is executing bulk load");
-  book_.state().erase(app_id);
-  if (!save("forgetting a bulk load"))
+  MetaBatch batch;
+  remove_load(batch, app_id);
+  if (!context_.save_now(std::move(batch), "forgetting a bulk load"))
     return answer(ErrorCode::kFileOperationFailed, "it could not be noted");
+  records_.erase(app_id);
   return answer(ErrorCode::kOk,
                 "clear " + name + " bulk load result succeed, remove bulk load dir succeed");
 }
 
 std::string BulkLoads::status(int32_t app_id) const {
   auto out = nlohmann::ordered_json::array();
-  for (const auto& [id, record] : book_.state()) {
+  for (const auto& [id, record] : records_) {
     if (app_id != 0 && id != app_id) continue;
     nlohmann::ordered_json load{{"app_id", id},
                                 {"table", record.table},

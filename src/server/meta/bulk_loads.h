@@ -15,6 +15,7 @@
 
 #include "async/semaphore.h"
 #include "bulkload/orders.h"
+#include "meta_view/node_address.h"
 #include "server/meta/backup_context.h"
 #include "server/meta/load_records.h"
 
@@ -29,19 +30,23 @@ class BulkLoads {
     std::function<int64_t()> ingestions_of_a_node;  // at once: bulk_load_node_max_ingesting_count
                                                     // spread over bulk_load_node_min_disk_count
   };
-  BulkLoads(BackupContext& context, LoadBook book, Limits limits)
-      : context_(context), book_(std::move(book)), limits_(std::move(limits)) {}
+  BulkLoads(BackupContext& context, LoadState records, Limits limits)
+      : context_(context), records_(std::move(records)), limits_(std::move(limits)) {}
 
   // Goes on with the loads that have not ended.
   void go_on();
   // Of a dropped table nothing is loaded any more.
   void table_dropped(int32_t app_id);
+  // Whether something still works on the load of the table, so that its record must stay.
+  bool is_busy(int32_t app_id) const { return active_.contains(app_id); }
+  // The store has forgotten the table.
+  void forget_table(int32_t app_id) { records_.erase(app_id); }
 
   // The requests, with Pegasus's errors and hints. A load is on the disk when it is answered.
   Routine<wire::start_bulk_load_response> start(wire::start_bulk_load_request request);
   wire::control_bulk_load_response control(const wire::control_bulk_load_request& request);
   wire::query_bulk_load_response query(const wire::query_bulk_load_request& request,
-                                       HostPorts host_ports) const;
+                                       meta_view::HostPorts host_ports) const;
   wire::clear_bulk_load_state_response clear(const wire::clear_bulk_load_state_request& request);
 
   // All loads, or that of a table, as JSON text: with bytes, and how long writes were held.
@@ -57,11 +62,11 @@ class BulkLoads {
                                      std::string_view dropped) const;
   std::optional<Refusal> check_available(const std::string& table) const;
   std::optional<Refusal> check_start(const wire::start_bulk_load_request& request) const;
-  Task<> note(const wire::start_bulk_load_request& request, bulkload::Place place);
+  Result<void> note(const wire::start_bulk_load_request& request, bulkload::Place place);
   LoadRecord* find(int32_t app_id);
   const LoadRecord* find(int32_t app_id) const;
-  bool save(std::string_view doing);
-  void set_loading(int32_t app_id, bool is_loading);
+  // The table's record with another is_bulk_loading; nothing when it has it already.
+  std::optional<AppRecord> changed_table(int32_t app_id, bool is_loading) const;
 
   Routine<> work(int32_t app_id);
   Task<> carry_out(int32_t app_id);
@@ -71,6 +76,7 @@ class BulkLoads {
   Task<> ingest(int32_t app_id, int32_t partition);
   Task<> ingest_in_turn(int32_t app_id, int32_t partition, int node);
   Routine<> clean(int32_t app_id);
+  bool note_over(int32_t app_id);
   // Waits until the node serves the partition. Errors: kInterrupted.
   Task<> wait_for_node(int32_t app_id, int32_t partition);
   Result<int> node_of(int32_t app_id, int32_t partition) const;
@@ -81,7 +87,7 @@ class BulkLoads {
   wire::partition_bulk_load_state state_of(const LoadRecord& record, size_t partition) const;
 
   BackupContext& context_;
-  LoadBook book_;
+  LoadState records_;
   Limits limits_;
   std::map<int, async::Semaphore> ingestions_;  // by node
   std::map<int32_t, Progress> active_;          // by app id: those that are being worked on

@@ -568,25 +568,5 @@ TEST_F(BulkLoadsTest, ADroppedTableEndsItsLoad) {
   wait_for_success("other");
 }
 
-TEST(LoadRecords, WhatIsWrittenIsReadBack) {
-  LoadRecord record{.app_id = 4,
-                    .table = "t",
-                    .provider = "disk",
-                    .place = {.root = "split", .cluster = "B", .table = "t"},
-                    .behind = true,
-                    .load = 1'800'000'000'000,
-                    .status = wire::BLS_FAILED,
-                    .partitions = {wire::BLS_SUCCEED, wire::BLS_FAILED},
-                    .error = wire::ErrorCode::kCorruption,
-                    .reason = "why",
-                    .writes_held_us = 7};
-  const auto read = decode_loads(encode_loads({{4, record}}));
-  ASSERT_TRUE(read);
-  EXPECT_TRUE(*read == (LoadState{{4, record}}));
-  for (const auto* damaged :
-       {"", "[]", R"({"version":2,"loads":[]})", R"({"version":1,"loads":[{"app_id":4}]})"})
-    EXPECT_FALSE(decode_loads(damaged)) << damaged;
-}
-
 }  // namespace
 }  // namespace pegmove::server::meta

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kVersion = 2;
+constexpr std::string_view kRoot = "/apps";
 constexpr int64_t kInt32Max = std::numeric_limits<int32_t>::max();
 constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
 
@@ -28,16 +28,17 @@ constexpr LevelName kLevels[] = {{wire::meta_function_level::fl_stopped, "stoppe
 
 // Writing.
 
+json to_json(const PartitionRecord& partition) {
+  return {{"ballot", partition.ballot}, {"node", partition.node}};
+}
+
 json to_json(const AppRecord& app) {
   const auto& info = app.info;
-  json partitions = json::array();
-  for (const auto& partition : app.partitions) {
-    partitions.push_back({{"ballot", partition.ballot}, {"node", partition.node}});
-  }
   return {{"app_id", info.app_id},
           {"app_name", info.app_name},
           {"app_type", info.app_type},
           {"status", app.is_available() ? "available" : "dropped"},
+          {"partition_count", info.partition_count},
           {"envs", json(info.envs)},
           {"is_stateful", info.is_stateful},
           {"max_replica_count", info.max_replica_count},
@@ -47,8 +48,12 @@ json to_json(const AppRecord& app) {
           {"expire_second", info.expire_second},
           {"duplicating", info.duplicating},
           {"is_bulk_loading", info.is_bulk_loading},
-          {"atomic_idempotent", info.atomic_idempotent},
-          {"partitions", std::move(partitions)}};
+          {"atomic_idempotent", info.atomic_idempotent}};
+}
+
+json catalog_json(const CatalogState& state) {
+  return {{"next_app_id", state.next_app_id},
+          {"meta_function_level", std::string(level_name(state.level))}};
 }
 
 // Reading.
@@ -57,21 +62,22 @@ std::unexpected<Error> damaged(std::string message) {
   return fail(Code::kCorrupt, std::move(message));
 }
 
-// One object of the file. Every get() names the field that is wrong.
+// One object. Every get() names the field that is wrong.
 class Fields {
  public:
-  static Result<Fields> of(const json& value, size_t count) {
-    if (!value.is_object()) return damaged("an object is expected");
+  static Result<Fields> of(std::string_view text, size_t count) {
+    auto value = json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!value.is_object()) return damaged("it is no JSON object");
     if (value.size() != count) {
       return damaged("the object has " + std::to_string(value.size()) + " fields and not " +
                      std::to_string(count));
     }
-    return Fields(value);
+    return Fields(std::move(value));
   }
 
   Result<const json*> any(const char* key) const {
-    const auto found = object_->find(key);
-    if (found == object_->end()) return damaged("the field " + std::string(key) + " is missing");
+    const auto found = object_.find(key);
+    if (found == object_.end()) return damaged("the field " + std::string(key) + " is missing");
     return &*found;
   }
 
@@ -102,15 +108,9 @@ class Fields {
     return value.get<std::string>();
   }
 
-  Result<const json*> array(const char* key) const {
-    const json* value = TRY(any(key));
-    if (!value->is_array()) return damaged("the field " + std::string(key) + " is no list");
-    return value;
-  }
-
  private:
-  explicit Fields(const json& object) : object_(&object) {}
-  const json* object_;
+  explicit Fields(json object) : object_(std::move(object)) {}
+  json object_;
 };
 
 Result<std::map<std::string, std::string>> decode_envs(const json& value) {
@@ -135,29 +135,29 @@ Result<wire::meta_function_level> decode_level(const std::string& text) {
   return damaged("the function level " + base::printable(text) + " is unknown");
 }
 
-Result<std::vector<PartitionRecord>> decode_partitions(const json& list) {
-  if (list.empty() || list.size() > kMaxPartitionCount) {
-    return damaged("there are " + std::to_string(list.size()) + " partitions and not 1 to " +
-                   std::to_string(kMaxPartitionCount));
-  }
-  std::vector<PartitionRecord> partitions;
-  for (const auto& value : list) {
-    const auto doing = "partition " + std::to_string(partitions.size());
-    const auto fields = TRY(in_context(Fields::of(value, 2), doing));
-    partitions.push_back({.ballot = TRY(in_context(fields.integer("ballot", 1, kInt64Max), doing)),
-                          .node = TRY(in_context(fields.int32("node", 0), doing))});
-  }
-  return partitions;
+Result<void> read_root(std::string_view text, CatalogState& state) {
+  const auto fields = TRY(Fields::of(text, 2));
+  state.next_app_id = TRY(fields.int32("next_app_id", 1));
+  state.level = TRY(decode_level(TRY(fields.text("meta_function_level"))));
+  return {};
 }
 
-Result<AppRecord> decode_app(const json& value) {
-  const auto fields = TRY(Fields::of(value, 15));
+Result<PartitionRecord> decode_partition(std::string_view text) {
+  const auto fields = TRY(Fields::of(text, 2));
+  return PartitionRecord{.ballot = TRY(fields.integer("ballot", 1, kInt64Max)),
+                         .node = TRY(fields.int32("node", 0))};
+}
+
+// Its partitions are read by themselves.
+Result<AppRecord> decode_app(std::string_view text) {
+  const auto fields = TRY(Fields::of(text, 15));
   AppRecord app;
   auto& info = app.info;
   info.app_id = TRY(fields.int32("app_id", 1));
   info.app_name = TRY(fields.text("app_name"));
   info.app_type = TRY(fields.text("app_type"));
   info.status = TRY(decode_status(TRY(fields.text("status"))));
+  info.partition_count = TRY(fields.int32("partition_count", 1, kMaxPartitionCount));
   info.envs = TRY(decode_envs(*TRY(fields.any("envs"))));
   info.is_stateful = TRY(fields.boolean("is_stateful"));
   info.max_replica_count = TRY(fields.int32("max_replica_count", 1));
@@ -168,45 +168,22 @@ Result<AppRecord> decode_app(const json& value) {
   info.__set_duplicating(TRY(fields.boolean("duplicating")));
   info.__set_is_bulk_loading(TRY(fields.boolean("is_bulk_loading")));
   info.__set_atomic_idempotent(TRY(fields.boolean("atomic_idempotent")));
-  app.partitions = TRY(decode_partitions(*TRY(fields.array("partitions"))));
-  info.partition_count = static_cast<int32_t>(app.partitions.size());
   if (info.app_name.empty()) return damaged("the table has no name");
   return app;
 }
 
-Result<CatalogState> decode_state(const json& root) {
-  const auto version = root.is_object() ? root.find("version") : root.end();
-  if (version != root.end() && version->is_number_unsigned() &&
-      version->get<uint64_t>() > static_cast<uint64_t>(kVersion)) {
-    return fail(Code::kUnsupported, "its format has the version " + version->dump() +
-                                        " and this program knows up to 2: use a later pegmove");
+Result<void> read_partitions(const MetaValues& values, AppRecord& app) {
+  const auto path = path_of(kRoot, app.info.app_id);
+  const auto found = TRY(numbered_children_of(values, path));
+  if (found.size() != size_t(app.info.partition_count))
+    return damaged(path + " has " + std::to_string(found.size()) + " partitions and not " +
+                   std::to_string(app.info.partition_count));
+  for (const auto& [index, text] : found) {
+    if (index != int64_t(app.partitions.size()))
+      return damaged(path + " has no partition " + std::to_string(app.partitions.size()));
+    app.partitions.push_back(TRY(in_context(decode_partition(text), path_of(path, index))));
   }
-  const bool is_first = version != root.end() && *version == 1;
-  const auto fields = TRY(Fields::of(root, is_first ? 3 : 4));
-  TRY(fields.integer("version", 1, kVersion));
-  CatalogState state;
-  if (!is_first) {
-    state.level = TRY(decode_level(TRY(fields.text("meta_function_level"))));
-  }
-  state.next_app_id = TRY(fields.int32("next_app_id", 1));
-  std::set<std::string> names;
-  for (size_t place = 0; const auto& value : *TRY(fields.array("apps"))) {
-    const auto doing = "entry " + std::to_string(place++) + " of apps";
-    AppRecord app = TRY(in_context(decode_app(value), doing));
-    const auto id = app.info.app_id;
-    const auto name = base::printable(app.info.app_name);
-    if (id >= state.next_app_id) {
-      return damaged("table " + name + " has the id " + std::to_string(id) +
-                     " and the next id is " + std::to_string(state.next_app_id));
-    }
-    if (app.is_available() && !names.insert(app.info.app_name).second) {
-      return damaged("two available tables have the name " + name);
-    }
-    if (!state.apps.emplace(id, std::move(app)).second) {
-      return damaged("two tables have the id " + std::to_string(id));
-    }
-  }
-  return state;
+  return {};
 }
 
 }  // namespace
@@ -217,19 +194,47 @@ std::string_view level_name(wire::meta_function_level level) {
 }
 
 std::string encode_catalog(const CatalogState& state) {
-  json apps = json::array();
-  for (const auto& [id, app] : state.apps) apps.push_back(to_json(app));
-  const json root = {{"version", kVersion},
-                     {"next_app_id", state.next_app_id},
-                     {"meta_function_level", std::string(level_name(state.level))},
-                     {"apps", std::move(apps)}};
+  auto root = catalog_json(state);
+  auto& apps = root["apps"] = json::array();
+  for (const auto& [id, app] : state.apps) {
+    auto partitions = json::array();
+    for (const auto& partition : app.partitions) partitions.push_back(to_json(partition));
+    apps.push_back(to_json(app));
+    apps.back()["partitions"] = std::move(partitions);
+  }
   return root.dump(1) + "\n";
 }
 
-Result<CatalogState> decode_catalog(std::string_view text) {
-  const json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (root.is_discarded()) return damaged("it is no whole JSON");
-  return decode_state(root);
+void put_catalog(MetaBatch& batch, const CatalogState& state) {
+  batch.put(std::string(kRoot), catalog_json(state).dump());
+}
+
+void put_app(MetaBatch& batch, const AppRecord& app, const AppRecord* before) {
+  const auto path = path_of(kRoot, app.info.app_id);
+  if (!before || before->info != app.info) batch.put(path, to_json(app).dump());
+  for (size_t i = 0; i < app.partitions.size(); ++i)
+    if (!before || before->partitions[i] != app.partitions[i])
+      batch.put(path_of(path, i), to_json(app.partitions[i]).dump());
+}
+
+Result<CatalogState> read_catalog(const MetaValues& values) {
+  CatalogState state;
+  if (const auto root = values.find(kRoot); root != values.end())
+    TRY(in_context(read_root(root->second, state), kRoot));
+  std::set<std::string> names;
+  for (const auto& [id, text] : TRY(numbered_children_of(values, kRoot))) {
+    const auto path = path_of(kRoot, id);
+    auto app = TRY(in_context(decode_app(text), path));
+    if (app.info.app_id != id)
+      return damaged(path + " has the app_id " + std::to_string(app.info.app_id));
+    if (id >= state.next_app_id)
+      return damaged(path + " is there and the next id is " + std::to_string(state.next_app_id));
+    if (app.is_available() && !names.insert(app.info.app_name).second)
+      return damaged("two available tables have the name " + base::printable(app.info.app_name));
+    TRY(read_partitions(values, app));
+    state.apps.emplace(app.info.app_id, std::move(app));
+  }
+  return state;
 }
 
 }  // namespace pegmove::server::meta

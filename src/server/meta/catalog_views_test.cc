@@ -3,20 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "server/meta/store/sim_files_test.h"
 
 namespace pegmove::server::meta {
 namespace {
 
 using wire::ErrorCode;
 using wire::pattern_match_type;
-namespace fs = std::filesystem;
 
 bool all_served(Gpid) { return true; }
 
@@ -24,19 +24,16 @@ class CatalogViewsTest : public testing::Test {
  protected:
   void SetUp() override {
     base::set_log_level(base::LogLevel::kOff);
-    std::string name = fs::temp_directory_path() / "views_test_XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
     for (uint16_t node = 0; node < 2; ++node) {
       const auto port = static_cast<uint16_t>(34801 + node);
       nodes_.push_back({.address = wire::rpc_address::of(0x7F000001, port),
                         .host_port = wire::host_port::of("localhost", port)});
     }
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   AppCatalog with_tables(const std::vector<std::string>& names, int32_t partition_count = 4) {
-    auto catalog = AppCatalog::open(folder_, 2);
+    store_ = std::move(*MetaStore::open("/meta", disk_.files()));
+    auto catalog = AppCatalog::open(*store_, 2);
     EXPECT_TRUE(catalog);
     for (const auto& name : names) {
       wire::configuration_create_app_request request;
@@ -69,7 +66,8 @@ class CatalogViewsTest : public testing::Test {
     return indices;
   }
 
-  std::string folder_;
+  SimDisk disk_;
+  std::unique_ptr<MetaStore> store_;
   std::vector<NodeAddress> nodes_;
 };
 
@@ -97,17 +95,6 @@ TEST_F(CatalogViewsTest, ShowsAllPartitions) {
   }
 }
 
-TEST_F(CatalogViewsTest, ShowsTheAskedPartitionsInTheAskedOrder) {
-  const auto catalog = with_tables({"t"});
-  EXPECT_EQ(indices_of(query(catalog, {2, 0})), (std::vector<int32_t>{2, 0}));
-  EXPECT_EQ(indices_of(query(catalog, {-1, 3, 4, 2147483647})), (std::vector<int32_t>{3}));
-  EXPECT_EQ(indices_of(query(catalog, {1, 1, 0, 1})), (std::vector<int32_t>{1, 0}));
-}
-
-TEST_F(CatalogViewsTest, ShowsAllPartitionsWhenNoneOfTheAskedExists) {
-  EXPECT_EQ(query(with_tables({"t"}), {-1, 4}).partitions.size(), 4U);
-}
-
 TEST_F(CatalogViewsTest, KnowsNoUnknownOrDroppedTable) {
   auto catalog = with_tables({"t"});
   drop(catalog, "t");
@@ -115,22 +102,6 @@ TEST_F(CatalogViewsTest, KnowsNoUnknownOrDroppedTable) {
   EXPECT_EQ(response.err.code, ErrorCode::kObjectNotFound);
   EXPECT_EQ(response.app_id, 0);
   EXPECT_TRUE(response.partitions.empty());
-}
-
-TEST_F(CatalogViewsTest, GivesHostPortsOnlyWhenAsked) {
-  const auto catalog = with_tables({"t"});
-  for (const auto& partition : query(catalog, {}, HostPorts::kOmit).partitions) {
-    EXPECT_FALSE(partition.__isset.hp_primary);
-    EXPECT_FALSE(partition.__isset.hp_secondaries);
-    EXPECT_FALSE(partition.__isset.hp_last_drops);
-  }
-  const auto with = query(catalog, {}, HostPorts::kInclude);
-  for (size_t index = 0; index < 4; ++index) {
-    EXPECT_TRUE(with.partitions[index].__isset.hp_primary);
-    EXPECT_TRUE(with.partitions[index].__isset.hp_secondaries);
-    EXPECT_TRUE(with.partitions[index].__isset.hp_last_drops);
-    EXPECT_EQ(with.partitions[index].hp_primary, nodes_[index % 2].host_port);
-  }
 }
 
 TEST_F(CatalogViewsTest, ShowsNoPrimaryForAPartitionThatIsNotServed) {
@@ -164,80 +135,18 @@ TEST_F(CatalogViewsTest, ListsTablesByStatus) {
   EXPECT_EQ(dropped.infos[0].expire_second, 2000 + kDefaultReserveSeconds);
 }
 
-TEST_F(CatalogViewsTest, ListsTablesByPattern) {
-  const auto catalog = with_tables({"ab", "abc", "xab"});
-  const auto list = [&](pattern_match_type type, const char* pattern) {
-    wire::configuration_list_apps_request request;
-    request.__set_match_type(type);
-    request.__set_app_name_pattern(pattern);
-    return names_of(list_apps(catalog, request));
+TEST_F(CatalogViewsTest, CountsTheBalanceOfLivingNodes) {
+  auto catalog = with_tables({"t", "gone"}, 3);
+  drop(catalog, "gone");
+  const auto deviations = [&] {
+    const auto info = cluster_info(
+        catalog, {.cluster_name = "c", .meta_servers = "m", .primary_meta_server = "m"}, nodes_);
+    EXPECT_EQ(info.values[8], "c");
+    return std::pair(info.values[6], info.values[7]);
   };
-  using Names = std::vector<std::string>;
-  EXPECT_EQ(list(pattern_match_type::PMT_MATCH_ALL, "zzz"), (Names{"ab", "abc", "xab"}));
-  EXPECT_EQ(list(pattern_match_type::PMT_MATCH_EXACT, "ab"), (Names{"ab"}));
-  EXPECT_EQ(list(pattern_match_type::PMT_MATCH_ANYWHERE, "ab"), (Names{"ab", "abc", "xab"}));
-  EXPECT_EQ(list(pattern_match_type::PMT_MATCH_PREFIX, "ab"), (Names{"ab", "abc"}));
-  EXPECT_EQ(list(pattern_match_type::PMT_MATCH_POSTFIX, "ab"), (Names{"ab", "xab"}));
-}
-
-TEST_F(CatalogViewsTest, NeedsPatternAndMatchTypeTogether) {
-  const auto catalog = with_tables({"a", "b"});
-  wire::configuration_list_apps_request request;
-  request.__set_app_name_pattern("a");
-  EXPECT_EQ(list_apps(catalog, request).infos.size(), 2U);
-}
-
-TEST_F(CatalogViewsTest, HasNoRegularExpressions) {
-  wire::configuration_list_apps_request request;
-  request.__set_app_name_pattern("a");
-  request.__set_match_type(pattern_match_type::PMT_MATCH_REGEX);
-  const auto response = list_apps(with_tables({"a"}), request);
-  EXPECT_EQ(response.err.code, ErrorCode::kNotImplemented);
-  EXPECT_EQ(response.hint_message, "match_type is not supported: val=6, str=PMT_MATCH_REGEX");
-  EXPECT_TRUE(response.infos.empty());
-}
-
-TEST_F(CatalogViewsTest, ListsNodesAliveFirst) {
-  nodes_[0].is_alive = false;
-  wire::configuration_list_nodes_request request;
-  const auto all = list_nodes(request, nodes_, HostPorts::kInclude);
-  ASSERT_EQ(all.infos.size(), 2U);
-  EXPECT_TRUE(all.infos[0].status == wire::node_status::NS_ALIVE);
-  EXPECT_EQ(all.infos[0].node, nodes_[1].address);
-  EXPECT_EQ(all.infos[0].hp_node, nodes_[1].host_port);
-  EXPECT_TRUE(all.infos[1].status == wire::node_status::NS_UNALIVE);
-
-  request.status = wire::node_status::NS_UNALIVE;
-  const auto dead = list_nodes(request, nodes_, HostPorts::kOmit);
-  ASSERT_EQ(dead.infos.size(), 1U);
-  EXPECT_EQ(dead.infos[0].node, nodes_[0].address);
-  EXPECT_FALSE(dead.infos[0].__isset.hp_node);
-}
-
-TEST_F(CatalogViewsTest, TellsTheFactsOfTheClusterInOrder) {
-  const auto response = cluster_info(with_tables({"t"}, 3),
-                                     {.cluster_name = "c",
-                                      .meta_servers = "127.0.0.1:34601",
-                                      .primary_meta_server = "localhost:34601",
-                                      .zookeeper_hosts = "",
-                                      .zookeeper_root = ""},
-                                     nodes_);
-  EXPECT_EQ(response.keys,
-            (std::vector<std::string>{"meta_servers", "primary_meta_server", "zookeeper_hosts",
-                                      "zookeeper_root", "meta_function_level",
-                                      "balance_operation_count", "primary_replica_count_stddev",
-                                      "total_replica_count_stddev", "cluster_name"}));
-  EXPECT_EQ(response.values,
-            (std::vector<std::string>{
-                "127.0.0.1:34601", "localhost:34601", "", "", "lively",
-                "{\n  \"copy_pri\": 0,\n  \"copy_sec\": 0,\n  \"move_pri\": 0,\n  \"total\": 0\n}",
-                "0.50", "0.50", "c"}));
-}
-
-TEST_F(CatalogViewsTest, CountsNoBalanceOnOneNode) {
+  EXPECT_EQ(deviations(), std::pair(std::string("0.50"), std::string("0.50")));
   nodes_[1].is_alive = false;
-  const auto response = cluster_info(with_tables({"t"}, 3), {}, nodes_);
-  EXPECT_EQ(response.values[6], "0.00");
+  EXPECT_EQ(deviations(), std::pair(std::string("0.00"), std::string("0.00")));
 }
 
 }  // namespace

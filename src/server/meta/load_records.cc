@@ -1,21 +1,19 @@
 #include "server/meta/load_records.h"
 
-#include "server/meta/book_file.h"
+#include "server/meta/store/value_json.h"
 
 namespace pegmove::server::meta {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr std::string_view kLoads = "/bulk_load";
 
 constexpr std::string_view kStatusNames[] = {"BLS_INVALID",   "BLS_DOWNLOADING", "BLS_DOWNLOADED",
                                              "BLS_INGESTING", "BLS_SUCCEED",     "BLS_FAILED",
                                              "BLS_PAUSING",   "BLS_PAUSED",      "BLS_CANCELED"};
 
 Json to_json(const LoadRecord& record) {
-  Json partitions = Json::array();
-  for (const auto partition : record.partitions) partitions.push_back(status_name(partition));
   return {{"app_id", record.app_id},
           {"table", record.table},
           {"provider", record.provider},
@@ -26,32 +24,34 @@ Json to_json(const LoadRecord& record) {
           {"load", record.load},
           {"end_ms", record.end_ms},
           {"status", status_name(record.status)},
-          {"partitions", std::move(partitions)},
+          {"partition_count", record.partitions.size()},
           {"error", wire::error_name(record.error)},
           {"reason", record.reason},
           {"writes_held_us", record.writes_held_us},
           {"is_over", record.is_over}};
 }
 
+// Its partitions are read by themselves.
 LoadRecord read_record(const Json& json) {
-  LoadRecord record{.app_id = json.at("app_id"),
-                    .table = json.at("table"),
-                    .provider = json.at("provider"),
-                    .place = {.root = json.at("root"),
-                              .cluster = json.at("cluster"),
-                              .table = json.at("place_table")},
-                    .behind = json.at("behind"),
-                    .load = json.at("load"),
-                    .end_ms = json.at("end_ms"),
-                    .status = read_name<wire::bulk_load_status>(json.at("status"), kStatusNames),
-                    .partitions = {},
-                    .error = wire::error_from_name(json.at("error").get_ref<const std::string&>()),
-                    .reason = json.at("reason"),
-                    .writes_held_us = json.at("writes_held_us"),
-                    .is_over = json.at("is_over")};
-  for (const auto& partition : json.at("partitions"))
-    record.partitions.push_back(read_name<wire::bulk_load_status>(partition, kStatusNames));
-  return record;
+  return {.app_id = json.at("app_id"),
+          .table = json.at("table"),
+          .provider = json.at("provider"),
+          .place = {.root = json.at("root"),
+                    .cluster = json.at("cluster"),
+                    .table = json.at("place_table")},
+          .behind = json.at("behind"),
+          .load = json.at("load"),
+          .end_ms = json.at("end_ms"),
+          .status = read_name<wire::bulk_load_status>(json.at("status"), kStatusNames),
+          .partitions = std::vector(read_partition_count(json), wire::BLS_INVALID),
+          .error = wire::error_from_name(json.at("error").get_ref<const std::string&>()),
+          .reason = json.at("reason"),
+          .writes_held_us = json.at("writes_held_us"),
+          .is_over = json.at("is_over")};
+}
+
+wire::bulk_load_status read_partition(const Json& json) {
+  return read_name<wire::bulk_load_status>(json.at("status"), kStatusNames);
 }
 
 }  // namespace
@@ -60,35 +60,33 @@ std::string_view status_name(wire::bulk_load_status status) {
   return size_t(status) < std::size(kStatusNames) ? kStatusNames[size_t(status)] : "BLS_INVALID";
 }
 
-std::string encode_loads(const LoadState& state) {
-  Json loads = Json::array();
-  for (const auto& [app_id, record] : state) loads.push_back(to_json(record));
-  return Json{{"version", kVersion}, {"loads", std::move(loads)}}.dump(
-      1, ' ', false, Json::error_handler_t::replace);
+void put_load(MetaBatch& batch, const LoadRecord& record) {
+  batch.put(path_of(kLoads, record.app_id), value_text(to_json(record)));
 }
 
-// The library throws where a field is missing or of another kind; here that becomes an error.
-Result<LoadState> decode_loads(std::string_view text) {
-  try {
-    const auto json = Json::parse(text);
-    if (json.at("version") != kVersion) return fail(Code::kCorrupt, "another version");
-    LoadState state;
-    for (const auto& each : json.at("loads")) {
-      auto record = read_record(each);
-      state[record.app_id] = std::move(record);
-    }
-    return state;
-  } catch (const Json::exception& wrong) {
-    return fail(Code::kCorrupt, wrong.what());
+void put_loaded_partition(MetaBatch& batch, const LoadRecord& record, size_t partition) {
+  batch.put(path_of(kLoads, record.app_id, partition),
+            value_text({{"status", status_name(record.partitions[partition])}}));
+}
+
+void put_whole_load(MetaBatch& batch, const LoadRecord& record) {
+  remove_load(batch, record.app_id);
+  put_load(batch, record);
+  for (size_t i = 0; i < record.partitions.size(); ++i) put_loaded_partition(batch, record, i);
+}
+
+void remove_load(MetaBatch& batch, int32_t app_id) { batch.remove(path_of(kLoads, app_id)); }
+
+Result<LoadState> read_loads(const MetaValues& values) {
+  LoadState state;
+  for (const auto& [app_id, text] : TRY(numbered_children_of(values, kLoads))) {
+    const auto path = path_of(kLoads, app_id);
+    auto record = TRY(read_value(path, text, read_record));
+    TRY(check_path(path, path_of(kLoads, record.app_id)));
+    TRY(read_partitions(values, path, record.partitions, read_partition));
+    state[record.app_id] = std::move(record);
   }
+  return state;
 }
-
-Result<LoadBook> LoadBook::open(const std::string& folder) {
-  LoadBook book(folder + "/bulk_loads.json");
-  book.state_ = TRY(read_book(book.path_, decode_loads));
-  return book;
-}
-
-Result<void> LoadBook::save() const { return base::replace_file(path_, encode_loads(state_)); }
 
 }  // namespace pegmove::server::meta

@@ -1,5 +1,5 @@
-// What the meta server keeps of bulk loads: in Pegasus in ZooKeeper, here in
-// `<folder>/bulk_loads.json`, so that a server that was killed goes on with them.
+// What the meta server keeps of bulk loads: in Pegasus in ZooKeeper, here in its store, so that a
+// server that was killed goes on with them.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "bulk_load_types.h"
 #include "bulkload/layout.h"
+#include "server/meta/store/meta_values.h"
 #include "wire/error_code.h"
 
 namespace pegmove::server::meta {
@@ -35,27 +36,16 @@ struct LoadRecord {
 
 using LoadState = std::map<int32_t, LoadRecord>;  // by app id
 
-std::string encode_loads(const LoadState& state);
-// Errors: kCorrupt, saying what is wrong.
-Result<LoadState> decode_loads(std::string_view text);
+// Their values, each a JSON object.
+void put_load(MetaBatch& batch, const LoadRecord& record);  // without its partitions
+void put_loaded_partition(MetaBatch& batch, const LoadRecord& record, size_t partition);
+void put_whole_load(MetaBatch& batch, const LoadRecord& record);  // in the place of the last
+void remove_load(MetaBatch& batch, int32_t app_id);
+
+// Errors: kCorrupt, naming the path of the value and what is wrong.
+Result<LoadState> read_loads(const MetaValues& values);
 
 // "BLS_DOWNLOADING"
 std::string_view status_name(wire::bulk_load_status status);
-
-// The state and its file. Used by one thread; one process a folder.
-class LoadBook {
- public:
-  // Errors: kIo; kCorrupt, naming the file, which is left as it is.
-  static Result<LoadBook> open(const std::string& folder);
-
-  LoadState& state() { return state_; }
-  const LoadState& state() const { return state_; }
-  Result<void> save() const;  // to the disk. Errors: kIo
-
- private:
-  explicit LoadBook(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-  LoadState state_;
-};
 
 }  // namespace pegmove::server::meta

@@ -24,7 +24,7 @@ void MetaService::register_load_handlers() {
       [this](const auto& request, const auto&) { return loads_.control(request); });
   dispatcher_.on_message<query_bulk_load_request, query_bulk_load_response>(
       RpcCode::kQueryBulkLoadStatus, [this](const auto& request, const auto& head) {
-        return loads_.query(request, host_ports_for(head));
+        return loads_.query(request, meta_view::host_ports_for(head));
       });
   dispatcher_.on_message<clear_bulk_load_state_request, clear_bulk_load_state_response>(
       RpcCode::kClearBulkLoad,

@@ -15,22 +15,23 @@ constexpr async::milliseconds kPurgePeriod{60'000};
 
 }  // namespace
 
-MetaService::MetaService(asio::any_io_executor executor, AppCatalog catalog, BackupBook backups,
-                         LoadBook loads, NodePort& nodes, async::Pool& pool, MetaOptions options,
-                         Clock& clock, Logger log)
+MetaService::MetaService(asio::any_io_executor executor, MetaState state, NodePort& nodes,
+                         async::Pool& pool, MetaOptions options, Clock& clock, Logger log)
     : executor_(executor),
-      catalog_(std::move(catalog)),
+      store_(std::move(state.store)),
+      catalog_(std::move(state.catalog)),
       nodes_(nodes),
       pool_(pool),
       options_(std::move(options)),
       clock_(clock),
       log_(std::move(log)),
       tasks_(executor),
-      backups_(executor, catalog_, nodes, std::move(backups), options_.backups, clock, log_),
+      backups_(executor, *store_, catalog_, nodes, std::move(state.backups), options_.backups,
+               clock, log_),
       backup_jobs_(backups_),
       backup_policies_(backups_, backup_jobs_),
       restores_(backups_, restore_host()),
-      loads_(backups_, std::move(loads),
+      loads_(backups_, std::move(state.loads),
              {.several_at_once =
                   [this] { return operations_.settings.boolean("enable_concurrent_bulk_load"); },
               .ingestions_of_a_node = [this] { return ingestions_of_a_node(); }}),
@@ -127,7 +128,7 @@ bool MetaService::is_served(Gpid gpid) const {
   return app && nodes_.serves(app->partitions[size_t(gpid.partition_index)].node, gpid);
 }
 
-ClusterFacts MetaService::facts() const {
+meta_view::ClusterFacts MetaService::facts() const {
   auto address = this->address().to_string();
   return {.cluster_name = options_.cluster_name,
           .meta_servers = address,
@@ -163,9 +164,18 @@ Routine<> MetaService::purge(AppRecord app) {
     log_.error(released.error().to_string());
     is_removed = false;
   }
-  if (!is_removed) co_return;  // tried again in the next round
-  if (auto forgotten = catalog_.forget(app.info.app_id); !forgotten)
-    log_.error(forgotten.error().to_string());
+  const auto id = app.info.app_id;
+  const bool is_busy = backup_jobs_.is_busy(id) || restores_.is_busy(id) || loads_.is_busy(id);
+  if (!is_removed || is_busy) co_return;  // tried again in the next round
+  if (auto forgotten = forget(id); !forgotten) log_.error(forgotten.error().to_string());
+}
+
+// What was kept of the table goes with its data.
+Result<void> MetaService::forget(int32_t app_id) {
+  TRY(catalog_.forget(app_id));
+  forget_table(backups_.records, app_id);
+  loads_.forget_table(app_id);
+  return {};
 }
 
 void MetaService::register_handlers() {
@@ -198,7 +208,7 @@ void MetaService::register_handlers() {
       [this](const auto& request, const auto&) { return list_apps(catalog_, request); });
   dispatcher_.on_message<configuration_list_nodes_request, configuration_list_nodes_response>(
       RpcCode::kListNodes, [this](const auto& request, const auto& head) {
-        return list_nodes(request, nodes_.addresses(), host_ports_for(head));
+        return meta_view::list_nodes(request, nodes_.addresses(), meta_view::host_ports_for(head));
       });
   dispatcher_.on_message<configuration_cluster_info_request, configuration_cluster_info_response>(
       RpcCode::kClusterInfo, [this](const auto&, const auto&) {
@@ -208,7 +218,7 @@ void MetaService::register_handlers() {
       RpcCode::kQueryConfig, [this](const auto& request, const auto& head) {
         return query_config(
             catalog_, request, nodes_.addresses(), [this](Gpid gpid) { return is_served(gpid); },
-            host_ports_for(head));
+            meta_view::host_ports_for(head));
       });
   dispatcher_.on(RpcCode::kCliCall,
                  [this](net::IncomingCall call) { operations_.commands.handle(std::move(call)); });

@@ -9,6 +9,8 @@
 #include "server/meta/backup_jobs.h"
 #include "server/meta/backup_policies.h"
 #include "server/meta/bulk_loads.h"
+#include "server/meta/catalog_views.h"
+#include "server/meta/meta_state.h"
 #include "server/meta/restores.h"
 #include "service/dispatcher.h"
 #include "service/operations.h"
@@ -23,15 +25,15 @@ struct MetaOptions {
   BackupOptions backups = {};
 };
 
-// On one executor. A request that changes the catalog is answered when the change is on disk (which
-// blocks this executor: nothing but administration runs on it). Partitions are opened after the
-// answer, as in real servers; until then they have no primary.
+// On one executor. A request that changes something is answered when the change is on disk (which
+// blocks this executor: nothing but administration runs on it); what jobs note as they go waits on
+// another thread. Partitions are opened after the answer, as in real servers; until then they have
+// no primary.
 // Order: start(); ...; stop(); co_await join(); destroy.
 class MetaService {
  public:
-  MetaService(asio::any_io_executor executor, AppCatalog catalog, BackupBook backups,
-              LoadBook loads, NodePort& nodes, async::Pool& pool, MetaOptions options, Clock& clock,
-              Logger log);
+  MetaService(asio::any_io_executor executor, MetaState state, NodePort& nodes, async::Pool& pool,
+              MetaOptions options, Clock& clock, Logger log);
 
   // Opens the partitions of all tables, then listens. A partition that does not open is logged and
   // left without a primary; the others serve. Errors: kAlreadyExists and kIo, naming the address.
@@ -73,8 +75,9 @@ class MetaService {
   Routine<> settle_once(AppRecord app);
   Routine<> purge_dropped();
   Routine<> purge(AppRecord app);
+  Result<void> forget(int32_t app_id);
   bool is_served(Gpid gpid) const;
-  ClusterFacts facts() const;
+  meta_view::ClusterFacts facts() const;
 
   // In meta_http.cc.
   void register_http();
@@ -97,6 +100,7 @@ class MetaService {
   void refresh_metrics();
 
   asio::any_io_executor executor_;
+  std::unique_ptr<MetaStore> store_;
   AppCatalog catalog_;
   NodePort& nodes_;
   async::Pool& pool_;

@@ -7,7 +7,8 @@
 #include "async/task.h"
 #include "backup/orders.h"
 #include "bulkload/orders.h"
-#include "server/meta/catalog_views.h"
+#include "meta_types.h"
+#include "meta_view/node_address.h"
 #include "wire/compaction_status.h"
 
 namespace pegmove::server::meta {
@@ -17,7 +18,7 @@ namespace pegmove::server::meta {
 class NodePort {
  public:
   virtual ~NodePort() = default;
-  virtual std::vector<NodeAddress> addresses() const = 0;
+  virtual std::vector<meta_view::NodeAddress> addresses() const = 0;
   // Serves the partition, making it if it is new and that is allowed. Errors: what is wrong with
   // its files.
   virtual Result<void> host(int node, const wire::app_info& app, int32_t partition_index,

@@ -51,13 +51,13 @@ int32_t permille(const backup::PartitionProgress& progress) {
 }  // namespace
 
 RestoreRecord* Restores::find(int32_t app_id) {
-  auto& restores = context_.book.state().restores;
+  auto& restores = context_.records.restores;
   const auto found = restores.find(app_id);
   return found == restores.end() ? nullptr : &found->second;
 }
 
 void Restores::go_on() {
-  for (const auto& [app_id, record] : context_.book.state().restores) {
+  for (const auto& [app_id, record] : context_.records.restores) {
     if (record.state == JobState::kRunning) context_.tasks.spawn(work(app_id));
     if (record.state == JobState::kFailed) drop(app_id);  // it may not have been
   }
@@ -69,13 +69,18 @@ void Restores::table_recalled(int32_t app_id) {
       std::ranges::find(record->partitions, RestoredPartition::kMissing) ==
           record->partitions.end())
     return;
-  record->state = JobState::kRunning;
-  record->reason.clear();
-  if (context_.save("going on with a restore")) context_.tasks.spawn(work(app_id));
+  auto resumed = *record;
+  resumed.state = JobState::kRunning;
+  resumed.reason.clear();
+  MetaBatch batch;
+  put_restore(batch, resumed);
+  if (!context_.save_now(std::move(batch), "going on with a restore")) return;
+  *record = std::move(resumed);
+  context_.tasks.spawn(work(app_id));
 }
 
 bool Restores::is_pending(int32_t app_id, int32_t partition) const {
-  const auto& restores = context_.book.state().restores;
+  const auto& restores = context_.records.restores;
   const auto found = restores.find(app_id);
   return found != restores.end() &&
          found->second.partitions[size_t(partition)] == RestoredPartition::kMissing;
@@ -128,7 +133,7 @@ Routine<wire::configuration_create_app_response> Restores::start(
   co_return response;
 }
 
-// The record comes to the disk before the table: a table without it would be opened empty.
+// The record comes to the disk with the table: a table without it would be opened empty.
 Result<int32_t> Restores::make_table(const wire::configuration_restore_request& request,
                                      const backup::Place& place, const wire::app_info& saved) {
   if (saved.partition_count > kMaxPartitionCount)
@@ -136,9 +141,9 @@ Result<int32_t> Restores::make_table(const wire::configuration_restore_request& 
                                             std::to_string(kMaxPartitionCount) + " partitions");
   auto app = context_.catalog.make_restored(saved, request.new_app_name, restore_envs(request),
                                             context_.clock.unix_seconds());
+  TRY(check_envs_fit(app.info.envs));
   const auto app_id = app.info.app_id;
-  auto& restores = context_.book.state().restores;
-  restores[app_id] = {
+  RestoreRecord record{
       .place = place,
       .provider = request.backup_provider_name,
       .app_id = app_id,
@@ -146,28 +151,19 @@ Result<int32_t> Restores::make_table(const wire::configuration_restore_request& 
       .start_ms = context_.now_ms(),
       .state = JobState::kRunning,
       .partitions = std::vector(app.partitions.size(), RestoredPartition::kMissing)};
-  if (!context_.save("noting a restore")) {
-    restores.erase(app_id);
+  MetaBatch batch;
+  put_whole_restore(batch, record);
+  if (!context_.catalog.replace(std::move(app), "restoring " + request.new_app_name,
+                                std::move(batch)))
     return fail(Code::kIo, "the restore could not be noted on the meta server's disk");
-  }
-  if (!context_.catalog.replace(std::move(app), "restoring " + request.new_app_name)) {
-    restores.erase(app_id);
-    context_.save("forgetting a restore");
-    return fail(Code::kIo, "the table could not be noted on the meta server's disk");
-  }
+  context_.records.restores[app_id] = std::move(record);
   context_.step("restore.table_noted");
   return app_id;
 }
 
 Routine<> Restores::work(int32_t app_id) {
   const auto* record = find(app_id);
-  const auto* app = context_.catalog.find_by_id(app_id);
-  // Killed before the table was there; its id may be given to another.
-  if (!app || !app->info.envs.contains("restore.backup_id")) {
-    context_.book.state().restores.erase(app_id);
-    context_.save("forgetting a restore");
-    co_return;
-  }
+  if (!record) co_return;  // it went with its table
   // Of the configuration, and no damage: mended by a start with the right one.
   if (auto store = context_.store(record->provider); !store) {
     context_.log.error("restoring table " + record->place.table +
@@ -180,7 +176,7 @@ Routine<> Restores::work(int32_t app_id) {
   auto outcome = co_await restore_table(app_id);
   active_.erase(app_id);
   if (!outcome && context_.stopped()) co_return;  // goes on after the next start
-  end(app_id, outcome);
+  co_await end(app_id, std::move(outcome));       // no result
 }
 
 Task<> Restores::restore_table(int32_t app_id) {
@@ -237,32 +233,41 @@ Task<> Restores::open_partition(int32_t app_id, int32_t partition) {
       host_.dropped(app_id);  // lets go of it again
       co_return fail(std::move(still.error()));
     }
-    if (opened) co_return note_partition(app_id, partition, RestoredPartition::kDone, "");
+    if (opened) {
+      MetaBatch batch;
+      find(app_id)->partitions[size_t(partition)] = RestoredPartition::kDone;
+      put_restored_partition(batch, *find(app_id), size_t(partition));
+      context_.save_soon(std::move(batch));  // else its files are found in their place
+      context_.step("restore.partition_noted");
+      co_return Result<void>();
+    }
     auto why = std::move(opened.error()).with_context("partition " + std::to_string(partition));
     if (!is_damage(why) || !find(app_id)->skip_bad) co_return fail(std::move(why));
     damaged.emplace(partition, std::move(why));
   }
   CO_TRY(co_await host_.discard(app, partition));
   // Before it is made: a partition that is noted as skipped is made empty by every start.
-  CO_TRY(note_partition(app_id, partition, RestoredPartition::kSkipped,
-                        "skipped " + damaged.at(partition).to_string()));
+  CO_TRY(co_await note_skipped(app_id, partition));
   co_return co_await host_.open(CO_TRY(available_table(app_id)), partition, true);
 }
 
-Result<void> Restores::note_partition(int32_t app_id, int32_t partition, RestoredPartition state,
-                                      const std::string& reason) {
+Task<> Restores::note_skipped(int32_t app_id, int32_t partition) {
   auto* record = find(app_id);
-  record->partitions[size_t(partition)] = state;
-  if (!reason.empty()) record->reason += (record->reason.empty() ? "" : "; ") + reason;
-  if (!context_.save("noting a restored partition"))
-    return fail(Code::kIo, "a restored partition could not be noted");
+  record->partitions[size_t(partition)] = RestoredPartition::kSkipped;
+  const auto& why = active_.at(app_id).damaged.at(partition);
+  record->reason += (record->reason.empty() ? "skipped " : "; skipped ") + why.to_string();
+  MetaBatch batch;
+  put_restore(batch, *record);
+  put_restored_partition(batch, *record, size_t(partition));
+  if (!co_await context_.save(std::move(batch), "noting a skipped partition"))
+    co_return fail(Code::kIo, "a skipped partition could not be noted");
   context_.step("restore.partition_noted");
-  return {};
+  co_return Result<void>();
 }
 
 // Pegasus drops a table that cannot be restored, too. Before the end is noted: the drop must not be
 // lost with the server.
-void Restores::end(int32_t app_id, const Result<void>& outcome) {
+Routine<> Restores::end(int32_t app_id, Result<void> outcome) {
   auto* record = find(app_id);
   if (!outcome) {
     record->reason = outcome.error().to_string();
@@ -271,7 +276,9 @@ void Restores::end(int32_t app_id, const Result<void>& outcome) {
   }
   record->end_ms = context_.now_ms();
   record->state = outcome ? JobState::kDone : JobState::kFailed;
-  context_.save("noting the end of a restore");
+  MetaBatch batch;
+  put_whole_restore(batch, *record);
+  co_await context_.save(std::move(batch), "noting the end of a restore");  // no result
   context_.step("restore.end_noted");
 }
 
@@ -289,7 +296,7 @@ void Restores::drop(int32_t app_id) {
 wire::configuration_query_restore_response Restores::query(
     const wire::configuration_query_restore_request& request) const {
   wire::configuration_query_restore_response response;
-  const auto& restores = context_.book.state().restores;
+  const auto& restores = context_.records.restores;
   const auto found = restores.find(request.restore_app_id);
   const auto* app = context_.catalog.find_by_id(request.restore_app_id);
   if (found == restores.end() && !app) {
@@ -317,7 +324,7 @@ wire::configuration_query_restore_response Restores::query(
 
 std::string Restores::status(int32_t app_id) const {
   auto out = nlohmann::ordered_json::array();
-  for (const auto& [id, record] : context_.book.state().restores) {
+  for (const auto& [id, record] : context_.records.restores) {
     if (app_id != 0 && id != app_id) continue;
     nlohmann::ordered_json restore{{"app_id", id},
                                    {"backup_id", record.place.backup_id},

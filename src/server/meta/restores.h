@@ -35,6 +35,8 @@ class Restores {
   // A table was dropped: its restore ends; or is there again: its restore goes on.
   void table_dropped(int32_t app_id);
   void table_recalled(int32_t app_id);
+  // Whether something still works on the restore of the table, so that its record must stay.
+  bool is_busy(int32_t app_id) const { return active_.contains(app_id); }
 
   // RPC_CM_START_RESTORE: answered when the table is there; its partitions serve one by one, as
   // their files arrive. The envs that tell the backup (restore.*) are Pegasus's.
@@ -57,9 +59,8 @@ class Restores {
   Task<> fetch_partition(int32_t app_id, int32_t partition);
   Task<> open_partition(int32_t app_id, int32_t partition);
   Result<AppRecord> available_table(int32_t app_id) const;
-  Result<void> note_partition(int32_t app_id, int32_t partition, RestoredPartition state,
-                              const std::string& reason);
-  void end(int32_t app_id, const Result<void>& outcome);
+  Task<> note_skipped(int32_t app_id, int32_t partition);
+  Routine<> end(int32_t app_id, Result<void> outcome);
   void drop(int32_t app_id);
   RestoreRecord* find(int32_t app_id);
 

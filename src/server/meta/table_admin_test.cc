@@ -3,19 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/log.h"
+#include "server/meta/store/sim_files_test.h"
 
 namespace pegmove::server::meta {
 namespace {
 
 using wire::CompactionStatus;
 using wire::ErrorCode;
-namespace fs = std::filesystem;
 
 constexpr int64_t kNow = 1'800'000'000;
 
@@ -23,16 +23,15 @@ class TableAdminTest : public testing::Test {
  protected:
   void SetUp() override {
     base::set_log_level(base::LogLevel::kOff);
-    folder_ = fs::temp_directory_path() / "table_admin_test_XXXXXX";
-    ASSERT_NE(mkdtemp(folder_.data()), nullptr);
     open();
     ASSERT_EQ(create("t"), 1);
   }
-  void TearDown() override { fs::remove_all(folder_); }
-
   // From the disk: what was answered as done must be there.
   void open() {
-    auto opened = AppCatalog::open(folder_ + "/meta", 2);
+    auto store = MetaStore::open("/meta", disk_.files());
+    ASSERT_TRUE(store) << store.error().to_string();
+    store_ = std::move(*store);
+    auto opened = AppCatalog::open(*store_, 2);
     ASSERT_TRUE(opened) << opened.error().to_string();
     catalog_ = std::make_unique<AppCatalog>(std::move(*opened));
   }
@@ -99,7 +98,8 @@ class TableAdminTest : public testing::Test {
     return request;
   }
 
-  std::string folder_;
+  SimDisk disk_;
+  std::unique_ptr<MetaStore> store_;
   std::unique_ptr<AppCatalog> catalog_;
 };
 
@@ -165,7 +165,7 @@ TEST_F(TableAdminTest, RefusesToRenameWhatIsNotThereAndToATakenName) {
 }
 
 TEST_F(TableAdminTest, KeepsTheNameWhenTheNewOneCannotBeWritten) {
-  fs::remove_all(folder_ + "/meta");
+  disk_.fails = true;
   EXPECT_EQ(rename("t", "u").err.code, ErrorCode::kFileOperationFailed);
   EXPECT_NE(catalog_->find("t"), nullptr);
   EXPECT_EQ(catalog_->find("u"), nullptr);

@@ -1,4 +1,4 @@
-#include "apps/cluster_folder.h"
+#include "server/cluster/cluster_folder.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,13 +14,16 @@
 
 #include "base/units.h"
 
-namespace pegmove::apps {
+namespace pegmove::server::cluster {
 namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+// The first had the meta server's values in three JSON files, which MetaState::open() takes over; a
+// version that knows no other must not make new ones beside the store.
+constexpr int kFirstFormat = 1;
+constexpr int kFormat = 2;
 constexpr int kStopSeconds = 60;
 
 std::unexpected<Error> system_error(const std::string& what) {
@@ -66,12 +69,14 @@ Result<void> claim(const std::string& path, const std::string& name) {
     return write_json(identity, {{"format", kFormat}, {"name", name}});
   }
   auto json = TRY(read_json(identity));
-  if (json.value("format", 0) != kFormat)
+  const auto format = json.value("format", 0);
+  if (format != kFormat && format != kFirstFormat)
     return fail(Code::kUnsupported, path + " was made by another version of pegmove");
   if (json.value("name", "") != name)
     return fail(Code::kInvalidArgument,
                 path + " holds the data of cluster '" + json.value("name", "") + "', not of '" +
                     name + "'; use --name " + json.value("name", "") + " or another folder");
+  if (format != kFormat) return write_json(identity, {{"format", kFormat}, {"name", name}});
   return {};
 }
 
@@ -165,4 +170,4 @@ Result<bool> ClusterFolder::stop(const std::string& path) {
                                   std::to_string(kStopSeconds) + " s; its log: " + log_path(path));
 }
 
-}  // namespace pegmove::apps
+}  // namespace pegmove::server::cluster

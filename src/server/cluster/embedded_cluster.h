@@ -14,7 +14,7 @@
 #include "blockstore/provider.h"
 #include "net/address.h"
 
-namespace pegmove::apps {
+namespace pegmove::server::cluster {
 
 struct EmbeddedClusterOptions {
   std::string name;
@@ -51,4 +51,4 @@ class EmbeddedCluster {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace pegmove::apps
+}  // namespace pegmove::server::cluster

@@ -14,7 +14,7 @@
 
 #include "base/result.h"
 
-namespace pegmove::apps {
+namespace pegmove::server::cluster {
 
 struct RunningCluster {
   std::string name;
@@ -50,4 +50,4 @@ class ClusterFolder {
   int lock_fd_;
 };
 
-}  // namespace pegmove::apps
+}  // namespace pegmove::server::cluster

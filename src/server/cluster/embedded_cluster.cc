@@ -1,4 +1,4 @@
-#include "apps/embedded_cluster.h"
+#include "server/cluster/embedded_cluster.h"
 
 #include <utility>
 
@@ -7,11 +7,11 @@
 #include "server/meta/meta_service.h"
 #include "server/replica/replica_node.h"
 
-namespace pegmove::apps {
+namespace pegmove::server::cluster {
 namespace {
 
-using server::meta::MetaService;
-using server::replica::ReplicaNode;
+using meta::MetaService;
+using replica::ReplicaNode;
 
 Routine<Result<void>> start_node(ReplicaNode& node) { co_return node.start(); }
 
@@ -23,7 +23,7 @@ Routine<Result<void>> stop_role(Role& role) {
 }
 
 // The nodes of this process, as the meta server sees them.
-class LocalNodes : public server::meta::NodePort {
+class LocalNodes : public meta::NodePort {
  public:
   void add(ReplicaNode& node) {
     nodes_.push_back(&node);
@@ -34,7 +34,7 @@ class LocalNodes : public server::meta::NodePort {
          .host_port = wire::host_port::of(text.substr(0, text.rfind(':')), address.port)});
   }
 
-  std::vector<server::meta::NodeAddress> addresses() const override { return addresses_; }
+  std::vector<meta_view::NodeAddress> addresses() const override { return addresses_; }
   Result<void> host(int node, const wire::app_info& app, int32_t partition_index,
                     bool may_be_new) override {
     auto table = hosted(app);
@@ -71,7 +71,7 @@ class LocalNodes : public server::meta::NodePort {
     for (auto* node : nodes_) node->apply_envs(hosted(app));
   }
   wire::CompactionStatus compaction_status(int node, Gpid gpid) const override {
-    using server::replica::CompactionState;
+    using replica::CompactionState;
     switch (nodes_[size_t(node)]->compaction_state(gpid)) {
       case CompactionState::kIdle: return wire::CompactionStatus::kIdle;
       case CompactionState::kQueuing: return wire::CompactionStatus::kQueuing;
@@ -89,7 +89,7 @@ class LocalNodes : public server::meta::NodePort {
     co_return co_await async::run_on(target.executor(), (target.*call)(std::move(given)...));
   }
 
-  static server::replica::HostedTable hosted(const wire::app_info& app) {
+  static replica::HostedTable hosted(const wire::app_info& app) {
     return {.app_id = app.app_id,
             .name = app.app_name,
             .partition_count = app.partition_count,
@@ -97,11 +97,11 @@ class LocalNodes : public server::meta::NodePort {
   }
 
   std::vector<ReplicaNode*> nodes_;
-  std::vector<server::meta::NodeAddress> addresses_;
+  std::vector<meta_view::NodeAddress> addresses_;
 };
 
-server::replica::ClusterIds cluster_ids(const EmbeddedClusterOptions& options) {
-  server::replica::ClusterIds ids;
+replica::ClusterIds cluster_ids(const EmbeddedClusterOptions& options) {
+  replica::ClusterIds ids;
   for (const auto& [name, id] : options.duplication_group) {
     ids.known.set(id & 0x7F);
     if (name == options.name) ids.own = id;
@@ -146,18 +146,17 @@ struct EmbeddedCluster::Parts {
       auto port = options.replica_port == 0 ? 0 : options.replica_port + i;
       role->node = std::make_unique<ReplicaNode>(
           role->thread.executor(),
-          server::replica::NodeOptions{
-              .cluster_name = options.name,
-              .data_dir = options.data_dir + "/replica" + std::to_string(i),
-              .listen = {options.listen_ipv4, uint16_t(port)},
-              .sync_writes = options.sync_writes,
-              .max_request_size = options.max_request_size,
-              .clusters = cluster_ids(options),
-              .duplication_group = group_lines(options),
-              .max_connections = options.max_connections,
-              .providers = options.providers,
-              .cold_backup_root = cold_backup_root(options),
-              .on_backup_step = options.on_backup_step},
+          replica::NodeOptions{.cluster_name = options.name,
+                               .data_dir = options.data_dir + "/replica" + std::to_string(i),
+                               .listen = {options.listen_ipv4, uint16_t(port)},
+                               .sync_writes = options.sync_writes,
+                               .max_request_size = options.max_request_size,
+                               .clusters = cluster_ids(options),
+                               .duplication_group = group_lines(options),
+                               .max_connections = options.max_connections,
+                               .providers = options.providers,
+                               .cold_backup_root = cold_backup_root(options),
+                               .on_backup_step = options.on_backup_step},
           clock, log.with("node", "replica" + std::to_string(i)));
       auto started = role->thread.wait_for(start_node(*role->node));
       if (!started) {
@@ -174,22 +173,18 @@ struct EmbeddedCluster::Parts {
 Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterOptions options,
                                                                 Clock& clock) {
   Logger log("cluster=" + options.name);
-  auto catalog =
-      TRY(server::meta::AppCatalog::open(options.data_dir + "/meta", options.replica_servers));
-  auto backups = TRY(server::meta::BackupBook::open(options.data_dir + "/meta"));
-  auto loads = TRY(server::meta::LoadBook::open(options.data_dir + "/meta"));
+  auto state = TRY(meta::MetaState::open(options.data_dir + "/meta", options.replica_servers));
   auto parts = std::make_unique<Parts>();
   TRY(parts->start_nodes(options, clock, log));
   parts->meta = std::make_unique<MetaService>(
-      parts->meta_thread.executor(), std::move(catalog), std::move(backups), std::move(loads),
-      parts->ports, parts->admin_pool,
-      server::meta::MetaOptions{.cluster_name = options.name,
-                                .listen = {options.listen_ipv4, options.meta_port},
-                                .dump_dir = options.data_dir + "/meta/dump",
-                                .max_connections = options.max_connections,
-                                .backups = {.cold_backup_root = cold_backup_root(options),
-                                            .providers = options.providers,
-                                            .on_step = options.on_backup_step}},
+      parts->meta_thread.executor(), std::move(state), parts->ports, parts->admin_pool,
+      meta::MetaOptions{.cluster_name = options.name,
+                        .listen = {options.listen_ipv4, options.meta_port},
+                        .dump_dir = options.data_dir + "/meta/dump",
+                        .max_connections = options.max_connections,
+                        .backups = {.cold_backup_root = cold_backup_root(options),
+                                    .providers = options.providers,
+                                    .on_step = options.on_backup_step}},
       clock, log.with("node", "meta"));
   TRY(parts->meta_thread.wait_for(parts->meta->start()));
   return std::unique_ptr<EmbeddedCluster>(new EmbeddedCluster(std::move(parts)));
@@ -206,4 +201,4 @@ std::vector<net::Address> EmbeddedCluster::replica_addresses() const {
   return addresses;
 }
 
-}  // namespace pegmove::apps
+}  // namespace pegmove::server::cluster

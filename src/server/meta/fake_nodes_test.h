@@ -1,0 +1,169 @@
+// A meta server with nodes that do at once whatever they are told, and a disk for its store that
+// can be looked at: for tests of many partitions, of what is noted when, and of restarts.
+#pragma once
+
+#include <boost/asio/post.hpp>
+#include <filesystem>
+#include <functional>
+#include <latch>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/context_thread.h"
+#include "async/event.h"
+#include "async/pool.h"
+#include "server/meta/meta_service.h"
+#include "server/meta/store/sim_files_test.h"
+#include "testing/sim_clock.h"
+#include "testing/test_cluster.h"
+#include "testing/test_folder.h"
+
+namespace pegmove::server::meta {
+
+// On the meta server's executor, but host() and release().
+class FakeNodes : public NodePort {
+ public:
+  using Gate = std::function<Task<>(int32_t partition)>;
+
+  // What each call waits for, and fails with.
+  Gate on_back_up = pass, on_restore = pass, on_download = pass, on_ingest = pass, on_clean = pass;
+
+  std::vector<meta_view::NodeAddress> addresses() const override {
+    std::vector<meta_view::NodeAddress> nodes;
+    for (uint16_t port : {1, 2})
+      nodes.push_back({.address = wire::rpc_address::of(0x7F000001, port),
+                       .host_port = wire::host_port::of("127.0.0.1", port)});
+    return nodes;
+  }
+  Result<void> host(int, const wire::app_info&, int32_t, bool) override { return {}; }
+  Result<void> release(int, Gpid, bool) override { return {}; }
+  bool serves(int, Gpid) const override { return true; }
+  void apply_envs(const wire::app_info&) override {}
+  wire::CompactionStatus compaction_status(int, Gpid) const override {
+    return wire::CompactionStatus::kIdle;
+  }
+  Task<int64_t> back_up(int, backup::BackupOrder order,
+                        std::shared_ptr<backup::PartitionProgress> progress) override {
+    CO_TRY(co_await on_back_up(order.gpid.partition_index));
+    progress->done_bytes = progress->all_bytes = 10;
+    co_return 10;
+  }
+  Task<> restore(int, backup::RestoreOrder order,
+                 std::shared_ptr<backup::PartitionProgress>) override {
+    return on_restore(order.gpid.partition_index);
+  }
+  Task<> download_load(int, bulkload::LoadOrder order,
+                       std::shared_ptr<bulkload::LoadProgress>) override {
+    return on_download(order.gpid.partition_index);
+  }
+  Task<> ingest_load(int, bulkload::LoadOrder order,
+                     std::shared_ptr<bulkload::LoadProgress>) override {
+    return on_ingest(order.gpid.partition_index);
+  }
+  Task<> clean_load(int, Gpid gpid) override { return on_clean(gpid.partition_index); }
+  void stop_transfers() override {}
+
+ private:
+  static Task<> pass(int32_t) { co_return Result<void>(); }
+};
+
+// Where the call for one partition waits until the test lets it go on. From any thread.
+class TestGate {
+ public:
+  TestGate(asio::any_io_executor executor, int32_t partition)
+      : executor_(std::move(executor)), partition_(partition) {}
+
+  FakeNodes::Gate gate() {
+    return [this](int32_t partition) { return pass(partition); };
+  }
+  void wait_until_reached() { reached_.wait(); }
+  void open() {
+    asio::post(executor_, [this] {
+      is_open_ = true;
+      opened_.notify_all();
+    });
+  }
+
+ private:
+  Task<> pass(int32_t partition) {
+    if (partition != partition_) co_return Result<void>();
+    if (!std::exchange(is_reached_, true)) reached_.count_down();
+    while (!is_open_) co_await opened_.wait();  // no result
+    co_return Result<void>();
+  }
+
+  asio::any_io_executor executor_;
+  int32_t partition_;
+  std::latch reached_{1};
+  bool is_reached_ = false, is_open_ = false;  // on the executor, as is what follows
+  async::Event opened_;
+};
+
+// The meta server, on a thread of its own; its block service "local" is a folder. Its time stands
+// still until the test moves it.
+class MetaServer {
+ public:
+  ~MetaServer() { stop(); }
+
+  void start() {
+    auto state = MetaState::open(folder.path(), 2, disk->files());
+    if (!state) throw std::runtime_error(state.error().to_string());
+    std::filesystem::create_directories(store_dir());
+    meta_ = std::make_unique<MetaService>(
+        thread.executor(), std::move(*state), nodes, pool_,
+        MetaOptions{.cluster_name = "test",
+                    .listen = {0x7F000001, 0},
+                    .backups = {.cold_backup_root = "test",
+                                .providers = {{"local",
+                                               {.name = "local",
+                                                .type = "local_service",
+                                                .args = store_dir()}}},
+                                .on_step = on_step}},
+        time, Logger());
+    auto started = thread.wait_for(meta_->start());
+    if (!started) throw std::runtime_error(started.error().to_string());
+    client = std::make_unique<testing::TestClient>(meta_->address());
+  }
+  void stop() {
+    if (!meta_) return;
+    client.reset();
+    thread.wait_for(end(*meta_));
+    meta_.reset();
+  }
+
+  std::string store_dir() const { return folder / "store"; }
+  Deadline deadline() const { return client->deadline(); }
+  client::Cluster& cluster() { return client->cluster(); }
+  template <typename T>
+  T must(Task<T> task) {
+    return client->must(std::move(task));
+  }
+  // Asks until it is so.
+  void wait_until(const std::function<bool()>& holds) {
+    for (const auto end = deadline(); !holds();)
+      if (end.passed(client->clock())) throw std::runtime_error("it does not come to its end");
+  }
+
+  testing::TestFolder folder;
+  testing::SimClock time;
+  std::unique_ptr<SimDisk> disk = std::make_unique<SimDisk>();
+  FakeNodes nodes;
+  backup::StepListener on_step = {};
+  async::ContextThread thread;
+  std::unique_ptr<testing::TestClient> client;
+
+ private:
+  static Routine<bool> end(MetaService& meta) {
+    meta.stop();
+    co_await meta.join();  // no result
+    co_return true;
+  }
+
+  async::Pool pool_{1};
+  std::unique_ptr<MetaService> meta_;
+};
+
+}  // namespace pegmove::server::meta

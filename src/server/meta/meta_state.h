@@ -1,0 +1,29 @@
+// What a meta server has in its folder, read.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "server/meta/app_catalog.h"
+#include "server/meta/backup_records.h"
+#include "server/meta/load_records.h"
+#include "server/meta/store/meta_store.h"
+
+namespace pegmove::server::meta {
+
+struct MetaState {
+  std::unique_ptr<MetaStore> store;
+  AppCatalog catalog;  // of the store
+  BackupState backups;
+  LoadState loads;
+
+  // Makes the folder if it is missing (not its parent). The JSON files of an earlier version are
+  // brought into the store once, and kept as "*.old". For `node_count` see AppCatalog::open(),
+  // whose errors it has, too. Errors: kIo; kCorrupt and kUnsupported, naming the file, which is
+  // left as it is. Where tables, restores and loads contradict each other: kCorrupt, naming the
+  // table.
+  static Result<MetaState> open(const std::string& folder, int node_count,
+                                std::unique_ptr<MetaFiles> files = make_local_files());
+};
+
+}  // namespace pegmove::server::meta
