@@ -1,15 +1,16 @@
 #include "blockstore/s3_sign.h"
 
 #include "base/bytes.h"
+#include "base/percent.h"
 #include "blockstore/digest.h"
-#include "blockstore/http.h"
 
 namespace pegmove::blockstore {
 
 std::string s3_query(const std::map<std::string, std::string>& query) {
   std::string text;
   for (const auto& [name, value] : query)
-    text += (text.empty() ? "" : "&") + url_encode(name) + "=" + url_encode(value);
+    text +=
+        (text.empty() ? "" : "&") + base::percent_encode(name) + "=" + base::percent_encode(value);
   return text;
 }
 
