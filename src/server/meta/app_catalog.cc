@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/atomic_file.h"
 #include "base/bytes.h"
 #include "base/small_file.h"
 #include "server/meta/app_env_rules.h"
@@ -83,7 +84,7 @@ Result<AppCatalog> AppCatalog::open(std::string folder, int node_count) {
   if (node_count < 1) {
     return refuse("a cluster has at least one node, not " + std::to_string(node_count));
   }
-  TRY(base::ensure_folder(folder));
+  TRY(base::make_folders(folder));
   AppCatalog catalog(std::move(folder), node_count);
   TRY(in_context(catalog.load(), "opening the tables of the cluster"));
   return catalog;
@@ -103,7 +104,7 @@ Result<void> AppCatalog::load() {
   for (const auto& [id, app] : state_.apps) {
     if (app.is_available()) available_.emplace(app.info.app_name, id);
   }
-  return base::remove_leftover(path_);
+  return base::remove_leftovers(path_);
 }
 
 Result<void> AppCatalog::check_nodes() const {

@@ -350,7 +350,8 @@ TEST_F(AppCatalogTest, UndoesAChangeThatCannotBeWritten) {
   auto catalog = open();
   catalog.create(create_request("t"), kNow);
   const std::string before = read();
-  fs::create_directory(file_ + ".tmp");  // in the way of the temporary file
+  fs::rename(file_, file_ + ".aside");
+  fs::create_directories(file_ + "/in the way");
   EXPECT_EQ(catalog.create(create_request("u"), kNow).err.code, ErrorCode::kFileOperationFailed);
   EXPECT_EQ(catalog.drop(drop_request("t"), kNow).err.code, ErrorCode::kFileOperationFailed);
   auto request = env_request("t", wire::app_env_operation::APP_ENV_OP_SET);
@@ -360,8 +361,9 @@ TEST_F(AppCatalogTest, UndoesAChangeThatCannotBeWritten) {
   EXPECT_EQ(catalog.find("u"), nullptr);
   EXPECT_TRUE(catalog.find("t")->is_available());
   EXPECT_TRUE(catalog.find("t")->info.envs.empty());
+  fs::remove_all(file_);
+  fs::rename(file_ + ".aside", file_);
   EXPECT_EQ(read(), before);
-  fs::remove(file_ + ".tmp");
   EXPECT_EQ(catalog.create(create_request("u"), kNow).appid, 2);
 }
 

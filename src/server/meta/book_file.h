@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
+#include "base/atomic_file.h"
 #include "base/small_file.h"
 
 namespace pegmove::server::meta {
@@ -37,7 +37,7 @@ Result<State> read_book(const std::string& path, Result<State> (*decode)(std::st
                                       "place, or move it away");
     state = std::move(*decoded);
   }
-  TRY(base::remove_leftover(path));
+  TRY(base::remove_leftovers(path));
   return state;
 }
 
