@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/check.h"
 
 namespace pegmove::base {
 namespace {
@@ -85,7 +86,8 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
       temporary_(std::exchange(other.temporary_, "")),
       file_(std::move(other.file_)),
       collected_(std::move(other.collected_)),
-      is_synced_(other.is_synced_) {}
+      is_synced_(other.is_synced_),
+      is_committed_(other.is_committed_) {}
 
 AtomicFile::~AtomicFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
@@ -133,6 +135,7 @@ Result<AtomicFile> AtomicFile::begin(const std::string& path, const AtomicFileOp
 }
 
 Result<void> AtomicFile::append(std::string_view bytes) {
+  check(!is_committed_, "nothing is appended to a file behind its commit");
   if (collected_.size() + bytes.size() < kCollectBytes) {
     collected_ += bytes;
     return {};
@@ -167,6 +170,7 @@ Result<void> AtomicFile::sync() {
 }
 
 Result<void> AtomicFile::commit() {
+  check(!std::exchange(is_committed_, true), "a file is committed once");
   TRY(sync());
   if (temporary_.empty()) return {};
   auto renamed = rename_file(temporary_, place_);

@@ -64,6 +64,7 @@ class AtomicFile {
   LocalFile file_;
   std::string collected_;
   bool is_synced_ = false;
+  bool is_committed_ = false;
 };
 
 // Removes what was left beside the path by kills. Only for a path that nobody writes now.

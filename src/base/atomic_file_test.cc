@@ -189,6 +189,13 @@ TEST_F(AtomicFileTest, EachErrorNamesThePathAndTheStep) {
   EXPECT_THAT(done.error().to_string(), StartsWith("writing " + path("out") + ": renaming "));
 }
 
+TEST_F(AtomicFileTest, NothingComesBehindACommit) {
+  auto file = create(path("out"));
+  ASSERT_TRUE(file.commit());
+  EXPECT_DEATH((void)file.append("more"), "behind its commit");
+  EXPECT_DEATH((void)file.commit(), "a file is committed once");
+}
+
 TEST_F(AtomicFileTest, ALongNameCanBeWritten) {
   const std::string name(255, 'n');
   write(path(name), "text");

@@ -9,8 +9,10 @@
 
 namespace pegmove::base {
 
-// Prints the text, the file and the line to stderr and aborts.
-[[noreturn]] void fail_check(std::string_view text, const std::source_location& where);
+// Prints the text, the file and the line to stderr and aborts: for a check whose text is only made
+// when it fails.
+[[noreturn]] void fail_check(std::string_view text,
+                             const std::source_location& where = std::source_location::current());
 
 // `text` says what must hold: "a stored key has two parts". Ends the process when it does not.
 inline void check(bool condition, std::string_view text,

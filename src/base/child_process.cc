@@ -15,6 +15,7 @@ extern "C" {  // glibc 2.36 leaves it out
 #include <cerrno>
 #include <utility>
 
+#include "base/check.h"
 #include "base/local_file.h"
 
 namespace pegmove::base {
@@ -255,6 +256,7 @@ Result<std::string> ChildProcess::read_all(const ChildWait& wait) {
 }
 
 Result<int> ChildProcess::wait(const ChildWait& wait) {
+  check(pid_ > 0 || ended_, "a process that is waited for was not given away");
   for (const Patience patience(wait); !ends_within(patience.at_most(look_every_));)
     TRY(patience.check());
   return reap();

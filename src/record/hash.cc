@@ -2,9 +2,9 @@
 
 #include <array>
 #include <cstddef>
-#include <stdexcept>
 
 #include "base/bytes.h"
+#include "base/check.h"
 
 namespace pegmove::record {
 namespace {
@@ -57,9 +57,7 @@ uint64_t key_hash(std::string_view hash_key, std::string_view sort_key) {
 }
 
 int32_t partition_index(uint64_t hash, int32_t partition_count) {
-  if (partition_count <= 0) [[unlikely]] {
-    throw std::logic_error("partition_index: the partition count must be positive");
-  }
+  base::check(partition_count > 0, "a table has partitions");
   return static_cast<int32_t>(hash % static_cast<uint64_t>(partition_count));
 }
 
