@@ -30,14 +30,15 @@ std::string integer_from(int64_t least, int64_t most) {
 }  // namespace
 
 template <typename Json>
-Result<JsonFieldsOf<Json>> JsonFieldsOf<Json>::of(const Json& object, std::string document) {
-  if (!object.is_object()) return fail(Code::kCorrupt, document + ": it is not a JSON object");
-  return JsonFieldsOf(object, std::make_shared<const std::string>(std::move(document)), "");
+Result<JsonFieldsOf<Json>> JsonFieldsOf<Json>::of(const Json& object, std::string document,
+                                                  Code code) {
+  if (!object.is_object()) return fail(code, document + ": it is not a JSON object");
+  return JsonFieldsOf(object, std::make_shared<const Document>(std::move(document), code), "");
 }
 
 template <typename Json>
 std::unexpected<Error> JsonFieldsOf<Json>::error(const std::string& text) const {
-  return fail(Code::kCorrupt, *document_ + ": " + text);
+  return fail(document_->code, document_->name + ": " + text);
 }
 
 template <typename Json>

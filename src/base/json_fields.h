@@ -22,15 +22,18 @@ namespace pegmove::base {
 
 // The fields of one object, which outlives this, and of those in it. A field must be there and must
 // have its type and be within its bounds; one that is read with `otherwise` may be missing. Errors:
-// kCorrupt, naming the document and the field: "the journal's options of a copy: 'timeout_ms' must
-// be an integer from 0 to 86400000", "bulk_load_metadata: 'files[3].size' must be ...".
+// kCorrupt, or the code that is given, naming the document and the field: "the journal's options of
+// a copy: 'timeout_ms' must be an integer from 0 to 86400000", "bulk_load_metadata: 'files[3].size'
+// must be ...".
 //
 // For nlohmann::json (JsonFields) and nlohmann::ordered_json (OrderedJsonFields). Cheap to copy.
 template <typename Json>
 class JsonFieldsOf {
  public:
   // `document`: what errors call it. Text that is no JSON, parsed without exceptions, is no object.
-  static Result<JsonFieldsOf> of(const Json& object, std::string document);
+  // `code`: of errors; kInvalidArgument for what a person has written.
+  static Result<JsonFieldsOf> of(const Json& object, std::string document,
+                                 Code code = Code::kCorrupt);
 
   bool has(const char* name) const;
   Result<void> only(std::initializer_list<const char*> names) const;  // no other fields
@@ -66,7 +69,11 @@ class JsonFieldsOf {
   std::unexpected<Error> must_be(const char* name, std::string_view what) const;
 
  private:
-  JsonFieldsOf(const Json& object, std::shared_ptr<const std::string> document, std::string path)
+  struct Document {
+    std::string name;
+    Code code;
+  };
+  JsonFieldsOf(const Json& object, std::shared_ptr<const Document> document, std::string path)
       : object_(&object), document_(std::move(document)), path_(std::move(path)) {}
   const Json* find(const char* name) const;  // null: there is none
   std::unexpected<Error> error(const std::string& text) const;
@@ -75,8 +82,8 @@ class JsonFieldsOf {
   Result<const Json*> list(const char* name, std::string_view what, IsGood is_good) const;
 
   const Json* object_;
-  std::shared_ptr<const std::string> document_;  // shared by the fields of all objects in it
-  std::string path_;                             // of the object in the document: "", "files[3]."
+  std::shared_ptr<const Document> document_;  // shared by the fields of all objects in it
+  std::string path_;                          // of the object in the document: "", "files[3]."
 };
 
 using JsonFields = JsonFieldsOf<nlohmann::json>;

@@ -147,6 +147,14 @@ TEST_F(JsonFieldsTest, WhatIsNoObjectIsRefused) {
   }
 }
 
+TEST_F(JsonFieldsTest, ErrorsHaveTheCodeThatIsGiven) {
+  const auto object = json::parse(R"({"o":{}})");
+  const auto in = JsonFields::of(object, "it", Code::kInvalidArgument).value();
+  EXPECT_EQ(in.object("o").value().text("none").error().code(), Code::kInvalidArgument);
+  EXPECT_EQ(JsonFields::of(json(5), "it", Code::kInvalidArgument).error().code(),
+            Code::kInvalidArgument);
+}
+
 TEST_F(JsonFieldsTest, OrderedObjectsAreReadToo) {
   const auto object = nlohmann::ordered_json::parse(R"({"z":{"a":1}})");
   const auto in = OrderedJsonFields::of(object, "it").value().object("z").value();
