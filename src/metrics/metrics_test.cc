@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 #include <thread>
 
 #include "metrics/exposition.h"
