@@ -108,8 +108,6 @@ TEST_F(AtomicFileTest, ALinkStaysAndItsTargetIsReplacedWhereItIs) {
   fs::create_symlink(path("relative"), path("chain"));
   {
     auto file = create(path("chain"));
-    EXPECT_EQ(fs::absolute(path("there")),
-              fs::directory_iterator(path("there"))->path().parent_path());
     EXPECT_EQ(contents(path("there")).size(), 2u);  // beside the target
     ASSERT_TRUE(file.append("new"));
     ASSERT_TRUE(file.commit());
