@@ -11,11 +11,11 @@
 #include <set>
 
 #include "base/child_process.h"
+#include "base/json_fields.h"
 #include "base/local_file.h"
 #include "base/small_file.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "migration/journal_fields.h"
 #include "migration/split/split_json.h"
 #include "spark/driver_program.h"
 #include "spark/program_bundle.h"
@@ -171,10 +171,10 @@ std::string to_json(const UnitSpec& spec) {
 
 Result<UnitSpec> unit_spec_from_json(std::string_view text) {
   const auto in = Json::parse(text, nullptr, false);
-  if (!in.is_object()) return fail(Code::kCorrupt, "it is no JSON object");
+  const auto fields = TRY(base::JsonFields::of(in, "the work of a unit"));
   UnitSpec spec;
-  spec.request = TRY(migration::split_request_from_json(TRY(migration::read_text(in, "request"))));
-  spec.plan = TRY(migration::plan_from_json(TRY(migration::read_text(in, "plan")), spec.request));
+  spec.request = TRY(migration::split_request_from_json(TRY(fields.text("request"))));
+  spec.plan = TRY(migration::plan_from_json(TRY(fields.text("plan")), spec.request));
   return spec;
 }
 
