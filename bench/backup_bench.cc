@@ -20,10 +20,10 @@
 #include "bench_cluster.h"
 #include "bench_folder.h"
 #include "bench_rows.h"
-#include "child_process.h"
 #include "client/backups.h"
 #include "client/node.h"
 #include "client/table.h"
+#include "process_usage.h"
 
 namespace pegmove::bench {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "child_process.h"
+#include "process_usage.h"
 
 namespace pegmove::bench {
 

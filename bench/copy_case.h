@@ -8,7 +8,7 @@
 #include "async/clock.h"
 #include "bare_write.h"
 #include "bench_cluster.h"
-#include "child_process.h"
+#include "process_usage.h"
 
 namespace pegmove::bench {
 

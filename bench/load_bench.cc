@@ -18,7 +18,7 @@
 #include "base/units.h"
 #include "bench_cluster.h"
 #include "bench_folder.h"
-#include "child_process.h"
+#include "process_usage.h"
 
 namespace pegmove::bench {
 namespace {

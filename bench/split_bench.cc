@@ -17,7 +17,7 @@
 #include "backup_maker.h"
 #include "base/units.h"
 #include "bench_folder.h"
-#include "child_process.h"
+#include "process_usage.h"
 #include "record/hash.h"
 #include "record/key.h"
 #include "splitter/units.h"

@@ -1,93 +1,63 @@
 #include "backup/metadata.h"
 
 #include <algorithm>
-#include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/check.h"
+#include "base/units.h"
 #include "blockstore/pegasus_json.h"
 
 namespace pegmove::backup {
 namespace {
 
 using blockstore::dump;
-using blockstore::Fields;
+using blockstore::fields_of;
+using blockstore::read_count;
+using blockstore::read_flag;
 using Json = blockstore::PegasusJson;
 
 constexpr int32_t kMostPartitions = 65'536;
 constexpr const char* kAvailable = "app_status::AS_AVAILABLE";
 constexpr int kAlive = 1, kDeleting = 2;  // backup_info_status
 
-std::unexpected<Error> damaged(const std::string& text) { return fail(Code::kCorrupt, text); }
+constexpr const char* kInfo = "backup_info";
+
+// What both kinds of backup have.
+Result<BackupInfo> read_times(const blockstore::PegasusFields& fields) {
+  BackupInfo info{.backup_id = TRY(read_count(fields, "backup_id")),
+                  .start_time_ms = TRY(read_count(fields, "start_time_ms")),
+                  .end_time_ms = TRY(read_count(fields, "end_time_ms")),
+                  .tables = {}};
+  if (info.backup_id == 0) return fields.wrong("no backup id");
+  return info;
+}
 
 Result<BackupInfo> read_one_time(const Json& json) {
-  const auto fields =
-      TRY(Fields::of(json, {"backup_id", "start_time_ms", "end_time_ms", "app_id", "app_name"}));
-  BackupInfo info{.backup_id = TRY(fields.integer("backup_id", 0)),
-                  .start_time_ms = TRY(fields.integer("start_time_ms", 0)),
-                  .end_time_ms = TRY(fields.integer("end_time_ms", 0)),
-                  .tables = {}};
-  const auto app_id = TRY(fields.integer("app_id", 0, 1, INT32_MAX));
-  if (app_id == 0) return damaged("it does not tell the table");
-  info.tables[int32_t(app_id)] = TRY(fields.text("app_name"));
+  const auto fields = TRY(
+      fields_of(json, kInfo, {"backup_id", "start_time_ms", "end_time_ms", "app_id", "app_name"}));
+  auto info = TRY(read_times(fields));
+  const auto app_id = TRY(fields.integer("app_id", 1, INT32_MAX, 0));
+  if (app_id == 0) return fields.wrong("it does not tell the table");
+  info.tables[int32_t(app_id)] = TRY(fields.text("app_name", ""));
   return info;
 }
 
 Result<BackupInfo> read_of_policy(const Json& json) {
-  const auto fields = TRY(Fields::of(
-      json, {"backup_id", "start_time_ms", "end_time_ms", "app_ids", "app_names", "info_status"}));
-  BackupInfo info{.backup_id = TRY(fields.integer("backup_id", 0)),
-                  .start_time_ms = TRY(fields.integer("start_time_ms", 0)),
-                  .end_time_ms = TRY(fields.integer("end_time_ms", 0)),
-                  .tables = {},
-                  .of_policy = true};
-  info.is_deleting = TRY(fields.integer("info_status", kAlive, kAlive, kDeleting)) == kDeleting;
+  const auto fields = TRY(fields_of(
+      json, kInfo,
+      {"backup_id", "start_time_ms", "end_time_ms", "app_ids", "app_names", "info_status"}));
+  auto info = TRY(read_times(fields));
+  info.of_policy = true;
+  info.is_deleting = TRY(fields.integer("info_status", kAlive, kDeleting, kAlive)) == kDeleting;
   if (!fields.has("app_names")) return info;
-  const auto& names = fields.any("app_names");
-  if (!names.is_object()) return damaged("'app_names' is no object");
-  for (const auto& [id, name] : names.items()) {
-    int32_t app_id = 0;
-    const auto [stop, failed] = std::from_chars(id.data(), id.data() + id.size(), app_id);
-    if (failed != std::errc() || stop != id.data() + id.size() || app_id <= 0 || !name.is_string())
-      return damaged("'app_names' has " + base::printable(id) + ", which is no app id with a name");
-    info.tables[app_id] = name.get<std::string>();
+  for (auto& [id, name] : TRY(fields.text_map("app_names"))) {
+    const auto app_id = base::parse_integer(id, 1, INT32_MAX);
+    if (!app_id)
+      return fields.wrong("'app_names' has " + base::printable(id) + ", which is no app id");
+    info.tables[int32_t(*app_id)] = name;
   }
   return info;
-}
-
-Result<CheckpointMetadata> read_checkpoint(const Json& json) {
-  const auto fields = TRY(Fields::of(
-      json, {"checkpoint_decree", "checkpoint_timestamp", "files", "checkpoint_total_size"}));
-  CheckpointMetadata metadata{.decree = TRY(fields.integer("checkpoint_decree", 0)),
-                              .timestamp_ms = TRY(fields.integer("checkpoint_timestamp", 0)),
-                              .files = {},
-                              .total_size = TRY(fields.integer("checkpoint_total_size", 0))};
-  metadata.files = TRY(blockstore::read_files(fields, "files", metadata.total_size));
-  const auto is_current = [](const auto& file) { return file.name == "CURRENT"; };
-  if (std::ranges::none_of(metadata.files, is_current)) return damaged("it lists no file CURRENT");
-  return metadata;
-}
-
-Result<wire::app_info> read_app(const Json& json) {
-  const auto fields = TRY(Fields::of(
-      json, {"status", "app_type", "app_name", "app_id", "partition_count", "envs", "is_stateful",
-             "max_replica_count", "expire_second", "create_second", "drop_second", "duplicating",
-             "init_partition_count", "is_bulk_loading", "atomic_idempotent"}));
-  wire::app_info app;
-  app.status = wire::app_status::AS_AVAILABLE;
-  app.app_type = TRY(fields.text("app_type"));
-  app.app_name = TRY(fields.text("app_name"));
-  app.app_id = int32_t(TRY(fields.integer("app_id", 0, 1, INT32_MAX)));
-  app.partition_count = int32_t(TRY(fields.integer("partition_count", 0, 1, kMostPartitions)));
-  if (app.app_id == 0 || app.partition_count == 0)
-    return damaged("it does not tell the table's id and its partitions");
-  app.is_stateful = TRY(fields.boolean("is_stateful", true));
-  app.max_replica_count = int32_t(TRY(fields.integer("max_replica_count", 3, 1, 100)));
-  app.create_second = TRY(fields.integer("create_second", 0));
-  app.__set_duplicating(TRY(fields.boolean("duplicating", false)));
-  app.init_partition_count =
-      int32_t(TRY(fields.integer("init_partition_count", -1, -1, kMostPartitions)));
-  app.__set_atomic_idempotent(TRY(fields.boolean("atomic_idempotent", false)));
-  return app;
 }
 
 }  // namespace
@@ -97,6 +67,7 @@ std::string encode(const BackupInfo& info) {
             {"start_time_ms", info.start_time_ms},
             {"end_time_ms", info.end_time_ms}};
   if (!info.of_policy) {
+    base::check(!info.tables.empty(), "a backup that was asked for once is of one table");
     json["app_id"] = info.tables.begin()->first;
     json["app_name"] = info.tables.begin()->second;
     return dump(json);
@@ -143,35 +114,58 @@ std::string encode_backup_status(int64_t total_size) {
 Result<BackupInfo> decode_backup_info(std::string_view text) {
   const auto json = blockstore::parse_json(text);
   const bool of_policy = json.is_object() && json.contains("app_ids");
-  auto info =
-      TRY(in_context(of_policy ? read_of_policy(json) : read_one_time(json), "backup_info"));
-  if (info.backup_id <= 0) return damaged(std::string("backup_info") + ": no backup id");
-  return info;
+  return of_policy ? read_of_policy(json) : read_one_time(json);
 }
 
 Result<CheckpointMetadata> decode_checkpoint_metadata(std::string_view text) {
-  return in_context(read_checkpoint(blockstore::parse_json(text)), "backup_metadata");
+  const auto json = blockstore::parse_json(text);
+  const auto fields = TRY(
+      fields_of(json, "backup_metadata",
+                {"checkpoint_decree", "checkpoint_timestamp", "files", "checkpoint_total_size"}));
+  CheckpointMetadata metadata{.decree = TRY(read_count(fields, "checkpoint_decree")),
+                              .timestamp_ms = TRY(read_count(fields, "checkpoint_timestamp")),
+                              .files = {},
+                              .total_size = TRY(read_count(fields, "checkpoint_total_size"))};
+  metadata.files = TRY(blockstore::read_files(fields, "files", metadata.total_size));
+  const auto is_current = [](const auto& file) { return file.name == "CURRENT"; };
+  if (std::ranges::none_of(metadata.files, is_current))
+    return fields.wrong("it lists no file CURRENT");
+  return metadata;
 }
 
 Result<wire::app_info> decode_app_metadata(std::string_view text) {
-  return in_context(read_app(blockstore::parse_json(text)), "app_metadata");
+  const auto json = blockstore::parse_json(text);
+  const auto fields = TRY(fields_of(
+      json, "app_metadata",
+      {"status", "app_type", "app_name", "app_id", "partition_count", "envs", "is_stateful",
+       "max_replica_count", "expire_second", "create_second", "drop_second", "duplicating",
+       "init_partition_count", "is_bulk_loading", "atomic_idempotent"}));
+  wire::app_info app;
+  app.status = wire::app_status::AS_AVAILABLE;
+  app.app_type = TRY(fields.text("app_type", ""));
+  app.app_name = TRY(fields.text("app_name", ""));
+  app.app_id = int32_t(TRY(fields.integer("app_id", 1, INT32_MAX, 0)));
+  app.partition_count = int32_t(TRY(fields.integer("partition_count", 1, kMostPartitions, 0)));
+  if (app.app_id == 0 || app.partition_count == 0)
+    return fields.wrong("it does not tell the table's id and its partitions");
+  app.is_stateful = TRY(read_flag(fields, "is_stateful", true));
+  app.max_replica_count = int32_t(TRY(fields.integer("max_replica_count", 1, 100, 3)));
+  app.create_second = TRY(read_count(fields, "create_second"));
+  app.__set_duplicating(TRY(read_flag(fields, "duplicating", false)));
+  app.init_partition_count =
+      int32_t(TRY(fields.integer("init_partition_count", -1, kMostPartitions, -1)));
+  app.__set_atomic_idempotent(TRY(read_flag(fields, "atomic_idempotent", false)));
+  return app;
 }
 
 std::string encode_envs(const EnvsOfTables& envs) { return dump(Json(envs)); }
 
 Result<EnvsOfTables> decode_envs(std::string_view text) {
   const auto json = blockstore::parse_json(text);
+  const auto fields = TRY(blockstore::PegasusFields::of(json, "pegmove_envs"));
   EnvsOfTables envs;
-  if (!json.is_object()) return damaged("pegmove_envs: it is no JSON object");
-  for (const auto& [folder, of_table] : json.items()) {
-    if (!of_table.is_object()) return damaged("pegmove_envs: " + base::printable(folder));
-    auto& to = envs[folder];
-    for (const auto& [key, value] : of_table.items()) {
-      if (!value.is_string())
-        return damaged("pegmove_envs: the value of " + base::printable(key) + " is no text");
-      to[key] = value.get<std::string>();
-    }
-  }
+  for (const auto& [folder, of_table] : json.items())
+    envs[folder] = TRY(fields.text_map(folder.c_str()));
   return envs;
 }
 

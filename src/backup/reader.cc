@@ -1,5 +1,7 @@
 #include "backup/reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "blockstore/path.h"
@@ -187,12 +189,13 @@ Task<Place> find_backup(const AsyncStore& store, std::string path, int64_t backu
   }
   if (found.size() == 1) co_return found[0];
   if (found.empty())
-    co_return fail(Code::kNotFound,
-                   store.store().description() + " has no whole backup " +
-                       (backup_id > 0 ? std::to_string(backup_id) + " " : "") + "of table '" +
-                       table + "'" + (app_id > 0 ? " with app id " + std::to_string(app_id) : "") +
-                       " in /" + path + " or a folder in it" + why_not +
-                       "; `pegmove backups ls` shows what is there");
+    co_return fail(
+        Code::kNotFound,
+        fmt::format("{} has no whole backup {}of table '{}'{} in /{} or a folder in it{}; "
+                    "`pegmove backups ls` shows what is there",
+                    store.store().description(),
+                    backup_id > 0 ? std::to_string(backup_id) + " " : "", table,
+                    app_id > 0 ? " with app id " + std::to_string(app_id) : "", path, why_not));
   std::string folders;
   for (const auto& place : found) folders += (folders.empty() ? "/" : ", /") + place.table_folder();
   co_return fail(Code::kInvalidArgument, "several backups could be meant: " + folders +

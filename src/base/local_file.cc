@@ -12,50 +12,54 @@
 #include <utility>
 
 namespace pegmove::base {
+namespace {
+
+std::string parent_of(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+Code code_of(int number) {
+  switch (number) {
+    case ENOENT:
+    case ENOTDIR: return Code::kNotFound;
+    case EEXIST: return Code::kAlreadyExists;
+    default: return Code::kIo;
+  }
+}
+
+}  // namespace
 
 Error system_error(const std::string& doing, const std::string& path, int number) {
-  const bool is_missing = number == ENOENT || number == ENOTDIR;
-  return {is_missing ? Code::kNotFound : Code::kIo,
-          doing + " " + path + ": " + std::strerror(number)};
+  return {code_of(number), doing + " " + path + ": " + std::strerror(number)};
+}
+
+Result<LocalFile> LocalFile::open_with(const std::string& path, int flags, mode_t mode,
+                                       const char* doing) {
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  if (fd < 0) return fail(system_error(doing, path, errno));
+  return LocalFile(path, fd);
 }
 
 Result<LocalFile> LocalFile::open(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return fail(system_error("opening", path, errno));
-  LocalFile file(path, fd);
+  auto file = TRY(open_with(path, O_RDONLY | O_NOFOLLOW, 0, "opening"));
   struct stat found{};
-  if (fstat(fd, &found) != 0) return fail(system_error("looking at", path, errno));
+  if (fstat(file.fd_.get(), &found) != 0) return fail(system_error("looking at", path, errno));
   if (!S_ISREG(found.st_mode)) return fail(Code::kIo, "opening " + path + ": it is no plain file");
   return file;
 }
 
-Result<LocalFile> LocalFile::create(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (fd < 0) return fail(system_error("creating", path, errno));
-  return LocalFile(path, fd);
+Result<LocalFile> LocalFile::create(const std::string& path, mode_t mode) {
+  return open_with(path, O_WRONLY | O_CREAT | O_EXCL, mode, "creating");
 }
 
-LocalFile::LocalFile(LocalFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      fd_(std::exchange(other.fd_, -1)),
-      appended_(other.appended_),
-      begun_(other.begun_) {}
-
-LocalFile& LocalFile::operator=(LocalFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(fd_, other.fd_);
-  std::swap(appended_, other.appended_);
-  std::swap(begun_, other.begun_);
-  return *this;
-}
-
-LocalFile::~LocalFile() {
-  if (fd_ >= 0) ::close(fd_);
+Result<LocalFile> LocalFile::open_special(const std::string& path) {
+  return open_with(path, O_WRONLY | O_NOCTTY, 0, "opening");
 }
 
 Result<int64_t> LocalFile::size() const {
   struct stat found{};
-  if (fstat(fd_, &found) != 0) return fail(system_error("looking at", path_, errno));
+  if (fstat(fd_.get(), &found) != 0) return fail(system_error("looking at", path_, errno));
   return int64_t(found.st_size);
 }
 
@@ -73,13 +77,13 @@ Result<std::string> LocalFile::read(int64_t offset, size_t size) const {
 }
 
 void LocalFile::will_read(int64_t offset, size_t size) const {
-  ::posix_fadvise(fd_, off_t(offset), off_t(size), POSIX_FADV_WILLNEED);
+  ::posix_fadvise(fd_.get(), off_t(offset), off_t(size), POSIX_FADV_WILLNEED);
 }
 
 Result<size_t> LocalFile::read_into(int64_t offset, char* to, size_t size) const {
   size_t done = 0;
   while (done < size) {
-    const ssize_t got = ::pread(fd_, to + done, size - done, off_t(offset) + off_t(done));
+    const ssize_t got = ::pread(fd_.get(), to + done, size - done, off_t(offset) + off_t(done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(system_error("reading", path_, errno));
     if (got == 0) break;
@@ -90,7 +94,7 @@ Result<size_t> LocalFile::read_into(int64_t offset, char* to, size_t size) const
 
 Result<void> LocalFile::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+    const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return fail(system_error("writing", path_, errno));
     bytes.remove_prefix(size_t(written));
@@ -100,28 +104,33 @@ Result<void> LocalFile::append(std::string_view bytes) {
 }
 
 void LocalFile::begin_sync() {
-  ::sync_file_range(fd_, begun_, 0, SYNC_FILE_RANGE_WRITE);  // to its end
+  ::sync_file_range(fd_.get(), begun_, 0, SYNC_FILE_RANGE_WRITE);  // to its end
   begun_ = appended_;
 }
 
 Result<void> LocalFile::sync() {
-  if (::fsync(fd_) != 0) return fail(system_error("syncing", path_, errno));
+  if (::fsync(fd_.get()) != 0) return fail(system_error("syncing", path_, errno));
   return {};
 }
 
-Result<void> make_folders(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return fail(Code::kIo, "making the folder " + path + ": " + error.message());
-  return {};
+Result<void> make_folders(const std::string& path, mode_t mode) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return {};
+  const auto parent = parent_of(path);
+  if (parent != path) TRY(make_folders(parent, mode));
+  if (::mkdir(path.c_str(), mode) == 0) return sync_folder(parent);
+  const int number = errno;
+  // Somebody else may have been faster; and "a/b/" and "a/." have been made by now.
+  if (number == EEXIST && std::filesystem::is_directory(path, ignored)) return {};
+  return fail(Code::kIo, "making the folder " + path + ": " + std::strerror(number));
 }
 
 Result<void> sync_folder(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return fail(system_error("opening", path, errno));
-  const int failed = ::fsync(fd) == 0 ? 0 : errno;
-  ::close(fd);
-  if (failed != 0) return fail(system_error("syncing", path, failed));
+  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.is_open()) return fail(system_error("opening", path, errno));
+  // EINVAL: this file system has nothing to wait for.
+  if (::fsync(folder.get()) != 0 && errno != EINVAL)
+    return fail(system_error("syncing", path, errno));
   return {};
 }
 
@@ -130,8 +139,7 @@ Result<void> rename_file(const std::string& from, const std::string& to) {
     const int number = errno;
     return fail(system_error("renaming " + from + " to", to, number));
   }
-  const auto folder = std::filesystem::path(to).parent_path().string();
-  return sync_folder(folder.empty() ? "." : folder);
+  return sync_folder(parent_of(to));
 }
 
 }  // namespace pegmove::base

@@ -1,10 +1,14 @@
-// Files of this machine: whole errors, no partial reads.
+// Files of this machine: whole errors, no partial reads. A file that is written for others to read
+// is an AtomicFile (base/atomic_file.h).
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 
 namespace pegmove::base {
@@ -13,11 +17,10 @@ namespace pegmove::base {
 // system's reason.
 class LocalFile {
  public:
-  static Result<LocalFile> open(const std::string& path);    // to read; refuses links and folders
-  static Result<LocalFile> create(const std::string& path);  // to write; empty, replaces
-  LocalFile(LocalFile&& other) noexcept;
-  LocalFile& operator=(LocalFile&& other) noexcept;
-  ~LocalFile();
+  static Result<LocalFile> open(const std::string& path);  // to read; refuses links and folders
+  // To write a new file; `mode` less the umask. Errors: also kAlreadyExists.
+  static Result<LocalFile> create(const std::string& path, mode_t mode);
+  static Result<LocalFile> open_special(const std::string& path);  // to write to a device or a pipe
 
   const std::string& path() const { return path_; }
   Result<int64_t> size() const;
@@ -33,17 +36,22 @@ class LocalFile {
 
  private:
   LocalFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  static Result<LocalFile> open_with(const std::string& path, int flags, mode_t mode,
+                                     const char* doing);
+
   std::string path_;
-  int fd_ = -1;
+  Descriptor fd_;
   int64_t appended_ = 0;
   int64_t begun_ = 0;
 };
 
 Error system_error(const std::string& doing, const std::string& path, int number);
 
-// Each step is on the disk when these return. Errors: kIo.
-Result<void> make_folders(const std::string& path);
+// Each step is on the disk when these return. Errors: kIo; the last two also kNotFound.
+// make_folders(): also those above it that are missing, all with `mode` less the umask.
+Result<void> make_folders(const std::string& path, mode_t mode = 0777);
 Result<void> rename_file(const std::string& from, const std::string& to);
+// The list of names of a folder.
 Result<void> sync_folder(const std::string& path);
 
 }  // namespace pegmove::base

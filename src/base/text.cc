@@ -22,6 +22,20 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
+std::vector<std::string_view> split_fields(std::string_view text, char separator, bool keep_empty) {
+  std::vector<std::string_view> fields;
+  for (bool more = true; more;) {
+    const size_t end = text.find(separator);
+    std::string_view field = text.substr(0, end);
+    field.remove_prefix(std::min(field.find_first_not_of(" \t"), field.size()));
+    field = field.substr(0, field.find_last_not_of(" \t\r\n") + 1);
+    if (keep_empty || !field.empty()) fields.push_back(field);
+    more = end != std::string_view::npos;
+    if (more) text.remove_prefix(end + 1);
+  }
+  return fields;
+}
+
 std::string utc_date_time(int64_t unix_ms) {
   if (unix_ms <= 0) return "-";
   const auto seconds = std::time_t(unix_ms / 1000);

@@ -20,6 +20,13 @@ TEST(Text, PartsAreTrimmedAndEmptyOnesLeftOut) {
   EXPECT_EQ(trim(" \t\r"), "");
 }
 
+TEST(Text, FieldsAreTrimmedAndEmptyOnesMayBeKept) {
+  EXPECT_THAT(split_fields(" a *b\n** c", '*', true), ElementsAre("a", "b", "", "c"));
+  EXPECT_THAT(split_fields(" a *b\n** c", '*', false), ElementsAre("a", "b", "c"));
+  EXPECT_THAT(split_fields("", '*', true), ElementsAre(""));
+  EXPECT_THAT(split_fields("", '*', false), IsEmpty());
+}
+
 TEST(Text, PointsInTime) {
   EXPECT_EQ(utc_date_time(1'742'888'751'127), "2025-03-25 07:45:51");
   EXPECT_EQ(utc_date_time(0), "-");

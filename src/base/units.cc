@@ -1,5 +1,7 @@
 #include "base/units.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -52,8 +54,8 @@ Result<int64_t> parse_integer(std::string_view text, int64_t least, int64_t most
   int64_t number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number < least || number > most)
-    return fail(Code::kInvalidArgument, "'" + std::string(text) + "' is not a whole number from " +
-                                            std::to_string(least) + " to " + std::to_string(most));
+    return fail(Code::kInvalidArgument,
+                fmt::format("'{}' is not a whole number from {} to {}", text, least, most));
   return number;
 }
 

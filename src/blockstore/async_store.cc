@@ -1,11 +1,12 @@
 #include "blockstore/async_store.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/this_coro.hpp>
-#include <cstdio>
 #include <filesystem>
 #include <utility>
 
-#include "base/local_file.h"
+#include "base/atomic_file.h"
 #include "blockstore/digest.h"
 
 namespace pegmove::blockstore {
@@ -91,13 +92,9 @@ class ProofJob {
 class ReadJob {
  public:
   ReadJob(BlockStore& store, std::string path) : store_(store), path_(std::move(path)) {}
-  ~ReadJob() {
-    if (file_ && !finished_) std::remove(file_->path().c_str());
-  }
 
   Result<void> write_to(const std::string& local_path) {
-    local_path_ = local_path;
-    file_ = TRY(base::LocalFile::create(local_path + ".part"));
+    file_.emplace(TRY(base::AtomicFile::create(local_path)));
     return {};
   }
 
@@ -120,22 +117,18 @@ class ReadJob {
   Result<void> keep(const FileSum& wanted) {
     const auto found = sum();
     if (found.size != wanted.size || (!wanted.md5.empty() && found.md5 != wanted.md5))
-      return fail(Code::kCorrupt, path_ + " has " + std::to_string(found.size) + " bytes of MD5 " +
-                                      found.md5 + ", not " + std::to_string(wanted.size) + " of " +
-                                      (wanted.md5.empty() ? "any MD5" : wanted.md5));
-    TRY(file_->sync());
-    TRY(base::rename_file(file_->path(), local_path_));
-    finished_ = true;
-    return {};
+      return fail(Code::kCorrupt,
+                  fmt::format("{} has {} bytes of MD5 {}, not {} of {}", path_, found.size,
+                              found.md5, wanted.size, wanted.md5.empty() ? "any MD5" : wanted.md5));
+    return file_->commit();
   }
 
  private:
   BlockStore& store_;
-  std::string path_, local_path_;
-  std::optional<base::LocalFile> file_;
+  std::string path_;
+  std::optional<base::AtomicFile> file_;
   Digest digest_;
   FileSum sum_{};
-  bool finished_ = false;
 };
 
 Error stopped() { return {Code::kInterrupted, "the transfer was stopped"}; }

@@ -79,10 +79,10 @@ class AsyncStore {
   // Brings a file of this machine to the store. One that is there with the same size is proven by
   // checksum, and left as it is if it is the same.
   Task<Uploaded> upload(std::string local_path, std::string path, Transfer how) const;
-  // Brings a file here, to a path in a folder that exists: under ".part" behind its name until all
-  // its bytes are on the disk and are as `wanted` (an empty md5 is not compared). Bytes that
-  // changed on the way are fetched anew; only when they stay wrong is the file damaged. Errors:
-  // also kCorrupt, when it is; nothing is left then.
+  // Brings a file here, to a path in a folder that exists, as an AtomicFile (base/atomic_file.h):
+  // it appears when all its bytes are on the disk and are as `wanted` (an empty md5 is not
+  // compared). Bytes that changed on the way are fetched again; only when they stay wrong is the
+  // file damaged. Errors: also kCorrupt, when it is; nothing is left then.
   Task<> download(std::string path, std::string local_path, FileSum wanted, Transfer how) const;
   // Reads a file of the store through.
   Task<FileSum> sum(std::string path, Transfer how) const;

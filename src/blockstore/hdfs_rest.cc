@@ -1,8 +1,11 @@
 #include "blockstore/hdfs_rest.h"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/json_fields.h"
+#include "base/percent.h"
 #include "blockstore/path.h"
 
 namespace pegmove::blockstore {
@@ -28,13 +31,9 @@ RemoteError remote_error(const HttpAnswer& answer) {
   const auto json = Json::parse(answer.body, nullptr, false);
   if (json.is_object() && json.contains("RemoteException") && json["RemoteException"].is_object()) {
     const auto& remote = json["RemoteException"];
-    RemoteError error{.exception = "", .message = ""};
-    if (remote.contains("exception") && remote["exception"].is_string())
-      error.exception = remote["exception"].get<std::string>();
-    if (remote.contains("message") && remote["message"].is_string())
-      error.message = remote["message"].get<std::string>();
-    error.message = error.message.substr(0, std::min(error.message.find('\n'), size_t{500}));
-    return error;
+    const auto message = base::text_in(remote, "message");
+    return {.exception = base::text_in(remote, "exception"),
+            .message = message.substr(0, std::min(message.find('\n'), size_t{500}))};
   }
   return {.exception = "", .message = base::printable(title_or_all(answer.body), 200)};
 }
@@ -99,11 +98,11 @@ Error HdfsRest::error_of(const Reply& reply) const {
 
 std::string HdfsRest::url(const std::string& address, const std::string& path,
                           const std::string& operation) const {
-  auto url = address + "/webhdfs/v1/" + url_encode(path, true) + "?op=" + operation;
+  auto url = address + "/webhdfs/v1/" + base::percent_encode(path, true) + "?op=" + operation;
   if (!options_.token.empty())
-    url += "&delegation=" + url_encode(options_.token);
+    url += "&delegation=" + base::percent_encode(options_.token);
   else if (!options_.user.empty() && !asks_for_ticket())
-    url += "&user.name=" + url_encode(options_.user);
+    url += "&user.name=" + base::percent_encode(options_.user);
   return url;
 }
 

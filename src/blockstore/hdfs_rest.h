@@ -2,8 +2,9 @@
 #pragma once
 
 #include <atomic>
-#include <nlohmann/json.hpp>
-#include <optional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
 
 #include "blockstore/hdfs_config.h"
 #include "blockstore/http.h"

@@ -1,8 +1,10 @@
 #include "blockstore/hdfs_store.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/percent.h"
 #include "blockstore/digest.h"
 #include "blockstore/hdfs_checksum.h"
 #include "blockstore/hdfs_rest.h"
@@ -76,7 +78,7 @@ class Hdfs {
   Result<void> rename(const std::string& from, const std::string& to) {
     // What is renamed over is replaced; answered with an empty body.
     TRY(rest_.ask("PUT", from,
-                  "RENAME&renameoptions=OVERWRITE&destination=" + url_encode("/" + to)));
+                  "RENAME&renameoptions=OVERWRITE&destination=" + base::percent_encode("/" + to)));
     return {};
   }
 

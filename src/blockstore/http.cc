@@ -197,22 +197,6 @@ Result<HttpAnswer> HttpClient::send(const HttpCall& call) {
   return fail(code_of(result), whom + (*text ? text : curl_easy_strerror(result)));
 }
 
-std::string url_encode(std::string_view text, bool keep_slashes) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string encoded;
-  for (const unsigned char c : text) {
-    if (std::isalnum(c) || std::string_view("-_.~").contains(char(c)) ||
-        (keep_slashes && c == '/')) {
-      encoded += char(c);
-    } else {
-      encoded += '%';
-      encoded += kDigits[c >> 4];
-      encoded += kDigits[c & 15];
-    }
-  }
-  return encoded;
-}
-
 Result<std::chrono::seconds> parse_silence(std::string_view text) {
   const auto length = TRY(in_context(base::parse_duration(text), "timeout"));
   if (length < std::chrono::seconds(1) || length > std::chrono::hours(1))

@@ -63,9 +63,6 @@ class HttpClient {
   std::unique_ptr<Handles> handles_;
 };
 
-// Everything but letters, digits and "-_.~" as %XX; slashes too unless they are kept.
-std::string url_encode(std::string_view text, bool keep_slashes = false);
-
 // "30s", of 1 s to 1 h. Errors: kInvalidArgument.
 Result<std::chrono::seconds> parse_silence(std::string_view text);
 

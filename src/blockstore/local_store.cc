@@ -1,17 +1,18 @@
 #include "blockstore/local_store.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <cstdio>
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "base/local_file.h"
+#include "base/atomic_file.h"
+#include "base/json_fields.h"
 #include "base/small_file.h"
 #include "blockstore/digest.h"
 #include "blockstore/path.h"
@@ -23,8 +24,9 @@ namespace fs = std::filesystem;
 
 constexpr size_t kChunkBytes = 512 << 10;  // what the processor's caches hold
 constexpr size_t kMostSidecarBytes = 4096;
-// Beside the file, while it is written. Without a sidecar nobody sees it.
-constexpr const char* kPartial = ".pegmove-part";
+// Files are written beside their places. Without a sidecar nobody sees them. A link is no file of
+// the store (see stat_file()).
+constexpr base::AtomicFileOptions kInStore{.follows_links = false};
 
 std::string sidecar_path(const std::string& file) {
   return parent_of(file) + "/." + name_of(file) + ".meta";
@@ -38,30 +40,27 @@ std::string sidecar_text(const std::string& md5, int64_t size) {
 class LocalUpload : public Upload {
  public:
   // `is_whole`: the file has its bytes already.
-  LocalUpload(base::LocalFile part, std::string path, bool is_whole)
-      : part_(std::move(part)), path_(std::move(path)), is_whole_(is_whole) {}
-  ~LocalUpload() override { ::unlink(part_.path().c_str()); }  // gone, when it became the file
+  LocalUpload(base::AtomicFile file, bool is_whole) : file_(std::move(file)), is_whole_(is_whole) {}
 
   Result<void> append(std::string_view bytes) override {
     if (is_whole_) return {};
-    TRY(part_.append(bytes));
-    part_.begin_sync();
+    TRY(file_.append(bytes));
+    file_.begin_sync();
     return {};
   }
   // The old sidecar goes first: a file never stands beside the sidecar of another.
   Result<void> finish(const std::string& md5) override {
-    TRY(part_.sync());
-    const auto sidecar = sidecar_path(path_);
+    TRY(file_.sync());
+    const auto sidecar = sidecar_path(file_.path());
     if (::unlink(sidecar.c_str()) != 0 && errno != ENOENT)
       return fail(base::system_error("removing", sidecar, errno));
-    const auto size = TRY(part_.size());
-    TRY(base::rename_file(part_.path(), path_));
+    const auto size = TRY(file_.size());
+    TRY(file_.commit());
     return base::replace_file(sidecar, sidecar_text(md5, size));
   }
 
  private:
-  base::LocalFile part_;
-  std::string path_;
+  base::AtomicFile file_;
   bool is_whole_;
 };
 
@@ -147,24 +146,20 @@ class LocalStore : public BlockStore {
 
   Result<std::unique_ptr<Upload>> create(const std::string& path) override {
     const auto file = TRY(place(path));
-    const auto part = TRY(in(part_of(file)));
-    return std::make_unique<LocalUpload>(TRY(in(base::LocalFile::create(part))), file, false);
+    TRY(in(base::make_folders(parent_of(file))));
+    return std::make_unique<LocalUpload>(TRY(in(base::AtomicFile::create(file, kInStore))), false);
   }
 
   // By a link; there may be a reason for none that cannot be seen before.
   Result<std::unique_ptr<Upload>> take(const std::string& local_path,
                                        const std::string& path) override {
     const auto file = TRY(place(path));
-    const auto part = TRY(in(part_of(file)));
-    if (gives_rights(parent_of(part)) || ::link(local_path.c_str(), part.c_str()) != 0)
-      return nullptr;
-    auto opened = base::LocalFile::open(part);
-    if (!opened) {
-      ::unlink(part.c_str());
-      return nullptr;
-    }
-    opened->begin_sync();
-    return std::make_unique<LocalUpload>(*std::move(opened), file, true);
+    TRY(in(base::make_folders(parent_of(file))));
+    if (gives_rights(parent_of(file))) return nullptr;
+    auto linked = base::AtomicFile::link(local_path, file, kInStore);
+    if (!linked) return nullptr;
+    linked->begin_sync();
+    return std::make_unique<LocalUpload>(*std::move(linked), true);
   }
 
   Result<std::unique_ptr<Proof>> prove(const std::string& path) override {
@@ -210,12 +205,6 @@ class LocalStore : public BlockStore {
     return in(base::LocalFile::open(file));
   }
 
-  // Where a file is while it is written; its folder is made.
-  Result<std::string> part_of(const std::string& file) {
-    TRY(base::make_folders(parent_of(file)));
-    return parent_of(file) + "/." + name_of(file) + "." + std::to_string(next_part_++) + kPartial;
-  }
-
   // A disk that is not mounted is no store without files.
   Result<void> check_root() const {
     std::error_code error;
@@ -243,20 +232,18 @@ class LocalStore : public BlockStore {
       return fail(base::system_error("looking at", file, errno));
     const auto sidecar = sidecar_path(file);
     auto text = TRY(TRY(base::LocalFile::open(sidecar)).read(0, kMostSidecarBytes));
-    const auto noted = nlohmann::json::parse(text, nullptr, false);
-    if (!noted.is_object() || !noted.contains("md5") || !noted["md5"].is_string() ||
-        !noted.contains("size") || !noted["size"].is_number_integer() || noted["size"] < 0)
-      return fail(Code::kCorrupt, sidecar + " does not tell the MD5 and the size of its file");
-    if (noted["size"] != int64_t(found.st_size))
-      return fail(Code::kCorrupt, file + " has " + std::to_string(found.st_size) +
-                                      " bytes, and its sidecar says " + noted["size"].dump());
-    return Entry{.name = name_of(file),
-                 .size = noted["size"].get<int64_t>(),
-                 .md5 = noted["md5"].get<std::string>()};
+    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto noted = TRY(base::JsonFields::of(json, sidecar));
+    Entry entry{.name = name_of(file),
+                .size = TRY(noted.integer("size", 0, INT64_MAX)),
+                .md5 = TRY(noted.text("md5"))};
+    if (entry.size != found.st_size)
+      return fail(Code::kCorrupt, fmt::format("{} has {} bytes, and its sidecar says {}", file,
+                                              found.st_size, entry.size));
+    return entry;
   }
 
   std::string name_, root_;
-  std::atomic<int64_t> next_part_ = ::getpid() * int64_t{1'000'000};
 };
 
 }  // namespace

@@ -1,5 +1,10 @@
 #include "blockstore/pegasus_json.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/bytes.h"
@@ -9,18 +14,26 @@
 namespace pegmove::blockstore {
 namespace {
 
-std::unexpected<Error> damaged(const std::string& text) { return fail(Code::kCorrupt, text); }
+constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
 
-Result<StoredFile> read_file(const PegasusJson& json) {
-  const auto fields = TRY(Fields::of(json, {"name", "size", "md5"}));
-  StoredFile file{.name = TRY(fields.text("name")),
-                  .size = TRY(fields.integer("size", 0)),
-                  .md5 = TRY(fields.text("md5"))};
+Result<void> check_known(const PegasusFields& fields, KnownFields known) {
+  const bool has_all =
+      std::ranges::all_of(known, [&](const char* name) { return fields.has(name); });
+  if (has_all || fields.only(known)) return {};
+  return fields.wrong("it lacks fields and has others that are not known");
+}
+
+Result<StoredFile> read_file(const PegasusFields& fields) {
+  TRY(check_known(fields, {"name", "size", "md5"}));
+  StoredFile file{.name = TRY(fields.text("name", "")),
+                  .size = TRY(read_count(fields, "size")),
+                  .md5 = TRY(fields.text("md5", ""))};
   if (!is_name(file.name))
-    return damaged("a file is named \"" + base::printable(file.name) +
-                   "\", which is no name of a file in its folder");
+    return fields.wrong(
+        fmt::format("a file is named \"{}\", which is no name of a file in its folder",
+                    base::printable(file.name)));
   if (!file.md5.empty() && !is_md5_hex(file.md5))
-    return damaged("the MD5 of " + file.name + " is none");
+    return fields.wrong("the MD5 of " + file.name + " is none");
   return file;
 }
 
@@ -32,38 +45,21 @@ std::string dump(const PegasusJson& json) {
 
 PegasusJson parse_json(std::string_view text) { return PegasusJson::parse(text, nullptr, false); }
 
-Result<Fields> Fields::of(const PegasusJson& object, std::initializer_list<const char*> known) {
-  if (!object.is_object()) return damaged("it is no JSON object");
-  size_t found = 0;
-  for (const char* name : known) found += object.contains(name);
-  if (found != known.size() && found != object.size())
-    return damaged("it lacks fields and has others that are not known");
-  return Fields(object);
+Result<PegasusFields> fields_of(const PegasusJson& object, std::string document,
+                                KnownFields known) {
+  auto fields = TRY(PegasusFields::of(object, std::move(document)));
+  TRY(check_known(fields, known));
+  return fields;
 }
 
-Result<int64_t> Fields::integer(const char* name, int64_t otherwise, int64_t least,
-                                int64_t most) const {
-  const auto found = object_->find(name);
-  if (found == object_->end()) return otherwise;
-  if (found->is_boolean() && most >= 1) return found->get<bool>() ? 1 : 0;
-  const bool fits = found->is_number_integer() &&
-                    (!found->is_number_unsigned() ||
-                     found->get<uint64_t>() <= uint64_t(std::numeric_limits<int64_t>::max())) &&
-                    found->get<int64_t>() >= least && found->get<int64_t>() <= most;
-  if (fits) return found->get<int64_t>();
-  return damaged("'" + std::string(name) + "' is no whole number from " + std::to_string(least) +
-                 " to " + std::to_string(most));
+Result<int64_t> read_count(const PegasusFields& fields, const char* name) {
+  return fields.integer(name, 0, kMost, 0);
 }
 
-Result<bool> Fields::boolean(const char* name, bool otherwise) const {
-  return TRY(integer(name, otherwise, 0, 1)) != 0;
-}
-
-Result<std::string> Fields::text(const char* name) const {
-  const auto found = object_->find(name);
-  if (found == object_->end()) return "";
-  if (!found->is_string()) return damaged("'" + std::string(name) + "' is no text");
-  return found->get<std::string>();
+Result<bool> read_flag(const PegasusFields& fields, const char* name, bool otherwise) {
+  if (!fields.has(name)) return otherwise;
+  if (TRY(fields.any(name))->is_boolean()) return fields.boolean(name);
+  return TRY(fields.integer(name, 0, 1)) != 0;
 }
 
 PegasusJson files_json(const std::vector<StoredFile>& files) {
@@ -73,24 +69,21 @@ PegasusJson files_json(const std::vector<StoredFile>& files) {
   return list;
 }
 
-Result<std::vector<StoredFile>> read_files(const Fields& fields, const char* name, int64_t sum) {
-  if (!fields.has(name) || !fields.any(name).is_array())
-    return damaged("'" + std::string(name) + "' is no list");
+Result<std::vector<StoredFile>> read_files(const PegasusFields& fields, const char* name,
+                                           int64_t sum) {
   std::vector<StoredFile> files;
   std::set<std::string> names;
   int64_t total = 0;
-  for (const auto& each : fields.any(name)) {
+  for (const auto& each : TRY(fields.objects(name))) {
     auto file = TRY(read_file(each));
     if (!names.insert(file.name).second)
-      return damaged("the file " + file.name + " is there twice");
-    if (file.size > std::numeric_limits<int64_t>::max() - total)
-      return damaged("the sizes of the files are impossible");
+      return fields.wrong("the file " + file.name + " is there twice");
+    if (file.size > kMost - total) return fields.wrong("the sizes of the files are impossible");
     total += file.size;
     files.push_back(std::move(file));
   }
   if (total != sum)
-    return damaged("the files have " + std::to_string(total) + " bytes and not " +
-                   std::to_string(sum));
+    return fields.wrong(fmt::format("the files have {} bytes and not {}", total, sum));
   return files;
 }
 

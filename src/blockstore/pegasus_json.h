@@ -4,46 +4,37 @@
 // defaults.
 #pragma once
 
-#include <cstdint>
 #include <initializer_list>
-#include <limits>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "base/result.h"
+#include "base/json_fields.h"
 #include "blockstore/stored_file.h"
 
 namespace pegmove::blockstore {
 
 using PegasusJson = nlohmann::ordered_json;
+using PegasusFields = base::OrderedJsonFields;
 
 // What is no UTF-8 is replaced, as JSON has no other text.
 std::string dump(const PegasusJson& json);
-// What is no JSON is `discarded`, of which Fields::of() says that it is no object.
+// What is no JSON is `discarded`, which is no object.
 PegasusJson parse_json(std::string_view text);
 
-// The fields of one object, which outlives it. Errors of all: kCorrupt, naming the field.
-class Fields {
- public:
-  static Result<Fields> of(const PegasusJson& object, std::initializer_list<const char*> known);
-
-  Result<int64_t> integer(const char* name, int64_t otherwise, int64_t least = 0,
-                          int64_t most = std::numeric_limits<int64_t>::max()) const;
-  Result<bool> boolean(const char* name, bool otherwise) const;
-  Result<std::string> text(const char* name) const;  // "" when it is missing
-  bool has(const char* name) const { return object_->contains(name); }
-  const PegasusJson& any(const char* name) const { return object_->at(name); }
-
- private:
-  explicit Fields(const PegasusJson& object) : object_(&object) {}
-  const PegasusJson* object_;
-};
+// Errors of all: kCorrupt, naming the document and the field.
+using KnownFields = std::initializer_list<const char*>;
+Result<PegasusFields> fields_of(const PegasusJson& object, std::string document, KnownFields known);
+// From 0 on; 0 when it is missing.
+Result<int64_t> read_count(const PegasusFields& fields, const char* name);
+// true and false, too.
+Result<bool> read_flag(const PegasusFields& fields, const char* name, bool otherwise);
 
 // [{"name":...,"size":...,"md5":...},...]
 PegasusJson files_json(const std::vector<StoredFile>& files);
 // Such a list, of a metadata file that also tells their sum. Names are names and none is there
 // twice, sizes are not negative and add up, MD5s are ones or empty. Errors: kCorrupt, saying which.
-Result<std::vector<StoredFile>> read_files(const Fields& fields, const char* name, int64_t sum);
+Result<std::vector<StoredFile>> read_files(const PegasusFields& fields, const char* name,
+                                           int64_t sum);
 
 }  // namespace pegmove::blockstore

@@ -6,13 +6,14 @@
 
 #include "async/clock.h"
 #include "async/task.h"
+#include "base/token_bucket.h"
 
 namespace pegmove::blockstore {
 
 // acquire() on one executor; set() from any thread, also while somebody waits.
 class RateLimit {
  public:
-  explicit RateLimit(Clock& clock) : clock_(clock), filled_(clock.now()) {}
+  explicit RateLimit(Clock& clock) : clock_(clock) {}
 
   // 0: no limit.
   void set(int64_t bytes_per_second) { rate_ = bytes_per_second; }
@@ -25,8 +26,7 @@ class RateLimit {
  private:
   Clock& clock_;
   std::atomic<int64_t> rate_ = 0;
-  double left_ = 0;  // bytes that may go now; below 0: those gone too early
-  async::Instant filled_;
+  base::TokenBucket bucket_{async::milliseconds(100)};
 };
 
 }  // namespace pegmove::blockstore

@@ -1,15 +1,18 @@
 #include "blockstore/s3_sign.h"
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
+#include "base/percent.h"
 #include "blockstore/digest.h"
-#include "blockstore/http.h"
 
 namespace pegmove::blockstore {
 
 std::string s3_query(const std::map<std::string, std::string>& query) {
   std::string text;
   for (const auto& [name, value] : query)
-    text += (text.empty() ? "" : "&") + url_encode(name) + "=" + url_encode(value);
+    text +=
+        (text.empty() ? "" : "&") + base::percent_encode(name) + "=" + base::percent_encode(value);
   return text;
 }
 
@@ -28,8 +31,8 @@ std::map<std::string, std::string> s3_sign(const S3Request& request,
     lines += name + ":" + value + "\n";
     names += (names.empty() ? "" : ";") + name;
   }
-  const auto canonical = request.method + "\n" + request.path + "\n" + s3_query(request.query) +
-                         "\n" + lines + "\n" + names + "\n" + request.payload_sha256;
+  const auto canonical = fmt::format("{}\n{}\n{}\n{}\n{}\n{}", request.method, request.path,
+                                     s3_query(request.query), lines, names, request.payload_sha256);
   const auto date = time.substr(0, 8);
   const auto scope = date + "/" + region + "/s3/aws4_request";
   const auto to_sign = "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + sha256_hex(canonical);

@@ -6,6 +6,7 @@
 #include <pugixml.hpp>
 
 #include "base/bytes.h"
+#include "base/percent.h"
 #include "blockstore/digest.h"
 #include "blockstore/http.h"
 #include "blockstore/path.h"
@@ -77,7 +78,8 @@ class Bucket {
                       .query = query,
                       .headers = headers,
                       .payload_sha256 = sha256_hex(body)};
-    if (!key.empty()) request.path += (options_.virtual_host ? "" : "/") + url_encode(key, true);
+    if (!key.empty())
+      request.path += (options_.virtual_host ? "" : "/") + base::percent_encode(key, true);
     HttpCall call{.method = method,
                   .url = options_.endpoint.substr(0, scheme_end) + host + request.path,
                   .body = body,

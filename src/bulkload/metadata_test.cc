@@ -59,7 +59,7 @@ TEST(BulkLoadMetadata, SparksFieldMoreIsPassedOver) {
 }
 
 TEST(BulkLoadMetadata, WhatNoServerWouldLoadIsRefusedByName) {
-  expect_damaged(decode_metadata("nonsense"), "no JSON object");
+  expect_damaged(decode_metadata("nonsense"), "it is not a JSON object");
   expect_damaged(decode_metadata(files("", "0")), "no bytes");
   expect_damaged(decode_metadata(files(file("a.sst", "0"), "0")), "no bytes");
   expect_damaged(decode_metadata(files(file("a.sst", "7"), "8")), "7 bytes and not 8");

@@ -1,16 +1,11 @@
 #include "compare/difference_file.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/json_fields.h"
 #include "record/key.h"
 
 namespace pegmove::compare {
@@ -23,16 +18,6 @@ void put_bytes(Json& to, const std::string& name, const std::string& bytes) {
     to[name] = bytes;
   else
     to[name + "_b64"] = base::to_base64(bytes);
-}
-
-Result<std::string> get_bytes(const Json& from, const std::string& name) {
-  const auto plain = from.find(name), coded = from.find(name + "_b64");
-  if ((plain == from.end()) == (coded == from.end()))
-    return fail(Code::kInvalidArgument, "one of " + name + " and " + name + "_b64 must be there");
-  const auto& text = plain != from.end() ? *plain : *coded;
-  if (!text.is_string()) return fail(Code::kInvalidArgument, name + " is no string");
-  if (plain != from.end()) return text.get<std::string>();
-  return in_context(base::from_base64(text.get_ref<const std::string&>()), name + "_b64");
 }
 
 }  // namespace
@@ -56,76 +41,39 @@ Result<Difference> parse_difference(std::string_view line) {
   if (!json.is_object())
     return fail(Code::kInvalidArgument,
                 "no JSON object; `pegmove diff --json --output FILE` writes such a list");
-  for (const auto& [name, value] : json.items())
-    if (name != "kind" && name != "hash_key" && name != "hash_key_b64" && name != "sort_key" &&
-        name != "sort_key_b64")
-      return fail(Code::kInvalidArgument, "\"" + base::printable(name) + "\" is not known");
-  const auto kind = json.find("kind");
-  if (kind == json.end() || !kind->is_string())
-    return fail(Code::kInvalidArgument, "kind is missing or no string");
-  Difference difference{.kind = TRY(parse_difference_kind(kind->get_ref<const std::string&>())),
-                        .hash_key = TRY(get_bytes(json, "hash_key")),
-                        .sort_key = TRY(get_bytes(json, "sort_key"))};
+  const auto in = TRY(base::OrderedJsonFields::of(json, "a difference", Code::kInvalidArgument));
+  TRY(in.only({"kind", "hash_key", "hash_key_b64", "sort_key", "sort_key_b64"}));
+  Difference difference{.kind = TRY(parse_difference_kind(TRY(in.text("kind")))),
+                        .hash_key = TRY(in.text_or_base64("hash_key")),
+                        .sort_key = TRY(in.text_or_base64("sort_key"))};
   TRY(record::check_hash_key(difference.hash_key));
   return difference;
 }
 
-void TextOutput::Closer::operator()(std::FILE* file) const {
-  if (file != stdout) std::fclose(file);
-}
-
-TextOutput::TextOutput(std::string path, std::string staging, std::FILE* file)
-    : path_(std::move(path)), staging_(std::move(staging)), file_(file) {}
-
-TextOutput::~TextOutput() {
-  if (file_ && !staging_.empty()) unlink(staging_.c_str());
-}
-
-Result<TextOutput> TextOutput::open(std::string path) {
-  if (path.empty() || path == "-") return TextOutput("stdout", "", stdout);
-  // A pipe or a device is written as it is: a file in its place would not do.
-  std::error_code no_such_file;
-  const auto status = std::filesystem::status(path, no_such_file);
-  if (std::filesystem::is_other(status)) {
-    auto* file = std::fopen(path.c_str(), "we");
-    if (!file) return fail(Code::kIo, "writing " + path + ": " + std::strerror(errno));
-    return TextOutput(std::move(path), "", file);
-  }
-  if (std::filesystem::is_directory(status))
-    return fail(Code::kIo, "writing " + path + ": it is a folder");
-  std::string staging = path + ".new.XXXXXX";
-  const int fd = mkostemp(staging.data(), O_CLOEXEC);
-  if (fd < 0) return fail(Code::kIo, "writing " + path + ": " + std::strerror(errno));
-  const auto mask = umask(0);
-  umask(mask);
-  fchmod(fd, 0666 & ~mask);  // as any file that a program makes
-  return TextOutput(std::move(path), std::move(staging), fdopen(fd, "w"));
-}
-
-std::unexpected<Error> TextOutput::error(std::string_view doing) const {
-  return fail(Code::kIo, std::string(doing) + " " + path_ + ": " + std::strerror(errno));
+Result<TextOutput> TextOutput::open(const std::string& path) {
+  TextOutput output;
+  if (!path.empty() && path != "-") output.file_.emplace(TRY(base::AtomicFile::create(path)));
+  return output;
 }
 
 Result<void> TextOutput::line(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size() ||
-      std::fputc('\n', file_.get()) == EOF)
-    return error("writing");
+  if (file_) {
+    TRY(file_->append(text));
+    return file_->append("\n");
+  }
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+      std::fputc('\n', stdout) == EOF)
+    return fail(base::system_error("writing", "stdout", errno));
   return {};
 }
 
 Result<void> TextOutput::flush() {
-  if (std::fflush(file_.get()) != 0) return error("writing");
+  if (file_) return file_->flush();
+  if (std::fflush(stdout) != 0) return fail(base::system_error("writing", "stdout", errno));
   return {};
 }
 
-Result<void> TextOutput::commit() {
-  TRY(flush());
-  if (staging_.empty()) return {};
-  if (fsync(fileno(file_.get())) != 0) return error("writing");
-  if (std::rename(staging_.c_str(), path_.c_str()) != 0) return error("naming");
-  staging_.clear();
-  return {};
-}
+Result<void> TextOutput::commit() { return file_ ? file_->commit() : flush(); }
 
 Task<> DifferenceWriter::take(Difference difference) {
   co_return output_.line(json_ ? difference_json(difference) : difference_text(difference));

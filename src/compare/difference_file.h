@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/atomic_file.h"
 #include "compare/difference.h"
 
 namespace pegmove::compare {
@@ -20,33 +21,21 @@ std::string difference_text(const Difference& difference);
 // A line of JSON. Errors: kInvalidArgument, saying what is wrong with it.
 Result<Difference> parse_difference(std::string_view line);
 
-// Writes a text to stdout, or to a file that appears whole or not at all: it is written beside and
-// renamed. Pipes and devices are written as they are. Blocks, for as long as a line takes to be
-// written.
+// Writes a text to stdout or to an AtomicFile (base/atomic_file.h). Blocks, for as long as a line
+// takes to be written.
 class TextOutput {
  public:
   // "" and "-": stdout. Errors: kIo, naming the file.
-  static Result<TextOutput> open(std::string path);
-  TextOutput(TextOutput&&) noexcept = default;
-  // Without commit() nothing stays of a file.
-  ~TextOutput();
+  static Result<TextOutput> open(const std::string& path);
 
   // Adds "\n". Errors: kIo.
   Result<void> line(std::string_view text);
   Result<void> flush();
-  // The file is whole, and on the disk: gives it its name. Errors: kIo.
+  // To be called once, at the end: without it nothing stays of a file. Errors: kIo.
   Result<void> commit();
 
  private:
-  struct Closer {
-    void operator()(std::FILE* file) const;
-  };
-  TextOutput(std::string path, std::string staging, std::FILE* file);
-  std::unexpected<Error> error(std::string_view doing) const;
-
-  std::string path_;
-  std::string staging_;  // empty: stdout, or committed
-  std::unique_ptr<std::FILE, Closer> file_;
+  std::optional<base::AtomicFile> file_;  // none: stdout
 };
 
 // Differences go into the output as they are found.

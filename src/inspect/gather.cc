@@ -1,9 +1,12 @@
 #include "inspect/gather.h"
 
 #include <boost/asio/this_coro.hpp>
+#include <functional>
 #include <set>
 
+#include "async/for_each.h"
 #include "async/task_group.h"
+#include "base/percent.h"
 #include "client/node.h"
 #include "inspect/table_limits.h"
 
@@ -16,24 +19,6 @@ constexpr milliseconds kQuestion{5000};
 constexpr size_t kAtOnce = 16;
 constexpr const char* kAtomicRequests =
     "incr_requests,check_and_set_requests,check_and_mutate_requests";
-
-// Percent-encoded, for the query of a path.
-std::string encoded(std::string_view text) {
-  constexpr const char* kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (unsigned char c : text) {
-    bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                    c == '_' || c == '-' || c == '.' || c == '~';
-    if (is_plain) {
-      out += char(c);
-    } else {
-      out += '%';
-      out += kDigits[c >> 4];
-      out += kDigits[c & 15];
-    }
-  }
-  return out;
-}
 
 Task<std::string> get(client::Client& client, net::HostPort node, std::string target,
                       Deadline deadline) {
@@ -153,6 +138,15 @@ Routine<> probe_rows(client::Table& table, int32_t index, milliseconds timeout,
   }
 }
 
+// A probe cannot fail: an answer that does not come is a fact.
+Routine<> each(size_t count, std::function<Routine<>(size_t)> probe) {
+  const auto one = [&](size_t i) -> Task<> {  // outlives: this frame
+    co_await probe(i);                        // no result
+    co_return Result<void>();
+  };
+  co_await async::for_each(count, kAtOnce, one);  // no result
+}
+
 class SideProbe {
  public:
   SideProbe(std::shared_ptr<client::Cluster> cluster, std::string table, milliseconds timeout,
@@ -200,13 +194,9 @@ class SideProbe {
     facts_.alive_nodes = int(alive.size());
     facts_.nodes.resize(alive.size());
     auto app_id = facts_.info ? facts_.info->app_id : 0;
-    auto executor = co_await asio::this_coro::executor;
-    for (size_t begin = 0; begin < alive.size(); begin += kAtOnce) {
-      async::TaskGroup group(executor);
-      for (size_t i = begin; i < std::min(begin + kAtOnce, alive.size()); ++i)
-        group.spawn(probe_node(client(), alive[i], app_id, question(), facts_.nodes[i]));
-      co_await group.join();  // no result
-    }
+    co_await each(alive.size(), [&](size_t i) {  // no result
+      return probe_node(client(), alive[i], app_id, question(), facts_.nodes[i]);
+    });
   }
 
   // The meta server that leads answers; one on which duplication is turned off has none.
@@ -221,7 +211,7 @@ class SideProbe {
     for (auto& [key, value] : CO_TRY(co_await cluster_->info(meta_deadline())))
       if (key == "primary_meta_server") leader = value;
     auto node = CO_TRY(net::parse_host_port(leader));
-    auto target = "/meta/app/duplication?name=" + encoded(table_);
+    auto target = "/meta/app/duplication?name=" + base::percent_encode(table_);
     auto reply = CO_TRY(
         co_await client().http_get(node, target, Deadline::in(client().clock(), question())));
     if (reply.status == 404 && reply.body.starts_with("duplication is not enabled"))
@@ -244,14 +234,12 @@ class SideProbe {
     for (size_t i = 0; i < std::min(facts_.partitions.size(), config->partitions.size()); ++i)
       facts_.partitions[i].has_primary = config->partitions[i].primary.port != 0;
     if (denied_by(facts_.info->envs, Access::kReads)) co_return;
-    auto executor = co_await asio::this_coro::executor;
-    for (size_t begin = 0; begin < facts_.partitions.size(); begin += kAtOnce) {
-      async::TaskGroup group(executor);
-      for (size_t i = begin; i < std::min(begin + kAtOnce, facts_.partitions.size()); ++i)
-        if (facts_.partitions[i].has_primary)
-          group.spawn(probe_rows(**table, int32_t(i), question(), facts_.partitions[i]));
-      co_await group.join();  // no result
-    }
+    std::vector<int32_t> served;
+    for (size_t i = 0; i < facts_.partitions.size(); ++i)
+      if (facts_.partitions[i].has_primary) served.push_back(int32_t(i));
+    co_await each(served.size(), [&](size_t i) {  // no result
+      return probe_rows(**table, served[i], question(), facts_.partitions[size_t(served[i])]);
+    });
   }
 
   std::shared_ptr<client::Cluster> cluster_;

@@ -1,5 +1,5 @@
-// What a table's app envs do to requests: denied, throttled. Read from their texts, for people; the
-// servers act on them.
+// What a table's app envs do to requests: denied, throttled. Read as servers read them
+// (base/app_env_text.h), and said for people.
 #pragma once
 
 #include <map>

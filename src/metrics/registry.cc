@@ -1,7 +1,8 @@
 #include "metrics/registry.h"
 
 #include <algorithm>
-#include <stdexcept>
+
+#include "base/check.h"
 
 namespace pegmove::metrics {
 
@@ -17,7 +18,7 @@ T& Entity::metric(const MetricInfo& info) {
     found = metrics_.end() - 1;
   }
   auto* value = std::get_if<T>(&(*found)->value);
-  if (!value) throw std::logic_error("metric " + std::string(info.name) + " has another kind");
+  if (!value) base::fail_check("a metric has one kind: " + std::string(info.name));
   return *value;
 }
 template Counter& Entity::metric(const MetricInfo&);

@@ -60,7 +60,7 @@ class Entity {
   const std::string& id() const { return id_; }
   const Attributes& attributes() const { return attributes_; }
 
-  // Throw std::logic_error when the name is there with another kind: a defect of the caller.
+  // A name has one kind (base::check()).
   Counter& counter(const MetricInfo& info) { return metric<Counter>(info); }
   Gauge& gauge(const MetricInfo& info) { return metric<Gauge>(info); }
   Percentile& percentile(const MetricInfo& info) { return metric<Percentile>(info); }

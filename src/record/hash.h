@@ -17,8 +17,8 @@ uint64_t key_hash(std::string_view hash_key, std::string_view sort_key);
 
 // The partition of a table of `partition_count` partitions that holds keys of this hash: the
 // unsigned remainder, within [0, partition_count).
-// `partition_count` must be positive; std::logic_error otherwise, so check a count that comes from
-// outside before.
+// `partition_count` must be positive (base::check()): a count that comes from outside is checked
+// before.
 int32_t partition_index(uint64_t hash, int32_t partition_count);
 
 }  // namespace pegmove::record

@@ -1,18 +1,20 @@
 #include "record/key.h"
 
-#include <stdexcept>
+#include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "record/hash.h"
 
 namespace pegmove::record {
 
 Result<void> check_hash_key(std::string_view hash_key) {
   if (hash_key.size() <= kMaxHashKeySize) return {};
-  return fail(Code::kInvalidArgument,
-              "the hash key \"" + base::printable(hash_key, 32) + "\" has " +
-                  std::to_string(hash_key.size()) + " bytes and Pegasus takes at most " +
-                  std::to_string(kMaxHashKeySize) + ": shorten it or leave the row out");
+  return fail(
+      Code::kInvalidArgument,
+      fmt::format("the hash key \"{}\" has {} bytes and Pegasus takes at most {}: shorten it "
+                  "or leave the row out",
+                  base::printable(hash_key, 32), hash_key.size(), kMaxHashKeySize));
 }
 
 std::string encode_key(std::string_view hash_key, std::string_view sort_key) {
@@ -23,9 +25,7 @@ std::string encode_key(std::string_view hash_key, std::string_view sort_key) {
 }
 
 void append_key(std::string& out, std::string_view hash_key, std::string_view sort_key) {
-  if (hash_key.size() > kMaxHashKeySize) [[unlikely]] {
-    throw std::logic_error("append_key: the hash key was not checked and is too long");
-  }
+  base::check(hash_key.size() <= kMaxHashKeySize, "a hash key was checked before it is encoded");
   base::append_big_endian(out, static_cast<uint16_t>(hash_key.size()));
   out.append(hash_key);
   out.append(sort_key);

@@ -34,7 +34,7 @@ struct KeyParts {
 // Errors: kInvalidArgument when it is longer than kMaxHashKeySize, naming its start and size.
 Result<void> check_hash_key(std::string_view hash_key);
 
-// The raw key. The hash key must have passed check_hash_key; std::logic_error when it is too long.
+// The raw key. The hash key must have passed check_hash_key (base::check()).
 std::string encode_key(std::string_view hash_key, std::string_view sort_key);
 
 // Appends the raw key to `out`; as encode_key in all else. The parts may not be views of `out`.
@@ -52,7 +52,7 @@ std::optional<KeyParts> split_key(std::string_view raw);
 std::string next_after_prefix(std::string_view raw_prefix);
 
 // The smallest raw key above every raw key of this hash key: where a scan of it ends, exclusive.
-// Never empty. The hash key must have passed check_hash_key; std::logic_error when it is too long.
+// Never empty. The hash key must have passed check_hash_key (base::check()).
 std::string next_hash_key(std::string_view hash_key);
 
 // The hash that places the key (record/hash.h).

@@ -1,8 +1,7 @@
 #include "record/value.h"
 
-#include <stdexcept>
-
 #include "base/bytes.h"
+#include "base/check.h"
 
 namespace pegmove::record {
 namespace {
@@ -27,9 +26,8 @@ std::optional<DecodedValue> decode_value(int data_version, std::string_view stor
 }
 
 void append_value_header(std::string& out, int data_version, uint32_t expire_ts, uint64_t timetag) {
-  if (data_version < 0 || data_version > kMaxServedDataVersion) [[unlikely]] {
-    throw std::logic_error("append_value_header: only data versions 0 and 1 are written");
-  }
+  base::check(data_version >= 0 && data_version <= kMaxServedDataVersion,
+              "data versions 0 and 1 are written");
   base::append_big_endian(out, expire_ts);
   if (data_version == 1) base::append_big_endian(out, timetag);
 }

@@ -38,7 +38,7 @@ struct DecodedValue {
 std::optional<DecodedValue> decode_value(int data_version, std::string_view stored);
 
 // Appends the header that goes before the user's data. The timetag is dropped in version 0. The
-// version must be 0 or 1; std::logic_error otherwise, so check one that comes from outside before.
+// version must be 0 or 1 (base::check()): one that comes from outside is checked before.
 void append_value_header(std::string& out, int data_version, uint32_t expire_ts, uint64_t timetag);
 
 // A timetag orders the writes of one key, also across duplicating clusters: the greater one wins.

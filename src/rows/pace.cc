@@ -11,56 +11,34 @@ namespace {
 using async::milliseconds;
 using std::chrono::duration_cast;
 
-constexpr double kBurstSeconds = 0.1;      // of a limit's worth may go at once
 constexpr milliseconds kLongestWait{100};  // until the limits and the stop signal are looked at
 constexpr milliseconds kBetweenSlowdowns{500};  // what was changed must show first
 constexpr milliseconds kBetweenSpeedups{1000};
 constexpr milliseconds kFirstPause{10};
 constexpr milliseconds kLongestPause{2000};
 
-double seconds(async::Instant::duration length) {
-  return std::chrono::duration<double>(length).count();
-}
-
-// What a limit gives in so much time; not more than a burst is saved up.
-void fill(double& left, int64_t a_second, double elapsed) {
-  left = std::min(left + double(a_second) * elapsed, double(a_second) * kBurstSeconds);
-}
-
-milliseconds until_positive(double left, int64_t a_second) {
-  if (a_second <= 0 || left >= 0) return milliseconds(0);
-  return milliseconds(int64_t(std::ceil(-left * 1000 / double(a_second))) + 1);
-}
-
 }  // namespace
 
-void Pace::refill() {
-  auto now = clock_.now();
-  auto elapsed = seconds(now - std::exchange(filled_at_, now));
-  fill(rows_left_, options_.max_rows_per_second, elapsed);
-  fill(bytes_left_, options_.max_bytes_per_second, elapsed);
-}
-
 // How long until the limits and the pause let the next batch in.
-milliseconds Pace::debt() const {
-  auto wait = std::max(until_positive(rows_left_, options_.max_rows_per_second),
-                       until_positive(bytes_left_, options_.max_bytes_per_second));
+milliseconds Pace::until_open() {
+  const auto now = clock_.now();
+  rows_.set_rate(double(options_.max_rows_per_second));
+  bytes_.set_rate(double(options_.max_bytes_per_second));
+  const auto wait = std::max(rows_.until_open(now), bytes_.until_open(now));
   if (pause_ == milliseconds(0)) return wait;
-  auto since = duration_cast<milliseconds>(clock_.now() - last_pause_);
-  return std::max(wait, pause_ - since);
+  return std::max(wait, pause_ - duration_cast<milliseconds>(now - last_pause_));
 }
 
 bool Pace::has_room() const { return writing_ == 0 || writing_ < int(at_once_); }
 
 Routine<bool> Pace::enter(int64_t rows, int64_t bytes) {
   while (!stop_.requested()) {
-    refill();
-    auto wait = debt();
+    const auto wait = until_open();
     if (has_room() && wait <= milliseconds(0)) {
       ++writing_;
       last_pause_ = clock_.now();
-      if (options_.max_rows_per_second > 0) rows_left_ -= double(rows);
-      if (options_.max_bytes_per_second > 0) bytes_left_ -= double(bytes);
+      rows_.take(double(rows));
+      bytes_.take(double(bytes));
       co_return true;
     }
     if (!has_room())

@@ -13,6 +13,7 @@
 #include "async/clock.h"
 #include "async/event.h"
 #include "async/stop_signal.h"
+#include "base/token_bucket.h"
 
 namespace pegmove::rows {
 
@@ -49,9 +50,9 @@ class Pace {
   int at_once() const { return int(at_once_); }
 
  private:
+  static constexpr async::milliseconds kBurst{100};  // of a limit's worth may go at once
   bool has_room() const;
-  async::milliseconds debt() const;
-  void refill();
+  async::milliseconds until_open();
   void slow_down(std::string why);
   void speed_up();
 
@@ -64,9 +65,8 @@ class Pace {
   std::string reason_;            // of the last slowing down
   async::Instant changed_at_{};   // when the pace was last slowed down or sped up
   async::Instant last_pause_{};   // when a batch was last let in
-  async::Instant filled_at_{};    // of the two below
-  double rows_left_ = 0;          // may be written now; negative: a debt
-  double bytes_left_ = 0;
+  base::TokenBucket rows_{kBurst};
+  base::TokenBucket bytes_{kBurst};
   async::Event left_;
 };
 

@@ -1,39 +1,10 @@
 #include "service/http_router.h"
 
-#include <optional>
-
-#include "base/bytes.h"
+#include "base/percent.h"
 #include "service/table_json.h"
 
 namespace pegmove::service {
 namespace {
-
-std::optional<char> from_hex_pair(std::string_view pair) {
-  auto bytes = base::from_hex(pair);
-  if (!bytes || bytes->size() != 1) return std::nullopt;
-  return bytes->front();
-}
-
-Result<std::string> percent_decode(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      decoded += text[i];
-      continue;
-    }
-    if (i + 2 >= text.size())
-      return fail(Code::kInvalidArgument, "Encountered partial escape sequence at end of string");
-    auto pair = text.substr(i + 1, 2);
-    auto byte = from_hex_pair(pair);
-    if (!byte)
-      return fail(Code::kInvalidArgument, "The characters " + std::string(pair) +
-                                              " do not form a hex value. Please escape it or pass "
-                                              "a valid hex value");
-    decoded += *byte;
-    i += 2;
-  }
-  return decoded;
-}
 
 // The parts that are not empty.
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -63,7 +34,7 @@ Result<HttpQuery> parse_target(std::string_view target) {
   }
   auto mark = target.find('?');
   // A real server keeps a byte 0 behind the path while it decodes: an escape may stand at the end.
-  auto path = TRY(percent_decode(std::string(target.substr(0, mark)) + '\0'));
+  auto path = TRY(base::percent_decode(std::string(target.substr(0, mark)) + '\0'));
   path.pop_back();
   HttpQuery query;
   for (auto part : split(path, '/')) {
@@ -71,7 +42,7 @@ Result<HttpQuery> parse_target(std::string_view target) {
     query.path += part;
   }
   if (mark == std::string_view::npos) return query;
-  auto arguments = TRY(percent_decode(target.substr(mark + 1)));
+  auto arguments = TRY(base::percent_decode(target.substr(mark + 1)));
   for (auto argument : split(arguments, '&')) {
     auto equals = argument.find('=');
     std::string name(argument.substr(0, equals));

@@ -5,10 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include "async/all.h"
+#include "base/json_fields.h"
 
 namespace pegmove::shell {
 namespace {
 
+using base::text_in;
 using nlohmann::json;
 
 constexpr async::milliseconds kRequestTimeout{10'000};
@@ -37,20 +39,15 @@ const json* find(const json& object, const char* key, json::value_t type) {
   return found == object.end() || found->type() != type ? nullptr : &*found;
 }
 
-std::string text_of(const json& object, const char* key) {
-  const auto* text = find(object, key, json::value_t::string);
-  return text ? text->get<std::string>() : std::string();
-}
-
 Result<MetricEntity> parse_entity(const json& object, std::string_view field) {
   const auto* metrics = find(object, "metrics", json::value_t::array);
   if (!metrics) return malformed("an entity has no list of metrics");
-  MetricEntity entity{text_of(object, "type"), text_of(object, "id"), {}, {}};
+  MetricEntity entity{text_in(object, "type"), text_in(object, "id"), {}, {}};
   if (const auto* attributes = find(object, "attributes", json::value_t::object))
     for (const auto& [key, value] : attributes->items())
       if (value.is_string()) entity.attributes[key] = value.get<std::string>();
   for (const auto& metric : *metrics) {
-    auto name = text_of(metric, "name");
+    auto name = text_in(metric, "name");
     if (name.empty()) return malformed("a metric of the entity " + entity.id + " has no name");
     auto value = metric.find(field);
     if (value == metric.end()) continue;  // of another kind
@@ -138,7 +135,7 @@ Result<MetricsSample> parse_metrics(std::string_view text, std::string_view fiel
   const auto* entities = find(root, "entities", json::value_t::array);
   if (!entities) return malformed("it has no list of entities");
   MetricsSample sample;
-  sample.role = text_of(root, "role");
+  sample.role = text_in(root, "role");
   auto timestamp = root.find("timestamp_ns");
   if (timestamp == root.end() || !timestamp->is_number_integer())
     return malformed("it has no timestamp_ns");

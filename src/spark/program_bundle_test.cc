@@ -1,12 +1,9 @@
 #include "spark/program_bundle.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
-
-#include "spark/child_process.h"
+#include "base/child_process.h"
 #include "testing/test_folder.h"
 
 namespace pegmove::spark {
@@ -23,17 +20,14 @@ TEST(ProgramBundle, RunsWithNothingOfTheSystem) {
   if (kIsSanitized) GTEST_SKIP() << "sanitizers need /proc, which the bundle has not";
   testing::TestFolder folder;
   ASSERT_TRUE(write_bundle(folder.path() + "/bundle"));
-  auto child = ChildProcess::start({"chroot", folder.path() + "/bundle", "/lib/ld.so",
-                                    "--library-path", "/lib", "/pegmove", "--gtest_list_tests"},
-                                   folder.path() + "/log");
+  auto child =
+      base::ChildProcess::start({"chroot", folder.path() + "/bundle", "/lib/ld.so",
+                                 "--library-path", "/lib", "/pegmove", "--gtest_list_tests"},
+                                {.log = folder.path() + "/log"});
   ASSERT_TRUE(child) << child.error().to_string();
-  std::string output;
-  while (auto line = child->next_line([] { return false; })) {
-    if (!*line) break;
-    output += **line + "\n";
-  }
-  EXPECT_EQ(*child->wait([] { return false; }), 0);
-  EXPECT_TRUE(output.contains("RunsWithNothingOfTheSystem")) << output;
+  const auto output = child->read_all();
+  EXPECT_EQ(*child->wait(), 0);
+  EXPECT_TRUE(output && output->contains("RunsWithNothingOfTheSystem"));
 }
 
 TEST(ProgramBundle, AFolderThatCannotBeMadeIsNamed) {

@@ -10,13 +10,13 @@
 #include <optional>
 #include <set>
 
+#include "base/child_process.h"
+#include "base/json_fields.h"
 #include "base/local_file.h"
 #include "base/small_file.h"
 #include "base/text.h"
 #include "base/units.h"
-#include "migration/journal_fields.h"
 #include "migration/split/split_json.h"
-#include "spark/child_process.h"
 #include "spark/driver_program.h"
 #include "spark/program_bundle.h"
 
@@ -44,11 +44,11 @@ std::string stores_text(const blockstore::Providers& providers) {
 }
 
 Result<void> write_archive(const std::string& folder) {
-  auto tar =
-      TRY(ChildProcess::start({"tar", "--create", "--use-compress-program=gzip -1", "--file",
-                               folder + "/bundle.tar.gz", "--directory", folder + "/bundle", "."},
-                              folder + "/tar.log"));
-  if (const int code = TRY(tar.wait([] { return false; })); code != 0)
+  auto tar = TRY(
+      base::ChildProcess::start({"tar", "--create", "--use-compress-program=gzip -1", "--file",
+                                 folder + "/bundle.tar.gz", "--directory", folder + "/bundle", "."},
+                                {.log = folder + "/tar.log"}));
+  if (const int code = TRY(tar.wait()); code != 0)
     return fail(Code::kIo,
                 "tar ended with " + std::to_string(code) + "; see " + folder + "/tar.log");
   return {};
@@ -110,13 +110,13 @@ class Driver {
 
   // All of it on a pool: starts it, ...
   Result<void> start(const SplitRequest& request) {
-    process_.emplace(TRY(ChildProcess::start(submit_words(request, folder_), log_)));
+    process_.emplace(TRY(base::ChildProcess::start(submit_words(request, folder_), {.log = log_})));
     return {};
   }
   Result<std::optional<std::string>> next_line() {
-    return process_->next_line(events_.should_stop);
+    return process_->next_line({.should_stop = events_.should_stop});
   }
-  Result<int> wait() { return process_->wait(events_.should_stop); }
+  Result<int> wait() { return process_->wait({.should_stop = events_.should_stop}); }
   // ... and ends it. Nothing to do when it has ended.
   void end() {
     if (process_) process_->end();
@@ -157,7 +157,7 @@ class Driver {
   std::string folder_, log_;
   std::set<size_t> missing_;
   const EngineEvents& events_;
-  std::optional<ChildProcess> process_;
+  std::optional<base::ChildProcess> process_;
 };
 
 }  // namespace
@@ -171,10 +171,10 @@ std::string to_json(const UnitSpec& spec) {
 
 Result<UnitSpec> unit_spec_from_json(std::string_view text) {
   const auto in = Json::parse(text, nullptr, false);
-  if (!in.is_object()) return fail(Code::kCorrupt, "it is no JSON object");
+  const auto fields = TRY(base::JsonFields::of(in, "the work of a unit"));
   UnitSpec spec;
-  spec.request = TRY(migration::split_request_from_json(TRY(migration::read_text(in, "request"))));
-  spec.plan = TRY(migration::plan_from_json(TRY(migration::read_text(in, "plan")), spec.request));
+  spec.request = TRY(migration::split_request_from_json(TRY(fields.text("request"))));
+  spec.plan = TRY(migration::plan_from_json(TRY(fields.text("plan")), spec.request));
   return spec;
 }
 

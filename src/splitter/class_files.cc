@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "record/expiry.h"
 #include "record/hash.h"
 #include "record/key.h"
@@ -75,7 +76,9 @@ Result<void> ClassFiles::add(const SourceRow& row, std::vector<FinishedFile>& fi
   counts_.bytes += int64_t(row.key.size() + stored.size());
   const auto target = record::partition_index(hash, rules_.shape.targets);
   const auto index = size_t(target / rules_.shape.classes());
-  if (TRY(targets_[index].add(row.key, stored))) finished.push_back(*TRY(targets_[index].finish()));
+  base::check(index < targets_.size(), "a row of a class belongs to a target of that class");
+  if (TRY(targets_[index].add(row.key, stored)))
+    finished.push_back(base::checked(TRY(targets_[index].finish()), "a full file can be finished"));
   return {};
 }
 

@@ -1,5 +1,6 @@
 #include "splitter/split.h"
 
+#include <fmt/format.h>
 #include <rocksdb/cache.h>
 
 #include <algorithm>
@@ -239,20 +240,21 @@ Task<> finish_partition(const Finishing& finishing, int32_t partition,
 Result<void> check_limits(const SplitLimits& limits, SplitRules& rules, int64_t streams) {
   const auto writers = rules.shape.targets_of(0).size();
   if (readahead(limits, writers, streams) < kLeastReadahead)
-    return fail(Code::kInvalidArgument,
-                "memory of " + base::format_size(uint64_t(limits.memory_bytes)) +
-                    " is too little for " + std::to_string(limits.units_at_once) +
-                    " units at once that read " + std::to_string(streams) + " files and write " +
-                    std::to_string(writers) + " each; allow more, or fewer at once");
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("memory of {} is too little for {} units at once that read {} files and "
+                    "write {} each; allow more, or fewer at once",
+                    base::format_size(uint64_t(limits.memory_bytes)), limits.units_at_once, streams,
+                    writers));
   // Of each target one file is written while another one is sent; one unit more sends its last.
   const auto most =
       limits.disk_bytes / (int64_t(writers) * (2 * std::max(1, limits.units_at_once) + 1));
   if (most < kLeastFileBytes)
-    return fail(Code::kInvalidArgument,
-                "a disk of " + base::format_size(uint64_t(limits.disk_bytes)) +
-                    " is too small for " + std::to_string(limits.units_at_once) +
-                    " units at once that write " + std::to_string(writers) +
-                    " files each; allow more, or fewer at once");
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("a disk of {} is too small for {} units at once that write {} files "
+                    "each; allow more, or fewer at once",
+                    base::format_size(uint64_t(limits.disk_bytes)), limits.units_at_once, writers));
   rules.most_file_bytes = std::min(rules.most_file_bytes, most);
   return {};
 }

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "store/status.h"
 
 namespace pegmove::splitter {
@@ -157,7 +158,7 @@ Result<FinishedFile> write_empty_partition(int32_t partition, const std::string&
                                            bool for_old_servers) {
   TargetFiles files(partition, "empty", folder, 1, for_old_servers);
   TRY(files.add("", ""));
-  return *TRY(files.finish());
+  return base::checked(TRY(files.finish()), "a file that has a row can be finished");
 }
 
 }  // namespace pegmove::splitter

@@ -6,10 +6,12 @@
 #include <optional>
 #include <string>
 
+#include "base/json_fields.h"
 #include "record/expiry.h"
 
 namespace pegmove::store {
 
+using base::text_in;
 using Json = nlohmann::json;
 
 // Whether a row is meant.
@@ -31,11 +33,6 @@ Json parse_object(std::string_view text) {
   return json.is_object() ? json : Json::object();
 }
 
-std::string text_of(const Json& object, const char* name) {
-  auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::optional<uint32_t> seconds_of(const Json& object, const char* name) {
   auto found = object.find(name);
   if (found == object.end() || !found->is_number_unsigned()) return std::nullopt;
@@ -50,10 +47,10 @@ std::optional<CompactionRule> pattern_rule(const Json& params, bool of_hash_key)
       {"SMT_MATCH_ANYWHERE", [](auto text, auto pattern) { return text.contains(pattern); }},
       {"SMT_MATCH_PREFIX", [](auto text, auto pattern) { return text.starts_with(pattern); }},
       {"SMT_MATCH_POSTFIX", [](auto text, auto pattern) { return text.ends_with(pattern); }}};
-  auto wanted = text_of(params, "match_type");
+  auto wanted = text_in(params, "match_type");
   auto found = std::ranges::find(kMatches, wanted, &std::pair<std::string, Match>::first);
   if (found == kMatches.end()) return std::nullopt;
-  return CompactionRule{[match = found->second, pattern = text_of(params, "pattern"), of_hash_key](
+  return CompactionRule{[match = found->second, pattern = text_in(params, "pattern"), of_hash_key](
                             const RowFacts& row, uint32_t) {
     return !pattern.empty() && match(of_hash_key ? row.hash_key : row.sort_key, pattern);
   }};
@@ -71,8 +68,8 @@ std::optional<CompactionRule> ttl_rule(const Json& params) {
 
 std::optional<CompactionRule> parse_rule(const Json& json) {
   if (!json.is_object()) return std::nullopt;
-  auto type = text_of(json, "type");
-  auto params = parse_object(text_of(json, "params"));
+  auto type = text_in(json, "type");
+  auto params = parse_object(text_in(json, "params"));
   if (type == "FRT_HASHKEY_PATTERN") return pattern_rule(params, true);
   if (type == "FRT_SORTKEY_PATTERN") return pattern_rule(params, false);
   if (type == "FRT_TTL_RANGE") return ttl_rule(params);
@@ -83,7 +80,7 @@ using Change = decltype(CompactionOperation::change);
 
 Change parse_ttl_change(const Json& params) {
   auto value = seconds_of(params, "value");
-  auto type = text_of(params, "type");
+  auto type = text_in(params, "type");
   if (!value) return nullptr;
   if (type == "UTOT_FROM_NOW")
     return [value = *value](const RowFacts&, uint32_t now) { return now + value; };
@@ -99,11 +96,11 @@ Change parse_ttl_change(const Json& params) {
 std::optional<CompactionOperation> parse_operation(const Json& json) {
   if (!json.is_object()) return std::nullopt;
   CompactionOperation operation;
-  auto type = text_of(json, "type");
+  auto type = text_in(json, "type");
   if (type == "COT_DELETE")
     operation.change = [](const RowFacts&, uint32_t) { return std::nullopt; };
   else if (type == "COT_UPDATE_TTL")
-    operation.change = parse_ttl_change(parse_object(text_of(json, "params")));
+    operation.change = parse_ttl_change(parse_object(text_in(json, "params")));
   if (!operation.change) return std::nullopt;
   for (const auto& rule : json.value("rules", Json::array()))
     if (auto parsed = parse_rule(rule)) operation.rules.push_back(std::move(*parsed));

@@ -1,18 +1,18 @@
 // A partition's database under kill -9 and on a full disk.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "base/child_process.h"
+#include "base/units.h"
 #include "store/partition_db.h"
 #include "store/partitions_test.h"
 #include "testing/faulty_disk.h"
@@ -26,53 +26,46 @@ using ::testing::HasSubstr;
 
 constexpr int kReportedRows = 1000;
 constexpr const char* kPathVariable = "PEGMOVE_STORE_TEST_PATH";
+constexpr std::string_view kReportMark = "written: ";
 
-// The child of the test below: writes rows and reports each on stderr, until it is killed.
+// The child of the test below: writes rows and says so of each, until it is killed.
 TEST(KilledProcess, DISABLED_WritesRowsWithoutEnd) {
   const char* path = std::getenv(kPathVariable);
   ASSERT_NE(path, nullptr);
   const auto db = open({.path = path});
   for (int64_t number = 1;; ++number) {
     if (!put_row(*db, number, "v")) _exit(2);
-    if (write(STDERR_FILENO, &number, sizeof number) != sizeof number) _exit(3);
+    std::printf("%s%ld\n", kReportMark.data(), long(number));
+    if (std::fflush(stdout) != 0) _exit(3);
   }
 }
 
-// Runs this program again, with nothing but the child's test and its stderr in a pipe.
-pid_t start_child(const std::string& path, int report_fd) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, report_fd, STDERR_FILENO);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  std::array<std::string, 3> words{"store_test", "--gtest_also_run_disabled_tests",
-                                   "--gtest_filter=KilledProcess.DISABLED_WritesRowsWithoutEnd"};
-  std::array<char*, 4> arguments{words[0].data(), words[1].data(), words[2].data(), nullptr};
-  setenv(kPathVariable, path.c_str(), 1);
-  pid_t child = 0;
-  const int failed =
-      posix_spawn(&child, "/proc/self/exe", &actions, nullptr, arguments.data(), environ);
-  unsetenv(kPathVariable);
-  posix_spawn_file_actions_destroy(&actions);
-  return failed == 0 ? child : -1;
+// The next row that the child reports; nothing when it has ended.
+std::optional<int64_t> next_report(base::ChildProcess& child) {
+  while (auto line = child.next_line()) {
+    if (!*line) break;
+    if ((*line)->starts_with(kReportMark))
+      return base::parse_integer((*line)->substr(kReportMark.size()), 1, INT64_MAX).value();
+  }
+  return std::nullopt;
 }
 
 TEST(KilledProcess, LosesNoReportedRow) {
   const TestFolder folder;
-  std::array<int, 2> report{};
-  ASSERT_EQ(pipe(report.data()), 0);
-  const pid_t child = start_child(folder / "db", report[1]);
-  ASSERT_GT(child, 0);
-  close(report[1]);
+  auto child =
+      base::ChildProcess::start({"/proc/self/exe", "--gtest_also_run_disabled_tests",
+                                 "--gtest_filter=KilledProcess.DISABLED_WritesRowsWithoutEnd"},
+                                {.environment = {{kPathVariable, folder / "db"}}});
+  ASSERT_TRUE(child) << child.error().to_string();
   int64_t last = 0;
-  while (last < kReportedRows && read(report[0], &last, sizeof last) == sizeof last) {
+  while (last < kReportedRows) {
+    const auto row = next_report(*child);
+    if (!row) break;
+    last = *row;
   }
-  kill(child, SIGKILL);
-  while (read(report[0], &last, sizeof last) == sizeof last) {
-  }  // what it still reported counts too
-  close(report[0]);
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+  child->send(SIGKILL);
+  while (const auto row = next_report(*child)) last = *row;  // what it still reported counts too
+  ASSERT_EQ(child->wait().value_or(0), -SIGKILL);
   ASSERT_GE(last, kReportedRows);
 
   const auto db = open({.path = folder / "db", .create_if_missing = false});

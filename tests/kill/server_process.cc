@@ -1,14 +1,6 @@
 #include "server_process.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -17,7 +9,7 @@
 namespace pegmove::kill {
 namespace {
 
-constexpr int kReadyMs = 30'000;
+constexpr std::chrono::seconds kReadyWithin{30};
 
 // What is there now; a folder that changes meanwhile may be counted in part.
 size_t entries_of(const std::string& folder) {
@@ -40,74 +32,52 @@ void ServerProcess::fail(const std::string& what) {
   throw std::runtime_error(what + "; the end of its log:\n" + text);
 }
 
-void ServerProcess::run_child(int output) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  int log = open(log_path().c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-  dup2(output, STDOUT_FILENO);
-  dup2(log, STDERR_FILENO);
-  auto data = options_.folder + "/data";
-  auto meta_port = std::to_string(options_.meta_port);
-  auto replica_port = std::to_string(options_.replica_port);
-  execl(options_.program.c_str(), "pegmove", "cluster", "start", "--name", "kill", "--data",
-        data.c_str(), "--meta-port", meta_port.c_str(), "--replica-port", replica_port.c_str(),
-        "--replica-servers", "2", nullptr);
-  _exit(127);
-}
-
 void ServerProcess::start() {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0)
-    throw std::runtime_error(std::string("pipe: ") + std::strerror(errno));
-  if (output_ >= 0) close(output_);
-  output_ = ends[0];
-  pid_ = fork();
-  if (pid_ < 0) throw std::runtime_error(std::string("fork: ") + std::strerror(errno));
-  if (pid_ == 0) run_child(ends[1]);
-  close(ends[1]);
+  auto process = base::ChildProcess::start(
+      {options_.program, "cluster", "start", "--name", "kill", "--data", options_.folder + "/data",
+       "--meta-port", std::to_string(options_.meta_port), "--replica-port",
+       std::to_string(options_.replica_port), "--replica-servers", "2"},
+      {.log = log_path(), .appends_to_log = true, .signal_at_callers_end = SIGKILL});
+  if (!process) throw std::runtime_error(process.error().to_string());
+  process_.emplace(*std::move(process));
+  is_ready_ = false;
 }
 
-bool ServerProcess::says_something(int within_ms) const {
-  pollfd wait{.fd = output_, .events = POLLIN, .revents = 0};
-  return poll(&wait, 1, within_ms) > 0;
-}
-
-// It says something, or closes its output, when it serves or has ended.
 void ServerProcess::wait_for_entries(size_t count) {
-  while (entries_of(options_.folder + "/data") < count && !says_something(0)) {
+  while (!is_ready_ && entries_of(options_.folder + "/data") < count) {
+    const auto line = process_->next_line({.limit = std::chrono::milliseconds(1)});
+    if (line && !*line) return;  // it has ended
+    is_ready_ = line && (*line)->contains("ready");
   }
 }
 
 void ServerProcess::wait_until_ready() {
-  std::string said;
-  while (said.find("ready") == said.npos) {
-    if (!says_something(kReadyMs)) fail("the server is not ready after 30 s");
-    char buffer[512];
-    auto size = read(output_, buffer, sizeof buffer);
-    if (size <= 0) fail("the server ended while it started");
-    said.append(buffer, size_t(size));
+  while (!is_ready_) {
+    const auto line = process_->next_line({.limit = kReadyWithin});
+    if (!line) fail("the server is not ready: " + line.error().to_string());
+    if (!*line) fail("the server ended while it started");
+    is_ready_ = (*line)->contains("ready");
   }
 }
 
 void ServerProcess::expect_running() {
-  int status = 0;
-  if (waitpid(pid_, &status, WNOHANG) == 0) return;
-  pid_ = 0;
-  fail("the server ended by itself (status " + std::to_string(status) + ")");
+  const auto code = process_->ended();
+  if (!code) return;
+  process_.reset();
+  fail("the server ended by itself (" + std::to_string(*code) + ")");
 }
 
 void ServerProcess::kill() {
-  if (pid_ == 0) return;
-  ::kill(pid_, SIGKILL);
-  int status = 0;
-  waitpid(std::exchange(pid_, 0), &status, 0);
+  if (process_) process_->kill_now();
+  process_.reset();
 }
 
 void ServerProcess::stop() {
-  ::kill(pid_, SIGTERM);
-  int status = 0;
-  waitpid(std::exchange(pid_, 0), &status, 0);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    fail("the server did not stop in good order (status " + std::to_string(status) + ")");
+  process_->send(SIGTERM);
+  const auto code = process_->wait();
+  process_.reset();
+  if (!code || *code != 0)
+    fail("the server did not stop in good order (" + std::to_string(code.value_or(-1)) + ")");
 }
 
 }  // namespace pegmove::kill

@@ -2,11 +2,10 @@
 // the same folder and the same ports.
 #pragma once
 
-#include <sys/types.h>
-
+#include <optional>
 #include <string>
-#include <vector>
 
+#include "base/child_process.h"
 #include "net/address.h"
 
 namespace pegmove::kill {
@@ -39,14 +38,12 @@ class ServerProcess {
   net::Address meta() const { return {0x7f000001, options_.meta_port}; }
 
  private:
-  [[noreturn]] void run_child(int output);
   [[noreturn]] void fail(const std::string& what);
-  bool says_something(int within_ms) const;
   std::string log_path() const { return options_.folder + "/server.log"; }
 
   ServerOptions options_;
-  pid_t pid_ = 0;
-  int output_ = -1;
+  std::optional<base::ChildProcess> process_;
+  bool is_ready_ = false;
 };
 
 }  // namespace pegmove::kill

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/small_file.h"
 #include "base/units.h"
 
 namespace pegmove::server::cluster {
@@ -38,19 +39,12 @@ Result<Json> read_json(const std::string& path) {
 }
 
 Result<void> write_json(const std::string& path, const Json& json) {
-  auto temporary = path + ".new";
-  {
-    std::ofstream file(temporary);
-    file << json.dump(2) << "\n";
-    if (!file.flush()) return system_error("writing " + temporary);
-  }
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) return system_error("writing " + path);
-  return {};
+  return base::replace_file(path, json.dump(2) + "\n");
 }
 
 // What a process leaves that was killed while it made the folder.
 bool is_beginning(const fs::path& name) {
-  return name == "LOCK" || name == "cluster.log" || name == "cluster.json.new";
+  return name == "LOCK" || name == "cluster.log" || name.string().starts_with("cluster.json.");
 }
 
 // A new or empty folder becomes ours; any other must be already.

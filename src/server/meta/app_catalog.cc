@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "base/atomic_file.h"
 #include "base/bytes.h"
 #include "server/meta/app_env_rules.h"
 #include "server/meta/catalog_json.h"

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "base/app_env_text.h"
 #include "base/units.h"
-#include "service/throttle.h"
 
 namespace pegmove::server::meta {
 namespace {
@@ -21,24 +21,18 @@ std::unexpected<Error> refuse(std::string hint) {
 std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 Result<void> check_throttle(std::string_view value) {
-  TRY(service::parse_throttle(value));
+  TRY(base::parse_throttle(value));
   return {};
 }
 
 Result<void> check_read_size_throttle(std::string_view value) {
-  TRY(service::parse_read_size_limit(value));
+  TRY(base::parse_read_size_limit(value));
   return {};
 }
 
 Result<void> check_deny_client(std::string_view value) {
-  const auto fields = service::split_fields(value, '*', true);
-  if (fields.size() == 2 && (fields[0] == "timeout" || fields[0] == "reconfig") &&
-      (fields[1] == "all" || fields[1] == "write" || fields[1] == "read")) {
-    return {};
-  }
-  return refuse(
-      "Invalid deny client args, valid include: timeout*all, timeout*write, timeout*read; "
-      "reconfig*all, reconfig*write, reconfig*read");
+  TRY(base::parse_deny_rule(value));
+  return {};
 }
 
 Result<void> check_usage_scenario(std::string_view value) {

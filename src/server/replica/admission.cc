@@ -3,6 +3,7 @@
 namespace pegmove::server::replica {
 namespace {
 
+using base::DenyRule;
 using service::Verdict;
 using wire::ErrorCode;
 
@@ -16,7 +17,7 @@ Admission by(service::ThrottleWindow::Decision decision) {
   return {};
 }
 
-bool acts(const service::Throttle& throttle) { return throttle.delay || throttle.reject; }
+bool acts(const base::Throttle& throttle) { return throttle.delay || throttle.reject; }
 
 bool is_undisturbed(const Admission& admission) {
   return admission.kind == Admission::Kind::kPass && admission.pause.count() == 0;
@@ -34,11 +35,12 @@ void AdmissionControl::configure(const TableEnvs& envs, int32_t partition_count)
       .write_bytes = {envs.write_size_throttle, partition_count},
       .reads = {envs.read_throttle, partition_count},
       .backup_reads = {envs.backup_throttle, partition_count},
-      .read_bytes = service::ByteBucket(
+      .read_bytes = base::TokenBucket(
+          std::chrono::seconds(1),
           envs.read_bytes_per_second == 0
-              ? 0
-              : std::max<uint64_t>(
-                    envs.read_bytes_per_second / uint64_t(std::max(partition_count, 1)), 1))};
+              ? 0.0
+              : double(std::max<uint64_t>(
+                    envs.read_bytes_per_second / uint64_t(std::max(partition_count, 1)), 1)))};
   acts_ = envs.deny || envs.validate_partition_hash || acts(envs.write_throttle) ||
           acts(envs.write_size_throttle) || acts(envs.read_throttle) ||
           acts(envs.backup_throttle) || envs.read_bytes_per_second > 0;
@@ -89,7 +91,7 @@ Admission AdmissionControl::write(const wire::RequestHead& head) {
 void AdmissionControl::count_read(size_t reply_bytes) {
   if (!acts_) return;
   std::lock_guard lock(mutex_);
-  limits_.read_bytes.take(reply_bytes);
+  limits_.read_bytes.take(double(reply_bytes));
 }
 
 }  // namespace pegmove::server::replica

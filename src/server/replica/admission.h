@@ -8,7 +8,9 @@
 #include <mutex>
 
 #include "async/clock.h"
+#include "base/token_bucket.h"
 #include "server/replica/table_envs.h"
+#include "service/throttle.h"
 #include "wire/frame.h"
 
 namespace pegmove::server::replica {
@@ -40,11 +42,12 @@ class AdmissionControl {
 
  private:
   struct Limits {
-    std::optional<DenyRule> deny;
+    std::optional<base::DenyRule> deny;
     bool validate_partition_hash = false;
     int32_t partition_count = 1;
     service::ThrottleWindow writes, write_bytes, reads, backup_reads;
-    service::ByteBucket read_bytes;
+    // What a read costs is known when it is done, and is paid then: bytes a second, 0 = no limit.
+    base::TokenBucket read_bytes{std::chrono::seconds(1)};
   };
   std::optional<Admission> refuse_first(const wire::RequestHead& head, bool is_write) const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/text.h"
 #include "base/units.h"
 
 namespace pegmove::server::replica {
@@ -27,32 +28,18 @@ class Reader {
     std::ranges::transform(value, value.begin(), [](unsigned char c) { return std::tolower(c); });
     return value == "true";
   }
-  service::Throttle throttle(const char* name) const {
-    return service::parse_throttle(text(name)).value_or(service::Throttle());
+  base::Throttle throttle(const char* name) const {
+    return base::parse_throttle(text(name)).value_or(base::Throttle());
   }
 
  private:
   const EnvMap& envs_;
 };
 
-std::optional<DenyRule> parse_deny(std::string_view text) {
-  auto fields = service::split_fields(text, '*', true);
-  if (fields.size() != 2) return std::nullopt;
-  DenyRule rule;
-  if (fields[0] == "reconfig")
-    rule.answer = DenyRule::Answer::kReconfigure;
-  else if (fields[0] != "timeout")
-    return std::nullopt;
-  rule.reads = fields[1] == "all" || fields[1] == "read";
-  rule.writes = fields[1] == "all" || fields[1] == "write";
-  if (!rule.reads && !rule.writes) return std::nullopt;
-  return rule;
-}
-
 // "3:00,21:30": minutes of the day; what is no time of day is left out.
 std::vector<int> parse_times_of_day(std::string_view text) {
   std::vector<int> minutes;
-  for (auto time : service::split_fields(text, ',', false)) {
+  for (auto time : base::split_fields(text, ',', false)) {
     auto colon = time.find(':');
     if (colon == std::string_view::npos) continue;
     auto hour = base::parse_integer(time.substr(0, colon), 0, 23);
@@ -88,13 +75,14 @@ TableEnvs parse_table_envs(const EnvMap& envs) {
   const Reader reader(envs);
   TableEnvs out;
   out.default_ttl_seconds = int32_t(reader.number("default_ttl", 0, 0, INT32_MAX));
-  out.deny = parse_deny(reader.text("replica.deny_client_request"));
+  if (auto deny = base::parse_deny_rule(reader.text("replica.deny_client_request")))
+    out.deny = *deny;
   out.write_throttle = reader.throttle("replica.write_throttling");
   out.write_size_throttle = reader.throttle("replica.write_throttling_by_size");
   out.read_throttle = reader.throttle("replica.read_throttling");
   out.backup_throttle = reader.throttle("replica.backup_request_throttling");
   out.read_bytes_per_second =
-      service::parse_read_size_limit(reader.text("replica.read_throttling_by_size")).value_or(0);
+      base::parse_read_size_limit(reader.text("replica.read_throttling_by_size")).value_or(0);
   constexpr int64_t kMostMs = int64_t{1} << 40;  // so that a clock does not overflow
   out.slow_query = milliseconds(reader.number("replica.slow_query_threshold", 0, 20, kMostMs));
   out.iteration_time = milliseconds(

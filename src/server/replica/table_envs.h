@@ -10,20 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "service/throttle.h"
+#include "base/app_env_text.h"
 #include "store/tuning.h"
 
 namespace pegmove::server::replica {
 
 using EnvMap = std::map<std::string, std::string>;
-
-// replica.deny_client_request
-struct DenyRule {
-  enum class Answer { kNone, kReconfigure };  // no reply at all, or "ask the meta server again"
-  Answer answer = Answer::kNone;
-  bool reads = false;
-  bool writes = false;
-};
 
 // manual_compact.once.* and manual_compact.periodic.*
 struct CompactionPlan {
@@ -41,11 +33,11 @@ struct CompactionPlan {
 
 struct TableEnvs {
   int32_t default_ttl_seconds = 0;
-  std::optional<DenyRule> deny;
-  service::Throttle write_throttle;
-  service::Throttle write_size_throttle;
-  service::Throttle read_throttle;
-  service::Throttle backup_throttle;
+  std::optional<base::DenyRule> deny;
+  base::Throttle write_throttle;
+  base::Throttle write_size_throttle;
+  base::Throttle read_throttle;
+  base::Throttle backup_throttle;
   uint64_t read_bytes_per_second = 0;                // of the table; 0 = no limit
   std::chrono::milliseconds slow_query{0};           // 0 = not looked at
   std::chrono::milliseconds iteration_time{30'000};  // 0 = no limit

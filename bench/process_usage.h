@@ -1,4 +1,4 @@
-// Processes that a benchmark starts, and what the system counts of them.
+// Programs that a benchmark runs, and what the system counts of processes.
 #pragma once
 
 #include <sys/types.h>

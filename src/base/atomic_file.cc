@@ -1,0 +1,195 @@
+#include "base/atomic_file.h"
+
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+namespace pegmove::base {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kCollectBytes = 64 << 10;
+constexpr size_t kMostNameBytes = 200;  // of the path's in the other name: 255 is a name's limit
+constexpr int kMostLinks = 40;          // as the kernel
+constexpr int kMostTries = 100;
+constexpr size_t kRandomBytes = 4;
+
+std::unexpected<Error> failed(const std::string& path, Error error) {
+  return fail(Error(Code::kIo, error.message()).with_context("writing " + path));
+}
+
+// The path behind the links at its end, whether there is a file or not.
+Result<std::string> behind_links(const std::string& path) {
+  fs::path place = path;
+  for (int i = 0; i < kMostLinks; ++i) {
+    std::error_code no_link;
+    const auto target = fs::read_symlink(place, no_link);
+    if (no_link) return place.string();
+    place = place.parent_path() / target;  // an absolute target stands alone
+  }
+  return fail(system_error("following", path, ELOOP));
+}
+
+// What all other names of a path begin with.
+std::string other_names(const fs::path& place) {
+  return place.filename().string().substr(0, kMostNameBytes) + ".tmp";
+}
+
+std::string new_name(const fs::path& place) {
+  char random[kRandomBytes] = {};
+  // No matter what comes: creating the file decides whether the name is new.
+  [[maybe_unused]] const auto got = getrandom(random, sizeof random, 0);
+  return place.parent_path() / (other_names(place) + "-" + to_hex({random, sizeof random}));
+}
+
+// Also "PATH.tmp", which earlier versions left.
+bool is_other_name(const fs::path& place, std::string_view name) {
+  const auto begin = other_names(place);
+  if (!name.starts_with(begin)) return false;
+  name.remove_prefix(begin.size());
+  return name.empty() ||
+         (name.starts_with('-') && name.size() == 1 + 2 * kRandomBytes && from_hex(name.substr(1)));
+}
+
+// A file that nobody else has: empty, or another name of `existing`.
+Result<LocalFile> make_temporary(const std::string& name, mode_t mode,
+                                 const std::string* existing) {
+  if (!existing) return LocalFile::create(name, mode);
+  if (::link(existing->c_str(), name.c_str()) != 0)
+    return fail(system_error("linking " + *existing + " to", name, errno));
+  auto file = LocalFile::open(name);
+  if (!file) ::unlink(name.c_str());
+  return file;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path, std::string place, std::string temporary, LocalFile file)
+    : path_(std::move(path)),
+      place_(std::move(place)),
+      temporary_(std::move(temporary)),
+      file_(std::move(file)) {}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      place_(std::move(other.place_)),
+      temporary_(std::exchange(other.temporary_, "")),
+      file_(std::move(other.file_)),
+      collected_(std::move(other.collected_)),
+      is_synced_(other.is_synced_),
+      is_committed_(other.is_committed_) {}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+template <typename T>
+Result<T> AtomicFile::in(Result<T> result) const {
+  if (!result) return failed(path_, std::move(result.error()));
+  return result;
+}
+
+Result<AtomicFile> AtomicFile::create(const std::string& path, AtomicFileOptions options) {
+  return begin(path, options, nullptr);
+}
+
+Result<AtomicFile> AtomicFile::link(const std::string& existing, const std::string& path,
+                                    AtomicFileOptions options) {
+  return begin(path, options, &existing);
+}
+
+Result<AtomicFile> AtomicFile::begin(const std::string& path, const AtomicFileOptions& options,
+                                     const std::string* existing) {
+  auto place = path;
+  if (options.follows_links) {
+    // What a link leads to counts, also one that is no path ("/dev/fd/63" of a shell's pipe).
+    struct stat found{};
+    const bool is_there = ::stat(path.c_str(), &found) == 0;
+    if (is_there && S_ISDIR(found.st_mode)) return failed(path, {Code::kIo, "it is a folder"});
+    if (is_there && !S_ISREG(found.st_mode)) {
+      auto special = LocalFile::open_special(path);
+      if (!special) return failed(path, std::move(special.error()));
+      return AtomicFile(path, path, "", std::move(*special));
+    }
+    auto behind = behind_links(path);
+    if (!behind) return failed(path, std::move(behind.error()));
+    place = std::move(*behind);
+  }
+  for (int tries = 1;; ++tries) {
+    auto temporary = new_name(place);
+    auto file = make_temporary(temporary, options.mode, existing);
+    if (file) return AtomicFile(path, std::move(place), std::move(temporary), std::move(*file));
+    if (file.error().code() != Code::kAlreadyExists || tries == kMostTries)
+      return failed(path, std::move(file.error()));
+  }
+}
+
+Result<void> AtomicFile::append(std::string_view bytes) {
+  check(!is_committed_, "nothing is appended to a file behind its commit");
+  if (collected_.size() + bytes.size() < kCollectBytes) {
+    collected_ += bytes;
+    return {};
+  }
+  TRY(flush());
+  if (bytes.size() < kCollectBytes) {
+    collected_ = bytes;
+    return {};
+  }
+  is_synced_ = false;
+  return in(file_.append(bytes));
+}
+
+Result<void> AtomicFile::flush() {
+  if (collected_.empty()) return {};
+  is_synced_ = false;
+  TRY(in(file_.append(collected_)));
+  collected_.clear();
+  return {};
+}
+
+void AtomicFile::begin_sync() {
+  if (!temporary_.empty()) file_.begin_sync();
+}
+
+Result<void> AtomicFile::sync() {
+  TRY(flush());
+  if (temporary_.empty() || is_synced_) return {};
+  TRY(in(file_.sync()));
+  is_synced_ = true;
+  return {};
+}
+
+Result<void> AtomicFile::commit() {
+  check(!std::exchange(is_committed_, true), "a file is committed once");
+  TRY(sync());
+  if (temporary_.empty()) return {};
+  auto renamed = rename_file(temporary_, place_);
+  if (renamed) temporary_.clear();
+  return in(std::move(renamed));
+}
+
+Result<void> remove_leftovers(const std::string& path) {
+  const fs::path place = path;
+  const auto folder = place.has_parent_path() ? place.parent_path() : fs::path(".");
+  std::error_code error;
+  fs::directory_iterator entries(folder, error);
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error))
+    if (is_other_name(place, entries->path().filename().string()) &&
+        ::unlink(entries->path().c_str()) != 0 && errno != ENOENT)
+      return fail(system_error("removing", entries->path().string(), errno));
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail(Code::kIo, "listing " + folder.string() + ": " + error.message());
+  return {};
+}
+
+}  // namespace pegmove::base
