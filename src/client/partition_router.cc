@@ -12,6 +12,8 @@ using wire::ErrorCode;
 
 constexpr milliseconds kFirstPause{8};
 constexpr milliseconds kLongestPause{1000};
+// For a name that is not known yet, when the cluster gives an address beside it.
+constexpr milliseconds kLookUp{2000};
 // A table is never larger than this; a claim beyond it is no answer of a Pegasus.
 constexpr int32_t kMostPartitions = 1 << 16;
 
@@ -105,14 +107,14 @@ std::string PartitionRouter::place(int32_t partition_index) const {
 // One refresh at a time; whoever comes meanwhile waits for it.
 Task<> PartitionRouter::refresh(Deadline deadline) {
   if (refreshing_) {
-    co_await refreshed_.wait();  // no result
+    while (refreshing_) co_await refreshed_.wait();  // no result
     co_return Result<void>();
   }
   refreshing_ = true;
   auto config = co_await cluster_->table_config(table_, {}, deadline);
   Result<void> taken;
   if (config)
-    taken = co_await take_over(std::move(*config));
+    taken = co_await take_over(std::move(*config), deadline);
   else
     taken = fail(std::move(config).error());
   refreshing_ = false;
@@ -120,7 +122,26 @@ Task<> PartitionRouter::refresh(Deadline deadline) {
   co_return taken;
 }
 
-Task<> PartitionRouter::take_over(TableConfig config) {
+// Where the servers are that the config names, each looked up once. The name is what newer servers
+// mean; the address serves where the name means nothing here.
+Routine<std::map<std::string, net::Address>> PartitionRouter::look_up(const TableConfig& config,
+                                                                      Deadline deadline) {
+  auto& client = cluster_->client();
+  std::map<std::string, net::Address> addresses;
+  for (const auto& partition : config.partitions) {
+    auto [place, is_new] =
+        addresses.try_emplace(partition.primary.to_string(), partition.primary_address);
+    if (!is_new || partition.primary.port == 0) continue;
+    auto wait = partition.primary_address.port == 0
+                    ? deadline
+                    : deadline.earlier(Deadline::in(client.clock(), kLookUp));
+    if (auto found = co_await client.host_names().resolve(partition.primary, wait))
+      place->second = found->front();
+  }
+  co_return addresses;
+}
+
+Task<> PartitionRouter::take_over(TableConfig config, Deadline deadline) {
   if (config.partition_count > kMostPartitions ||
       config.partition_count != int32_t(config.partitions.size()))
     co_return fail(Code::kProtocol,
@@ -128,18 +149,15 @@ Task<> PartitionRouter::take_over(TableConfig config) {
   if (app_id_ != 0 && app_id_ != config.app_id)
     co_return fail(Code::kNotFound,
                    "table '" + table_ + "' was dropped and made anew while in use");
-  std::vector<net::Address> primaries(config.partitions.size());
+  const auto addresses = co_await look_up(config, deadline);
+  std::vector<Primary> primaries(config.partitions.size());
   for (size_t i = 0; i < primaries.size(); ++i) {
     // A child that is not split off yet is served by its parent.
     const auto& partition =
         config.partitions[config.partitions[i].ballot < 0 && i >= primaries.size() / 2
                               ? i - primaries.size() / 2
                               : i];
-    primaries[i] = partition.primary_address;
-    if (partition.primary.port == 0) continue;
-    // The name is what newer servers mean; the address serves where the name means nothing here.
-    auto resolved = co_await cluster_->client().resolve(partition.primary);
-    if (resolved && !resolved->empty()) primaries[i] = resolved->front();
+    primaries[i] = {partition.primary, addresses.at(partition.primary.to_string())};
   }
   app_id_ = config.app_id;
   primaries_ = std::move(primaries);
@@ -147,8 +165,14 @@ Task<> PartitionRouter::take_over(TableConfig config) {
 }
 
 net::RpcChannel* PartitionRouter::primary_channel(int32_t partition_index) {
-  auto address = primaries_[size_t(partition_index)];
+  const auto address = primaries_[size_t(partition_index)].address;
   return address.port == 0 ? nullptr : &cluster_->client().channel(address);
+}
+
+void PartitionRouter::not_at(const net::RpcChannel& channel, int32_t partition_index) {
+  if (partition_index >= partition_count()) return;  // a refresh came between
+  const auto& primary = primaries_[size_t(partition_index)].name;
+  cluster_->client().host_names().failed(primary, channel.address());
 }
 
 Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code, std::string body,
@@ -172,17 +196,19 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
       if (reply && reply->error == ErrorCode::kOk) co_return reply;
       if (reply) {
         last = wire::to_error(reply->error, where);
+        look_again = moves(reply->error);
+        if (look_again) not_at(*channel, target.partition_index);
         busy_answers_ += is_busy(reply->error);
         if (repeat == Repeat::kForbidden && may_be_done(reply->error))
           co_return fail(unknown_outcome(std::move(last)));
         if (!is_retryable(reply->error) || (on_busy_ == OnBusy::kFail && is_busy(reply->error)))
           co_return fail(std::move(last));
-        look_again = moves(reply->error);
       } else {
         last = std::move(reply).error();
         if (last.code() == Code::kInterrupted ||
             (last.code() == Code::kTooLarge && can_ask_for_less(code)))
           co_return fail(std::move(last));
+        not_at(*channel, target.partition_index);
         if (repeat == Repeat::kForbidden && sent) co_return fail(unknown_outcome(std::move(last)));
       }
     }

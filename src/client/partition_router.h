@@ -79,7 +79,16 @@ class PartitionRouter {
   class Waiting;
   Task<> refresh(Deadline deadline);
   Deadline refresh_deadline(Deadline deadline) const;
-  Task<> take_over(TableConfig config);
+  struct Primary {
+    net::HostPort name;
+    net::Address address;  // port 0: not known, or nobody serves the partition
+  };
+  Routine<std::map<std::string, net::Address>> look_up(const TableConfig& config,
+                                                       Deadline deadline);
+  Task<> take_over(TableConfig config, Deadline deadline);
+  // The channel does not lead to the partition's primary: its name is looked up again, at
+  // refresh().
+  void not_at(const net::RpcChannel& channel, int32_t partition_index);
   std::string place(int32_t partition_index) const;
 
   std::shared_ptr<Cluster> cluster_;
@@ -90,7 +99,7 @@ class PartitionRouter {
   Waits waits_;
   int64_t busy_answers_ = 0;
   int32_t app_id_ = 0;
-  std::vector<net::Address> primaries_;  // port 0: not known, or nobody serves the partition
+  std::vector<Primary> primaries_;
   bool refreshing_ = false;
   async::Event refreshed_;
 };
