@@ -71,6 +71,25 @@ TEST_F(MovedServerTest, AReplicaServerIsFoundAtItsNewAddress) {
   }
 }
 
+TEST_F(MovedServerTest, AfterATimeoutTheClusterIsAskedWhereThePartitionIs) {
+  auto meta = *net::parse_host_port(server.meta_address().to_string());
+  auto table = *run(Table::open(std::make_shared<Cluster>(client, std::vector{meta}), "t", soon()));
+  std::vector<net::IncomingCall> kept;
+  auto answers = std::exchange(server.on_data,
+                               [&](net::IncomingCall call) { kept.push_back(std::move(call)); });
+  auto late = run(table->set("h", "s", "v", 0, Deadline::in(clock, async::milliseconds(100))));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), Code::kTimeout);
+  EXPECT_EQ(server.config_queries, 1);
+  EXPECT_EQ(table->router().primary_channel(0), nullptr) << "it is in doubt";
+  server.on_data = std::move(answers);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(run(table->set("h", "s", "v", 0, soon())));
+    EXPECT_EQ(server.config_queries, 2);
+  }
+  kept.clear();
+}
+
 TEST_F(MovedServerTest, AMetaServerIsFoundAtItsNewAddress) {
   Cluster cluster(client, {{"node.test", server.node_address().port}});
   ASSERT_TRUE(run(cluster.info(soon())));

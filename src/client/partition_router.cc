@@ -12,8 +12,9 @@ using wire::ErrorCode;
 
 constexpr milliseconds kFirstPause{8};
 constexpr milliseconds kLongestPause{1000};
-// For a name that is not known yet, when the cluster gives an address beside it.
-constexpr milliseconds kLookUp{2000};
+// For what may be asked and is not needed: a meta server while a primary is known, a name server
+// while an address is.
+constexpr milliseconds kMoment{2000};
 // A table is never larger than this; a claim beyond it is no answer of a Pegasus.
 constexpr int32_t kMostPartitions = 1 << 16;
 
@@ -95,7 +96,6 @@ Target PartitionRouter::target_of(uint64_t hash) const {
 // Whoever can be told to stop does not ask meta servers that are away for longer than a moment; the
 // call that needs them asks again.
 Deadline PartitionRouter::refresh_deadline(Deadline deadline) const {
-  constexpr milliseconds kMoment{2000};
   auto attempt = attempt_deadline(deadline);
   return stop_ ? attempt.earlier(Deadline::in(cluster_->client().clock(), kMoment)) : attempt;
 }
@@ -134,7 +134,7 @@ Routine<std::map<std::string, net::Address>> PartitionRouter::look_up(const Tabl
     if (!is_new || partition.primary.port == 0) continue;
     auto wait = partition.primary_address.port == 0
                     ? deadline
-                    : deadline.earlier(Deadline::in(client.clock(), kLookUp));
+                    : deadline.earlier(Deadline::in(client.clock(), kMoment));
     if (auto found = co_await client.host_names().resolve(partition.primary, wait))
       place->second = found->front();
   }
@@ -164,15 +164,32 @@ Task<> PartitionRouter::take_over(TableConfig config, Deadline deadline) {
   co_return Result<void>();
 }
 
-net::RpcChannel* PartitionRouter::primary_channel(int32_t partition_index) {
+net::RpcChannel* PartitionRouter::channel_of(int32_t partition_index) {
   const auto address = primaries_[size_t(partition_index)].address;
   return address.port == 0 ? nullptr : &cluster_->client().channel(address);
 }
 
-void PartitionRouter::not_at(const net::RpcChannel& channel, int32_t partition_index) {
+net::RpcChannel* PartitionRouter::primary_channel(int32_t partition_index) {
+  return primaries_[size_t(partition_index)].is_doubted ? nullptr : channel_of(partition_index);
+}
+
+void PartitionRouter::doubt(int32_t partition_index, const net::RpcChannel& channel) {
   if (partition_index >= partition_count()) return;  // a refresh came between
-  const auto& primary = primaries_[size_t(partition_index)].name;
-  cluster_->client().host_names().failed(primary, channel.address());
+  auto& primary = primaries_[size_t(partition_index)];
+  cluster_->client().host_names().failed(primary.name, channel.address());
+  if (primary.address == channel.address()) primary.is_doubted = true;
+}
+
+// Asks the cluster again if that may help. Errors: those of refresh() that end the call.
+Task<> PartitionRouter::look_again(int32_t partition_index, bool is_first, Deadline deadline) {
+  if (is_first && !primaries_[size_t(partition_index)].is_doubted) co_return Result<void>();
+  if (is_first) deadline = deadline.earlier(Deadline::in(cluster_->client().clock(), kMoment));
+  auto refreshed = co_await refresh(refresh_deadline(deadline));
+  if (partition_index < partition_count()) primaries_[size_t(partition_index)].is_doubted = false;
+  if (!refreshed && refreshed.error().code() != Code::kUnreachable &&
+      refreshed.error().code() != Code::kTimeout)
+    co_return refreshed;
+  co_return Result<void>();
 }
 
 Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code, std::string body,
@@ -181,11 +198,14 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
   Waiting waiting(waits_);
   const auto where = place(target.partition_index);
   Error last(Code::kTimeout, where + " has no primary");
+  bool may_have_moved = true;
   for (int attempt = 0;; ++attempt) {
+    if (target.partition_index < partition_count() && may_have_moved)
+      CO_TRY(co_await look_again(target.partition_index, attempt == 0, deadline));
     if (target.partition_index >= partition_count())
       co_return fail(Code::kRefused, place(target.partition_index) + " does not exist (any more)");
-    bool look_again = true;
-    if (auto* channel = primary_channel(target.partition_index)) {
+    may_have_moved = true;
+    if (auto* channel = channel_of(target.partition_index)) {
       bool sent = false;
       auto reply = co_await channel->call({.code = code,
                                            .gpid = gpid(target.partition_index),
@@ -196,8 +216,8 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
       if (reply && reply->error == ErrorCode::kOk) co_return reply;
       if (reply) {
         last = wire::to_error(reply->error, where);
-        look_again = moves(reply->error);
-        if (look_again) not_at(*channel, target.partition_index);
+        may_have_moved = moves(reply->error);
+        if (may_have_moved) doubt(target.partition_index, *channel);
         busy_answers_ += is_busy(reply->error);
         if (repeat == Repeat::kForbidden && may_be_done(reply->error))
           co_return fail(unknown_outcome(std::move(last)));
@@ -208,7 +228,7 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
         if (last.code() == Code::kInterrupted ||
             (last.code() == Code::kTooLarge && can_ask_for_less(code)))
           co_return fail(std::move(last));
-        not_at(*channel, target.partition_index);
+        doubt(target.partition_index, *channel);
         if (repeat == Repeat::kForbidden && sent) co_return fail(unknown_outcome(std::move(last)));
       }
     }
@@ -220,11 +240,6 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
     if (deadline.left(clock) <= pause)
       co_return fail(Code::kTimeout, where + " did not answer in time: " + last.to_string());
     co_await clock.sleep_for(pause);  // no result
-    if (!look_again) continue;
-    auto refreshed = co_await refresh(refresh_deadline(deadline));
-    if (!refreshed && refreshed.error().code() != Code::kUnreachable &&
-        refreshed.error().code() != Code::kTimeout)
-      co_return fail(std::move(refreshed).error());
   }
 }
 
