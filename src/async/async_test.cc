@@ -231,7 +231,7 @@ Routine<> run_side_by_side(Clock& clock, Event& event) {
   std::vector<Task<>> tasks;
   tasks.push_back(sleep_long(clock));
   tasks.push_back(wait_once(event));
-  (void)co_await all(std::move(tasks));
+  (void)co_await all(std::move(tasks));  // they cannot fail
 }
 
 TEST(TaskGroup, AStopReachesTheTasksThatARoutineRunsSideBySide) {
