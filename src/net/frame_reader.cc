@@ -80,7 +80,7 @@ std::string_view FrameReader::unread() const {
                 : std::string_view();
 }
 
-bool FrameReader::awaits_large_frame() const { return block_ && block_->share && begin_ == 0; }
+bool FrameReader::has_reserved() const { return block_ && block_->share && begin_ == 0; }
 
 Task<bool> FrameReader::fill() {
   CO_TRY(co_await make_room());

@@ -33,8 +33,9 @@ class FrameReader {
 
   // What was read and is in no frame yet.
   std::string_view unread() const;
-  // Whether a frame that memory was reserved for has not come whole yet.
-  bool awaits_large_frame() const;
+  // Whether memory was reserved for the frame that comes next; and whether it has not come whole.
+  bool has_reserved() const;
+  bool awaits_reserved() const { return has_reserved() && end_ < wanted_; }
   size_t received() const { return received_; }  // bytes, so far
 
  private:

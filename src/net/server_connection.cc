@@ -54,11 +54,13 @@ Task<> ServerConnection::hand_on_calls(CallHandler& handler) {
   while (true) {
     while (!closed_ && !has_room()) co_await may_read_.wait();  // no result
     if (closed_) break;
+    const bool has_reserved = reader_.has_reserved();
     auto frame = CO_TRY(reader_.pop());
     if (frame.view.empty()) break;
     may_be_http_ = false;
     auto request = CO_TRY(wire::parse_request(frame.view));
-    auto share = budget_->try_take(kCallBytes);
+    // Who has memory does not wait for more: others may wait for what it has.
+    auto share = has_reserved ? ByteBudget::Share() : budget_->try_take(kCallBytes);
     if (!share) share = CO_TRY(co_await reserve(kCallBytes));
     {
       std::lock_guard lock(mutex_);
@@ -186,7 +188,7 @@ bool ServerConnection::holds_others_up(bool others_wait) {
     std::lock_guard lock(mutex_);
     sends = counted_replies_ > 0;
   }
-  const bool receives_slowly = receiving_.is_late(others_wait && reader_.awaits_large_frame(),
+  const bool receives_slowly = receiving_.is_late(others_wait && reader_.awaits_reserved(),
                                                   reader_.received(), now, limits_.mebibyte_time);
   const bool sends_slowly =
       sending_.is_late(others_wait && sends, sent_, now, limits_.mebibyte_time);
