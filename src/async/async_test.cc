@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <vector>
 
+#include "async/all.h"
 #include "async/clock.h"
 #include "async/event.h"
 #include "async/pool.h"
@@ -56,6 +57,46 @@ TEST(Event, ANotificationWaitsForTheNextWaiter) {
   EXPECT_EQ(order, (std::vector{1, 2}));
 }
 
+Routine<> wait_until_stopped(TaskGroup& group, Event& event, int& woken) {
+  while (!group.stopped()) {
+    co_await event.wait();  // no result
+    ++woken;
+  }
+}
+
+TEST(Event, StoppingATaskGroupWakesThoseOfItWhoWait) {
+  asio::io_context context;
+  TaskGroup stopped(context.get_executor()), other(context.get_executor());
+  Event event;
+  int woken = 0;
+  std::vector<int> order;
+  for (int i = 0; i < 2; ++i) stopped.spawn(wait_until_stopped(stopped, event, woken));
+  other.spawn(append_when_notified(event, order, 1));
+  context.poll();
+  stopped.stop();
+  context.poll();
+  EXPECT_EQ(stopped.running(), 0u);
+  EXPECT_EQ(woken, 2);
+  EXPECT_TRUE(order.empty());
+  event.notify();  // for the one that still waits, and not for those that have left
+  context.poll();
+  EXPECT_EQ(order, std::vector{1});
+}
+
+TEST(Event, AStopAfterTheNotificationWakesOnlyOnce) {
+  asio::io_context context;
+  TaskGroup group(context.get_executor());
+  Event event;
+  int woken = 0;
+  group.spawn(wait_until_stopped(group, event, woken));
+  context.poll();
+  event.notify();
+  group.stop();
+  context.poll();
+  EXPECT_EQ(woken, 1);
+  EXPECT_EQ(group.running(), 0u);
+}
+
 Routine<> hold(Semaphore& semaphore, Event& until, int64_t count, int& holders) {
   co_await semaphore.acquire(count);  // no result
   ++holders;
@@ -105,6 +146,27 @@ TEST(Semaphore, HasAsManyPermitsAsItWasGivenLast) {
   context.poll();
 }
 
+TEST(Semaphore, AStopNeitherLetsAnybodyPassNorLosesPermits) {
+  asio::io_context context;
+  TaskGroup stopped(context.get_executor()), other(context.get_executor());
+  Semaphore semaphore(1);
+  Event until;
+  int holders = 0;
+  other.spawn(hold(semaphore, until, 1, holders));
+  stopped.spawn(hold(semaphore, until, 1, holders));
+  other.spawn(hold(semaphore, until, 1, holders));
+  context.poll();
+  stopped.stop();
+  context.poll();
+  EXPECT_EQ(holders, 1);
+  for (int i = 0; i < 3; ++i) {
+    until.notify();
+    context.poll();
+  }
+  EXPECT_EQ(holders, 3);
+  EXPECT_EQ(stopped.running() + other.running(), 0u);
+}
+
 Routine<> sleep_and_count(Clock& clock, TaskGroup& group, int& woken) {
   while (!group.stopped()) {
     co_await clock.sleep_for(milliseconds(1000));  // no result
@@ -141,6 +203,69 @@ TEST(TaskGroup, StopEndsSleepsOfTheSystemClock) {
   group.stop();
   context.poll();
   EXPECT_EQ(group.running(), 0u);
+}
+
+TEST(TaskGroup, ARoutineThatHasNotBegunWhenItIsStoppedIsDropped) {
+  asio::io_context context;
+  testing::SimClock clock;
+  TaskGroup group(context.get_executor());
+  int woken = 0;
+  group.spawn(sleep_and_count(clock, group, woken));
+  group.stop();
+  context.poll();
+  EXPECT_EQ(group.running(), 0u);
+  EXPECT_EQ(woken, 0);
+}
+
+Task<> sleep_long(Clock& clock) {
+  co_await clock.sleep_for(milliseconds(1'000'000));  // no result
+  co_return Result<void>();
+}
+
+Task<> wait_once(Event& event) {
+  co_await event.wait();  // no result
+  co_return Result<void>();
+}
+
+Routine<> run_side_by_side(Clock& clock, Event& event) {
+  std::vector<Task<>> tasks;
+  tasks.push_back(sleep_long(clock));
+  tasks.push_back(wait_once(event));
+  (void)co_await all(std::move(tasks));  // they cannot fail
+}
+
+TEST(TaskGroup, AStopReachesTheTasksThatARoutineRunsSideBySide) {
+  asio::io_context context;
+  testing::SimClock clock;
+  TaskGroup group(context.get_executor());
+  Event event;
+  group.spawn(run_side_by_side(clock, event));
+  context.poll();
+  EXPECT_EQ(clock.sleepers(), 1u);
+  group.stop();
+  context.poll();
+  EXPECT_EQ(group.running(), 0u);
+  EXPECT_EQ(clock.sleepers(), 0u);
+}
+
+Routine<> begin_late(TaskGroup& inner, Clock& clock, Event& begin, int& woken) {
+  co_await begin.wait();  // no result
+  inner.spawn(sleep_and_count(clock, inner, woken));
+  co_await inner.join();  // no result
+}
+
+TEST(TaskGroup, AStoppedRoutineThatJoinsAnotherGroupStopsThatGroup) {
+  asio::io_context context;
+  testing::SimClock clock;
+  TaskGroup outer(context.get_executor()), inner(context.get_executor());
+  Event begin;
+  int woken = 0;
+  outer.spawn(begin_late(inner, clock, begin, woken));
+  context.poll();
+  outer.stop();  // before the inner group has anything to do
+  context.poll();
+  EXPECT_TRUE(inner.stopped());
+  EXPECT_EQ(outer.running() + inner.running(), 0u);
 }
 
 Task<int> add_on_pool(Pool& pool) {

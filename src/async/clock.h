@@ -23,7 +23,7 @@ class Clock {
   virtual int64_t unix_us() const = 0;
   int64_t unix_seconds() const { return unix_us() / 1'000'000; }
 
-  // Returns at the instant, or earlier when the coroutine's task group is stopped.
+  // Returns at the instant, or earlier when the coroutine's task group is stopped meanwhile.
   virtual Routine<> sleep_until(Instant at) = 0;
   Routine<> sleep_for(milliseconds length) { return sleep_until(now() + length); }
 };

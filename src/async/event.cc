@@ -1,5 +1,6 @@
 #include "async/event.h"
 
+#include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -24,10 +25,18 @@ Routine<> Event::wait() {
   if (std::exchange(is_set_, false)) co_return;
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
       [this](auto handler) {
-        waiters_.emplace_back([handler = std::move(handler)]() mutable {
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        auto place = waiters_.emplace(waiters_.end(), [handler = std::move(handler)]() mutable {
           auto executor = asio::get_associated_executor(handler);
+          asio::get_associated_cancellation_slot(handler).clear();
           asio::post(executor, std::move(handler));
         });
+        if (slot.is_connected())
+          slot.assign([this, place](asio::cancellation_type) {
+            auto waiter = std::move(*place);
+            waiters_.erase(place);
+            waiter();  // destroys this very lambda: nothing after it
+          });
       },
       asio::use_awaitable);  // no result
 }

@@ -1,16 +1,18 @@
 // Event: lets coroutines wait until somebody says so. All on one executor, no locks.
 #pragma once
 
-#include <deque>
 #include <functional>
+#include <list>
 
 #include "async/task.h"
 
 namespace pegmove::async {
 
 // notify() wakes the coroutine that has waited longest; when none waits, the next wait() passes at
-// once (one, however often notify() was called). Waiters may wake for no reason (when their task
-// group is stopped), so they look at their condition again.
+// once (one, however often notify() was called).
+//
+// TaskGroup::stop() wakes its coroutines that wait, too. So a waiter looks at its condition again,
+// and whether its group is stopped: a wait() that begins after the stop is not ended by it.
 class Event {
  public:
   Event() = default;
@@ -23,7 +25,7 @@ class Event {
   Routine<> wait();
 
  private:
-  std::deque<std::move_only_function<void()>> waiters_;  // each resumes its coroutine, by a post
+  std::list<std::move_only_function<void()>> waiters_;  // each resumes its coroutine, by a post
   bool is_set_ = false;
 };
 

@@ -14,7 +14,8 @@ class Semaphore {
   explicit Semaphore(int64_t permits) : permits_(permits), left_(permits) {}
 
   // Waits until `count` permits are free and takes them. A count larger than all permits passes
-  // when everything else has been given back: one huge row does not lock a copy up.
+  // when everything else has been given back: one huge row does not lock a copy up. A stop of the
+  // caller's task group does not end the wait: on return the permits are taken in any case.
   Routine<> acquire(int64_t count);
   void release(int64_t count);
   // From now on there are so many permits. Fewer than are taken: nothing is acquired until enough

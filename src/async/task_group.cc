@@ -7,15 +7,13 @@
 #include <exception>
 
 namespace pegmove::async {
-namespace {
 
 // A stopped routine sees the end of its waits and returns by itself; nothing is thrown through it.
-Routine<> without_throwing(Routine<> routine) {
+Routine<> TaskGroup::run(Routine<> routine, Running& running) {
   co_await asio::this_coro::throw_if_cancelled(false);  // no result
-  co_await std::move(routine);                          // no result
+  running.has_begun = true;
+  if (!stopped_) co_await std::move(routine);  // no result
 }
-
-}  // namespace
 
 TaskGroup::~TaskGroup() {
   if (!running_.empty()) std::abort();  // a routine would refer to freed memory
@@ -23,27 +21,32 @@ TaskGroup::~TaskGroup() {
 
 void TaskGroup::spawn(Routine<> routine) {
   if (stopped_) return;
-  auto signal = running_.emplace(running_.end());
-  asio::co_spawn(
-      executor_, without_throwing(std::move(routine)),
-      asio::bind_cancellation_slot(signal->slot(), [this, signal](std::exception_ptr broken) {
-        if (broken) std::rethrow_exception(broken);
-        running_.erase(signal);
-        one_ended_.notify_all();
-      }));
+  auto running = running_.emplace(running_.end());
+  asio::co_spawn(executor_, run(std::move(routine), *running),
+                 asio::bind_cancellation_slot(running->signal.slot(),
+                                              [this, running](std::exception_ptr broken) {
+                                                if (broken) std::rethrow_exception(broken);
+                                                running_.erase(running);
+                                                one_ended_.notify_all();
+                                              }));
 }
 
 void TaskGroup::stop() {
   if (std::exchange(stopped_, true)) return;
   // A routine may end, and leave the list, while it is signalled.
   for (auto next = running_.begin(); next != running_.end();) {
-    auto& signal = *next++;
-    signal.emit(asio::cancellation_type::terminal);
+    auto& running = *next++;
+    // Asio throws in one that is signalled before it could say that it wants none of that.
+    if (running.has_begun) running.signal.emit(asio::cancellation_type::terminal);
   }
 }
 
 Routine<> TaskGroup::join() {
-  while (!running_.empty()) co_await one_ended_.wait();  // no result
+  while (!running_.empty()) {
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) stop();
+    co_await one_ended_.wait();  // no result
+  }
 }
 
 }  // namespace pegmove::async

@@ -12,6 +12,11 @@
 namespace pegmove::async {
 
 // All on one executor. Order: spawn() as often as needed; stop(); co_await join(); destroy.
+//
+// What stop() does to a routine: what it waits for now ends at once, be it a sleep, an Event, a
+// read or the join() of another group, which is then stopped, too. Nothing is thrown, and what the
+// routine waits for afterwards is waited for in full; so loops ask stopped(). Not ended, but waited
+// for: work on a Pool, run_on(), Semaphore::acquire(), calls of an RpcChannel.
 class TaskGroup {
  public:
   explicit TaskGroup(asio::any_io_executor executor) : executor_(std::move(executor)) {}
@@ -19,18 +24,25 @@ class TaskGroup {
   TaskGroup& operator=(const TaskGroup&) = delete;
   ~TaskGroup();  // precondition: nothing runs any more
 
-  // After stop() the routine is dropped without having begun.
+  // A routine that has not begun when the group is stopped is dropped.
   void spawn(Routine<> routine);
-  // Asks everything to end: sleeps return at once; stopped() is what loops ask. Repeatable.
+  // Asks everything to end. Repeatable.
   void stop();
   bool stopped() const { return stopped_; }
   size_t running() const { return running_.size(); }
-  // Returns when the last routine has ended.
+  // Returns when the last routine has ended. A stop of whoever waits here is passed on to this
+  // group.
   Routine<> join();
 
  private:
+  struct Running {
+    asio::cancellation_signal signal{};
+    bool has_begun = false;
+  };
+  Routine<> run(Routine<> routine, Running& running);
+
   asio::any_io_executor executor_;
-  std::list<asio::cancellation_signal> running_;
+  std::list<Running> running_;
   bool stopped_ = false;
   Event one_ended_;
 };

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/units.h"
 
 namespace pegmove::base {
 namespace {
@@ -38,6 +39,29 @@ Result<std::string> behind_links(const std::string& path) {
     place = place.parent_path() / target;  // an absolute target stands alone
   }
   return fail(system_error("following", path, ELOOP));
+}
+
+// The descriptor of this process that a path like "/dev/stdout" or "/dev/fd/3" means. A file that
+// it is open for is another's: it may have been written before, and is not to be replaced.
+std::optional<int> own_descriptor(const std::string& path) {
+  const fs::path own = "/proc/" + std::to_string(::getpid()) + "/fd";
+  fs::path place = path;
+  for (int i = 0; i < kMostLinks; ++i) {
+    std::error_code error;
+    const auto folder = fs::canonical(place.has_parent_path() ? place.parent_path() : ".", error);
+    const auto number = parse_integer(place.filename().string(), 0, INT32_MAX);
+    if (!error && folder == own && number) return int(*number);
+    const auto target = fs::read_symlink(place, error);
+    if (error) return std::nullopt;
+    place = place.parent_path() / target;
+  }
+  return std::nullopt;
+}
+
+std::optional<mode_t> mode_of_file(const std::string& place) {
+  struct stat found{};
+  if (::lstat(place.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) return std::nullopt;
+  return found.st_mode & 0777;
 }
 
 // What all other names of a path begin with.
@@ -103,34 +127,48 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, AtomicFileOptions
   return begin(path, options, nullptr);
 }
 
+Result<AtomicFile> AtomicFile::standard_output() {
+  const std::string name = "standard output";
+  return as_it_is(name, LocalFile::of_descriptor(STDOUT_FILENO, name));
+}
+
 Result<AtomicFile> AtomicFile::link(const std::string& existing, const std::string& path,
                                     AtomicFileOptions options) {
   return begin(path, options, &existing);
+}
+
+Result<AtomicFile> AtomicFile::as_it_is(const std::string& path, Result<LocalFile> file) {
+  if (!file) return failed(path, std::move(file.error()));
+  return AtomicFile(path, path, "", std::move(*file));
 }
 
 Result<AtomicFile> AtomicFile::begin(const std::string& path, const AtomicFileOptions& options,
                                      const std::string* existing) {
   auto place = path;
   if (options.follows_links) {
-    // What a link leads to counts, also one that is no path ("/dev/fd/63" of a shell's pipe).
+    if (const auto descriptor = own_descriptor(path))
+      return as_it_is(path, LocalFile::of_descriptor(*descriptor, path));
+    // What a link leads to counts, also one that is no path.
     struct stat found{};
     const bool is_there = ::stat(path.c_str(), &found) == 0;
-    if (is_there && S_ISDIR(found.st_mode)) return failed(path, {Code::kIo, "it is a folder"});
-    if (is_there && !S_ISREG(found.st_mode)) {
-      auto special = LocalFile::open_special(path);
-      if (!special) return failed(path, std::move(special.error()));
-      return AtomicFile(path, path, "", std::move(*special));
-    }
+    if (is_there && S_ISDIR(found.st_mode)) return failed(path, {Code::kIo, "it is a directory"});
+    if (is_there && !S_ISREG(found.st_mode)) return as_it_is(path, LocalFile::open_special(path));
     auto behind = behind_links(path);
     if (!behind) return failed(path, std::move(behind.error()));
     place = std::move(*behind);
   }
+  const auto replaced = mode_of_file(place);
   for (int tries = 1;; ++tries) {
     auto temporary = new_name(place);
-    auto file = make_temporary(temporary, options.mode, existing);
-    if (file) return AtomicFile(path, std::move(place), std::move(temporary), std::move(*file));
-    if (file.error().code() != Code::kAlreadyExists || tries == kMostTries)
-      return failed(path, std::move(file.error()));
+    auto made = make_temporary(temporary, replaced.value_or(options.mode), existing);
+    if (made) {
+      AtomicFile file(path, place, std::move(temporary), std::move(*made));
+      // The mode that the umask has cut; that of a link is its other name's, too.
+      if (replaced && !existing) TRY(file.in(file.file_.set_mode(*replaced)));
+      return file;
+    }
+    if (made.error().code() != Code::kAlreadyExists || tries == kMostTries)
+      return failed(path, std::move(made.error()));
   }
 }
 

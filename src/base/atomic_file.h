@@ -13,20 +13,21 @@
 namespace pegmove::base {
 
 struct AtomicFileOptions {
-  mode_t mode = 0666;  // of the file, less the umask
+  mode_t mode = 0666;  // of a new file, less the umask; one that is replaced keeps its own
   // A link at the path stays, and what it points to is replaced. False: the link is replaced.
   bool follows_links = true;
 };
 
 // The bytes go to a file with a name of its own beside the path ("PATH.tmp-1a2b3c4d") until
 // commit(). Without a commit that file goes with the object; remove_leftovers() removes it after a
-// kill. Devices and pipes cannot be replaced: they are written as they are, and what was written is
-// not taken back. Blocks; for one thread at a time.
-// Errors of all: kIo, naming the path and the step.
+// kill. Devices, pipes, and descriptors of this process ("/dev/stdout", whatever that is) cannot be
+// replaced: they are written as they are, and what was written is not taken back. Blocks; for one
+// thread at a time. Errors of all: kIo, naming the path and the step.
 class AtomicFile {
  public:
   // Begins with nothing. A folder at the path is refused.
   static Result<AtomicFile> create(const std::string& path, AtomicFileOptions options = {});
+  static Result<AtomicFile> standard_output();
   // Begins with the bytes of `existing`, a plain file on the same file system, without a copy: by a
   // hard link. Nothing can be appended. An error may mean just that: no link can be made there.
   static Result<AtomicFile> link(const std::string& existing, const std::string& path,
@@ -51,8 +52,9 @@ class AtomicFile {
   Result<void> commit();
 
  private:
-  // `temporary`: "" for a device or a pipe.
+  // `temporary`: "" for what is written as it is.
   AtomicFile(std::string path, std::string place, std::string temporary, LocalFile file);
+  static Result<AtomicFile> as_it_is(const std::string& path, Result<LocalFile> file);
   static Result<AtomicFile> begin(const std::string& path, const AtomicFileOptions& options,
                                   const std::string* existing);
   template <typename T>

@@ -1,8 +1,10 @@
 #include "base/atomic_file.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -101,6 +103,30 @@ TEST_F(AtomicFileTest, HasTheModeThatIsAskedForLessTheUmask) {
   EXPECT_EQ(mode_of("secret"), 0600u);
 }
 
+TEST_F(AtomicFileTest, AFileThatIsReplacedKeepsItsMode) {
+  for (const mode_t mode : {0600, 0664, 0444}) {
+    write_file(path("out"), "old");
+    fs::permissions(path("out"), fs::perms(mode));
+    write(path("out"), "new");
+    EXPECT_EQ(mode_t(fs::status(path("out")).permissions()), mode);
+    EXPECT_EQ(read_file(path("out")), "new");
+    fs::remove(path("out"));
+  }
+}
+
+TEST_F(AtomicFileTest, ADescriptorOfThisProcessIsWrittenFromWhereItIs) {
+  const Descriptor open(::open(path("log").c_str(), O_WRONLY | O_CREAT, 0644));
+  ASSERT_EQ(::write(open.get(), "before\n", 7), 7);
+  const auto number = std::to_string(open.get());
+  fs::create_symlink("/dev/fd/" + number, path("link"));
+  for (const auto& name : {"/dev/fd/" + number, "/proc/self/fd/" + number, path("link")})
+    write(name, name + "\n");
+  ASSERT_EQ(::write(open.get(), "after\n", 6), 6);
+  EXPECT_EQ(read_file(path("log")), "before\n/dev/fd/" + number + "\n/proc/self/fd/" + number +
+                                        "\n" + path("link") + "\nafter\n");
+  EXPECT_EQ(folder_.files(), 2u);
+}
+
 TEST_F(AtomicFileTest, ALinkStaysAndItsTargetIsReplacedWhereItIs) {
   fs::create_directory(path("there"));
   write_file(path("there/target"), "old");
@@ -179,7 +205,7 @@ TEST_F(AtomicFileTest, EachErrorNamesThePathAndTheStep) {
               StartsWith("writing " + path("no folder/out") + ": creating "));
   const auto folder = AtomicFile::create(folder_.path());
   ASSERT_FALSE(folder);
-  EXPECT_EQ(folder.error().to_string(), "writing " + folder_.path() + ": it is a folder");
+  EXPECT_EQ(folder.error().to_string(), "writing " + folder_.path() + ": it is a directory");
   auto file = create(path("out"));
   fs::create_directories(path("out/in the way"));
   const auto done = file.commit();

@@ -57,6 +57,18 @@ Result<LocalFile> LocalFile::open_special(const std::string& path) {
   return open_with(path, O_WRONLY | O_NOCTTY, 0, "opening");
 }
 
+Result<LocalFile> LocalFile::of_descriptor(int descriptor, const std::string& name) {
+  const int fd = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return fail(system_error("opening", name, errno));
+  return LocalFile(name, fd);
+}
+
+Result<void> LocalFile::set_mode(mode_t mode) {
+  if (::fchmod(fd_.get(), mode) != 0)
+    return fail(system_error("setting the mode of", path_, errno));
+  return {};
+}
+
 Result<int64_t> LocalFile::size() const {
   struct stat found{};
   if (fstat(fd_.get(), &found) != 0) return fail(system_error("looking at", path_, errno));

@@ -21,9 +21,12 @@ class LocalFile {
   // To write a new file; `mode` less the umask. Errors: also kAlreadyExists.
   static Result<LocalFile> create(const std::string& path, mode_t mode);
   static Result<LocalFile> open_special(const std::string& path);  // to write to a device or a pipe
+  // What a descriptor of this process is open for, from where it is now. `name` is for errors.
+  static Result<LocalFile> of_descriptor(int descriptor, const std::string& name);
 
   const std::string& path() const { return path_; }
   Result<int64_t> size() const;
+  Result<void> set_mode(mode_t mode);
   // Up to `size` bytes from `offset`; fewer only at the end of the file.
   Result<std::string> read(int64_t offset, size_t size) const;
   // The disk may begin to bring these bytes; nothing waits.

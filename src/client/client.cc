@@ -2,30 +2,32 @@
 
 namespace pegmove::client {
 
-Client::Client(asio::any_io_executor executor, Clock& clock)
-    : clock_(clock), connector_(clock), rpc_(executor, connector_, clock), lookups_(1) {}
-
-Task<std::vector<net::Address>> Client::resolve(net::HostPort host_port) {
-  if (auto ipv4 = net::parse_ipv4(host_port.host))
-    co_return std::vector{net::Address{*ipv4, host_port.port}};
-  auto key = host_port.to_string();
-  if (auto known = resolved_.find(key); known != resolved_.end()) co_return known->second;
-  auto addresses = CO_TRY(co_await lookups_.run(
-      [host_port]() -> Result<std::vector<net::Address>> { return net::look_up(host_port); }));
-  resolved_[key] = addresses;
-  co_return addresses;
-}
+Client::Client(asio::any_io_executor executor, Clock& clock, net::HostNames::LookUp look_up)
+    : clock_(clock),
+      connector_(clock),
+      rpc_(executor, connector_, clock),
+      host_names_(executor, clock, std::move(look_up)) {}
 
 Task<net::HttpResponse> Client::http_get(net::HostPort node, std::string target,
                                          Deadline deadline) {
-  auto addresses = CO_TRY(co_await resolve(std::move(node)));
-  co_return co_await net::http_get(connector_, clock_, addresses.front(), std::move(target),
-                                   deadline);
+  Error last(Code::kUnreachable, "");
+  for (auto address : CO_TRY(co_await host_names_.resolve(node, deadline))) {
+    auto response = co_await net::http_get(connector_, clock_, address, target, deadline);
+    if (response || (response.error().code() != Code::kUnreachable &&
+                     response.error().code() != Code::kTimeout))
+      co_return response;
+    host_names_.failed(node, address);
+    last = std::move(response).error();
+    if (deadline.passed(clock_)) break;
+  }
+  co_return fail(std::move(last));
 }
 
 Routine<> Client::close() {
   rpc_.stop();
-  co_await rpc_.join();  // no result
+  host_names_.stop();
+  co_await rpc_.join();         // no result
+  co_await host_names_.join();  // no result
 }
 
 }  // namespace pegmove::client

@@ -9,9 +9,7 @@
 // For code without coroutines there is blocking.h.
 #pragma once
 
-#include <map>
-
-#include "async/pool.h"
+#include "net/host_names.h"
 #include "net/http_get.h"
 #include "net/rpc_client.h"
 #include "net/tcp.h"
@@ -21,16 +19,18 @@ namespace pegmove::client {
 // All on one executor, which runs on one thread. Order: ...; co_await close(); destroy.
 class Client {
  public:
-  Client(asio::any_io_executor executor, Clock& clock);
+  Client(asio::any_io_executor executor, Clock& clock,
+         net::HostNames::LookUp look_up = net::look_up);
 
   Clock& clock() { return clock_; }
   net::RpcChannel& channel(net::Address address) { return rpc_.channel(address); }
 
-  // The addresses behind a name; answers are remembered. Errors: kUnreachable.
-  Task<std::vector<net::Address>> resolve(net::HostPort host_port);
+  // The addresses behind names. Whoever finds that nobody answers at one reports it there.
+  net::HostNames& host_names() { return host_names_; }
 
   // GET of a node's HTTP server, which listens on the port of its RPC: net/http_get.h has the
-  // contract and the errors. Errors besides: of resolve().
+  // contract and the errors. Tries all addresses of the node. Errors besides: of
+  // HostNames::resolve().
   Task<net::HttpResponse> http_get(net::HostPort node, std::string target, Deadline deadline);
 
   // Fails every call under way (kInterrupted) and closes the connections.
@@ -40,8 +40,7 @@ class Client {
   Clock& clock_;
   net::TcpConnector connector_;
   net::RpcClient rpc_;
-  async::Pool lookups_;
-  std::map<std::string, std::vector<net::Address>> resolved_;
+  net::HostNames host_names_;
 };
 
 }  // namespace pegmove::client

@@ -50,17 +50,19 @@ std::string MetaCaller::description() const {
   return text;
 }
 
-Task<net::Address> MetaCaller::current_meta() {
-  if (leader_) co_return *leader_;
-  auto addresses = CO_TRY(co_await client_.resolve(metas_[current_ % metas_.size()]));
+Task<MetaCaller::Meta> MetaCaller::current_meta(Deadline deadline) {
+  if (leader_) co_return Meta{*leader_, metas_.size() == 1};
+  auto addresses =
+      CO_TRY(co_await client_.host_names().resolve(metas_[current_ % metas_.size()], deadline));
   // A name with several addresses stands for several meta servers.
-  co_return addresses[current_ / metas_.size() % addresses.size()];
+  asked_ = addresses.front();
+  co_return Meta{asked_, metas_.size() * addresses.size() == 1};
 }
 
 Task<net::IncomingReply> MetaCaller::call_leader(wire::RpcCode code, std::string body,
                                                  Deadline deadline) {
   for (int attempt = 0;; ++attempt) {
-    auto meta = co_await current_meta();
+    auto meta = co_await current_meta(deadline);
     if (meta) {
       auto reply = CO_TRY(co_await call_one(*meta, code, body, deadline));
       if (reply) co_return std::move(*reply);
@@ -72,11 +74,12 @@ Task<net::IncomingReply> MetaCaller::call_leader(wire::RpcCode code, std::string
 }
 
 // nullopt: try again, elsewhere or at the leader that has become known.
-Task<std::optional<net::IncomingReply>> MetaCaller::call_one(net::Address meta, wire::RpcCode code,
+Task<std::optional<net::IncomingReply>> MetaCaller::call_one(Meta which, wire::RpcCode code,
                                                              std::string_view body,
                                                              Deadline deadline) {
+  const auto meta = which.address;
   auto one_try =
-      metas_.size() == 1 ? deadline : deadline.earlier(Deadline::in(client_.clock(), kOneTry));
+      which.is_only ? deadline : deadline.earlier(Deadline::in(client_.clock(), kOneTry));
   auto reply =
       co_await client_.channel(meta).call({.code = code, .body = body, .deadline = one_try});
   if (!reply) {
@@ -107,6 +110,7 @@ Task<> MetaCaller::try_next(int attempt, Deadline deadline) {
                         last_error_->wire_code() == int(ErrorCode::kForwardToOthers) && leader_ &&
                         attempt < 8;
   if (!follows_leader) {
+    client_.host_names().failed(metas_[current_ % metas_.size()], asked_);
     leader_.reset();
     ++current_;
   }

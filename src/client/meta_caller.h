@@ -39,9 +39,13 @@ class MetaCaller {
 
  private:
   Task<net::IncomingReply> call_leader(wire::RpcCode code, std::string body, Deadline deadline);
-  Task<std::optional<net::IncomingReply>> call_one(net::Address meta, wire::RpcCode code,
+  struct Meta {
+    net::Address address;
+    bool is_only;  // there is no other to try
+  };
+  Task<std::optional<net::IncomingReply>> call_one(Meta meta, wire::RpcCode code,
                                                    std::string_view body, Deadline deadline);
-  Task<net::Address> current_meta();
+  Task<Meta> current_meta(Deadline deadline);
   Task<> try_next(int attempt, Deadline deadline);
   Task<bool> demands_authentication(net::Address meta);
 
@@ -49,6 +53,7 @@ class MetaCaller {
   std::vector<net::HostPort> metas_;
   size_t current_ = 0;
   std::optional<net::Address> leader_;  // learnt from a forward
+  net::Address asked_{};                // the address of metas_[current_] that was asked last
   std::optional<Error> last_error_;
 };
 

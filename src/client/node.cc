@@ -9,15 +9,23 @@ namespace {
 using wire::ErrorCode;
 using wire::RpcCode;
 
+// At the first address of the node that takes the request.
 Task<net::IncomingReply> call(Client& client, net::HostPort node, RpcCode code, std::string body,
                               Deadline deadline) {
-  auto addresses = CO_TRY(co_await client.resolve(node));
-  auto reply = CO_TRY(co_await client.channel(addresses.front())
-                          .call({.code = code, .body = body, .deadline = deadline}));
-  if (reply.error != ErrorCode::kOk)
-    co_return fail(
-        wire::to_error(reply.error, std::string(wire::rpc_name(code)) + " at " + node.to_string()));
-  co_return reply;
+  Error last(Code::kUnreachable, "");
+  for (auto address : CO_TRY(co_await client.host_names().resolve(node, deadline))) {
+    bool sent = false;
+    auto reply = co_await client.channel(address).call(
+        {.code = code, .body = body, .deadline = deadline, .sent = &sent});
+    if (reply && reply->error != ErrorCode::kOk)
+      co_return fail(wire::to_error(reply->error,
+                                    std::string(wire::rpc_name(code)) + " at " + node.to_string()));
+    if (reply || reply.error().code() == Code::kInterrupted) co_return reply;
+    client.host_names().failed(node, address);
+    last = std::move(reply).error();
+    if (sent) break;  // it may have been carried out
+  }
+  co_return fail(std::move(last));
 }
 
 std::set<Gpid> partitions_of(const std::map<int32_t, std::set<wire::gpid>>& by_table) {
@@ -44,7 +52,7 @@ Task<NodeDisks> query_disk_info(Client& client, net::HostPort node, std::string 
                                 Deadline deadline) {
   wire::query_disk_info_request request;
   request.app_name = table;
-  auto addresses = CO_TRY(co_await client.resolve(node));
+  auto addresses = CO_TRY(co_await client.host_names().resolve(node, deadline));
   request.node1 = wire::rpc_address::of(addresses.front().ipv4, addresses.front().port);
   request.__set_hp_node1(wire::host_port::of(node.host, node.port));
   auto reply = CO_TRY(

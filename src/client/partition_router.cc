@@ -12,6 +12,9 @@ using wire::ErrorCode;
 
 constexpr milliseconds kFirstPause{8};
 constexpr milliseconds kLongestPause{1000};
+// For what may be asked and is not needed: a meta server while a primary is known, a name server
+// while an address is.
+constexpr milliseconds kMoment{2000};
 // A table is never larger than this; a claim beyond it is no answer of a Pegasus.
 constexpr int32_t kMostPartitions = 1 << 16;
 
@@ -93,7 +96,6 @@ Target PartitionRouter::target_of(uint64_t hash) const {
 // Whoever can be told to stop does not ask meta servers that are away for longer than a moment; the
 // call that needs them asks again.
 Deadline PartitionRouter::refresh_deadline(Deadline deadline) const {
-  constexpr milliseconds kMoment{2000};
   auto attempt = attempt_deadline(deadline);
   return stop_ ? attempt.earlier(Deadline::in(cluster_->client().clock(), kMoment)) : attempt;
 }
@@ -105,14 +107,14 @@ std::string PartitionRouter::place(int32_t partition_index) const {
 // One refresh at a time; whoever comes meanwhile waits for it.
 Task<> PartitionRouter::refresh(Deadline deadline) {
   if (refreshing_) {
-    co_await refreshed_.wait();  // no result
+    while (refreshing_) co_await refreshed_.wait();  // no result
     co_return Result<void>();
   }
   refreshing_ = true;
   auto config = co_await cluster_->table_config(table_, {}, deadline);
   Result<void> taken;
   if (config)
-    taken = co_await take_over(std::move(*config));
+    taken = co_await take_over(std::move(*config), deadline);
   else
     taken = fail(std::move(config).error());
   refreshing_ = false;
@@ -120,7 +122,26 @@ Task<> PartitionRouter::refresh(Deadline deadline) {
   co_return taken;
 }
 
-Task<> PartitionRouter::take_over(TableConfig config) {
+// Where the servers are that the config names, each looked up once. The name is what newer servers
+// mean; the address serves where the name means nothing here.
+Routine<std::map<std::string, net::Address>> PartitionRouter::look_up(const TableConfig& config,
+                                                                      Deadline deadline) {
+  auto& client = cluster_->client();
+  std::map<std::string, net::Address> addresses;
+  for (const auto& partition : config.partitions) {
+    auto [place, is_new] =
+        addresses.try_emplace(partition.primary.to_string(), partition.primary_address);
+    if (!is_new || partition.primary.port == 0) continue;
+    auto wait = partition.primary_address.port == 0
+                    ? deadline
+                    : deadline.earlier(Deadline::in(client.clock(), kMoment));
+    if (auto found = co_await client.host_names().resolve(partition.primary, wait))
+      place->second = found->front();
+  }
+  co_return addresses;
+}
+
+Task<> PartitionRouter::take_over(TableConfig config, Deadline deadline) {
   if (config.partition_count > kMostPartitions ||
       config.partition_count != int32_t(config.partitions.size()))
     co_return fail(Code::kProtocol,
@@ -128,27 +149,47 @@ Task<> PartitionRouter::take_over(TableConfig config) {
   if (app_id_ != 0 && app_id_ != config.app_id)
     co_return fail(Code::kNotFound,
                    "table '" + table_ + "' was dropped and made anew while in use");
-  std::vector<net::Address> primaries(config.partitions.size());
+  const auto addresses = co_await look_up(config, deadline);
+  std::vector<Primary> primaries(config.partitions.size());
   for (size_t i = 0; i < primaries.size(); ++i) {
     // A child that is not split off yet is served by its parent.
     const auto& partition =
         config.partitions[config.partitions[i].ballot < 0 && i >= primaries.size() / 2
                               ? i - primaries.size() / 2
                               : i];
-    primaries[i] = partition.primary_address;
-    if (partition.primary.port == 0) continue;
-    // The name is what newer servers mean; the address serves where the name means nothing here.
-    auto resolved = co_await cluster_->client().resolve(partition.primary);
-    if (resolved && !resolved->empty()) primaries[i] = resolved->front();
+    primaries[i] = {partition.primary, addresses.at(partition.primary.to_string())};
   }
   app_id_ = config.app_id;
   primaries_ = std::move(primaries);
   co_return Result<void>();
 }
 
-net::RpcChannel* PartitionRouter::primary_channel(int32_t partition_index) {
-  auto address = primaries_[size_t(partition_index)];
+net::RpcChannel* PartitionRouter::channel_of(int32_t partition_index) {
+  const auto address = primaries_[size_t(partition_index)].address;
   return address.port == 0 ? nullptr : &cluster_->client().channel(address);
+}
+
+net::RpcChannel* PartitionRouter::primary_channel(int32_t partition_index) {
+  return primaries_[size_t(partition_index)].is_doubted ? nullptr : channel_of(partition_index);
+}
+
+void PartitionRouter::doubt(int32_t partition_index, const net::RpcChannel& channel) {
+  if (partition_index >= partition_count()) return;  // a refresh came between
+  auto& primary = primaries_[size_t(partition_index)];
+  cluster_->client().host_names().failed(primary.name, channel.address());
+  if (primary.address == channel.address()) primary.is_doubted = true;
+}
+
+// Asks the cluster again if that may help. Errors: those of refresh() that end the call.
+Task<> PartitionRouter::look_again(int32_t partition_index, bool is_first, Deadline deadline) {
+  if (is_first && !primaries_[size_t(partition_index)].is_doubted) co_return Result<void>();
+  if (is_first) deadline = deadline.earlier(Deadline::in(cluster_->client().clock(), kMoment));
+  auto refreshed = co_await refresh(refresh_deadline(deadline));
+  if (partition_index < partition_count()) primaries_[size_t(partition_index)].is_doubted = false;
+  if (!refreshed && refreshed.error().code() != Code::kUnreachable &&
+      refreshed.error().code() != Code::kTimeout)
+    co_return refreshed;
+  co_return Result<void>();
 }
 
 Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code, std::string body,
@@ -157,11 +198,14 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
   Waiting waiting(waits_);
   const auto where = place(target.partition_index);
   Error last(Code::kTimeout, where + " has no primary");
+  bool may_have_moved = true;
   for (int attempt = 0;; ++attempt) {
+    if (target.partition_index < partition_count() && may_have_moved)
+      CO_TRY(co_await look_again(target.partition_index, attempt == 0, deadline));
     if (target.partition_index >= partition_count())
       co_return fail(Code::kRefused, place(target.partition_index) + " does not exist (any more)");
-    bool look_again = true;
-    if (auto* channel = primary_channel(target.partition_index)) {
+    may_have_moved = true;
+    if (auto* channel = channel_of(target.partition_index)) {
       bool sent = false;
       auto reply = co_await channel->call({.code = code,
                                            .gpid = gpid(target.partition_index),
@@ -172,17 +216,19 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
       if (reply && reply->error == ErrorCode::kOk) co_return reply;
       if (reply) {
         last = wire::to_error(reply->error, where);
+        may_have_moved = moves(reply->error);
+        if (may_have_moved) doubt(target.partition_index, *channel);
         busy_answers_ += is_busy(reply->error);
         if (repeat == Repeat::kForbidden && may_be_done(reply->error))
           co_return fail(unknown_outcome(std::move(last)));
         if (!is_retryable(reply->error) || (on_busy_ == OnBusy::kFail && is_busy(reply->error)))
           co_return fail(std::move(last));
-        look_again = moves(reply->error);
       } else {
         last = std::move(reply).error();
         if (last.code() == Code::kInterrupted ||
             (last.code() == Code::kTooLarge && can_ask_for_less(code)))
           co_return fail(std::move(last));
+        doubt(target.partition_index, *channel);
         if (repeat == Repeat::kForbidden && sent) co_return fail(unknown_outcome(std::move(last)));
       }
     }
@@ -194,11 +240,6 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
     if (deadline.left(clock) <= pause)
       co_return fail(Code::kTimeout, where + " did not answer in time: " + last.to_string());
     co_await clock.sleep_for(pause);  // no result
-    if (!look_again) continue;
-    auto refreshed = co_await refresh(refresh_deadline(deadline));
-    if (!refreshed && refreshed.error().code() != Code::kUnreachable &&
-        refreshed.error().code() != Code::kTimeout)
-      co_return fail(std::move(refreshed).error());
   }
 }
 

@@ -43,7 +43,7 @@ class PartitionRouter {
                                 Deadline deadline, Repeat repeat = Repeat::kAllowed);
 
   // For senders that keep many requests in flight: the channel to the partition's primary if it is
-  // known, nullptr otherwise. A request that fails on it goes to call().
+  // known and not in doubt, nullptr otherwise. A request that fails on it goes to call().
   net::RpcChannel* primary_channel(int32_t partition_index);
   // What the wire says of a partition: its table's id and its index.
   Gpid gpid(int32_t partition_index) const { return {app_id_, partition_index}; }
@@ -78,8 +78,20 @@ class PartitionRouter {
  private:
   class Waiting;
   Task<> refresh(Deadline deadline);
+  Task<> look_again(int32_t partition_index, bool is_first, Deadline deadline);
+  net::RpcChannel* channel_of(int32_t partition_index);
   Deadline refresh_deadline(Deadline deadline) const;
-  Task<> take_over(TableConfig config);
+  struct Primary {
+    net::HostPort name;
+    net::Address address;     // port 0: not known, or nobody serves the partition
+    bool is_doubted = false;  // a call failed there, and nobody has asked the cluster since
+  };
+  Routine<std::map<std::string, net::Address>> look_up(const TableConfig& config,
+                                                       Deadline deadline);
+  Task<> take_over(TableConfig config, Deadline deadline);
+  // The channel does not seem to lead to the partition's primary: before the next call the cluster
+  // is asked, and the primary's name is looked up.
+  void doubt(int32_t partition_index, const net::RpcChannel& channel);
   std::string place(int32_t partition_index) const;
 
   std::shared_ptr<Cluster> cluster_;
@@ -90,7 +102,7 @@ class PartitionRouter {
   Waits waits_;
   int64_t busy_answers_ = 0;
   int32_t app_id_ = 0;
-  std::vector<net::Address> primaries_;  // port 0: not known, or nobody serves the partition
+  std::vector<Primary> primaries_;
   bool refreshing_ = false;
   async::Event refreshed_;
 };

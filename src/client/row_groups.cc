@@ -1,7 +1,10 @@
 #include "client/row_groups.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
+#include "async/for_each.h"
 #include "base/bytes.h"
 #include "record/key.h"
 
@@ -10,24 +13,51 @@ namespace {
 
 using wire::ErrorCode;
 
+// Groups that are sent again, at once: each waits by itself for a server that may be away or busy.
+constexpr size_t kMostAgainAtOnce = 64;
+
 // Requests under way; lives until each is answered.
 struct Flight {
   const WriteForm& form;
+  std::vector<bool> failed;  // by place among the groups
   size_t under_way = 0;
-  size_t first_failed = SIZE_MAX;  // by place among the groups
   std::optional<Error> error{};
   async::Event landed{};
 
   void land(size_t place, Result<net::IncomingReply> reply) {
     --under_way;
     if (!reply || reply->error != ErrorCode::kOk) {
-      first_failed = std::min(first_failed, place);
+      failed[place] = true;
     } else if (auto written = form.check(*reply); !written && !error) {
       error = std::move(written).error();
     }
     if (under_way == 0) landed.notify();
   }
 };
+
+// The groups to send again, by their places: those that failed, and those behind them with a row of
+// the same key, written or not, since the later row counts. A wave goes when the one before it is
+// written; no two groups of a wave have a key in common.
+std::vector<std::vector<size_t>> waves_again(std::span<const RowGroup> groups,
+                                             const std::vector<bool>& failed) {
+  std::unordered_map<std::string_view, size_t> last_wave;  // of a key
+  std::vector<std::vector<size_t>> waves;
+  for (size_t place = 0; place < groups.size(); ++place) {
+    bool again = failed[place];
+    size_t wave = 0;
+    for (const auto& row : groups[place]) {
+      auto before = last_wave.find(row.key);
+      if (before == last_wave.end()) continue;
+      again = true;
+      wave = std::max(wave, before->second + 1);
+    }
+    if (!again) continue;
+    waves.resize(std::max(waves.size(), wave + 1));
+    waves[wave].push_back(place);
+    for (const auto& row : groups[place]) last_wave[row.key] = wave;
+  }
+  return waves;
+}
 
 Task<> write_again(Table& table, int32_t partition_index, RowGroup group, const WriteForm& form,
                    Deadline deadline) {
@@ -55,9 +85,8 @@ Error explain_size(Table& table, const RawRow& row, size_t request_bytes, Error 
 
 Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup> groups,
                     WriteForm form, Deadline deadline) {
-  Flight flight{.form = form};
   auto* channel = table.router().primary_channel(partition_index);
-  if (!channel) flight.first_failed = 0;
+  Flight flight{.form = form, .failed = std::vector<bool>(groups.size(), channel == nullptr)};
   std::string body;
   for (size_t place = 0; channel && place < groups.size(); ++place) {
     auto [code, hash] = form.encode(groups[place], body);
@@ -73,9 +102,10 @@ Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup>
   }
   while (flight.under_way > 0) co_await flight.landed.wait();  // no result
   if (flight.error) co_return fail(std::move(*flight.error));
-  // From the first that failed everything again, in order: a later row of the same key stays later.
-  for (size_t place = flight.first_failed; place < groups.size(); ++place)
-    CO_TRY(co_await write_again(table, partition_index, groups[place], form, deadline));
+  for (const auto& wave : waves_again(groups, flight.failed))
+    CO_TRY(co_await async::for_each(wave.size(), kMostAgainAtOnce, [&](size_t i) {
+      return write_again(table, partition_index, groups[wave[i]], form, deadline);
+    }));
   co_return Result<void>();
 }
 

@@ -24,9 +24,10 @@ struct WriteForm {
   std::function<Result<void>(const net::IncomingReply& reply)> check;
 };
 
-// Sends all groups at once, and what fails again, in order, until the deadline. Returns when every
-// group is written, or with the first error that a retry cannot mend. The rows must live until
-// then.
+// Sends all groups at once. What fails is sent again, group by group as it was and many of them at
+// once, until the deadline; of rows with the same key the last one counts in any case. Returns when
+// every group is written, or with the first error that a retry cannot mend; some may be written
+// then. The rows must live until then. A stop of the caller's task group does not end it.
 Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup> groups,
                     WriteForm form, Deadline deadline);
 

@@ -38,8 +38,8 @@ Result<std::vector<HostPort>> parse_host_port_list(std::string_view text);
 // True when the text is meant as addresses and not as the name of a cluster: it has a colon.
 bool looks_like_addresses(std::string_view text);
 
-// The IPv4 addresses of a host, the system's order. Blocks (a name may take seconds): call it on a
-// pool. Errors: kUnreachable, naming the host.
+// The IPv4 addresses of a host, the system's order. Blocks (a name may take seconds): HostNames
+// calls it on a pool. Errors: kUnreachable, naming the host.
 Result<std::vector<Address>> look_up(const HostPort& host_port);
 
 // A dotted IPv4 address; no names. Errors: kInvalidArgument.

@@ -19,6 +19,7 @@ struct FrameReader::Block {
   explicit Block(size_t size) : bytes(std::make_unique_for_overwrite<char[]>(size)), size(size) {}
   std::unique_ptr<char[]> bytes;
   size_t size;
+  ByteBudget::Share share{};  // empty: the connection's own block, or there is no budget
 };
 
 Result<SharedBytes> FrameReader::pop() {
@@ -31,16 +32,47 @@ Result<SharedBytes> FrameReader::pop() {
   return SharedBytes{block_, read.substr(0, std::exchange(wanted_, 0))};
 }
 
-void FrameReader::make_room() {
-  size_t have = end_ - begin_;
-  if (block_ && block_->size - end_ >= kLeastRoom && begin_ + wanted_ <= block_->size) return;
-  auto usual = std::clamp(last_frame_ * kFramesABlock, kBlockSize, kLargeBlockSize);
-  auto block =
-      std::make_shared<Block>(std::max(usual, std::min(wanted_, have * kMaxGrowth) + kLeastRoom));
+void FrameReader::move_to(std::shared_ptr<Block> block) {
+  const size_t have = end_ - begin_;
   if (block_) std::copy_n(block_->bytes.get() + begin_, have, block->bytes.get());
   block_ = std::move(block);
   begin_ = 0;
   end_ = have;
+}
+
+// Goes over to a block of its own that counts for nothing. The one before it counts as long as
+// frames are in it; one that was reserved for a large frame holds at most kLeastRoom of the next.
+Task<> FrameReader::leave_block() {
+  if (!block_->share && block_.use_count() > 1)
+    block_->share = CO_TRY(co_await reserve_(block_->size));
+  move_to(std::make_shared<Block>(kBlockSize));
+  co_return Result<void>();
+}
+
+Task<> FrameReader::make_room() {
+  // The large frame that this block was reserved for is through.
+  if (block_ && block_->share && begin_ > 0) CO_TRY(co_await leave_block());
+  const size_t have = end_ - begin_;
+  if (block_ && block_->size - end_ >= kLeastRoom && begin_ + wanted_ <= block_->size)
+    co_return Result<void>();
+  const size_t needed = std::min(wanted_, have * kMaxGrowth) + kLeastRoom;
+  if (!reserve_) {
+    auto usual = std::clamp(last_frame_ * kFramesABlock, kBlockSize, kLargeBlockSize);
+    move_to(std::make_shared<Block>(std::max(usual, needed)));
+    co_return Result<void>();
+  }
+  const bool is_large = wanted_ + kLeastRoom > kBlockSize;
+  auto share = block_ ? std::move(block_->share) : ByteBudget::Share();  // of a frame that grows
+  if (!block_)
+    move_to(std::make_shared<Block>(kBlockSize));
+  else if (!share && (!is_large || block_.use_count() > 1))
+    CO_TRY(co_await leave_block());
+  if (!is_large) co_return Result<void>();
+  if (!share) share = CO_TRY(co_await reserve_(wanted_ + kLeastRoom));
+  auto block = std::make_shared<Block>(std::max(kBlockSize, needed));
+  block->share = std::move(share);
+  move_to(std::move(block));
+  co_return Result<void>();
 }
 
 std::string_view FrameReader::unread() const {
@@ -48,13 +80,16 @@ std::string_view FrameReader::unread() const {
                 : std::string_view();
 }
 
+bool FrameReader::has_reserved() const { return block_ && block_->share && begin_ == 0; }
+
 Task<bool> FrameReader::fill() {
-  make_room();
+  CO_TRY(co_await make_room());
   auto room = std::span(block_->bytes.get() + end_, block_->size - end_);
   auto size = CO_TRY(co_await stream_.read_some(room));
   if (size == 0 && begin_ != end_)
     co_return fail(Code::kProtocol, "connection closed in the middle of a frame");
   end_ += size;
+  received_ += size;
   co_return size != 0;
 }
 

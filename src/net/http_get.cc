@@ -16,6 +16,8 @@ using Parser = http::response_parser<http::string_body>;
 
 constexpr size_t kBlock = 64 << 10;
 constexpr uint32_t kMaxHeader = 64 << 10;
+constexpr async::milliseconds kConnectTime{
+    3000};  // as a channel's: the node may have other addresses
 
 Error wrong(const error_code& error, size_t max_body) {
   if (error == http::error::body_limit || error == http::error::buffer_overflow)
@@ -79,7 +81,8 @@ Routine<> close_when_late(Clock& clock, Stream& stream, Watch& watch, Deadline d
 
 Task<HttpResponse> http_get(Connector& connector, Clock& clock, Address to, std::string target,
                             Deadline deadline, size_t max_body) {
-  auto stream = CO_TRY(co_await connector.connect(to, deadline));
+  auto stream =
+      CO_TRY(co_await connector.connect(to, deadline.earlier(Deadline::in(clock, kConnectTime))));
   auto request = "GET " + target + " HTTP/1.1\r\nHost: " + to.to_string() +
                  "\r\nConnection: close\r\nAccept: */*\r\n\r\n";
   Watch watch;

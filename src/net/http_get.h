@@ -19,8 +19,9 @@ inline constexpr size_t kMaxHttpBody = size_t{64} << 20;
 
 // `target` is the path with its query, as it stands on the request line: "/metrics?types=server".
 // Precondition: it begins with "/" and has no blanks or control characters.
-// A reply of any status is no error. Errors: kUnreachable, kTimeout after the deadline, kTooLarge
-// for a body of more than `max_body` bytes, kProtocol for what is no HTTP; all name the address.
+// A reply of any status is no error. Errors: kUnreachable, kTimeout after the deadline or when no
+// connection was made within 3 seconds, kTooLarge for a body of more than `max_body` bytes,
+// kProtocol for what is no HTTP; all name the address.
 Task<HttpResponse> http_get(Connector& connector, Clock& clock, Address to, std::string target,
                             Deadline deadline, size_t max_body = kMaxHttpBody);
 

@@ -68,6 +68,8 @@ bool HttpReader::has_begun() const {
   return !parser_->unread.empty() || parser_->current->got_some();
 }
 
+bool HttpReader::has_header() const { return parser_->current->is_header_done(); }
+
 Result<std::optional<HttpRequest>> HttpReader::next() {
   auto& parser = *parser_->current;
   boost::system::error_code error;

@@ -26,8 +26,9 @@ class HttpReader {
   // Errors: kProtocol when it is malformed or neither GET nor POST, kTooLarge when its header or
   // its body, claimed or sent, is larger than allowed. The connection cannot go on then.
   Result<std::optional<HttpRequest>> next();
-  // Whether the beginning of a request is there.
+  // Whether the beginning of a request is there; whether its whole header is.
   bool has_begun() const;
+  bool has_header() const;
 
  private:
   struct Parser;

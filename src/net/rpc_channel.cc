@@ -163,9 +163,6 @@ void RpcChannel::fail_all(const Error& error) {
 void RpcChannel::stop() {
   tasks_.stop();
   if (stream_) stream_->close();
-  has_work_.notify_all();
-  has_work_.notify();
-  has_deadlines_.notify();
   fail_all(Error(Code::kInterrupted, "the client has been closed"));
 }
 

@@ -53,7 +53,8 @@ class RpcChannel {
   // Sends the call soon (calls that are started together leave together). `done` is called once, on
   // the executor, never from within start(); it may start further calls.
   void start(const OutgoingCall& call, Completion done);
-  // The same as a coroutine; the body must live until it returns.
+  // The same as a coroutine; the body must live until it returns. A stop of the caller's task group
+  // does not end it: its deadline does, or stop().
   Task<IncomingReply> call(OutgoingCall call);
 
   Address address() const { return address_; }

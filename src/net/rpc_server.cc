@@ -10,14 +10,17 @@
 namespace pegmove::net {
 namespace {
 
-// How often deadlines of HTTP connections are looked at.
+// How often it is looked for connections that take too long.
 constexpr async::milliseconds kDeadlineSweep{1000};
 
 }  // namespace
 
 IncomingCall::IncomingCall(std::shared_ptr<ServerConnection> connection, SharedBytes frame,
-                           wire::Request request)
-    : connection_(std::move(connection)), frame_(std::move(frame)), request_(request) {}
+                           wire::Request request, ByteBudget::Share share)
+    : connection_(std::move(connection)),
+      frame_(std::move(frame)),
+      request_(request),
+      share_(std::move(share)) {}
 
 IncomingCall::~IncomingCall() {
   if (connection_) connection_->call_ended();
@@ -44,6 +47,15 @@ void IncomingCall::reply(wire::ErrorCode error, std::string_view body) {
   connection_->send(request_.head, error, body);
 }
 
+bool IncomingCall::has_room_for_reply() const { return connection_->budget().has_room_for_reply(); }
+
+void IncomingCall::when_room_for_reply(IncomingCall call,
+                                       std::move_only_function<void(IncomingCall)> go_on) {
+  auto& budget = call.connection_->budget();
+  budget.when_room_for_reply(
+      [call = std::move(call), go_on = std::move(go_on)]() mutable { go_on(std::move(call)); });
+}
+
 IncomingHttp::IncomingHttp(std::shared_ptr<ServerConnection> connection, HttpRequest request)
     : connection_(std::move(connection)), request_(std::move(request)) {}
 
@@ -65,18 +77,20 @@ RpcServer::RpcServer(asio::any_io_executor executor, std::unique_ptr<Acceptor> a
       log_(std::move(log)),
       limits_(limits),
       http_(http),
+      budget_(std::make_shared<ByteBudget>(executor, limits_.max_request_memory)),
       tasks_(executor) {}
 
 RpcServer::~RpcServer() = default;
 
 void RpcServer::start() {
   tasks_.spawn(accept_connections());
-  if (http_) tasks_.spawn(close_late_http());
+  tasks_.spawn(close_late_connections());
 }
 
 void RpcServer::stop() {
   acceptor_->close();
   for (auto& connection : connections_) connection->close();
+  budget_->close();
   tasks_.stop();
 }
 
@@ -104,23 +118,31 @@ Routine<> RpcServer::accept_connections() {
     }
     full = false;
     auto connection = std::make_shared<ServerConnection>(executor_, std::move(*stream), limits_,
-                                                         clock_, raw_address);
+                                                         clock_, raw_address, budget_);
     connections_.push_back(connection);
     tasks_.spawn(write(connection));
     tasks_.spawn(serve(std::move(connection)));
   }
 }
 
-// A client that never ends its request, or never takes its reply, holds a connection no longer than
-// allowed.
-Routine<> RpcServer::close_late_http() {
+// A client that never ends its request, or never takes its reply, holds a connection, and memory
+// that others wait for, no longer than allowed.
+Routine<> RpcServer::close_late_connections() {
   while (!tasks_.stopped()) {
     co_await clock_.sleep_for(kDeadlineSweep);  // no result
-    auto now = clock_.now();
+    const auto now = clock_.now();
+    const bool others_wait = budget_->is_wanted();
     for (auto& connection : connections_) {
-      if (connection->http_deadline() > now) continue;
-      log_.info("closed an HTTP connection from " + connection->peer().to_string() +
-                " that took too long");
+      const bool holds_up = connection->holds_others_up(others_wait);
+      if (connection->http_deadline() <= now)
+        log_.info("closed an HTTP connection from " + connection->peer().to_string() +
+                  " that took too long");
+      else if (holds_up)
+        log_.warning("closed the connection from " + connection->peer().to_string() +
+                     ": it took too long to send a request or to take a reply, and others wait for "
+                     "the memory");
+      else
+        continue;
       connection->close();
     }
   }

@@ -3,7 +3,9 @@
 //
 // Bounds: connections, and per connection the requests in flight and the bytes of replies that its
 // client has not taken yet; beyond them the connection is not read until there is room, so that a
-// slow or greedy client slows itself down and nobody else.
+// slow or greedy client slows itself down and nobody else. Above these, all connections together
+// have a bound in bytes (max_request_memory): when it is reached, no connection is read further,
+// and the first to go on is the one that has waited longest.
 #pragma once
 
 #include <list>
@@ -12,6 +14,7 @@
 #include "async/task_group.h"
 #include "base/bytes.h"
 #include "base/log.h"
+#include "net/byte_budget.h"
 #include "net/http.h"
 #include "net/stream.h"
 #include "wire/frame.h"
@@ -42,7 +45,7 @@ class CallObserver {
 class IncomingCall {
  public:
   IncomingCall(std::shared_ptr<ServerConnection> connection, SharedBytes frame,
-               wire::Request request);
+               wire::Request request, ByteBudget::Share share);
   IncomingCall(IncomingCall&&) = default;
   IncomingCall& operator=(IncomingCall&&) = default;
   ~IncomingCall();
@@ -58,10 +61,19 @@ class IncomingCall {
   // Sends the reply: with kOk a body (field id 0), else an error and usually no body.
   void reply(wire::ErrorCode error, std::string_view body = {});
 
+  // For those whose replies may be much larger than the requests. False: replies that clients have
+  // not taken yet use the server's memory up, and work on this call should wait. From any thread.
+  bool has_room_for_reply() const;
+  // Hands the call to `go_on` when there is room, on the server's executor; drops it when the
+  // server stops before. From any thread.
+  static void when_room_for_reply(IncomingCall call,
+                                  std::move_only_function<void(IncomingCall)> go_on);
+
  private:
   std::shared_ptr<ServerConnection> connection_;  // shared with its reader, its writer, other calls
   SharedBytes frame_;
   wire::Request request_;
+  ByteBudget::Share share_;
   std::shared_ptr<CallObserver> observer_;  // outlives its calls by them
   wire::RpcCode code_ = wire::RpcCode::kUnknown;
   async::Instant since_;
@@ -84,6 +96,14 @@ struct RpcServerLimits {
   // From the first byte of an HTTP request to its last; also for taking its reply.
   async::milliseconds http_request_time{10'000};
   async::milliseconds http_idle_time{60'000};  // between two requests of a connection
+  // Of all connections together: requests that are being read or in work, and replies that were not
+  // taken yet. Four frames of the largest size, and as much as a replica server's memtables.
+  // Outside of it each connection has a block of 64 KiB to read into. A request that is larger than
+  // this is read when next to nothing else is there.
+  size_t max_request_memory = 256 << 20;
+  // While others wait for memory: within this time a connection must send or take a mebibyte, or
+  // all of what it holds; else it is closed. That is 200 KiB/s, which slow lines can do.
+  async::milliseconds mebibyte_time{5'000};
 };
 
 // All on one executor but IncomingCall::reply. Order: start(); ...; stop(); co_await join();
@@ -108,7 +128,7 @@ class RpcServer {
   Routine<> accept_connections();
   Routine<> serve(std::shared_ptr<ServerConnection> connection);
   Routine<> write(std::shared_ptr<ServerConnection> connection);
-  Routine<> close_late_http();
+  Routine<> close_late_connections();
 
   asio::any_io_executor executor_;
   std::unique_ptr<Acceptor> acceptor_;
@@ -117,6 +137,7 @@ class RpcServer {
   Logger log_;
   RpcServerLimits limits_;
   HttpHandler* http_;  // may be null
+  std::shared_ptr<ByteBudget> budget_;
   std::list<std::shared_ptr<ServerConnection>> connections_;
   async::TaskGroup tasks_;
 };

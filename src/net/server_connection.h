@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "async/event.h"
+#include "net/byte_budget.h"
 #include "net/frame_reader.h"
 #include "net/http.h"
 #include "net/rpc_server.h"
@@ -13,7 +14,9 @@ namespace pegmove::net {
 class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
  public:
   ServerConnection(asio::any_io_executor executor, std::unique_ptr<Stream> stream,
-                   const RpcServerLimits& limits, const Clock& clock, uint64_t server_address);
+                   const RpcServerLimits& limits, const Clock& clock, uint64_t server_address,
+                   std::shared_ptr<ByteBudget> budget);
+  ~ServerConnection();
 
   // Reads requests until the connection ends and hands them on. `http` may be null.
   // Errors: kProtocol and kCorrupt when the client sends what is no frame and no HTTP, kTooLarge.
@@ -25,34 +28,56 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   Address peer() const { return stream_->peer(); }
   // When to close it, if what it waits for has not come until then; far away for RPC.
   async::Instant http_deadline() const { return http_deadline_; }
+  // Whether it keeps memory that others wait for, and moves no bytes: see
+  // RpcServerLimits::mebibyte_time. To be asked about every second.
+  bool holds_others_up(bool others_wait);
 
   // From any thread, by IncomingCall.
   void send(const wire::RequestHead& request, wire::ErrorCode error, std::string_view body);
   void call_ended();
+  ByteBudget& budget() const { return *budget_; }
   // From any thread, by IncomingHttp.
   void send_http(std::string reply);
 
  private:
+  // How far something has come that takes its time.
+  struct Progress {
+    size_t mark = 0;
+    async::Instant since{};
+    bool is_late(bool is_under_way, size_t done, async::Instant now, async::milliseconds allowed);
+  };
+
+  Task<> hand_on_calls(CallHandler& handler);
   Task<> read_http(std::string first, HttpHandler& handler);
   // Waits until the request under way is answered and its answer is sent, or the connection ends.
   Routine<> finish_http();
   bool has_room();
+  // Waits for bytes of the budget. Errors: kUnreachable when the connection ends.
+  Task<ByteBudget::Share> reserve(size_t bytes);
+  Task<> send_in_pieces(std::string_view bytes);
   // Wakes the writer and the reader, on the executor. Precondition: mutex_ is held.
   void wake_locked();
+  void count_replies_locked();
 
   asio::any_io_executor executor_;
   std::unique_ptr<Stream> stream_;
   const RpcServerLimits& limits_;
   const Clock& clock_;
   uint64_t server_address_;
+  std::shared_ptr<ByteBudget> budget_;  // shared by all connections, and by their calls
+  FrameReader reader_;
   async::Event may_write_;
   async::Event may_read_;
-  bool closed_ = false;
+  bool may_be_http_ = false;
   async::Instant http_deadline_ = async::Instant::max();
+  size_t sent_ = 0;  // bytes, so far
+  Progress receiving_, sending_;
 
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;     // guards what follows
+  bool closed_ = false;  // changes on the executor only, which reads it as it is
   std::string unsent_;
   size_t being_sent_ = 0;
+  size_t counted_replies_ = 0;  // bytes, in the budget
   size_t calls_in_flight_ = 0;
   bool wake_posted_ = false;
   bool http_answered_ = false;

@@ -1,7 +1,5 @@
 #include "rows/file_rows.h"
 
-#include <sys/stat.h>
-
 #include <cerrno>
 #include <cstring>
 
@@ -14,8 +12,6 @@ constexpr size_t kBatchRows = 1000;
 constexpr size_t kBatchBytes = 1 << 20;
 // A row of Pegasus is at most about 1 MiB; escaped it can be several times as long.
 constexpr size_t kLongestLine = 64 << 20;
-
-int keep_open(std::FILE*) { return 0; }
 
 std::unexpected<Error> io_error(const std::string& what) {
   return fail(Code::kIo, what + ": " + std::strerror(errno));
@@ -35,7 +31,7 @@ Result<bool> read_line(std::FILE* file, std::string& line) {
 
 // All of `from` in an unnamed temporary file, which can be read twice.
 Result<File> keep(std::FILE* from, const std::string& name) {
-  File copy(std::tmpfile(), std::fclose);
+  File copy(std::tmpfile());
   if (!copy) return io_error("making a temporary file for " + name);
   std::string block(1 << 20, '\0');
   while (auto size = std::fread(block.data(), 1, block.size(), from))
@@ -132,7 +128,7 @@ class FileLane : public Lane {
 
 Result<File> open_input(const std::string& path) {
   if (path == "-") return keep(stdin, "standard input");
-  File file(std::fopen(path.c_str(), "r"), std::fclose);
+  File file(std::fopen(path.c_str(), "r"));
   if (!file)
     return fail(errno == ENOENT ? Code::kNotFound : Code::kIo,
                 "opening " + path + ": " + std::strerror(errno));
@@ -158,28 +154,9 @@ std::unique_ptr<Lane> FileSource::open_lane(int, std::string) {
 
 Result<std::unique_ptr<FileSink>> FileSink::open(std::string path, TextFormat format,
                                                  async::Pool& pool) {
-  if (path == "-")
-    return std::make_unique<FileSink>(File(stdout, keep_open), std::move(path), "", format, pool);
-  // A device or a pipe can't be put in place of; a folder is refused.
-  struct stat found;
-  bool is_special = stat(path.c_str(), &found) == 0 && !S_ISREG(found.st_mode);
-  auto part_path = is_special ? std::string() : path + ".part";
-  File file(std::fopen((is_special ? path : part_path).c_str(), "w"), std::fclose);
-  if (!file) return io_error("opening " + path);
-  return std::make_unique<FileSink>(std::move(file), std::move(path), std::move(part_path), format,
-                                    pool);
-}
-
-FileSink::FileSink(File file, std::string path, std::string part_path, TextFormat format,
-                   async::Pool& pool)
-    : file_(std::move(file)),
-      path_(std::move(path)),
-      part_path_(std::move(part_path)),
-      format_(format),
-      pool_(pool) {}
-
-FileSink::~FileSink() {
-  if (!part_path_.empty()) std::remove(part_path_.c_str());
+  auto file =
+      TRY(path == "-" ? base::AtomicFile::standard_output() : base::AtomicFile::create(path));
+  return std::make_unique<FileSink>(std::move(file), format, pool);
 }
 
 Task<WriteCounts> FileSink::write(const RowBatch& batch) {
@@ -189,22 +166,10 @@ Task<WriteCounts> FileSink::write(const RowBatch& batch) {
     append_row(format_, {parts.hash_key, parts.sort_key, row.value, row.expire_ts}, text);
   }
   co_await one_writer_.acquire(1);  // no result
-  auto written = co_await pool_.run([this, &text]() -> Result<void> {
-    if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size())
-      return io_error("writing " + path_);
-    return {};
-  });
+  auto written = co_await pool_.run([this, &text] { return file_.append(text); });
   one_writer_.release(1);
   CO_TRY(std::move(written));
   co_return WriteCounts{.written = int64_t(batch.rows.size())};
-}
-
-Result<void> FileSink::close() {
-  if (std::fflush(file_.get()) != 0) return io_error("writing " + path_);
-  if (part_path_.empty()) return {};
-  if (std::rename(part_path_.c_str(), path_.c_str()) != 0) return io_error("writing " + path_);
-  part_path_.clear();
-  return {};
 }
 
 }  // namespace pegmove::rows

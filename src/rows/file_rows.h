@@ -4,16 +4,14 @@
 #include <cstdio>
 
 #include "async/pool.h"
+#include "base/atomic_file.h"
 #include "rows/pump.h"
 #include "rows/row_text.h"
 
 namespace pegmove::rows {
 
-// Closes a file, or leaves it open (standard output).
 struct FileCloser {
-  FileCloser(int (*close)(std::FILE*) = std::fclose) : close(close) {}
-  void operator()(std::FILE* file) const { close(file); }
-  int (*close)(std::FILE*);
+  void operator()(std::FILE* file) const { std::fclose(file); }
 };
 using File = std::unique_ptr<std::FILE, FileCloser>;
 
@@ -43,23 +41,20 @@ class FileSource : public RowSource {
 // Writes rows as they come, from all lanes in any order. Finish with close().
 class FileSink : public RowSink {
  public:
-  // "-" is standard output. Any other file gets its name in close() only: until then it is
-  // PATH.part, and goes with the sink. Errors: kIo, naming the path.
+  // "-" is standard output. Any other file is written as an AtomicFile: it has its name after
+  // close() only, and without that nothing stays. Errors: kIo, naming the path.
   static Result<std::unique_ptr<FileSink>> open(std::string path, TextFormat format,
                                                 async::Pool& pool);
-  FileSink(File file, std::string path, std::string part_path, TextFormat format,
-           async::Pool& pool);
-  ~FileSink() override;
+  FileSink(base::AtomicFile file, TextFormat format, async::Pool& pool)
+      : file_(std::move(file)), format_(format), pool_(pool) {}
 
   Task<WriteCounts> write(const RowBatch& batch) override;
-  // The end; nothing may be written after it. Errors: kIo when something could not be written, e.g.
-  // because the disk is full.
-  Result<void> close();
+  // The end; nothing may be written after it. The file is on the disk when this returns (blocks).
+  // Errors: kIo when something could not be written, e.g. because the disk is full.
+  Result<void> close() { return file_.commit(); }
 
  private:
-  File file_;
-  std::string path_;
-  std::string part_path_;  // empty: it has its name already
+  base::AtomicFile file_;
   TextFormat format_;
   async::Pool& pool_;
   async::Semaphore one_writer_{1};

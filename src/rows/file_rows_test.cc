@@ -1,7 +1,10 @@
 #include "rows/file_rows.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
@@ -13,6 +16,28 @@
 #include "async/all.h"
 #include "async/run.h"
 #include "record/key.h"
+
+namespace {
+
+// What this process has asked the disk for, in its order.
+std::vector<std::string>& disk_steps() {
+  static std::vector<std::string> steps;
+  return steps;
+}
+
+}  // namespace
+
+// In the place of the C library's: they tell what they are called for.
+extern "C" int fsync(int fd) {
+  struct stat found{};
+  disk_steps().emplace_back(fstat(fd, &found) == 0 && S_ISDIR(found.st_mode) ? "sync folder"
+                                                                             : "sync file");
+  return int(syscall(SYS_fsync, fd));
+}
+extern "C" int rename(const char* from, const char* to) noexcept {
+  disk_steps().emplace_back("rename");
+  return int(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
+}
 
 namespace pegmove::rows {
 namespace {
@@ -35,6 +60,13 @@ class FileRowsTest : public ::testing::Test {
     std::ostringstream text;
     text << std::ifstream(path, std::ios::binary).rdbuf();
     return text.str();
+  }
+
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_))
+      names.push_back(entry.path().filename());
+    return names;
   }
 
   // The number of rows, or the error's text.
@@ -243,6 +275,62 @@ TEST_F(FileRowsTest, ASinkReplacesWhatStoodInTheFile) {
   auto name = write("long text that stood here before\n");
   ASSERT_TRUE(write_all(name, TextFormat::kTsv, {{"h", "s", "v", 0}}));
   EXPECT_EQ(read(name), "h\ts\tv\n");
+}
+
+TEST_F(FileRowsTest, TheRowsAreOnTheDiskBeforeTheFileHasItsName) {
+  disk_steps().clear();
+  ASSERT_TRUE(write_all(path("out"), TextFormat::kTsv, {{"h", "s", "v", 0}}));
+  EXPECT_EQ(disk_steps(), (std::vector<std::string>{"sync file", "rename", "sync folder"}));
+}
+
+TEST_F(FileRowsTest, AnExportThatDoesNotEndLeavesNothing) {
+  auto name = write("what stood here before\n");
+  {
+    auto sink = FileSink::open(name, TextFormat::kTsv, pool_);
+    ASSERT_TRUE(sink);
+    auto batch = batch_of({{"h", "s", std::string(1 << 20, 'v'), 0}});
+    ASSERT_TRUE(async::run_to_end(context_, (*sink)->write(batch)));
+    EXPECT_EQ(files().size(), 2u);
+  }
+  EXPECT_EQ(files(), std::vector<std::string>{"rows"});
+  EXPECT_EQ(read(name), "what stood here before\n");
+}
+
+TEST_F(FileRowsTest, FilesThatAreNamedAlikeAreLeftAlone) {
+  for (const char* end : {".part", ".tmp", ".new"}) std::ofstream(path("out") + end) << "mine";
+  ASSERT_TRUE(write_all(path("out"), TextFormat::kTsv, {{"h", "s", "v", 0}}));
+  EXPECT_EQ(read(path("out")), "h\ts\tv\n");
+  for (const char* end : {".part", ".tmp", ".new"}) EXPECT_EQ(read(path("out") + end), "mine");
+}
+
+TEST_F(FileRowsTest, TwoExportsToOneFileDoNotMix) {
+  auto first = FileSink::open(path("out"), TextFormat::kTsv, pool_);
+  ASSERT_TRUE(first);
+  auto batch = batch_of({{"first", "s", "v", 0}});
+  ASSERT_TRUE(async::run_to_end(context_, (*first)->write(batch)));
+  ASSERT_TRUE(write_all(path("out"), TextFormat::kTsv, {{"second", "s", "v", 0}}));
+  EXPECT_EQ(read(path("out")), "second\ts\tv\n");
+  ASSERT_TRUE((*first)->close());
+  EXPECT_EQ(read(path("out")), "first\ts\tv\n");
+}
+
+TEST_F(FileRowsTest, ALinkStaysAndTheFileBehindItIsReplaced) {
+  auto name = write("old\n");
+  std::filesystem::create_symlink("rows", path("link"));
+  ASSERT_TRUE(write_all(path("link"), TextFormat::kTsv, {{"h", "s", "v", 0}}));
+  EXPECT_TRUE(std::filesystem::is_symlink(path("link")));
+  EXPECT_EQ(read(name), "h\ts\tv\n");
+}
+
+TEST_F(FileRowsTest, StandardOutputIsWrittenFromWhereItIs) {
+  for (const std::string out : {"-", "/dev/stdout", "/dev/fd/1"}) {
+    testing::internal::CaptureStdout();
+    std::printf("before\n");
+    std::fflush(stdout);
+    auto written = write_all(out, TextFormat::kTsv, {{"h", "s", "v", 0}});
+    EXPECT_EQ(testing::internal::GetCapturedStdout(), "before\nh\ts\tv\n") << out;
+    EXPECT_TRUE(written);
+  }
 }
 
 TEST_F(FileRowsTest, NoRowsMakeAnEmptyFile) {

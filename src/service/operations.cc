@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/atomic_file.h"
 #include "service/local_time.h"
 #include "service/table_json.h"
 
@@ -91,14 +91,11 @@ Result<void> Operations::dump(const std::string& file, const std::string& text) 
     return fail(Code::kInvalidArgument,
                 "'" + file + "' is no plain file name; dumps go to the server's folder " +
                     options_.dump_dir);
-  std::error_code error;
-  std::filesystem::create_directories(options_.dump_dir, error);
-  auto path = options_.dump_dir + "/" + file;
-  std::ofstream out(path, std::ios::trunc);
-  out << text;
-  out.close();
-  if (error || !out) return fail(Code::kIo, "cannot write " + path);
-  return {};
+  TRY(base::make_folders(options_.dump_dir));
+  auto out =
+      TRY(base::AtomicFile::create(options_.dump_dir + "/" + file, {.follows_links = false}));
+  TRY(out.append(text));
+  return out.commit();
 }
 
 void Operations::add_commands() {

@@ -11,6 +11,7 @@
 #include "net/rpc_server.h"
 #include "net/tcp.h"
 #include "testing/sim_clock.h"
+#include "testing/test_folder.h"
 #include "wire/frame.h"
 #include "wire/thrift_codec.h"
 
@@ -197,6 +198,17 @@ TEST_F(OperationsTest, DumpsGoToTheirFolderOnly) {
   EXPECT_TRUE(std::filesystem::exists(folder + "/a.ini"));
   for (const char* bad : {"/tmp/x", "../x", ".x", "a/b", ""})
     EXPECT_THAT(run("config-dump", {bad}), StartsWith("ERROR: '")) << bad;
+}
+
+TEST_F(OperationsTest, ADumpReplacesTheFileAsAWholeAndFollowsNoLink) {
+  std::filesystem::create_directories(folder);
+  std::filesystem::create_symlink("/dev/null", folder + "/a.ini");
+  EXPECT_EQ(run("config-dump", {"a.ini"}), "config dump to file a.ini\n");
+  EXPECT_FALSE(std::filesystem::is_symlink(folder + "/a.ini"));
+  EXPECT_EQ(testing::read_file(folder + "/a.ini"), run("config-dump"));
+  std::filesystem::create_directory(folder + "/b.ini");
+  EXPECT_THAT(run("config-dump", {"b.ini"}), StartsWith("ERROR: "));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 2);
 }
 
 TEST_F(OperationsTest, TheLogLevelCanBeChangedAndHadBack) {

@@ -62,10 +62,20 @@ void Replica::admit(Admission admission, net::IncomingCall call, CarryOut carry_
 void Replica::read(RpcCode code, net::IncomingCall call) {
   const auto admission = admission_.read(call.head());
   options_.metrics->count_throttled(admission, call.head().is_backup_request, code);
-  admit(admission, std::move(call), [this, code](net::IncomingCall admitted) {
-    pool_.post([self = shared_from_this(), code, call = std::move(admitted)]() mutable {
-      self->answer_read(code, call);
-    });
+  admit(admission, std::move(call),
+        [this, code](net::IncomingCall admitted) { start_read(code, std::move(admitted)); });
+}
+
+void Replica::start_read(RpcCode code, net::IncomingCall call) {
+  pool_.post([self = shared_from_this(), code, call = std::move(call)]() mutable {
+    if (call.has_room_for_reply()) return self->answer_read(code, call);
+    // Held weakly, as in admit().
+    net::IncomingCall::when_room_for_reply(
+        std::move(call), [held = std::weak_ptr(self), code](net::IncomingCall waited) {
+          auto replica = held.lock();
+          if (!replica) return waited.reply(ErrorCode::kObjectNotFound);
+          replica->start_read(code, std::move(waited));
+        });
   });
 }
 

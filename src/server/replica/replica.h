@@ -100,6 +100,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
           Clock& clock, Logger log);
   template <typename CarryOut>
   void admit(Admission admission, net::IncomingCall call, CarryOut carry_out);
+  // On the pool, when there is room for its reply.
+  void start_read(wire::RpcCode code, net::IncomingCall call);
   void answer_read(wire::RpcCode code, net::IncomingCall& call);
   void carry_out_read(wire::RpcCode code, net::IncomingCall& call);
 

@@ -1,0 +1,108 @@
+// A table of one partition whose servers do what a test says: a meta server, and a node that can
+// move to another address. Both answer every code.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "net/rpc_server.h"
+#include "net/tcp.h"
+#include "wire/row_messages.h"
+#include "wire/thrift_codec.h"
+
+namespace pegmove::testing {
+
+inline constexpr uint32_t kLoopback = 0x7f000001;
+
+// All on the executor. stop() before it goes.
+class FakePartition : public net::CallHandler {
+ public:
+  FakePartition(asio::any_io_executor executor, Clock& clock)
+      : executor_(std::move(executor)), clock_(clock) {
+    meta_ = listen({kLoopback, 0});
+    node_ = listen({kLoopback, 0});
+  }
+
+  // What the meta server calls the node's host; "": it tells its first address only.
+  std::string node_name = {};
+  // Data requests.
+  std::function<void(net::IncomingCall)> on_data = [](net::IncomingCall call) {
+    acknowledge(call);
+  };
+  int config_queries = 0;
+
+  net::Address meta_address() const { return meta_->local(); }
+  net::Address node_address() const { return node_->local(); }
+
+  // The node closes its connections and listens there, on the same port.
+  Routine<bool> move_node(uint32_t ipv4) {
+    auto address = node_->local();
+    node_->stop();
+    co_await node_->join();  // no result
+    address.ipv4 = ipv4;
+    node_ = listen(address);
+    co_return true;
+  }
+  Routine<bool> stop() {
+    for (auto* server : {meta_.get(), node_.get()}) {
+      server->stop();
+      co_await server->join();  // no result
+    }
+    co_return true;
+  }
+
+  static void acknowledge(net::IncomingCall& call) {
+    std::string body;
+    wire::append_update_reply(body, {.app_id = 7, .server = "node:1"});
+    call.reply(wire::ErrorCode::kOk, body);
+  }
+
+  void handle(net::IncomingCall call) override {
+    switch (wire::rpc_code_from_name(call.head().name)) {
+      case wire::RpcCode::kQueryConfig: return answer_config(call);
+      case wire::RpcCode::kClusterInfo:
+        return call.reply(wire::ErrorCode::kOk,
+                          wire::encode_body(wire::configuration_cluster_info_response()));
+      case wire::RpcCode::kCliCall: {
+        std::string body;
+        wire::append_string_body(body, "done", 0);
+        return call.reply(wire::ErrorCode::kOk, body);
+      }
+      default: on_data(std::move(call));
+    }
+  }
+
+ private:
+  std::unique_ptr<net::RpcServer> listen(net::Address address) {
+    auto acceptor = net::listen_tcp(executor_, address);
+    if (!acceptor) throw std::runtime_error(acceptor.error().to_string());
+    auto server = std::make_unique<net::RpcServer>(executor_, std::move(*acceptor), *this, clock_,
+                                                   Logger("test"));
+    server->start();
+    return server;
+  }
+
+  void answer_config(net::IncomingCall& call) {
+    ++config_queries;
+    const auto node = node_->local();
+    wire::query_cfg_response response;
+    response.app_id = 7;
+    response.partition_count = 1;
+    auto& partition = response.partitions.emplace_back();
+    partition.ballot = 1;
+    if (node_name.empty())
+      partition.primary = wire::rpc_address::of(node.ipv4, node.port);
+    else
+      partition.__set_hp_primary(wire::host_port::of(node_name, node.port));
+    call.reply(wire::ErrorCode::kOk, wire::encode_body(response));
+  }
+
+  asio::any_io_executor executor_;
+  Clock& clock_;
+  std::unique_ptr<net::RpcServer> meta_, node_;
+};
+
+}  // namespace pegmove::testing
