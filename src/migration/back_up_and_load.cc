@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "migration/journal_fields.h"
+#include "base/json_fields.h"
 #include "migration/split/complete_split.h"
 
 namespace pegmove::migration {
@@ -61,19 +61,19 @@ std::vector<runs::Step> only(std::vector<runs::Step> steps, std::string_view nam
   return steps;
 }
 
-Result<BackUpAndLoadRequest> read_request(const nlohmann::json& in) {
-  if (!in.is_object() || !in.contains("copy"))
-    return fail(Code::kCorrupt, "'copy' must be an object");
+Result<BackUpAndLoadRequest> read_request(const nlohmann::json& json) {
+  const auto in =
+      TRY(base::JsonFields::of(json, "the journal's options of a copy through a backup"));
   return BackUpAndLoadRequest{
-      .copy = TRY(copy_request_from_json(in["copy"].dump())),
-      .store = TRY(read_text(in, "store")),
-      .path = TRY(read_text(in, "path")),
-      .cluster = TRY(read_text(in, "cluster")),
-      .split_path = TRY(read_text(in, "split_path")),
-      .limits = {.units_at_once = int(TRY(read_integer(in, "units_at_once", 1, 1024))),
-                 .memory_bytes = TRY(read_integer(in, "memory_bytes", 1, kMostBytes)),
-                 .disk_bytes = TRY(read_integer(in, "disk_bytes", 1, kMostBytes)),
-                 .work_folder = TRY(read_text(in, "work_folder"))}};
+      .copy = TRY(copy_request_from_json((*TRY(in.any("copy"))).dump())),
+      .store = TRY(in.text("store")),
+      .path = TRY(in.text("path")),
+      .cluster = TRY(in.text("cluster")),
+      .split_path = TRY(in.text("split_path")),
+      .limits = {.units_at_once = int(TRY(in.integer("units_at_once", 1, 1024))),
+                 .memory_bytes = TRY(in.integer("memory_bytes", 1, kMostBytes)),
+                 .disk_bytes = TRY(in.integer("disk_bytes", 1, kMostBytes)),
+                 .work_folder = TRY(in.text("work_folder"))}};
 }
 
 }  // namespace
@@ -188,8 +188,7 @@ std::string to_json(const BackUpAndLoadRequest& request) {
 }
 
 Result<BackUpAndLoadRequest> back_up_and_load_request_from_json(std::string_view text) {
-  return in_context(read_request(nlohmann::json::parse(text, nullptr, false)),
-                    "the journal's options of a copy through a backup");
+  return read_request(nlohmann::json::parse(text, nullptr, false));
 }
 
 }  // namespace pegmove::migration

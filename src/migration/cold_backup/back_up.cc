@@ -10,7 +10,6 @@
 #include "blockstore/path.h"
 #include "client/node.h"
 #include "inspect/server_answers.h"
-#include "migration/journal_fields.h"
 
 namespace pegmove::migration {
 namespace {
@@ -26,13 +25,13 @@ using Json = nlohmann::ordered_json;
 constexpr milliseconds kBetweenPolls{500};
 constexpr int64_t kSkewMs = 600'000;  // between this clock and the cluster's
 
-Result<BackupRequest> read_request(const nlohmann::json& in) {
-  if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
-  return BackupRequest{.from_metas = TRY(read_text(in, "from_metas")),
-                       .table = TRY(read_text(in, "table")),
-                       .provider = TRY(read_text(in, "provider")),
-                       .path = TRY(read_text(in, "path")),
-                       .timeout = TRY(read_ms(in, "timeout_ms"))};
+Result<BackupRequest> read_request(const nlohmann::json& json) {
+  const auto in = TRY(base::JsonFields::of(json, "the journal\'s options of a backup"));
+  return BackupRequest{.from_metas = TRY(in.text("from_metas")),
+                       .table = TRY(in.text("table")),
+                       .provider = TRY(in.text("provider")),
+                       .path = TRY(in.text("path")),
+                       .timeout = TRY(in.milliseconds("timeout_ms"))};
 }
 
 }  // namespace
@@ -274,8 +273,7 @@ std::string to_json(const BackupRequest& request) {
 }
 
 Result<BackupRequest> backup_request_from_json(std::string_view text) {
-  return in_context(read_request(nlohmann::json::parse(text, nullptr, false)),
-                    "the journal's options of a backup");
+  return read_request(nlohmann::json::parse(text, nullptr, false));
 }
 
 std::string transfer_text(int64_t done, int64_t all, milliseconds elapsed) {

@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_fields.h"
 #include "base/units.h"
 #include "migration/copy/copy_options_json.h"
-#include "migration/journal_fields.h"
 
 namespace pegmove::migration {
 namespace {
@@ -13,38 +13,35 @@ using Json = nlohmann::json;
 
 constexpr int64_t kMostRate = 1'000'000'000'000;
 
-Result<client::DuplicateWrite> read_duplicate(const Json& in) {
-  if (!in.is_object()) return fail(Code::kCorrupt, "'duplicate' must be an object");
-  return client::DuplicateWrite{.cluster_id = int8_t(TRY(read_integer(in, "cluster_id", 1, 127))),
-                                .timestamp_us = TRY(read_integer(in, "timestamp_us", 0, INT64_MAX)),
-                                .verify_timetag = TRY(read_flag(in, "verify_timetag"))};
+Result<client::DuplicateWrite> read_duplicate(const base::JsonFields& in) {
+  return client::DuplicateWrite{.cluster_id = int8_t(TRY(in.integer("cluster_id", 1, 127))),
+                                .timestamp_us = TRY(in.integer("timestamp_us", 0, INT64_MAX)),
+                                .verify_timetag = TRY(in.boolean("verify_timetag"))};
 }
 
-Result<CopyRequest> read_request(const Json& in) {
-  if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
-  CopyRequest request{.from_metas = TRY(read_text(in, "from_metas")),
-                      .to_metas = TRY(read_text(in, "to_metas"))};
+Result<CopyRequest> read_request(const Json& json) {
+  const auto in = TRY(base::JsonFields::of(json, "the journal\'s options of a copy"));
+  CopyRequest request{.from_metas = TRY(in.text("from_metas")),
+                      .to_metas = TRY(in.text("to_metas"))};
   auto& options = request.options;
-  options.table = TRY(read_text(in, "table"));
-  options.to_table = TRY(read_text(in, "to_table"));
-  options.create = TRY(read_flag(in, "create"));
-  options.timeout = TRY(read_ms(in, "timeout_ms"));
-  options.retry_for = TRY(read_ms(in, "retry_for_ms"));
+  options.table = TRY(in.text("table"));
+  options.to_table = TRY(in.text("to_table"));
+  options.create = TRY(in.boolean("create"));
+  options.timeout = TRY(in.milliseconds("timeout_ms"));
+  options.retry_for = TRY(in.milliseconds("retry_for_ms"));
   auto& pace = request.pace;
-  pace.max_rows_per_second = TRY(read_integer(in, "max_rows_per_second", 0, kMostRate));
-  pace.max_bytes_per_second =
-      TRY(read_integer(in, "max_bytes_per_second", 0, kMostRate * 1'000'000));
-  pace.adaptive = TRY(read_flag(in, "adaptive"));
-  pace.latency_bound = TRY(read_ms(in, "latency_bound_ms"));
-  options.into_nonempty = TRY(read_flag(in, "into_nonempty"));
+  pace.max_rows_per_second = TRY(in.integer("max_rows_per_second", 0, kMostRate));
+  pace.max_bytes_per_second = TRY(in.integer("max_bytes_per_second", 0, kMostRate * 1'000'000));
+  pace.adaptive = TRY(in.boolean("adaptive"));
+  pace.latency_bound = TRY(in.milliseconds("latency_bound_ms"));
+  options.into_nonempty = TRY(in.boolean("into_nonempty"));
   options.through = Through::kPlain;  // or as `duplicate` says
-  options.live = TRY(read_flag(in, "live"));
-  options.dual_written = TRY(read_flag(in, "dual_written"));
-  if (in.contains("duplicate")) options.duplicate = TRY(read_duplicate(in["duplicate"]));
-  if (!in.contains("rules")) return fail(Code::kCorrupt, "'rules' is missing");
-  options.rules = TRY(copy_rules_from_json(in["rules"]));
-  if (in.contains("partitions"))
-    options.partitions = int32_t(TRY(read_integer(in, "partitions", 1, INT32_MAX)));
+  options.live = TRY(in.boolean("live"));
+  options.dual_written = TRY(in.boolean("dual_written"));
+  if (in.has("duplicate")) options.duplicate = TRY(read_duplicate(TRY(in.object("duplicate"))));
+  options.rules = TRY(copy_rules_from_json(*TRY(in.any("rules"))));
+  if (in.has("partitions"))
+    options.partitions = int32_t(TRY(in.integer("partitions", 1, INT32_MAX)));
   return request;
 }
 
@@ -80,8 +77,7 @@ std::string to_json(const CopyRequest& request) {
 }
 
 Result<CopyRequest> copy_request_from_json(std::string_view text) {
-  return in_context(read_request(Json::parse(text, nullptr, false)),
-                    "the journal's options of a copy");
+  return read_request(Json::parse(text, nullptr, false));
 }
 
 Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::string_view value) {

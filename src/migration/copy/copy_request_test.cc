@@ -97,7 +97,7 @@ TEST(CopyRequestJson, AFieldThatIsMissingIsNamed) {
   for (const auto& [key, value] : whole["duplicate"].items()) {
     auto part = whole;
     part["duplicate"].erase(key);
-    expect_corrupt(part, "'" + key + "'");
+    expect_corrupt(part, key + "'");
   }
 }
 
@@ -120,7 +120,7 @@ TEST(CopyRequestJson, AFieldOfAWrongTypeIsNamed) {
       if (same_kind(was, value)) continue;
       auto wrong = whole;
       wrong["duplicate"][key] = value;
-      expect_corrupt(wrong, "'" + key + "'");
+      expect_corrupt(wrong, key + "'");
     }
 }
 

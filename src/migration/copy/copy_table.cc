@@ -4,8 +4,8 @@
 #include <numeric>
 
 #include "async/task_group.h"
+#include "base/json_fields.h"
 #include "compare/progress_text.h"
-#include "migration/journal_fields.h"
 
 namespace pegmove::migration {
 
@@ -63,24 +63,15 @@ std::string to_json(const CopiedTables& tables) {
       .dump();
 }
 
-Result<EnvMap> read_envs(const Json& in, const char* name) {
-  auto found = in.find(name);
-  if (found == in.end() || !found->is_object())
-    return fail(Code::kCorrupt, "'" + std::string(name) + "' must be an object");
-  EnvMap envs;
-  for (const auto& [env, value] : found->items()) envs[env] = TRY(read_text(*found, env.c_str()));
-  return envs;
-}
-
 Result<CopiedTables> read_tables(std::string_view text) {
-  auto in = Json::parse(text, nullptr, false);
-  if (!in.is_object()) return fail(Code::kCorrupt, "it is no JSON object");
+  const auto json = Json::parse(text, nullptr, false);
+  const auto in = TRY(base::JsonFields::of(json, "the tables of a copy"));
   return CopiedTables{
-      .source_app_id = int32_t(TRY(read_integer(in, "source_app_id", 0, INT32_MAX))),
-      .source_partitions = int32_t(TRY(read_integer(in, "source_partitions", 1, INT32_MAX))),
-      .target_app_id = int32_t(TRY(read_integer(in, "target_app_id", 0, INT32_MAX))),
-      .target_partitions = int32_t(TRY(read_integer(in, "target_partitions", 1, INT32_MAX))),
-      .envs_after_copy = TRY(read_envs(in, "envs_after_copy"))};
+      .source_app_id = int32_t(TRY(in.integer("source_app_id", 0, INT32_MAX))),
+      .source_partitions = int32_t(TRY(in.integer("source_partitions", 1, INT32_MAX))),
+      .target_app_id = int32_t(TRY(in.integer("target_app_id", 0, INT32_MAX))),
+      .target_partitions = int32_t(TRY(in.integer("target_partitions", 1, INT32_MAX))),
+      .envs_after_copy = TRY(in.text_map("envs_after_copy"))};
 }
 
 // A position does not tell whether it is from before a split, and a split takes rows along; and a
@@ -287,17 +278,15 @@ Task<std::string> CopyTable::copy_rows(StepContext context) {
 
 Result<void> CopyTable::take_rows(const journal::StepRecord& record) {
   if (record.product.empty() || report_.rows > 0) return {};
-  const auto in = Json::parse(record.product, nullptr, false);
-  if (!in.is_object()) return fail(Code::kCorrupt, "it is no JSON object");
+  const auto json = Json::parse(record.product, nullptr, false);
+  const auto in = TRY(base::JsonFields::of(json, "what a copy has copied"));
   for (auto [name, to] : {std::pair("rows", &report_.rows),
                           {"bytes", &report_.bytes},
                           {"expired", &report_.rows_expired},
                           {"kept", &report_.rows_kept},
                           {"not_geo", &report_.rows_not_geo}})
-    *to = TRY(read_integer(in, name, 0, INT64_MAX));
-  if (in.contains("partition_rows") && in["partition_rows"].is_array())
-    for (const auto& rows : in["partition_rows"])
-      if (rows.is_number_integer()) report_.partition_rows.push_back(rows.get<int64_t>());
+    *to = TRY(in.integer(name, 0, INT64_MAX));
+  report_.partition_rows = TRY(in.integers("partition_rows", 0, INT64_MAX));
   return {};
 }
 

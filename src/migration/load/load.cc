@@ -6,7 +6,6 @@
 #include "base/json_fields.h"
 #include "base/units.h"
 #include "migration/cold_backup/back_up.h"
-#include "migration/journal_fields.h"
 
 namespace pegmove::migration {
 namespace {
@@ -61,15 +60,15 @@ Task<> check_set(const blockstore::AsyncStore& store, bulkload::Place place,
   co_return Result<void>();
 }
 
-Result<LoadRun> read_request(const Json& in) {
-  if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
-  return LoadRun{.to_metas = TRY(read_text(in, "to_metas")),
-                 .load = {.table = TRY(read_text(in, "table")),
-                          .cluster = TRY(read_text(in, "cluster")),
-                          .provider = TRY(read_text(in, "provider")),
-                          .path = TRY(read_text(in, "path")),
-                          .ingest_behind = TRY(read_flag(in, "ingest_behind"))},
-                 .timeout = TRY(read_ms(in, "timeout_ms"))};
+Result<LoadRun> read_request(const Json& json) {
+  const auto in = TRY(base::JsonFields::of(json, "the journal\'s options of a load"));
+  return LoadRun{.to_metas = TRY(in.text("to_metas")),
+                 .load = {.table = TRY(in.text("table")),
+                          .cluster = TRY(in.text("cluster")),
+                          .provider = TRY(in.text("provider")),
+                          .path = TRY(in.text("path")),
+                          .ingest_behind = TRY(in.boolean("ingest_behind"))},
+                 .timeout = TRY(in.milliseconds("timeout_ms"))};
 }
 
 }  // namespace
@@ -283,8 +282,7 @@ std::string to_json(const LoadRun& request) {
 }
 
 Result<LoadRun> load_run_from_json(std::string_view text) {
-  return in_context(read_request(Json::parse(text, nullptr, false)),
-                    "the journal's options of a load");
+  return read_request(Json::parse(text, nullptr, false));
 }
 
 std::string to_line(const LoadProgress& progress) {

@@ -8,7 +8,6 @@
 #include "base/units.h"
 #include "blockstore/path.h"
 #include "migration/cold_backup/back_up.h"
-#include "migration/journal_fields.h"
 
 namespace pegmove::migration {
 namespace {
@@ -38,19 +37,19 @@ constexpr LeftOut kLeftOut[] = {
     {"rocksdb.usage_scenario", "it belongs to what was under way then"},
     {"replica_access_controller.", "users and policies are those of the other cluster"}};
 
-Result<RestoreRun> read_request(const nlohmann::json& in) {
-  if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
-  return RestoreRun{.to_metas = TRY(read_text(in, "to_metas")),
-                    .restore = {.cluster = TRY(read_text(in, "cluster")),
-                                .policy = TRY(read_text(in, "policy")),
-                                .backup_id = TRY(read_integer(in, "backup_id", 1, INT64_MAX)),
-                                .table = TRY(read_text(in, "table")),
-                                .app_id = int32_t(TRY(read_integer(in, "app_id", 1, INT32_MAX))),
-                                .new_table = TRY(read_text(in, "new_table")),
-                                .provider = TRY(read_text(in, "provider")),
-                                .skip_bad_partition = TRY(read_flag(in, "skip_bad_partition")),
-                                .path = TRY(read_text(in, "path"))},
-                    .timeout = TRY(read_ms(in, "timeout_ms"))};
+Result<RestoreRun> read_request(const nlohmann::json& json) {
+  const auto in = TRY(base::JsonFields::of(json, "the journal\'s options of a restore"));
+  return RestoreRun{.to_metas = TRY(in.text("to_metas")),
+                    .restore = {.cluster = TRY(in.text("cluster")),
+                                .policy = TRY(in.text("policy")),
+                                .backup_id = TRY(in.integer("backup_id", 1, INT64_MAX)),
+                                .table = TRY(in.text("table")),
+                                .app_id = int32_t(TRY(in.integer("app_id", 1, INT32_MAX))),
+                                .new_table = TRY(in.text("new_table")),
+                                .provider = TRY(in.text("provider")),
+                                .skip_bad_partition = TRY(in.boolean("skip_bad_partition")),
+                                .path = TRY(in.text("path"))},
+                    .timeout = TRY(in.milliseconds("timeout_ms"))};
 }
 
 std::string product_of(int32_t app_id) { return Json{{"app_id", app_id}}.dump(); }
@@ -309,8 +308,7 @@ std::string to_json(const RestoreRun& request) {
 }
 
 Result<RestoreRun> restore_run_from_json(std::string_view text) {
-  return in_context(read_request(nlohmann::json::parse(text, nullptr, false)),
-                    "the journal's options of a restore");
+  return read_request(nlohmann::json::parse(text, nullptr, false));
 }
 
 std::string to_line(const RestoreProgress& progress) {

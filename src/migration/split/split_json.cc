@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/json_fields.h"
 #include "migration/copy/copy_options_json.h"
-#include "migration/journal_fields.h"
 
 namespace pegmove::migration {
 namespace {
@@ -29,25 +29,22 @@ Json to_json(const RowCounts& counts) {
   return out;
 }
 
-Result<RowCounts> read_counts(const Json& in) {
+Result<RowCounts> read_counts(const base::JsonFields& in) {
   RowCounts counts;
-  for (const auto& [name, field] : kCounts)
-    counts.*field = TRY(read_integer(in, name, 0, kMostBytes));
+  for (const auto& [name, field] : kCounts) counts.*field = TRY(in.integer(name, 0, kMostBytes));
   return counts;
 }
 
-Result<Unit> read_unit(const Json& in) {
-  if (!in.is_object()) return fail(Code::kCorrupt, "a unit is no object");
-  return Unit{.which = int32_t(TRY(read_integer(in, "class", 0, kMostPartitions))),
-              .from = TRY(base::from_base64(TRY(read_text(in, "from")))),
-              .to = TRY(base::from_base64(TRY(read_text(in, "to")))),
-              .rows = TRY(read_integer(in, "rows", 0, kMostBytes))};
+Result<Unit> read_unit(const base::JsonFields& in) {
+  return Unit{.which = int32_t(TRY(in.integer("class", 0, kMostPartitions))),
+              .from = TRY(in.base64("from")),
+              .to = TRY(in.base64("to")),
+              .rows = TRY(in.integer("rows", 0, kMostBytes))};
 }
 
-Result<void> read_head(const Json& in, SplitPlan& plan) {
-  if (!in.is_object()) return fail(Code::kCorrupt, "it is no JSON object");
-  plan.rules.now_ts = uint32_t(TRY(read_integer(in, "now_ts", 0, UINT32_MAX)));
-  plan.rules.most_file_bytes = TRY(read_integer(in, "most_file_bytes", 1, kMostBytes));
+Result<void> read_head(const base::JsonFields& in, SplitPlan& plan) {
+  plan.rules.now_ts = uint32_t(TRY(in.integer("now_ts", 0, UINT32_MAX)));
+  plan.rules.most_file_bytes = TRY(in.integer("most_file_bytes", 1, kMostBytes));
   return {};
 }
 
@@ -58,52 +55,46 @@ Json json_of(const Unit& unit) {
           {"rows", unit.rows}};
 }
 
-Result<void> read_plan(const Json& in, SplitPlan& plan) {
+Result<void> read_plan(const base::JsonFields& in, SplitPlan& plan) {
   TRY(read_head(in, plan));
-  if (!in.contains("units") || !in["units"].is_array())
-    return fail(Code::kCorrupt, "'units' must be a list");
-  for (const auto& each : in["units"]) plan.units.push_back(TRY(read_unit(each)));
+  for (const auto& each : TRY(in.objects("units"))) plan.units.push_back(TRY(read_unit(each)));
   return {};
 }
 
 // Runs of before there was Spark have none of it.
-Result<SparkOptions> read_spark(const Json& in) {
-  if (!in.contains("spark_master")) return SparkOptions{};
-  return SparkOptions{.master = TRY(read_text(in, "spark_master")),
-                      .submit = TRY(read_text(in, "spark_submit")),
-                      .properties = TRY(read_text(in, "spark_properties")),
-                      .conf = TRY(read_texts(in, "spark_conf"))};
+Result<SparkOptions> read_spark(const base::JsonFields& in) {
+  if (!in.has("spark_master")) return SparkOptions{};
+  return SparkOptions{.master = TRY(in.text("spark_master")),
+                      .submit = TRY(in.text("spark_submit")),
+                      .properties = TRY(in.text("spark_properties")),
+                      .conf = TRY(in.texts("spark_conf"))};
 }
 
-Result<SplitRequest> read_request(const Json& in) {
-  if (!in.is_object()) return fail(Code::kCorrupt, "they are no JSON object");
-  const auto partitions = [&in](const char* name) {
-    return read_integer(in, name, 1, kMostPartitions);
-  };
-  if (!in.contains("filters")) return fail(Code::kCorrupt, "'filters' must be an object");
+Result<SplitRequest> read_request(const base::JsonFields& in) {
+  const auto partitions = [&in](const char* name) { return in.integer(name, 1, kMostPartitions); };
   return SplitRequest{
-      .from_store = TRY(read_text(in, "from_store")),
-      .from_metas = TRY(read_text(in, "from_metas")),
-      .from = {.root = TRY(read_text(in, "from_root")),
-               .backup_id = TRY(read_integer(in, "backup_id", 0, INT64_MAX)),
-               .table = TRY(read_text(in, "table")),
-               .app_id = int32_t(TRY(read_integer(in, "app_id", 1, INT32_MAX)))},
+      .from_store = TRY(in.text("from_store")),
+      .from_metas = TRY(in.text("from_metas")),
+      .from = {.root = TRY(in.text("from_root")),
+               .backup_id = TRY(in.integer("backup_id", 0, INT64_MAX)),
+               .table = TRY(in.text("table")),
+               .app_id = int32_t(TRY(in.integer("app_id", 1, INT32_MAX)))},
       .from_partitions = int32_t(TRY(partitions("from_partitions"))),
-      .to_store = TRY(read_text(in, "to_store")),
-      .to = {.root = TRY(read_text(in, "to_root")),
-             .cluster = TRY(read_text(in, "to_cluster")),
-             .table = TRY(read_text(in, "to_table"))},
-      .to_app_id = int32_t(TRY(read_integer(in, "to_app_id", 1, INT32_MAX))),
+      .to_store = TRY(in.text("to_store")),
+      .to = {.root = TRY(in.text("to_root")),
+             .cluster = TRY(in.text("to_cluster")),
+             .table = TRY(in.text("to_table"))},
+      .to_app_id = int32_t(TRY(in.integer("to_app_id", 1, INT32_MAX))),
       .to_partitions = int32_t(TRY(partitions("to_partitions"))),
-      .data_version = int(TRY(read_integer(in, "data_version", 0, 1))),
-      .filters = TRY(copy_rules_from_json(in["filters"])).filters,
-      .most_file_bytes = TRY(read_integer(in, "most_file_bytes", 1, kMostBytes)),
+      .data_version = int(TRY(in.integer("data_version", 0, 1))),
+      .filters = TRY(copy_rules_from_json(*TRY(in.any("filters")))).filters,
+      .most_file_bytes = TRY(in.integer("most_file_bytes", 1, kMostBytes)),
       // Splits that began before there was a choice have none.
-      .for_old_servers = in.contains("for_old_servers") && TRY(read_flag(in, "for_old_servers")),
-      .limits = {.units_at_once = int(TRY(read_integer(in, "units_at_once", 1, 1024))),
-                 .memory_bytes = TRY(read_integer(in, "memory_bytes", 1, kMostBytes)),
-                 .disk_bytes = TRY(read_integer(in, "disk_bytes", 1, kMostBytes)),
-                 .work_folder = TRY(read_text(in, "work_folder"))},
+      .for_old_servers = in.has("for_old_servers") && TRY(in.boolean("for_old_servers")),
+      .limits = {.units_at_once = int(TRY(in.integer("units_at_once", 1, 1024))),
+                 .memory_bytes = TRY(in.integer("memory_bytes", 1, kMostBytes)),
+                 .disk_bytes = TRY(in.integer("disk_bytes", 1, kMostBytes)),
+                 .work_folder = TRY(in.text("work_folder"))},
       .spark = TRY(read_spark(in))};
 }
 
@@ -139,8 +130,8 @@ std::string to_json(const SplitRequest& request) {
 }
 
 Result<SplitRequest> split_request_from_json(std::string_view text) {
-  return in_context(read_request(Json::parse(text, nullptr, false)),
-                    "the journal's options of a split");
+  const auto json = Json::parse(text, nullptr, false);
+  return read_request(TRY(base::JsonFields::of(json, "the journal's options of a split")));
 }
 
 splitter::SplitRules rules_of(const SplitRequest& request, uint32_t now_ts) {
@@ -171,15 +162,19 @@ std::string head_to_json(const SplitPlan& plan) {
 Result<SplitPlan> plan_from_json(std::string_view head, const std::vector<std::string>& units,
                                  const SplitRequest& request) {
   SplitPlan plan{.rules = rules_of(request, 0), .units = {}};
-  TRY(read_head(Json::parse(head, nullptr, false), plan));
-  for (const auto& unit : units)
-    plan.units.push_back(TRY(read_unit(Json::parse(unit, nullptr, false))));
+  const auto json = Json::parse(head, nullptr, false);
+  TRY(read_head(TRY(base::JsonFields::of(json, "the plan of a split")), plan));
+  for (const auto& unit : units) {
+    const auto each = Json::parse(unit, nullptr, false);
+    plan.units.push_back(TRY(read_unit(TRY(base::JsonFields::of(each, "a unit of a split")))));
+  }
   return plan;
 }
 
 Result<SplitPlan> plan_from_json(std::string_view text, const SplitRequest& request) {
   SplitPlan plan{.rules = rules_of(request, 0), .units = {}};
-  TRY(read_plan(Json::parse(text, nullptr, false), plan));
+  const auto json = Json::parse(text, nullptr, false);
+  TRY(read_plan(TRY(base::JsonFields::of(json, "the plan of a split")), plan));
   return plan;
 }
 
@@ -196,18 +191,16 @@ std::string to_json(const UnitResult& result) {
 }
 
 Result<UnitResult> unit_result_from_json(std::string_view text) {
-  const auto in = Json::parse(text, nullptr, false);
-  if (!in.is_object() || !in.contains("counts") || !in.contains("files") || !in["files"].is_array())
-    return fail(Code::kCorrupt, "it does not tell what a unit has made");
-  UnitResult result{.counts = TRY(read_counts(in["counts"])), .files = {}};
-  for (const auto& each : in["files"])
-    result.files.push_back(
-        {.partition = int32_t(TRY(read_integer(each, "partition", 0, kMostPartitions))),
-         .file = {.name = TRY(read_text(each, "name")),
-                  .size = TRY(read_integer(each, "size", 0, kMostBytes)),
-                  .md5 = TRY(read_text(each, "md5"))},
-         .rows = TRY(read_integer(each, "rows", 0, kMostBytes)),
-         .digest = TRY(read_text(each, "digest"))});
+  const auto json = Json::parse(text, nullptr, false);
+  const auto in = TRY(base::JsonFields::of(json, "what a unit has made"));
+  UnitResult result{.counts = TRY(read_counts(TRY(in.object("counts")))), .files = {}};
+  for (const auto& each : TRY(in.objects("files")))
+    result.files.push_back({.partition = TRY(each.int32("partition", 0, kMostPartitions)),
+                            .file = {.name = TRY(each.text("name")),
+                                     .size = TRY(each.integer("size", 0, kMostBytes)),
+                                     .md5 = TRY(each.text("md5"))},
+                            .rows = TRY(each.integer("rows", 0, kMostBytes)),
+                            .digest = TRY(each.text("digest"))});
   return result;
 }
 
