@@ -1,30 +1,47 @@
-# pegmove_library(<folder> SOURCES ... [LINKS ...] [TESTS ...] [TEST_LINKS ...])
+# pegmove_library(<folder> [HOT] [WITHOUT_ASIO] SOURCES ... [LINKS ...] [TESTS ...] [TEST_LINKS ...])
 #
 # One static library a folder of src/: target pegmove_<folder>, alias pegmove::<folder>, with its unit
 # tests in the program <folder>_test. LINKS are public: what a folder includes, its users see too.
+# HOT: rows pass through it, so it is inlined as -O2 does; all other code only where that makes it small.
+# WITHOUT_ASIO: for folders that are linked into programs without pegmove::async.
 
-add_library(pegmove_options INTERFACE)
-target_compile_options(pegmove_options INTERFACE
+# How everything is compiled: pegmove_flags alone, or with one of the precompiled headers of cmake/.
+add_library(pegmove_flags INTERFACE)
+foreach(options pegmove_options pegmove_asio_options pegmove_test_options)
+  add_library(${options} INTERFACE)
+  target_link_libraries(${options} INTERFACE pegmove_flags)
+endforeach()
+
+target_compile_options(pegmove_flags INTERFACE
   -Wall -Wextra -Wpedantic -Werror
   # TRY and CO_TRY are statement expressions (base/result.h).
   -Wno-gnu-statement-expression -Wno-gnu-statement-expression-from-macro-expansion
-  -gline-tables-only)
-target_link_options(pegmove_options INTERFACE -fuse-ld=lld)
+  # Line tables are a tenth of the compiler's time: for the sanitizers and the debugger only.
+  $<$<CONFIG:Debug>:-gline-tables-only>
+  # All code alike, since one precompiled header is for all; the client library may end in a shared one.
+  -fPIC
+  # A third of the compiler's time, and of no use where no rows pass.
+  $<$<AND:$<CONFIG:Release>,$<NOT:$<BOOL:$<TARGET_PROPERTY:PEGMOVE_HOT>>>>:SHELL:-mllvm\ -inline-threshold=25>)
+target_link_options(pegmove_flags INTERFACE -fuse-ld=lld)
 if(PEGMOVE_SANITIZE)
-  target_compile_options(pegmove_options INTERFACE
+  target_compile_options(pegmove_flags INTERFACE
     -fsanitize=${PEGMOVE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
-  target_link_options(pegmove_options INTERFACE -fsanitize=${PEGMOVE_SANITIZE})
+  target_link_options(pegmove_flags INTERFACE -fsanitize=${PEGMOVE_SANITIZE})
 endif()
 
 function(pegmove_library folder)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;TESTS;TEST_LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "HOT;WITHOUT_ASIO" "" "SOURCES;LINKS;TESTS;TEST_LINKS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   add_library(pegmove_${name} STATIC ${ARG_SOURCES})
   add_library(pegmove::${name} ALIAS pegmove_${name})
-  set_target_properties(pegmove_${name} PROPERTIES EXPORT_NAME ${name})
+  set_target_properties(pegmove_${name} PROPERTIES EXPORT_NAME ${name} PEGMOVE_HOT ${ARG_HOT})
   target_include_directories(pegmove_${name} PUBLIC
     $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/pegmove>)
-  target_link_libraries(pegmove_${name} PUBLIC ${ARG_LINKS} PRIVATE $<BUILD_INTERFACE:pegmove_options>)
+  set(options pegmove_asio_options)
+  if(ARG_WITHOUT_ASIO)
+    set(options pegmove_options)
+  endif()
+  target_link_libraries(pegmove_${name} PUBLIC ${ARG_LINKS} PRIVATE $<BUILD_INTERFACE:${options}>)
   if(ARG_TESTS)
     pegmove_test(${name}_test SOURCES ${ARG_TESTS} LINKS pegmove::${name} ${ARG_TEST_LINKS})
   endif()
@@ -37,7 +54,7 @@ function(pegmove_test name)
   endif()
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  target_link_libraries(${name} PRIVATE ${ARG_LINKS} pegmove_options GTest::gtest_main GTest::gmock)
+  target_link_libraries(${name} PRIVATE ${ARG_LINKS} pegmove_test_options GTest::gtest_main GTest::gmock)
   # Tests are run in the source folder, so that no path of it is compiled in: ccache.
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   if(NOT TARGET unit_tests)
