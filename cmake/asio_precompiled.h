@@ -1,5 +1,5 @@
-// As precompiled.h, for folders with coroutines. Apart, since each object that has seen Asio wants its
-// compiled code (async/asio.cc) linked.
+// As precompiled.h, for folders with coroutines. Apart, since each object that has seen Asio wants
+// its compiled code (async/asio.cc) linked.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>

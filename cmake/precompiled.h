@@ -1,5 +1,5 @@
-// Compiled once and put before the source files (PegmovePrecompiled.cmake): what most of them include
-// and what takes longest to read. No source may rely on it: each includes what it uses.
+// Compiled once and put before the source files (PegmovePrecompiled.cmake): what most of them
+// include and what takes longest to read. No source may rely on it: each includes what it uses.
 #include <algorithm>
 #include <array>
 #include <atomic>
