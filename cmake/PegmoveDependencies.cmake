@@ -1,6 +1,11 @@
 # Everything from outside, all Debian packages: docs/dependencies.md says what each is for.
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 REQUIRED)
+# script/bootstrap unpacks it there when the system has another one.
+list(PREPEND CMAKE_PREFIX_PATH ${CMAKE_SOURCE_DIR}/build/boost/usr)
+find_package(Boost 1.81)
+if(NOT Boost_FOUND)
+  message(FATAL_ERROR "Boost 1.81 is missing: run script/bootstrap, which leaves any other Boost as it is")
+endif()
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(thrift REQUIRED IMPORTED_TARGET thrift)
 find_program(THRIFT_COMPILER thrift REQUIRED)

@@ -7,7 +7,7 @@
 # path, so a checkout in another folder would find nothing in the cache. For the same reason
 # -relocatable-pch with -isysroot keeps the source folder out of the file, and -fno-pch-timestamp the
 # headers' times. When a header changes its users are compiled again: each has it in its own depfile.
-option(PEGMOVE_PRECOMPILED "Compile with precompiled headers; without, each file shows what it includes" ON)
+option(PEGMOVE_PRECOMPILED "Compile with precompiled headers" ON)
 
 function(pegmove_precompile target header)
   cmake_parse_arguments(ARG "" "OPTIONS" "LINKS" ${ARGN})

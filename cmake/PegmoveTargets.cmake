@@ -1,15 +1,16 @@
-# pegmove_library(<folder> [HOT] SOURCES ... [LINKS ...] [TESTS ...] [TEST_LINKS ...])
+# pegmove_library(<folder> [HOT] [WITHOUT_ASIO] SOURCES ... [LINKS ...] [TESTS ...] [TEST_LINKS ...])
 #
 # One static library a folder of src/: target pegmove_<folder>, alias pegmove::<folder>, with its unit
 # tests in the program <folder>_test. LINKS are public: what a folder includes, its users see too.
 # HOT: rows pass through it, so it is inlined as -O2 does; all other code only where that makes it small.
+# WITHOUT_ASIO: for folders that are linked into programs without pegmove::async.
 
-# How everything is compiled: pegmove_flags alone, or with one of the precompiled headers.
+# How everything is compiled: pegmove_flags alone, or with one of the precompiled headers of cmake/.
 add_library(pegmove_flags INTERFACE)
-add_library(pegmove_options INTERFACE)
-target_link_libraries(pegmove_options INTERFACE pegmove_flags)
-add_library(pegmove_test_options INTERFACE)
-target_link_libraries(pegmove_test_options INTERFACE pegmove_flags)
+foreach(options pegmove_options pegmove_asio_options pegmove_test_options)
+  add_library(${options} INTERFACE)
+  target_link_libraries(${options} INTERFACE pegmove_flags)
+endforeach()
 
 target_compile_options(pegmove_flags INTERFACE
   -Wall -Wextra -Wpedantic -Werror
@@ -29,14 +30,18 @@ if(PEGMOVE_SANITIZE)
 endif()
 
 function(pegmove_library folder)
-  cmake_parse_arguments(ARG "HOT" "" "SOURCES;LINKS;TESTS;TEST_LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "HOT;WITHOUT_ASIO" "" "SOURCES;LINKS;TESTS;TEST_LINKS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   add_library(pegmove_${name} STATIC ${ARG_SOURCES})
   add_library(pegmove::${name} ALIAS pegmove_${name})
   set_target_properties(pegmove_${name} PROPERTIES EXPORT_NAME ${name} PEGMOVE_HOT ${ARG_HOT})
   target_include_directories(pegmove_${name} PUBLIC
     $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/pegmove>)
-  target_link_libraries(pegmove_${name} PUBLIC ${ARG_LINKS} PRIVATE $<BUILD_INTERFACE:pegmove_options>)
+  set(options pegmove_asio_options)
+  if(ARG_WITHOUT_ASIO)
+    set(options pegmove_options)
+  endif()
+  target_link_libraries(pegmove_${name} PUBLIC ${ARG_LINKS} PRIVATE $<BUILD_INTERFACE:${options}>)
   if(ARG_TESTS)
     pegmove_test(${name}_test SOURCES ${ARG_TESTS} LINKS pegmove::${name} ${ARG_TEST_LINKS})
   endif()

@@ -1,5 +1,5 @@
-// Compiled once and put before every source file (PegmovePrecompiled.cmake): what most of them include
-// and what takes longest to read. No source may rely on it: each includes what it uses.
+// Compiled once and put before the source files (PegmovePrecompiled.cmake): what most of them
+// include and what takes longest to read. No source may rely on it: each includes what it uses.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -26,13 +26,6 @@
 #include <variant>
 #include <vector>
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <thrift/TBase.h>
 #include <thrift/protocol/TProtocol.h>
 
@@ -40,6 +33,4 @@
 #include <nlohmann/json.hpp>
 #endif
 
-#include "async/clock.h"
-#include "async/run.h"
 #include "base/result.h"

@@ -1,5 +1,5 @@
-// As precompiled.h, for unit tests.
+// As asio_precompiled.h, for unit tests.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "precompiled.h"
+#include "asio_precompiled.h"

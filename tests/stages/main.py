@@ -35,6 +35,7 @@ TEST = [
     stage("conformance", Step("tests/conformance/run", cores=0.5), needs="build"),
     stage("replay", Step("tests/replay/run", cores=0.5), needs="build"),
     stage("install", Step("tests/install/run"), needs="build"),
+    stage("setup", Step("tests/setup/run", cores=0.5), needs="build"),
     stage("asan", builds("script/build asan unit_tests"), Step("script/unit asan", cores=2), needs="bootstrap"),
     stage("tsan", builds("script/build tsan async_test net_test client_test server_replica_test"),
           Step("script/unit tsan -R ^(async|net|client|server_replica)_test$", cores=1), needs="bootstrap"),
