@@ -7,10 +7,17 @@ namespace {
 
 using enum EnvFate;
 
+enum class OnRestore {
+  kReturns,    // the restored table is the one that was backed up
+  kLeftOut,    // it is not, in this, and the operator is told why
+  kOfServers,  // the servers write it themselves
+};
+
 struct EnvRule {
   std::string_view name;  // with a "*" behind: all that begin so
-  EnvFate fate;
+  EnvFate fate;           // in a copy
   const char* why;
+  OnRestore on_restore = OnRestore::kReturns;
 };
 
 // Pegasus: src/common/replica_envs.cpp has the names. The first rule that fits counts.
@@ -32,12 +39,15 @@ constexpr EnvRule kRules[] = {
     {"manual_compact.max_concurrent_running_count", kAfterCreation, "says when compactions run"},
     {"manual_compact.periodic.*", kAfterCreation, "says when compactions run"},
 
-    {"manual_compact.once.*", kLeftOut, "it would start a compaction in the middle of the copy"},
+    {"manual_compact.once.*", kLeftOut, "it would start a compaction in the middle of the copy",
+     OnRestore::kOfServers},
     {"rocksdb.usage_scenario", kLeftOut,
-     "it belongs to what is under way on the source; set it when the copy is done"},
+     "it belongs to work in progress on the source; set it when the table is complete",
+     OnRestore::kLeftOut},
     {"user_specified_compaction", kLeftOut,
      "its rules delete or change rows; set it when the copy is verified"},
-    {"replica.deny_client_request", kLeftOut, "it would refuse the copy itself"},
+    {"replica.deny_client_request", kLeftOut,
+     "it would refuse clients; set it when the table is complete", OnRestore::kLeftOut},
     {"replica.split.validate_partition_hash", kLeftOut,
      "it belongs to a partition split of the source; a new table has no foreign rows"},
     {"replica.write_throttling*", kLeftOut,
@@ -47,10 +57,14 @@ constexpr EnvRule kRules[] = {
     {"replica.backup_request_throttling", kLeftOut, "a throttle; set it when the copy is done"},
     {"replica_access_controller.*", kLeftOut,
      "users and policies are those of the source's cluster, and could shut the copy out; until "
-     "they are set, nothing protects the table"},
-    {"duplication.*", kLeftOut, "it tells where duplication made the source table from"},
-    {"restore.*", kLeftOut, "it tells which backup the source table was made from"},
-    {"max_replica_count.update", kLeftOut, "a mark of the meta server's own"},
+     "they are set, nothing protects the table",
+     OnRestore::kLeftOut},
+    {"duplication.*", kLeftOut, "it names the table that duplication made the source table from",
+     OnRestore::kLeftOut},
+    {"restore.*", kLeftOut, "it names the backup that the source table was made from",
+     OnRestore::kOfServers},
+    {"max_replica_count.update", kLeftOut, "a mark of the meta server's own",
+     OnRestore::kOfServers},
 };
 
 bool fits(const EnvRule& rule, std::string_view name) {
@@ -58,17 +72,35 @@ bool fits(const EnvRule& rule, std::string_view name) {
                                   : name == rule.name;
 }
 
+// Null: the name is not known here.
+const EnvRule* find_rule(std::string_view name) {
+  const auto rule =
+      std::ranges::find_if(kRules, [&](const auto& each) { return fits(each, name); });
+  return rule == std::end(kRules) ? nullptr : &*rule;
+}
+
 }  // namespace
+
+ReturningEnvs returning_envs(const EnvMap& saved) {
+  ReturningEnvs returning;
+  for (const auto& [name, value] : saved) {
+    const auto* rule = find_rule(name);
+    if (!rule || rule->on_restore == OnRestore::kReturns)
+      returning.envs[name] = value;
+    else if (rule->on_restore == OnRestore::kLeftOut)
+      returning.notes.push_back(name + " is not brought back: " + rule->why);
+  }
+  return returning;
+}
 
 std::vector<EnvDecision> decide_envs(const EnvMap& source_envs) {
   std::vector<EnvDecision> decisions;
   for (const auto& [name, value] : source_envs) {
-    auto rule = std::ranges::find_if(kRules, [&](const auto& each) { return fits(each, name); });
-    if (rule == std::end(kRules)) {
-      decisions.push_back({name, value, kLeftOut, "what it does is not known here"});
-    } else {
+    const auto* rule = find_rule(name);
+    if (rule)
       decisions.push_back({name, value, rule->fate, rule->why});
-    }
+    else
+      decisions.push_back({name, value, kLeftOut, "what it does is not known here"});
   }
   return decisions;
 }

@@ -1,4 +1,5 @@
-// App envs of a source table, and what becomes of each when a table is made like it.
+// App envs of a source table, and what becomes of each when a table is made like it: by a copy, or
+// by a restore. One table of rules for both.
 #pragma once
 
 #include <map>
@@ -27,5 +28,12 @@ struct EnvDecision {
 std::vector<EnvDecision> decide_envs(const EnvMap& source_envs);
 // Those of one fate.
 EnvMap envs_of(const std::vector<EnvDecision>& decisions, EnvFate fate);
+
+// Which of a backup's app envs a restored table gets, and why others are left out.
+struct ReturningEnvs {
+  EnvMap envs;
+  std::vector<std::string> notes;
+};
+ReturningEnvs returning_envs(const EnvMap& saved);
 
 }  // namespace pegmove::migration

@@ -26,7 +26,7 @@ constexpr milliseconds kBetweenPolls{500};
 constexpr int64_t kSkewMs = 600'000;  // between this clock and the cluster's
 
 Result<BackupRequest> read_request(const nlohmann::json& json) {
-  const auto in = TRY(base::JsonFields::of(json, "the journal\'s options of a backup"));
+  const auto in = TRY(base::JsonFields::of(json, "the journal's options of a backup"));
   return BackupRequest{.from_metas = TRY(in.text("from_metas")),
                        .table = TRY(in.text("table")),
                        .provider = TRY(in.text("provider")),

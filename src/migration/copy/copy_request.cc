@@ -20,7 +20,7 @@ Result<client::DuplicateWrite> read_duplicate(const base::JsonFields& in) {
 }
 
 Result<CopyRequest> read_request(const Json& json) {
-  const auto in = TRY(base::JsonFields::of(json, "the journal\'s options of a copy"));
+  const auto in = TRY(base::JsonFields::of(json, "the journal's options of a copy"));
   CopyRequest request{.from_metas = TRY(in.text("from_metas")),
                       .to_metas = TRY(in.text("to_metas"))};
   auto& options = request.options;

@@ -61,7 +61,7 @@ Task<> check_set(const blockstore::AsyncStore& store, bulkload::Place place,
 }
 
 Result<LoadRun> read_request(const Json& json) {
-  const auto in = TRY(base::JsonFields::of(json, "the journal\'s options of a load"));
+  const auto in = TRY(base::JsonFields::of(json, "the journal's options of a load"));
   return LoadRun{.to_metas = TRY(in.text("to_metas")),
                  .load = {.table = TRY(in.text("table")),
                           .cluster = TRY(in.text("cluster")),

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "blockstore/path.h"
 #include "migration/cold_backup/back_up.h"
+#include "migration/env_plan.h"
 
 namespace pegmove::migration {
 namespace {
@@ -24,21 +25,8 @@ using Json = nlohmann::ordered_json;
 constexpr milliseconds kBetweenPolls{300};
 constexpr const char* kValidateHash = "replica.split.validate_partition_hash";
 
-struct LeftOut {
-  std::string_view prefix;
-  std::string_view why;  // "": it needs no word
-};
-constexpr LeftOut kLeftOut[] = {
-    {"restore.", ""},
-    {"max_replica_count.update", ""},
-    {"manual_compact.once.", ""},
-    {"duplication.", "it tells where duplication made the table from"},
-    {"replica.deny_client_request", "it would refuse clients; set it by hand if that is meant"},
-    {"rocksdb.usage_scenario", "it belongs to what was under way then"},
-    {"replica_access_controller.", "users and policies are those of the other cluster"}};
-
 Result<RestoreRun> read_request(const nlohmann::json& json) {
-  const auto in = TRY(base::JsonFields::of(json, "the journal\'s options of a restore"));
+  const auto in = TRY(base::JsonFields::of(json, "the journal's options of a restore"));
   return RestoreRun{.to_metas = TRY(in.text("to_metas")),
                     .restore = {.cluster = TRY(in.text("cluster")),
                                 .policy = TRY(in.text("policy")),
@@ -276,19 +264,6 @@ Task<> Restore::set_envs(std::map<std::string, std::string> envs) {
       report_.notes.push_back(name + " is not brought back: " + one.error().message());
   }
   co_return Result<void>();
-}
-
-ReturningEnvs returning_envs(const std::map<std::string, std::string>& saved) {
-  ReturningEnvs returning;
-  for (const auto& [name, value] : saved) {
-    const auto left_out = std::ranges::find_if(
-        kLeftOut, [&](const auto& each) { return name.starts_with(each.prefix); });
-    if (left_out == std::end(kLeftOut))
-      returning.envs[name] = value;
-    else if (!left_out->why.empty())
-      returning.notes.push_back(name + " is not brought back: " + std::string(left_out->why));
-  }
-  return returning;
 }
 
 std::string to_json(const RestoreRun& request) {

@@ -91,11 +91,4 @@ class Restore : public runs::Work, public runs::RemoteJob<RestoredPartitions> {
   RestoreReport report_;
 };
 
-// Which of a backup's app envs come back, and why others do not.
-struct ReturningEnvs {
-  std::map<std::string, std::string> envs;
-  std::vector<std::string> notes;
-};
-ReturningEnvs returning_envs(const std::map<std::string, std::string>& saved);
-
 }  // namespace pegmove::migration

@@ -103,10 +103,9 @@ TEST_F(OldBooksTest, AreTakenOverOnceThroughAKill) {
   int cuts = 0;
   disk_.on_write = [&] {
     for (const auto& left : disk_.after_power_cut(folder_ / "meta_store")) {
-      if (left)
-        EXPECT_TRUE(
-            MetaStore::open(folder_.path(), SimDisk(folder_ / "meta_store", *left).files()));
-      cuts += left.has_value();
+      if (!left) continue;
+      EXPECT_TRUE(MetaStore::open(folder_.path(), SimDisk(folder_ / "meta_store", *left).files()));
+      ++cuts;
     }
   };
   ASSERT_TRUE(open());

@@ -321,13 +321,13 @@ class History {
         continue;
       }
       const int64_t before = last ? last->timestamp_us : 0;
-      if (last) EXPECT_GT(write.decree, last->decree);
+      EXPECT_GT(write.decree, last ? last->decree : 0);
       EXPECT_GT(write.timestamp_us, before);
       for (const auto& [key, timetag] : write.timetags) {
         const auto timestamp_us = int64_t(record::timetag_timestamp_us(timetag));
         EXPECT_LE(timestamp_us, write.timestamp_us);
-        if (timestamp_us > 0 && record::timetag_cluster_id(timetag) == 1)
-          EXPECT_GT(timestamp_us, before);
+        const bool is_new = timestamp_us > 0 && record::timetag_cluster_id(timetag) == 1;
+        EXPECT_TRUE(!is_new || timestamp_us > before);
       }
       last = &write;
     }
