@@ -122,4 +122,52 @@ CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progres
 
 }  // namespace
 
+Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
+                           CopyListener listener) {
+  const auto& options = copy.options;
+  auto writing = CO_TRY(co_await write_options(options.rules, options.duplicate, *copy.source,
+                                               *copy.target, options.retry_for));
+  // A server that hangs is to be noticed long before the time to retry is over.
+  for (auto* table :
+       {copy.source.get(), copy.target.get(), writing.geo ? writing.geo->table.get() : nullptr}) {
+    if (!table) continue;
+    table->router().set_attempt_timeout(options.timeout / 3);
+    table->router().set_stop(&stop);
+  }
+  writing.clock_ahead_s = clock_ahead_s(copy.inspection.target);
+  const Counts counts = Counts::of(copy);
+  auto reading = read_options(options.rules, options.retry_for);
+  if (options.duplicate) reading.batch_rows = batch_rows(counts);
+  rows::TableSource from(copy.source, std::move(reading));
+  rows::TableSink to(copy.target, std::move(writing));
+  rows::Pump pump(from, to, stop, options.pump);
+
+  auto& clock = copy.source->cluster().client().clock();
+  const auto start = clock.now();
+  auto elapsed = [&] { return duration_cast<milliseconds>(clock.now() - start); };
+  async::StopSignal copied;
+  int64_t rows_of_one = -1;
+  async::TaskGroup beside(co_await asio::this_coro::executor);
+  if (options.rules.filters == rows::RowFilters{})
+    beside.spawn(estimate_rows(copy.source, copied, options.timeout, rows_of_one));
+  if (auto* pace = options.pump.pace) {
+    beside.spawn(probe_latency(copy.source, *pace, beside));
+    beside.spawn(probe_latency(copy.target, *pace, beside));
+  }
+  if (listener)
+    beside.spawn(async::tell_each_second(clock, beside, [&] {
+      listener({pump.progress(), elapsed(), copy.source->partition_count(),
+                expected_rows(pump.progress(), rows_of_one), what_it_waits_for(copy),
+                options.pump.pace ? options.pump.pace->why_slow() : ""});
+    }));
+  auto moved = co_await pump.run();
+  copied.request();
+  beside.stop();
+  co_await beside.join();  // no result
+  for (auto* table : {copy.source.get(), copy.target.get()}) table->router().set_stop(nullptr);
+  CO_TRY(in_context(std::move(moved), "copying table '" + options.table + "'"));
+  CO_TRY(co_await check_not_split(copy, counts));
+  co_return report_of(copy, pump.progress(), elapsed());
+}
+
 }  // namespace pegmove::migration

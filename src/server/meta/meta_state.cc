@@ -1,5 +1,6 @@
 #include "server/meta/meta_state.h"
 
+#include "base/local_file.h"
 #include "base/small_file.h"
 #include "server/meta/catalog_json.h"
 #include "server/meta/old_books.h"
@@ -47,7 +48,7 @@ Result<void> check_tables(const AppCatalog& catalog, const Records& records, con
 
 Result<MetaState> MetaState::open(const std::string& folder, int node_count,
                                   std::unique_ptr<MetaFiles> files) {
-  TRY(base::ensure_folder(folder));
+  TRY(base::make_folders(folder));
   auto store = TRY(MetaStore::open(folder, std::move(files)));
   TRY(in_context(take_old_books(folder, *store), "taking over what an earlier version left"));
   auto catalog = TRY(AppCatalog::open(*store, node_count));

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/local_file.h"
+#include "base/atomic_file.h"
 #include "base/small_file.h"
 #include "server/meta/catalog_json.h"
 #include "server/meta/store/value_json.h"
@@ -150,7 +151,7 @@ Result<void> put_old_books_away(const std::string& folder) {
   for (const auto* name : kNames) {
     const auto path = folder + "/" + name;
     if (std::filesystem::exists(path, error)) TRY(base::rename_file(path, path + ".old"));
-    TRY(base::remove_leftover(path));
+    TRY(base::remove_leftovers(path));
   }
   return {};
 }

@@ -1,5 +1,7 @@
 #include "server/meta/store/meta_files.h"
 
+#include <filesystem>
+
 #include "base/local_file.h"
 #include "base/small_file.h"
 
@@ -22,7 +24,9 @@ class LocalFiles : public MetaFiles {
     return base::read_file(path, most_bytes);
   }
   Result<std::unique_ptr<File>> create(const std::string& path) override {
-    return std::make_unique<WrittenFile>(TRY(base::LocalFile::create(path)));
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);  // what a killed process left
+    return std::make_unique<WrittenFile>(TRY(base::LocalFile::create(path, 0666)));
   }
   Result<void> rename(const std::string& from, const std::string& to) override {
     return base::rename_file(from, to);
