@@ -93,7 +93,7 @@ CREATE TEMP TABLE open_runs AS
   SELECT id, method, result, updated_unix_ms AS changed FROM runs
   WHERE state NOT IN ('done', 'cancelled') AND result <> '' AND json_valid(result);
 
-INSERT INTO units SELECT id, 'split-rows', unit.key, unit.value, x'', 0, 0, 0, ''
+INSERT INTO units SELECT open_runs.id, 'split-rows', unit.key, unit.value, x'', 0, 0, 0, ''
   FROM open_runs, json_each(result, '$.units') AS unit WHERE method = 'split';
 INSERT INTO units
   SELECT run, CASE method WHEN 'copy' THEN 'copy-rows' WHEN 'split' THEN 'split-rows'

@@ -100,7 +100,7 @@ void RunSession::limit_step(std::optional<milliseconds> within) {
 
 Task<> RunSession::grant_lease(std::string step, milliseconds length) {
   leases_[std::move(step)] = length;
-  leases_extended_ = {};
+  leases_extended_.reset();
   co_return co_await extend_leases();
 }
 
@@ -108,7 +108,7 @@ Task<> RunSession::extend_leases() {
   if (leases_.empty()) co_return Result<void>();
   auto shortest = milliseconds::max();
   for (const auto& [step, length] : leases_) shortest = std::min(shortest, length);
-  if (clock_.now() - leases_extended_ < shortest / kExtensionsPerLease) co_return Result<void>();
+  if (leases_extended_ && clock_.now() - *leases_extended_ < shortest / kExtensionsPerLease) co_return Result<void>();
   const auto now_ms = clock_.unix_us() / 1000;
   auto leases = leases_;
   CO_TRY(co_await pool_.run([&]() -> Result<void> {

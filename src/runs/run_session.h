@@ -130,7 +130,7 @@ class RunSession {
   std::optional<async::Instant> step_ends_;
   bool timed_out_ = false;
   std::map<std::string, async::milliseconds> leases_;
-  async::Instant leases_extended_{};
+  std::optional<async::Instant> leases_extended_;
   std::optional<journal::Request> requested_;
   std::optional<Error> broken_;                  // why the journal could not be written
   std::map<std::string, std::string> settings_;  // of before

@@ -39,7 +39,8 @@ Result<CopyRequest> read_request(const Json& json) {
   options.live = TRY(in.boolean("live"));
   options.dual_written = TRY(in.boolean("dual_written"));
   if (in.has("duplicate")) options.duplicate = TRY(read_duplicate(TRY(in.object("duplicate"))));
-  options.rules = TRY(copy_rules_from_json(*TRY(in.any("rules"))));
+  options.rules = TRY(
+      in_context(copy_rules_from_json(*TRY(in.any("rules"))), "the journal's options of a copy"));
   if (in.has("partitions"))
     options.partitions = int32_t(TRY(in.integer("partitions", 1, INT32_MAX)));
   return request;
