@@ -68,6 +68,9 @@ Task<> FrameReader::make_room() {
   else if (!share && (!is_large || block_.use_count() > 1))
     CO_TRY(co_await leave_block());
   if (!is_large) co_return Result<void>();
+  // A claim alone takes nothing from others: memory is reserved when the connection's own block is
+  // full.
+  if (!share && block_->size - end_ >= kLeastRoom) co_return Result<void>();
   if (!share) share = CO_TRY(co_await reserve_(wanted_ + kLeastRoom));
   auto block = std::make_shared<Block>(std::max(kBlockSize, needed));
   block->share = std::move(share);

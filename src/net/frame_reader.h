@@ -18,8 +18,8 @@ class FrameReader {
   using Reserve = std::function<Task<ByteBudget::Share>(size_t bytes)>;
 
   // With `reserve`, it is asked for all memory but one block of 64 KiB: for a block that is left
-  // while frames are in it, and for a frame that is larger, before more of it is read. While it
-  // waits nothing is held but what frames hold that were popped.
+  // while frames are in it, and for a frame that is larger, when its first part has filled the
+  // block. While it waits nothing is held but what frames hold that were popped.
   FrameReader(Stream& stream, Measure measure, Reserve reserve = {})
       : stream_(stream), measure_(std::move(measure)), reserve_(std::move(reserve)) {}
 
