@@ -2,6 +2,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <cstdlib>
 #include <exception>
@@ -23,12 +24,16 @@ void TaskGroup::spawn(Routine<> routine) {
   if (stopped_) return;
   auto running = running_.emplace(running_.end());
   asio::co_spawn(executor_, run(std::move(routine), *running),
-                 asio::bind_cancellation_slot(running->signal.slot(),
-                                              [this, running](std::exception_ptr broken) {
-                                                if (broken) std::rethrow_exception(broken);
-                                                running_.erase(running);
-                                                one_ended_.notify_all();
-                                              }));
+                 asio::bind_cancellation_slot(
+                     running->signal.slot(), [this, running](std::exception_ptr broken) {
+                       if (broken) std::rethrow_exception(broken);
+                       std::list<Running> ended;
+                       ended.splice(ended.end(), running_, running);
+                       // Asio has posted what stop() signalled, with a
+                       // plain pointer into the signal: it goes after that.
+                       if (stopped_) asio::post(executor_, [ended = std::move(ended)] {});
+                       one_ended_.notify_all();
+                     }));
 }
 
 void TaskGroup::stop() {
