@@ -230,7 +230,8 @@ Result<CatalogState> read_catalog(const MetaValues& values) {
     if (id >= state.next_app_id)
       return damaged(path + " is there and the next id is " + std::to_string(state.next_app_id));
     if (app.is_available() && !names.insert(app.info.app_name).second)
-      return damaged("two available tables have the name " + base::printable(app.info.app_name));
+      return damaged(path + ": another available table has the name " +
+                     base::printable(app.info.app_name));
     TRY(read_partitions(values, app));
     state.apps.emplace(app.info.app_id, std::move(app));
   }
