@@ -145,10 +145,13 @@ class Engine {
     pass(step, "acted");
     record.product = *std::move(product);
     record.state = StepState::kDone;
-    CO_TRY(co_await session_.save_step(record));
+    // The last step is done when the run is: killed in between, it is repeated for its report.
+    const bool is_last = &step == &steps_.back();
+    if (!is_last) CO_TRY(co_await session_.save_step(record));
     if (step.kind == StepKind::kPivot) CO_TRY(co_await session_.end_leases());
-    pass(step, "done");
+    if (!is_last) pass(step, "done");
     if (step.take) CO_TRY(step.take(record));
+    last_ = std::move(record);
     co_return Result<void>();
   }
 
@@ -197,14 +200,11 @@ class Engine {
     if (outcome) {
       ending.report = work_.report(session_.run());
       if (!ending.report->not_done) {
-        CO_TRY(co_await session_.leave(RunState::kDone, "", ending.report->stored));
+        CO_TRY(co_await session_.finish(last_, ending.report->stored));
         events_.pass("ended");
         co_return ending;
       }
-      // The last step is what found it: a later process repeats it.
-      auto last = *session_.find_step(steps_.back().name);
-      last.state = StepState::kBegun;
-      CO_TRY(co_await session_.save_step(std::move(last)));
+      // The last step is what found it, and is not done: a later process repeats it.
     } else if (session_.is_cancel_requested()) {
       co_return co_await backward();
     }
@@ -222,6 +222,7 @@ class Engine {
   Work& work_;
   const Events& events_;
   const std::vector<Step> steps_;
+  std::optional<StepRecord> last_;  // of the step that was carried out last
   std::vector<Undone> undone_;
 };
 

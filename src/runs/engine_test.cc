@@ -26,9 +26,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 const std::vector<std::string> kForward = {
-    "make.begun",   "make.acted",  "make.done",  "set.begun", "set.acted",
-    "set.done",     "copy.begun",  "copy.acted", "copy.done", "switch.begun",
-    "switch.acted", "switch.done", "ended"};
+    "make.begun", "make.acted", "make.done", "set.begun",    "set.acted",    "set.done",
+    "copy.begun", "copy.acted", "copy.done", "switch.begun", "switch.acted", "ended"};
 const std::vector<std::string> kBackward = {"cancelling",  "set.undoing",  "set.undo-acted",
                                             "set.undone",  "make.undoing", "make.undo-acted",
                                             "make.undone", "cancelled"};

@@ -108,7 +108,8 @@ Task<> RunSession::extend_leases() {
   if (leases_.empty()) co_return Result<void>();
   auto shortest = milliseconds::max();
   for (const auto& [step, length] : leases_) shortest = std::min(shortest, length);
-  if (leases_extended_ && clock_.now() - *leases_extended_ < shortest / kExtensionsPerLease) co_return Result<void>();
+  if (leases_extended_ && clock_.now() - *leases_extended_ < shortest / kExtensionsPerLease)
+    co_return Result<void>();
   const auto now_ms = clock_.unix_us() / 1000;
   auto leases = leases_;
   CO_TRY(co_await pool_.run([&]() -> Result<void> {
@@ -261,6 +262,15 @@ Task<> RunSession::leave(RunState state, std::string reason, std::optional<std::
     // While it is being cancelled the request stays: it is not answered before all is undone.
     if (state != RunState::kCancelling) TRY(journal_.answer_requests(id_, version_));
     return journal_.set_state(id_, state, reason, result);
+  }));
+  co_return Result<void>();
+}
+
+Task<> RunSession::finish(std::optional<journal::StepRecord> last, std::string result) {
+  run_ = CO_TRY(co_await pool_.run([&]() -> Result<journal::Run> {
+    if (last) TRY(journal_.save_step(id_, *last));
+    TRY(journal_.answer_requests(id_, version_));
+    return journal_.set_state(id_, RunState::kDone, "", result);
   }));
   co_return Result<void>();
 }

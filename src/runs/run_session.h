@@ -101,6 +101,8 @@ class RunSession {
   // requests. The lock stays until hold() returns. Errors: the journal's.
   Task<> leave(journal::RunState state, std::string reason,
                std::optional<std::string> result = std::nullopt);
+  // The same for a run that is done, with its last step, if it had one to do.
+  Task<> finish(std::optional<journal::StepRecord> last, std::string result);
 
  private:
   RunSession(SessionPlace place, journal::Journal journal, journal::RunLock lock, journal::Run run);

@@ -47,6 +47,7 @@ std::vector<runs::Step> BackUp::steps() {
           request_.provider + ":/" + request_.path,
       "wait until every partition is in the store", kBetweenPolls,
       [this](const journal::StepRecord& record) { return take(record); });
+  steps[0].find_before = [this](StepContext) { return find_others(); };
   steps.push_back({.name = "keep-envs",
                    .does = "write the table's app envs beside the backup",
                    .run = [this](StepContext) { return keep_envs(); }});
@@ -71,7 +72,24 @@ runs::Report BackUp::report(const journal::Run&) {
   return {.stored = json, .json = json, .text = to_text(report_)};
 }
 
+// Those that the meta server knows before this run starts its own.
+Task<std::string> BackUp::find_others() {
+  auto status = co_await client::backup_status(*cluster_, table_.app_id, 0, deadline());
+  if (!status && status.error().code() != Code::kNotFound)
+    co_return fail(std::move(status.error()));
+  Json others = Json::array();
+  if (status)
+    for (const auto& item : status->items) others.push_back(item.backup_id);
+  co_return Json{{"others", std::move(others)}}.dump();
+}
+
 Result<void> BackUp::take(const journal::StepRecord& record) {
+  const auto before = Json::parse(record.before, nullptr, false);
+  if (before.is_object() && before.contains("others") && before["others"].is_array()) {
+    others_.emplace();
+    for (const auto& id : before["others"])
+      if (id.is_number_integer()) others_->insert(id.get<int64_t>());
+  }
   if (record.product.empty()) return {};
   const auto in = Json::parse(record.product, nullptr, false);
   if (!in.is_object() || number_in(in, "backup_id") <= 0 || number_in(in, "app_id") <= 0)
@@ -99,7 +117,8 @@ Task<std::string> BackUp::start(StepContext) {
   co_return product_of(started.backup_id, table_.app_id, root);
 }
 
-// One that runs is this run's when its process was killed before it noted so.
+// One that was not there before this run started its own, when its process was killed before it
+// noted so. Runs of older journals do not know those: one that is under way is taken.
 Task<std::optional<std::string>> BackUp::adopt(StepContext context) {
   auto status = co_await client::backup_status(*cluster_, table_.app_id, 0, deadline());
   if (!status && status.error().code() == Code::kNotFound) co_return std::nullopt;
@@ -107,7 +126,8 @@ Task<std::optional<std::string>> BackUp::adopt(StepContext context) {
   const auto since = context.session.run().created_unix_ms - kSkewMs;
   for (const auto& item : status->items)
     if (!item.is_failed && item.provider == request_.provider && item.path == request_.path &&
-        item.start_time_ms >= since)
+        (others_ ? !others_->contains(item.backup_id)
+                 : item.end_time_ms == 0 && item.start_time_ms >= since))
       co_return product_of(item.backup_id, table_.app_id,
                            CO_TRY(backup::root_of(request_.path, CO_TRY(co_await backup_root(
                                                                      *cluster_, deadline())))));

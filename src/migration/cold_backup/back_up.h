@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "backup/layout.h"
@@ -84,6 +85,7 @@ class BackUp : public runs::Work, public runs::RemoteJob<client::BackupItem> {
   async::milliseconds elapsed() const {
     return std::chrono::duration_cast<async::milliseconds>(ports_.clock.now() - began_);
   }
+  Task<std::string> find_others();
   Result<void> take(const journal::StepRecord& record);
   Task<> show_progress(runs::StepContext context);
   void show(runs::StepContext context, const BackupProgress& progress);
@@ -98,6 +100,7 @@ class BackUp : public runs::Work, public runs::RemoteJob<client::BackupItem> {
   std::shared_ptr<client::Cluster> cluster_;
   std::optional<blockstore::AsyncStore> store_;
   client::TableInfo table_;
+  std::optional<std::set<int64_t>> others_;  // backups from before; nothing: not known
   backup::Place place_;
   std::string hint_;  // of the last poll
   BackupReport report_;
