@@ -13,9 +13,9 @@
 
 #include "base/child_process.h"
 #include "base/units.h"
+#include "store/full_disk_env.h"
 #include "store/partition_db.h"
 #include "store/partitions_test.h"
-#include "testing/faulty_disk.h"
 
 namespace pegmove::store {
 namespace {
@@ -78,7 +78,7 @@ TEST(KilledProcess, LosesNoReportedRow) {
 class FullDisk : public ::testing::Test {
  protected:
   std::unique_ptr<PartitionDb> open_limited() {
-    return open({.path = folder_ / "db", .env = disk_.env()});
+    return open({.path = folder_ / "db", .env = env_.get()});
   }
   void expect_full(const Result<void>& result) {
     ASSERT_FALSE(result);
@@ -88,12 +88,13 @@ class FullDisk : public ::testing::Test {
   }
 
   TestFolder folder_;
-  testing::FaultyDisk disk_{folder_ / "trash"};
+  DiskSpace space_;
+  std::unique_ptr<rocksdb::Env> env_ = make_full_disk_env(space_);
 };
 
 TEST_F(FullDisk, StopsWritesAndLetsThemGoOnWhenThereIsSpace) {
   auto db = open_limited();
-  disk_.set_space(100'000);
+  space_.set(100'000);
   int64_t number = 1;
   while (put_row(*db, number, std::string(1000, 'v'))) ++number;  // the first that fails
   ASSERT_GT(number, 50);
@@ -106,7 +107,7 @@ TEST_F(FullDisk, StopsWritesAndLetsThemGoOnWhenThereIsSpace) {
   EXPECT_TRUE(has_row(*db, number - 1));
   EXPECT_FALSE(has_row(*db, number));
 
-  disk_.set_endless_space();
+  space_.set_endless();
   const auto resumed = db->resume();
   ASSERT_TRUE(resumed) << resumed.error().to_string();
   EXPECT_TRUE(db->health());
@@ -122,9 +123,9 @@ TEST_F(FullDisk, LetsWritesGoOnWhenNothingIsInMemory) {
   auto db = open_limited();
   ASSERT_TRUE(put_row(*db, 1, "v"));
   ASSERT_TRUE(db->flush());
-  disk_.set_space(30);
+  space_.set(30);
   expect_full(put_row(*db, 2, std::string(1000, 'v')));
-  disk_.set_endless_space();
+  space_.set_endless();
   const auto resumed = db->resume();
   ASSERT_TRUE(resumed) << resumed.error().to_string();
   for (int64_t row = 2; row < 10; ++row) {
@@ -140,15 +141,15 @@ TEST_F(FullDisk, LetsWritesGoOnWhenNothingIsInMemory) {
 TEST_F(FullDisk, CanBeClosedAndOpenedAgainWithoutSpaceInBetween) {
   auto db = open_limited();
   ASSERT_TRUE(put_row(*db, 1, "v"));
-  disk_.set_space(30);
+  space_.set(30);
   expect_full(put_row(*db, 2, std::string(1000, 'v')));
   expect_full(db->flush());
   expect_full(db->compact());
   EXPECT_FALSE(db->checkpoint(folder_ / "copy"));
   EXPECT_FALSE(db->needs_reopen());
   db.reset();
-  EXPECT_FALSE(PartitionDb::open({.path = folder_ / "db", .env = disk_.env()}));
-  disk_.set_endless_space();
+  EXPECT_FALSE(PartitionDb::open({.path = folder_ / "db", .env = env_.get()}));
+  space_.set_endless();
   db = open_limited();
   EXPECT_TRUE(has_row(*db, 1));
   EXPECT_EQ(db->last_decree(), 1);
@@ -175,14 +176,14 @@ TEST_F(FullDisk, LosesNothingWhenAMemtableIsJustFull) {
   for (int64_t rows = kFirst; rows <= kLast; ++rows) {
     const PartitionOptions options{.path = folder_ / std::to_string(rows),
                                    .tuning = {.memtable_bytes = 64 << 10},
-                                   .env = disk_.env()};
+                                   .env = env_.get()};
     auto db = open(options);
     for (int64_t row = 1; row <= rows; ++row) {
       ASSERT_TRUE(put_row(*db, row, std::string(1000, 'v')));
     }
-    disk_.set_space(30);
+    space_.set(30);
     ASSERT_FALSE(put_row(*db, rows + 1, std::string(1000, 'v')));
-    disk_.set_endless_space();
+    space_.set_endless();
     make_writable(db, options);
     const auto written = put_row(*db, rows + 1, "again");
     ASSERT_TRUE(written) << written.error().to_string();
@@ -195,10 +196,10 @@ TEST_F(FullDisk, LosesNothingWhenAMemtableIsJustFull) {
 TEST_F(FullDisk, FailsAFlushAndLetsItGoOn) {
   auto db = open_limited();
   ASSERT_TRUE(put_row(*db, 1, std::string(1000, 'v')));
-  disk_.set_space(100);
+  space_.set(100);
   expect_full(db->flush());
   EXPECT_TRUE(has_row(*db, 1));
-  disk_.set_endless_space();
+  space_.set_endless();
   const auto resumed = db->resume();
   ASSERT_TRUE(resumed) << resumed.error().to_string();
   ASSERT_TRUE(put_row(*db, 2, "v"));
@@ -209,30 +210,30 @@ TEST_F(FullDisk, FailsACheckpointAndLeavesNothingOfIt) {
   auto db = open_limited();
   ASSERT_TRUE(put_row(*db, 1, "v"));
   ASSERT_TRUE(db->flush());
-  disk_.set_space(10);
+  space_.set(10);
   const auto decree = db->checkpoint(folder_ / "copy");
   ASSERT_FALSE(decree);
   EXPECT_TRUE(is_disk_full(decree.error())) << decree.error().to_string();
   EXPECT_FALSE(std::filesystem::exists(folder_ / "copy"));
-  disk_.set_endless_space();
+  space_.set_endless();
   EXPECT_EQ(db->checkpoint(folder_ / "copy"), 1);
 }
 
 TEST_F(FullDisk, FailsAnOpenOrACreation) {
-  disk_.set_space(10);
+  space_.set(10);
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const auto db = PartitionDb::open({.path = folder_ / "db", .env = disk_.env()});
+    const auto db = PartitionDb::open({.path = folder_ / "db", .env = env_.get()});
     ASSERT_FALSE(db);
     EXPECT_TRUE(is_disk_full(db.error())) << db.error().to_string();
     EXPECT_FALSE(std::filesystem::exists(folder_ / "db"));
   }
-  disk_.set_endless_space();
+  space_.set_endless();
   ASSERT_TRUE(put_row(*open_limited(), 1, "v"));
-  disk_.set_space(10);
-  const auto db = PartitionDb::open({.path = folder_ / "db", .env = disk_.env()});
+  space_.set(10);
+  const auto db = PartitionDb::open({.path = folder_ / "db", .env = env_.get()});
   ASSERT_FALSE(db);
   EXPECT_TRUE(is_disk_full(db.error())) << db.error().to_string();
-  disk_.set_endless_space();
+  space_.set_endless();
   EXPECT_TRUE(has_row(*open_limited(), 1));
 }
 
