@@ -2,8 +2,8 @@
 
 #include <filesystem>
 
-#include "base/local_file.h"
 #include "base/atomic_file.h"
+#include "base/local_file.h"
 #include "base/small_file.h"
 #include "server/meta/catalog_json.h"
 #include "server/meta/store/value_json.h"
