@@ -93,7 +93,7 @@ class TestClient {
     if constexpr (!std::is_void_v<T>) return *std::move(result);
   }
 
-  Deadline deadline() const { return Deadline::in(clock_, async::milliseconds(20'000)); }
+  Deadline deadline() const { return Deadline::in(clock_, async::milliseconds(60'000)); }
   Clock& clock() { return clock_; }
   client::Client& client() { return client_; }
   client::Cluster& cluster() { return *cluster_; }
