@@ -17,7 +17,7 @@ struct MetaState {
   BackupState backups;
   LoadState loads;
 
-  // Makes the folder if it is missing (not its parent). The JSON files of an earlier version are
+  // Makes the folder if it is missing. The JSON files of an earlier version are
   // brought into the store once, and kept as "*.old". For `node_count` see AppCatalog::open(),
   // whose errors it has, too. Errors: kIo; kCorrupt and kUnsupported, naming the file, which is
   // left as it is. Where tables, restores and loads contradict each other: kCorrupt, naming the
