@@ -1,5 +1,6 @@
 #include "server/meta/backup_records.h"
 
+#include <limits>
 #include <ranges>
 
 #include "server/meta/store/value_json.h"
@@ -8,7 +9,12 @@ namespace pegmove::server::meta {
 namespace {
 
 using Json = nlohmann::json;
+using base::JsonFields;
 
+constexpr int32_t kInt32Max = std::numeric_limits<int32_t>::max();
+constexpr int32_t kInt32Min = std::numeric_limits<int32_t>::min();
+constexpr int64_t kInt64Min = std::numeric_limits<int64_t>::min();
+constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
 constexpr size_t kMostEndedBackups = 1000;
 constexpr std::string_view kBackups = "/table_backup";
 constexpr std::string_view kRestores = "/restore";
@@ -24,11 +30,12 @@ Json to_json(const backup::Place& place) {
           {"app_id", place.app_id}};
 }
 
-backup::Place read_place(const Json& json) {
-  return {.root = json.at("root"),
-          .backup_id = json.at("backup_id"),
-          .table = json.at("table"),
-          .app_id = json.at("app_id")};
+// Its numbers are those of somebody's request.
+Result<backup::Place> read_place(const JsonFields& fields) {
+  return backup::Place{.root = TRY(fields.text("root")),
+                       .backup_id = TRY(fields.integer("backup_id", kInt64Min, kInt64Max)),
+                       .table = TRY(fields.text("table")),
+                       .app_id = TRY(fields.int32("app_id", kInt32Min, kInt32Max))};
 }
 
 Json to_json(const BackupRecord& record) {
@@ -44,17 +51,17 @@ Json to_json(const BackupRecord& record) {
           {"bytes", record.bytes}};
 }
 
-BackupRecord read_backup(const Json& json) {
-  return {.place = read_place(json.at("place")),
-          .provider = json.at("provider"),
-          .path = json.at("path"),
-          .policy = json.at("policy"),
-          .start_ms = json.at("start_ms"),
-          .end_ms = json.at("end_ms"),
-          .state = read_name<JobState>(json.at("state"), kStates),
-          .reason = json.at("reason"),
-          .cancel_reason = json.at("cancel_reason"),
-          .bytes = json.at("bytes")};
+Result<BackupRecord> read_backup(const JsonFields& fields) {
+  return BackupRecord{.place = TRY(read_place(TRY(fields.object("place")))),
+                      .provider = TRY(fields.text("provider")),
+                      .path = TRY(fields.text("path")),
+                      .policy = TRY(fields.text("policy")),
+                      .start_ms = TRY(fields.integer("start_ms", 0, kInt64Max)),
+                      .end_ms = TRY(fields.integer("end_ms", 0, kInt64Max)),
+                      .state = JobState(TRY(fields.choice("state", kStates))),
+                      .reason = TRY(fields.text("reason")),
+                      .cancel_reason = TRY(fields.text("cancel_reason")),
+                      .bytes = TRY(fields.integer("bytes", 0, kInt64Max))};
 }
 
 Json to_json(const RestoreRecord& record) {
@@ -70,20 +77,21 @@ Json to_json(const RestoreRecord& record) {
 }
 
 // Its partitions are read by themselves.
-RestoreRecord read_restore(const Json& json) {
-  return {.place = read_place(json.at("place")),
-          .provider = json.at("provider"),
-          .app_id = json.at("app_id"),
-          .skip_bad = json.at("skip_bad"),
-          .start_ms = json.at("start_ms"),
-          .end_ms = json.at("end_ms"),
-          .state = read_name<JobState>(json.at("state"), kStates),
-          .reason = json.at("reason"),
-          .partitions = std::vector(read_partition_count(json), RestoredPartition::kMissing)};
+Result<RestoreRecord> read_restore(const JsonFields& fields) {
+  return RestoreRecord{
+      .place = TRY(read_place(TRY(fields.object("place")))),
+      .provider = TRY(fields.text("provider")),
+      .app_id = TRY(fields.int32("app_id", 1, kInt32Max)),
+      .skip_bad = TRY(fields.boolean("skip_bad")),
+      .start_ms = TRY(fields.integer("start_ms", 0, kInt64Max)),
+      .end_ms = TRY(fields.integer("end_ms", 0, kInt64Max)),
+      .state = JobState(TRY(fields.choice("state", kStates))),
+      .reason = TRY(fields.text("reason")),
+      .partitions = std::vector(TRY(read_partition_count(fields)), RestoredPartition::kMissing)};
 }
 
-RestoredPartition read_partition(const Json& json) {
-  return read_name<RestoredPartition>(json.at("state"), kPartitions);
+Result<RestoredPartition> read_partition(const JsonFields& fields) {
+  return RestoredPartition(TRY(fields.choice("state", kPartitions)));
 }
 
 Json to_json(const PolicyRecord& policy) {
@@ -98,15 +106,19 @@ Json to_json(const PolicyRecord& policy) {
 }
 
 // Its rounds are read by themselves.
-PolicyRecord read_policy(const Json& json) {
-  return {.name = json.at("name"),
-          .provider = json.at("provider"),
-          .app_ids = json.at("app_ids"),
-          .interval_seconds = json.at("interval_seconds"),
-          .history_count = json.at("history_count"),
-          .is_disabled = json.at("disabled"),
-          .start_hour = json.at("start_hour"),
-          .start_minute = json.at("start_minute")};
+Result<PolicyRecord> read_policy(const JsonFields& fields) {
+  PolicyRecord policy{
+      .name = TRY(fields.text("name")),
+      .provider = TRY(fields.text("provider")),
+      .app_ids = {},
+      .interval_seconds = TRY(fields.integer("interval_seconds", 1, kInt64Max / 1000)),
+      .history_count = TRY(fields.int32("history_count", 1, kInt32Max)),
+      .is_disabled = TRY(fields.boolean("disabled")),
+      .start_hour = TRY(fields.int32("start_hour", 0, 24)),
+      .start_minute = TRY(fields.int32("start_minute", 0, 59))};
+  for (const auto app_id : TRY(fields.integers("app_ids", 1, kInt32Max)))
+    policy.app_ids.insert(int32_t(app_id));
+  return policy;
 }
 
 Json to_json(const PolicyRound& round) {
@@ -114,10 +126,12 @@ Json to_json(const PolicyRound& round) {
       {"info", backup::encode(round.info)}, {"failed", round.is_failed}, {"reason", round.reason}};
 }
 
-PolicyRound read_round(const Json& json) {
-  auto info = backup::decode_backup_info(json.at("info").get_ref<const std::string&>());
-  if (!info) throw Json::other_error::create(599, info.error().message(), &json);
-  return {.info = std::move(*info), .is_failed = json.at("failed"), .reason = json.at("reason")};
+Result<PolicyRound> read_round(const JsonFields& fields) {
+  auto info = backup::decode_backup_info(TRY(fields.text("info")));
+  if (!info) return fields.wrong(info.error().message());
+  return PolicyRound{.info = std::move(*info),
+                     .is_failed = TRY(fields.boolean("failed")),
+                     .reason = TRY(fields.text("reason"))};
 }
 
 std::string path_of_backup(const BackupKey& key) {

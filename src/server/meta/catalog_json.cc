@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/bytes.h"
+#include "server/meta/store/value_json.h"
 
 namespace pegmove::server::meta {
 namespace {
@@ -13,18 +13,14 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kRoot = "/apps";
-constexpr int64_t kInt32Max = std::numeric_limits<int32_t>::max();
+constexpr int32_t kInt32Max = std::numeric_limits<int32_t>::max();
 constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
 
-struct LevelName {
-  wire::meta_function_level level;
-  const char* name;
-};
-constexpr LevelName kLevels[] = {{wire::meta_function_level::fl_stopped, "stopped"},
-                                 {wire::meta_function_level::fl_blind, "blind"},
-                                 {wire::meta_function_level::fl_freezed, "freezed"},
-                                 {wire::meta_function_level::fl_steady, "steady"},
-                                 {wire::meta_function_level::fl_lively, "lively"}};
+constexpr wire::meta_function_level kLevels[] = {wire::fl_stopped, wire::fl_blind, wire::fl_freezed,
+                                                 wire::fl_steady, wire::fl_lively};
+constexpr std::string_view kLevelNames[] = {"stopped", "blind", "freezed", "steady", "lively"};
+constexpr wire::app_status kStatuses[] = {wire::AS_AVAILABLE, wire::AS_DROPPED};
+constexpr std::string_view kStatusNames[] = {"available", "dropped"};
 
 // Writing.
 
@@ -37,7 +33,7 @@ json to_json(const AppRecord& app) {
   return {{"app_id", info.app_id},
           {"app_name", info.app_name},
           {"app_type", info.app_type},
-          {"status", app.is_available() ? "available" : "dropped"},
+          {"status", kStatusNames[app.is_available() ? 0 : 1]},
           {"partition_count", info.partition_count},
           {"envs", json(info.envs)},
           {"is_stateful", info.is_stateful},
@@ -62,105 +58,35 @@ std::unexpected<Error> damaged(std::string message) {
   return fail(Code::kCorrupt, std::move(message));
 }
 
-// One object. Every get() names the field that is wrong.
-class Fields {
- public:
-  static Result<Fields> of(std::string_view text, size_t count) {
-    auto value = json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (!value.is_object()) return damaged("it is no JSON object");
-    if (value.size() != count) {
-      return damaged("the object has " + std::to_string(value.size()) + " fields and not " +
-                     std::to_string(count));
-    }
-    return Fields(std::move(value));
-  }
-
-  Result<const json*> any(const char* key) const {
-    const auto found = object_.find(key);
-    if (found == object_.end()) return damaged("the field " + std::string(key) + " is missing");
-    return &*found;
-  }
-
-  Result<int64_t> integer(const char* key, int64_t least, int64_t most) const {
-    const json& value = *TRY(any(key));
-    const bool fits = value.is_number_integer() &&
-                      (!value.is_number_unsigned() || value.get<uint64_t>() <= kInt64Max) &&
-                      value.get<int64_t>() >= least && value.get<int64_t>() <= most;
-    if (!fits) {
-      return damaged("the field " + std::string(key) + " is no whole number from " +
-                     std::to_string(least) + " to " + std::to_string(most));
-    }
-    return value.get<int64_t>();
-  }
-  Result<int32_t> int32(const char* key, int32_t least, int64_t most = kInt32Max) const {
-    return static_cast<int32_t>(TRY(integer(key, least, most)));
-  }
-
-  Result<bool> boolean(const char* key) const {
-    const json& value = *TRY(any(key));
-    if (!value.is_boolean()) return damaged("the field " + std::string(key) + " is no boolean");
-    return value.get<bool>();
-  }
-
-  Result<std::string> text(const char* key) const {
-    const json& value = *TRY(any(key));
-    if (!value.is_string()) return damaged("the field " + std::string(key) + " is no text");
-    return value.get<std::string>();
-  }
-
- private:
-  explicit Fields(json object) : object_(std::move(object)) {}
-  json object_;
-};
-
-Result<std::map<std::string, std::string>> decode_envs(const json& value) {
-  if (!value.is_object()) return damaged("the field envs is no object");
-  std::map<std::string, std::string> envs;
-  for (const auto& [key, text] : value.items()) {
-    if (!text.is_string()) return damaged("the app env " + base::printable(key) + " is no text");
-    envs.emplace(key, text.get<std::string>());
-  }
-  return envs;
-}
-
-Result<wire::app_status> decode_status(const std::string& text) {
-  if (text == "available") return wire::app_status::AS_AVAILABLE;
-  if (text == "dropped") return wire::app_status::AS_DROPPED;
-  return damaged("the status " + base::printable(text) + " is unknown");
-}
-
-Result<wire::meta_function_level> decode_level(const std::string& text) {
-  const auto found = std::ranges::find(kLevels, text, &LevelName::name);
-  if (found != std::end(kLevels)) return found->level;
-  return damaged("the function level " + base::printable(text) + " is unknown");
-}
-
-Result<void> read_root(std::string_view text, CatalogState& state) {
-  const auto fields = TRY(Fields::of(text, 2));
-  state.next_app_id = TRY(fields.int32("next_app_id", 1));
-  state.level = TRY(decode_level(TRY(fields.text("meta_function_level"))));
+Result<void> read_root(const base::JsonFields& fields, CatalogState& state) {
+  TRY(fields.only({"next_app_id", "meta_function_level"}));
+  state.next_app_id = TRY(fields.int32("next_app_id", 1, kInt32Max));
+  state.level = kLevels[TRY(fields.choice("meta_function_level", kLevelNames))];
   return {};
 }
 
-Result<PartitionRecord> decode_partition(std::string_view text) {
-  const auto fields = TRY(Fields::of(text, 2));
+Result<PartitionRecord> read_partition(const base::JsonFields& fields) {
+  TRY(fields.only({"ballot", "node"}));
   return PartitionRecord{.ballot = TRY(fields.integer("ballot", 1, kInt64Max)),
-                         .node = TRY(fields.int32("node", 0))};
+                         .node = TRY(fields.int32("node", 0, kInt32Max))};
 }
 
 // Its partitions are read by themselves.
-Result<AppRecord> decode_app(std::string_view text) {
-  const auto fields = TRY(Fields::of(text, 15));
+Result<AppRecord> read_app(const base::JsonFields& fields) {
+  TRY(fields.only({"app_id", "app_name", "app_type", "status", "partition_count", "envs",
+                   "is_stateful", "max_replica_count", "init_partition_count", "create_second",
+                   "drop_second", "expire_second", "duplicating", "is_bulk_loading",
+                   "atomic_idempotent"}));
   AppRecord app;
   auto& info = app.info;
-  info.app_id = TRY(fields.int32("app_id", 1));
+  info.app_id = TRY(fields.int32("app_id", 1, kInt32Max));
   info.app_name = TRY(fields.text("app_name"));
   info.app_type = TRY(fields.text("app_type"));
-  info.status = TRY(decode_status(TRY(fields.text("status"))));
-  info.partition_count = TRY(fields.int32("partition_count", 1, kMaxPartitionCount));
-  info.envs = TRY(decode_envs(*TRY(fields.any("envs"))));
+  info.status = kStatuses[TRY(fields.choice("status", kStatusNames))];
+  info.partition_count = int32_t(TRY(read_partition_count(fields)));
+  info.envs = TRY(fields.text_map("envs"));
   info.is_stateful = TRY(fields.boolean("is_stateful"));
-  info.max_replica_count = TRY(fields.int32("max_replica_count", 1));
+  info.max_replica_count = TRY(fields.int32("max_replica_count", 1, kInt32Max));
   info.init_partition_count = TRY(fields.int32("init_partition_count", 1, kMaxPartitionCount));
   info.create_second = TRY(fields.integer("create_second", 0, kInt64Max));
   info.drop_second = TRY(fields.integer("drop_second", 0, kInt64Max));
@@ -168,29 +94,16 @@ Result<AppRecord> decode_app(std::string_view text) {
   info.__set_duplicating(TRY(fields.boolean("duplicating")));
   info.__set_is_bulk_loading(TRY(fields.boolean("is_bulk_loading")));
   info.__set_atomic_idempotent(TRY(fields.boolean("atomic_idempotent")));
-  if (info.app_name.empty()) return damaged("the table has no name");
+  if (info.app_name.empty()) return fields.must_be("app_name", "a name");
+  app.partitions.resize(size_t(info.partition_count));
   return app;
-}
-
-Result<void> read_partitions(const MetaValues& values, AppRecord& app) {
-  const auto path = path_of(kRoot, app.info.app_id);
-  const auto found = TRY(numbered_children_of(values, path));
-  if (found.size() != size_t(app.info.partition_count))
-    return damaged(path + " has " + std::to_string(found.size()) + " partitions and not " +
-                   std::to_string(app.info.partition_count));
-  for (const auto& [index, text] : found) {
-    if (index != int64_t(app.partitions.size()))
-      return damaged(path + " has no partition " + std::to_string(app.partitions.size()));
-    app.partitions.push_back(TRY(in_context(decode_partition(text), path_of(path, index))));
-  }
-  return {};
 }
 
 }  // namespace
 
 std::string_view level_name(wire::meta_function_level level) {
-  const auto found = std::ranges::find(kLevels, level, &LevelName::level);
-  return found == std::end(kLevels) ? std::string_view() : found->name;
+  const auto found = std::ranges::find(kLevels, level);
+  return found == std::end(kLevels) ? std::string_view() : kLevelNames[found - kLevels];
 }
 
 std::string encode_catalog(const CatalogState& state) {
@@ -219,20 +132,21 @@ void put_app(MetaBatch& batch, const AppRecord& app, const AppRecord* before) {
 
 Result<CatalogState> read_catalog(const MetaValues& values) {
   CatalogState state;
-  if (const auto root = values.find(kRoot); root != values.end())
-    TRY(in_context(read_root(root->second, state), kRoot));
+  if (const auto root = values.find(kRoot); root != values.end()) {
+    const auto json = json::parse(root->second, nullptr, /*allow_exceptions=*/false);
+    TRY(read_root(TRY(base::JsonFields::of(json, root->first)), state));
+  }
   std::set<std::string> names;
   for (const auto& [id, text] : TRY(numbered_children_of(values, kRoot))) {
     const auto path = path_of(kRoot, id);
-    auto app = TRY(in_context(decode_app(text), path));
-    if (app.info.app_id != id)
-      return damaged(path + " has the app_id " + std::to_string(app.info.app_id));
+    auto app = TRY(read_value(path, text, read_app));
+    TRY(check_path(path, path_of(kRoot, app.info.app_id)));
     if (id >= state.next_app_id)
       return damaged(path + " is there and the next id is " + std::to_string(state.next_app_id));
     if (app.is_available() && !names.insert(app.info.app_name).second)
       return damaged(path + ": another available table has the name " +
                      base::printable(app.info.app_name));
-    TRY(read_partitions(values, app));
+    TRY(read_partitions(values, path, app.partitions, read_partition));
     state.apps.emplace(app.info.app_id, std::move(app));
   }
   return state;

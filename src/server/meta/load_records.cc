@@ -1,5 +1,7 @@
 #include "server/meta/load_records.h"
 
+#include <limits>
+
 #include "server/meta/store/value_json.h"
 
 namespace pegmove::server::meta {
@@ -7,6 +9,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
 constexpr std::string_view kLoads = "/bulk_load";
 
 constexpr std::string_view kStatusNames[] = {"BLS_INVALID",   "BLS_DOWNLOADING", "BLS_DOWNLOADED",
@@ -32,26 +35,26 @@ Json to_json(const LoadRecord& record) {
 }
 
 // Its partitions are read by themselves.
-LoadRecord read_record(const Json& json) {
-  return {.app_id = json.at("app_id"),
-          .table = json.at("table"),
-          .provider = json.at("provider"),
-          .place = {.root = json.at("root"),
-                    .cluster = json.at("cluster"),
-                    .table = json.at("place_table")},
-          .behind = json.at("behind"),
-          .load = json.at("load"),
-          .end_ms = json.at("end_ms"),
-          .status = read_name<wire::bulk_load_status>(json.at("status"), kStatusNames),
-          .partitions = std::vector(read_partition_count(json), wire::BLS_INVALID),
-          .error = wire::error_from_name(json.at("error").get_ref<const std::string&>()),
-          .reason = json.at("reason"),
-          .writes_held_us = json.at("writes_held_us"),
-          .is_over = json.at("is_over")};
+Result<LoadRecord> read_record(const base::JsonFields& fields) {
+  return LoadRecord{.app_id = TRY(fields.int32("app_id", 1, std::numeric_limits<int32_t>::max())),
+                    .table = TRY(fields.text("table")),
+                    .provider = TRY(fields.text("provider")),
+                    .place = {.root = TRY(fields.text("root")),
+                              .cluster = TRY(fields.text("cluster")),
+                              .table = TRY(fields.text("place_table"))},
+                    .behind = TRY(fields.boolean("behind")),
+                    .load = TRY(fields.integer("load", 0, kInt64Max)),
+                    .end_ms = TRY(fields.integer("end_ms", 0, kInt64Max)),
+                    .status = wire::bulk_load_status(TRY(fields.choice("status", kStatusNames))),
+                    .partitions = std::vector(TRY(read_partition_count(fields)), wire::BLS_INVALID),
+                    .error = wire::error_from_name(TRY(fields.text("error"))),
+                    .reason = TRY(fields.text("reason")),
+                    .writes_held_us = TRY(fields.integer("writes_held_us", 0, kInt64Max)),
+                    .is_over = TRY(fields.boolean("is_over"))};
 }
 
-wire::bulk_load_status read_partition(const Json& json) {
-  return read_name<wire::bulk_load_status>(json.at("status"), kStatusNames);
+Result<wire::bulk_load_status> read_partition(const base::JsonFields& fields) {
+  return wire::bulk_load_status(TRY(fields.choice("status", kStatusNames)));
 }
 
 }  // namespace
