@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
-#include "server/meta/app_catalog.h"
-#include "server/meta/backup_records.h"
-#include "server/meta/load_records.h"
+#include "server/meta/backup/backup_records.h"
+#include "server/meta/catalog/app_catalog.h"
+#include "server/meta/load/load_records.h"
 #include "server/meta/store/meta_store.h"
 
 namespace pegmove::server::meta {

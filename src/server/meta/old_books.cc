@@ -4,7 +4,7 @@
 
 #include "base/local_file.h"
 #include "base/small_file.h"
-#include "server/meta/catalog_json.h"
+#include "server/meta/catalog/catalog_json.h"
 #include "server/meta/store/value_json.h"
 
 namespace pegmove::server::meta {

@@ -9,7 +9,7 @@
 
 #include "base/json_fields.h"
 #include "base/result.h"
-#include "server/meta/app_record.h"
+#include "server/meta/catalog/app_record.h"
 #include "server/meta/store/meta_values.h"
 
 namespace pegmove::server::meta {
