@@ -6,7 +6,7 @@
 
 #include "async/pool.h"
 #include "async/task_group.h"
-#include "backup/orders.h"
+#include "backup/node_requests.h"
 #include "blockstore/async_store.h"
 #include "blockstore/store_set.h"
 #include "server/meta/backup/backup_records.h"
@@ -20,7 +20,7 @@ namespace pegmove::server::meta {
 struct BackupOptions {
   std::string cold_backup_root;          // the cluster's folder in a store; as a rule its name
   blockstore::Providers providers = {};  // none: all requests about backups are refused
-  backup::StepListener on_step = {};
+  backup::FailpointListener on_failpoint = {};
 };
 
 // On the meta server's executor. Values, catalog, nodes and clock outlive it.
@@ -55,8 +55,8 @@ class BackupContext {
   bool save_now(MetaBatch batch, std::string_view doing);
   // For what would be found again after a kill: together with the next others, or in a second.
   void save_soon(MetaBatch batch);
-  void step(std::string_view name) const {
-    if (options.on_step) options.on_step(name);
+  void failpoint(std::string_view name) const {
+    if (options.on_failpoint) options.on_failpoint(name);
   }
   int64_t now_ms() const { return clock.unix_us() / 1000; }
 

@@ -88,7 +88,7 @@ Result<BackupKey> BackupJobs::note(const wire::start_backup_app_request& request
   if (!context_.save_now(std::move(batch), "noting a backup"))
     return fail(Code::kIo, "the backup could not be noted on the meta server's disk");
   backups[key] = std::move(record);
-  context_.step("backup.job_noted");
+  context_.failpoint("backup.job_noted");
   return key;
 }
 
@@ -215,7 +215,7 @@ Task<> BackupJobs::write_marker(BackupKey key, BackupContext::Patience patience)
   auto store = CO_TRY(context_.store(record.provider, patience));
   CO_TRY(co_await store.write_file(record.place.unfinished_file(),
                                    nlohmann::json{{"start_ms", record.start_ms}}.dump()));
-  context_.step("backup.marker_written");
+  context_.failpoint("backup.marker_written");
   co_return Result<void>();
 }
 
@@ -293,9 +293,9 @@ Task<> BackupJobs::finish_table(BackupKey key) {
   if (!record(key).policy.empty())
     CO_TRY(co_await store.write_file(place.status_file(), backup::encode_backup_status(bytes)));
   CO_TRY(co_await store.write_file(place.metadata_file(), metadata));
-  context_.step("backup.app_metadata_written");
+  context_.failpoint("backup.app_metadata_written");
   CO_TRY(co_await store.remove(place.unfinished_file()));
-  context_.step("backup.marker_removed");
+  context_.failpoint("backup.marker_removed");
   co_return Result<void>();
 }
 
@@ -308,7 +308,7 @@ Task<> BackupJobs::write_info(BackupKey key) {
   auto store = CO_TRY(context_.store(record.provider));
   CO_TRY(co_await context_.write_envs(store, record.place, info));
   CO_TRY(co_await store.write_file(record.place.info_file(), backup::encode(info)));
-  context_.step("backup.info_written");
+  context_.failpoint("backup.info_written");
   co_return Result<void>();
 }
 
@@ -343,7 +343,7 @@ Routine<> BackupJobs::end(BackupKey key, Result<void> outcome) {
   put_backup(batch, ended);
   forget_old_backups(context_.records, batch);
   co_await context_.save(std::move(batch), "noting the end of a backup");  // no result
-  context_.step("backup.end_noted");
+  context_.failpoint("backup.end_noted");
   if (ended.state != JobState::kDone) co_await remove_files(ended);  // no result
 }
 

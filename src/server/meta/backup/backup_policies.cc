@@ -173,7 +173,7 @@ void BackupPolicies::begin_round(PolicyRecord& policy) {
   for (auto& record : records)
     state.backups[{info.backup_id, record.place.app_id}] = std::move(record);
   policy.rounds.push_back({.info = info});
-  context_.step("backup.job_noted");
+  context_.failpoint("backup.job_noted");
   running_.insert(policy.name);
   context_.tasks.spawn(work(policy.name, info.backup_id));
 }
@@ -209,7 +209,7 @@ Task<> BackupPolicies::finish_round(std::string name, backup::BackupInfo info) {
   const auto place = CO_TRY(place_of(info.backup_id));
   CO_TRY(co_await context_.write_envs(store, place, info));
   CO_TRY(co_await store.write_file(place.info_file(), backup::encode(info)));
-  context_.step("backup.info_written");
+  context_.failpoint("backup.info_written");
   if (auto* round = find_round(name, info.backup_id)) round->info = info;
   co_return Result<void>();
 }

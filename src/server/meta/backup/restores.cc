@@ -157,7 +157,7 @@ Result<int32_t> Restores::make_table(const wire::configuration_restore_request& 
                                 std::move(batch)))
     return fail(Code::kIo, "the restore could not be noted on the meta server's disk");
   context_.records.restores[app_id] = std::move(record);
-  context_.step("restore.table_noted");
+  context_.failpoint("restore.table_noted");
   return app_id;
 }
 
@@ -238,7 +238,7 @@ Task<> Restores::open_partition(int32_t app_id, int32_t partition) {
       find(app_id)->partitions[size_t(partition)] = RestoredPartition::kDone;
       put_restored_partition(batch, *find(app_id), size_t(partition));
       context_.save_soon(std::move(batch));  // else its files are found in their place
-      context_.step("restore.partition_noted");
+      context_.failpoint("restore.partition_noted");
       co_return Result<void>();
     }
     auto why = std::move(opened.error()).with_context("partition " + std::to_string(partition));
@@ -261,7 +261,7 @@ Task<> Restores::note_skipped(int32_t app_id, int32_t partition) {
   put_restored_partition(batch, *record, size_t(partition));
   if (!co_await context_.save(std::move(batch), "noting a skipped partition"))
     co_return fail(Code::kIo, "a skipped partition could not be noted");
-  context_.step("restore.partition_noted");
+  context_.failpoint("restore.partition_noted");
   co_return Result<void>();
 }
 
@@ -279,7 +279,7 @@ Routine<> Restores::end(int32_t app_id, Result<void> outcome) {
   MetaBatch batch;
   put_whole_restore(batch, *record);
   co_await context_.save(std::move(batch), "noting the end of a restore");  // no result
-  context_.step("restore.end_noted");
+  context_.failpoint("restore.end_noted");
 }
 
 void Restores::drop(int32_t app_id) {

@@ -182,12 +182,12 @@ Result<void> BulkLoads::note(const wire::start_bulk_load_request& request, bulkl
     return fail(Code::kIo, "the bulk load could not be noted on the meta server's disk");
   }
   records_[app_id] = std::move(record);
-  context_.step("load.noted");
+  context_.failpoint("load.noted");
   context_.tasks.spawn(work(app_id));
   return {};
 }
 
-bulkload::LoadOrder BulkLoads::order(const LoadRecord& record, int32_t partition) const {
+bulkload::LoadRequest BulkLoads::request(const LoadRecord& record, int32_t partition) const {
   return {.gpid = {record.app_id, partition},
           .partition_count = int32_t(record.partitions.size()),
           .provider = record.provider,
@@ -218,7 +218,7 @@ Routine<> BulkLoads::work(int32_t app_id) {
   MetaBatch batch;
   put_whole_load(batch, *find(app_id));
   co_await context_.save(std::move(batch), "noting the end of a bulk load");  // no result
-  if (status == wire::BLS_SUCCEED) context_.step("load.success_noted");
+  if (status == wire::BLS_SUCCEED) context_.failpoint("load.success_noted");
   if (is_final(status)) co_await clean(app_id);  // no result
 }
 
@@ -240,7 +240,7 @@ Task<> BulkLoads::carry_out(int32_t app_id) {
     co_return fail(Code::kIo, "the load could not be noted");
   if (record->status != wire::BLS_INGESTING)
     co_return fail(Code::kInterrupted, "the load was stopped");
-  context_.step("load.ingesting_noted");
+  context_.failpoint("load.ingesting_noted");
   co_return co_await async::for_each(
       count, kPartitionsAtOnce, [this, app_id](size_t i) { return ingest(app_id, int32_t(i)); });
 }
@@ -259,7 +259,7 @@ Task<> BulkLoads::download_once(int32_t app_id, int32_t partition,
                                 std::shared_ptr<LoadProgress> progress) {
   CO_TRY(co_await wait_for_node(app_id, partition));
   co_return co_await context_.nodes.download_load(CO_TRY(node_of(app_id, partition)),
-                                                  order(*find(app_id), partition), progress);
+                                                  request(*find(app_id), partition), progress);
 }
 
 Task<> BulkLoads::download(int32_t app_id, int32_t partition) {
@@ -276,7 +276,7 @@ Task<> BulkLoads::download(int32_t app_id, int32_t partition) {
       });
   if (downloaded) {
     CO_TRY(set_partition(app_id, partition, wire::BLS_DOWNLOADED));
-    context_.step("load.partition_downloaded");
+    context_.failpoint("load.partition_downloaded");
     co_return Result<void>();
   }
   if (downloaded.error().code() != Code::kInterrupted) cancel_nodes(app_id);  // they need not go on
@@ -290,7 +290,7 @@ Task<> BulkLoads::ingest_in_turn(int32_t app_id, int32_t partition, int node) {
   const auto turn = co_await async::Permit::take(&turns);
   if (active_.at(app_id)[size_t(partition)]->cancelled)
     co_return fail(Code::kInterrupted, "the load was cancelled");
-  auto ingested = co_await context_.nodes.ingest_load(node, order(*find(app_id), partition),
+  auto ingested = co_await context_.nodes.ingest_load(node, request(*find(app_id), partition),
                                                       active_.at(app_id)[size_t(partition)]);
   turns.resize(limits_.ingestions_of_a_node());
   co_return ingested;
@@ -302,7 +302,7 @@ Task<> BulkLoads::ingest(int32_t app_id, int32_t partition) {
   CO_TRY(in_context(co_await ingest_in_turn(app_id, partition, CO_TRY(node_of(app_id, partition))),
                     "partition " + std::to_string(partition)));
   CO_TRY(set_partition(app_id, partition, wire::BLS_SUCCEED));
-  context_.step("load.partition_ingested");
+  context_.failpoint("load.partition_ingested");
   co_return Result<void>();
 }
 
@@ -351,7 +351,7 @@ Routine<> BulkLoads::clean(int32_t app_id) {
     if (!node) break;  // they go with the table
     auto cleaned = co_await context_.nodes.clean_load(*node, {app_id, int32_t(i)});
     if (!cleaned) context_.log.error(cleaned.error().to_string());
-    if (i == 0) context_.step("load.partition_cleaned");
+    if (i == 0) context_.failpoint("load.partition_cleaned");
   }
   while (!context_.stopped() && !note_over(app_id))
     co_await context_.clock.sleep_for(kWaitForDisk);  // no result
@@ -373,7 +373,7 @@ bool BulkLoads::note_over(int32_t app_id) {
     return false;
   }
   *record = std::move(over);
-  context_.step("load.end_noted");
+  context_.failpoint("load.end_noted");
   return true;
 }
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "async/semaphore.h"
-#include "bulkload/orders.h"
+#include "bulkload/node_requests.h"
 #include "meta_view/node_address.h"
 #include "server/meta/backup/backup_context.h"
 #include "server/meta/load/load_records.h"
@@ -80,7 +80,7 @@ class BulkLoads {
   // Waits until the node serves the partition. Errors: kInterrupted.
   Task<> wait_for_node(int32_t app_id, int32_t partition);
   Result<int> node_of(int32_t app_id, int32_t partition) const;
-  bulkload::LoadOrder order(const LoadRecord& record, int32_t partition) const;
+  bulkload::LoadRequest request(const LoadRecord& record, int32_t partition) const;
   Result<void> set_partition(int32_t app_id, int32_t partition, wire::bulk_load_status status);
   void end(int32_t app_id, const Result<void>& outcome);
   void cancel_nodes(int32_t app_id);

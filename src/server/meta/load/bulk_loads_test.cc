@@ -192,7 +192,7 @@ class BulkLoadsTest : public ::testing::Test {
   std::mutex steps_mutex_;
   std::vector<std::string> steps_;  // so far
   testing::TestCluster servers_{time_,
-                                {.backups = true, .on_backup_step = [this](std::string_view step) {
+                                {.backups = true, .on_failpoint = [this](std::string_view step) {
                                    {
                                      std::lock_guard lock(steps_mutex_);
                                      steps_.emplace_back(step);

@@ -1,23 +1,23 @@
-// What a meta server tells a node to do for a backup, and what the node tells while it does it.
+// What a meta server asks a node to do for a backup, and how far that is.
 #pragma once
 
 #include <atomic>
 #include <string>
 
+#include "backup/failpoints.h"
 #include "backup/layout.h"
-#include "backup/steps.h"
 #include "base/ids.h"
 
 namespace pegmove::backup {
 
-struct BackupOrder {
+struct BackupRequest {
   Gpid gpid;
   std::string provider;
   std::string policy;  // names the folder of the checkpoint; "fake_policy_<id>" for one-time
   Place place;
 };
 
-struct RestoreOrder {
+struct RestoreRequest {
   Gpid gpid;  // of the new table
   std::string provider;
   Place place;

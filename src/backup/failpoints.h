@@ -1,5 +1,5 @@
-// The steps of a backup and of a restore, in their order, by name. Each is told when it is done:
-// for tests that end the process there.
+// The failpoints of backups and restores: their steps by name, in their order. A listener hears of
+// each when it is done; tests end the process there.
 #pragma once
 
 #include <functional>
@@ -7,9 +7,9 @@
 
 namespace pegmove::backup {
 
-using StepListener = std::function<void(std::string_view step)>;
+using FailpointListener = std::function<void(std::string_view step)>;
 
-inline constexpr std::string_view kSteps[] = {
+inline constexpr std::string_view kFailpoints[] = {
     // The meta server begins a backup, nodes upload, and it ends.
     "backup.job_noted", "backup.marker_written", "backup.checkpoint_made",
     "backup.checkpoint_named", "backup.file_uploaded", "backup.metadata_written",
