@@ -3,19 +3,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "async/for_each.h"
 #include "bulkload/reader.h"
 
 namespace pegmove::server::meta {
 namespace {
 
-using bulkload::LoadProgress;
 using wire::ErrorCode;
 
-constexpr size_t kPartitionsAtOnce = 16;
 constexpr int32_t kWhole = 100;  // of a progress
-constexpr async::milliseconds kWaitForNode{100};
-constexpr async::milliseconds kWaitForDisk{5'000};
 
 std::string app_text(const std::string& table) { return "app(" + table + ")"; }
 
@@ -23,47 +18,13 @@ std::string status_text(wire::bulk_load_status status) {
   return "bulk_load_status::" + std::string(status_name(status));
 }
 
-// What clients are told of a download that failed; others are ERR_UNKNOWN, as in Pegasus.
-ErrorCode download_error(const Error& error) {
-  switch (error.code()) {
-    case Code::kNotFound:
-    case Code::kCorrupt:
-    case Code::kTooLarge: return ErrorCode::kCorruption;
-    case Code::kRefused: return ErrorCode::kInconsistentState;
-    case Code::kIo: return ErrorCode::kFileOperationFailed;
-    default: return ErrorCode::kFsInternal;
-  }
-}
-
-bool is_final(wire::bulk_load_status status) {
-  return status == wire::BLS_SUCCEED || status == wire::BLS_FAILED || status == wire::BLS_CANCELED;
-}
-
 }  // namespace
-
-LoadRecord* BulkLoads::find(int32_t app_id) {
-  const auto found = records_.find(app_id);
-  return found == records_.end() ? nullptr : &found->second;
-}
-
-const LoadRecord* BulkLoads::find(int32_t app_id) const {
-  const auto found = records_.find(app_id);
-  return found == records_.end() ? nullptr : &found->second;
-}
-
-std::optional<AppRecord> BulkLoads::changed_table(int32_t app_id, bool is_loading) const {
-  const auto* app = context_.catalog.find_by_id(app_id);
-  if (!app || app->info.is_bulk_loading == is_loading) return std::nullopt;
-  auto changed = *app;
-  changed.info.__set_is_bulk_loading(is_loading);
-  return changed;
-}
 
 void BulkLoads::go_on() {
   for (auto& [app_id, record] : records_) {
     if (record.is_over) continue;
     if (is_final(record.status)) {
-      context_.tasks.spawn(clean(app_id));
+      work_.clean_up(app_id);
     } else if (record.status == wire::BLS_PAUSING) {
       record.status = wire::BLS_PAUSED;
       record.reason.clear();
@@ -72,29 +33,20 @@ void BulkLoads::go_on() {
       context_.save_soon(std::move(batch));
     } else if (record.status != wire::BLS_PAUSED) {
       record.reason.clear();  // what it waited for may be there
-      context_.tasks.spawn(work(app_id));
+      work_.start(app_id);
     }
   }
 }
 
-void BulkLoads::cancel_nodes(int32_t app_id) {
-  const auto found = active_.find(app_id);
-  if (found == active_.end()) return;
-  for (auto& progress : found->second) progress->cancelled = true;
-}
-
 void BulkLoads::table_dropped(int32_t app_id) {
-  auto* record = find(app_id);
+  auto* record = find_load(records_, app_id);
   if (!record || is_final(record->status)) return;  // it is being cleaned, or over
   record->status = wire::BLS_CANCELED;
   record->reason = "the table was dropped";
   MetaBatch batch;
   put_load(batch, *record);
   context_.save_now(std::move(batch), "ending a bulk load");
-  if (active_.contains(app_id))
-    cancel_nodes(app_id);
-  else
-    context_.tasks.spawn(clean(app_id));
+  if (!work_.cancel(app_id)) work_.clean_up(app_id);
 }
 
 std::optional<BulkLoads::Refusal> BulkLoads::check_table(const std::string& table,
@@ -174,7 +126,8 @@ Result<void> BulkLoads::note(const wire::start_bulk_load_request& request, bulkl
                     .partitions = std::vector(size_t(info.partition_count), wire::BLS_DOWNLOADING)};
   AppCatalog::Change change;
   if (context_.catalog.level() > wire::fl_steady) change.level = wire::fl_steady;
-  if (auto table = changed_table(app_id, true)) change.apps.push_back(*std::move(table));
+  if (auto table = table_with_loading(context_.catalog, app_id, true))
+    change.apps.push_back(*std::move(table));
   put_whole_load(change.also, record);
   auto noted = context_.catalog.commit(std::move(change));
   if (!noted) {
@@ -183,198 +136,8 @@ Result<void> BulkLoads::note(const wire::start_bulk_load_request& request, bulkl
   }
   records_[app_id] = std::move(record);
   context_.failpoint("load.noted");
-  context_.tasks.spawn(work(app_id));
+  work_.start(app_id);
   return {};
-}
-
-bulkload::LoadRequest BulkLoads::request(const LoadRecord& record, int32_t partition) const {
-  return {.gpid = {record.app_id, partition},
-          .partition_count = int32_t(record.partitions.size()),
-          .provider = record.provider,
-          .place = record.place,
-          .behind = record.behind,
-          .load = record.load};
-}
-
-Result<int> BulkLoads::node_of(int32_t app_id, int32_t partition) const {
-  const auto* app = context_.catalog.find_by_id(app_id);
-  if (!app || !app->is_available()) return fail(Code::kInterrupted, "the table was dropped");
-  return app->partitions[size_t(partition)].node;
-}
-
-Routine<> BulkLoads::work(int32_t app_id) {
-  if (!find(app_id)) co_return;  // it went with its table
-  auto& partitions = active_[app_id];
-  for (size_t i = 0; i < find(app_id)->partitions.size(); ++i)
-    partitions.push_back(std::make_shared<LoadProgress>());
-  auto outcome = co_await carry_out(app_id);
-  auto& held = find(app_id)->writes_held_us;
-  for (const auto& progress : active_.at(app_id))
-    held = std::max(held, progress->writes_held_us.load());
-  active_.erase(app_id);
-  if (!outcome && context_.stopped()) co_return;  // goes on after the next start
-  end(app_id, outcome);
-  const auto status = find(app_id)->status;
-  MetaBatch batch;
-  put_whole_load(batch, *find(app_id));
-  co_await context_.save(std::move(batch), "noting the end of a bulk load");  // no result
-  if (status == wire::BLS_SUCCEED) context_.failpoint("load.success_noted");
-  if (is_final(status)) co_await clean(app_id);  // no result
-}
-
-Task<> BulkLoads::carry_out(int32_t app_id) {
-  const auto count = find(app_id)->partitions.size();
-  if (find(app_id)->status == wire::BLS_DOWNLOADING)
-    CO_TRY(co_await async::for_each(count, kPartitionsAtOnce, [this, app_id](size_t i) {
-      return download(app_id, int32_t(i));
-    }));
-  auto* record = find(app_id);
-  if (record->status != wire::BLS_DOWNLOADING && record->status != wire::BLS_INGESTING)
-    co_return fail(Code::kInterrupted, "the load was stopped");
-  record->status = wire::BLS_INGESTING;
-  for (auto& partition : record->partitions)
-    if (partition != wire::BLS_SUCCEED) partition = wire::BLS_INGESTING;
-  MetaBatch batch;
-  put_whole_load(batch, *record);
-  if (!co_await context_.save(std::move(batch), "noting that files are taken in"))
-    co_return fail(Code::kIo, "the load could not be noted");
-  if (record->status != wire::BLS_INGESTING)
-    co_return fail(Code::kInterrupted, "the load was stopped");
-  context_.failpoint("load.ingesting_noted");
-  co_return co_await async::for_each(
-      count, kPartitionsAtOnce, [this, app_id](size_t i) { return ingest(app_id, int32_t(i)); });
-}
-
-Task<> BulkLoads::wait_for_node(int32_t app_id, int32_t partition) {
-  while (true) {
-    const auto node = CO_TRY(node_of(app_id, partition));
-    if (context_.nodes.serves(node, {app_id, partition})) co_return Result<void>();
-    if (context_.stopped() || active_.at(app_id)[size_t(partition)]->cancelled)
-      co_return fail(Code::kInterrupted, "the load was stopped");
-    co_await context_.clock.sleep_for(kWaitForNode);  // no result
-  }
-}
-
-Task<> BulkLoads::download_once(int32_t app_id, int32_t partition,
-                                std::shared_ptr<LoadProgress> progress) {
-  CO_TRY(co_await wait_for_node(app_id, partition));
-  co_return co_await context_.nodes.download_load(CO_TRY(node_of(app_id, partition)),
-                                                  request(*find(app_id), partition), progress);
-}
-
-Task<> BulkLoads::download(int32_t app_id, int32_t partition) {
-  if (find(app_id)->partitions[size_t(partition)] != wire::BLS_DOWNLOADING)
-    co_return Result<void>();
-  const auto progress = active_.at(app_id)[size_t(partition)];
-  auto downloaded = co_await context_.patiently(
-      "loading table " + find(app_id)->table,
-      [&] { return download_once(app_id, partition, progress); },
-      [&] { return progress->cancelled.load(); },
-      [&](const std::string& why) {
-        if (auto* record = find(app_id); record->status == wire::BLS_DOWNLOADING)
-          record->reason = why;
-      });
-  if (downloaded) {
-    CO_TRY(set_partition(app_id, partition, wire::BLS_DOWNLOADED));
-    context_.failpoint("load.partition_downloaded");
-    co_return Result<void>();
-  }
-  if (downloaded.error().code() != Code::kInterrupted) cancel_nodes(app_id);  // they need not go on
-  co_return fail(
-      std::move(downloaded.error()).with_context("partition " + std::to_string(partition)));
-}
-
-Task<> BulkLoads::ingest_in_turn(int32_t app_id, int32_t partition, int node) {
-  auto& turns = ingestions_.try_emplace(node, 1).first->second;
-  turns.resize(limits_.ingestions_of_a_node());
-  const auto turn = co_await async::Permit::take(&turns);
-  if (active_.at(app_id)[size_t(partition)]->cancelled)
-    co_return fail(Code::kInterrupted, "the load was cancelled");
-  auto ingested = co_await context_.nodes.ingest_load(node, request(*find(app_id), partition),
-                                                      active_.at(app_id)[size_t(partition)]);
-  turns.resize(limits_.ingestions_of_a_node());
-  co_return ingested;
-}
-
-Task<> BulkLoads::ingest(int32_t app_id, int32_t partition) {
-  if (find(app_id)->partitions[size_t(partition)] == wire::BLS_SUCCEED) co_return Result<void>();
-  CO_TRY(co_await wait_for_node(app_id, partition));
-  CO_TRY(in_context(co_await ingest_in_turn(app_id, partition, CO_TRY(node_of(app_id, partition))),
-                    "partition " + std::to_string(partition)));
-  CO_TRY(set_partition(app_id, partition, wire::BLS_SUCCEED));
-  context_.failpoint("load.partition_ingested");
-  co_return Result<void>();
-}
-
-Result<void> BulkLoads::set_partition(int32_t app_id, int32_t partition,
-                                      wire::bulk_load_status status) {
-  auto* record = find(app_id);
-  record->partitions[size_t(partition)] = status;
-  MetaBatch batch;
-  put_loaded_partition(batch, *record, size_t(partition));
-  context_.save_soon(std::move(batch));  // else the node finds that it has done it
-  const auto still =
-      record->status == wire::BLS_DOWNLOADING || record->status == wire::BLS_INGESTING;
-  if (!still) return fail(Code::kInterrupted, "the load was stopped");
-  return {};
-}
-
-// Sets the status that follows from how the work ended, in memory.
-void BulkLoads::end(int32_t app_id, const Result<void>& outcome) {
-  auto* record = find(app_id);
-  if (outcome) {
-    record->status = wire::BLS_SUCCEED;
-    record->reason.clear();
-  } else if (record->status == wire::BLS_PAUSING) {
-    record->status = wire::BLS_PAUSED;
-    record->reason.clear();
-    for (auto& partition : record->partitions)
-      if (partition != wire::BLS_DOWNLOADED) partition = wire::BLS_PAUSED;
-  } else if (record->status != wire::BLS_CANCELED) {
-    const bool was_ingesting = record->status == wire::BLS_INGESTING;
-    record->error = was_ingesting ? ErrorCode::kIngestionFailed : download_error(outcome.error());
-    record->status = wire::BLS_FAILED;
-    record->reason = outcome.error().to_string();
-    record->reason += was_ingesting ? "; some partitions may have the loaded rows and others not: "
-                                      "make the table anew and load it again"
-                                    : "; the table is as it was";
-    std::ranges::fill(record->partitions, wire::BLS_FAILED);
-    context_.log.error("loading table " + record->table + ": " + record->reason);
-  }
-}
-
-Routine<> BulkLoads::clean(int32_t app_id) {
-  if (!find(app_id)) co_return;
-  const auto count = find(app_id)->partitions.size();
-  for (size_t i = 0; i < count && !context_.stopped(); ++i) {
-    const auto node = node_of(app_id, int32_t(i));
-    if (!node) break;  // they go with the table
-    auto cleaned = co_await context_.nodes.clean_load(*node, {app_id, int32_t(i)});
-    if (!cleaned) context_.log.error(cleaned.error().to_string());
-    if (i == 0) context_.failpoint("load.partition_cleaned");
-  }
-  while (!context_.stopped() && !note_over(app_id))
-    co_await context_.clock.sleep_for(kWaitForDisk);  // no result
-}
-
-// False when that could not be written: another load of the table would be refused.
-bool BulkLoads::note_over(int32_t app_id) {
-  auto* record = find(app_id);
-  if (!record) return true;
-  auto over = *record;
-  over.is_over = true;
-  over.end_ms = context_.now_ms();
-  AppCatalog::Change change;
-  if (auto table = changed_table(app_id, false)) change.apps.push_back(*std::move(table));
-  put_load(change.also, over);
-  if (auto noted = context_.catalog.commit(std::move(change)); !noted) {
-    context_.log.error(
-        std::move(noted.error()).with_context("noting that a bulk load is over").to_string());
-    return false;
-  }
-  *record = std::move(over);
-  context_.failpoint("load.end_noted");
-  return true;
 }
 
 wire::control_bulk_load_response BulkLoads::control(
@@ -388,7 +151,7 @@ wire::control_bulk_load_response BulkLoads::control(
   const auto name = app_text(request.app_name);
   if (auto refusal = check_available(request.app_name)) return answer(refusal->code, refusal->hint);
   const auto app_id = context_.catalog.find(request.app_name)->info.app_id;
-  auto* record = find(app_id);
+  auto* record = find_load(records_, app_id);
   if (!record || record->is_over)
     return answer(ErrorCode::kInactiveState, name + " is not executing bulk load");
   const auto status = record->status;
@@ -426,11 +189,9 @@ wire::control_bulk_load_response BulkLoads::control(
     return answer(ErrorCode::kFileOperationFailed, "it could not be noted");
   *record = std::move(changed);
   if (record->status == wire::BLS_DOWNLOADING)
-    context_.tasks.spawn(work(app_id));
-  else if (active_.contains(app_id))
-    cancel_nodes(app_id);
-  else
-    context_.tasks.spawn(clean(app_id));
+    work_.start(app_id);
+  else if (!work_.cancel(app_id))
+    work_.clean_up(app_id);
   return answer(ErrorCode::kOk, "");
 }
 
@@ -439,9 +200,9 @@ wire::partition_bulk_load_state BulkLoads::state_of(const LoadRecord& record,
   wire::partition_bulk_load_state state;
   const auto status = record.partitions[partition];
   int32_t percent = status == wire::BLS_DOWNLOADING || status == wire::BLS_PAUSED ? 0 : kWhole;
-  const auto active = active_.find(record.app_id);
-  if (active != active_.end() && status == wire::BLS_DOWNLOADING) {
-    const auto& progress = *active->second[partition];
+  if (const auto* active = work_.progress(record.app_id);
+      active && status == wire::BLS_DOWNLOADING) {
+    const auto& progress = *(*active)[partition];
     const auto all = progress.all_bytes.load();
     if (all > 0) percent = int32_t(double(progress.done_bytes) / double(all) * (kWhole - 1));
   }
@@ -471,7 +232,7 @@ wire::query_bulk_load_response BulkLoads::query(const wire::query_bulk_load_requ
     return response;
   }
   const auto& app = *context_.catalog.find(request.app_name);
-  const auto* record = find(app.info.app_id);
+  const auto* record = find_load(records_, app.info.app_id);
   response.max_replica_count = app.info.max_replica_count;
   response.__set_is_bulk_loading(record && !record->is_over);
   if (!response.is_bulk_loading)
@@ -512,7 +273,7 @@ wire::clear_bulk_load_state_response BulkLoads::clear(
   const auto name = app_text(request.app_name);
   if (auto refusal = check_available(request.app_name)) return answer(refusal->code, refusal->hint);
   const auto app_id = context_.catalog.find(request.app_name)->info.app_id;
-  const auto* record = find(app_id);
+  const auto* record = find_load(records_, app_id);
   if (record && !record->is_over)
     return answer(ErrorCode::kInvalidState, name + " is executing bulk load");
   MetaBatch batch;
@@ -539,9 +300,9 @@ std::string BulkLoads::status(int32_t app_id) const {
                                 {"writes_held_us", record.writes_held_us},
                                 {"start_ms", record.load},
                                 {"end_ms", record.end_ms}};
-    if (const auto active = active_.find(id); active != active_.end()) {
+    if (const auto* active = work_.progress(id)) {
       int64_t done = 0, all = 0;
-      for (const auto& progress : active->second) {
+      for (const auto& progress : *active) {
         done += progress->done_bytes;
         all += progress->all_bytes;
       }

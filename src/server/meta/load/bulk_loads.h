@@ -13,11 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "async/semaphore.h"
-#include "bulkload/node_requests.h"
 #include "meta_view/node_address.h"
 #include "server/meta/backup/backup_context.h"
-#include "server/meta/load/load_records.h"
+#include "server/meta/load/load_work.h"
 
 namespace pegmove::server::meta {
 
@@ -31,14 +29,17 @@ class BulkLoads {
                                                     // spread over bulk_load_node_min_disk_count
   };
   BulkLoads(BackupContext& context, LoadState records, Limits limits)
-      : context_(context), records_(std::move(records)), limits_(std::move(limits)) {}
+      : context_(context),
+        records_(std::move(records)),
+        limits_(std::move(limits)),
+        work_(context_, records_, limits_.ingestions_of_a_node) {}
 
   // Goes on with the loads that have not ended.
   void go_on();
   // Of a dropped table nothing is loaded any more.
   void table_dropped(int32_t app_id);
   // Whether something still works on the load of the table, so that its record must stay.
-  bool is_busy(int32_t app_id) const { return active_.contains(app_id); }
+  bool is_busy(int32_t app_id) const { return work_.is_busy(app_id); }
   // The store has forgotten the table.
   void forget_table(int32_t app_id) { records_.erase(app_id); }
 
@@ -53,7 +54,6 @@ class BulkLoads {
   std::string status(int32_t app_id) const;
 
  private:
-  using Progress = std::vector<std::shared_ptr<bulkload::LoadProgress>>;  // shared with the nodes
   struct Refusal {
     wire::ErrorCode code;
     std::string hint;
@@ -63,34 +63,12 @@ class BulkLoads {
   std::optional<Refusal> check_available(const std::string& table) const;
   std::optional<Refusal> check_start(const wire::start_bulk_load_request& request) const;
   Result<void> note(const wire::start_bulk_load_request& request, bulkload::Place place);
-  LoadRecord* find(int32_t app_id);
-  const LoadRecord* find(int32_t app_id) const;
-  // The table's record with another is_bulk_loading; nothing when it has it already.
-  std::optional<AppRecord> changed_table(int32_t app_id, bool is_loading) const;
-
-  Routine<> work(int32_t app_id);
-  Task<> carry_out(int32_t app_id);
-  Task<> download(int32_t app_id, int32_t partition);
-  Task<> download_once(int32_t app_id, int32_t partition,
-                       std::shared_ptr<bulkload::LoadProgress> progress);
-  Task<> ingest(int32_t app_id, int32_t partition);
-  Task<> ingest_in_turn(int32_t app_id, int32_t partition, int node);
-  Routine<> clean(int32_t app_id);
-  bool note_over(int32_t app_id);
-  // Waits until the node serves the partition. Errors: kInterrupted.
-  Task<> wait_for_node(int32_t app_id, int32_t partition);
-  Result<int> node_of(int32_t app_id, int32_t partition) const;
-  bulkload::LoadRequest request(const LoadRecord& record, int32_t partition) const;
-  Result<void> set_partition(int32_t app_id, int32_t partition, wire::bulk_load_status status);
-  void end(int32_t app_id, const Result<void>& outcome);
-  void cancel_nodes(int32_t app_id);
   wire::partition_bulk_load_state state_of(const LoadRecord& record, size_t partition) const;
 
   BackupContext& context_;
   LoadState records_;
   Limits limits_;
-  std::map<int, async::Semaphore> ingestions_;  // by node
-  std::map<int32_t, Progress> active_;          // by app id: those that are being worked on
+  LoadWork work_;
 };
 
 }  // namespace pegmove::server::meta

@@ -59,6 +59,20 @@ Result<wire::bulk_load_status> read_partition(const base::JsonFields& fields) {
 
 }  // namespace
 
+LoadRecord* find_load(LoadState& loads, int32_t app_id) {
+  const auto found = loads.find(app_id);
+  return found == loads.end() ? nullptr : &found->second;
+}
+
+const LoadRecord* find_load(const LoadState& loads, int32_t app_id) {
+  const auto found = loads.find(app_id);
+  return found == loads.end() ? nullptr : &found->second;
+}
+
+bool is_final(wire::bulk_load_status status) {
+  return status == wire::BLS_SUCCEED || status == wire::BLS_FAILED || status == wire::BLS_CANCELED;
+}
+
 std::string_view status_name(wire::bulk_load_status status) {
   return size_t(status) < std::size(kStatusNames) ? kStatusNames[size_t(status)] : "BLS_INVALID";
 }

@@ -36,6 +36,13 @@ struct LoadRecord {
 
 using LoadState = std::map<int32_t, LoadRecord>;  // by app id
 
+// Null when there is none.
+LoadRecord* find_load(LoadState& loads, int32_t app_id);
+const LoadRecord* find_load(const LoadState& loads, int32_t app_id);
+
+// It has succeeded, failed, or was cancelled.
+bool is_final(wire::bulk_load_status status);
+
 // Their values, each a JSON object.
 void put_load(MetaBatch& batch, const LoadRecord& record);  // without its partitions
 void put_loaded_partition(MetaBatch& batch, const LoadRecord& record, size_t partition);
