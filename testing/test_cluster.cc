@@ -60,7 +60,7 @@ Result<void> TestCluster::try_start(uint16_t meta_port) {
                                                    .max_request_size = options_.max_request_size,
                                                    .duplication_group = options_.duplication_group,
                                                    .providers = providers(),
-                                                   .on_backup_step = options_.on_backup_step},
+                                                   .on_failpoint = options_.on_failpoint},
                                                   clock_));
   return {};
 }

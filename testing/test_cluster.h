@@ -32,7 +32,7 @@ struct TestClusterOptions {
   std::map<std::string, uint8_t> duplication_group = {};
   bool backups = false;                  // a block service "disk": TestCluster::store_dir()
   blockstore::Providers providers = {};  // more of them
-  backup::StepListener on_backup_step = {};
+  backup::FailpointListener on_failpoint = {};
 };
 
 // Listens on loopback, on free ports; its data lies in a temp folder that the destructor removes.

@@ -84,7 +84,7 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
     return fail(
         Code::kInvalidArgument,
         "--listen 0.0.0.0 is no address that clients can be sent to; name one of this machine's");
-  options.on_backup_step = TRY(die_at(arguments.die_at));
+  options.on_failpoint = TRY(die_at(arguments.die_at));
   if (arguments.config.empty()) return options;
   auto ini = TRY(read_ini(arguments.config));
   TRY(take_number(ini, "replication", "max_allowed_write_size", {0, 1 << 30},

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "base/units.h"
-#include "bulkload/orders.h"
+#include "bulkload/node_requests.h"
 #include "splitter/split.h"
 
 namespace pegmove::apps {
@@ -24,14 +24,14 @@ bool is_step(std::string_view name) {
   const std::array points{"begun", "acted", "done", "undoing", "undo-acted", "undone"};
   const std::array ends{"cancelling", "cancelled", "ended"};
   if ((name.contains('.') && is_in(point, points)) || is_in(name, ends)) return true;
-  return is_in(name, backup::kSteps) || is_in(name, bulkload::kSteps) ||
-         is_in(name, splitter::kSteps);
+  return is_in(name, backup::kFailpoints) || is_in(name, bulkload::kFailpoints) ||
+         is_in(name, splitter::kFailpoints);
 }
 
 }  // namespace
 
-Result<backup::StepListener> die_at(const std::string& text) {
-  if (text.empty()) return backup::StepListener();
+Result<backup::FailpointListener> die_at(const std::string& text) {
+  if (text.empty()) return backup::FailpointListener();
   const auto colon = text.find(':');
   const int64_t times =
       colon == std::string::npos
@@ -42,7 +42,7 @@ Result<backup::StepListener> die_at(const std::string& text) {
   const auto step = text.substr(0, colon);
   if (!is_step(step))
     return fail(Code::kInvalidArgument, "--die-at: there is no step '" + step + "'");
-  return backup::StepListener([step, left](std::string_view done) {
+  return backup::FailpointListener([step, left](std::string_view done) {
     if (done == step && --*left == 0) kill(getpid(), SIGKILL);
   });
 }

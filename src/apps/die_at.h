@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "backup/steps.h"
+#include "backup/failpoints.h"
 #include "base/result.h"
 
 namespace pegmove::apps {
@@ -11,6 +11,6 @@ namespace pegmove::apps {
 // Of "STEP" or "STEP:N": ends the process, as kill -9 does, after the N-th time that the step is
 // done. The steps are those of backups, restores, loads and splits, and the failpoints of runs. "":
 // a listener that is none. Errors: kInvalidArgument, for what is no step.
-Result<backup::StepListener> die_at(const std::string& text);
+Result<backup::FailpointListener> die_at(const std::string& text);
 
 }  // namespace pegmove::apps

@@ -49,7 +49,7 @@ int64_t total_of(const std::vector<LocalEntry>& files) {
 }
 
 void tell(const CheckpointTransfer& how, std::string_view step) {
-  if (how.on_step) how.on_step(step);
+  if (how.on_failpoint) how.on_failpoint(step);
 }
 
 // Bytes done of a checkpoint, told as they come.

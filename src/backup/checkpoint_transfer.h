@@ -6,8 +6,8 @@
 #include <string>
 
 #include "async/semaphore.h"
+#include "backup/failpoints.h"
 #include "backup/reader.h"
-#include "backup/steps.h"
 
 namespace pegmove::backup {
 
@@ -20,7 +20,7 @@ struct CheckpointTransfer {
   std::function<void(int64_t done, int64_t all)> on_progress = {};
   // A file that was sent, or found there and proven.
   std::function<void(const std::string& name, const blockstore::Uploaded& file)> on_upload = {};
-  StepListener on_step = {};
+  FailpointListener on_failpoint = {};
 };
 
 struct LocalCheckpoint {

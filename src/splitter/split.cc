@@ -33,7 +33,7 @@ constexpr int64_t kLeastBytesOfUnit = 16 * kMiB;    // smaller ones are not wort
 constexpr size_t kPartitionsAtOnce = 16;
 constexpr int64_t kRowsAStep = 50'000;
 
-void tell(const backup::StepListener& listener, std::string_view step) {
+void tell(const backup::FailpointListener& listener, std::string_view step) {
   if (listener) listener(step);
 }
 
@@ -288,7 +288,7 @@ Task<UnitResult> carry_out_unit(const SplitSource& source, const SplitTarget& ta
 
 Task<> finish_split(const SplitTarget& target, const SplitPlan& plan,
                     const std::vector<UnitResult>& results, SplitLimits limits,
-                    backup::StepListener on_step) {
+                    backup::FailpointListener on_failpoint) {
   FilesByPartition files;
   for (const auto& result : results)
     for (const auto& file : result.files) files[file.partition].push_back(file.file);
@@ -300,13 +300,13 @@ Task<> finish_split(const SplitTarget& target, const SplitPlan& plan,
       co_await async::for_each(size_t(plan.rules.shape.targets), kPartitionsAtOnce, [&](size_t i) {
         return finish_partition(finishing, int32_t(i), std::move(files[int32_t(i)]));
       }));
-  tell(on_step, "split.metadata_written");
+  tell(on_failpoint, "split.metadata_written");
   CO_TRY(co_await target.store.write_file(
       target.place.info_file(),
       encode(bulkload::Info{.app_id = target.app_id,
                             .table = target.place.table,
                             .partition_count = plan.rules.shape.targets})));
-  tell(on_step, "split.info_written");
+  tell(on_failpoint, "split.info_written");
   co_return Result<void>();
 }
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "async/semaphore.h"
+#include "backup/failpoints.h"
 #include "backup/reader.h"
-#include "backup/steps.h"
 #include "bulkload/reader.h"
 #include "splitter/unit_job.h"
 
@@ -56,10 +56,10 @@ struct UnitResult {
   std::vector<UnitFile> files;
 };
 
-// In their order, by name: told to the listener of backup/steps.h when they are done.
-inline constexpr std::string_view kSteps[] = {"split.planned",          "split.file_sent",
-                                              "split.unit_done",        "split.unit_noted",
-                                              "split.metadata_written", "split.info_written"};
+// The failpoints of a split, in their order; see backup/failpoints.h.
+inline constexpr std::string_view kFailpoints[] = {"split.planned",          "split.file_sent",
+                                                   "split.unit_done",        "split.unit_noted",
+                                                   "split.metadata_written", "split.info_written"};
 
 struct UnitEvents {
   // A unit holds a permit while it reads and writes, and none while it sends its last files: with
@@ -67,7 +67,7 @@ struct UnitEvents {
   async::Semaphore* working = nullptr;
   std::function<bool()> should_stop = {};
   std::function<void(const RowCounts&)> on_progress = {};  // of this unit, so far
-  backup::StepListener on_step = {};
+  backup::FailpointListener on_failpoint = {};
 };
 
 // The file size shrinks where the disk is small. `streams`: files that a unit reads side by side.
@@ -91,6 +91,6 @@ Task<UnitResult> carry_out_unit(const SplitSource& source, const SplitTarget& ta
 // unit that was killed, are removed. May be repeated.
 Task<> finish_split(const SplitTarget& target, const SplitPlan& plan,
                     const std::vector<UnitResult>& results, SplitLimits limits,
-                    backup::StepListener on_step = {});
+                    backup::FailpointListener on_failpoint = {});
 
 }  // namespace pegmove::splitter

@@ -46,7 +46,7 @@ Task<> UnitOutput::send_one(const FinishedFile& file) {
                            .digest = file.digest});
   std::error_code ignored;
   fs::remove(file.path, ignored);
-  if (events_.on_step) events_.on_step("split.file_sent");
+  if (events_.on_failpoint) events_.on_failpoint("split.file_sent");
   co_return Result<void>();
 }
 
@@ -56,7 +56,7 @@ UnitResult UnitOutput::finish(const RowCounts& counts) {
   std::ranges::sort(result_.files, {}, [](const UnitFile& each) {
     return std::pair(each.partition, std::string_view(each.file.name));
   });
-  if (events_.on_step) events_.on_step("split.unit_done");
+  if (events_.on_failpoint) events_.on_failpoint("split.unit_done");
   return std::move(result_);
 }
 

@@ -72,7 +72,7 @@ class StoreAwayTest : public ::testing::TestWithParam<StoreKind> {
   std::atomic<const char*> away_at_ = "";
   pegmove::testing::SimClock time_;
   pegmove::testing::TestCluster servers_{
-      time_, {.providers = {{"hdfs", provider_}}, .on_backup_step = [this](std::string_view name) {
+      time_, {.providers = {{"hdfs", provider_}}, .on_failpoint = [this](std::string_view name) {
                 step(name);
               }}};
   pegmove::testing::TestClient client_{servers_.meta_address()};

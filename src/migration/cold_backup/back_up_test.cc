@@ -45,7 +45,7 @@ class BackUpTest : public ::testing::Test {
   // Nodes wait here when a checkpoint is made, until the test lets them go on.
   std::latch go_on_{1};
   std::atomic<bool> holds_ = false;
-  testing::TwoClusters clusters_{{.backups = true, .on_backup_step = [this](std::string_view step) {
+  testing::TwoClusters clusters_{{.backups = true, .on_failpoint = [this](std::string_view step) {
                                     if (holds_ && step == "backup.checkpoint_made") go_on_.wait();
                                   }}};
   testing::RealLike real_{clusters_.source_servers.meta_address().port};

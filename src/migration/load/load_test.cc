@@ -119,7 +119,7 @@ class LoadTest : public ::testing::Test {
   std::atomic<bool> holds_ = false;
   std::string holds_at_ = "load.file_downloaded";
   std::optional<journal::Request> at_first_look_;
-  testing::TwoClusters clusters_{{.backups = true, .on_backup_step = [this](std::string_view step) {
+  testing::TwoClusters clusters_{{.backups = true, .on_failpoint = [this](std::string_view step) {
                                     if (holds_ && step == holds_at_) go_on_.wait();
                                   }}};
   TestRuns runs_{clusters_};

@@ -169,7 +169,7 @@ Task<std::string> Split::split_rows(StepContext context) {
       .on_done = [this, context](
                      size_t unit,
                      UnitResult result) { return note(context, unit, std::move(result)); },
-      .on_step = context.events.at};
+      .on_failpoint = context.events.at};
   LocalUnits here(*origin_, *target_);
   std::unique_ptr<UnitEngine> elsewhere;
   if (ports_.make_unit_engine) elsewhere = CO_TRY(ports_.make_unit_engine(request_));

@@ -14,7 +14,7 @@ struct EngineEvents {
   std::function<void(size_t unit, const splitter::RowCounts&)> on_progress;  // so far
   // Errors: kProtocol: that is no result of the unit.
   std::function<Result<void>(size_t unit, splitter::UnitResult)> on_done;
-  backup::StepListener on_step;
+  backup::FailpointListener on_failpoint;
 };
 
 class UnitEngine {

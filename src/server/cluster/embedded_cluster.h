@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "async/clock.h"
-#include "backup/orders.h"
+#include "backup/node_requests.h"
 #include "base/log.h"
 #include "blockstore/provider.h"
 #include "net/address.h"
@@ -31,7 +31,7 @@ struct EmbeddedClusterOptions {
   std::map<std::string, uint8_t> duplication_group = {};
   blockstore::Providers providers = {};  // [block_service.NAME]; none: no backups
   std::string cold_backup_root = {};     // the cluster's folder in them; empty: its name
-  backup::StepListener on_backup_step = {};
+  backup::FailpointListener on_failpoint = {};
 };
 
 class EmbeddedCluster {

@@ -45,23 +45,23 @@ class FakeNodes : public NodePort {
   wire::CompactionStatus compaction_status(int, Gpid) const override {
     return wire::CompactionStatus::kIdle;
   }
-  Task<int64_t> back_up(int, backup::BackupOrder order,
+  Task<int64_t> back_up(int, backup::BackupRequest request,
                         std::shared_ptr<backup::PartitionProgress> progress) override {
-    CO_TRY(co_await on_back_up(order.gpid.partition_index));
+    CO_TRY(co_await on_back_up(request.gpid.partition_index));
     progress->done_bytes = progress->all_bytes = 10;
     co_return 10;
   }
-  Task<> restore(int, backup::RestoreOrder order,
+  Task<> restore(int, backup::RestoreRequest request,
                  std::shared_ptr<backup::PartitionProgress>) override {
-    return on_restore(order.gpid.partition_index);
+    return on_restore(request.gpid.partition_index);
   }
-  Task<> download_load(int, bulkload::LoadOrder order,
+  Task<> download_load(int, bulkload::LoadRequest request,
                        std::shared_ptr<bulkload::LoadProgress>) override {
-    return on_download(order.gpid.partition_index);
+    return on_download(request.gpid.partition_index);
   }
-  Task<> ingest_load(int, bulkload::LoadOrder order,
+  Task<> ingest_load(int, bulkload::LoadRequest request,
                      std::shared_ptr<bulkload::LoadProgress>) override {
-    return on_ingest(order.gpid.partition_index);
+    return on_ingest(request.gpid.partition_index);
   }
   Task<> clean_load(int, Gpid gpid) override { return on_clean(gpid.partition_index); }
   void stop_transfers() override {}
@@ -121,7 +121,7 @@ class MetaServer {
                                                {.name = "local",
                                                 .type = "local_service",
                                                 .args = store_dir()}}},
-                                .on_step = on_step}},
+                                .on_failpoint = on_failpoint}},
         time, Logger());
     auto started = thread.wait_for(meta_->start());
     if (!started) throw std::runtime_error(started.error().to_string());
@@ -151,7 +151,7 @@ class MetaServer {
   testing::SimClock time;
   std::unique_ptr<SimDisk> disk = std::make_unique<SimDisk>();
   FakeNodes nodes;
-  backup::StepListener on_step = {};
+  backup::FailpointListener on_failpoint = {};
   async::ContextThread thread;
   std::unique_ptr<testing::TestClient> client;
 

@@ -2,8 +2,8 @@
 
 #include "async/all.h"
 #include "net/tcp.h"
-#include "server/meta/catalog_json.h"
-#include "server/meta/table_admin.h"
+#include "server/meta/admin/table_admin.h"
+#include "server/meta/catalog/catalog_json.h"
 
 namespace pegmove::server::meta {
 namespace {

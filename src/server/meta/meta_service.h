@@ -5,13 +5,13 @@
 #include <set>
 
 #include "async/pool.h"
-#include "server/meta/app_catalog.h"
-#include "server/meta/backup_jobs.h"
-#include "server/meta/backup_policies.h"
-#include "server/meta/bulk_loads.h"
-#include "server/meta/catalog_views.h"
+#include "server/meta/backup/backup_jobs.h"
+#include "server/meta/backup/backup_policies.h"
+#include "server/meta/backup/restores.h"
+#include "server/meta/catalog/app_catalog.h"
+#include "server/meta/catalog/catalog_views.h"
+#include "server/meta/load/bulk_loads.h"
 #include "server/meta/meta_state.h"
-#include "server/meta/restores.h"
 #include "service/dispatcher.h"
 #include "service/operations.h"
 
@@ -47,11 +47,11 @@ class MetaService {
   void register_handlers();
   void register_table_handlers();
   void register_compaction_handlers();
-  // In meta_backups.cc.
+  // In backup/meta_backups.cc.
   void register_backup_handlers();
   void register_backup_commands();
   net::HttpReply http_backup_policy(const service::HttpQuery& query) const;
-  // In meta_loads.cc.
+  // In load/meta_loads.cc.
   void register_load_handlers();
   Routine<> start_load(net::IncomingCall call, wire::start_bulk_load_request request);
   void register_load_commands();
@@ -79,7 +79,7 @@ class MetaService {
   bool is_served(Gpid gpid) const;
   meta_view::ClusterFacts facts() const;
 
-  // In meta_http.cc.
+  // In admin/meta_http.cc.
   void register_http();
   wire::query_cfg_response partitions_of(const std::string& table) const;
   net::HttpReply http_app(const service::HttpQuery& query) const;
@@ -91,7 +91,7 @@ class MetaService {
   net::HttpReply http_start_compaction(const service::HttpQuery& query);
   net::HttpReply set_envs(const std::string& table, const std::map<std::string, std::string>& envs);
 
-  // In meta_commands.cc.
+  // In admin/meta_commands.cc.
   void define_settings();
   void register_commands();
   std::string black_list(service::RemoteCommands::Arguments arguments);

@@ -2,7 +2,7 @@
 
 #include "base/local_file.h"
 #include "base/small_file.h"
-#include "server/meta/catalog_json.h"
+#include "server/meta/catalog/catalog_json.h"
 #include "server/meta/old_books.h"
 
 namespace pegmove::server::meta {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "async/task.h"
-#include "backup/orders.h"
-#include "bulkload/orders.h"
+#include "backup/node_requests.h"
+#include "bulkload/node_requests.h"
 #include "meta_types.h"
 #include "meta_view/node_address.h"
 #include "wire/compaction_status.h"
@@ -32,17 +32,17 @@ class NodePort {
 
   // Brings a partition to a block store; its checkpoint's bytes. Errors: kNotFound when the node
   // does not serve it; kInterrupted when it was cancelled or backups are stopped; the store's.
-  virtual Task<int64_t> back_up(int node, backup::BackupOrder order,
+  virtual Task<int64_t> back_up(int node, backup::BackupRequest request,
                                 std::shared_ptr<backup::PartitionProgress> progress) = 0;
   // Gets the files of a partition, before it is hosted. Errors: kNotFound and kCorrupt when the
   // backup is damaged; kInterrupted; the store's.
-  virtual Task<> restore(int node, backup::RestoreOrder order,
+  virtual Task<> restore(int node, backup::RestoreRequest request,
                          std::shared_ptr<backup::PartitionProgress> progress) = 0;
   // The parts of a bulk load; see server/replica/load_runner.h. Errors: also kNotFound when the
   // node does not serve the partition.
-  virtual Task<> download_load(int node, bulkload::LoadOrder order,
+  virtual Task<> download_load(int node, bulkload::LoadRequest request,
                                std::shared_ptr<bulkload::LoadProgress> progress) = 0;
-  virtual Task<> ingest_load(int node, bulkload::LoadOrder order,
+  virtual Task<> ingest_load(int node, bulkload::LoadRequest request,
                              std::shared_ptr<bulkload::LoadProgress> progress) = 0;
   virtual Task<> clean_load(int node, Gpid gpid) = 0;
   // All of these end soon, and go on when they are asked for again after a start.

@@ -2,10 +2,9 @@
 
 #include <filesystem>
 
-#include "base/atomic_file.h"
 #include "base/local_file.h"
 #include "base/small_file.h"
-#include "server/meta/catalog_json.h"
+#include "server/meta/catalog/catalog_json.h"
 #include "server/meta/store/value_json.h"
 
 namespace pegmove::server::meta {
@@ -151,7 +150,7 @@ Result<void> put_old_books_away(const std::string& folder) {
   for (const auto* name : kNames) {
     const auto path = folder + "/" + name;
     if (std::filesystem::exists(path, error)) TRY(base::rename_file(path, path + ".old"));
-    TRY(base::remove_leftovers(path));
+    std::filesystem::remove(path + ".tmp", error);  // of a write that was killed
   }
   return {};
 }

@@ -5,9 +5,9 @@
 #include <string>
 
 #include "base/result.h"
-#include "server/meta/app_record.h"
-#include "server/meta/backup_records.h"
-#include "server/meta/load_records.h"
+#include "server/meta/backup/backup_records.h"
+#include "server/meta/catalog/app_record.h"
+#include "server/meta/load/load_records.h"
 
 namespace pegmove::server::meta {
 

@@ -12,7 +12,7 @@
 #include "async/semaphore.h"
 #include "async/task_group.h"
 #include "backup/checkpoint_transfer.h"
-#include "backup/orders.h"
+#include "backup/node_requests.h"
 #include "base/log.h"
 #include "blockstore/store_set.h"
 #include "server/replica/replica.h"
@@ -23,7 +23,7 @@ struct BackupRunnerOptions {
   blockstore::Providers providers;
   int pool_threads = 4;        // each moves a file's bytes
   int64_t files_at_once = 10;  // max_concurrent_uploading_file_count
-  backup::StepListener on_step = {};
+  backup::FailpointListener on_failpoint = {};
 };
 
 // On one executor, but for set_rate() and stop(), which any thread may call.
@@ -41,14 +41,14 @@ class BackupRunner {
   // there, uploads it, and removes it. A killed node goes on from the files that are in the store.
   // `replica` is let go of when the checkpoint is made. Returns the bytes of the checkpoint.
   // Errors name the file. Repeatable; once at a time a partition.
-  Task<int64_t> back_up(backup::BackupOrder order, std::string partition_dir,
+  Task<int64_t> back_up(backup::BackupRequest request, std::string partition_dir,
                         std::shared_ptr<Replica> replica,
                         std::shared_ptr<backup::PartitionProgress> progress);
 
   // Downloads the partition's files and, when all are there and right, puts them at
   // `partition_dir`/data/rdb; where something is already, nothing is done. Errors: kNotFound and
   // kCorrupt when the backup is damaged; the store's; kInterrupted. Repeatable.
-  Task<> restore(backup::RestoreOrder order, std::string partition_dir,
+  Task<> restore(backup::RestoreRequest request, std::string partition_dir,
                  std::shared_ptr<backup::PartitionProgress> progress);
 
   // A limit by the name of its setting: max_send_rate_megabytes[_per_disk] for what is sent,
@@ -63,16 +63,16 @@ class BackupRunner {
   void stop();
 
  private:
-  Task<int64_t> back_up_with(std::shared_ptr<ReplicaMetrics> metrics, backup::BackupOrder order,
+  Task<int64_t> back_up_with(std::shared_ptr<ReplicaMetrics> metrics, backup::BackupRequest request,
                              std::string partition_dir, std::shared_ptr<Replica> replica,
                              std::shared_ptr<backup::PartitionProgress> progress);
-  Task<backup::LocalCheckpoint> checkpoint(const backup::BackupOrder& order, std::string folder,
+  Task<backup::LocalCheckpoint> checkpoint(const backup::BackupRequest& request, std::string folder,
                                            std::shared_ptr<Replica> replica);
   Task<blockstore::AsyncStore> store(std::string provider);
   std::vector<blockstore::RateLimit*> limits(Way way, const std::string& provider) const;
   backup::CheckpointTransfer transfer(Way way, const std::string& provider,
                                       std::shared_ptr<backup::PartitionProgress> progress) const;
-  void step(std::string_view name) const;
+  void failpoint(std::string_view name) const;
 
   BackupRunnerOptions options_;
   Clock& clock_;

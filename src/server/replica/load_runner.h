@@ -8,11 +8,11 @@
 #include <string>
 
 #include "async/pool.h"
-#include "backup/steps.h"
+#include "backup/failpoints.h"
 #include "base/log.h"
 #include "blockstore/store_set.h"
 #include "blockstore/stored_files.h"
-#include "bulkload/orders.h"
+#include "bulkload/node_requests.h"
 #include "server/replica/replica.h"
 
 namespace pegmove::server::replica {
@@ -20,7 +20,7 @@ namespace pegmove::server::replica {
 struct LoadRunnerOptions {
   blockstore::Providers providers;
   int pool_threads = 4;  // each moves a file's bytes
-  backup::StepListener on_step = {};
+  backup::FailpointListener on_failpoint = {};
 };
 
 // On one executor, but for what says otherwise and stop(), which any thread may call. Files are in
@@ -35,11 +35,11 @@ class LoadRunner {
   // taken in passes. Files of an earlier try that are right are not fetched again. Errors name the
   // file: kNotFound and kCorrupt, it is damaged; kRefused, the replica cannot be loaded behind; the
   // store's; kInterrupted. Repeatable, also when the files have been taken in.
-  Task<> download(bulkload::LoadOrder order, std::string partition_dir,
+  Task<> download(bulkload::LoadRequest request, std::string partition_dir,
                   std::shared_ptr<Replica> replica,
                   std::shared_ptr<bulkload::LoadProgress> progress);
   // Takes them in; writes are refused meanwhile. Repeatable. Errors: those of PartitionDb::ingest.
-  Task<> ingest(bulkload::LoadOrder order, std::string partition_dir,
+  Task<> ingest(bulkload::LoadRequest request, std::string partition_dir,
                 std::shared_ptr<Replica> replica, std::shared_ptr<bulkload::LoadProgress> progress);
   // Removes what is left of the files. Errors: kIo.
   Task<> clean(std::string partition_dir);
@@ -51,12 +51,12 @@ class LoadRunner {
   void stop();
 
  private:
-  Task<> fetch_in_turn(const bulkload::LoadOrder& order, const std::string& partition_dir,
+  Task<> fetch_in_turn(const bulkload::LoadRequest& request, const std::string& partition_dir,
                        ReplicaMetrics& metrics, std::shared_ptr<bulkload::LoadProgress> progress);
-  Task<> fetch(const bulkload::LoadOrder& order, const std::string& partition_dir,
+  Task<> fetch(const bulkload::LoadRequest& request, const std::string& partition_dir,
                ReplicaMetrics& metrics, std::shared_ptr<bulkload::LoadProgress> progress);
-  void step(std::string_view name) const {
-    if (options_.on_step) options_.on_step(name);
+  void failpoint(std::string_view name) const {
+    if (options_.on_failpoint) options_.on_failpoint(name);
   }
 
   LoadRunnerOptions options_;

@@ -44,9 +44,10 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
       disk_(operations_.metrics.add("disk", std::string("disk@") + kDiskTag,
                                     {{"tag", kDiskTag}, {"data_dir", options_.data_dir}})),
       pool_(options_.pool_threads),
-      backups_({.providers = options_.providers, .on_step = options_.on_backup_step}, clock_, log_),
+      backups_({.providers = options_.providers, .on_failpoint = options_.on_failpoint}, clock_,
+               log_),
       loads_(
-          {.providers = options_.providers, .on_step = options_.on_backup_step},
+          {.providers = options_.providers, .on_failpoint = options_.on_failpoint},
           [this](const std::string& provider) { return backups_.limits_of_reads(provider); },
           clock_) {
   register_handlers();
@@ -211,33 +212,34 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
   return {};
 }
 
-Task<int64_t> ReplicaNode::back_up(backup::BackupOrder order,
+Task<int64_t> ReplicaNode::back_up(backup::BackupRequest request,
                                    std::shared_ptr<backup::PartitionProgress> progress) {
-  auto replica = CO_TRY(get(order.gpid));
-  const auto dir = partition_dir(order.gpid);
-  co_return co_await backups_.back_up(std::move(order), dir, std::move(replica),
+  auto replica = CO_TRY(get(request.gpid));
+  const auto dir = partition_dir(request.gpid);
+  co_return co_await backups_.back_up(std::move(request), dir, std::move(replica),
                                       std::move(progress));
 }
 
-Task<> ReplicaNode::restore(backup::RestoreOrder order,
+Task<> ReplicaNode::restore(backup::RestoreRequest request,
                             std::shared_ptr<backup::PartitionProgress> progress) {
-  const auto dir = partition_dir(order.gpid);
-  co_return co_await backups_.restore(std::move(order), dir, std::move(progress));
+  const auto dir = partition_dir(request.gpid);
+  co_return co_await backups_.restore(std::move(request), dir, std::move(progress));
 }
 
-Task<> ReplicaNode::download_load(bulkload::LoadOrder order,
+Task<> ReplicaNode::download_load(bulkload::LoadRequest request,
                                   std::shared_ptr<bulkload::LoadProgress> progress) {
-  auto replica = CO_TRY(get(order.gpid));
-  const auto dir = partition_dir(order.gpid);
-  co_return co_await loads_.download(std::move(order), dir, std::move(replica),
+  auto replica = CO_TRY(get(request.gpid));
+  const auto dir = partition_dir(request.gpid);
+  co_return co_await loads_.download(std::move(request), dir, std::move(replica),
                                      std::move(progress));
 }
 
-Task<> ReplicaNode::ingest_load(bulkload::LoadOrder order,
+Task<> ReplicaNode::ingest_load(bulkload::LoadRequest request,
                                 std::shared_ptr<bulkload::LoadProgress> progress) {
-  auto replica = CO_TRY(get(order.gpid));
-  const auto dir = partition_dir(order.gpid);
-  co_return co_await loads_.ingest(std::move(order), dir, std::move(replica), std::move(progress));
+  auto replica = CO_TRY(get(request.gpid));
+  const auto dir = partition_dir(request.gpid);
+  co_return co_await loads_.ingest(std::move(request), dir, std::move(replica),
+                                   std::move(progress));
 }
 
 Task<> ReplicaNode::clean_load(Gpid gpid) { co_return co_await loads_.clean(partition_dir(gpid)); }

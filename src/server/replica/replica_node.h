@@ -26,7 +26,7 @@ struct NodeOptions {
   size_t max_connections = net::RpcServerLimits().max_connections;
   blockstore::Providers providers = {};  // [block_service.NAME]
   std::string cold_backup_root = {};     // shown by config-dump
-  backup::StepListener on_backup_step = {};
+  backup::FailpointListener on_failpoint = {};
 };
 
 // What a node is told of the table that a partition belongs to.
@@ -65,13 +65,16 @@ class ReplicaNode {
 
   // On the executor: brings a partition to a block store, and gets one from there, before host().
   // See BackupRunner. Errors of back_up(): also kNotFound when the partition is not served here.
-  Task<int64_t> back_up(backup::BackupOrder order,
+  Task<int64_t> back_up(backup::BackupRequest request,
                         std::shared_ptr<backup::PartitionProgress> progress);
-  Task<> restore(backup::RestoreOrder order, std::shared_ptr<backup::PartitionProgress> progress);
+  Task<> restore(backup::RestoreRequest request,
+                 std::shared_ptr<backup::PartitionProgress> progress);
   // On the executor: the parts of a bulk load; see LoadRunner. Errors: also kNotFound when the
   // partition is not served here.
-  Task<> download_load(bulkload::LoadOrder order, std::shared_ptr<bulkload::LoadProgress> progress);
-  Task<> ingest_load(bulkload::LoadOrder order, std::shared_ptr<bulkload::LoadProgress> progress);
+  Task<> download_load(bulkload::LoadRequest request,
+                       std::shared_ptr<bulkload::LoadProgress> progress);
+  Task<> ingest_load(bulkload::LoadRequest request,
+                     std::shared_ptr<bulkload::LoadProgress> progress);
   Task<> clean_load(Gpid gpid);
   // From any thread: they end soon, with kInterrupted, and go on when they are asked for again.
   void stop_transfers() {

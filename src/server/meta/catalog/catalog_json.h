@@ -1,0 +1,28 @@
+// The catalog as values of the meta server's store, each a JSON object, and as one text for people.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "server/meta/catalog/app_record.h"
+#include "server/meta/store/meta_values.h"
+
+namespace pegmove::server::meta {
+
+// "lively" for fl_lively; empty for fl_invalid and for numbers that are no level.
+std::string_view level_name(wire::meta_function_level level);
+
+// What remote command meta.dump writes. All texts of the state must be UTF-8; it throws otherwise.
+std::string encode_catalog(const CatalogState& state);
+
+// /apps: the next id and the function level.
+void put_catalog(MetaBatch& batch, const CatalogState& state);
+// /apps/<id> and its partitions: what differs from `before`, all when that is null.
+void put_app(MetaBatch& batch, const AppRecord& app, const AppRecord* before);
+
+// Checks everything: fields and their types, ranges, ids, counts, and that no two available tables
+// share a name. Errors: kCorrupt, naming the path of the value and the field.
+Result<CatalogState> read_catalog(const MetaValues& values);
+
+}  // namespace pegmove::server::meta
