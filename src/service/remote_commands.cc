@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "meta_types.h"
 #include "wire/thrift_codec.h"
 
 namespace pegmove::service {

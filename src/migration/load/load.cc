@@ -5,6 +5,7 @@
 
 #include "base/json_fields.h"
 #include "base/units.h"
+#include "bulk_load_types.h"
 #include "migration/cold_backup/back_up.h"
 
 namespace pegmove::migration {

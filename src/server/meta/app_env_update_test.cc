@@ -1,4 +1,5 @@
 #include "server/meta/app_env_update.h"
+#include "meta_types.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 #include "server/meta/backup_policies.h"
+#include "backup_types.h"
 
 #include <algorithm>
 #include <cctype>

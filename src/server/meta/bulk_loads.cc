@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "async/for_each.h"
+#include "bulk_load_types.h"
 #include "bulkload/reader.h"
+#include "meta_types.h"
 
 namespace pegmove::server::meta {
 namespace {

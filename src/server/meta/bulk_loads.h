@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "async/semaphore.h"
+#include "bulk_load_types.h"
 #include "bulkload/orders.h"
 #include "meta_view/node_address.h"
 #include "server/meta/backup_context.h"

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "meta_types.h"
 
 namespace pegmove::server::meta {
 namespace {

@@ -1,4 +1,5 @@
 #include "server/meta/catalog_views.h"
+#include "meta_types.h"
 
 #include <cstdint>
 #include <vector>

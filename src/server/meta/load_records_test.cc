@@ -1,4 +1,5 @@
 #include "server/meta/load_records.h"
+#include "bulk_load_types.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

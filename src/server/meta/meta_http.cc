@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "meta_types.h"
 #include "server/meta/app_env_list.h"
 #include "server/meta/meta_service.h"
 #include "service/local_time.h"

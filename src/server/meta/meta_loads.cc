@@ -3,6 +3,8 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "bulk_load_types.h"
+#include "meta_types.h"
 #include "server/meta/meta_service.h"
 #include "service/table_json.h"
 

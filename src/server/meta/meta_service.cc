@@ -1,6 +1,7 @@
 #include "server/meta/meta_service.h"
 
 #include "async/all.h"
+#include "meta_types.h"
 #include "net/tcp.h"
 #include "server/meta/catalog_json.h"
 #include "server/meta/table_admin.h"

@@ -5,6 +5,7 @@
 
 #include "async/for_each.h"
 #include "backup/reader.h"
+#include "meta_types.h"
 
 namespace pegmove::server::meta {
 namespace {
