@@ -78,10 +78,10 @@ int check_copy(const CheckArguments& arguments) {
 
 }  // namespace
 
-void add_check_command(CLI::App& program, int& exit_code) {
+void add_check_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<CheckArguments>();
-  auto* verb = add_verb(
-      program, "check",
+  auto* verb = program.add_verb(
+      "check",
       "Example: pegmove check --from A --to B --table t --create --partitions 16\n\n"
       "Looks whether a copy could begin, with the same options, and says everything that stands in "
       "the way at once: what cannot be reached, tables that are not there or not empty, denied and "

@@ -134,9 +134,9 @@ int export_file(const FileArguments& arguments) {
   return finish(arguments, moved, pump, "Exported");
 }
 
-CLI::App* add_file_verb(CLI::App& program, const std::string& name, const std::string& description,
-                        FileArguments& arguments, const std::string& path_help) {
-  auto* verb = add_verb(program, name, description);
+Verb* add_file_verb(Verb& program, const std::string& name, const std::string& description,
+                    FileArguments& arguments, const std::string& path_help) {
+  auto* verb = program.add_verb(name, description);
   verb->add_option("--cluster", arguments.cluster,
                    "cluster: a name of the config file, or host:port,...")
       ->required();
@@ -153,7 +153,7 @@ CLI::App* add_file_verb(CLI::App& program, const std::string& name, const std::s
 
 }  // namespace
 
-void add_import_export_commands(CLI::App& program, int& exit_code) {
+void add_import_export_commands(Verb& program, int& exit_code) {
   auto in = std::make_shared<FileArguments>();
   auto* import_verb = add_file_verb(
       program, "import",
@@ -167,7 +167,7 @@ void add_import_export_commands(CLI::App& program, int& exit_code) {
                    "partition count of the table that --create makes")
       ->needs(create)
       ->capture_default_str()
-      ->check(CLI::Range(1, 65536));
+      ->in_range(1, 65536);
   import_verb->callback([in, &exit_code] { exit_code = import_file(*in); });
   auto out = std::make_shared<FileArguments>();
   add_file_verb(program, "export",

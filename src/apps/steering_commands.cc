@@ -76,9 +76,9 @@ int steer(const Arguments& arguments, RunState wanted) {
   return report_steered(arguments, steered, wanted);
 }
 
-CLI::App* add_verb_of_run(CLI::App& program, const char* name, const char* description,
-                          std::shared_ptr<Arguments> arguments) {
-  auto* verb = add_verb(program, name, description);
+Verb* add_verb_of_run(Verb& program, const char* name, const char* description,
+                      std::shared_ptr<Arguments> arguments) {
+  auto* verb = program.add_verb(name, description);
   verb->add_option("id", arguments->id, "the run, as `pegmove list` shows it")->required();
   add_state_option(*verb, arguments->run.state);
   add_common_options(*verb, arguments->run.common);
@@ -86,7 +86,7 @@ CLI::App* add_verb_of_run(CLI::App& program, const char* name, const char* descr
   return verb;
 }
 
-void add_pause(CLI::App& program, int& exit_code) {
+void add_pause(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_verb_of_run(
       program, "pause",
@@ -97,7 +97,7 @@ void add_pause(CLI::App& program, int& exit_code) {
   verb->callback([arguments, &exit_code] { exit_code = steer(*arguments, RunState::kPaused); });
 }
 
-void add_cancel(CLI::App& program, int& exit_code) {
+void add_cancel(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_verb_of_run(
       program, "cancel",
@@ -118,7 +118,7 @@ void add_cancel(CLI::App& program, int& exit_code) {
   verb->callback([arguments, &exit_code] { exit_code = steer(*arguments, RunState::kCancelled); });
 }
 
-void add_resume(CLI::App& program, int& exit_code) {
+void add_resume(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_verb_of_run(
       program, "resume",
@@ -132,7 +132,7 @@ void add_resume(CLI::App& program, int& exit_code) {
 
 }  // namespace
 
-void add_steering_commands(CLI::App& program, int& exit_code) {
+void add_steering_commands(Verb& program, int& exit_code) {
   add_resume(program, exit_code);
   add_pause(program, exit_code);
   add_cancel(program, exit_code);
