@@ -31,6 +31,29 @@
 
 #if __has_include(<nlohmann/json.hpp>)  // not for the client library alone
 #include <nlohmann/json.hpp>
+
+// Templates that each source with JSON would instantiate again.
+template <typename Json>
+Json precompiled_json(const std::string& text) {
+  Json json{{"a", text}, {"b", 1}, {"c", int64_t(1)}, {"d", uint64_t(1)}, {"e", true}, {"f", 0.5}};
+  json["a"] = text;
+  json["b"] = 1;
+  json["c"] = int64_t(1);
+  json["d"] = uint64_t(1);
+  json["e"] = true;
+  json["g"] = Json::array();
+  json["g"].push_back(json);
+  for (const auto& [name, value] : json.items())
+    if (value.is_string() && value.template get<std::string>() == name) return value;
+  for (const auto& value : json)
+    if (value.is_boolean() && value.template get<bool>()) return value;
+  if (json.contains("a") && json["b"].template get<int64_t>() == 1) return json.value("a", "");
+  return json;
+}
+inline void precompiled_json(const std::string& text) {
+  precompiled_json<nlohmann::json>(text);
+  precompiled_json<nlohmann::ordered_json>(text);
+}
 #endif
 
 #include "base/result.h"

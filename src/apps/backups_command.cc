@@ -6,6 +6,7 @@
 #include "apps/progress_line.h"
 #include "backup/reader.h"
 #include "backup/verifier.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "blockstore/path.h"
@@ -70,7 +71,7 @@ Task<int> list(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
   if (arguments.common.json) {
     auto out = Json::array();
     for (const auto& summary : backups) out.push_back(to_json(summary));
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
     co_return kDone;
   }
   if (backups.empty())
@@ -168,7 +169,7 @@ Task<int> show(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
   for (const auto& table : summary.tables)
     out["tables"].push_back(CO_TRY(co_await describe(store, place_of(summary, table))));
   if (arguments.common.json) {
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
     co_return kDone;
   }
   std::printf("backup %lld in /%s: %s%s%s, begun %s, ended %s (UTC)\n",
@@ -271,7 +272,7 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
                  static_cast<long long>(summary.backup_id), summary.why.c_str());
     is_whole = false;
   }
-  if (arguments.common.json) std::printf("%s\n", out.dump(2).c_str());
+  if (arguments.common.json) std::printf("%s\n", base::json_text(out, 2).c_str());
   co_return is_whole ? kDone : kTablesDiffer;
 }
 

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/preflight_options.h"
+#include "base/json_text.h"
 
 namespace pegmove::apps {
 namespace {
@@ -70,7 +71,7 @@ int check_copy(const CheckArguments& arguments) {
   auto preflight =
       (*run)->wait_for(look_before_copy(**run, arguments.from, arguments.to, std::move(options)));
   if (arguments.common.json)
-    std::printf("%s\n", to_json(preflight).dump(2).c_str());
+    std::printf("%s\n", base::json_text(to_json(preflight), 2).c_str());
   else
     print_text(preflight);
   return preflight.can_begin() ? kDone : kPreflightFailed;

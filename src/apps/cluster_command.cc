@@ -6,6 +6,7 @@
 #include "apps/command.h"
 #include "apps/die_at.h"
 #include "backup/layout.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "server/cluster/cluster_process.h"
 
@@ -169,7 +170,7 @@ int status(const FolderArguments& arguments) {
       out["meta"] = (*running)->meta;
       out["replicas"] = (*running)->replicas;
     }
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     std::printf("%s\n", *running ? describe(**running).c_str() : "not running");
   }

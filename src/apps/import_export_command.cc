@@ -5,6 +5,7 @@
 #include "apps/progress_line.h"
 #include "async/task_group.h"
 #include "async/tell_each_second.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "rows/file_rows.h"
 #include "rows/table_rows.h"
@@ -63,7 +64,7 @@ int finish(const FileArguments& arguments, const Result<void>& moved, const rows
   }
   if (arguments.common.json) {
     nlohmann::ordered_json out{{"rows", rows}, {"bytes", pump.progress().bytes}};
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     // An export may itself be on stdout.
     std::fprintf(stderr, "%s %s rows (%s).\n", done, format_count(uint64_t(rows)).c_str(),

@@ -4,6 +4,7 @@
 
 #include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "migration/methods.h"
 #include "runs/run_view.h"
@@ -53,7 +54,7 @@ int list(const Arguments& arguments, Journal& journal) {
   }
   auto out = nlohmann::ordered_json::array();
   for (const auto& view : views) out.push_back(to_json(view));
-  std::printf("%s\n", out.dump(2).c_str());
+  std::printf("%s\n", base::json_text(out, 2).c_str());
   return kDone;
 }
 
@@ -66,7 +67,8 @@ int status(const Arguments& arguments, Journal& journal) {
     auto view = find(journal, arguments.id);
     if (!view) return report(view.error(), kUsage);
     if (arguments.json)
-      std::printf("%s\n", to_detailed_json(*view).dump(arguments.watch ? -1 : 2).c_str());
+      std::printf("%s\n",
+                  base::json_text(to_detailed_json(*view), arguments.watch ? -1 : 2).c_str());
     else
       std::printf("%s\n", to_line(*view).c_str());
     std::fflush(stdout);

@@ -5,6 +5,7 @@
 #include "apps/die_at.h"
 #include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "migration/methods.h"
 #include "runs/steering.h"
@@ -39,8 +40,8 @@ int report_steered(const Arguments& arguments, const Result<journal::Run>& run, 
   const auto state = std::string(journal::to_string(run->state));
   if (arguments.run.common.json) {
     nlohmann::ordered_json out{{"id", run->id}, {"state", state}, {"reason", run->reason}};
-    if (!run->result.empty()) out["result"] = nlohmann::ordered_json::parse(run->result);
-    std::printf("%s\n", out.dump(2).c_str());
+    if (!run->result.empty()) out["result"] = base::parse_json<nlohmann::ordered_json>(run->result);
+    std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     std::printf("Run %s is %s.\n", run->id.c_str(), state.c_str());
   }

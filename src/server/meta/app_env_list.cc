@@ -1,4 +1,5 @@
 #include "server/meta/app_env_list.h"
+#include "base/json_text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -63,7 +64,7 @@ std::string app_env_list_json() {
   for (const auto& env : kEnvs)
     list[std::string(env.name)] = {
         {"limitation", env.limitation}, {"sample", env.sample}, {"type", env.type}};
-  return list.dump(2);
+  return base::json_text(list, 2);
 }
 
 }  // namespace pegmove::server::meta

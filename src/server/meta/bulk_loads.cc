@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "async/for_each.h"
+#include "base/json_text.h"
 #include "bulk_load_types.h"
 #include "bulkload/reader.h"
 #include "meta_types.h"
@@ -552,7 +553,7 @@ std::string BulkLoads::status(int32_t app_id) const {
     }
     out.push_back(std::move(load));
   }
-  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::json_text(out, 2, base::NoUtf8::kReplace);
 }
 
 }  // namespace pegmove::server::meta

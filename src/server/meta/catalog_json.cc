@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "base/json_text.h"
 #include "meta_types.h"
 
 namespace pegmove::server::meta {
@@ -67,7 +68,7 @@ std::unexpected<Error> damaged(std::string message) {
 class Fields {
  public:
   static Result<Fields> of(std::string_view text, size_t count) {
-    auto value = json::parse(text, nullptr, /*allow_exceptions=*/false);
+    auto value = base::parse_json<json>(text);
     if (!value.is_object()) return damaged("it is no JSON object");
     if (value.size() != count) {
       return damaged("the object has " + std::to_string(value.size()) + " fields and not " +
@@ -203,19 +204,19 @@ std::string encode_catalog(const CatalogState& state) {
     apps.push_back(to_json(app));
     apps.back()["partitions"] = std::move(partitions);
   }
-  return root.dump(1) + "\n";
+  return base::json_text(root, 1) + "\n";
 }
 
 void put_catalog(MetaBatch& batch, const CatalogState& state) {
-  batch.put(std::string(kRoot), catalog_json(state).dump());
+  batch.put(std::string(kRoot), base::json_text(catalog_json(state)));
 }
 
 void put_app(MetaBatch& batch, const AppRecord& app, const AppRecord* before) {
   const auto path = path_of(kRoot, app.info.app_id);
-  if (!before || before->info != app.info) batch.put(path, to_json(app).dump());
+  if (!before || before->info != app.info) batch.put(path, base::json_text(to_json(app)));
   for (size_t i = 0; i < app.partitions.size(); ++i)
     if (!before || before->partitions[i] != app.partitions[i])
-      batch.put(path_of(path, i), to_json(app.partitions[i]).dump());
+      batch.put(path_of(path, i), base::json_text(to_json(app.partitions[i])));
 }
 
 Result<CatalogState> read_catalog(const MetaValues& values) {

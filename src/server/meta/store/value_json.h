@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json_text.h"
 #include "base/result.h"
 #include "server/meta/app_record.h"
 #include "server/meta/store/meta_values.h"
@@ -29,12 +30,13 @@ inline size_t read_partition_count(const nlohmann::json& json) {
   const auto& field = json.at("partition_count");
   const auto count = field.get<int64_t>();
   if (count < 1 || count > kMaxPartitionCount)
-    throw nlohmann::json::other_error::create(599, "no partition count: " + field.dump(), &json);
+    throw nlohmann::json::other_error::create(599, "no partition count: " + base::json_text(field),
+                                              &json);
   return size_t(count);
 }
 
 inline std::string value_text(const nlohmann::json& json) {
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::json_text(json, -1, base::NoUtf8::kReplace);
 }
 
 // What `read` makes of a value. It may throw the library's exceptions, which are thrown where a
@@ -42,8 +44,10 @@ inline std::string value_text(const nlohmann::json& json) {
 template <typename T>
 Result<T> read_value(const std::string& path, std::string_view text,
                      T (*read)(const nlohmann::json&)) {
+  const auto json = base::parse_json<nlohmann::json>(text);
+  if (json.is_discarded()) return fail(Code::kCorrupt, path + ": not JSON");
   try {
-    return read(nlohmann::json::parse(text));
+    return read(json);
   } catch (const nlohmann::json::exception& wrong) {
     return fail(Code::kCorrupt, path + ": " + wrong.what());
   }
