@@ -26,13 +26,35 @@
 #include <variant>
 #include <vector>
 
+#include <fmt/format.h>
 #include <thrift/TBase.h>
 #include <thrift/protocol/TProtocol.h>
 
-#if __has_include(<nlohmann/json.hpp>)  // not for the client library alone
+#include "base/result.h"
+
+// What follows of templates is what nearly every source would instantiate again.
+inline std::map<std::string, std::string> precompiled_std(std::map<std::string, std::string> map,
+                                                          std::optional<std::string> text,
+                                                          std::optional<int64_t> number) {
+  std::map<std::string, std::string> copy = map;
+  if (auto found = copy.find("a"); found != copy.end()) copy.erase(found);
+  copy["a"] = text.value_or("");
+  copy.emplace(fmt::format("{}", *number), fmt::format("{} {}", copy["a"], copy.size()));
+  std::vector<std::string> texts{*text};
+  texts.push_back(std::to_string(texts.size()));
+  map = std::move(copy);
+  return map;
+}
+
+// Not for the client library alone.
+#if __has_include(<rocksdb/db.h>)
+#include <rocksdb/db.h>
+#include <rocksdb/sst_file_writer.h>
+#endif
+
+#if __has_include(<nlohmann/json.hpp>)
 #include <nlohmann/json.hpp>
 
-// Templates that each source with JSON would instantiate again.
 template <typename Json>
 Json precompiled_json(const std::string& text) {
   Json json{{"a", text}, {"b", 1}, {"c", int64_t(1)}, {"d", uint64_t(1)}, {"e", true}, {"f", 0.5}};
@@ -55,5 +77,3 @@ inline void precompiled_json(const std::string& text) {
   precompiled_json<nlohmann::ordered_json>(text);
 }
 #endif
-
-#include "base/result.h"

@@ -81,11 +81,11 @@ Task<std::string> BackUp::find_others() {
   Json others = Json::array();
   if (status)
     for (const auto& item : status->items) others.push_back(item.backup_id);
-  co_return Json{{"others", std::move(others)}}.dump();
+  co_return base::json_text(Json{{"others", std::move(others)}});
 }
 
 Result<void> BackUp::take(const journal::StepRecord& record) {
-  const auto before = Json::parse(record.before, nullptr, false);
+  const auto before = base::parse_json<Json>(record.before);
   if (before.is_object() && before.contains("others") && before["others"].is_array()) {
     others_.emplace();
     for (const auto& id : before["others"])
