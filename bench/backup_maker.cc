@@ -10,6 +10,7 @@
 #include "backup/reader.h"
 #include "bench_rows.h"
 #include "blockstore/local_store.h"
+#include "meta_types.h"
 #include "record/hash.h"
 #include "record/key.h"
 #include "store/partition_db.h"

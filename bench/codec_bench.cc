@@ -2,6 +2,7 @@
 // messages (wire/thrift_codec.h): 1,000 rows of 37-byte keys and 100-byte values.
 #include <benchmark/benchmark.h>
 
+#include "data_types.h"
 #include "wire/row_messages.h"
 #include "wire/thrift_codec.h"
 

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "meta_types.h"
 #include "net/rpc_server.h"
 #include "net/tcp.h"
 #include "wire/row_messages.h"

@@ -36,10 +36,10 @@ int backup(const BackupArguments& arguments) {
 
 }  // namespace
 
-void add_backup_command(CLI::App& program, int& exit_code) {
+void add_backup_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<BackupArguments>();
-  auto* verb = add_verb(
-      program, "backup",
+  auto* verb = program.add_verb(
+      "backup",
       "Example: pegmove backup --from A --table t --store hdfs_x --path /user/pegasus/backup\n\n"
       "Has a cluster write a cold backup of a table to a block store, and watches it until it is "
       "whole. The cluster's own servers do the work: --store is a [block_service.NAME] of their "

@@ -6,6 +6,7 @@
 #include "apps/progress_line.h"
 #include "backup/reader.h"
 #include "backup/verifier.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "blockstore/path.h"
@@ -70,7 +71,7 @@ Task<int> list(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
   if (arguments.common.json) {
     auto out = Json::array();
     for (const auto& summary : backups) out.push_back(to_json(summary));
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
     co_return kDone;
   }
   if (backups.empty())
@@ -168,7 +169,7 @@ Task<int> show(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
   for (const auto& table : summary.tables)
     out["tables"].push_back(CO_TRY(co_await describe(store, place_of(summary, table))));
   if (arguments.common.json) {
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
     co_return kDone;
   }
   std::printf("backup %lld in /%s: %s%s%s, begun %s, ended %s (UTC)\n",
@@ -271,7 +272,7 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
                  static_cast<long long>(summary.backup_id), summary.why.c_str());
     is_whole = false;
   }
-  if (arguments.common.json) std::printf("%s\n", out.dump(2).c_str());
+  if (arguments.common.json) std::printf("%s\n", base::json_text(out, 2).c_str());
   co_return is_whole ? kDone : kTablesDiffer;
 }
 
@@ -306,10 +307,9 @@ int carry_out(const BackupsArguments& arguments, Action action) {
   return report(code.error(), code.error().code() == Code::kInvalidArgument ? kUsage : kFailed);
 }
 
-CLI::App* add_part(CLI::App& verb, int& exit_code, const std::string& name,
-                   const std::string& description, bool of_one,
-                   std::shared_ptr<BackupsArguments> arguments, Action action) {
-  auto* part = verb.add_subcommand(name, description);
+Verb* add_part(Verb& verb, int& exit_code, const std::string& name, const std::string& description,
+               bool of_one, std::shared_ptr<BackupsArguments> arguments, Action action) {
+  auto* part = verb.add_verb(name, description);
   part->add_option("--store", arguments->store,
                    "block service: a [block_service.NAME] of the config file")
       ->required();
@@ -319,7 +319,7 @@ CLI::App* add_part(CLI::App& verb, int& exit_code, const std::string& name,
   if (of_one)
     part->add_option("id", arguments->id, "the backup, as `pegmove backups ls` shows it")
         ->required()
-        ->check(CLI::Range(int64_t(1), int64_t(INT64_MAX)));
+        ->in_range(int64_t(1), int64_t(INT64_MAX));
   add_common_options(*part, arguments->common);
   part->callback([arguments, action, &exit_code] { exit_code = carry_out(*arguments, action); });
   return part;
@@ -327,13 +327,13 @@ CLI::App* add_part(CLI::App& verb, int& exit_code, const std::string& name,
 
 }  // namespace
 
-void add_backups_command(CLI::App& program, int& exit_code) {
+void add_backups_command(Verb& program, int& exit_code) {
   auto* verb =
-      add_verb(program, "backups",
-               "Example: pegmove backups ls --store hdfs_x --path /user/pegasus/backup\n\n"
-               "Looks into a block store: at the backups of embedded and of real clusters, "
-               "without any cluster.");
-  verb->require_subcommand(1);
+      program.add_verb("backups",
+                       "Example: pegmove backups ls --store hdfs_x --path /user/pegasus/backup\n\n"
+                       "Looks into a block store: at the backups of embedded and of real clusters, "
+                       "without any cluster.");
+  verb->require_verb();
   const auto make = [] { return std::make_shared<BackupsArguments>(); };
   add_part(*verb, exit_code, "ls",
            "Example: pegmove backups ls --store hdfs_x --cluster A\n\nThe backups, newest first, "
@@ -354,7 +354,7 @@ void add_backups_command(CLI::App& program, int& exit_code) {
   part->add_option("--sample", arguments->sample,
                    "percent of the files that are read; of the others only the size is looked at")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 100.0));
+      ->in_range(0.0, 100.0);
   arguments = make();
   part = add_part(*verb, exit_code, "rm",
                   "Example: pegmove backups rm --store hdfs_x 1742888751127 --yes\n\nRemoves a "

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/preflight_options.h"
+#include "base/json_text.h"
 
 namespace pegmove::apps {
 namespace {
@@ -70,7 +71,7 @@ int check_copy(const CheckArguments& arguments) {
   auto preflight =
       (*run)->wait_for(look_before_copy(**run, arguments.from, arguments.to, std::move(options)));
   if (arguments.common.json)
-    std::printf("%s\n", to_json(preflight).dump(2).c_str());
+    std::printf("%s\n", base::json_text(to_json(preflight), 2).c_str());
   else
     print_text(preflight);
   return preflight.can_begin() ? kDone : kPreflightFailed;
@@ -78,10 +79,10 @@ int check_copy(const CheckArguments& arguments) {
 
 }  // namespace
 
-void add_check_command(CLI::App& program, int& exit_code) {
+void add_check_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<CheckArguments>();
-  auto* verb = add_verb(
-      program, "check",
+  auto* verb = program.add_verb(
+      "check",
       "Example: pegmove check --from A --to B --table t --create --partitions 16\n\n"
       "Looks whether a copy could begin, with the same options, and says everything that stands in "
       "the way at once: what cannot be reached, tables that are not there or not empty, denied and "

@@ -6,6 +6,7 @@
 #include "apps/command.h"
 #include "apps/die_at.h"
 #include "backup/layout.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "server/cluster/cluster_process.h"
 
@@ -169,16 +170,16 @@ int status(const FolderArguments& arguments) {
       out["meta"] = (*running)->meta;
       out["replicas"] = (*running)->replicas;
     }
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     std::printf("%s\n", *running ? describe(**running).c_str() : "not running");
   }
   return *running ? kDone : kFailed;
 }
 
-void add_start(CLI::App& cluster, int& exit_code) {
+void add_start(Verb& cluster, int& exit_code) {
   auto arguments = std::make_shared<StartArguments>();
-  auto* verb = cluster.add_subcommand(
+  auto* verb = cluster.add_verb(
       "start",
       "Example: pegmove cluster start --name A --meta-port 34601 --replica-servers 2 --data /tmp/A "
       "--detach\n\n"
@@ -191,13 +192,13 @@ void add_start(CLI::App& cluster, int& exit_code) {
       ->capture_default_str();
   verb->add_option("--meta-port", arguments->meta_port, "port of the meta server; 0: a free one")
       ->capture_default_str()
-      ->check(CLI::Range(0, 65535));
+      ->in_range(0, 65535);
   verb->add_option("--replica-port", arguments->replica_port,
                    "port of the first replica server, the others follow; default: meta port + 200")
-      ->check(CLI::Range(0, 65535));
+      ->in_range(0, 65535);
   verb->add_option("--replica-servers", arguments->replica_servers, "how many replica servers")
       ->capture_default_str()
-      ->check(CLI::Range(1, 64));
+      ->in_range(1, 64);
   verb->add_option("--config", arguments->config,
                    "INI file; [replication] max_allowed_write_size and cold_backup_root, [network] "
                    "max_connections, [duplication-group] and [block_service.NAME] are honoured");
@@ -210,19 +211,19 @@ void add_start(CLI::App& cluster, int& exit_code) {
 
 }  // namespace
 
-void add_cluster_command(CLI::App& program, int& exit_code) {
-  auto* cluster =
-      add_verb(program, "cluster",
-               "Example: pegmove cluster start --name A --data /tmp/A --detach\n\n"
-               "The embedded cluster: a Pegasus of one process, to try, rehearse and test with.");
-  cluster->require_subcommand(1);
+void add_cluster_command(Verb& program, int& exit_code) {
+  auto* cluster = program.add_verb(
+      "cluster",
+      "Example: pegmove cluster start --name A --data /tmp/A --detach\n\n"
+      "The embedded cluster: a Pegasus of one process, to try, rehearse and test with.");
+  cluster->require_verb();
   add_start(*cluster, exit_code);
   auto stop_arguments = std::make_shared<FolderArguments>();
-  auto* stop_verb = cluster->add_subcommand("stop", "Example: pegmove cluster stop --data /tmp/A");
+  auto* stop_verb = cluster->add_verb("stop", "Example: pegmove cluster stop --data /tmp/A");
   stop_verb->add_option("--data", stop_arguments->data, "data folder")->required();
   stop_verb->callback([stop_arguments, &exit_code] { exit_code = stop(*stop_arguments); });
   auto status_arguments = std::make_shared<FolderArguments>();
-  auto* status_verb = cluster->add_subcommand(
+  auto* status_verb = cluster->add_verb(
       "status",
       "Example: pegmove cluster status --data /tmp/A\n\nExit status 0: running, 1: not running.");
   status_verb->add_option("--data", status_arguments->data, "data folder")->required();

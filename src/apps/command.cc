@@ -9,7 +9,7 @@
 
 namespace pegmove::apps {
 
-void add_common_options(CLI::App& verb, CommonOptions& options) {
+void add_common_options(Verb& verb, CommonOptions& options) {
   verb.add_option("--config", options.config,
                   "INI file with [pegasus.clusters]; default: $PEGMOVE_CONFIG, ./config.ini, "
                   "~/.config/pegmove/config.ini");
@@ -17,10 +17,6 @@ void add_common_options(CLI::App& verb, CommonOptions& options) {
       ->capture_default_str();
   verb.add_flag("--json", options.json, "print the result as JSON on stdout");
   verb.add_flag("--quiet", options.quiet, "show no progress");
-}
-
-CLI::App* add_verb(CLI::App& program, const std::string& name, const std::string& description) {
-  return program.add_subcommand(name, description)->fallthrough(false);
 }
 
 int report(const Error& error, int otherwise) {

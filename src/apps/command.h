@@ -2,10 +2,10 @@
 // they end. A verb is one file with one add_..._command().
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <functional>
+#include "apps/verb.h"
 
 #include "apps/cluster_config.h"
 #include "async/run.h"
@@ -31,7 +31,7 @@ struct CommonOptions {
   bool json = false;
   bool quiet = false;
 };
-void add_common_options(CLI::App& verb, CommonOptions& options);
+void add_common_options(Verb& verb, CommonOptions& options);
 
 // Says what failed on stderr. Returns the exit code: kInterrupted when the user wanted it so, else
 // `otherwise`.
@@ -86,22 +86,19 @@ class CommandRun {
   asio::signal_set signals_{context_, SIGINT, SIGTERM};
 };
 
-// Registers a verb. The description begins with an example.
-CLI::App* add_verb(CLI::App& program, const std::string& name, const std::string& description);
-
-void add_cluster_command(CLI::App& program, int& exit_code);
-void add_backup_command(CLI::App& program, int& exit_code);
-void add_restore_command(CLI::App& program, int& exit_code);
-void add_backups_command(CLI::App& program, int& exit_code);
-void add_split_command(CLI::App& program, int& exit_code);
-void add_split_unit_command(CLI::App& program, int& exit_code);
-void add_load_command(CLI::App& program, int& exit_code);
-void add_check_command(CLI::App& program, int& exit_code);
-void add_copy_command(CLI::App& program, int& exit_code);
-void add_verify_command(CLI::App& program, int& exit_code);
-void add_diff_command(CLI::App& program, int& exit_code);
-void add_repair_command(CLI::App& program, int& exit_code);
-void add_import_export_commands(CLI::App& program, int& exit_code);
-void add_shell_command(CLI::App& program, int& exit_code);
+void add_cluster_command(Verb& program, int& exit_code);
+void add_backup_command(Verb& program, int& exit_code);
+void add_restore_command(Verb& program, int& exit_code);
+void add_backups_command(Verb& program, int& exit_code);
+void add_split_command(Verb& program, int& exit_code);
+void add_split_unit_command(Verb& program, int& exit_code);
+void add_load_command(Verb& program, int& exit_code);
+void add_check_command(Verb& program, int& exit_code);
+void add_copy_command(Verb& program, int& exit_code);
+void add_verify_command(Verb& program, int& exit_code);
+void add_diff_command(Verb& program, int& exit_code);
+void add_repair_command(Verb& program, int& exit_code);
+void add_import_export_commands(Verb& program, int& exit_code);
+void add_shell_command(Verb& program, int& exit_code);
 
 }  // namespace pegmove::apps

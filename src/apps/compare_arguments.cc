@@ -9,7 +9,7 @@
 
 namespace pegmove::apps {
 
-void add_compare_options(CLI::App& verb, CompareArguments& arguments) {
+void add_compare_options(Verb& verb, CompareArguments& arguments) {
   verb.add_option("--from", arguments.from,
                   "source cluster: a name of the config file, or host:port,...")
       ->required();

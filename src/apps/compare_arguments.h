@@ -14,7 +14,7 @@ struct CompareArguments {
   bool live = false;
   size_t show = 20;
 };
-void add_compare_options(CLI::App& verb, CompareArguments& arguments);
+void add_compare_options(Verb& verb, CompareArguments& arguments);
 
 // Errors: kInvalidArgument, naming the option.
 Result<compare::CompareOptions> compare_options(const CompareArguments& arguments,

@@ -108,14 +108,14 @@ int copy(const CopyArguments& arguments) {
   return begin_run(**run, arguments.run, work, names);
 }
 
-void add_pace_options(CLI::App& verb, CopyArguments& arguments) {
+void add_pace_options(Verb& verb, CopyArguments& arguments) {
   verb.add_option("--max-rows-per-second", arguments.max_rows_per_second,
                   "write no more rows a second than this; can be changed while the copy runs with "
                   "`pegmove set`")
-      ->check(CLI::Range(int64_t(1), int64_t(1'000'000'000)));
+      ->in_range(int64_t(1), int64_t(1'000'000'000));
   verb.add_option("--max-megabytes-per-second", arguments.max_megabytes_per_second,
                   "write no more than this, in 1,000,000 bytes of keys and values; the same")
-      ->check(CLI::Range(int64_t(1), int64_t(1'000'000)));
+      ->in_range(int64_t(1), int64_t(1'000'000));
   verb.add_option("--latency-bound", arguments.latency_bound,
                   "slow down while a small request to one of the clusters takes longer than this")
       ->capture_default_str();
@@ -126,7 +126,7 @@ void add_pace_options(CLI::App& verb, CopyArguments& arguments) {
       ->capture_default_str();
 }
 
-void add_backup_options(CLI::App& verb, CopyArguments& arguments) {
+void add_backup_options(Verb& verb, CopyArguments& arguments) {
   verb.add_option("--store", arguments.store,
                   "with --through backup: a [block_service.NAME] of both clusters and of pegmove");
   verb.add_option("--path", arguments.path,
@@ -136,10 +136,10 @@ void add_backup_options(CLI::App& verb, CopyArguments& arguments) {
 
 }  // namespace
 
-void add_copy_command(CLI::App& program, int& exit_code) {
+void add_copy_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<CopyArguments>();
-  auto* verb = add_verb(
-      program, "copy",
+  auto* verb = program.add_verb(
+      "copy",
       "Example: pegmove copy --from A --to B --table t --create --partitions 16\n\n"
       "Copies every row of a table to a table of another cluster (or of the same), row by "
       "row, expiry included. Partition counts may differ. Rows that exist in the target "

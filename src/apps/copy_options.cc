@@ -71,7 +71,7 @@ Result<void> check(const CopyFilterArguments& arguments, WriteMode mode, bool th
 
 }  // namespace
 
-void add_key_filter_options(CLI::App& verb, KeyFilterArguments& arguments) {
+void add_key_filter_options(Verb& verb, KeyFilterArguments& arguments) {
   verb.add_option("--hash-key-filter", arguments.hash_key,
                   "only rows with such hash keys: anywhere:PATTERN, prefix:PATTERN or "
                   "postfix:PATTERN, e.g. prefix:user_. To move one application's part of a shared "
@@ -91,13 +91,12 @@ Result<rows::RowFilters> parse_key_filters(const KeyFilterArguments& arguments) 
   return filters;
 }
 
-void add_copy_filter_options(CLI::App& verb, CopyFilterArguments& arguments) {
+void add_copy_filter_options(Verb& verb, CopyFilterArguments& arguments) {
   verb.add_option("--partition", arguments.partitions,
                   "only this partition of the source, counted from 0; may be given several times. "
                   "To try a copy on a part of the table, or to copy one part anew")
-      ->check(CLI::Range(0, 65535))
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->in_range(0, 65535)
+      ->repeatable()
       ->group(kRows);
   add_key_filter_options(verb, arguments.keys);
   verb.add_option("--value-filter", arguments.value_filter,

@@ -57,10 +57,10 @@ int diff(const DiffArguments& arguments) {
 
 }  // namespace
 
-void add_diff_command(CLI::App& program, int& exit_code) {
+void add_diff_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<DiffArguments>();
-  auto* verb = add_verb(
-      program, "diff",
+  auto* verb = program.add_verb(
+      "diff",
       "Example: pegmove diff --from A --to B --table t --json --output differences.jsonl\n\n"
       "Compares two tables as `pegmove verify` does and lists every differing key with its kind: "
       "missing (in the target), extra (there alone), value, expiry. With --json a line is a JSON "

@@ -5,6 +5,7 @@
 #include "apps/progress_line.h"
 #include "async/task_group.h"
 #include "async/tell_each_second.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "rows/file_rows.h"
 #include "rows/table_rows.h"
@@ -63,7 +64,7 @@ int finish(const FileArguments& arguments, const Result<void>& moved, const rows
   }
   if (arguments.common.json) {
     nlohmann::ordered_json out{{"rows", rows}, {"bytes", pump.progress().bytes}};
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     // An export may itself be on stdout.
     std::fprintf(stderr, "%s %s rows (%s).\n", done, format_count(uint64_t(rows)).c_str(),
@@ -134,9 +135,9 @@ int export_file(const FileArguments& arguments) {
   return finish(arguments, moved, pump, "Exported");
 }
 
-CLI::App* add_file_verb(CLI::App& program, const std::string& name, const std::string& description,
-                        FileArguments& arguments, const std::string& path_help) {
-  auto* verb = add_verb(program, name, description);
+Verb* add_file_verb(Verb& program, const std::string& name, const std::string& description,
+                    FileArguments& arguments, const std::string& path_help) {
+  auto* verb = program.add_verb(name, description);
   verb->add_option("--cluster", arguments.cluster,
                    "cluster: a name of the config file, or host:port,...")
       ->required();
@@ -153,7 +154,7 @@ CLI::App* add_file_verb(CLI::App& program, const std::string& name, const std::s
 
 }  // namespace
 
-void add_import_export_commands(CLI::App& program, int& exit_code) {
+void add_import_export_commands(Verb& program, int& exit_code) {
   auto in = std::make_shared<FileArguments>();
   auto* import_verb = add_file_verb(
       program, "import",
@@ -167,7 +168,7 @@ void add_import_export_commands(CLI::App& program, int& exit_code) {
                    "partition count of the table that --create makes")
       ->needs(create)
       ->capture_default_str()
-      ->check(CLI::Range(1, 65536));
+      ->in_range(1, 65536);
   import_verb->callback([in, &exit_code] { exit_code = import_file(*in); });
   auto out = std::make_shared<FileArguments>();
   add_file_verb(program, "export",

@@ -43,10 +43,10 @@ int load(const LoadArguments& arguments) {
 
 }  // namespace
 
-void add_load_command(CLI::App& program, int& exit_code) {
+void add_load_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<LoadArguments>();
-  auto* verb = add_verb(
-      program, "load",
+  auto* verb = program.add_verb(
+      "load",
       "Example: pegmove load --from hdfs_x:/user/pegasus/split --to ClusterB --table TableB "
       "--ingest-behind\n\n"
       "Has a cluster load the files that `pegmove split` (or Spark) made for one of its tables, "

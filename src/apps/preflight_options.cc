@@ -18,14 +18,14 @@ Routine<> reach(CommandRun& run, inspect::Side& side) {
 
 }  // namespace
 
-void add_preflight_options(CLI::App& verb, PreflightOptions& options) {
+void add_preflight_options(Verb& verb, PreflightOptions& options) {
   auto* create = verb.add_flag("--create", options.create,
                                "make the target table, with the source's app envs that make sense "
                                "there; it must not exist");
   verb.add_option("--partitions", options.partitions,
                   "partition count of the table that --create makes; default: the source's")
       ->needs(create)
-      ->check(CLI::Range(1, 65536));
+      ->in_range(1, 65536);
   verb.add_flag("--into-nonempty", options.into_nonempty,
                 "go on when the target has rows: those that the source has, too, are overwritten");
   verb.add_option(
@@ -34,7 +34,7 @@ void add_preflight_options(CLI::App& verb, PreflightOptions& options) {
           "request; both clusters in one [duplication-group]), auto (duplicate where possible), or "
           "backup: as files, by a backup, a split and a bulk load")
       ->capture_default_str()
-      ->check(CLI::IsMember({kAuto, kPlain, kDuplicate, kBackup}));
+      ->one_of({kAuto, kPlain, kDuplicate, kBackup});
   auto* live = verb.add_flag("--live", options.live,
                              "the target is written to meanwhile: newer rows of clients stay. "
                              "Needs DUPLICATE, and writes that reach both tables");

@@ -1,7 +1,7 @@
 // The options of verbs that begin a copy, or look whether one could begin.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include "apps/verb.h"
 
 #include "apps/command.h"
 #include "migration/copy/preflight.h"
@@ -18,7 +18,7 @@ struct PreflightOptions {
 
   bool through_backup() const;
 };
-void add_preflight_options(CLI::App& verb, PreflightOptions& options);
+void add_preflight_options(Verb& verb, PreflightOptions& options);
 // Errors: kInvalidArgument: options that contradict each other.
 Result<void> check(const PreflightOptions& options);
 // Puts them into the options of a copy.

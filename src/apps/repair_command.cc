@@ -69,10 +69,10 @@ int repair(const RepairArguments& arguments) {
 
 }  // namespace
 
-void add_repair_command(CLI::App& program, int& exit_code) {
+void add_repair_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<RepairArguments>();
-  auto* verb = add_verb(
-      program, "repair",
+  auto* verb = program.add_verb(
+      "repair",
       "Example: pegmove repair --from A --to B --table t\n\n"
       "Makes the rows of the target that differ what they are in the source, and touches no other. "
       "It compares the tables itself, or takes the list that `pegmove diff --json --output FILE` "
@@ -91,7 +91,7 @@ void add_repair_command(CLI::App& program, int& exit_code) {
   verb->add_option("--show", arguments->compare.show,
                    "how many of the keys that are left different to print")
       ->capture_default_str()
-      ->check(CLI::Range(0, 100'000));
+      ->in_range(0, 100'000);
   add_run_options(*verb, *arguments);
   verb->callback([arguments, &exit_code] { exit_code = repair(*arguments); });
 }

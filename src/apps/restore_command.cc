@@ -45,10 +45,10 @@ int restore(const RestoreArguments& arguments) {
 
 }  // namespace
 
-void add_restore_command(CLI::App& program, int& exit_code) {
+void add_restore_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<RestoreArguments>();
-  auto* verb = add_verb(
-      program, "restore",
+  auto* verb = program.add_verb(
+      "restore",
       "Example: pegmove restore --to B --store hdfs_x --path /user/pegasus/backup --cluster A "
       "--table t\n\n"
       "Has a cluster make a new table out of a cold backup, with the partition count of the "
@@ -73,10 +73,10 @@ void add_restore_command(CLI::App& program, int& exit_code) {
   verb->add_option("--table", arguments->table, "table of the backup")->required();
   verb->add_option("--to-table", arguments->to_table, "name of the new table; default: the same");
   verb->add_option("--backup-id", arguments->backup_id, "default: the newest whole one")
-      ->check(CLI::Range(int64_t(1), int64_t(INT64_MAX)));
+      ->in_range(int64_t(1), int64_t(INT64_MAX));
   verb->add_option("--app-id", arguments->app_id,
                    "the table's id in the backup; default: looked up in the store")
-      ->check(CLI::Range(1, INT32_MAX));
+      ->in_range(1, INT32_MAX);
   verb->add_flag("--skip-bad-partition", arguments->skip_bad_partition,
                  "make partitions empty whose backup is damaged");
   add_run_options(*verb, arguments->run);

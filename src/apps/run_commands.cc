@@ -4,6 +4,7 @@
 
 #include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "migration/methods.h"
 #include "runs/run_view.h"
@@ -53,7 +54,7 @@ int list(const Arguments& arguments, Journal& journal) {
   }
   auto out = nlohmann::ordered_json::array();
   for (const auto& view : views) out.push_back(to_json(view));
-  std::printf("%s\n", out.dump(2).c_str());
+  std::printf("%s\n", base::json_text(out, 2).c_str());
   return kDone;
 }
 
@@ -66,7 +67,8 @@ int status(const Arguments& arguments, Journal& journal) {
     auto view = find(journal, arguments.id);
     if (!view) return report(view.error(), kUsage);
     if (arguments.json)
-      std::printf("%s\n", to_detailed_json(*view).dump(arguments.watch ? -1 : 2).c_str());
+      std::printf("%s\n",
+                  base::json_text(to_detailed_json(*view), arguments.watch ? -1 : 2).c_str());
     else
       std::printf("%s\n", to_line(*view).c_str());
     std::fflush(stdout);
@@ -135,20 +137,20 @@ int with_journal(const Arguments& arguments, Action action) {
   return action(arguments, *journal);
 }
 
-CLI::App* add_run_verb(CLI::App& program, int& exit_code, const std::string& name,
-                       const std::string& description, std::shared_ptr<Arguments> arguments,
-                       Action action) {
-  auto* verb = add_verb(program, name, description);
+Verb* add_run_verb(Verb& program, int& exit_code, const std::string& name,
+                   const std::string& description, std::shared_ptr<Arguments> arguments,
+                   Action action) {
+  auto* verb = program.add_verb(name, description);
   add_state_option(*verb, arguments->state);
   verb->callback([arguments, action, &exit_code] { exit_code = with_journal(*arguments, action); });
   return verb;
 }
 
-void add_id(CLI::App& verb, Arguments& arguments) {
+void add_id(Verb& verb, Arguments& arguments) {
   verb.add_option("id", arguments.id, "the run, as `pegmove list` shows it")->required();
 }
 
-void add_list_and_status(CLI::App& program, int& exit_code) {
+void add_list_and_status(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_run_verb(
       program, exit_code, "list",
@@ -158,7 +160,7 @@ void add_list_and_status(CLI::App& program, int& exit_code) {
   verb->add_flag("--json", arguments->json, "print an array of objects");
   verb->add_option("--most", arguments->most, "how many runs to show")
       ->capture_default_str()
-      ->check(CLI::Range(int64_t(1), Journal::kMostListed));
+      ->in_range(int64_t(1), Journal::kMostListed);
 
   arguments = std::make_shared<Arguments>();
   verb = add_run_verb(program, exit_code, "status",
@@ -171,7 +173,7 @@ void add_list_and_status(CLI::App& program, int& exit_code) {
   verb->add_flag("--json", arguments->json, "print an object, with --watch one a line");
 }
 
-void add_set(CLI::App& program, int& exit_code) {
+void add_set(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_run_verb(
       program, exit_code, "set",
@@ -183,7 +185,7 @@ void add_set(CLI::App& program, int& exit_code) {
   verb->add_option("settings", arguments->settings, "KEY=VALUE ...")->required();
 }
 
-void add_forget(CLI::App& program, int& exit_code) {
+void add_forget(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_run_verb(
       program, exit_code, "forget",
@@ -198,7 +200,7 @@ void add_forget(CLI::App& program, int& exit_code) {
 
 }  // namespace
 
-void add_run_commands(CLI::App& program, int& exit_code) {
+void add_run_commands(Verb& program, int& exit_code) {
   add_list_and_status(program, exit_code);
   add_set(program, exit_code);
   add_forget(program, exit_code);

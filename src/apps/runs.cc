@@ -108,13 +108,13 @@ void print_procedure(const RunArguments& arguments, runs::Work& work) {
 
 }  // namespace
 
-void add_state_option(CLI::App& verb, std::string& state) {
+void add_state_option(Verb& verb, std::string& state) {
   verb.add_option("--state", state,
                   "the journal, a file; default: $XDG_STATE_HOME/pegmove/journal.db, or "
                   "~/.local/state/pegmove/journal.db");
 }
 
-void add_run_options(CLI::App& verb, RunArguments& arguments) {
+void add_run_options(Verb& verb, RunArguments& arguments) {
   add_state_option(verb, arguments.state);
   verb.add_flag("--dry-run", arguments.dry_run,
                 "run the preflight checks, show the steps, and change nothing");

@@ -15,9 +15,9 @@ struct RunArguments {
   bool dry_run = false;  // show the steps, and change nothing
   std::string die_at;    // for tests
 };
-void add_state_option(CLI::App& verb, std::string& state);
+void add_state_option(Verb& verb, std::string& state);
 // --state, --dry-run, the common options, and --die-at, which is hidden.
-void add_run_options(CLI::App& verb, RunArguments& arguments);
+void add_run_options(Verb& verb, RunArguments& arguments);
 
 // The journal's path. Errors: of journal::default_state_path().
 Result<std::string> journal_path(const std::string& state);
@@ -35,8 +35,8 @@ int begin_run(CommandRun& run, const RunArguments& arguments, runs::Work& work,
 // What a cancel did, a line each on stderr. Returns whether anything is left that should not be.
 bool print_undone(const std::vector<runs::Undone>& undone);
 
-void add_run_commands(CLI::App& program, int& exit_code);       // list, status, set, forget
-void add_steering_commands(CLI::App& program, int& exit_code);  // resume, pause, cancel
+void add_run_commands(Verb& program, int& exit_code);       // list, status, set, forget
+void add_steering_commands(Verb& program, int& exit_code);  // resume, pause, cancel
 
 // Resumes a run of any method. Returns the exit code.
 int resume_run(const RunArguments& arguments, const std::string& id);

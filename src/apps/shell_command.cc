@@ -65,14 +65,14 @@ int run_shell(const ShellArguments& arguments) {
 
 }  // namespace
 
-void add_shell_command(CLI::App& program, int& exit_code) {
+void add_shell_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<ShellArguments>();
-  auto* verb =
-      add_verb(program, "shell",
-               "Example: pegmove shell --cluster A -e 'use t; set h s value; get h s'\n\n"
-               "Pegasus's own shell commands (`help` lists them): typed, from -e, or from a file. "
-               "Results go to stdout. Scripted, it stops at the first command that fails and exits "
-               "with 1.");
+  auto* verb = program.add_verb(
+      "shell",
+      "Example: pegmove shell --cluster A -e 'use t; set h s value; get h s'\n\n"
+      "Pegasus's own shell commands (`help` lists them): typed, from -e, or from a file. "
+      "Results go to stdout. Scripted, it stops at the first command that fails and exits "
+      "with 1.");
   verb->add_option("--cluster", arguments->cluster,
                    "cluster: a name of the config file, or host:port,...");
   verb->add_option("--config", arguments->config, "INI file with [pegasus.clusters]");

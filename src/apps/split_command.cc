@@ -130,11 +130,11 @@ int split(const SplitArguments& arguments) {
                     .to_table = to_table});
 }
 
-void add_spark_options(CLI::App& verb, SplitArguments& arguments) {
+void add_spark_options(Verb& verb, SplitArguments& arguments) {
   constexpr const char* kSpark = "On a Spark cluster (spark/README.md)";
   verb.add_option("--engine", arguments.engine,
                   "local, this machine does it; or spark, its executors do, each with this program")
-      ->check(CLI::IsMember({"local", "spark"}))
+      ->one_of({"local", "spark"})
       ->group(kSpark);
   verb.add_option("--master", arguments.spark.master,
                   "of Spark: yarn, spark://host:7077, k8s://..., local[2]")
@@ -152,10 +152,10 @@ void add_spark_options(CLI::App& verb, SplitArguments& arguments) {
 
 }  // namespace
 
-void add_split_command(CLI::App& program, int& exit_code) {
+void add_split_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<SplitArguments>();
-  auto* verb = add_verb(
-      program, "split",
+  auto* verb = program.add_verb(
+      "split",
       "Example: pegmove split --from hdfs_x:/user/pegasus/backup --backup 1742888751127 --table "
       "single --to hdfs_x:/user/pegasus/split --cluster ClusterB --to-table TableB --partitions "
       "64\n\n"
@@ -173,7 +173,7 @@ void add_split_command(CLI::App& program, int& exit_code) {
                    "for backups. Rows that clients write meanwhile may be missing");
   verb->add_option("--backup", arguments->backup_id,
                    "the backup's id; default: the newest whole one")
-      ->check(CLI::Range(int64_t(1), int64_t(INT64_MAX)));
+      ->in_range(int64_t(1), int64_t(INT64_MAX));
   verb->add_option("--table", arguments->table, "table of the backup, or of --from-cluster")
       ->required();
   verb->add_option("--to", arguments->to, "NAME:/folder for the files")->required();
@@ -185,14 +185,14 @@ void add_split_command(CLI::App& program, int& exit_code) {
                    "the table that will be loaded; default: the same name");
   verb->add_option("--partitions", arguments->partitions,
                    "its partition count, where it cannot be asked")
-      ->check(CLI::Range(1, 65536));
+      ->in_range(1, 65536);
   verb->add_option("--app-id", arguments->app_id, "its id, where it cannot be asked")
-      ->check(CLI::Range(1, INT32_MAX));
+      ->in_range(1, INT32_MAX);
   verb->add_option(
           "--data-version", arguments->data_version,
           "of its values, where its servers cannot be asked; 1 in every table of Pegasus 2, "
           "which is the default where the cluster is not in the config file")
-      ->check(CLI::Range(0, 1));
+      ->in_range(0, 1);
   verb->add_flag("--old-servers", arguments->old_servers,
                  "write files that servers of 2.0 to 2.4 can read, too, which takes longer; where "
                  "the cluster can be asked, it is found out");

@@ -38,10 +38,10 @@ Result<std::string> work_folder_of(const std::string& given) {
 
 }  // namespace
 
-void add_machine_options(CLI::App& verb, MachineArguments& arguments) {
+void add_machine_options(Verb& verb, MachineArguments& arguments) {
   constexpr const char* kMachine = "What this machine may use";
   verb.add_option("--workers", arguments.workers, "parts at once; default: one a core")
-      ->check(CLI::Range(1, 256))
+      ->in_range(1, 256)
       ->group(kMachine);
   verb.add_option("--memory", arguments.memory, "for buffers; default 256MiB")->group(kMachine);
   verb.add_option("--disk", arguments.disk,

@@ -60,12 +60,12 @@ int split_unit(const Arguments& arguments) {
 
 }  // namespace
 
-void add_split_unit_command(CLI::App& program, int& exit_code) {
+void add_split_unit_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  auto* verb = add_verb(program, "split-unit", "Carries out one unit of a split, for Spark.");
-  verb->group("");
+  auto* verb = program.add_verb("split-unit", "Carries out one unit of a split, for Spark.");
+  verb->hide();
   verb->add_option("--spec", arguments->spec)->required();
-  verb->add_option("--unit", arguments->unit)->required()->check(CLI::NonNegativeNumber);
+  verb->add_option("--unit", arguments->unit)->required()->in_range(0, INT32_MAX);
   verb->add_option("--work-dir", arguments->work_folder)->required();
   add_common_options(*verb, arguments->common);
   verb->callback([arguments, &exit_code] { exit_code = split_unit(*arguments); });

@@ -5,6 +5,7 @@
 #include "apps/die_at.h"
 #include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "migration/methods.h"
 #include "runs/steering.h"
@@ -39,8 +40,8 @@ int report_steered(const Arguments& arguments, const Result<journal::Run>& run, 
   const auto state = std::string(journal::to_string(run->state));
   if (arguments.run.common.json) {
     nlohmann::ordered_json out{{"id", run->id}, {"state", state}, {"reason", run->reason}};
-    if (!run->result.empty()) out["result"] = nlohmann::ordered_json::parse(run->result);
-    std::printf("%s\n", out.dump(2).c_str());
+    if (!run->result.empty()) out["result"] = base::parse_json<nlohmann::ordered_json>(run->result);
+    std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     std::printf("Run %s is %s.\n", run->id.c_str(), state.c_str());
   }
@@ -76,9 +77,9 @@ int steer(const Arguments& arguments, RunState wanted) {
   return report_steered(arguments, steered, wanted);
 }
 
-CLI::App* add_verb_of_run(CLI::App& program, const char* name, const char* description,
-                          std::shared_ptr<Arguments> arguments) {
-  auto* verb = add_verb(program, name, description);
+Verb* add_verb_of_run(Verb& program, const char* name, const char* description,
+                      std::shared_ptr<Arguments> arguments) {
+  auto* verb = program.add_verb(name, description);
   verb->add_option("id", arguments->id, "the run, as `pegmove list` shows it")->required();
   add_state_option(*verb, arguments->run.state);
   add_common_options(*verb, arguments->run.common);
@@ -86,7 +87,7 @@ CLI::App* add_verb_of_run(CLI::App& program, const char* name, const char* descr
   return verb;
 }
 
-void add_pause(CLI::App& program, int& exit_code) {
+void add_pause(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_verb_of_run(
       program, "pause",
@@ -97,7 +98,7 @@ void add_pause(CLI::App& program, int& exit_code) {
   verb->callback([arguments, &exit_code] { exit_code = steer(*arguments, RunState::kPaused); });
 }
 
-void add_cancel(CLI::App& program, int& exit_code) {
+void add_cancel(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_verb_of_run(
       program, "cancel",
@@ -118,7 +119,7 @@ void add_cancel(CLI::App& program, int& exit_code) {
   verb->callback([arguments, &exit_code] { exit_code = steer(*arguments, RunState::kCancelled); });
 }
 
-void add_resume(CLI::App& program, int& exit_code) {
+void add_resume(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_verb_of_run(
       program, "resume",
@@ -132,7 +133,7 @@ void add_resume(CLI::App& program, int& exit_code) {
 
 }  // namespace
 
-void add_steering_commands(CLI::App& program, int& exit_code) {
+void add_steering_commands(Verb& program, int& exit_code) {
   add_resume(program, exit_code);
   add_pause(program, exit_code);
   add_cancel(program, exit_code);

@@ -50,10 +50,10 @@ int verify(const VerifyArguments& arguments) {
 
 }  // namespace
 
-void add_verify_command(CLI::App& program, int& exit_code) {
+void add_verify_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<VerifyArguments>();
-  auto* verb = add_verb(
-      program, "verify",
+  auto* verb = program.add_verb(
+      "verify",
       "Example: pegmove verify --from A --to B --table t --certificate t.json\n\n"
       "Compares two tables row by row: keys, values and expiry, whatever their partition counts. "
       "Exact while nobody writes to either; with --live also while clients write. Exit status 0: "
@@ -64,7 +64,7 @@ void add_verify_command(CLI::App& program, int& exit_code) {
   verb->add_option("--show", arguments->compare.show,
                    "how many differing keys to print; the JSON has up to 1000")
       ->capture_default_str()
-      ->check(CLI::Range(0, 100'000));
+      ->in_range(0, 100'000);
   verb->add_option(
       "--certificate", arguments->certificate,
       "also write the result to this file, as JSON: what was compared, when, how, with "

@@ -2,11 +2,11 @@
 // it.
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <future>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "async/task.h"
 
@@ -24,14 +24,14 @@ class ContextThread {
 
   asio::any_io_executor executor() { return context_.get_executor(); }
 
-  // From any other thread: runs the routine on this one and returns what it returned.
+  // From any other thread: runs the routine on this one and waits for its end.
+  void wait_for(Routine<> routine);
+  // The same, and returns what it returned.
   template <typename T>
-  T wait_for(asio::awaitable<T> routine) {
-    std::promise<T> promise;
-    asio::co_spawn(context_, std::move(routine), [&](std::exception_ptr broken, T value) {
-      broken ? promise.set_exception(broken) : promise.set_value(std::move(value));
-    });
-    return promise.get_future().get();
+  T wait_for(Routine<T> routine) {
+    std::optional<T> out;
+    wait_for(keep(std::move(routine), &out));
+    return *std::move(out);
   }
 
  private:

@@ -21,6 +21,13 @@ using Task = asio::awaitable<Result<T>>;
 template <typename T = void>
 using Routine = asio::awaitable<T>;
 
+// A routine that yields nothing and puts what the other one yields behind `out`, a pointer to an
+// optional: what runs routines does so for those without a result only, and is compiled once.
+template <typename T, typename Out>
+Routine<> keep(Routine<T> routine, Out out) {
+  out->emplace(co_await std::move(routine));
+}
+
 }  // namespace pegmove::async
 
 namespace pegmove {

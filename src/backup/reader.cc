@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "blockstore/path.h"
+#include "meta_types.h"
 
 namespace pegmove::backup {
 namespace {

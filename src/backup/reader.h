@@ -8,6 +8,7 @@
 #include "backup/layout.h"
 #include "backup/metadata.h"
 #include "blockstore/async_store.h"
+#include "meta_types.h"
 
 namespace pegmove::backup {
 

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/percent.h"
 #include "blockstore/path.h"
 
@@ -28,7 +29,7 @@ std::string_view title_or_all(std::string_view body) {
 }
 
 RemoteError remote_error(const HttpAnswer& answer) {
-  const auto json = Json::parse(answer.body, nullptr, false);
+  const auto json = base::parse_json<Json>(answer.body);
   if (json.is_object() && json.contains("RemoteException") && json["RemoteException"].is_object()) {
     const auto& remote = json["RemoteException"];
     const auto message = base::text_in(remote, "message");
@@ -141,7 +142,7 @@ Result<Json> HdfsRest::ask(const std::string& method, const std::string& path,
   const auto& answer = reply.answer;
   if (answer.status != 200 && answer.status != 201) return fail(error_of(reply));
   if (answer.body.empty()) return Json::object();
-  auto json = Json::parse(answer.body, nullptr, false);
+  auto json = base::parse_json<Json>(answer.body);
   if (!json.is_object())
     return fail(Code::kProtocol, "the answer to " + operation +
                                      " is no JSON object: " + base::printable(answer.body, 100));

@@ -13,6 +13,7 @@
 
 #include "base/atomic_file.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/small_file.h"
 #include "blockstore/digest.h"
 #include "blockstore/path.h"
@@ -34,7 +35,7 @@ std::string sidecar_path(const std::string& file) {
 
 // {"md5":"...","size":N}
 std::string sidecar_text(const std::string& md5, int64_t size) {
-  return nlohmann::ordered_json{{"md5", md5}, {"size", size}}.dump();
+  return base::json_text(nlohmann::ordered_json{{"md5", md5}, {"size", size}});
 }
 
 class LocalUpload : public Upload {
@@ -232,7 +233,7 @@ class LocalStore : public BlockStore {
       return fail(base::system_error("looking at", file, errno));
     const auto sidecar = sidecar_path(file);
     auto text = TRY(TRY(base::LocalFile::open(sidecar)).read(0, kMostSidecarBytes));
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = base::parse_json<nlohmann::json>(text);
     const auto noted = TRY(base::JsonFields::of(json, sidecar));
     Entry entry{.name = name_of(file),
                 .size = TRY(noted.integer("size", 0, INT64_MAX)),

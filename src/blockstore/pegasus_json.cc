@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "base/json_text.h"
 #include "blockstore/digest.h"
 #include "blockstore/path.h"
 
@@ -40,10 +41,10 @@ Result<StoredFile> read_file(const PegasusFields& fields) {
 }  // namespace
 
 std::string dump(const PegasusJson& json) {
-  return json.dump(-1, ' ', false, PegasusJson::error_handler_t::replace);
+  return base::json_text(json, -1, base::NoUtf8::kReplace);
 }
 
-PegasusJson parse_json(std::string_view text) { return PegasusJson::parse(text, nullptr, false); }
+PegasusJson parse_json(std::string_view text) { return base::parse_json<PegasusJson>(text); }
 
 Result<PegasusFields> fields_of(const PegasusJson& object, std::string document,
                                 KnownFields known) {

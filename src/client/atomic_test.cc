@@ -5,6 +5,8 @@
 #include <deque>
 
 #include "client/table.h"
+#include "data_types.h"
+#include "meta_types.h"
 #include "net/rpc_server.h"
 #include "testing/sim_clock.h"
 #include "testing/test_cluster.h"

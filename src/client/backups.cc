@@ -1,4 +1,6 @@
 #include "client/backups.h"
+#include "backup_types.h"
+#include "meta_types.h"
 
 namespace pegmove::client {
 namespace {

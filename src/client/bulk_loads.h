@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bulk_load_types.h"
 #include "client/cluster.h"
 
 namespace pegmove::client {

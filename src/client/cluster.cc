@@ -1,4 +1,5 @@
 #include "client/cluster.h"
+#include "meta_types.h"
 
 #include <algorithm>
 

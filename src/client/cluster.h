@@ -7,6 +7,11 @@
 #include "client/administration.h"
 #include "client/meta_caller.h"
 
+namespace pegmove::wire {
+class configuration_update_app_env_request;
+enum meta_function_level : int32_t;
+}  // namespace pegmove::wire
+
 namespace pegmove::client {
 
 // A table as the meta server lists it (app_info in Pegasus).

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "client/row_groups.h"
+#include "data_types.h"
 #include "record/hash.h"
 #include "record/key.h"
 #include "wire/duplicate_messages.h"

@@ -1,4 +1,5 @@
 #include "client/meta_caller.h"
+#include "meta_types.h"
 
 #include <algorithm>
 

@@ -1,5 +1,7 @@
 #include "client/node.h"
 
+#include "meta_types.h"
+#include "replica_admin_types.h"
 #include "wire/error_code.h"
 #include "wire/thrift_codec.h"
 

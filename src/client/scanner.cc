@@ -1,4 +1,5 @@
 #include "client/scanner.h"
+#include "data_types.h"
 
 #include <algorithm>
 

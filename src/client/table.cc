@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/bytes.h"
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/hash.h"
 #include "record/key.h"

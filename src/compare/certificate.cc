@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/units.h"
 #include "compare/difference_file.h"
 
@@ -94,25 +95,24 @@ std::string what_a_sample_proves(const CompareReport& report) {
 }
 
 std::string summary(const CompareReport& report) {
-  return Json{{"verdict", verdict(report)},
-              {"equal", report.equal()},
-              {"source_rows", report.source_rows},
-              {"target_rows", report.target_rows},
-              {"missing", report.missing},
-              {"extra", report.extra},
-              {"value", report.value_differs},
-              {"expiry", report.expiry_differs},
-              {"not_settled", report.not_settled},
-              {"source_sum", report.source_sum.to_hex()},
-              {"target_sum", report.target_sum.to_hex()}}
-      .dump();
+  return base::json_text(Json{{"verdict", verdict(report)},
+                              {"equal", report.equal()},
+                              {"source_rows", report.source_rows},
+                              {"target_rows", report.target_rows},
+                              {"missing", report.missing},
+                              {"extra", report.extra},
+                              {"value", report.value_differs},
+                              {"expiry", report.expiry_differs},
+                              {"not_settled", report.not_settled},
+                              {"source_sum", report.source_sum.to_hex()},
+                              {"target_sum", report.target_sum.to_hex()}});
 }
 
 std::string certificate(const CertificateFacts& facts, const TableFacts& source,
                         const TableFacts& target, const CompareReport& report) {
   Json differences = Json::array();
   for (const auto& difference : report.differences)
-    differences.push_back(Json::parse(difference_json(difference)));
+    differences.push_back(base::parse_json<Json>(difference_json(difference)));
   Json json{{"verdict", verdict(report)},
             {"equal", report.equal()},
             {"id", facts.run_id},
@@ -145,7 +145,7 @@ std::string certificate(const CertificateFacts& facts, const TableFacts& source,
                       {"rows_compared", std::max(report.source_rows, report.target_rows)},
                       {"proves", what_a_sample_proves(report)}};
   json["differences"] = std::move(differences);
-  return json.dump(2);
+  return base::json_text(json, 2);
 }
 
 }  // namespace pegmove::compare

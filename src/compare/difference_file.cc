@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "record/key.h"
 
 namespace pegmove::compare {
@@ -26,7 +27,7 @@ std::string difference_json(const Difference& difference) {
   Json line{{"kind", to_string(difference.kind)}};
   put_bytes(line, "hash_key", difference.hash_key);
   put_bytes(line, "sort_key", difference.sort_key);
-  return line.dump();
+  return base::json_text(line);
 }
 
 std::string difference_text(const Difference& difference) {
@@ -37,7 +38,7 @@ std::string difference_text(const Difference& difference) {
 }
 
 Result<Difference> parse_difference(std::string_view line) {
-  const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const auto json = base::parse_json<Json>(line);
   if (!json.is_object())
     return fail(Code::kInvalidArgument,
                 "no JSON object; `pegmove diff --json --output FILE` writes such a list");

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/ini.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -22,7 +23,7 @@ std::unexpected<Error> malformed(const std::string& what, std::string_view body)
 }
 
 Result<json> parse_object(std::string_view body) {
-  auto parsed = json::parse(body, nullptr, false);
+  auto parsed = base::parse_json<json>(body);
   if (!parsed.is_object()) return malformed("no JSON object", body);
   return parsed;
 }

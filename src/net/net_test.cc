@@ -6,6 +6,7 @@
 #include "net/rpc_client.h"
 #include "net/rpc_server.h"
 #include "net/tcp.h"
+#include "wire/dsn_types.h"
 #include "wire/thrift_codec.h"
 
 namespace pegmove::net {

@@ -1,4 +1,5 @@
 #include "runs/engine.h"
+#include "base/json_text.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -28,7 +29,7 @@ std::string result_of(const std::vector<Undone>& undone) {
   Json list = Json::array();
   for (const auto& each : undone)
     if (!each.says.empty()) list.push_back({{"end", name_of(each.end)}, {"says", each.says}});
-  return Json{{"cancelled", std::move(list)}}.dump();
+  return base::json_text(Json{{"cancelled", std::move(list)}});
 }
 
 class Engine {
@@ -274,7 +275,7 @@ std::string procedure_json(const std::vector<Step>& steps) {
                    {"does", step.does},
                    {"kind", name_of(step.kind)},
                    {"remote", step.is_remote}});
-  return out.dump(2);
+  return base::json_text(out, 2);
 }
 
 void append(std::vector<Step>& steps, std::vector<Step> more) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "journal/run_lock.h"
@@ -19,7 +20,7 @@ constexpr size_t kMostColumn = 24;
 // Text that the journal holds as JSON; what is none becomes a string.
 Json parsed(const std::string& text) {
   if (text.empty()) return nullptr;
-  auto json = Json::parse(text, nullptr, false);
+  auto json = base::parse_json<Json>(text);
   return json.is_discarded() ? Json(text) : json;
 }
 
@@ -66,7 +67,7 @@ Json progress_json(const journal::Progress& progress) {
 }  // namespace
 
 std::string RunView::verdict() const {
-  const auto result = Json::parse(run.result, nullptr, false);
+  const auto result = base::parse_json<Json>(run.result);
   if (run.state != RunState::kDone || !result.is_object()) return "";
   const auto found = result.find("verdict");
   return found != result.end() && found->is_string() ? found->get<std::string>() : "";

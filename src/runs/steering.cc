@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 
 namespace pegmove::runs {
 namespace {
@@ -88,7 +89,7 @@ Task<Run> abandon(SessionPlace place, const Registry& registry) {
 }
 
 std::vector<Undone> undone_of(const Run& run) {
-  const auto result = nlohmann::json::parse(run.result, nullptr, false);
+  const auto result = base::parse_json<nlohmann::json>(run.result);
   std::vector<Undone> all;
   if (!result.is_object() || !result.contains("cancelled") || !result["cancelled"].is_array())
     return all;

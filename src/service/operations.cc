@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/json_text.h"
 #include "service/local_time.h"
 #include "service/table_json.h"
 
@@ -100,11 +101,10 @@ Result<void> Operations::dump(const std::string& file, const std::string& text) 
 
 void Operations::add_commands() {
   commands.on({"server-info"}, "Query server information", "", [this](auto) {
-    return nlohmann::json{{"version", kServerVersion},
-                          {"build_type", "Release"},
-                          {"git_SHA", kCommit},
-                          {"start_time", local_date_time(started_unix_)}}
-        .dump();
+    return base::json_text(nlohmann::json{{"version", kServerVersion},
+                                          {"build_type", "Release"},
+                                          {"git_SHA", kCommit},
+                                          {"start_time", local_date_time(started_unix_)}});
   });
   commands.on({"flush-log"}, "Flush log to stderr or file", "", [](auto) { return "Flush done."; });
   commands.on({"reset-log-start-level"}, "Reset the log start level",

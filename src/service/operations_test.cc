@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "async/run.h"
+#include "meta_types.h"
 #include "net/rpc_server.h"
 #include "net/tcp.h"
 #include "testing/sim_clock.h"

@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "service/local_time.h"
 
 namespace pegmove::service {
@@ -185,7 +186,7 @@ std::string list_perf_counters(const std::vector<PerfCounter>& counters, PerfMat
   constexpr size_t kMostFilters = 64;  // each takes time and memory for each counter
   if (filters.size() > kMostFilters) {
     reply["result"] = "ERROR: invalid filter: more than " + std::to_string(kMostFilters);
-    return reply.dump();
+    return base::json_text(reply);
   }
   std::vector<std::unique_ptr<Regexp>> regexps;
   if (match == PerfMatch::kRegexp)
@@ -202,7 +203,7 @@ std::string list_perf_counters(const std::vector<PerfCounter>& counters, PerfMat
       reply["counters"].push_back(
           {{"name", counter.name}, {"type", counter.type}, {"value", counter.value}});
   }
-  return reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::json_text(reply, -1, base::NoUtf8::kReplace);
 }
 
 std::string brief_statistics(const std::vector<PerfCounter>& counters) {

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json_text.h"
+#include "meta_types.h"
 #include "wire/thrift_codec.h"
 
 namespace pegmove::service {
@@ -25,9 +27,7 @@ std::string join(std::span<const std::string> words, std::string_view between) {
   return joined;
 }
 
-std::string pretty(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
-}
+std::string pretty(const Json& json) { return base::json_text(json, 2, base::NoUtf8::kReplace); }
 
 std::optional<int64_t> parse_integer(std::string_view text) {
   int64_t number = 0;

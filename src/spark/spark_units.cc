@@ -12,6 +12,7 @@
 
 #include "base/child_process.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/local_file.h"
 #include "base/small_file.h"
 #include "base/text.h"
@@ -64,7 +65,7 @@ Result<void> prepare(const std::string& folder, const UnitSpec& spec,
   TRY(base::replace_file(folder + "/bundle/" + kSpecFile, to_json(spec)));
   TRY(base::replace_file(folder + "/bundle/" + kStoresFile, stores_text(providers)));
   TRY(write_archive(folder));
-  TRY(base::replace_file(folder + "/units.json", Json(units).dump()));
+  TRY(base::replace_file(folder + "/units.json", base::json_text(Json(units))));
   return base::replace_file(folder + "/pegmove_split.py", driver_program());
 }
 
@@ -165,12 +166,12 @@ class Driver {
 std::string to_json(const UnitSpec& spec) {
   auto request = spec.request;
   request.spark = {};  // theirs who submit, and it may be confidential
-  return Json{{"request", migration::to_json(request)}, {"plan", migration::to_json(spec.plan)}}
-      .dump();
+  return base::json_text(
+      Json{{"request", migration::to_json(request)}, {"plan", migration::to_json(spec.plan)}});
 }
 
 Result<UnitSpec> unit_spec_from_json(std::string_view text) {
-  const auto in = Json::parse(text, nullptr, false);
+  const auto in = base::parse_json<Json>(text);
   const auto fields = TRY(base::JsonFields::of(in, "the work of a unit"));
   UnitSpec spec;
   spec.request = TRY(migration::split_request_from_json(TRY(fields.text("request"))));

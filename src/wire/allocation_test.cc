@@ -7,7 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "backup_types.h"
 #include "base/bytes.h"
+#include "bulk_load_types.h"
+#include "data_types.h"
+#include "meta_types.h"
+#include "replica_admin_types.h"
 #include "wire/binary.h"
 #include "wire/row_messages.h"
 #include "wire/thrift_codec.h"

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "data_types.h"
 #include "wire/binary.h"
 #include "wire/thrift_codec.h"
 

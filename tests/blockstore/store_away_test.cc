@@ -9,6 +9,7 @@
 
 #include "blockstore/digest.h"
 #include "blockstore/provider.h"
+#include "bulk_load_types.h"
 #include "client/backups.h"
 #include "client/bulk_loads.h"
 #include "client/node.h"

@@ -6,6 +6,7 @@
 #include "backup/metadata.h"
 #include "backup/reader.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "blockstore/path.h"
 #include "client/node.h"
@@ -80,18 +81,18 @@ Task<std::string> BackUp::find_others() {
   Json others = Json::array();
   if (status)
     for (const auto& item : status->items) others.push_back(item.backup_id);
-  co_return Json{{"others", std::move(others)}}.dump();
+  co_return base::json_text(Json{{"others", std::move(others)}});
 }
 
 Result<void> BackUp::take(const journal::StepRecord& record) {
-  const auto before = Json::parse(record.before, nullptr, false);
+  const auto before = base::parse_json<Json>(record.before);
   if (before.is_object() && before.contains("others") && before["others"].is_array()) {
     others_.emplace();
     for (const auto& id : before["others"])
       if (id.is_number_integer()) others_->insert(id.get<int64_t>());
   }
   if (record.product.empty()) return {};
-  const auto in = Json::parse(record.product, nullptr, false);
+  const auto in = base::parse_json<Json>(record.product);
   if (!in.is_object() || number_in(in, "backup_id") <= 0 || number_in(in, "app_id") <= 0)
     return fail(Code::kCorrupt, "it does not name the backup");
   place_ = {.root = text_in(in, "root"),
@@ -104,7 +105,7 @@ Result<void> BackUp::take(const journal::StepRecord& record) {
 namespace {
 
 std::string product_of(int64_t backup_id, int32_t app_id, const std::string& root) {
-  return Json{{"backup_id", backup_id}, {"app_id", app_id}, {"root", root}}.dump();
+  return base::json_text(Json{{"backup_id", backup_id}, {"app_id", app_id}, {"root", root}});
 }
 
 }  // namespace
@@ -188,7 +189,7 @@ void BackUp::show(StepContext context, const BackupProgress& progress) {
 
 // Of an embedded cluster.
 void BackUp::read_progress(const std::string& text, BackupProgress& progress) {
-  const auto in = Json::parse(text, nullptr, false);
+  const auto in = base::parse_json<Json>(text);
   if (!in.is_array()) return;
   for (const auto& job : in) {
     if (!job.is_object() || number_in(job, "backup_id") != place_.backup_id) continue;
@@ -284,16 +285,15 @@ Task<std::string> BackUp::keep_envs() {
 }
 
 std::string to_json(const BackupRequest& request) {
-  return Json{{"from_metas", request.from_metas},
-              {"table", request.table},
-              {"provider", request.provider},
-              {"path", request.path},
-              {"timeout_ms", request.timeout.count()}}
-      .dump();
+  return base::json_text(Json{{"from_metas", request.from_metas},
+                              {"table", request.table},
+                              {"provider", request.provider},
+                              {"path", request.path},
+                              {"timeout_ms", request.timeout.count()}});
 }
 
 Result<BackupRequest> backup_request_from_json(std::string_view text) {
-  return read_request(nlohmann::json::parse(text, nullptr, false));
+  return read_request(base::parse_json<nlohmann::json>(text));
 }
 
 std::string transfer_text(int64_t done, int64_t all, milliseconds elapsed) {
@@ -332,7 +332,7 @@ std::string to_json(const BackupReport& report) {
            {"app_envs_kept", report.has_envs}};
   if (report.bytes >= 0) out["bytes"] = report.bytes;
   if (!report.note.empty()) out["note"] = report.note;
-  return out.dump(2);
+  return base::json_text(out, 2);
 }
 
 Task<std::optional<std::string>> ask_meta(client::Cluster& cluster, std::string command,

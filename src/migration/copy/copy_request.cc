@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "migration/copy/copy_options_json.h"
 
@@ -74,11 +75,11 @@ std::string to_json(const CopyRequest& request) {
                         {"timestamp_us", options.duplicate->timestamp_us},
                         {"verify_timetag", options.duplicate->verify_timetag}};
   if (options.partitions) out["partitions"] = *options.partitions;
-  return out.dump();
+  return base::json_text(out);
 }
 
 Result<CopyRequest> copy_request_from_json(std::string_view text) {
-  return read_request(Json::parse(text, nullptr, false));
+  return read_request(base::parse_json<Json>(text));
 }
 
 Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::string_view value) {

@@ -5,6 +5,7 @@
 
 #include "async/task_group.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "compare/progress_text.h"
 
 namespace pegmove::migration {
@@ -55,16 +56,15 @@ using async::milliseconds;
 using Json = nlohmann::json;
 
 std::string to_json(const CopiedTables& tables) {
-  return Json{{"source_app_id", tables.source_app_id},
-              {"source_partitions", tables.source_partitions},
-              {"target_app_id", tables.target_app_id},
-              {"target_partitions", tables.target_partitions},
-              {"envs_after_copy", tables.envs_after_copy}}
-      .dump();
+  return base::json_text(Json{{"source_app_id", tables.source_app_id},
+                              {"source_partitions", tables.source_partitions},
+                              {"target_app_id", tables.target_app_id},
+                              {"target_partitions", tables.target_partitions},
+                              {"envs_after_copy", tables.envs_after_copy}});
 }
 
 Result<CopiedTables> read_tables(std::string_view text) {
-  const auto json = Json::parse(text, nullptr, false);
+  const auto json = base::parse_json<Json>(text);
   const auto in = TRY(base::JsonFields::of(json, "the tables of a copy"));
   return CopiedTables{
       .source_app_id = int32_t(TRY(in.integer("source_app_id", 0, INT32_MAX))),
@@ -102,7 +102,8 @@ Result<void> check_same_tables(const CopyRequest& request, const CopiedTables& t
 // What a lane's position tells beside the rows that were written.
 std::string detail_of(const rows::LaneState& state) {
   if (state.expired + state.kept + state.not_geo == 0) return "";
-  return Json{{"expired", state.expired}, {"kept", state.kept}, {"not_geo", state.not_geo}}.dump();
+  return base::json_text(
+      Json{{"expired", state.expired}, {"kept", state.kept}, {"not_geo", state.not_geo}});
 }
 
 journal::UnitPosition position_of(int32_t partition, const rows::LaneState& state) {
@@ -115,7 +116,7 @@ journal::UnitPosition position_of(int32_t partition, const rows::LaneState& stat
 }
 
 void read_detail(const std::string& detail, rows::LaneState& state) {
-  auto in = Json::parse(detail, nullptr, false);
+  auto in = base::parse_json<Json>(detail);
   if (!in.is_object()) return;  // there is none
   for (auto [key, to] :
        {std::pair("expired", &state.expired), {"kept", &state.kept}, {"not_geo", &state.not_geo}})
@@ -124,13 +125,12 @@ void read_detail(const std::string& detail, rows::LaneState& state) {
 
 // What the report needs, for a later process.
 std::string product_of(const CopyReport& report) {
-  return Json{{"rows", report.rows},
-              {"bytes", report.bytes},
-              {"expired", report.rows_expired},
-              {"kept", report.rows_kept},
-              {"not_geo", report.rows_not_geo},
-              {"partition_rows", report.partition_rows}}
-      .dump();
+  return base::json_text(Json{{"rows", report.rows},
+                              {"bytes", report.bytes},
+                              {"expired", report.rows_expired},
+                              {"kept", report.rows_kept},
+                              {"not_geo", report.rows_not_geo},
+                              {"partition_rows", report.partition_rows}});
 }
 
 Routine<> reach(const Ports& ports, inspect::Side& side) {
@@ -278,7 +278,7 @@ Task<std::string> CopyTable::copy_rows(StepContext context) {
 
 Result<void> CopyTable::take_rows(const journal::StepRecord& record) {
   if (record.product.empty() || report_.rows > 0) return {};
-  const auto json = Json::parse(record.product, nullptr, false);
+  const auto json = base::parse_json<Json>(record.product);
   const auto in = TRY(base::JsonFields::of(json, "what a copy has copied"));
   for (auto [name, to] : {std::pair("rows", &report_.rows),
                           {"bytes", &report_.bytes},
@@ -326,7 +326,9 @@ Task<std::string> CopyTable::verify_live(StepContext context) {
 // verifies again.
 runs::Report CopyTable::report(const journal::Run& run) {
   const auto json = to_json(report_, run.id, ends_);
-  runs::Report report{.stored = json.dump(), .json = json.dump(2), .text = to_text(report_, ends_)};
+  runs::Report report{.stored = base::json_text(json),
+                      .json = base::json_text(json, 2),
+                      .text = to_text(report_, ends_)};
   if (report_.live && !report_.live->source_is_there()) {
     report.tables_differ = true;
     report.not_done =

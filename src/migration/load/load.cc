@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
+#include "bulk_load_types.h"
 #include "migration/cold_backup/back_up.h"
 
 namespace pegmove::migration {
@@ -129,14 +131,13 @@ Task<std::string> Load::find_settings() {
   const auto table = CO_TRY(co_await cluster_->table_info(request_.load.table, deadline()));
   auto status = co_await client::load_status(*cluster_, request_.load.table, deadline());
   if (!status && !status.error().wire_code()) co_return fail(std::move(status.error()));
-  co_return Json{{"level", int(level)},
-                 {"scenario", env_of(table, kScenario)},
-                 {"was_loaded", status && status->status == wire::BLS_SUCCEED}}
-      .dump();
+  co_return base::json_text(Json{{"level", int(level)},
+                                 {"scenario", env_of(table, kScenario)},
+                                 {"was_loaded", status && status->status == wire::BLS_SUCCEED}});
 }
 
 Result<void> Load::take(const journal::StepRecord& record) {
-  const auto in = Json::parse(record.before, nullptr, false);
+  const auto in = base::parse_json<Json>(record.before);
   if (!in.is_object() || number_in(in, "level") < 0)
     return fail(Code::kCorrupt, "it does not tell the settings from before");
   level_before_ = MetaLevel(number_in(in, "level"));
@@ -261,7 +262,7 @@ Task<Undone> Load::undo_prepare() {
 Task<std::string> Load::finish() {
   CO_TRY(co_await put_back(true));
   auto told = CO_TRY(co_await ask_meta(*cluster_, "bulk_load.status", {}, deadline()));
-  const auto in = told ? Json::parse(*told, nullptr, false) : Json();
+  const auto in = told ? base::parse_json<Json>(*told) : Json();
   if (in.is_array())
     for (const auto& load : in)
       if (load.is_object() && base::text_in(load, "table") == request_.load.table)
@@ -271,18 +272,17 @@ Task<std::string> Load::finish() {
 
 std::string to_json(const LoadRun& request) {
   const auto& load = request.load;
-  return Json{{"to_metas", request.to_metas},
-              {"table", load.table},
-              {"cluster", load.cluster},
-              {"provider", load.provider},
-              {"path", load.path},
-              {"ingest_behind", load.ingest_behind},
-              {"timeout_ms", request.timeout.count()}}
-      .dump();
+  return base::json_text(Json{{"to_metas", request.to_metas},
+                              {"table", load.table},
+                              {"cluster", load.cluster},
+                              {"provider", load.provider},
+                              {"path", load.path},
+                              {"ingest_behind", load.ingest_behind},
+                              {"timeout_ms", request.timeout.count()}});
 }
 
 Result<LoadRun> load_run_from_json(std::string_view text) {
-  return read_request(Json::parse(text, nullptr, false));
+  return read_request(base::parse_json<Json>(text));
 }
 
 std::string to_line(const LoadProgress& progress) {
@@ -308,7 +308,7 @@ std::string to_json(const LoadReport& report) {
                              {"notes", report.notes},
                              {"elapsed_ms", report.elapsed.count()}};
   if (report.writes_held) out["writes_held_ms"] = report.writes_held->count();
-  return out.dump(2);
+  return base::json_text(out, 2);
 }
 
 Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRun& request,

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bulk_load_types.h"
 #include "bulkload/reader.h"
 #include "client/bulk_loads.h"
 #include "migration/ports.h"

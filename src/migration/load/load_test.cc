@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "blockstore/digest.h"
+#include "bulk_load_types.h"
 #include "migration/runs_test.h"
 #include "record/hash.h"
 #include "record/key.h"

@@ -5,6 +5,7 @@
 
 #include "backup/reader.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "blockstore/path.h"
 #include "migration/cold_backup/back_up.h"
@@ -40,7 +41,7 @@ Result<RestoreRun> read_request(const nlohmann::json& json) {
                     .timeout = TRY(in.milliseconds("timeout_ms"))};
 }
 
-std::string product_of(int32_t app_id) { return Json{{"app_id", app_id}}.dump(); }
+std::string product_of(int32_t app_id) { return base::json_text(Json{{"app_id", app_id}}); }
 
 }  // namespace
 
@@ -86,7 +87,7 @@ runs::Report Restore::report(const journal::Run&) {
 
 Result<void> Restore::take(const journal::StepRecord& record) {
   if (record.product.empty()) return {};
-  const auto in = Json::parse(record.product, nullptr, false);
+  const auto in = base::parse_json<Json>(record.product);
   if (!in.is_object() || number_in(in, "app_id") <= 0)
     return fail(Code::kCorrupt, "it does not name the table");
   report_.app_id = int32_t(number_in(in, "app_id"));
@@ -192,7 +193,7 @@ Task<Undone> Restore::cancel(StepContext context) {
 }
 
 void Restore::read_told(const std::string& text, RestoreProgress& progress) {
-  const auto in = Json::parse(text, nullptr, false);
+  const auto in = base::parse_json<Json>(text);
   if (!in.is_array() || in.empty() || !in[0].is_object()) return;
   for (auto [name, to] :
        {std::pair("done_bytes", &progress.done_bytes), {"all_bytes", &progress.all_bytes}})
@@ -204,7 +205,7 @@ Routine<std::string> Restore::why_dropped() {
   std::string text = "a partition could not be restored, so the cluster dropped the table";
   auto told =
       co_await ask_meta(*cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline());
-  const auto in = told && *told ? Json::parse(**told, nullptr, false) : Json();
+  const auto in = told && *told ? base::parse_json<Json>(**told) : Json();
   if (in.is_array() && !in.empty() && in[0].is_object())
     if (const auto reason = text_in(in[0], "reason"); !reason.empty())
       co_return text + ": " + reason;
@@ -268,22 +269,21 @@ Task<> Restore::set_envs(std::map<std::string, std::string> envs) {
 
 std::string to_json(const RestoreRun& request) {
   const auto& restore = request.restore;
-  return Json{{"to_metas", request.to_metas},
-              {"cluster", restore.cluster},
-              {"policy", restore.policy},
-              {"backup_id", restore.backup_id},
-              {"table", restore.table},
-              {"app_id", restore.app_id},
-              {"new_table", restore.new_table},
-              {"provider", restore.provider},
-              {"skip_bad_partition", restore.skip_bad_partition},
-              {"path", restore.path},
-              {"timeout_ms", request.timeout.count()}}
-      .dump();
+  return base::json_text(Json{{"to_metas", request.to_metas},
+                              {"cluster", restore.cluster},
+                              {"policy", restore.policy},
+                              {"backup_id", restore.backup_id},
+                              {"table", restore.table},
+                              {"app_id", restore.app_id},
+                              {"new_table", restore.new_table},
+                              {"provider", restore.provider},
+                              {"skip_bad_partition", restore.skip_bad_partition},
+                              {"path", restore.path},
+                              {"timeout_ms", request.timeout.count()}});
 }
 
 Result<RestoreRun> restore_run_from_json(std::string_view text) {
-  return read_request(nlohmann::json::parse(text, nullptr, false));
+  return read_request(base::parse_json<nlohmann::json>(text));
 }
 
 std::string to_line(const RestoreProgress& progress) {
@@ -298,14 +298,14 @@ std::string to_line(const RestoreProgress& progress) {
 }
 
 std::string to_json(const RestoreReport& report) {
-  return Json{{"app_id", report.app_id},
-              {"table", report.table},
-              {"partitions", report.partitions},
-              {"skipped_partitions", report.skipped},
-              {"app_envs", report.envs},
-              {"notes", report.notes},
-              {"elapsed_ms", report.elapsed.count()}}
-      .dump(2);
+  return base::json_text(Json{{"app_id", report.app_id},
+                              {"table", report.table},
+                              {"partitions", report.partitions},
+                              {"skipped_partitions", report.skipped},
+                              {"app_envs", report.envs},
+                              {"notes", report.notes},
+                              {"elapsed_ms", report.elapsed.count()}},
+                         2);
 }
 
 std::string to_text(const RestoreReport& report) {

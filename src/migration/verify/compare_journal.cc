@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "compare/difference_file.h"
 #include "compare/progress_text.h"
 
@@ -53,7 +54,7 @@ Result<compare::RowSum> get_sum(const Json& from, const char* name) {
 
 Result<compare::ResidueClassState> parse_state(const journal::UnitPosition& position,
                                                const Json& shape) {
-  const auto json = Json::parse(position.detail, nullptr, false);
+  const auto json = base::parse_json<Json>(position.detail);
   if (!json.is_object() || !json.contains("tables")) return corrupt("position");
   if (json["tables"] != shape)
     return fail(Code::kInvalidArgument,
@@ -66,7 +67,7 @@ Result<compare::ResidueClassState> parse_state(const journal::UnitPosition& posi
   const auto listed = json.find("differences");
   if (listed == json.end() || !listed->is_array()) return corrupt("differences");
   for (const auto& line : *listed)
-    state.listed.push_back(TRY(compare::parse_difference(line.dump())));
+    state.listed.push_back(TRY(compare::parse_difference(base::json_text(line))));
   return state;
 }
 
@@ -81,12 +82,12 @@ std::string to_json_text(const compare::CompareOptions& options) {
     json["live"] = {{"lag_ms", options.live->lag.count()},
                     {"reads", options.live->reads},
                     {"settle_for_ms", options.live->settle_for.count()}};
-  return json.dump();
+  return base::json_text(json);
 }
 
 Result<compare::CompareOptions> parse_compare_options(std::string_view text) {
   constexpr int64_t kDays = int64_t(86'400'000) * 365;
-  const auto json = Json::parse(text, nullptr, false);
+  const auto json = base::parse_json<Json>(text);
   if (!json.is_object()) return corrupt("options of the run");
   compare::CompareOptions options;
   options.most_listed = size_t(TRY(get_integer(json, "most_listed", 0, 1 << 20)));
@@ -123,14 +124,14 @@ journal::UnitPosition to_position(int number, const compare::ResidueClassState& 
     auto line = difference_json(difference);
     if (bytes + line.size() > kMostListedBytes) continue;
     bytes += line.size();
-    listed.push_back(Json::parse(line));
+    listed.push_back(base::parse_json<Json>(line));
   }
   return {.unit = number,
           .last_key = state.last_key,
           .rows = state.counts.source_rows,
           .bytes = state.counts.source_bytes,
           .done = state.done,
-          .detail = json.dump()};
+          .detail = base::json_text(json)};
 }
 
 RestoredClasses restore_classes(const std::vector<journal::UnitPosition>& positions,

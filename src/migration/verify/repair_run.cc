@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "compare/difference_file.h"
 #include "compare/progress_text.h"
@@ -31,17 +32,17 @@ Task<Undone> leave_repaired() {
 }  // namespace
 
 std::string to_json(const RepairRequest& request) {
-  auto json = Json::parse(to_json_text(request.options));
+  auto json = base::parse_json<Json>(to_json_text(request.options));
   json["differences"] = request.differences;
   json["delete_extra"] = request.delete_extra;
   json["from_metas"] = request.from_metas;
   json["to_metas"] = request.to_metas;
-  return json.dump();
+  return base::json_text(json);
 }
 
 Result<RepairRequest> repair_request_from_json(const journal::Run& run) {
   RepairRequest request{.options = TRY(parse_compare_options(run.options))};
-  const auto json = Json::parse(run.options);
+  const auto json = base::parse_json<Json>(run.options);
   request.from_metas = base::text_in(json, "from_metas");
   request.to_metas = base::text_in(json, "to_metas");
   request.options.table = run.table;
@@ -183,11 +184,11 @@ std::string RepairRun::json(const journal::Run& run, bool with_rows) const {
             {"not_settled", repaired_.not_settled + (compared_ ? compared_->not_settled : 0)}};
   if (compared_) json["rows_compared"] = compared_->source_rows;
   if (request_.options.sample) json["seed"] = request_.options.sample->seed;
-  if (!with_rows) return json.dump();
+  if (!with_rows) return base::json_text(json);
   auto& left = json["left"] = Json::array();
   for (const auto& difference : repaired_.left)
-    left.push_back(Json::parse(compare::difference_json(difference)));
-  return json.dump(2);
+    left.push_back(base::parse_json<Json>(compare::difference_json(difference)));
+  return base::json_text(json, 2);
 }
 
 std::string RepairRun::text() const {

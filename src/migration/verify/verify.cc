@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "compare/certificate.h"
 #include "compare/difference_file.h"
@@ -90,17 +91,17 @@ Task<compare::TablePair> open_pair(const Ports& ports, std::string from, std::st
 }
 
 std::string to_json(const VerifyRequest& request) {
-  auto json = Json::parse(to_json_text(request.options));
+  auto json = base::parse_json<Json>(to_json_text(request.options));
   json["certificate"] = request.certificate;
   json["show"] = request.show;
   json["from_metas"] = request.from_metas;
   json["to_metas"] = request.to_metas;
-  return json.dump();
+  return base::json_text(json);
 }
 
 Result<VerifyRequest> verify_request_from_json(const journal::Run& run) {
   VerifyRequest request{.options = TRY(parse_compare_options(run.options))};
-  const auto json = Json::parse(run.options);
+  const auto json = base::parse_json<Json>(run.options);
   request.from_metas = base::text_in(json, "from_metas");
   request.to_metas = base::text_in(json, "to_metas");
   request.options.table = run.table;

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/small_file.h"
 #include "base/units.h"
 
@@ -39,7 +40,7 @@ Result<Json> read_json(const std::string& path) {
 }
 
 Result<void> write_json(const std::string& path, const Json& json) {
-  return base::replace_file(path, json.dump(2) + "\n");
+  return base::replace_file(path, base::json_text(json, 2) + "\n");
 }
 
 // What a process leaves that was killed while it made the folder.

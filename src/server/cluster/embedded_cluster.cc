@@ -4,6 +4,7 @@
 
 #include "async/context_thread.h"
 #include "async/run_on.h"
+#include "meta_types.h"
 #include "server/meta/meta_service.h"
 #include "server/replica/replica_node.h"
 

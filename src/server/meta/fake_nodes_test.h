@@ -15,6 +15,7 @@
 #include "async/context_thread.h"
 #include "async/event.h"
 #include "async/pool.h"
+#include "meta_types.h"
 #include "server/meta/meta_service.h"
 #include "server/meta/store/sim_files_test.h"
 #include "testing/sim_clock.h"

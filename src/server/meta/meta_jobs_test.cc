@@ -9,6 +9,7 @@
 
 #include "blockstore/digest.h"
 #include "blockstore/local_store.h"
+#include "bulk_load_types.h"
 #include "bulkload/metadata.h"
 #include "client/backups.h"
 #include "client/bulk_loads.h"

@@ -1,6 +1,7 @@
 #include "server/meta/meta_service.h"
 
 #include "async/all.h"
+#include "meta_types.h"
 #include "net/tcp.h"
 #include "server/meta/admin/table_admin.h"
 #include "server/meta/catalog/catalog_json.h"

@@ -5,6 +5,8 @@
 #include <set>
 
 #include "async/pool.h"
+#include "bulk_load_types.h"
+#include "meta_types.h"
 #include "server/meta/backup/backup_jobs.h"
 #include "server/meta/backup/backup_policies.h"
 #include "server/meta/backup/restores.h"

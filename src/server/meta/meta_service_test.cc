@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "meta_types.h"
 #include "testing/sim_clock.h"
 #include "testing/wire_client.h"
 

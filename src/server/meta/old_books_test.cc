@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "base/log.h"
+#include "bulk_load_types.h"
+#include "meta_types.h"
 #include "server/meta/meta_state.h"
 #include "server/meta/store/sim_files_test.h"
 #include "testing/test_folder.h"

@@ -1,6 +1,7 @@
 #include "server/replica/atomic_operations.h"
 
 #include "base/units.h"
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/bytes.h"
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 

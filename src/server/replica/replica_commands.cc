@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json_text.h"
 #include "server/replica/replica_node.h"
 #include "service/local_time.h"
 
@@ -81,7 +82,7 @@ std::string progress_of(const Replica& replica) {
                            "last_applied_decree", "last_flushed_decree", "last_durable_decree"})
     progress[name] = decree;
   progress["max_gc_decree"] = 0;
-  return progress.dump(4);
+  return base::json_text(progress, 4);
 }
 
 std::string compaction_of(const Replica& replica) {
@@ -90,11 +91,10 @@ std::string compaction_of(const Replica& replica) {
     return unix_ms > 0 ? service::local_date_time(unix_ms / 1000) : std::string("-");
   };
   const int64_t took = times.took_ms;
-  return nlohmann::json{{"recent_enqueue_at", at(times.queued_ms)},
-                        {"recent_start_at", at(times.started_ms)},
-                        {"last_finish", at(replica.db().last_compact_unix_ms())},
-                        {"last_used_ms", took > 0 ? std::to_string(took) : "-"}}
-      .dump();
+  return base::json_text(nlohmann::json{{"recent_enqueue_at", at(times.queued_ms)},
+                                        {"recent_start_at", at(times.started_ms)},
+                                        {"last_finish", at(replica.db().last_compact_unix_ms())},
+                                        {"last_used_ms", took > 0 ? std::to_string(took) : "-"}});
 }
 
 std::string envs_of(const Replica& replica) {

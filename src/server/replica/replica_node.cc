@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "meta_types.h"
 #include "net/tcp.h"
+#include "replica_admin_types.h"
 #include "server/replica/disk_info.h"
 
 namespace pegmove::server::replica {

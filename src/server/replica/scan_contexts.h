@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "async/clock.h"
+#include "data_types.h"
 #include "store/partition_db.h"
 #include "wire/thrift_codec.h"
 

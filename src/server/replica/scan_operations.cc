@@ -1,5 +1,6 @@
 #include "server/replica/scan_operations.h"
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/hash.h"
 #include "record/key.h"

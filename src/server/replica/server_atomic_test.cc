@@ -1,6 +1,7 @@
 // INCR, CHECK_AND_SET and CHECK_AND_MUTATE over the wire.
 #include <gtest/gtest.h>
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "testing/sim_clock.h"

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/hash.h"
 #include "record/key.h"

@@ -1,6 +1,7 @@
 // Scans on the wire: what each reply holds, and how long a context lives.
 #include <gmock/gmock.h>
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "testing/sim_clock.h"

@@ -1,6 +1,7 @@
 // The write path seen from outside: order, decrees, atomicity, default_ttl, sizes.
 #include <gmock/gmock.h>
 
+#include "data_types.h"
 #include "record/key.h"
 #include "testing/sim_clock.h"
 #include "testing/wire_client.h"

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/text.h"
 #include "net/address.h"
 #include "server/meta/catalog/catalog_json.h"
@@ -17,9 +18,7 @@ using nlohmann::json;
 using service::SettingType;
 using Arguments = service::RemoteCommands::Arguments;
 
-std::string pretty(const json& reply) {
-  return reply.dump(2, ' ', false, json::error_handler_t::replace);
-}
+std::string pretty(const json& reply) { return base::json_text(reply, 2, base::NoUtf8::kReplace); }
 
 template <typename Set>
 std::string joined(const Set& items) {

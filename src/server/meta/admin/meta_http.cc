@@ -3,6 +3,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+#include "meta_types.h"
 #include "server/meta/catalog/app_env_list.h"
 #include "server/meta/meta_service.h"
 #include "service/local_time.h"
@@ -87,7 +89,7 @@ struct CompactionOrder {
 
 // Errors: kInvalidArgument with Pegasus's text, spelling mistakes included.
 Result<CompactionOrder> parse_compaction_order(const std::string& text) {
-  auto body = nlohmann::json::parse(text, nullptr, false);
+  auto body = base::parse_json<nlohmann::json>(text);
   CompactionOrder order;
   auto refuse = [](const char* why) { return fail(Code::kInvalidArgument, why); };
   if (!read_text(body, "app_name", order.app_name) || !read_text(body, "type", order.type) ||
@@ -292,7 +294,7 @@ net::HttpReply MetaService::set_envs(const std::string& table,
 }
 
 net::HttpReply MetaService::http_usage_scenario(const HttpQuery& query) {
-  auto body = nlohmann::json::parse(query.body, nullptr, false);
+  auto body = base::parse_json<nlohmann::json>(query.body);
   std::string name, scenario;
   if (!read_text(body, "app_name", name) || !read_text(body, "scenario", scenario))
     return bad_request("invalid request structure");

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "meta_types.h"
 #include "server/meta/catalog/app_env_update.h"
 #include "server/meta/catalog/catalog_json.h"
 

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "base/ids.h"
+#include "meta_types.h"
 #include "server/meta/catalog/app_catalog.h"
 #include "wire/compaction_status.h"
 

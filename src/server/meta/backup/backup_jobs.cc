@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "async/for_each.h"
+#include "base/json_text.h"
 
 namespace pegmove::server::meta {
 namespace {
@@ -206,7 +207,7 @@ std::string BackupJobs::status(int32_t app_id) const {
     }
     out.push_back(std::move(job));
   }
-  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::json_text(out, 2, base::NoUtf8::kReplace);
 }
 
 // Stands in the table's folder until the backup is whole: nobody takes it for one before.
@@ -214,7 +215,7 @@ Task<> BackupJobs::write_marker(BackupKey key, BackupContext::Patience patience)
   const auto record = this->record(key);
   auto store = CO_TRY(context_.store(record.provider, patience));
   CO_TRY(co_await store.write_file(record.place.unfinished_file(),
-                                   nlohmann::json{{"start_ms", record.start_ms}}.dump()));
+                                   base::json_text(nlohmann::json{{"start_ms", record.start_ms}})));
   context_.failpoint("backup.marker_written");
   co_return Result<void>();
 }

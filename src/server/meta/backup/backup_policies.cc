@@ -5,6 +5,8 @@
 #include <charconv>
 #include <ctime>
 
+#include "backup_types.h"
+
 namespace pegmove::server::meta {
 namespace {
 

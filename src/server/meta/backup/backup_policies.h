@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "backup_types.h"
 #include "server/meta/backup/backup_jobs.h"
 
 namespace pegmove::server::meta {

@@ -1,6 +1,8 @@
 // Requests about backups and restores: from the wire, HTTP and remote commands to those who do it.
 #include <charconv>
 
+#include "backup_types.h"
+#include "meta_types.h"
 #include "server/meta/meta_service.h"
 #include "service/table_json.h"
 

@@ -5,6 +5,8 @@
 
 #include "async/for_each.h"
 #include "backup/reader.h"
+#include "base/json_text.h"
+#include "meta_types.h"
 
 namespace pegmove::server::meta {
 namespace {
@@ -346,7 +348,7 @@ std::string Restores::status(int32_t app_id) const {
     }
     out.push_back(std::move(restore));
   }
-  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::json_text(out, 2, base::NoUtf8::kReplace);
 }
 
 }  // namespace pegmove::server::meta

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backup_types.h"
+#include "meta_types.h"
 #include "server/meta/backup/backup_context.h"
 
 namespace pegmove::server::meta {

@@ -7,6 +7,7 @@
 
 #include "base/atomic_file.h"
 #include "base/bytes.h"
+#include "meta_types.h"
 #include "server/meta/catalog/app_env_rules.h"
 #include "server/meta/catalog/catalog_json.h"
 

@@ -24,6 +24,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "meta_types.h"
 #include "server/meta/catalog/app_env_update.h"
 #include "server/meta/catalog/app_record.h"
 #include "server/meta/store/meta_store.h"

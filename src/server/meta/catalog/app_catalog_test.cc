@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "meta_types.h"
 #include "server/meta/store/sim_files_test.h"
 
 namespace pegmove::server::meta {

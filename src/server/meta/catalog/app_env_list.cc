@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+
 namespace pegmove::server::meta {
 namespace {
 
@@ -63,7 +65,7 @@ std::string app_env_list_json() {
   for (const auto& env : kEnvs)
     list[std::string(env.name)] = {
         {"limitation", env.limitation}, {"sample", env.sample}, {"type", env.type}};
-  return list.dump(2);
+  return base::json_text(list, 2);
 }
 
 }  // namespace pegmove::server::meta

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "meta_types.h"
+
 namespace pegmove::server::meta {
 namespace {
 

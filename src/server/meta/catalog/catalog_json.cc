@@ -5,6 +5,8 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "base/json_text.h"
+#include "meta_types.h"
 #include "server/meta/store/value_json.h"
 
 namespace pegmove::server::meta {
@@ -115,25 +117,25 @@ std::string encode_catalog(const CatalogState& state) {
     apps.push_back(to_json(app));
     apps.back()["partitions"] = std::move(partitions);
   }
-  return root.dump(1) + "\n";
+  return base::json_text(root, 1) + "\n";
 }
 
 void put_catalog(MetaBatch& batch, const CatalogState& state) {
-  batch.put(std::string(kRoot), catalog_json(state).dump());
+  batch.put(std::string(kRoot), base::json_text(catalog_json(state)));
 }
 
 void put_app(MetaBatch& batch, const AppRecord& app, const AppRecord* before) {
   const auto path = path_of(kRoot, app.info.app_id);
-  if (!before || before->info != app.info) batch.put(path, to_json(app).dump());
+  if (!before || before->info != app.info) batch.put(path, base::json_text(to_json(app)));
   for (size_t i = 0; i < app.partitions.size(); ++i)
     if (!before || before->partitions[i] != app.partitions[i])
-      batch.put(path_of(path, i), to_json(app.partitions[i]).dump());
+      batch.put(path_of(path, i), base::json_text(to_json(app.partitions[i])));
 }
 
 Result<CatalogState> read_catalog(const MetaValues& values) {
   CatalogState state;
   if (const auto root = values.find(kRoot); root != values.end()) {
-    const auto json = json::parse(root->second, nullptr, /*allow_exceptions=*/false);
+    const auto json = base::parse_json<json>(root->second);
     TRY(read_root(TRY(base::JsonFields::of(json, root->first)), state));
   }
   std::set<std::string> names;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "meta_types.h"
 #include "server/meta/catalog/app_record.h"
 #include "server/meta/store/meta_values.h"
 

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "meta_types.h"
+
 namespace pegmove::server::meta {
 namespace {
 

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/ids.h"
+#include "meta_types.h"
 #include "meta_view/cluster_view.h"
 #include "meta_view/table_view.h"
 #include "server/meta/catalog/app_catalog.h"

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+#include "bulk_load_types.h"
 #include "bulkload/reader.h"
+#include "meta_types.h"
 
 namespace pegmove::server::meta {
 namespace {
@@ -311,7 +314,7 @@ std::string BulkLoads::status(int32_t app_id) const {
     }
     out.push_back(std::move(load));
   }
-  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::json_text(out, 2, base::NoUtf8::kReplace);
 }
 
 }  // namespace pegmove::server::meta

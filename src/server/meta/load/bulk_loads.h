@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "bulk_load_types.h"
 #include "meta_view/node_address.h"
 #include "server/meta/backup/backup_context.h"
 #include "server/meta/load/load_work.h"

@@ -14,6 +14,7 @@
 
 #include "blockstore/digest.h"
 #include "blockstore/local_store.h"
+#include "bulk_load_types.h"
 #include "bulkload/metadata.h"
 #include "client/bulk_loads.h"
 #include "client/node.h"

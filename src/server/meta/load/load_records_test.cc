@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "bulk_load_types.h"
+
 namespace pegmove::server::meta {
 namespace {
 

@@ -3,6 +3,9 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
+#include "bulk_load_types.h"
+#include "meta_types.h"
 #include "server/meta/meta_service.h"
 #include "service/table_json.h"
 
@@ -67,7 +70,7 @@ namespace {
 // Pegasus: meta_http_service::start_bulk_load_handler. `ingest_behind`, which it leaves out, may be
 // there. Errors: what is answered.
 Result<wire::start_bulk_load_request> parse_start(const std::string& body) {
-  const auto in = nlohmann::json::parse(body, nullptr, false);
+  const auto in = base::parse_json<nlohmann::json>(body);
   const auto wrong = [] { return fail(Code::kInvalidArgument, "invalid request structure"); };
   if (!in.is_object()) return wrong();
   wire::start_bulk_load_request request;

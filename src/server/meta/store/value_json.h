@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/result.h"
 #include "server/meta/catalog/app_record.h"
 #include "server/meta/store/meta_values.h"
@@ -16,7 +17,7 @@ namespace pegmove::server::meta {
 
 // Texts that are no UTF-8, such as reasons with a file's name, are made so.
 inline std::string value_text(const nlohmann::json& json) {
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::json_text(json, -1, base::NoUtf8::kReplace);
 }
 
 // The field "partition_count".
@@ -28,7 +29,7 @@ inline Result<size_t> read_partition_count(const base::JsonFields& fields) {
 template <typename T>
 Result<T> read_value(const std::string& path, std::string_view text,
                      Result<T> (*read)(const base::JsonFields&)) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto json = base::parse_json<nlohmann::json>(text);
   return read(TRY(base::JsonFields::of(json, path)));
 }
 
