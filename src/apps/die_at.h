@@ -1,4 +1,4 @@
-// The option --die-at of verbs that tests kill in the middle.
+// The hidden option --die-at, with which tests kill a verb at a chosen step.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace pegmove::apps {
 
 // Of "STEP" or "STEP:N": ends the process, as kill -9 does, after the N-th time that the step is
 // done. The steps are those of backups, restores, loads and splits, and the failpoints of runs. "":
-// a listener that is none. Errors: kInvalidArgument, for what is no step.
+// an empty listener. Errors: kInvalidArgument for an unknown step.
 Result<backup::StepListener> die_at(const std::string& text);
 
 }  // namespace pegmove::apps

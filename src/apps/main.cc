@@ -7,9 +7,8 @@
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App program(
-      "pegmove moves whole tables between Apache Pegasus clusters, and brings an embedded cluster "
-      "to "
-      "try, rehearse and test with. `pegmove VERB --help` begins with an example.");
+      "pegmove moves whole tables between Apache Pegasus clusters, and contains an embedded "
+      "cluster for trials, rehearsals and tests. `pegmove VERB --help` begins with an example.");
   program.name("pegmove");
   program.set_version_flag("--version", "pegmove " PEGMOVE_VERSION);
   program.require_subcommand(0, 1);

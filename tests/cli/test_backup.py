@@ -52,7 +52,7 @@ class Backup(WithStore):
         self.failed(3, "there is no table 'nothing'", *self.run_verb("backup", "--from", self.a.meta, "--table", "nothing"))
         self.failed(1, ["invalid backup_provider_type other", "ERR_INVALID_PARAMETERS"], "backup", "--config", self.config,
                     "--store", "other", "--state", self.state, "--quiet", "--from", self.a.meta, "--table", "t")
-        self.failed(2, "cluster 'B' is not known", *self.run_verb("backup", "--from", "B", "--table", "t"))
+        self.failed(2, "cluster 'B' is unknown", *self.run_verb("backup", "--from", "B", "--table", "t"))
         self.failed(3, ["no whole backup of table 'nothing'", "pegmove backups ls"],
                     *self.run_verb("restore", "--to", self.a.meta, "--cluster", "A", "--table", "nothing"))
         self.failed(1, "ERR_OBJECT_NOT_FOUND", *self.run_verb("restore", "--to", self.a.meta, "--cluster", "A", "--table",

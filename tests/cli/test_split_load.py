@@ -268,6 +268,6 @@ class SplitAndLoad(WithStore):
             self.done(*self.load_words(table))
             self.assertEqual(self.rows_of(self.b, table), self.rows_of(self.b, "live"))
         words = ["--table", "live", "--to", "local:/x", "--cluster", "ClusterB", *self.options()]
-        self.failed(2, "give --from, the folder of a backup, or --from-cluster", "split", *words)
-        self.failed(2, "--backup goes with --from", "split", "--from-cluster", "ClusterB", "--backup", 7, *words)
+        self.failed(2, "give either --from, the folder of a backup, or --from-cluster", "split", *words)
+        self.failed(2, "--backup needs --from", "split", "--from-cluster", "ClusterB", "--backup", 7, *words)
         self.failed(3, "'none'", "split", "--from-cluster", "ClusterB", "--table", "none", *words[2:])

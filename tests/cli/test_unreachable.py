@@ -128,7 +128,7 @@ class LongCopy(CliTest):
         self.b.kill()
         copy.stderr_until("waits: target: ")
         copy.signal(signal.SIGINT)
-        copy.stderr_until("once more ends at once")
+        copy.stderr_until("press Ctrl-C again to abort")
         copy.signal(signal.SIGINT)
         self.assertEqual(copy.finish().code, 7)
 
