@@ -249,7 +249,7 @@ class Resumed(TwoClusters):
         self.assertEqual(report["source_rows"], self.ROWS)
         found = sorted((one["kind"], one["hash_key"]) for one in report["differences"])
         self.assertEqual(found, [("missing", "h00007"), ("missing", f"h{self.ROWS - 1}"), ("value", "h00011")])
-        self.failed((1, 2), "over", "resume", run, *more)
+        self.failed((1, 2), "has ended", "resume", run, *more)
 
     def test_another_partition_count_begins_anew(self):
         run, more = self.begin_and_kill("anew", "verify")
