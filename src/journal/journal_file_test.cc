@@ -119,7 +119,7 @@ TEST_F(JournalFileTest, AFileThatIsNoJournalIsRefused) {
     EXPECT_THAT(refused(folder_ / "file", Code::kInvalidArgument), HasSubstr("--state"));
   }
   tamper(folder_ / "other.db", "CREATE TABLE t (a); INSERT INTO t VALUES (1)");
-  EXPECT_THAT(refused(folder_ / "other.db", Code::kInvalidArgument), HasSubstr("no journal"));
+  EXPECT_THAT(refused(folder_ / "other.db", Code::kInvalidArgument), HasSubstr("not a journal"));
 }
 
 TEST_F(JournalFileTest, AFolderIsRefused) {

@@ -144,7 +144,7 @@ TEST_F(RunSessionTest, ARunThatIsOverIsNotHeld) {
     good(journal_->set_state(over, state));
     auto error = bad(try_hold(over));
     EXPECT_EQ(error.code(), Code::kRefused);
-    EXPECT_THAT(error.message(), HasSubstr(over + " is over"));
+    EXPECT_THAT(error.message(), HasSubstr(over + " has ended"));
     EXPECT_THAT(error.message(), HasSubstr(std::string(journal::to_string(state))));
     EXPECT_EQ(good(journal::RunLock::holder(*journal_, over)), std::nullopt);
   }
