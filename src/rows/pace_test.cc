@@ -149,7 +149,7 @@ TEST_F(PaceTest, GoodAnswersBringTheSpeedBackStepByStep) {
   make({.latency_bound = milliseconds(100), .most_at_once = 3});
   for (int i = 0; i < 3; ++i) {
     clock.advance(milliseconds(500));
-    pace->note_busy("cluster B answers that it is busy");
+    pace->note_busy("cluster B reports that it is busy");
   }
   EXPECT_NE(pace->why_slow(), "");
   int steps = 0;

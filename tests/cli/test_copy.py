@@ -101,7 +101,7 @@ class Copy(TwoClusters):
         self.failed(1, "places_geo", "copy", *self.between(), "--table", "places", "--geo")
         self.create(self.b, "places_geo", 2)
         copied = self.done("copy", *self.between(), "--table", "places", "--geo")
-        self.assertIn("1 rows have no point", copied.out)
+        self.assertIn("1 rows have no latitude and longitude", copied.out)
         self.assertEqual(len(self.rows_of(self.b, "places")), 2)
         # The cell of Pegasus's geo client at level 12, then the rest of level 30 and the row's key.
         self.assertEqual(self.rows_of(self.b, "places_geo"),

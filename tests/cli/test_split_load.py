@@ -139,7 +139,7 @@ class SplitAndLoad(WithStore):
         self.failed(3, "bulk_load_info", *self.load_words("t1"))
         self.failed(3, "allow_ingest_behind", *self.load_words("t1", "--ingest-behind"))
         self.failed(3, "'none'", *self.load_words("none"))
-        self.failed(2, "not known", "load", "--from", "local:/x", "--to", "C", "--table", "t", *self.options())
+        self.failed(2, "is unknown", "load", "--from", "local:/x", "--to", "C", "--table", "t", *self.options())
 
     def test_a_load_is_started_over_http(self):
         self.shell("create web -p 4 -e rocksdb.allow_ingest_behind=true")

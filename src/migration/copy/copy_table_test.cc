@@ -322,7 +322,7 @@ TEST_F(CopyTableTest, ACancelLeavesWhatWasCopiedAndSaysSo) {
   const auto undone = runs::undone_of(seen());
   ASSERT_EQ(undone.size(), 2u);
   EXPECT_THAT(undone[0].says, HasSubstr("the source is unchanged"));
-  EXPECT_THAT(undone[1].says, HasSubstr("which this run made, stays"));
+  EXPECT_THAT(undone[1].says, HasSubstr("which this run created, stays"));
 }
 
 const std::vector<UnitPosition> kPositions = {
