@@ -124,7 +124,7 @@ class SplitAndLoad(WithStore):
         self.shell("create t1 -p 4")
         self.failed(3, ["no whole backup 7 of table 'golden'", "pegmove backups ls"], *self.split_words("t1", backup=7))
         self.failed(3, "no whole backup", *self.split_words("t1", table="other"))
-        self.failed(3, ["the table that will be loaded must exist", "'none'"], *self.split_words("none"))
+        self.failed(3, ["the table to load must exist", "'none'"], *self.split_words("none"))
         self.failed(3, ["--partitions 8", "has 4"], *self.split_words("t1", "--partitions", 8))
         self.failed(2, "--from 'backups'", "split", "--from", "backups", "--table", "golden", "--to", "local:/x",
                     "--cluster", "ClusterB", *self.options())
@@ -195,7 +195,7 @@ class SplitAndLoad(WithStore):
         return self.split_words(table, "--engine", "spark", "--master", "yarn", "--spark-submit", submit, *more)
 
     def test_what_spark_tells_is_not_believed_blindly(self):
-        self.failed(1, "nobody told what unit 0 has made", *self.on_spark("s1", "exit 0"))
+        self.failed(1, "no result of unit 0 was reported", *self.on_spark("s1", "exit 0"))
         counts = dict.fromkeys(("read", "written", "bytes", "expired", "misplaced", "filtered"), 1)
 
         def tells(**more):
@@ -204,7 +204,7 @@ class SplitAndLoad(WithStore):
                     "echo pegmove-unit 0; exit 0")
 
         for number, wrong in enumerate(({"partition": 70}, {"name": "u0001_0001.sst"}, {"name": "u0000_/../../x"})):
-            self.failed(1, "unit 0 cannot have made a file", *self.on_spark(f"s2{number}", tells(**wrong)))
+            self.failed(1, "unit 0 cannot have written a file", *self.on_spark(f"s2{number}", tells(**wrong)))
         self.failed(1, "results/0.json: ", *self.on_spark("s3", "echo nonsense >$folder/results/0.json; echo pegmove-unit 0"))
         self.failed(1, ["spark-submit ended with 1", "No module named 'x'"],
                     *self.on_spark("s4", "echo \"ModuleNotFoundError: No module named 'x'\"; exit 1"))
@@ -228,7 +228,7 @@ class SplitAndLoad(WithStore):
     def test_files_of_another_split_are_not_mixed_with(self):
         self.shell("create t2 -p 2")
         self.done(*self.split_words("t2"))
-        self.failed(3, ["has files already", "--to"], *self.split_words("t2"))
+        self.failed(3, ["already has files", "--to"], *self.split_words("t2"))
 
     def test_a_set_for_another_table_is_refused(self):
         self.done("split", "--from", "local:/backups", "--table", "golden", "--to", f"local:/{self.to}", "--cluster",

@@ -112,7 +112,7 @@ TEST_F(BackUpTest, ABackupThatNobodyWatchesIsCancelledOnTheClusterToo) {
   const auto undone = runs::undone_of(runs_.seen(id_));
   ASSERT_EQ(undone.size(), 1u);
   EXPECT_EQ(undone[0].end, runs::UndoEnd::kUndone);
-  EXPECT_THAT(undone[0].says, HasSubstr("is ended on the cluster"));
+  EXPECT_THAT(undone[0].says, HasSubstr("was ended on the cluster"));
   go_on_.count_down();
 }
 
@@ -123,7 +123,7 @@ TEST_F(BackUpTest, OneThatTheMetaServerHasForgottenIsNamedAndAResumeMakesAnother
   const auto ending = good(back_up(
       nlohmann::json{{"backup_id", 1234567890123}, {"app_id", app_id}, {"root", "test"}}.dump()));
   EXPECT_EQ(ending.state, RunState::kFailed);
-  EXPECT_THAT(ending.reason, AllOf(HasSubstr("forget backups"), HasSubstr("test/1234567890123"),
+  EXPECT_THAT(ending.reason, AllOf(HasSubstr("lose their backups"), HasSubstr("test/1234567890123"),
                                    HasSubstr("pegmove backups rm")));
   EXPECT_EQ(good(runs_.resume(id_)).state, RunState::kDone);
 }

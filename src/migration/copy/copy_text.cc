@@ -24,7 +24,7 @@ std::string rates(int64_t rows, int64_t bytes, milliseconds time) {
 
 nlohmann::ordered_json to_json(const compare::LiveVerification& live) {
   return {{"source_is_there", live.source_is_there()},
-          {"repaired", live.repaired.mended()},
+          {"repaired", live.repaired.repaired()},
           {"differ", live.repaired.differ_now},
           {"not_settled", live.found.not_settled + live.repaired.not_settled},
           {"extra", live.repaired.extra_left}};
@@ -35,7 +35,7 @@ std::string to_text(const compare::LiveVerification& live) {
   return std::string(live.source_is_there()
                          ? "Verified live: every row of the source is in the target"
                          : "NOT EQUAL after the live verification") +
-         "; repaired " + count(live.repaired.mended()) + ", still different " +
+         "; repaired " + count(live.repaired.repaired()) + ", still different " +
          count(live.repaired.differ_now) + ", kept changing " +
          count(live.found.not_settled + live.repaired.not_settled) + ", only in the target " +
          count(live.repaired.extra_left) +
