@@ -110,7 +110,7 @@ class LongCopy(CliTest):
         notes = [line for line in lines if not line.startswith("copying: ")]
         self.assertRegex(notes[-1], r"^pegmove: run (copy-\d+-\d+); if it is interrupted, continue with `pegmove resume \1`$")
         for line in lines[len(notes):]:
-            self.assertRegex(line, r"^copying: [\d,]+ rows, [\d,]+ rows/s, .*, partitions \d/4(; slowed to .*)?$")
+            self.assertRegex(line, r"^copying: [\d,]+ rows, [\d,]+ rows/s, .*, partitions \d/4(; throttled to .*)?$")
         self.assertNotIn("\r", ended.err)
         self.assertNotIn("\x1b", ended.err)
 

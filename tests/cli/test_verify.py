@@ -165,7 +165,7 @@ class Options(TwoClusters):
         self.assertEqual((sample["seed"], report["verdict"]), (5, "sample equal"))
         self.assertLess(report["source_rows"], 20_000 / 8)
         self.assertEqual(report["source_sum"], report["target_sum"])
-        self.assertIn("nothing is proven of the others", sample["proves"])
+        self.assertIn("nothing is proven about the others", sample["proves"])
         again = self.verify("sampled", "--sample", "1/32", "--seed", 5)
         self.assertEqual(again["source_sum"], report["source_sum"])
         text = self.done(*self.words("verify", "sampled", "--sample", "0.03"))
