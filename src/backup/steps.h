@@ -1,5 +1,5 @@
-// The steps of a backup and of a restore, in their order, by name. Each is told when it is done:
-// for tests that end the process there.
+// The steps of a backup and of a restore, in their order, by name. The listener is called when one
+// is done: for tests that kill the process there.
 #pragma once
 
 #include <functional>
