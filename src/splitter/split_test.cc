@@ -324,8 +324,8 @@ TEST_F(SplitTest, ADamagedBlockIsAnErrorThatNamesItsPlace) {
 }
 
 TEST_F(SplitTest, LimitsThatAreTooSmallSaySo) {
-  for (auto [memory, disk, says] : {std::tuple(int64_t{1 << 20}, int64_t{1} << 33, "memory of"),
-                                    {int64_t{256} << 20, int64_t{1 << 20}, "a disk of"}}) {
+  for (auto [memory, disk, says] : {std::tuple(int64_t{1 << 20}, int64_t{1} << 33, "`--memory`"),
+                                    {int64_t{256} << 20, int64_t{1 << 20}, "`--disk`"}}) {
     auto few = limits();
     few.memory_bytes = memory;
     few.disk_bytes = disk;

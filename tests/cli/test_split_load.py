@@ -122,16 +122,16 @@ class SplitAndLoad(WithStore):
 
     def test_what_is_wrong_is_named_before_anything_is_done(self):
         self.shell("create t1 -p 4")
-        self.failed(3, ["no whole backup 7 of table 'golden'", "pegmove backups ls"], *self.split_words("t1", backup=7))
-        self.failed(3, "no whole backup", *self.split_words("t1", table="other"))
+        self.failed(3, ["no complete backup 7 of table 'golden'", "pegmove backups ls"], *self.split_words("t1", backup=7))
+        self.failed(3, "no complete backup", *self.split_words("t1", table="other"))
         self.failed(3, ["the table to load must exist", "'none'"], *self.split_words("none"))
         self.failed(3, ["--partitions 8", "has 4"], *self.split_words("t1", "--partitions", 8))
         self.failed(2, "--from 'backups'", "split", "--from", "backups", "--table", "golden", "--to", "local:/x",
                     "--cluster", "ClusterB", *self.options())
         self.failed(2, "--work-dir", *self.split_words("t1", "--work-dir", "/nowhere"))
         self.failed(2, "--memory", *self.split_words("t1", "--memory", "much"))
-        self.failed(3, "too little", *self.split_words("t1", "--memory", "1MiB"))
-        self.failed(3, "too small", *self.split_words("t1", "--disk", "1MiB"))
+        self.failed(3, "raise `--memory` or lower `--workers`", *self.split_words("t1", "--memory", "1MiB"))
+        self.failed(3, "raise `--disk` or lower `--workers`", *self.split_words("t1", "--disk", "1MiB"))
         outcome = self.run_words("split", "--from", "local:/backups/oneboxA", "--table", "golden", "--to", "local:/x",
                                  "--cluster", "Unknown", *self.options())
         self.assertEqual(outcome.code, 3)

@@ -97,7 +97,7 @@ inspect::Findings check_tables(const inspect::Inspection& inspection, const Copy
   if (!inspection.source.unreachable) {
     if (!inspection.source.info) {
       findings.error(Code::kNotFound, "no-source-table", "the table does not exist",
-                     inspection.source.place(), "`ls` in the shell lists its tables");
+                     inspection.source.place(), "`ls` in the shell lists the tables");
     } else {
       findings.add(inspect::check_partitions(inspection.source));
     }
