@@ -13,7 +13,7 @@ Result<migration::CopyRules> parse(std::vector<std::string> words, bool through_
   CLI::App verb;
   CopyFilterArguments arguments;
   add_copy_filter_options(verb, arguments);
-  std::ranges::reverse(words);  // as CLI11 wants them
+  std::ranges::reverse(words);  // as CLI11 needs them
   try {
     verb.parse(words);
   } catch (const CLI::ParseError& error) {

@@ -176,16 +176,16 @@ Routine<bool> AsyncStore::Retries::pause() {
 template <typename Move>
 auto AsyncStore::transfer(std::string doing, Transfer how, Move move) const -> decltype(move(how)) {
   using T = typename decltype(move(how))::value_type::value_type;
-  int64_t told = 0;
+  int64_t reported = 0;
   const auto on_bytes = std::move(how.on_bytes);
   how.on_bytes = [&](int64_t bytes) {
-    told += bytes;
+    reported += bytes;
     if (on_bytes) on_bytes(bytes);
   };
   // outlives: this frame, until the last try has ended.
   auto attempt = [&]() -> decltype(move(how)) {
-    if (on_bytes && told != 0)
-      on_bytes(-std::exchange(told, 0));  // bytes of the failed attempt do not count
+    if (on_bytes && reported != 0)
+      on_bytes(-std::exchange(reported, 0));  // bytes of the failed attempt do not count
     co_return co_await move(how);
   };
   auto out = co_await with_retries<T>(attempt, how.should_stop);

@@ -55,8 +55,9 @@ class Hdfs {
     if (status.entry.is_folder || status.entry.size != sum.size()) return false;
     if (sum.size() == 0) return true;
     auto json = TRY(rest_.ask("GET", path, "GETFILECHECKSUM"));
-    const auto& told = json["FileChecksum"];
-    auto checksum = HdfsChecksum::parse(text_in(told, "algorithm"), text_in(told, "bytes"));
+    const auto& checksum_json = json["FileChecksum"];
+    auto checksum =
+        HdfsChecksum::parse(text_in(checksum_json, "algorithm"), text_in(checksum_json, "bytes"));
     if (!checksum || checksum->bytes_per_crc != int32_t(HdfsFileSum::kBytesPerCrc) ||
         !checksum->is_crc32c || status.block_bytes <= 0 ||
         status.block_bytes % int64_t(HdfsFileSum::kBytesPerCrc) != 0)

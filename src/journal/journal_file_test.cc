@@ -80,7 +80,7 @@ TEST_F(JournalFileTest, ALogWhoseFileIsGoneIsNotTakenForThatOfANewOne) {
   good(journal->begin(a_copy()));
   const auto log = read_file(path + "-wal");
   ASSERT_FALSE(log.empty());
-  fs::remove(path);  // as an operator does who wants to begin anew, with a process at work
+  fs::remove(path);  // as an operator does to start over, while a process works
   EXPECT_THAT(refused(path, Code::kCorrupt), HasSubstr(path + "-wal"));
   journal.reset();
   write_file(path + "-wal", log);
@@ -274,7 +274,7 @@ TEST_F(JournalFileTest, AFileLockedByOthersIsBusy) {
   EXPECT_EQ(error.code(), Code::kBusy);
   EXPECT_THAT(error.to_string(), HasSubstr(path));
   EXPECT_THAT(error.to_string(), HasSubstr("beginning a run"));
-  EXPECT_EQ(good(journal.list()).size(), 20u);  // reading goes on
+  EXPECT_EQ(good(journal.list()).size(), 20u);  // reading still works
   sqlite3_close(other);
   good(journal.begin(a_copy()));
 }

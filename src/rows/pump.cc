@@ -34,7 +34,7 @@ Task<> Pump::run() {
 }
 
 Task<> Pump::run_lanes() {
-  while (next_lane_ < source_.lanes() && goes_on()) {
+  while (next_lane_ < source_.lanes() && is_running()) {
     int index = next_lane_++;
     if (progress_.lanes[size_t(index)].done) continue;
     auto result = co_await run_lane(index);
@@ -51,7 +51,7 @@ Task<> Pump::run_lane(int index) {
   auto lane = source_.open_lane(index, progress_.lanes[size_t(index)].last_key);
   std::optional<RowBatch> read, writing;
   bool more = true;
-  while (more && goes_on()) {
+  while (more && is_running()) {
     std::vector<Task<>> steps;
     steps.push_back(write_counted(index, std::move(writing)));
     auto read_next = [](Lane& lane, std::optional<RowBatch>& into, bool& more) -> Task<> {

@@ -97,7 +97,7 @@ class Pump {
   const PumpProgress& progress() const { return progress_; }
 
  private:
-  bool goes_on() const { return !failed_ && !stop_.requested(); }
+  bool is_running() const { return !failed_ && !stop_.requested(); }
   Task<> run_lanes();
   Task<> run_lane(int index);
   Task<> write_counted(int index, std::optional<RowBatch> batch);

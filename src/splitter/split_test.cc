@@ -41,7 +41,7 @@ T good(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
-// A store whose reads fail when they are told to.
+// A store whose reads fail when the test asks for it.
 class FlakyStore : public testing::ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;

@@ -143,10 +143,10 @@ std::string BackUp::left_alone() const { return "the cluster continues the backu
 
 Task<> BackUp::show_progress(StepContext context) {
   BackupProgress progress{.partitions = table_.partition_count, .elapsed = elapsed()};
-  auto told = CO_TRY(
+  auto answer = CO_TRY(
       co_await ask_meta(*cluster_, "backup.status", {std::to_string(place_.app_id)}, deadline()));
-  if (told)
-    read_progress(*told, progress);
+  if (answer)
+    read_progress(*answer, progress);
   else
     progress.partitions_done = co_await count_in_store();
   context.session.set_reason(progress.waits_for);
@@ -229,10 +229,10 @@ Task<Undone> BackUp::cancel(StepContext context) {
   if (item->end_time_ms != 0)
     co_return Undone{.end = UndoEnd::kStays,
                      .says = name + " is complete and stays; remove it with `pegmove backups rm`"};
-  auto told = CO_TRY(co_await ask_meta(
+  auto answer = CO_TRY(co_await ask_meta(
       *cluster_, "backup.cancel", {std::to_string(place_.app_id), std::to_string(place_.backup_id)},
       deadline()));
-  if (!told)
+  if (!answer)
     co_return Undone{.end = UndoEnd::kCannot,
                      .says = name +
                              " continues on the cluster: this version of Pegasus cannot end a "

@@ -42,7 +42,7 @@ class BackUpTest : public ::testing::Test {
     return runs_.resume(id_);
   }
 
-  // Nodes wait here when a checkpoint is made, until the test lets them go on.
+  // Nodes wait here after a checkpoint is made, until the test lets them continue.
   std::latch go_on_{1};
   std::atomic<bool> holds_ = false;
   testing::TwoClusters clusters_{{.backups = true, .on_backup_step = [this](std::string_view step) {
@@ -105,7 +105,8 @@ TEST_F(BackUpTest, ABackupThatNobodyWatchesIsCancelledOnTheClusterToo) {
   runs_.events.show = [this](const std::string&) { runs_.stop.request(); };
   ASSERT_EQ(good(runs_.resume(id_)).state, RunState::kInterrupted);
   runs_.by_word["a"] = nullptr;
-  EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kCancelling) << "the cluster was not told";
+  EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kCancelling)
+      << "no request was sent to the cluster";
   EXPECT_THAT(runs_.seen(id_).reason, HasSubstr("cluster a is away"));
   runs_.by_word["a"] = clusters_.source;
   EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kCancelled);

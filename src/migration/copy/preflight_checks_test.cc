@@ -121,8 +121,8 @@ TEST_F(PreflightChecksTest, EverythingIsToldAtOnce) {
   EXPECT_EQ(errors(), 5);
   auto error = inspect::to_error(findings());
   EXPECT_EQ(error.code(), Code::kNotFound);
-  EXPECT_THAT(error.message(), AllOf(StartsWith("5 problems were found:\n"),
-                                     HasSubstr("has rows"), HasSubstr("no primary")));
+  EXPECT_THAT(error.message(), AllOf(StartsWith("5 problems were found:\n"), HasSubstr("has rows"),
+                                     HasSubstr("no primary")));
 }
 
 TEST_F(PreflightChecksTest, ATargetThatIsMissingOrInTheWayIsTold) {

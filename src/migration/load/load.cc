@@ -261,8 +261,8 @@ Task<Undone> Load::undo_prepare() {
 // Embedded clusters report how long writes were held.
 Task<std::string> Load::finish() {
   CO_TRY(co_await put_back(true));
-  auto told = CO_TRY(co_await ask_meta(*cluster_, "bulk_load.status", {}, deadline()));
-  const auto in = told ? Json::parse(*told, nullptr, false) : Json();
+  auto answer = CO_TRY(co_await ask_meta(*cluster_, "bulk_load.status", {}, deadline()));
+  const auto in = answer ? Json::parse(*answer, nullptr, false) : Json();
   if (in.is_array())
     for (const auto& load : in)
       if (load.is_object() && base::text_in(load, "table") == request_.load.table)

@@ -90,7 +90,7 @@ class LoadTest : public ::testing::Test {
     };
     return good(runs_.resume(id_));
   }
-  // Nodes are let go on once the meta server has heard of the cancel.
+  // Nodes continue once the meta server has received the cancel.
   std::thread release_when_cancelled() {
     return std::thread([this] {
       testing::TestClient other(clusters_.source_servers.meta_address());

@@ -157,9 +157,9 @@ Task<bool> Restore::look(StepContext context, const RestoredPartitions& partitio
     if (partitions[i].state == RestoreState::kSkipped) report_.skipped.push_back(int32_t(i));
   }
   progress.permille = partitions.empty() ? 0 : int32_t(sum / int64_t(partitions.size()));
-  auto told = CO_TRY(
+  auto answer = CO_TRY(
       co_await ask_meta(*cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline()));
-  if (told) read_told(*told, progress);
+  if (answer) read_answer(*answer, progress);
   report_.partitions = progress.partitions;
   const bool is_done = progress.partitions > 0 && progress.partitions_done == progress.partitions;
   const bool in_bytes = progress.done_bytes && progress.all_bytes;
@@ -192,7 +192,7 @@ Task<Undone> Restore::cancel(StepContext context) {
               ") stays, and the cluster continues to restore it; drop it if you do not need it"};
 }
 
-void Restore::read_told(const std::string& text, RestoreProgress& progress) {
+void Restore::read_answer(const std::string& text, RestoreProgress& progress) {
   const auto in = Json::parse(text, nullptr, false);
   if (!in.is_array() || in.empty() || !in[0].is_object()) return;
   for (auto [name, to] :
@@ -203,9 +203,9 @@ void Restore::read_told(const std::string& text, RestoreProgress& progress) {
 
 Routine<std::string> Restore::why_dropped() {
   std::string text = "a partition could not be restored, so the cluster dropped the table";
-  auto told =
+  auto answer =
       co_await ask_meta(*cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline());
-  const auto in = told && *told ? Json::parse(**told, nullptr, false) : Json();
+  const auto in = answer && *answer ? Json::parse(**answer, nullptr, false) : Json();
   if (in.is_array() && !in.empty() && in[0].is_object())
     if (const auto reason = text_in(in[0], "reason"); !reason.empty())
       co_return text + ": " + reason;

@@ -78,7 +78,7 @@ class Restore : public runs::Work, public runs::RemoteJob<RestoredPartitions> {
   Result<void> take(const journal::StepRecord& record);
   Task<> complete();
   Task<> check_name_is_free();
-  static void read_told(const std::string& text, RestoreProgress& progress);
+  static void read_answer(const std::string& text, RestoreProgress& progress);
   Routine<std::string> why_dropped();
   Task<std::string> bring_envs_back();
   Task<> set_envs(std::map<std::string, std::string> envs);

@@ -10,7 +10,7 @@ using testing::Model;
 
 class CompareJournalTest : public compare::TwoTablesTest {};
 
-// Every class is told with a position from which a second comparison comes to the same result.
+// Every class is reported with a position from which a second comparison gets the same result.
 TEST_F(CompareJournalTest, GoesOnBehindThePositionsThatItTold) {
   Model model;
   for (int i = 0; i < 3000; ++i)
