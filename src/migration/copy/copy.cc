@@ -127,7 +127,7 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   const auto& options = copy.options;
   auto writing = CO_TRY(co_await write_options(options.rules, options.duplicate, *copy.source,
                                                *copy.target, options.retry_for));
-  // A server that hangs is to be noticed long before the time to retry is over.
+  // A server that hangs must be noticed long before the time to retry is over.
   for (auto* table :
        {copy.source.get(), copy.target.get(), writing.geo ? writing.geo->table.get() : nullptr}) {
     if (!table) continue;
