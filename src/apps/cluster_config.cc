@@ -107,7 +107,7 @@ Result<std::vector<net::HostPort>> ClusterConfig::metas_of(std::string_view name
   else if (section == sections_.end())
     text += path_ + " has no section [pegasus.clusters]; add it, or ";
   else {
-    text += path_ + " has";
+    text += path_ + " has the clusters";
     for (const auto& [known, metas] : section->second) text += " " + known;
     text += "; use one of these, or ";
   }

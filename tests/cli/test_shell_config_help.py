@@ -70,7 +70,7 @@ class ConfigFile(CliTest):
         import harness
         outcome = harness.run_program(["shell", "--cluster", "nobody", "-e", "ls", *more], self.place, env=env)
         self.assertEqual(outcome.code, 2, str(outcome))
-        found = re.search(r" knows((?: \S+)*);", outcome.err)
+        found = re.search(r" has the clusters((?: \S+)*);", outcome.err)
         return found.group(1).split() if found else []
 
     def test_the_places_in_their_order(self):
