@@ -108,7 +108,8 @@ Task<> RunSession::extend_leases() {
   if (leases_.empty()) co_return Result<void>();
   auto shortest = milliseconds::max();
   for (const auto& [step, length] : leases_) shortest = std::min(shortest, length);
-  if (leases_extended_ && clock_.now() - *leases_extended_ < shortest / kExtensionsPerLease) co_return Result<void>();
+  if (leases_extended_ && clock_.now() - *leases_extended_ < shortest / kExtensionsPerLease)
+    co_return Result<void>();
   const auto now_ms = clock_.unix_us() / 1000;
   auto leases = leases_;
   CO_TRY(co_await pool_.run([&]() -> Result<void> {
