@@ -33,12 +33,12 @@ struct CommonOptions {
 };
 void add_common_options(Verb& verb, CommonOptions& options);
 
-// Says what failed on stderr. Returns the exit code: kInterrupted when the user wanted it so, else
-// `otherwise`.
+// Prints the error on stderr. Returns the exit code: kInterrupted when the user stopped the work,
+// else `otherwise`.
 int report(const Error& error, int otherwise = kFailed);
 
-// Connections of one run of the program, and Ctrl-C: the first asks the work to end, the second
-// ends the process.
+// Connections of one run of the program, and Ctrl-C: the first asks the work to stop, the second
+// aborts the process.
 class CommandRun {
  public:
   // Errors: the configuration's, a malformed duration.
@@ -52,15 +52,15 @@ class CommandRun {
   async::StopSignal& stop() { return stop_; }
   async::milliseconds timeout() const { return timeout_; }
 
-  // Before anything was written there is nothing to bring to an end: until begin_work() the first
-  // Ctrl-C ends the process with kInterrupted.
+  // Before anything was written there is nothing to finish: until begin_work() the first Ctrl-C
+  // ends the process with kInterrupted.
   void prepare() { preparing_ = true; }
   void begin_work() { preparing_ = false; }
 
-  // Something else to do when the user wants the work to end.
+  // A further action when the user stops the work.
   void on_stop(std::function<void()> action) { on_stop_ = std::move(action); }
 
-  // Whether these are clusters at all, by name or address. Errors: kInvalidArgument.
+  // Checks that these name clusters, by name or address. Errors: kInvalidArgument.
   Result<void> check_clusters(const std::vector<std::string>& clusters) const;
   // By name or address. Errors: kInvalidArgument for the name, those of client::Cluster::connect.
   Task<std::shared_ptr<client::Cluster>> connect(std::string cluster);
@@ -81,7 +81,7 @@ class CommandRun {
   async::milliseconds timeout_;
   async::StopSignal stop_;
   bool preparing_ = false;
-  bool signalled_ = false;  // somebody else may ask for a stop, too
+  bool signalled_ = false;  // a stop may also come from elsewhere
   std::function<void()> on_stop_;
   asio::signal_set signals_{context_, SIGINT, SIGTERM};
 };

@@ -1,4 +1,4 @@
-// The options of `pegmove copy` that say which rows are copied and how they are written.
+// The options of `pegmove copy` that select the rows and how they are written.
 #pragma once
 
 #include <optional>
@@ -34,7 +34,7 @@ struct CopyFilterArguments {
 // arguments must outlive the verb.
 void add_copy_filter_options(Verb& verb, CopyFilterArguments& arguments);
 
-// What the options mean together. `through_duplicate`: rows are written through DUPLICATE, which
+// The options as rules of a copy. `through_duplicate`: rows are written through DUPLICATE, which
 // not all of them allow. Errors: kInvalidArgument, naming the option.
 Result<migration::CopyRules> parse_copy_rules(const CopyFilterArguments& arguments,
                                               bool through_duplicate);

@@ -15,11 +15,11 @@
 namespace pegmove::apps {
 namespace {
 
-bool is_step(std::string_view name) {
-  const auto is_in = [](std::string_view name, const auto& steps) {
-    return std::ranges::find(steps, name) != std::end(steps);
+bool is_failpoint(std::string_view name) {
+  const auto is_in = [](std::string_view name, const auto& names) {
+    return std::ranges::find(names, name) != std::end(names);
   };
-  // Of runs: "copy-rows.begun", and those of the end (runs/engine.cc).
+  // Failpoints of runs: "copy-rows.begun", and those at the end (runs/engine.cc).
   const auto point = name.substr(name.find('.') + 1);
   const std::array points{"begun", "acted", "done", "undoing", "undo-acted", "undone"};
   const std::array ends{"cancelling", "cancelled", "ended"};
@@ -37,13 +37,12 @@ Result<backup::FailpointListener> die_at(const std::string& text) {
       colon == std::string::npos
           ? 1
           : TRY(in_context(base::parse_integer(text.substr(colon + 1), 1, 1'000'000), "--die-at"));
-  // Shared by the copies of the listener: the roles count together.
+  // Shared by all copies of the listener, so that the roles count together.
   auto left = std::make_shared<std::atomic<int64_t>>(times);
-  const auto step = text.substr(0, colon);
-  if (!is_step(step))
-    return fail(Code::kInvalidArgument, "--die-at: there is no step '" + step + "'");
-  return backup::FailpointListener([step, left](std::string_view done) {
-    if (done == step && --*left == 0) kill(getpid(), SIGKILL);
+  const auto point = text.substr(0, colon);
+  if (!is_failpoint(point)) return fail(Code::kInvalidArgument, "--die-at: unknown failpoint '" + point + "'");
+  return backup::FailpointListener([point, left](std::string_view reached) {
+    if (reached == point && --*left == 0) kill(getpid(), SIGKILL);
   });
 }
 

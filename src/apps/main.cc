@@ -7,9 +7,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   pegmove::apps::Program program(
       "pegmove",
-      "pegmove moves whole tables between Apache Pegasus clusters, and brings an embedded cluster "
-      "to "
-      "try, rehearse and test with. `pegmove VERB --help` begins with an example.",
+      "pegmove moves whole tables between Apache Pegasus clusters, and contains an embedded "
+      "cluster for trials, rehearsals and tests. `pegmove VERB --help` begins with an example.",
       "pegmove " PEGMOVE_VERSION);
   int exit_code = pegmove::apps::kDone;
   pegmove::apps::add_check_command(program.root(), exit_code);

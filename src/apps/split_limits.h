@@ -1,4 +1,4 @@
-// What of this machine a split may use.
+// The resources of this machine that a split may use.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 namespace pegmove::apps {
 
 struct MachineArguments {
-  int workers = 0;  // 0: one a core
+  int workers = 0;  // 0: one per core
   std::string memory = "256MiB", disk = "8GiB";
   std::string work_folder;  // "": a folder of the user's own in the system's temporary folder
 };

@@ -17,7 +17,7 @@ using blockstore::FileSum;
 using blockstore::join;
 using blockstore::Transfer;
 
-constexpr size_t kMostAtOnce = 64;  // the semaphore decides
+constexpr size_t kMostAtOnce = 64;  // the semaphore is the limit
 
 struct LocalEntry {
   std::string name;
@@ -31,13 +31,13 @@ Result<std::vector<LocalEntry>> list_files(const std::string& folder) {
        entry.increment(error)) {
     if (!entry->is_regular_file(error) || error)
       return fail(Code::kIo, folder + " has " + entry->path().filename().string() +
-                                 ", which is no plain file");
+                                 ", which is not a regular file");
     files.push_back(
         {.name = entry->path().filename().string(), .size = int64_t(entry->file_size(error))});
   }
   if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
   if (std::ranges::find(files, "CURRENT", &LocalEntry::name) == files.end())
-    return fail(Code::kIo, folder + " has no file CURRENT: it is no checkpoint");
+    return fail(Code::kIo, folder + " has no file CURRENT: it is not a checkpoint");
   std::ranges::sort(files, {}, &LocalEntry::name);
   return files;
 }
@@ -52,7 +52,7 @@ void tell(const CheckpointTransfer& how, std::string_view step) {
   if (how.on_failpoint) how.on_failpoint(step);
 }
 
-// Bytes done of a checkpoint, told as they come.
+// Counts the bytes of a checkpoint and reports them.
 class Progress {
  public:
   Progress(const CheckpointTransfer& how, int64_t all) : how_(how), all_(all) {}

@@ -1,5 +1,5 @@
-// The failpoints of backups and restores: their steps by name, in their order. A listener hears of
-// each when it is done; tests end the process there.
+// The failpoints of a backup and of a restore, in their order, by name. The listener is called when
+// one is reached: tests kill the process there.
 #pragma once
 
 #include <functional>
@@ -7,7 +7,7 @@
 
 namespace pegmove::backup {
 
-using FailpointListener = std::function<void(std::string_view step)>;
+using FailpointListener = std::function<void(std::string_view point)>;
 
 inline constexpr std::string_view kFailpoints[] = {
     // The meta server begins a backup, nodes upload, and it ends.

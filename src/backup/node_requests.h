@@ -1,4 +1,4 @@
-// What a meta server asks a node to do for a backup, and how far that is.
+// Requests of a meta server to a node for a backup, and the node's progress.
 #pragma once
 
 #include <atomic>
@@ -23,12 +23,12 @@ struct RestoreRequest {
   Place place;
 };
 
-// How far a partition is. Safe from any thread.
+// The progress of a partition. Safe from any thread.
 struct PartitionProgress {
   std::atomic<int64_t> done_bytes = 0;
   std::atomic<int64_t> all_bytes = 0;
-  std::atomic<int64_t> sent_bytes = 0;  // of a backup: those that were not in the store already
-  std::atomic<bool> cancelled = false;  // asks the node to stop, for good
+  std::atomic<int64_t> sent_bytes = 0;  // of a backup: those that were not yet in the store
+  std::atomic<bool> cancelled = false;  // asks the node to stop permanently
 };
 
 }  // namespace pegmove::backup

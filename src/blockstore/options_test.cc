@@ -80,7 +80,7 @@ TEST_F(OptionsTest, WhatIsWrongInASectionIsNamed) {
   EXPECT_THAT(error("s3_service", "http://h"), HasSubstr("endpoint and the bucket"));
   EXPECT_THAT(error("s3_service", "h:9000 b"), HasSubstr("http:// or https://"));
   EXPECT_THAT(error("s3_service", "http://h b"), HasSubstr("AWS_ACCESS_KEY_ID"));
-  EXPECT_THAT(error("s3_service", "http://k:secret@h b"), HasSubstr("must not hold keys"));
+  EXPECT_THAT(error("s3_service", "http://k:secret@h b"), HasSubstr("must not contain keys"));
 }
 
 TEST_F(OptionsTest, SecretsInArgsAreNotRepeated) {

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMostAtOnce = 64;  // the semaphore decides
+constexpr size_t kMostAtOnce = 64;  // the semaphore is the limit
 
 Result<void> remove_others(const std::string& folder, const std::vector<StoredFile>& files) {
   std::set<std::string> wanted;

@@ -1,4 +1,4 @@
-// What a meta server asks a node to do for a bulk load, and how far that is.
+// Requests of a meta server to a node for a bulk load, and the node's progress.
 #pragma once
 
 #include <atomic>
@@ -16,18 +16,18 @@ struct LoadRequest {
   std::string provider;
   Place place;
   bool behind = false;
-  int64_t load = 0;  // names the load: unix milliseconds of its start
+  int64_t load = 0;  // identifies the load: unix milliseconds of its start
 };
 
-// How far a partition is. Safe from any thread.
+// The progress of a partition. Safe from any thread.
 struct LoadProgress {
   std::atomic<int64_t> done_bytes = 0;
   std::atomic<int64_t> all_bytes = 0;
-  std::atomic<int64_t> writes_held_us = 0;  // while the files were taken in
+  std::atomic<int64_t> writes_held_us = 0;  // during the ingestion of the files
   std::atomic<bool> cancelled = false;      // asks the node to stop
 };
 
-// The failpoints of a load, in their order; see backup/failpoints.h.
+// The failpoints of a load in order, by name; see backup/failpoints.h.
 inline constexpr std::string_view kFailpoints[] = {"load.noted",
                                                    "load.file_downloaded",
                                                    "load.files_checked",

@@ -15,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The app envs by which servers drop, keep or hide rows.
+// The app envs that make servers drop, keep or hide rows.
 constexpr std::array<std::string_view, 5> kEnvsThatMatter = {
     "default_ttl", "user_specified_compaction", "replica.split.validate_partition_hash",
     "replica.deny_client_request", "rocksdb.usage_scenario"};
@@ -60,8 +60,8 @@ std::string what_was_compared(const CompareReport& report) {
   return "keys, values and expiry of " +
          std::string(report.options.sample ? "a sample of" : "all") + " rows" +
          (tolerance == 0 ? std::string(", exactly")
-                         : "; expiries up to " + std::to_string(tolerance) +
-                               " s apart count as the same: rows were compared, not sums");
+                         : "; expiries that differ by at most " + std::to_string(tolerance) +
+                               " s count as equal: rows were compared, not sums");
 }
 
 }  // namespace
@@ -91,7 +91,7 @@ std::string what_a_sample_proves(const CompareReport& report) {
   if (rows == 0) return "no row was compared: nothing is proven";
   return base::format_count(uint64_t(rows)) + " rows were compared, in " +
          base::format_count(uint64_t(report.slices)) +
-         " slices of neighbouring keys; nothing is proven of the others";
+         " slices of neighbouring keys; nothing is proven about the others";
 }
 
 std::string summary(const CompareReport& report) {

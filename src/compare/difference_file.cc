@@ -41,7 +41,7 @@ Result<Difference> parse_difference(std::string_view line) {
   const auto json = base::parse_json<Json>(line);
   if (!json.is_object())
     return fail(Code::kInvalidArgument,
-                "no JSON object; `pegmove diff --json --output FILE` writes such a list");
+                "not a JSON object; `pegmove diff --json --output FILE` writes such a list");
   const auto in = TRY(base::OrderedJsonFields::of(json, "a difference", Code::kInvalidArgument));
   TRY(in.only({"kind", "hash_key", "hash_key_b64", "sort_key", "sort_key_b64"}));
   Difference difference{.kind = TRY(parse_difference_kind(TRY(in.text("kind")))),
@@ -90,7 +90,7 @@ Result<DifferenceReader> DifferenceReader::open(std::string path) {
   return DifferenceReader(std::move(path), file);
 }
 
-// False at the end. Of a line that is too long nothing is kept.
+// Returns false at the end. A line that is too long is dropped.
 Result<bool> DifferenceReader::read_line() {
   text_.clear();
   too_long_ = false;

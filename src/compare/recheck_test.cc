@@ -18,7 +18,7 @@ RecheckOptions quick() {
 
 class RecheckTest : public TwoTablesTest {};
 
-// Live: what arrives late is no difference, what stays is one.
+// Live: a late write is not a difference; a lasting one is.
 TEST_F(RecheckTest, LiveProvesWhatStaysDifferent) {
   auto model = random_model(3, {.rows = 100, .largest_value = 100, .expires_after = now() + 1000});
   model[{"h", "expiry"}] = {"v", now() + 500};

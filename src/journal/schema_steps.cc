@@ -1,4 +1,4 @@
-// What each version of the journal's tables is made of, or made from the one before.
+// How each version of the journal's tables is created, or converted from the one before.
 #include "journal/schema.h"
 
 namespace pegmove::journal {
@@ -45,8 +45,8 @@ CREATE TABLE changes (
 ) STRICT;
 )sql",
 
-    // Version 2: steps of runs and units of steps. Before, a run that was under way had what it had
-    // made as its result, and lanes.
+    // Version 2: steps of runs and units of steps. In version 1 a run that had not ended kept what
+    // it had created as its result, and had lanes.
     R"sql(
 CREATE TABLE steps (
   run TEXT NOT NULL REFERENCES runs (id),

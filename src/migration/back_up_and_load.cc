@@ -22,7 +22,7 @@ BackupRequest backup_of(const BackUpAndLoadRequest& request) {
           .timeout = request.copy.options.timeout};
 }
 
-// What is not known before the backup: choose_split() fills it in.
+// What is not known before the backup is filled in by choose_split().
 SplitRequest split_of(const BackUpAndLoadRequest& request) {
   return {.from_store = request.store,
           .from = {.root = "", .table = request.copy.options.table},
@@ -49,7 +49,7 @@ VerifyRequest verify_of(const BackUpAndLoadRequest& request) {
       .options = {.table = request.copy.options.table, .to_table = request.copy.options.to_table}};
 }
 
-// A folder of this run's own.
+// Chooses a folder that only this run uses.
 BackUpAndLoadRequest with_split_path(BackUpAndLoadRequest request, const Clock& clock) {
   if (request.split_path.empty())
     request.split_path = (request.path.empty() ? "" : request.path + "/") + "pegmove_split_" +
@@ -121,7 +121,7 @@ std::string BackUpAndLoad::options() const { return to_json(request_); }
 
 runs::Step BackUpAndLoad::choose_split() {
   return {.name = "choose-split",
-          .does = "find out what the files must be like for the target table",
+          .does = "find out partition count, id and data version of the target table",
           .run = [this](StepContext) { return bind_split(); },
           .take = [this](const journal::StepRecord& record) -> Result<void> {
             if (!record.product.empty()) split_.bind(TRY(split_request_from_json(record.product)));
@@ -139,7 +139,7 @@ Task<std::string> BackUpAndLoad::bind_split() {
   co_return to_json(request);
 }
 
-// The real cluster's rules for loads, and every file of the set.
+// Checks the real cluster's rules for loads, and every file of the set.
 runs::Step BackUpAndLoad::check_files() {
   return {.name = "check-files",
           .does = "check the files, and whether the target table can be loaded",

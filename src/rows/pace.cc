@@ -11,15 +11,15 @@ namespace {
 using async::milliseconds;
 using std::chrono::duration_cast;
 
-constexpr milliseconds kLongestWait{100};  // until the limits and the stop signal are looked at
-constexpr milliseconds kBetweenSlowdowns{500};  // what was changed must show first
+constexpr milliseconds kLongestWait{100};  // until the limits and the stop signal are checked again
+constexpr milliseconds kBetweenSlowdowns{500};  // a change needs time to take effect
 constexpr milliseconds kBetweenSpeedups{1000};
 constexpr milliseconds kFirstPause{10};
 constexpr milliseconds kLongestPause{2000};
 
 }  // namespace
 
-// How long until the limits and the pause let the next batch in.
+// How long until the limits and the pause allow the next batch.
 milliseconds Pace::until_open() {
   const auto now = clock_.now();
   rows_.set_rate(double(options_.max_rows_per_second));
@@ -57,8 +57,8 @@ void Pace::leave() {
 void Pace::note_latency(milliseconds latency, std::string_view where) {
   if (!options_.adaptive) return speed_up();
   if (latency > options_.latency_bound)
-    slow_down("a request to " + std::string(where) + " took " + base::format_duration(latency) +
-              ", more than " + base::format_duration(options_.latency_bound));
+    slow_down(std::string(where) + " latency " + base::format_duration(latency) +
+              " > `--latency-bound` " + base::format_duration(options_.latency_bound));
   else if (latency < options_.latency_bound / 2)
     speed_up();
 }
@@ -72,7 +72,7 @@ void Pace::slow_down(std::string why) {
   reason_ = std::move(why);
   if (now - changed_at_ < kBetweenSlowdowns) return;
   changed_at_ = now;
-  // Only what was in use can be less of a burden.
+  // Start from what was in use: only that can be reduced.
   at_once_ = std::min(at_once_, double(std::max(writing_, 1)));
   if (at_once_ > 1)
     at_once_ = std::max(1.0, std::floor(at_once_ * 0.6));
@@ -94,9 +94,9 @@ void Pace::speed_up() {
 std::string Pace::why_slow() const {
   if (!options_.adaptive || (pause_ == milliseconds(0) && at_once_ >= options_.most_at_once))
     return "";
-  auto text = "slowed to " + std::to_string(int(at_once_)) + " of " +
-              std::to_string(options_.most_at_once) + " batches at once";
-  if (pause_ > milliseconds(0)) text += ", one each " + base::format_duration(pause_);
+  auto text = "throttled to " + std::to_string(int(at_once_)) + "/" +
+              std::to_string(options_.most_at_once) + " parallel batches";
+  if (pause_ > milliseconds(0)) text += ", one every " + base::format_duration(pause_);
   return text + ": " + reason_;
 }
 

@@ -132,16 +132,16 @@ TEST_F(PaceTest, SlowAnswersMeanFewerBatchesAtOnceThenPauses) {
   EXPECT_EQ(pace->at_once(), 4);
   pace->note_latency(milliseconds(300), "cluster B");
   EXPECT_EQ(pace->at_once(), 4) << "what was changed must show first";
-  EXPECT_EQ(pace->why_slow(),
-            "slowed to 4 of 8 batches at once: a request to cluster B took 300 ms, more than 100 "
-            "ms");
+  EXPECT_EQ(
+      pace->why_slow(),
+      "throttled to 4/8 parallel batches: cluster B latency 300 ms > `--latency-bound` 100 ms");
   for (int i = 0; i < 8; ++i) pace->leave();
   for (int i = 0; i < 8; ++i) {
     clock.advance(milliseconds(500));
     pace->note_latency(milliseconds(300), "cluster B");
   }
   EXPECT_EQ(pace->at_once(), 1);
-  EXPECT_NE(pace->why_slow().find("one each"), std::string::npos) << pace->why_slow();
+  EXPECT_NE(pace->why_slow().find("one every"), std::string::npos) << pace->why_slow();
   EXPECT_LE(batches_in(milliseconds(5000), 1, 1), 20);
 }
 
@@ -149,7 +149,7 @@ TEST_F(PaceTest, GoodAnswersBringTheSpeedBackStepByStep) {
   make({.latency_bound = milliseconds(100), .most_at_once = 3});
   for (int i = 0; i < 3; ++i) {
     clock.advance(milliseconds(500));
-    pace->note_busy("cluster B answers that it is busy");
+    pace->note_busy("cluster B reports that it is busy");
   }
   EXPECT_NE(pace->why_slow(), "");
   int steps = 0;

@@ -47,7 +47,7 @@ Result<void> ClassFiles::add(const SourceRow& row, std::vector<FinishedFile>& fi
   if (row.key.size() < record::kHashKeyLengthSize) return {};  // the servers' own record
   ++counts_.read;
   const auto parts = record::split_key(row.key);
-  if (!parts) return wrong(row, "a key that is none");
+  if (!parts) return wrong(row, "a malformed key");
   const auto hash = record::raw_key_hash(*parts);
   if (record::partition_index(hash, rules_.shape.sources) != row.partition) {
     ++counts_.misplaced;

@@ -1,4 +1,4 @@
-// The rows of one class of a split, in key order, into the files of its targets.
+// Writes the rows of one class of a split, in key order, to the files of its targets.
 #pragma once
 
 #include <string>
@@ -16,24 +16,24 @@ struct RowCounts {
   int64_t written = 0;
   int64_t bytes = 0;      // of the keys and values written
   int64_t expired = 0;    // left out
-  int64_t misplaced = 0;  // left out: an old partition split left them where they do not belong
-  int64_t filtered = 0;   // left out, as asked for
+  int64_t misplaced = 0;  // left out: rows of other partitions, left by an old partition split
+  int64_t filtered = 0;   // left out by the filters
 
   RowCounts& operator+=(const RowCounts& other);
   bool operator==(const RowCounts&) const = default;
 };
 
-// What is the same for all units of a split.
+// The settings that are the same for all units of a split.
 struct SplitRules {
   Shape shape;
   int data_version = 1;  // of the target
-  uint32_t now_ts = 0;   // rows that expire until then are left out; the same for all units
-  rows::RowFilters filters = {};       // of keys alone
+  uint32_t now_ts = 0;   // rows that have expired by then are left out; the same for all units
+  rows::RowFilters filters = {};       // only of keys
   int64_t most_file_bytes = 64 << 20;  // of keys and values
   bool for_old_servers = false;        // 2.0 to 2.4, see TargetFiles
 };
 
-// A row as a source has it.
+// A row as read from a source.
 struct SourceRow {
   std::string_view key;     // raw
   std::string_view stored;  // the value as a database of the data version stores it
@@ -41,18 +41,18 @@ struct SourceRow {
   int32_t partition = 0;  // of the source
 };
 
-// "u0003": what the names of a unit's files begin with, before "_0001.sst".
+// "u0003": the prefix of the names of a unit's files, before "_0001.sst".
 std::string unit_prefix(int number);
 
-// Values are kept byte for byte with their expiry and timetag where the data versions agree, and
+// Values are kept byte for byte, with their expiry and timetag, when the data versions agree, and
 // get the target's header otherwise. Blocks; for one thread at a time.
 class ClassFiles {
  public:
-  // `number`, of the unit, is in the names of the files. The rules outlive it.
+  // `number`, of the unit, is in the names of the files. The rules must outlive it.
   ClassFiles(const SplitRules& rules, int32_t which, int number, const std::string& folder);
 
-  // Keys ascend. Files that become whole are added to `finished`. Errors: kCorrupt: a key that is
-  // none, a value without header, naming partition and key; kIo.
+  // Keys must ascend. Complete files are added to `finished`. Errors: kCorrupt: a malformed key, a
+  // value without header, naming partition and key; kIo.
   Result<void> add(const SourceRow& row, std::vector<FinishedFile>& finished);
   // The last file of each target.
   Result<void> finish(std::vector<FinishedFile>& finished);

@@ -52,7 +52,7 @@ Task<> UnitOutput::send_one(const FinishedFile& file) {
 
 UnitResult UnitOutput::finish(const RowCounts& counts) {
   result_.counts = counts;
-  // They were sent side by side; by name they are in the order of their keys.
+  // They were sent in parallel; sorted by name they are in the order of their keys.
   std::ranges::sort(result_.files, {}, [](const UnitFile& each) {
     return std::pair(each.partition, std::string_view(each.file.name));
   });

@@ -13,7 +13,7 @@ std::vector<int32_t> congruent(int32_t which, int32_t step, int32_t count) {
 }
 
 constexpr size_t kMostCutKey = 64;  // bytes
-constexpr int64_t kPrecision = 20;  // a cut may be off by this part of a piece
+constexpr int64_t kPrecision = 20;  // a cut may be off by one such part of a piece
 
 // The greatest byte with which a key that begins with `prefix` has at most `wanted` bytes before
 // it.
@@ -29,7 +29,7 @@ Result<char> last_byte(const ClassSize& size, const std::string& prefix, int64_t
   return char(low);
 }
 
-// A short key with about `wanted` bytes before it, and at most so many.
+// A short key with about `wanted` bytes before it, and not more.
 Result<std::string> key_at(const ClassSize& size, int64_t wanted, int64_t off_by) {
   std::string key;
   while (key.size() < kMostCutKey) {

@@ -155,11 +155,11 @@ class OnSpark(CliTest):
     def test_what_fails_is_named(self):
         table = self.table("wrong")
         self.failed(2, "needs --master", *self.words(table, "--engine", "spark"))
-        self.failed(2, "go with --engine spark", *self.words(table, "--master", "yarn"))
-        self.failed(2, "go with --engine spark", *self.words(table, "--spark-conf", "a=b"))
+        self.failed(2, "need --engine spark", *self.words(table, "--master", "yarn"))
+        self.failed(2, "need --engine spark", *self.words(table, "--spark-conf", "a=b"))
         self.failed(2, ["spark.hadoop.fs.s3a.secret.key looks like a secret", "--spark-properties"],
                     *self.on_spark(table, "--spark-conf", "spark.hadoop.fs.s3a.secret.key=x"))
-        self.failed(2, "/nowhere is no file", *self.on_spark(table, "--spark-properties", "/nowhere"))
+        self.failed(2, "/nowhere is not a file", *self.on_spark(table, "--spark-properties", "/nowhere"))
         self.failed(2, ["/nowhere/bin/spark-submit", "SPARK_HOME"], *self.on_spark(table, home="/nowhere"))
         self.failed(1, ["spark-submit ended with 1", "Master must", "pegmove resume"],
                     *self.on_spark(table, master="nonsense"))

@@ -31,13 +31,13 @@ json to_json(const RowFilter& filter) {
   return out;
 }
 
-// The object has no other fields than these.
+// Checks that the object has no other fields.
 Result<void> check_fields(const json& object, std::string_view name,
                           std::initializer_list<std::string_view> known) {
-  if (!object.is_object()) return wrong(name, "is no object");
+  if (!object.is_object()) return wrong(name, "is not an object");
   for (const auto& [key, value] : object.items())
     if (std::ranges::find(known, key) == known.end())
-      return wrong(base::printable(key), "is not known");
+      return wrong(base::printable(key), "is unknown");
   return {};
 }
 
@@ -46,10 +46,10 @@ Result<std::string> read_pattern(const json& object, std::string_view name) {
   if ((plain == object.end()) == (coded == object.end()))
     return wrong(name, "needs one of pattern and pattern_b64");
   const auto& found = plain != object.end() ? *plain : *coded;
-  if (!found.is_string()) return wrong(name, "has a pattern that is no string");
+  if (!found.is_string()) return wrong(name, "has a pattern that is not a string");
   if (plain != object.end()) return found.get<std::string>();
   auto bytes = base::from_base64(found.get_ref<const std::string&>());
-  if (!bytes) return wrong(name, "has a pattern_b64 that is no base64");
+  if (!bytes) return wrong(name, "has a pattern_b64 that is not base64");
   return *std::move(bytes);
 }
 
@@ -60,7 +60,7 @@ Result<void> read_filter(const json& object, const char* name, RowFilter& filter
   auto match = found->find("match");
   if (match == found->end() || !match->is_string()) return wrong(name, "needs the string match");
   auto parsed = rows::parse_match(match->get_ref<const std::string&>());
-  if (!parsed) return wrong(name, "has a match that is not known");
+  if (!parsed) return wrong(name, "has an unknown match");
   filter = {*parsed, TRY(read_pattern(*found, name))};
   return {};
 }
@@ -75,17 +75,17 @@ Result<void> read_flag(const json& object, const char* name, bool& flag) {
 
 Result<int32_t> read_number(const json& value, std::string_view name) {
   constexpr int64_t kMost = 65535;  // partitions of a table; far more than fields of a value
-  // Numbers above 2^63 count as unsigned and would turn negative.
+  // Numbers above 2^63 are unsigned in JSON and would become negative.
   if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<uint64_t>() > kMost) ||
       value.get<int64_t>() < 0)
-    return wrong(name, "is no number from 0 to " + std::to_string(kMost));
+    return wrong(name, "is not a number from 0 to " + std::to_string(kMost));
   return int32_t(value.get<int64_t>());
 }
 
 Result<void> read_partitions(const json& object, std::vector<int32_t>& partitions) {
   auto found = object.find("partitions");
   if (found == object.end()) return {};
-  if (!found->is_array()) return wrong("partitions", "is no list");
+  if (!found->is_array()) return wrong("partitions", "is not a list");
   for (const auto& each : *found) partitions.push_back(TRY(read_number(each, "partitions")));
   return {};
 }
@@ -93,9 +93,9 @@ Result<void> read_partitions(const json& object, std::vector<int32_t>& partition
 Result<void> read_mode(const json& object, WriteMode& mode) {
   auto found = object.find("mode");
   if (found == object.end()) return {};
-  if (!found->is_string()) return wrong("mode", "is no string");
+  if (!found->is_string()) return wrong("mode", "is not a string");
   auto place = std::ranges::find(kModeNames, found->get_ref<const std::string&>());
-  if (place == kModeNames.end()) return wrong("mode", "is not known");
+  if (place == kModeNames.end()) return wrong("mode", "is unknown");
   mode = WriteMode(place - kModeNames.begin());
   return {};
 }
@@ -147,7 +147,7 @@ Result<CopyRules> copy_rules_from_json(const json& object) {
   TRY(read_mode(object, rules.mode));
   TRY(read_layout(object, rules.geo_layout));
   if (object.contains("geo") && rules.mode != WriteMode::kGeo)
-    return wrong("geo", "is only for the mode geo");
+    return wrong("geo", "is allowed only with the mode geo");
   if (auto checked = check_copy_rules(rules, false); !checked)
     return fail(Code::kCorrupt, "rules of a copy: " + checked.error().message());
   return rules;

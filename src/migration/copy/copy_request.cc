@@ -36,7 +36,7 @@ Result<CopyRequest> read_request(const Json& json) {
   pace.adaptive = TRY(in.boolean("adaptive"));
   pace.latency_bound = TRY(in.milliseconds("latency_bound_ms"));
   options.into_nonempty = TRY(in.boolean("into_nonempty"));
-  options.through = Through::kPlain;  // or as `duplicate` says
+  options.through = Through::kPlain;  // or given by `duplicate`
   options.live = TRY(in.boolean("live"));
   options.dual_written = TRY(in.boolean("dual_written"));
   if (in.has("duplicate")) options.duplicate = TRY(read_duplicate(TRY(in.object("duplicate"))));
@@ -92,12 +92,12 @@ Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::s
   } else if (key == "full-speed") {
     if (value != "true" && value != "false")
       return fail(Code::kInvalidArgument,
-                  "full-speed: true or false, not '" + std::string(value) + "'");
+                  "full-speed: give true or false, not '" + std::string(value) + "'");
     pace.adaptive = value == "false";
   } else {
     return fail(Code::kInvalidArgument,
                 "'" + std::string(key) +
-                    "' is no setting of a copy; there are max-rows-per-second, "
+                    "' is not a setting of a copy; the settings are max-rows-per-second, "
                     "max-megabytes-per-second (0: no limit), latency-bound and full-speed");
   }
   return {};

@@ -39,14 +39,16 @@ std::vector<runs::Step> copy_table(CopyTable& copy) {
                        const journal::StepRecord&) { return copy.leave_rows(context); }});
 
   if (options.create)
-    steps.push_back({.name = "finish-target",
-                     .does = "give " + target + " the app envs that would have changed rows",
-                     .run = [&copy](StepContext) { return copy.finish_target(); }});
+    steps.push_back(
+        {.name = "finish-target",
+         .does = "set the app envs of " + target + " that would have changed copied rows",
+         .run = [&copy](StepContext) { return copy.finish_target(); }});
 
   if (options.live)
-    steps.push_back({.name = "verify-live",
-                     .does = "compare both tables while clients write, and repair what differs",
-                     .run = [&copy](StepContext context) { return copy.verify_live(context); }});
+    steps.push_back(
+        {.name = "verify-live",
+         .does = "compare both tables while clients write, and repair the rows that differ",
+         .run = [&copy](StepContext context) { return copy.verify_live(context); }});
   return steps;
 }
 
@@ -74,8 +76,8 @@ Result<CopiedTables> read_tables(std::string_view text) {
       .envs_after_copy = TRY(in.text_map("envs_after_copy"))};
 }
 
-// A position does not tell whether it is from before a split, and a split takes rows along; and a
-// DUPLICATE request may have put rows of a new partition into its parent.
+// A position does not show whether it is from before a partition split, and a split moves rows; and
+// a DUPLICATE request may have put rows of a new partition into its parent.
 Result<void> check_same_tables(const CopyRequest& request, const CopiedTables& then,
                                const CopiedTables& now, bool duplicates) {
   const auto split = [](const std::string& table, int32_t before, int32_t after) {
@@ -95,11 +97,11 @@ Result<void> check_same_tables(const CopyRequest& request, const CopiedTables& t
                     now.target_partitions);
   if (changed.empty()) return {};
   return fail(Code::kRefused, changed +
-                                  " since the run began; its positions are of no use any more: "
-                                  "cancel it and begin another copy");
+                                  " since the run began, so its positions are no longer valid: "
+                                  "cancel the run and start another copy");
 }
 
-// What a lane's position tells beside the rows that were written.
+// What a lane's position contains besides the rows that were written.
 std::string detail_of(const rows::LaneState& state) {
   if (state.expired + state.kept + state.not_geo == 0) return "";
   return base::json_text(
@@ -117,7 +119,7 @@ journal::UnitPosition position_of(int32_t partition, const rows::LaneState& stat
 
 void read_detail(const std::string& detail, rows::LaneState& state) {
   auto in = base::parse_json<Json>(detail);
-  if (!in.is_object()) return;  // there is none
+  if (!in.is_object()) return;  // no detail
   for (auto [key, to] :
        {std::pair("expired", &state.expired), {"kept", &state.kept}, {"not_geo", &state.not_geo}})
     if (in.contains(key) && in[key].is_number_integer()) *to = in[key].get<int64_t>();
@@ -147,21 +149,21 @@ CopyTable::CopyTable(CopyRequest request, const Ports& ports, std::string from, 
 
 CopyTable::~CopyTable() = default;
 
-// What the run has done itself is no obstacle.
+// What the run has done itself must not be refused by the checks.
 CopyOptions CopyTable::options_now() const {
   auto options = request_.options;
-  if (tables_) {  // rows may have been written
+  if (tables_) {  // rows may have been written already
     options.create = false;
     options.into_nonempty = true;
   }
-  // Before the step began the run had made nothing: a table that is there is another's.
+  // Before the step began the run had created nothing: an existing table is not its own.
   options.made_by_this_run = options.create && may_have_made_target_;
   return options;
 }
 
-// Before the first row everything that is wrong on either side is found at once.
+// All problems on either side are reported at once, before the first row.
 Task<runs::Assessment> CopyTable::open(runs::Purpose purpose) {
-  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // nothing is taken back
+  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // there is nothing to undo
   inspect::Side source{from_, nullptr}, target{to_, nullptr};
   {
     async::TaskGroup both(co_await asio::this_coro::executor);
@@ -191,7 +193,7 @@ Task<runs::Assessment> CopyTable::open(runs::Purpose purpose) {
 std::string CopyTable::options() const { return to_json(request_); }
 
 void CopyTable::apply(const std::string& key, const std::string& value) {
-  // Whoever set it has checked it; what a newer pegmove knows means nothing here.
+  // `pegmove set` has checked it; a setting of a newer pegmove has no effect here.
   if (apply_setting(request_.pace, key, value) && pace_)
     apply_setting(pace_->options(), key, value).value();
 }
@@ -230,10 +232,10 @@ Task<Undone> CopyTable::leave_target() const {
   if (!request_.options.create) co_return Undone{};
   co_return Undone{.end = UndoEnd::kStays,
                    .says = "table " + request_.options.to_table + " on " + to_ +
-                           ", which this run made, stays; drop it if you do not want it"};
+                           ", which this run created, stays; drop it if you do not need it"};
 }
 
-// Of the source, a unit each. Errors: kInvalidArgument (a chosen one that the source has not).
+// Those of the source, one unit each. Errors: kInvalidArgument (a chosen one does not exist).
 Result<std::vector<int32_t>> CopyTable::partitions() const {
   auto partitions = copy_->options.rules.partitions;
   const auto count = copy_->source->partition_count();
@@ -294,8 +296,8 @@ Task<Undone> CopyTable::leave_rows(StepContext context) const {
   const auto rows = context.session.run().rows;
   co_return Undone{.end = UndoEnd::kStays,
                    .says = "the rows that were copied (" + std::to_string(rows) +
-                           " by the journal) stay in table " + request_.options.to_table + " on " +
-                           to_ + "; the source is unchanged"};
+                           " according to the journal) stay in table " + request_.options.to_table +
+                           " on " + to_ + "; the source is unchanged"};
 }
 
 Task<std::string> CopyTable::finish_target() {
@@ -322,8 +324,8 @@ Task<std::string> CopyTable::verify_live(StepContext context) {
   co_return std::string();
 }
 
-// A live copy whose verification found what could not be repaired is not done: a later process
-// verifies again.
+// A live copy is not done when its verification found rows that could not be repaired: a later
+// process verifies again.
 runs::Report CopyTable::report(const journal::Run& run) {
   const auto json = to_json(report_, run.id, ends_);
   runs::Report report{.stored = base::json_text(json),
@@ -332,7 +334,7 @@ runs::Report CopyTable::report(const journal::Run& run) {
   if (report_.live && !report_.live->source_is_there()) {
     report.tables_differ = true;
     report.not_done =
-        Error(Code::kRefused, "all rows are copied, but the verification found some that differ");
+        Error(Code::kRefused, "all rows are copied, but the verification found rows that differ");
   }
   return report;
 }

@@ -242,7 +242,7 @@ TEST_F(CopyTableTest, ChosenPartitionsAreResumedAsThoseThatTheyAre) {
   EXPECT_EQ(differences(model), "");
 }
 
-// A position does not tell whether it is from before a split.
+// A position does not show whether it is from before a split.
 TEST_F(CopyTableTest, ASourceOfAnotherPartitionCountIsRefused) {
   make_source(4);
   auto table = clusters.create_table(target, "t", 3);
@@ -289,7 +289,7 @@ TEST_F(CopyTableTest, RowsThatStayedCountInAllProcesses) {
   EXPECT_EQ(differences(model), "");
 }
 
-// The target is later than the source: what lives there has expired here.
+// The target's clock is ahead of the source's: what is alive there has expired here.
 TEST_F(CopyTableTest, RowsThatExpiredOnTheWayCountInAllProcesses) {
   make_source(4, 0);
   Model lasting;
@@ -317,12 +317,12 @@ TEST_F(CopyTableTest, ACancelLeavesWhatWasCopiedAndSaysSo) {
   make_source(4);
   id = plan({.create = true});
   ASSERT_EQ(work_a_little().end.state, RunState::kInterrupted);
-  runs.by_word.clear();  // nobody has to be asked
+  runs.by_word.clear();  // no cluster is asked
   EXPECT_EQ(good(runs.cancel(id)).state, RunState::kCancelled);
   const auto undone = runs::undone_of(seen());
   ASSERT_EQ(undone.size(), 2u);
   EXPECT_THAT(undone[0].says, HasSubstr("the source is unchanged"));
-  EXPECT_THAT(undone[1].says, HasSubstr("which this run made, stays"));
+  EXPECT_THAT(undone[1].says, HasSubstr("which this run created, stays"));
 }
 
 const std::vector<UnitPosition> kPositions = {

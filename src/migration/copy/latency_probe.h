@@ -1,4 +1,4 @@
-// What a client of a table feels while the table is being moved.
+// Measures the latency that clients of a table see while the table is moved.
 #pragma once
 
 #include "async/task_group.h"
@@ -7,9 +7,9 @@
 
 namespace pegmove::migration {
 
-// Four times a second asks for a row that most likely does not exist, in one partition after the
-// other, and tells the pace how long the answer took, and whether the table's servers have said
-// that they are busy. Runs in `group` until that is stopped.
+// Four times a second reads a row that most likely does not exist, in one partition after another,
+// and reports to the pace how long the answer took, and whether the table's servers reported that
+// they are busy. Runs in `group` until that is stopped.
 Routine<> probe_latency(std::shared_ptr<client::Table> table, rows::Pace& pace,
                         async::TaskGroup& group);
 

@@ -62,7 +62,7 @@ Result<void> read_plan(const base::JsonFields& in, SplitPlan& plan) {
   return {};
 }
 
-// Runs of before there was Spark have none of it.
+// Runs of versions without Spark do not have these fields.
 Result<SparkOptions> read_spark(const base::JsonFields& in) {
   if (!in.has("spark_master")) return SparkOptions{};
   return SparkOptions{.master = TRY(in.text("spark_master")),
@@ -90,7 +90,7 @@ Result<SplitRequest> read_request(const base::JsonFields& in) {
       .data_version = int(TRY(in.integer("data_version", 0, 1))),
       .filters = TRY(copy_rules_from_json(*TRY(in.any("filters")))).filters,
       .most_file_bytes = TRY(in.integer("most_file_bytes", 1, kMostBytes)),
-      // Splits that began before there was a choice have none.
+      // Splits of versions without filters do not have this field.
       .for_old_servers = in.has("for_old_servers") && TRY(in.boolean("for_old_servers")),
       .limits = {.units_at_once = int(TRY(in.integer("units_at_once", 1, 1024))),
                  .memory_bytes = TRY(in.integer("memory_bytes", 1, kMostBytes)),
@@ -191,7 +191,7 @@ std::string to_json(const UnitResult& result) {
 
 Result<UnitResult> unit_result_from_json(std::string_view text) {
   const auto json = base::parse_json<Json>(text);
-  const auto in = TRY(base::JsonFields::of(json, "what a unit has made"));
+  const auto in = TRY(base::JsonFields::of(json, "the result of a unit"));
   UnitResult result{.counts = TRY(read_counts(TRY(in.object("counts")))), .files = {}};
   for (const auto& each : TRY(in.objects("files")))
     result.files.push_back({.partition = TRY(each.int32("partition", 0, kMostPartitions)),

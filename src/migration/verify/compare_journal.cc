@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMostListedBytes = 64 << 10;  // of the differences that a position carries
+constexpr size_t kMostListedBytes = 64 << 10;  // of the differences in a position
 
 struct CountField {
   const char* name;
@@ -58,7 +58,7 @@ Result<compare::ResidueClassState> parse_state(const journal::UnitPosition& posi
   if (!json.is_object() || !json.contains("tables")) return corrupt("position");
   if (json["tables"] != shape)
     return fail(Code::kInvalidArgument,
-                "it is another table than before, or its partition count has changed");
+                "the table was replaced by another one, or its partition count has changed");
   compare::ResidueClassState state{.last_key = position.last_key, .done = position.done};
   for (const auto& [name, field] : kCounts)
     state.counts.*field = TRY(get_integer(json, name, 0, INT64_MAX));
@@ -141,8 +141,9 @@ RestoredClasses restore_classes(const std::vector<journal::UnitPosition>& positi
   std::vector<compare::ResidueClassState> states(size_t(tables.classes()));
   for (const auto& position : positions) {
     auto state = parse_state(position, shape);
-    if (!state) return {.states = {}, .why_anew = state.error().message()};
-    if (position.unit >= tables.classes()) return {.states = {}, .why_anew = "an unknown unit"};
+    if (!state) return {.states = {}, .why_restarted = state.error().message()};
+    if (position.unit >= tables.classes())
+      return {.states = {}, .why_restarted = "an unknown unit"};
     states[size_t(position.unit)] = *std::move(state);
   }
   if (!positions.empty()) restored.states = std::move(states);
@@ -154,10 +155,10 @@ Task<compare::CompareReport> compare_journaled(runs::StepContext context, compar
                                                compare::DifferenceSink* sink, std::string doing) {
   auto& session = context.session;
   auto restored = restore_classes(session.positions(), tables);
-  if (!restored.why_anew.empty()) {
+  if (!restored.why_restarted.empty()) {
     CO_TRY(co_await session.forget_positions());
     context.events.warn_of("run " + session.run().id +
-                           " starts from the beginning: " + restored.why_anew);
+                           " starts from the beginning: " + restored.why_restarted);
   }
   options.start = std::move(restored.states);
   compare::ProgressText text(std::move(doing));

@@ -25,8 +25,7 @@ constexpr int kMostErrorsShown = 20;
 std::string count(int64_t rows) { return base::format_count(uint64_t(rows)); }
 
 Task<Undone> leave_repaired() {
-  co_return Undone{.end = UndoEnd::kStays,
-                   .says = "rows that were repaired stay as they are in the source"};
+  co_return Undone{.end = UndoEnd::kStays, .says = "rows that were repaired stay repaired"};
 }
 
 }  // namespace
@@ -73,15 +72,15 @@ Result<int64_t> check_differences(const std::string& path) {
   }
   if (wrong == 0) return rows;
   return fail(Code::kInvalidArgument,
-              lines + path + ": " + count(wrong) + " lines are wrong; nothing was changed");
+              lines + path + ": " + count(wrong) + " lines are malformed; nothing was changed");
 }
 
 RepairRun::RepairRun(RepairRequest request, const Ports& ports)
     : request_(std::move(request)), ports_(ports) {}
 
 std::vector<runs::Step> RepairRun::steps() {
-  const auto which = request_.differences.empty() ? "that a comparison finds different"
-                                                  : "of " + request_.differences;
+  const auto which =
+      request_.differences.empty() ? "that differ" : "of the list " + request_.differences;
   return {{.name = "repair",
            .does = "write the rows " + which + " as they are in table " + request_.options.table +
                    " on " + request_.from_metas + " to table " + request_.options.to_table +
@@ -92,7 +91,7 @@ std::vector<runs::Step> RepairRun::steps() {
 }
 
 Task<runs::Assessment> RepairRun::open(runs::Purpose purpose) {
-  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // nothing is taken back
+  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // there is nothing to undo
   if (purpose == runs::Purpose::kResume && !request_.differences.empty())
     CO_TRY(check_differences(request_.differences));
   tables_ = CO_TRY(co_await open_pair(ports_, request_.from_metas, request_.to_metas,
@@ -124,7 +123,8 @@ Task<> RepairRun::repair_list(compare::Repair& repair) {
 }
 
 Task<std::string> RepairRun::repair(StepContext context) {
-  // What was left different before an interruption is to be found again, so that the report has it.
+  // Rows that were left different before an interruption are found again, so that the report
+  // includes them.
   CO_TRY(co_await context.session.forget_positions());
   compare::Repair repair(*tables_, repair_options(), context.session.stop());
   if (request_.differences.empty())
@@ -161,7 +161,7 @@ Task<runs::Report> RepairRun::dry_run(const runs::Events& events, const journal:
 }
 
 bool RepairRun::all_agree() const {
-  return repaired_.all_agree() && !(request_.dry_run && repaired_.mended() > 0) &&
+  return repaired_.all_agree() && !(request_.dry_run && repaired_.repaired() > 0) &&
          (!compared_ || compared_->not_settled == 0);
 }
 
@@ -199,16 +199,16 @@ std::string RepairRun::text() const {
       fmt::format("{}: {} missing rows written, {} values, {} expiries, {} extra rows deleted.\n",
                   request_.dry_run ? "Would repair" : "Repaired", count(repaired_.missing),
                   count(repaired_.value), count(repaired_.expiry), count(repaired_.extra_deleted));
-  text += fmt::format("Of {} rows looked at, {} agreed already.\n", count(repaired_.looked_at),
+  text += fmt::format("Of {} rows checked, {} already agreed.\n", count(repaired_.looked_at),
                       count(repaired_.agreed_before));
   if (!request_.dry_run)
     text += fmt::format("Read back: {} agree now, {} differ.\n", count(repaired_.agree_now),
                         count(repaired_.differ_now));
   if (repaired_.extra_left > 0)
-    text += fmt::format("Extra rows left in the target: {}; --delete-extra deletes such.\n",
+    text += fmt::format("Extra rows left in the target: {}; --delete-extra deletes them.\n",
                         count(repaired_.extra_left));
   if (auto open = repaired_.not_settled + (compared_ ? compared_->not_settled : 0); open > 0)
-    text += fmt::format("Not settled: {} rows kept changing.\n", count(open));
+    text += fmt::format("Not proven: {} rows kept changing; repair again.\n", count(open));
   return text;
 }
 

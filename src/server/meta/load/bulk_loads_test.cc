@@ -392,7 +392,7 @@ TEST_F(BulkLoadsTest, DamagedFilesAreFoundBeforeAnyPartitionTakesItsIn) {
        [&] { write_file(folder + "bulk_load_metadata", R"({"files":[],"file_total_size":0})"); }},
       {"belongs to partition", [&] { put_partition("t", 2, {{"1.sst", table_file(rows)}}); }},
       {"overlap", [&] { put_partition("t", 2, {{"1.sst", good}, {"2.sst", good}}); }},
-      {"there twice", [&] {
+      {"listed twice", [&] {
          const auto md5 = blockstore::md5_hex(good);
          const auto file = R"({"name":"1.sst","size":)" + std::to_string(good.size()) +
                            R"(,"md5":")" + md5 + R"("})";
