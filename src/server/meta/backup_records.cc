@@ -1,5 +1,6 @@
 #include "server/meta/backup_records.h"
 
+#include <limits>
 #include <ranges>
 
 #include "server/meta/store/value_json.h"
@@ -7,9 +8,12 @@
 namespace pegmove::server::meta {
 namespace {
 
+using Fields = base::JsonFields;
 using Json = nlohmann::json;
 
 constexpr size_t kMostEndedBackups = 1000;
+constexpr int32_t kMostInt32 = std::numeric_limits<int32_t>::max();
+constexpr int32_t kAnyHour = 24;
 constexpr std::string_view kBackups = "/table_backup";
 constexpr std::string_view kRestores = "/restore";
 constexpr std::string_view kPolicies = "/backup";
@@ -24,11 +28,12 @@ Json to_json(const backup::Place& place) {
           {"app_id", place.app_id}};
 }
 
-backup::Place read_place(const Json& json) {
-  return {.root = json.at("root"),
-          .backup_id = json.at("backup_id"),
-          .table = json.at("table"),
-          .app_id = json.at("app_id")};
+Result<backup::Place> read_place(const Fields& record) {
+  const auto in = TRY(record.object("place"));
+  return backup::Place{.root = TRY(in.text("root")),
+                       .backup_id = TRY(read_natural(in, "backup_id")),
+                       .table = TRY(in.text("table")),
+                       .app_id = TRY(read_app_id(in))};
 }
 
 Json to_json(const BackupRecord& record) {
@@ -44,17 +49,17 @@ Json to_json(const BackupRecord& record) {
           {"bytes", record.bytes}};
 }
 
-BackupRecord read_backup(const Json& json) {
-  return {.place = read_place(json.at("place")),
-          .provider = json.at("provider"),
-          .path = json.at("path"),
-          .policy = json.at("policy"),
-          .start_ms = json.at("start_ms"),
-          .end_ms = json.at("end_ms"),
-          .state = read_name<JobState>(json.at("state"), kStates),
-          .reason = json.at("reason"),
-          .cancel_reason = json.at("cancel_reason"),
-          .bytes = json.at("bytes")};
+Result<BackupRecord> read_backup(const Fields& in) {
+  return BackupRecord{.place = TRY(read_place(in)),
+                      .provider = TRY(in.text("provider")),
+                      .path = TRY(in.text("path")),
+                      .policy = TRY(in.text("policy")),
+                      .start_ms = TRY(read_natural(in, "start_ms")),
+                      .end_ms = TRY(read_natural(in, "end_ms")),
+                      .state = TRY(read_name<JobState>(in, "state", kStates)),
+                      .reason = TRY(in.text("reason")),
+                      .cancel_reason = TRY(in.text("cancel_reason")),
+                      .bytes = TRY(read_natural(in, "bytes"))};
 }
 
 Json to_json(const RestoreRecord& record) {
@@ -70,20 +75,21 @@ Json to_json(const RestoreRecord& record) {
 }
 
 // Its partitions are read by themselves.
-RestoreRecord read_restore(const Json& json) {
-  return {.place = read_place(json.at("place")),
-          .provider = json.at("provider"),
-          .app_id = json.at("app_id"),
-          .skip_bad = json.at("skip_bad"),
-          .start_ms = json.at("start_ms"),
-          .end_ms = json.at("end_ms"),
-          .state = read_name<JobState>(json.at("state"), kStates),
-          .reason = json.at("reason"),
-          .partitions = std::vector(read_partition_count(json), RestoredPartition::kMissing)};
+Result<RestoreRecord> read_restore(const Fields& in) {
+  return RestoreRecord{
+      .place = TRY(read_place(in)),
+      .provider = TRY(in.text("provider")),
+      .app_id = TRY(read_app_id(in)),
+      .skip_bad = TRY(in.boolean("skip_bad")),
+      .start_ms = TRY(read_natural(in, "start_ms")),
+      .end_ms = TRY(read_natural(in, "end_ms")),
+      .state = TRY(read_name<JobState>(in, "state", kStates)),
+      .reason = TRY(in.text("reason")),
+      .partitions = std::vector(TRY(read_partition_count(in)), RestoredPartition::kMissing)};
 }
 
-RestoredPartition read_partition(const Json& json) {
-  return read_name<RestoredPartition>(json.at("state"), kPartitions);
+Result<RestoredPartition> read_partition(const Fields& in) {
+  return read_name<RestoredPartition>(in, "state", kPartitions);
 }
 
 Json to_json(const PolicyRecord& policy) {
@@ -98,15 +104,16 @@ Json to_json(const PolicyRecord& policy) {
 }
 
 // Its rounds are read by themselves.
-PolicyRecord read_policy(const Json& json) {
-  return {.name = json.at("name"),
-          .provider = json.at("provider"),
-          .app_ids = json.at("app_ids"),
-          .interval_seconds = json.at("interval_seconds"),
-          .history_count = json.at("history_count"),
-          .is_disabled = json.at("disabled"),
-          .start_hour = json.at("start_hour"),
-          .start_minute = json.at("start_minute")};
+Result<PolicyRecord> read_policy(const Fields& in) {
+  const auto app_ids = TRY(in.integers("app_ids", 1, kMostInt32));
+  return PolicyRecord{.name = TRY(in.text("name")),
+                      .provider = TRY(in.text("provider")),
+                      .app_ids = {app_ids.begin(), app_ids.end()},
+                      .interval_seconds = TRY(read_natural(in, "interval_seconds")),
+                      .history_count = TRY(in.int32("history_count", 0, kMostInt32)),
+                      .is_disabled = TRY(in.boolean("disabled")),
+                      .start_hour = TRY(in.int32("start_hour", 0, kAnyHour)),
+                      .start_minute = TRY(in.int32("start_minute", 0, 59))};
 }
 
 Json to_json(const PolicyRound& round) {
@@ -114,10 +121,12 @@ Json to_json(const PolicyRound& round) {
       {"info", backup::encode(round.info)}, {"failed", round.is_failed}, {"reason", round.reason}};
 }
 
-PolicyRound read_round(const Json& json) {
-  auto info = backup::decode_backup_info(json.at("info").get_ref<const std::string&>());
-  if (!info) throw Json::other_error::create(599, info.error().message(), &json);
-  return {.info = std::move(*info), .is_failed = json.at("failed"), .reason = json.at("reason")};
+Result<PolicyRound> read_round(const Fields& in) {
+  auto info = backup::decode_backup_info(TRY(in.text("info")));
+  if (!info) return in.wrong(info.error().message());
+  return PolicyRound{.info = std::move(*info),
+                     .is_failed = TRY(in.boolean("failed")),
+                     .reason = TRY(in.text("reason"))};
 }
 
 std::string path_of_backup(const BackupKey& key) {

@@ -6,11 +6,13 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "server/meta/store/value_json.h"
 
 namespace pegmove::server::meta {
 namespace {
 
 using nlohmann::json;
+using Fields = base::JsonFields;
 
 constexpr std::string_view kRoot = "/apps";
 constexpr int64_t kInt32Max = std::numeric_limits<int32_t>::max();
@@ -62,128 +64,58 @@ std::unexpected<Error> damaged(std::string message) {
   return fail(Code::kCorrupt, std::move(message));
 }
 
-// One object. Every get() names the field that is wrong.
-class Fields {
- public:
-  static Result<Fields> of(std::string_view text, size_t count) {
-    auto value = json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (!value.is_object()) return damaged("it is no JSON object");
-    if (value.size() != count) {
-      return damaged("the object has " + std::to_string(value.size()) + " fields and not " +
-                     std::to_string(count));
-    }
-    return Fields(std::move(value));
-  }
-
-  Result<const json*> any(const char* key) const {
-    const auto found = object_.find(key);
-    if (found == object_.end()) return damaged("the field " + std::string(key) + " is missing");
-    return &*found;
-  }
-
-  Result<int64_t> integer(const char* key, int64_t least, int64_t most) const {
-    const json& value = *TRY(any(key));
-    const bool fits = value.is_number_integer() &&
-                      (!value.is_number_unsigned() || value.get<uint64_t>() <= kInt64Max) &&
-                      value.get<int64_t>() >= least && value.get<int64_t>() <= most;
-    if (!fits) {
-      return damaged("the field " + std::string(key) + " is no whole number from " +
-                     std::to_string(least) + " to " + std::to_string(most));
-    }
-    return value.get<int64_t>();
-  }
-  Result<int32_t> int32(const char* key, int32_t least, int64_t most = kInt32Max) const {
-    return static_cast<int32_t>(TRY(integer(key, least, most)));
-  }
-
-  Result<bool> boolean(const char* key) const {
-    const json& value = *TRY(any(key));
-    if (!value.is_boolean()) return damaged("the field " + std::string(key) + " is no boolean");
-    return value.get<bool>();
-  }
-
-  Result<std::string> text(const char* key) const {
-    const json& value = *TRY(any(key));
-    if (!value.is_string()) return damaged("the field " + std::string(key) + " is no text");
-    return value.get<std::string>();
-  }
-
- private:
-  explicit Fields(json object) : object_(std::move(object)) {}
-  json object_;
-};
-
-Result<std::map<std::string, std::string>> decode_envs(const json& value) {
-  if (!value.is_object()) return damaged("the field envs is no object");
-  std::map<std::string, std::string> envs;
-  for (const auto& [key, text] : value.items()) {
-    if (!text.is_string()) return damaged("the app env " + base::printable(key) + " is no text");
-    envs.emplace(key, text.get<std::string>());
-  }
-  return envs;
+Result<int32_t> positive(const Fields& in, const char* name, int32_t most = kInt32Max) {
+  return in.int32(name, 1, most);
 }
 
-Result<wire::app_status> decode_status(const std::string& text) {
-  if (text == "available") return wire::app_status::AS_AVAILABLE;
-  if (text == "dropped") return wire::app_status::AS_DROPPED;
-  return damaged("the status " + base::printable(text) + " is unknown");
+Result<wire::app_status> read_status(const Fields& in) {
+  constexpr std::string_view kNames[] = {"available", "dropped"};
+  return TRY(in.choice("status", kNames)) == 0 ? wire::app_status::AS_AVAILABLE
+                                               : wire::app_status::AS_DROPPED;
 }
 
-Result<wire::meta_function_level> decode_level(const std::string& text) {
-  const auto found = std::ranges::find(kLevels, text, &LevelName::name);
-  if (found != std::end(kLevels)) return found->level;
-  return damaged("the function level " + base::printable(text) + " is unknown");
+Result<wire::meta_function_level> read_level(const Fields& in) {
+  std::vector<std::string_view> names;
+  for (const auto& each : kLevels) names.emplace_back(each.name);
+  return kLevels[TRY(in.choice("meta_function_level", names))].level;
 }
 
-Result<void> read_root(std::string_view text, CatalogState& state) {
-  const auto fields = TRY(Fields::of(text, 2));
-  state.next_app_id = TRY(fields.int32("next_app_id", 1));
-  state.level = TRY(decode_level(TRY(fields.text("meta_function_level"))));
-  return {};
+Result<CatalogState> decode_root(const Fields& in) {
+  TRY(in.exactly(2));
+  CatalogState state;
+  state.next_app_id = TRY(positive(in, "next_app_id"));
+  state.level = TRY(read_level(in));
+  return state;
 }
 
-Result<PartitionRecord> decode_partition(std::string_view text) {
-  const auto fields = TRY(Fields::of(text, 2));
-  return PartitionRecord{.ballot = TRY(fields.integer("ballot", 1, kInt64Max)),
-                         .node = TRY(fields.int32("node", 0))};
+Result<PartitionRecord> decode_partition(const Fields& in) {
+  TRY(in.exactly(2));
+  return PartitionRecord{.ballot = TRY(in.integer("ballot", 1, kInt64Max)),
+                         .node = TRY(in.int32("node", 0, kInt32Max))};
 }
 
 // Its partitions are read by themselves.
-Result<AppRecord> decode_app(std::string_view text) {
-  const auto fields = TRY(Fields::of(text, 15));
+Result<AppRecord> decode_app(const Fields& in) {
+  TRY(in.exactly(15));
   AppRecord app;
   auto& info = app.info;
-  info.app_id = TRY(fields.int32("app_id", 1));
-  info.app_name = TRY(fields.text("app_name"));
-  info.app_type = TRY(fields.text("app_type"));
-  info.status = TRY(decode_status(TRY(fields.text("status"))));
-  info.partition_count = TRY(fields.int32("partition_count", 1, kMaxPartitionCount));
-  info.envs = TRY(decode_envs(*TRY(fields.any("envs"))));
-  info.is_stateful = TRY(fields.boolean("is_stateful"));
-  info.max_replica_count = TRY(fields.int32("max_replica_count", 1));
-  info.init_partition_count = TRY(fields.int32("init_partition_count", 1, kMaxPartitionCount));
-  info.create_second = TRY(fields.integer("create_second", 0, kInt64Max));
-  info.drop_second = TRY(fields.integer("drop_second", 0, kInt64Max));
-  info.expire_second = TRY(fields.integer("expire_second", info.drop_second, kInt64Max));
-  info.__set_duplicating(TRY(fields.boolean("duplicating")));
-  info.__set_is_bulk_loading(TRY(fields.boolean("is_bulk_loading")));
-  info.__set_atomic_idempotent(TRY(fields.boolean("atomic_idempotent")));
-  if (info.app_name.empty()) return damaged("the table has no name");
+  info.app_id = TRY(read_app_id(in));
+  info.app_name = TRY(in.text("app_name"));
+  info.app_type = TRY(in.text("app_type"));
+  info.status = TRY(read_status(in));
+  info.partition_count = int32_t(TRY(read_partition_count(in)));
+  info.envs = TRY(in.text_map("envs"));
+  info.is_stateful = TRY(in.boolean("is_stateful"));
+  info.max_replica_count = TRY(positive(in, "max_replica_count"));
+  info.init_partition_count = TRY(positive(in, "init_partition_count", kMaxPartitionCount));
+  info.create_second = TRY(read_natural(in, "create_second"));
+  info.drop_second = TRY(read_natural(in, "drop_second"));
+  info.expire_second = TRY(in.integer("expire_second", info.drop_second, kInt64Max));
+  info.__set_duplicating(TRY(in.boolean("duplicating")));
+  info.__set_is_bulk_loading(TRY(in.boolean("is_bulk_loading")));
+  info.__set_atomic_idempotent(TRY(in.boolean("atomic_idempotent")));
+  if (info.app_name.empty()) return in.wrong("the table has no name");
   return app;
-}
-
-Result<void> read_partitions(const MetaValues& values, AppRecord& app) {
-  const auto path = path_of(kRoot, app.info.app_id);
-  const auto found = TRY(numbered_children_of(values, path));
-  if (found.size() != size_t(app.info.partition_count))
-    return damaged(path + " has " + std::to_string(found.size()) + " partitions and not " +
-                   std::to_string(app.info.partition_count));
-  for (const auto& [index, text] : found) {
-    if (index != int64_t(app.partitions.size()))
-      return damaged(path + " has no partition " + std::to_string(app.partitions.size()));
-    app.partitions.push_back(TRY(in_context(decode_partition(text), path_of(path, index))));
-  }
-  return {};
 }
 
 }  // namespace
@@ -220,11 +152,11 @@ void put_app(MetaBatch& batch, const AppRecord& app, const AppRecord* before) {
 Result<CatalogState> read_catalog(const MetaValues& values) {
   CatalogState state;
   if (const auto root = values.find(kRoot); root != values.end())
-    TRY(in_context(read_root(root->second, state), kRoot));
+    state = TRY(read_value(std::string(kRoot), root->second, decode_root));
   std::set<std::string> names;
   for (const auto& [id, text] : TRY(numbered_children_of(values, kRoot))) {
     const auto path = path_of(kRoot, id);
-    auto app = TRY(in_context(decode_app(text), path));
+    auto app = TRY(read_value(path, text, decode_app));
     if (app.info.app_id != id)
       return damaged(path + " has the app_id " + std::to_string(app.info.app_id));
     if (id >= state.next_app_id)
@@ -232,7 +164,8 @@ Result<CatalogState> read_catalog(const MetaValues& values) {
     if (app.is_available() && !names.insert(app.info.app_name).second)
       return damaged(path + ": another available table has the name " +
                      base::printable(app.info.app_name));
-    TRY(read_partitions(values, app));
+    app.partitions.resize(size_t(app.info.partition_count));
+    TRY(read_partitions(values, path, app.partitions, decode_partition));
     state.apps.emplace(app.info.app_id, std::move(app));
   }
   return state;

@@ -5,6 +5,7 @@
 namespace pegmove::server::meta {
 namespace {
 
+using Fields = base::JsonFields;
 using Json = nlohmann::json;
 
 constexpr std::string_view kLoads = "/bulk_load";
@@ -32,26 +33,26 @@ Json to_json(const LoadRecord& record) {
 }
 
 // Its partitions are read by themselves.
-LoadRecord read_record(const Json& json) {
-  return {.app_id = json.at("app_id"),
-          .table = json.at("table"),
-          .provider = json.at("provider"),
-          .place = {.root = json.at("root"),
-                    .cluster = json.at("cluster"),
-                    .table = json.at("place_table")},
-          .behind = json.at("behind"),
-          .load = json.at("load"),
-          .end_ms = json.at("end_ms"),
-          .status = read_name<wire::bulk_load_status>(json.at("status"), kStatusNames),
-          .partitions = std::vector(read_partition_count(json), wire::BLS_INVALID),
-          .error = wire::error_from_name(json.at("error").get_ref<const std::string&>()),
-          .reason = json.at("reason"),
-          .writes_held_us = json.at("writes_held_us"),
-          .is_over = json.at("is_over")};
+Result<LoadRecord> read_record(const Fields& in) {
+  return LoadRecord{.app_id = TRY(read_app_id(in)),
+                    .table = TRY(in.text("table")),
+                    .provider = TRY(in.text("provider")),
+                    .place = {.root = TRY(in.text("root")),
+                              .cluster = TRY(in.text("cluster")),
+                              .table = TRY(in.text("place_table"))},
+                    .behind = TRY(in.boolean("behind")),
+                    .load = TRY(read_natural(in, "load")),
+                    .end_ms = TRY(read_natural(in, "end_ms")),
+                    .status = TRY(read_name<wire::bulk_load_status>(in, "status", kStatusNames)),
+                    .partitions = std::vector(TRY(read_partition_count(in)), wire::BLS_INVALID),
+                    .error = wire::error_from_name(TRY(in.text("error"))),
+                    .reason = TRY(in.text("reason")),
+                    .writes_held_us = TRY(read_natural(in, "writes_held_us")),
+                    .is_over = TRY(in.boolean("is_over"))};
 }
 
-wire::bulk_load_status read_partition(const Json& json) {
-  return read_name<wire::bulk_load_status>(json.at("status"), kStatusNames);
+Result<wire::bulk_load_status> read_partition(const Fields& in) {
+  return read_name<wire::bulk_load_status>(in, "status", kStatusNames);
 }
 
 }  // namespace

@@ -1,52 +1,48 @@
 // How values of the meta server's store are read that are JSON objects. For .cc files.
 #pragma once
 
-#include <algorithm>
-#include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
+#include "base/json_fields.h"
 #include "server/meta/app_record.h"
 #include "server/meta/store/meta_values.h"
 
 namespace pegmove::server::meta {
 
-// The value whose name in `names` the text is. Throws a JSON exception for other names.
+// The value whose name in `names` the field is.
 template <typename Enum, size_t N>
-Enum read_name(const nlohmann::json& json, const std::string_view (&names)[N]) {
-  const auto& text = json.get_ref<const std::string&>();
-  const auto found = std::ranges::find(names, std::string_view(text));
-  if (found == std::end(names))
-    throw nlohmann::json::other_error::create(599, "unknown name " + text, &json);
-  return Enum(found - std::begin(names));
+Result<Enum> read_name(const base::JsonFields& fields, const char* field,
+                       const std::string_view (&names)[N]) {
+  return Enum(TRY(fields.choice(field, names)));
 }
 
-// The field "partition_count". Throws a JSON exception when it is none.
-inline size_t read_partition_count(const nlohmann::json& json) {
-  const auto& field = json.at("partition_count");
-  const auto count = field.get<int64_t>();
-  if (count < 1 || count > kMaxPartitionCount)
-    throw nlohmann::json::other_error::create(599, "no partition count: " + field.dump(), &json);
-  return size_t(count);
+// Unix milliseconds, sizes, numbers that a clock gave.
+inline Result<int64_t> read_natural(const base::JsonFields& fields, const char* field) {
+  return fields.integer(field, 0, std::numeric_limits<int64_t>::max());
+}
+
+inline Result<int32_t> read_app_id(const base::JsonFields& fields) {
+  return fields.int32("app_id", 1, std::numeric_limits<int32_t>::max());
+}
+
+inline Result<size_t> read_partition_count(const base::JsonFields& fields) {
+  return size_t(TRY(fields.integer("partition_count", 1, kMaxPartitionCount)));
 }
 
 inline std::string value_text(const nlohmann::json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-// What `read` makes of a value. It may throw the library's exceptions, which are thrown where a
-// field is missing or of another kind; here they become errors. Errors: kCorrupt, naming the path.
+// What `read` makes of the fields of a value. Errors: kCorrupt, naming the path.
 template <typename T>
 Result<T> read_value(const std::string& path, std::string_view text,
-                     T (*read)(const nlohmann::json&)) {
-  try {
-    return read(nlohmann::json::parse(text));
-  } catch (const nlohmann::json::exception& wrong) {
-    return fail(Code::kCorrupt, path + ": " + wrong.what());
-  }
+                     Result<T> (*read)(const base::JsonFields&)) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return read(TRY(base::JsonFields::of(json, path)));
 }
 
 // Whether a value stands where its own fields say. Errors: kCorrupt.
@@ -59,7 +55,8 @@ inline Result<void> check_path(const std::string& path, const std::string& expec
 // kCorrupt, naming the path.
 template <typename T>
 Result<void> read_partitions(const MetaValues& values, const std::string& path,
-                             std::vector<T>& partitions, T (*read)(const nlohmann::json&)) {
+                             std::vector<T>& partitions,
+                             Result<T> (*read)(const base::JsonFields&)) {
   const auto found = TRY(numbered_children_of(values, path));
   if (found.size() != partitions.size() || found.rbegin()->first != int64_t(found.size()) - 1)
     return fail(Code::kCorrupt, path + " has " + std::to_string(found.size()) +
