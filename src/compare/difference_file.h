@@ -21,8 +21,8 @@ std::string difference_text(const Difference& difference);
 // A line of JSON. Errors: kInvalidArgument, saying what is wrong with it.
 Result<Difference> parse_difference(std::string_view line);
 
-// Writes a text to stdout or to an AtomicFile (base/atomic_file.h). Blocks, for as long as a line
-// takes to be written.
+// Writes a text to stdout or to a file, as an AtomicFile (base/atomic_file.h). Blocks, for as long
+// as a line takes to be written.
 class TextOutput {
  public:
   // "" and "-": stdout. Errors: kIo, naming the file.
@@ -30,12 +30,13 @@ class TextOutput {
 
   // Adds "\n". Errors: kIo.
   Result<void> line(std::string_view text);
-  Result<void> flush();
+  Result<void> flush() { return file_.flush(); }
   // To be called once, at the end: without it nothing stays of a file. Errors: kIo.
-  Result<void> commit();
+  Result<void> commit() { return file_.commit(); }
 
  private:
-  std::optional<base::AtomicFile> file_;  // none: stdout
+  explicit TextOutput(base::AtomicFile file) : file_(std::move(file)) {}
+  base::AtomicFile file_;
 };
 
 // Differences go into the output as they are found.
