@@ -329,10 +329,11 @@ Verb* add_part(Verb& verb, int& exit_code, const std::string& name, const std::s
 }  // namespace
 
 void add_backups_command(Verb& program, int& exit_code) {
-  auto* verb = program.add_verb("backups",
-                        "Example: pegmove backups ls --store hdfs_x --path /user/pegasus/backup\n\n"
-                        "Works on the backups in a block store, of embedded and of real clusters. "
-                        "No cluster is needed.");
+  auto* verb =
+      program.add_verb("backups",
+                       "Example: pegmove backups ls --store hdfs_x --path /user/pegasus/backup\n\n"
+                       "Works on the backups in a block store, of embedded and of real clusters. "
+                       "No cluster is needed.");
   verb->require_verb();
   const auto make = [] { return std::make_shared<BackupsArguments>(); };
   add_part(*verb, exit_code, "ls",

@@ -81,14 +81,14 @@ int check_copy(const CheckArguments& arguments) {
 
 void add_check_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<CheckArguments>();
-  auto* verb =
-      program.add_verb("check",
-               "Example: pegmove check --from A --to B --table t --create --partitions 16\n\n"
-               "Runs all preflight checks of a copy, with the same options, and shows how rows "
-               "would be written; read-only. It reports all problems at once: servers that cannot "
-               "be reached, tables that do not exist or are not empty, denied and throttled "
-               "requests, access control, clocks that are too far apart, and what a copy would "
-               "change in rows. Exit code 0: the copy can begin; 3: it cannot.");
+  auto* verb = program.add_verb(
+      "check",
+      "Example: pegmove check --from A --to B --table t --create --partitions 16\n\n"
+      "Runs all preflight checks of a copy, with the same options, and shows how rows "
+      "would be written; read-only. It reports all problems at once: servers that cannot "
+      "be reached, tables that do not exist or are not empty, denied and throttled "
+      "requests, access control, clocks that are too far apart, and what a copy would "
+      "change in rows. Exit code 0: the copy can begin; 3: it cannot.");
   verb->add_option("--from", arguments->from,
                    "source cluster: a name in the config file, or host:port,...")
       ->required();

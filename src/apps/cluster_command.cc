@@ -216,22 +216,23 @@ void add_start(Verb& cluster, int& exit_code) {
 }  // namespace
 
 void add_cluster_command(Verb& program, int& exit_code) {
-  auto* cluster = program.add_verb("cluster",
-                           "Example: pegmove cluster start --name A --data /tmp/A --detach\n\n"
-                           "Runs the embedded cluster: a Pegasus cluster in one process, for "
-                           "trials, rehearsals and tests.");
+  auto* cluster =
+      program.add_verb("cluster",
+                       "Example: pegmove cluster start --name A --data /tmp/A --detach\n\n"
+                       "Runs the embedded cluster: a Pegasus cluster in one process, for "
+                       "trials, rehearsals and tests.");
   cluster->require_verb();
   add_start(*cluster, exit_code);
   auto stop_arguments = std::make_shared<FolderArguments>();
-  auto* stop_verb = cluster->add_verb(
-      "stop", "Example: pegmove cluster stop --data /tmp/A\n\nStops a cluster.");
+  auto* stop_verb =
+      cluster->add_verb("stop", "Example: pegmove cluster stop --data /tmp/A\n\nStops a cluster.");
   stop_verb->add_option("--data", stop_arguments->data, "data folder")->required();
   stop_verb->callback([stop_arguments, &exit_code] { exit_code = stop(*stop_arguments); });
   auto status_arguments = std::make_shared<FolderArguments>();
-  auto* status_verb = cluster->add_verb(
-      "status",
-      "Example: pegmove cluster status --data /tmp/A\n\n"
-      "Shows whether a cluster runs. Exit code 0: running; 1: not running.");
+  auto* status_verb =
+      cluster->add_verb("status",
+                        "Example: pegmove cluster status --data /tmp/A\n\n"
+                        "Shows whether a cluster runs. Exit code 0: running; 1: not running.");
   status_verb->add_option("--data", status_arguments->data, "data folder")->required();
   status_verb->add_flag("--json", status_arguments->json, "print the result as JSON");
   status_verb->callback([status_arguments, &exit_code] { exit_code = status(*status_arguments); });

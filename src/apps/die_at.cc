@@ -40,7 +40,8 @@ Result<backup::FailpointListener> die_at(const std::string& text) {
   // Shared by all copies of the listener, so that the roles count together.
   auto left = std::make_shared<std::atomic<int64_t>>(times);
   const auto point = text.substr(0, colon);
-  if (!is_failpoint(point)) return fail(Code::kInvalidArgument, "--die-at: unknown failpoint '" + point + "'");
+  if (!is_failpoint(point))
+    return fail(Code::kInvalidArgument, "--die-at: unknown failpoint '" + point + "'");
   return backup::FailpointListener([point, left](std::string_view reached) {
     if (reached == point && --*left == 0) kill(getpid(), SIGKILL);
   });

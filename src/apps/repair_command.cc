@@ -72,17 +72,17 @@ int repair(const RepairArguments& arguments) {
 
 void add_repair_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<RepairArguments>();
-  auto* verb =
-      program.add_verb("repair",
-               "Example: pegmove repair --from A --to B --table t\n\n"
-               "Makes the differing rows of the target equal to those of the source, and changes "
-               "no other row. It compares the tables itself, or reads the list that `pegmove diff "
-               "--json --output FILE` wrote. Each row is read again on both sides just before it "
-               "is written, with its exact expiry, as a client writes; then it is read back. Rows "
-               "that exist only in the target are reported, and deleted only with --delete-extra. "
-               "Safe to repeat. A client's write to the same row of the target may be lost if it "
-               "falls between that read and the write, which is one round trip; use --live when "
-               "clients write. Exit code 0: all rows agree now; 4: some do not.");
+  auto* verb = program.add_verb(
+      "repair",
+      "Example: pegmove repair --from A --to B --table t\n\n"
+      "Makes the differing rows of the target equal to those of the source, and changes "
+      "no other row. It compares the tables itself, or reads the list that `pegmove diff "
+      "--json --output FILE` wrote. Each row is read again on both sides just before it "
+      "is written, with its exact expiry, as a client writes; then it is read back. Rows "
+      "that exist only in the target are reported, and deleted only with --delete-extra. "
+      "Safe to repeat. A client's write to the same row of the target may be lost if it "
+      "falls between that read and the write, which is one round trip; use --live when "
+      "clients write. Exit code 0: all rows agree now; 4: some do not.");
   add_compare_options(*verb, arguments->compare);
   verb->add_option("--differences", arguments->differences,
                    "repair only the rows of this list, JSON lines as written by diff");

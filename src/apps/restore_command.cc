@@ -47,18 +47,18 @@ int restore(const RestoreArguments& arguments) {
 
 void add_restore_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<RestoreArguments>();
-  auto* verb =
-      program.add_verb("restore",
-               "Example: pegmove restore --to B --store hdfs_x --path /user/pegasus/backup "
-               "--cluster A --table t\n\n"
-               "Has a cluster create a new table from a cold backup, with the partition count of "
-               "the backup, and watches it until all partitions serve. The table and the cluster "
-               "that were backed up need not exist any more. The cluster's own servers do the "
-               "work: --store is a [block_service.NAME] of their configuration. When pegmove's own "
-               "configuration also has the section, pegmove finds the newest backup there, and "
-               "sets the app envs that `pegmove backup` kept.\n\n"
-               "When pegmove is interrupted or killed, the cluster continues by itself; `pegmove "
-               "resume` watches it again.");
+  auto* verb = program.add_verb(
+      "restore",
+      "Example: pegmove restore --to B --store hdfs_x --path /user/pegasus/backup "
+      "--cluster A --table t\n\n"
+      "Has a cluster create a new table from a cold backup, with the partition count of "
+      "the backup, and watches it until all partitions serve. The table and the cluster "
+      "that were backed up need not exist any more. The cluster's own servers do the "
+      "work: --store is a [block_service.NAME] of their configuration. When pegmove's own "
+      "configuration also has the section, pegmove finds the newest backup there, and "
+      "sets the app envs that `pegmove backup` kept.\n\n"
+      "When pegmove is interrupted or killed, the cluster continues by itself; `pegmove "
+      "resume` watches it again.");
   verb->add_option("--to", arguments->to,
                    "target cluster: a name in the config file, or host:port,...")
       ->required();

@@ -67,11 +67,12 @@ int run_shell(const ShellArguments& arguments) {
 
 void add_shell_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<ShellArguments>();
-  auto* verb = program.add_verb("shell",
-                        "Example: pegmove shell --cluster A -e 'use t; set h s value; get h s'\n\n"
-                        "Runs Pegasus's own shell commands (`help` lists them): typed, from -e, or "
-                        "from a file. Results are printed on stdout. With -e or a file, it stops "
-                        "at the first command that fails and exits with code 1.");
+  auto* verb =
+      program.add_verb("shell",
+                       "Example: pegmove shell --cluster A -e 'use t; set h s value; get h s'\n\n"
+                       "Runs Pegasus's own shell commands (`help` lists them): typed, from -e, or "
+                       "from a file. Results are printed on stdout. With -e or a file, it stops "
+                       "at the first command that fails and exits with code 1.");
   verb->add_option("--cluster", arguments->cluster,
                    "cluster: a name in the config file, or host:port,...");
   verb->add_option("--config", arguments->config, "INI file with [pegasus.clusters]");

@@ -157,17 +157,17 @@ void add_spark_options(Verb& verb, SplitArguments& arguments) {
 
 void add_split_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<SplitArguments>();
-  auto* verb =
-      program.add_verb("split",
-               "Example: pegmove split --from hdfs_x:/user/pegasus/backup --backup 1742888751127 "
-               "--table single --to hdfs_x:/user/pegasus/split --cluster ClusterB --to-table "
-               "TableB --partitions 64\n\n"
-               "Turns a cold backup into the files of a bulk load, for any partition count. Then "
-               "`pegmove load` has the target cluster load them. No cluster takes part in the "
-               "split: this machine reads the backup and writes the files, each row once, without "
-               "sorting the rows again. Rows keep their expiry and their timetag.\n\n"
-               "After an interruption or a kill, `pegmove resume` continues with the units that "
-               "are not done.");
+  auto* verb = program.add_verb(
+      "split",
+      "Example: pegmove split --from hdfs_x:/user/pegasus/backup --backup 1742888751127 "
+      "--table single --to hdfs_x:/user/pegasus/split --cluster ClusterB --to-table "
+      "TableB --partitions 64\n\n"
+      "Turns a cold backup into the files of a bulk load, for any partition count. Then "
+      "`pegmove load` has the target cluster load them. No cluster takes part in the "
+      "split: this machine reads the backup and writes the files, each row once, without "
+      "sorting the rows again. Rows keep their expiry and their timetag.\n\n"
+      "After an interruption or a kill, `pegmove resume` continues with the units that "
+      "are not done.");
   verb->add_option("--from", arguments->from,
                    "NAME:/folder of the backup: a [block_service.NAME] in the config file, and the "
                    "folder that contains the backup's id, or its parent");

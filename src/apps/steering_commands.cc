@@ -78,7 +78,7 @@ int steer(const Arguments& arguments, RunState wanted) {
 }
 
 Verb* add_verb_of_run(Verb& program, const char* name, const char* description,
-                          std::shared_ptr<Arguments> arguments) {
+                      std::shared_ptr<Arguments> arguments) {
   auto* verb = program.add_verb(name, description);
   verb->add_option("id", arguments->id, "id of the run, as `pegmove list` shows it")->required();
   add_state_option(*verb, arguments->run.state);

@@ -52,14 +52,14 @@ int verify(const VerifyArguments& arguments) {
 
 void add_verify_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<VerifyArguments>();
-  auto* verb =
-      program.add_verb("verify",
-               "Example: pegmove verify --from A --to B --table t --certificate t.json\n\n"
-               "Compares two tables row by row: keys, values and expiry, with any partition "
-               "counts. The result is exact while no client writes to either table; with --live "
-               "also while clients write. Exit code 0: equal; 4: different, or not proven equal. "
-               "The first differing keys are printed with their kind (missing, extra, value, "
-               "expiry). `pegmove diff` lists them all, `pegmove repair` corrects them.");
+  auto* verb = program.add_verb(
+      "verify",
+      "Example: pegmove verify --from A --to B --table t --certificate t.json\n\n"
+      "Compares two tables row by row: keys, values and expiry, with any partition "
+      "counts. The result is exact while no client writes to either table; with --live "
+      "also while clients write. Exit code 0: equal; 4: different, or not proven equal. "
+      "The first differing keys are printed with their kind (missing, extra, value, "
+      "expiry). `pegmove diff` lists them all, `pegmove repair` corrects them.");
   add_compare_options(*verb, arguments->compare);
   verb->add_option("--show", arguments->compare.show,
                    "how many differing keys to print; --json prints up to 1000")

@@ -73,6 +73,12 @@ Result<void> JsonFieldsOf<Json>::only(std::initializer_list<const char*> names) 
 }
 
 template <typename Json>
+Result<void> JsonFieldsOf<Json>::exactly(size_t count) const {
+  if (object_->size() == count) return {};
+  return wrong(fmt::format("it has {} fields and not {}", object_->size(), count));
+}
+
+template <typename Json>
 Result<int64_t> JsonFieldsOf<Json>::integer(const char* name, int64_t least, int64_t most) const {
   const auto* value = find(name);
   if (value && is_within(*value, least, most)) return value->template get<int64_t>();

@@ -37,6 +37,8 @@ class JsonFieldsOf {
 
   bool has(const char* name) const;
   Result<void> only(std::initializer_list<const char*> names) const;  // no other fields
+  // So many fields: with each of them read there is no other.
+  Result<void> exactly(size_t count) const;
 
   Result<int64_t> integer(const char* name, int64_t least, int64_t most) const;
   Result<int64_t> integer(const char* name, int64_t least, int64_t most, int64_t otherwise) const;

@@ -139,6 +139,14 @@ TEST_F(JsonFieldsTest, OtherFieldsThanTheKnownOnesAreNamed) {
   EXPECT_EQ(error_of(in.only({"a", "c"})), std::string(kDocument) + ": 'b\\x0A' is not known");
 }
 
+TEST_F(JsonFieldsTest, TheNumberOfFieldsCanBeAskedFor) {
+  const auto in = fields(R"({"a":1,"b":{}})");
+  EXPECT_TRUE(in.exactly(2));
+  EXPECT_EQ(error_of(in.exactly(1)), std::string(kDocument) + ": it has 2 fields and not 1");
+  EXPECT_EQ(error_of(in.object("b").value().exactly(3)),
+            std::string(kDocument) + ": 'b': it has 0 fields and not 3");
+}
+
 TEST_F(JsonFieldsTest, WhatIsNoObjectIsRefused) {
   for (const char* text : {"[]", "5", "{\"a\":", "", "null"}) {
     const auto parsed = json::parse(text, nullptr, false);

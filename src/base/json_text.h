@@ -1,5 +1,5 @@
-// JSON from and to text, for nlohmann::json and nlohmann::ordered_json. Compiled once: a source that
-// calls the library's parse() or dump() compiles its parser, or its number printer, again.
+// JSON from and to text, for nlohmann::json and nlohmann::ordered_json. Compiled once: a source
+// that calls the library's parse() or dump() compiles its parser, or its number printer, again.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

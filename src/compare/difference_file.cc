@@ -52,29 +52,15 @@ Result<Difference> parse_difference(std::string_view line) {
 }
 
 Result<TextOutput> TextOutput::open(const std::string& path) {
-  TextOutput output;
-  if (!path.empty() && path != "-") output.file_.emplace(TRY(base::AtomicFile::create(path)));
-  return output;
+  const bool is_standard = path.empty() || path == "-";
+  return TextOutput(
+      TRY(is_standard ? base::AtomicFile::standard_output() : base::AtomicFile::create(path)));
 }
 
 Result<void> TextOutput::line(std::string_view text) {
-  if (file_) {
-    TRY(file_->append(text));
-    return file_->append("\n");
-  }
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
-      std::fputc('\n', stdout) == EOF)
-    return fail(base::system_error("writing", "stdout", errno));
-  return {};
+  TRY(file_.append(text));
+  return file_.append("\n");
 }
-
-Result<void> TextOutput::flush() {
-  if (file_) return file_->flush();
-  if (std::fflush(stdout) != 0) return fail(base::system_error("writing", "stdout", errno));
-  return {};
-}
-
-Result<void> TextOutput::commit() { return file_ ? file_->commit() : flush(); }
 
 Task<> DifferenceWriter::take(Difference difference) {
   co_return output_.line(json_ ? difference_json(difference) : difference_text(difference));

@@ -29,12 +29,13 @@ class TextOutput {
 
   // Adds "\n". Errors: kIo.
   Result<void> line(std::string_view text);
-  Result<void> flush();
+  Result<void> flush() { return file_.flush(); }
   // Call once, at the end: without it no file is left. Errors: kIo.
-  Result<void> commit();
+  Result<void> commit() { return file_.commit(); }
 
  private:
-  std::optional<base::AtomicFile> file_;  // none: stdout
+  explicit TextOutput(base::AtomicFile file) : file_(std::move(file)) {}
+  base::AtomicFile file_;
 };
 
 // Writes differences to the output as they are found.

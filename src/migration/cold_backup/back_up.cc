@@ -118,8 +118,9 @@ Task<std::string> BackUp::start(StepContext) {
   co_return product_of(started.backup_id, table_.app_id, root);
 }
 
-// Finds a backup that this run started when its process was killed before it was journaled: one that
-// did not exist before. Runs of older journals do not know which existed: any running one is taken.
+// Finds a backup that this run started when its process was killed before it was journaled: one
+// that did not exist before. Runs of older journals do not know which existed: any running one is
+// taken.
 Task<std::optional<std::string>> BackUp::adopt(StepContext context) {
   auto status = co_await client::backup_status(*cluster_, table_.app_id, 0, deadline());
   if (!status && status.error().code() == Code::kNotFound) co_return std::nullopt;

@@ -1,7 +1,9 @@
 #include "migration/verify/compare_journal.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/json_fields.h"
 #include "base/json_text.h"
 #include "compare/difference_file.h"
 #include "compare/progress_text.h"
@@ -9,6 +11,7 @@
 namespace pegmove::migration {
 namespace {
 
+using Fields = base::OrderedJsonFields;
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kMostListedBytes = 64 << 10;  // of the differences in a position
@@ -34,41 +37,42 @@ Json shape_of(const compare::TablePair& tables) {
           tables.target->partition_count()};
 }
 
-std::unexpected<Error> corrupt(const std::string& what) {
-  return fail(Code::kCorrupt, "the journal's " + what + " cannot be read; start another run");
-}
-
-Result<int64_t> get_integer(const Json& from, const char* name, int64_t least, int64_t most) {
-  const auto found = from.find(name);
-  if (found == from.end() || !found->is_number_integer()) return corrupt(name);
-  const auto number = found->get<int64_t>();
-  if (number < least || number > most) return corrupt(name);
-  return number;
-}
-
-Result<compare::RowSum> get_sum(const Json& from, const char* name) {
-  const auto found = from.find(name);
-  if (found == from.end() || !found->is_string()) return corrupt(name);
-  return compare::RowSum::from_hex(found->get_ref<const std::string&>());
+Result<compare::RowSum> read_sum(const Fields& in, const char* name) {
+  const auto sum = compare::RowSum::from_hex(TRY(in.text(name)));
+  if (!sum) return in.must_be(name, "a sum of rows");
+  return *sum;
 }
 
 Result<compare::ResidueClassState> parse_state(const journal::UnitPosition& position,
                                                const Json& shape) {
   const auto json = base::parse_json<Json>(position.detail);
-  if (!json.is_object() || !json.contains("tables")) return corrupt("position");
-  if (json["tables"] != shape)
+  const auto in = TRY(Fields::of(json, "the journal's position of a comparison"));
+  if (*TRY(in.any("tables")) != shape)
     return fail(Code::kInvalidArgument,
                 "the table was replaced by another one, or its partition count has changed");
   compare::ResidueClassState state{.last_key = position.last_key, .done = position.done};
   for (const auto& [name, field] : kCounts)
-    state.counts.*field = TRY(get_integer(json, name, 0, INT64_MAX));
-  state.counts.source_sum = TRY(get_sum(json, "source_sum"));
-  state.counts.target_sum = TRY(get_sum(json, "target_sum"));
-  const auto listed = json.find("differences");
-  if (listed == json.end() || !listed->is_array()) return corrupt("differences");
-  for (const auto& line : *listed)
+    state.counts.*field = TRY(in.integer(name, 0, INT64_MAX));
+  state.counts.source_sum = TRY(read_sum(in, "source_sum"));
+  state.counts.target_sum = TRY(read_sum(in, "target_sum"));
+  TRY(in.objects("differences"));
+  for (const auto& line : *TRY(in.any("differences")))
     state.listed.push_back(TRY(compare::parse_difference(base::json_text(line))));
   return state;
+}
+
+Result<compare::SampleOptions> read_sample(const Fields& in) {
+  constexpr double kLeast = std::numeric_limits<double>::min();  // more than nothing
+  return compare::SampleOptions{.share = TRY(in.number("share", kLeast, 1)),
+                                .seed = TRY(in.unsigned_integer("seed"))};
+}
+
+Result<compare::RecheckOptions> read_recheck(const Fields& in) {
+  constexpr int64_t kYear = int64_t{86'400'000} * 365;
+  return compare::RecheckOptions{
+      .lag = async::milliseconds(TRY(in.integer("lag_ms", 0, kYear))),
+      .reads = int(TRY(in.integer("reads", 2, 1000))),
+      .settle_for = async::milliseconds(TRY(in.integer("settle_for_ms", 0, kYear)))};
 }
 
 }  // namespace
@@ -86,29 +90,13 @@ std::string to_json_text(const compare::CompareOptions& options) {
 }
 
 Result<compare::CompareOptions> parse_compare_options(std::string_view text) {
-  constexpr int64_t kDays = int64_t(86'400'000) * 365;
   const auto json = base::parse_json<Json>(text);
-  if (!json.is_object()) return corrupt("options of the run");
+  const auto in = TRY(Fields::of(json, "the journal's options of a comparison"));
   compare::CompareOptions options;
-  options.most_listed = size_t(TRY(get_integer(json, "most_listed", 0, 1 << 20)));
-  options.expiry_tolerance_s =
-      uint32_t(TRY(get_integer(json, "expiry_tolerance_s", 0, UINT32_MAX)));
-  if (const auto sample = json.find("sample"); sample != json.end()) {
-    const auto share = sample->is_object() ? sample->value("share", Json()) : Json();
-    const auto seed = sample->is_object() ? sample->value("seed", Json()) : Json();
-    if (!share.is_number() || !seed.is_number_unsigned() || share.get<double>() <= 0 ||
-        share.get<double>() > 1)
-      return corrupt("sample");
-    options.sample = {.share = share.get<double>(), .seed = seed.get<uint64_t>()};
-  }
-  if (const auto live = json.find("live"); live != json.end()) {
-    if (!live->is_object()) return corrupt("live");
-    options.live.emplace();
-    options.live->lag = async::milliseconds(TRY(get_integer(*live, "lag_ms", 0, kDays)));
-    options.live->reads = int(TRY(get_integer(*live, "reads", 2, 1000)));
-    options.live->settle_for =
-        async::milliseconds(TRY(get_integer(*live, "settle_for_ms", 0, kDays)));
-  }
+  options.most_listed = size_t(TRY(in.integer("most_listed", 0, 1 << 20)));
+  options.expiry_tolerance_s = uint32_t(TRY(in.integer("expiry_tolerance_s", 0, UINT32_MAX)));
+  if (in.has("sample")) options.sample = TRY(read_sample(TRY(in.object("sample"))));
+  if (in.has("live")) options.live = TRY(read_recheck(TRY(in.object("live"))));
   return options;
 }
 

@@ -1,10 +1,9 @@
 // The HTTP handlers of the meta server. Pegasus: src/meta/meta_http_service.cpp.
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
-#include "base/json_text.h"
 #include "meta_types.h"
+#include "server/meta/admin/http_body.h"
 #include "server/meta/catalog/app_env_list.h"
 #include "server/meta/meta_service.h"
 #include "service/local_time.h"
@@ -57,27 +56,6 @@ Health health_of(const wire::query_cfg_response& table) {
   return health;
 }
 
-// A member of a JSON object; left as it is when there is none. False when it has another type, or
-// the whole is no object.
-bool read_text(const nlohmann::json& object, const char* name, std::string& out) {
-  if (!object.is_object()) return false;
-  auto found = object.find(name);
-  if (found == object.end()) return true;
-  if (!found->is_string()) return false;
-  out = found->get<std::string>();
-  return true;
-}
-
-bool read_number(const nlohmann::json& object, const char* name, int32_t& out) {
-  if (!object.is_object()) return false;
-  auto found = object.find(name);
-  if (found == object.end()) return true;
-  if (!found->is_number_integer()) return false;
-  auto number = found->get<int64_t>();
-  out = int32_t(number);
-  return number == out;
-}
-
 struct CompactionOrder {
   std::string app_name;
   std::string type;
@@ -87,17 +65,21 @@ struct CompactionOrder {
   int32_t most_running = 0;
 };
 
+Result<CompactionOrder> read_compaction_order(const base::JsonFields& in) {
+  constexpr int64_t kLeast = INT32_MIN, kMost = INT32_MAX;
+  return CompactionOrder{
+      .app_name = TRY(in.text("app_name", "")),
+      .type = TRY(in.text("type", "")),
+      .bottommost = TRY(in.text("bottommost_level_compaction", "")),
+      .trigger_time = TRY(in.text("trigger_time", "")),
+      .target_level = int32_t(TRY(in.integer("target_level", kLeast, kMost, -1))),
+      .most_running = int32_t(TRY(in.integer("max_concurrent_running_count", kLeast, kMost, 0)))};
+}
+
 // Errors: kInvalidArgument with Pegasus's text, spelling mistakes included.
 Result<CompactionOrder> parse_compaction_order(const std::string& text) {
-  auto body = base::parse_json<nlohmann::json>(text);
-  CompactionOrder order;
   auto refuse = [](const char* why) { return fail(Code::kInvalidArgument, why); };
-  if (!read_text(body, "app_name", order.app_name) || !read_text(body, "type", order.type) ||
-      !read_text(body, "bottommost_level_compaction", order.bottommost) ||
-      !read_text(body, "trigger_time", order.trigger_time) ||
-      !read_number(body, "target_level", order.target_level) ||
-      !read_number(body, "max_concurrent_running_count", order.most_running))
-    return refuse("invalid request structure");
+  auto order = TRY(read_body(text, read_compaction_order));
   if (order.app_name.empty()) return refuse("app_name should not be empty");
   if (order.type != "once" && order.type != "periodic")
     return refuse("type should ony be 'once' or 'periodic'");
@@ -294,10 +276,13 @@ net::HttpReply MetaService::set_envs(const std::string& table,
 }
 
 net::HttpReply MetaService::http_usage_scenario(const HttpQuery& query) {
-  auto body = base::parse_json<nlohmann::json>(query.body);
-  std::string name, scenario;
-  if (!read_text(body, "app_name", name) || !read_text(body, "scenario", scenario))
-    return bad_request("invalid request structure");
+  using Names = std::pair<std::string, std::string>;
+  const auto names = read_body(
+      query.body, +[](const base::JsonFields& in) -> Result<Names> {
+        return Names(TRY(in.text("app_name", "")), TRY(in.text("scenario", "")));
+      });
+  if (!names) return bad_request(names.error().message());
+  const auto& [name, scenario] = *names;
   if (name.empty()) return bad_request("app_name should not be empty");
   if (scenario != "normal" && scenario != "bulk_load")
     return bad_request("scenario should ony be 'normal' or 'bulk_load'");

@@ -1,11 +1,10 @@
 // Requests about bulk loads: from the wire, HTTP and remote commands to those who do it.
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
-#include "base/json_text.h"
 #include "bulk_load_types.h"
 #include "meta_types.h"
+#include "server/meta/admin/http_body.h"
 #include "server/meta/meta_service.h"
 #include "service/table_json.h"
 
@@ -67,26 +66,26 @@ void MetaService::register_load_commands() {
 
 namespace {
 
-// Pegasus: meta_http_service::start_bulk_load_handler. `ingest_behind`, which it leaves out, may be
-// there. Errors: what is answered.
-Result<wire::start_bulk_load_request> parse_start(const std::string& body) {
-  const auto in = base::parse_json<nlohmann::json>(body);
-  const auto wrong = [] { return fail(Code::kInvalidArgument, "invalid request structure"); };
-  if (!in.is_object()) return wrong();
+// `ingest_behind`, which Pegasus leaves out, may be there.
+Result<wire::start_bulk_load_request> read_start(const base::JsonFields& in) {
   wire::start_bulk_load_request request;
-  for (const auto& [name, to] : {std::pair("app_name", &request.app_name),
-                                 {"cluster_name", &request.cluster_name},
-                                 {"file_provider_type", &request.file_provider_type},
-                                 {"remote_root_path", &request.remote_root_path}}) {
-    if (!in.contains(name) || !in[name].is_string()) return wrong();
-    *to = in[name].get<std::string>();
-    if (to->empty())
+  request.app_name = TRY(in.text("app_name"));
+  request.cluster_name = TRY(in.text("cluster_name"));
+  request.file_provider_type = TRY(in.text("file_provider_type"));
+  request.remote_root_path = TRY(in.text("remote_root_path"));
+  request.ingest_behind = TRY(in.boolean("ingest_behind", false));
+  return request;
+}
+
+// Pegasus: meta_http_service::start_bulk_load_handler. Errors: what is answered.
+Result<wire::start_bulk_load_request> parse_start(const std::string& body) {
+  auto request = TRY(read_body(body, read_start));
+  for (const auto& [name, value] : {std::pair("app_name", &request.app_name),
+                                    {"cluster_name", &request.cluster_name},
+                                    {"file_provider_type", &request.file_provider_type},
+                                    {"remote_root_path", &request.remote_root_path}})
+    if (value->empty())
       return fail(Code::kInvalidArgument, std::string(name) + " should not be empty");
-  }
-  if (in.contains("ingest_behind")) {
-    if (!in["ingest_behind"].is_boolean()) return wrong();
-    request.ingest_behind = in["ingest_behind"];
-  }
   return request;
 }
 

@@ -1,0 +1,22 @@
+// The JSON that comes with a request over HTTP. For .cc files.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/json_fields.h"
+#include "base/json_text.h"
+
+namespace pegmove::server::meta {
+
+// What `read` makes of its fields. Errors: kInvalidArgument with Pegasus's text, whatever is wrong.
+template <typename T>
+Result<T> read_body(const std::string& body, Result<T> (*read)(const base::JsonFields&)) {
+  const auto json = base::parse_json<nlohmann::json>(body);
+  const auto fields = base::JsonFields::of(json, "the request");
+  if (fields)
+    if (auto made = read(*fields)) return made;
+  return fail(Code::kInvalidArgument, "invalid request structure");
+}
+
+}  // namespace pegmove::server::meta
