@@ -88,13 +88,12 @@ class OnSpark(CliTest):
         return [run for (run,) in self.journal.ask("SELECT id FROM runs WHERE method = 'split' ORDER BY created_unix_ms")]
 
     def units_done(self):
-        with contextlib.suppress(Exception):  # the journal may not be there yet
-            return len(self.journal.ask("SELECT detail FROM lanes WHERE done = 1"))
-        return 0
+        has_journal = os.path.exists(self.state) and self.journal.ask("SELECT 1 FROM sqlite_master WHERE name = 'units'")
+        return len(self.journal.ask("SELECT 1 FROM units WHERE done = 1")) if has_journal else 0
 
     def files_of(self, run):
         return sorted((file["partition"], file["name"], file["rows"], file["digest"])
-                      for (detail,) in self.journal.ask("SELECT detail FROM lanes WHERE run = ?", run)
+                      for (detail,) in self.journal.ask("SELECT detail FROM units WHERE run = ? ORDER BY unit", run)
                       for file in json.loads(detail)["files"])
 
     def check_files(self, run):

@@ -24,6 +24,7 @@ TEST = [
           Step("python3 -B -m unittest discover --start-directory tests/stages"), needs="bootstrap"),
     stage("peers", Step("python3 -B tests/peers/peers.py install", cores=0), needs="bootstrap"),
     stage("scenario", Step("tests/scenario/run", cores=1), needs="build"),
+    stage("journals", Step("tests/journals/run", cores=0.5), needs="build"),
     stage("stores", Step("tests/blockstore/run", cores=0.5), needs="build peers", shown=True),
     stage("spark", Step("tests/spark/run", cores=0.5), needs="build peers"),
     stage("unit", Step("script/unit release", cores=1), needs="build"),

@@ -135,7 +135,7 @@ void put_app(MetaBatch& batch, const AppRecord& app, const AppRecord* before) {
 Result<CatalogState> read_catalog(const MetaValues& values) {
   CatalogState state;
   if (const auto root = values.find(kRoot); root != values.end()) {
-    const auto json = base::parse_json<json>(root->second);
+    const auto json = base::parse_json<nlohmann::json>(root->second);
     TRY(read_root(TRY(base::JsonFields::of(json, root->first)), state));
   }
   std::set<std::string> names;
