@@ -62,11 +62,13 @@ Option* Verb::add_option(const std::string& names, Value& value, const std::stri
 template Option* Verb::add_option(const std::string&, std::string&, const std::string&);
 template Option* Verb::add_option(const std::string&, int32_t&, const std::string&);
 template Option* Verb::add_option(const std::string&, int64_t&, const std::string&);
+template Option* Verb::add_option(const std::string&, size_t&, const std::string&);
 template Option* Verb::add_option(const std::string&, double&, const std::string&);
 template Option* Verb::add_option(const std::string&, std::optional<std::string>&,
                                   const std::string&);
 template Option* Verb::add_option(const std::string&, std::optional<int32_t>&, const std::string&);
 template Option* Verb::add_option(const std::string&, std::optional<int64_t>&, const std::string&);
+template Option* Verb::add_option(const std::string&, std::optional<size_t>&, const std::string&);
 template Option* Verb::add_option(const std::string&, std::optional<double>&, const std::string&);
 template Option* Verb::add_option(const std::string&, std::vector<std::string>&,
                                   const std::string&);
