@@ -33,7 +33,7 @@ Option* Option::excludes(const Option* other) {
 }
 
 Option* Option::repeatable() {
-  parsed_.expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  parsed_.multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
   return this;
 }
 

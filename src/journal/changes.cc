@@ -36,8 +36,8 @@ Result<void> Journal::store_change(const std::string& run, std::string_view kind
     const auto found = TRY(find(run, doing));
     if (is_final(found.state))
       return fail(Code::kRefused,
-                  "run " + run + " has ended (" + std::string(to_string(found.state)) + "): the " +
-                      std::string(kind) + " " + std::string(name) + " would have no effect");
+                  "run " + run + " has ended (" + std::string(to_string(found.state)) + "), so the " +
+                      std::string(kind) + " " + std::string(name) + " has no effect");
     {
       auto query = file_->statements.count_settings.query(doing, run, kind, name);
       if (TRY(query.next()) && query.integer(0) >= int64_t(kMostSettings))

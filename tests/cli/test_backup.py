@@ -65,7 +65,7 @@ class Backup(WithStore):
 
     def test_a_table_that_is_there_is_not_restored_over(self):
         self.done(*self.run_verb("backup", "--from", self.a.meta, "--table", "t"))
-        self.failed(3, ["has a table 't' already", "--to-table"],
+        self.failed(3, ["already has a table 't'", "--to-table"],
                     *self.run_verb("restore", "--to", self.a.meta, "--cluster", "A", "--table", "t"))
 
     def test_nothing_is_removed_without_yes(self):

@@ -24,7 +24,7 @@ class Cancel(OldWorld):
         for verb in ("cancel", "pause"):
             refused = self.pegmove(verb, run)
             self.assertEqual((refused.code, refused.out), (1, ""), str(refused))
-            self.assertIn(f"{run} is {state}", refused.err)
+            self.assertIn(f"run {run} has ended ({state})", refused.err)
 
     def cancel(self, run):
         """Returns what it says that it did, which the journal keeps."""
@@ -48,10 +48,10 @@ class Cancel(OldWorld):
             if name in ("live", "nonempty"):
                 self.assertNotIn("drop it", says, "the run has not made the table")
             else:
-                self.assertRegex(says, rf"{table} on \S+, which this run made, stays")
+                self.assertRegex(says, rf"{table} on \S+, which this run created, stays")
             self.assertEqual("the source is unchanged" in says, before > 0)
             if before > 0:
-                self.assertIn(f"({before} by the journal)", says)
+                self.assertIn(f"({before} according to the journal)", says)
                 self.assertGreaterEqual(len(self.rows("B", table)), before)
 
         self.each("copy", check)
@@ -79,9 +79,9 @@ class Cancel(OldWorld):
             if name in NOT_BEGUN:
                 self.assertEqual((says, state), ("", None))
             elif state is None:
-                self.assertIn("had not begun", says)
+                self.assertIn("had not started", says)
             elif state == "running":
-                self.assertIn("is ended on the cluster, which removes what was uploaded", says)
+                self.assertIn("was ended on the cluster, which removes what was uploaded", says)
                 ended.append(table)
             elif state == "failed":
                 self.assertEqual(says, "", "nothing is left of it")
@@ -106,12 +106,12 @@ class Cancel(OldWorld):
             if name in NOT_BEGUN:
                 self.assertEqual(says, "")
             elif name == "not_asked":
-                self.assertIn("had not begun", says)
+                self.assertIn("had not started", says)
             elif name == "refused":
                 self.assertEqual((says, table in self.tables()), ("", False))
             else:
                 self.assertIn(f"table {table} ", says)
-                self.assertIn("drop it if you do not want it", says)
+                self.assertIn("drop it if you do not need it", says)
                 self.assertIn(table, self.tables())
 
         self.each("restore", check)
@@ -142,10 +142,10 @@ class Cancel(OldWorld):
             if name == "refused":  # what was set for it has been put back before
                 self.assertEqual((says, self.scenario(table)), ("", "normal"))
                 return
-            self.assertIn(f"of table {table} and the meta servers' level are as they were", says)
+            self.assertIn(f"of table {table} and the meta servers' function level are restored", says)
             self.assertEqual(self.scenario(table), "bulk_load" if name == "behind" else "normal")
             if under_way:
-                self.assertIn("the load is ended on the cluster", says)
+                self.assertIn("the load was ended on the cluster", says)
             self.assertNotEqual((self.load(table) or {"status": None})["status"], "BLS_SUCCEED")
             self.assertEqual(self.rows("B", table),
                              {("user0", "field0"): ("newer", None)} if name == "behind" else {})

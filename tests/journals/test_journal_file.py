@@ -80,7 +80,7 @@ class JournalFile(OldWorld):
                       ["cancel", "copy-20200101-1"]):
             refused = self.pegmove(*words)
             self.assertEqual((refused.code, refused.out), (1, ""), str(refused))
-            self.assertIn("made by a newer pegmove (version 99", refused.err)
+            self.assertIn("created by a newer pegmove (version 99", refused.err)
         self.assertEqual(version_of(self.world.state), 99)
         self.assertEqual(sorted(os.listdir(os.path.dirname(self.world.state))), ["journal.db"])
 

@@ -30,7 +30,7 @@ class Resume(OldWorld):
                     self.assertEqual(state, "cancelled" if name == "cancelled" else "done")
                     refused = self.pegmove("resume", run)
                     self.assertEqual((refused.code, refused.out), (FAILED, ""), str(refused))
-                    self.assertIn(f"run {run} is over: it is {state}", refused.err)
+                    self.assertIn(f"run {run} has ended: it is {state}", refused.err)
 
     def check_cancelled(self, method):
         """The cancel that was asked for is carried out."""
@@ -105,7 +105,7 @@ class Resume(OldWorld):
         # Under way or whole by then, which the cluster decides.
         run = self.runs["backup_half_cancelled"]
         outcome = self.resume(run, INTERRUPTED, "cancelled")
-        self.assertRegex(outcome.err, "is ended on the cluster|is complete and stays")
+        self.assertRegex(outcome.err, "was ended on the cluster|is complete and stays")
 
     def test_restore(self):
         def check(name, run):

@@ -255,7 +255,7 @@ TEST_F(PreflightChecksTest, VersionsAreToldWithWhatTheyLack) {
   inspection.target.nodes[0].version = inspect::ServerVersion{2, 0, "2.0.1"};
   expect(inspect::Severity::kWarning, "server-version", "2.0.1, without DUPLICATE");
   inspection.target.nodes.push_back(inspection.source.nodes[0]);
-  expect(inspect::Severity::kNote, "mixed-versions", "2 versions");
+  expect(inspect::Severity::kNote, "mixed-versions", "2 different versions");
 }
 
 TEST_F(PreflightChecksTest, DataVersionsAreTold) {

@@ -243,6 +243,8 @@ TEST_F(ServerEnvTest, ARecalledTableServesAlthoughAWriteWasWaiting) {
   // the same connection as the requests of this wait.
   ASSERT_TRUE(wait_until([&] { return clock.sleepers() > sleepers; }));
   client.must(client.cluster().drop_table("t", 3600, client.deadline()));
+  // A table that is recalled before its node has closed it is never closed, and the write is valid.
+  ASSERT_TRUE(wait_until([&] { return get_error("any") == ErrorCode::kObjectNotFound; }));
   client.must(client.cluster().recall_table(gpid.app_id, "", client.deadline()));
   client.must(client.cluster().wait_until_ready("t", {}, client.deadline()));
   clock.advance(10s);
