@@ -27,7 +27,9 @@ std::vector<runs::Step> copy_table(CopyTable& copy) {
        .kind = StepKind::kCompensable,
        .run = [&copy](StepContext) { return copy.make_target(); },
        .take = [&copy](const journal::StepRecord& record) { return copy.take_target(record); },
-       .undo = [&copy](StepContext, const journal::StepRecord&) { return copy.leave_target(); }});
+       .undo = [&copy](StepContext, const journal::StepRecord& record) {
+         return copy.leave_target(record);
+       }});
 
   steps.push_back(
       {.name = "copy-rows",
@@ -228,11 +230,16 @@ Result<void> CopyTable::take_target(const journal::StepRecord& record) {
   return {};
 }
 
-Task<Undone> CopyTable::leave_target() const {
+Task<Undone> CopyTable::leave_target(const journal::StepRecord& record) const {
   if (!request_.options.create) co_return Undone{};
-  co_return Undone{.end = UndoEnd::kStays,
-                   .says = "table " + request_.options.to_table + " on " + to_ +
-                           ", which this run created, stays; drop it if you do not need it"};
+  const auto table = "table " + request_.options.to_table + " on " + to_;
+  if (record.product.empty())  // killed while it was created
+    co_return Undone{.end = UndoEnd::kStays,
+                     .says = table + " may have been created by this run; if it exists and you do "
+                                     "not need it, drop it"};
+  co_return Undone{
+      .end = UndoEnd::kStays,
+      .says = table + ", which this run created, stays; drop it if you do not need it"};
 }
 
 // Those of the source, one unit each. Errors: kInvalidArgument (a chosen one does not exist).

@@ -52,7 +52,7 @@ class CopyTable : public runs::Work {
   Result<void> take_rows(const journal::StepRecord& record);
   Task<std::string> finish_target();
   Task<std::string> verify_live(runs::StepContext context);
-  Task<runs::Undone> leave_target() const;
+  Task<runs::Undone> leave_target(const journal::StepRecord& record) const;
   Task<runs::Undone> leave_rows(runs::StepContext context) const;
 
   const CopyRequest& request() const { return request_; }

@@ -228,7 +228,11 @@ std::string Load::left_alone() const { return "the cluster continues the load by
 // Waits until the cluster has ended the load, or can no longer end it.
 Task<Undone> Load::cancel(StepContext) {
   const auto& table = request_.load.table;
-  auto status = CO_TRY(co_await client::load_status(*cluster_, table, deadline()));
+  auto current = co_await client::load_status(*cluster_, table, deadline());
+  if (!current && current.error().wire_code())  // its last load has ended, and did not succeed
+    co_return Undone{.end = UndoEnd::kUndone,
+                     .says = "nothing is loading: " + current.error().message()};
+  auto status = CO_TRY(std::move(current));
   const bool was_loading = status.is_loading;
   const auto end = Deadline::in(ports_.clock, kCancelWithin);
   while (status.is_loading && status.status != wire::BLS_CANCELED) {
