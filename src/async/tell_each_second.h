@@ -1,4 +1,4 @@
-// Tells whoever watches long work how far it is, once a second.
+// Reports the progress of long work once per second.
 #pragma once
 
 #include <functional>
