@@ -9,6 +9,6 @@
 namespace pegmove::async {
 
 // Runs in `group` until that is stopped.
-Routine<> tell_each_second(Clock& clock, async::TaskGroup& group, std::function<void()> tell);
+Routine<> report_each_second(Clock& clock, async::TaskGroup& group, std::function<void()> report);
 
 }  // namespace pegmove::async
