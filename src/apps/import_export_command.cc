@@ -3,8 +3,8 @@
 
 #include "apps/command.h"
 #include "apps/progress_line.h"
+#include "async/report_each_second.h"
 #include "async/task_group.h"
-#include "async/tell_each_second.h"
 #include "base/json_text.h"
 #include "base/units.h"
 #include "rows/file_rows.h"
@@ -26,7 +26,7 @@ struct FileArguments {
 // Runs the pump with progress on the terminal.
 Task<> pump_with_progress(rows::Pump& pump, Clock& clock, ProgressLine& line, std::string doing) {
   async::TaskGroup beside(co_await asio::this_coro::executor);
-  beside.spawn(async::tell_each_second(clock, beside, [&pump, &line, doing] {
+  beside.spawn(async::report_each_second(clock, beside, [&pump, &line, doing] {
     line.show(doing + ": " + format_count(uint64_t(pump.progress().rows)) + " rows, " +
               format_size(uint64_t(pump.progress().bytes)));
   }));

@@ -1,5 +1,4 @@
-// A thread that runs an io_context of its own, and the way to run a coroutine there and wait for
-// it.
+// A thread with its own io_context, and the way to run a coroutine there and wait for it.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -12,8 +11,8 @@
 
 namespace pegmove::async {
 
-// Runs until it is destroyed; then it finishes what is still to be run, and joins. What runs on it
-// must have been told to end before.
+// Runs until it is destroyed; then it finishes the remaining work, and joins. That work must have
+// been stopped before.
 class ContextThread {
  public:
   ContextThread() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
@@ -26,7 +25,7 @@ class ContextThread {
 
   // From any other thread: runs the routine on this one and waits for its end.
   void wait_for(Routine<> routine);
-  // The same, and returns what it returned.
+  // The same, and returns its result.
   template <typename T>
   T wait_for(Routine<T> routine) {
     std::optional<T> out;

@@ -18,7 +18,7 @@ Routine<> Pool::carry_out(std::move_only_function<void()> work) {
       [this](auto handler, std::move_only_function<void()> work) {
         post([handler = std::move(handler), work = std::move(work)]() mutable {
           work();
-          work = nullptr;  // what it holds is gone when the caller resumes
+          work = nullptr;  // its captures are destroyed before the caller resumes
           auto home = asio::get_associated_executor(handler);
           asio::post(home, [handler = std::move(handler)]() mutable { std::move(handler)(); });
         });

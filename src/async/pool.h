@@ -25,7 +25,7 @@ class Pool {
   void post(std::move_only_function<void()> work);
 
   // Runs `work` on a thread of the pool and resumes the caller where it was. `work` returns a
-  // Result<T> and is always run to its end, whatever becomes of the caller's wish to stop.
+  // Result<T> and always runs to its end, even when the caller's group is stopped.
   template <typename Work, typename Out = std::invoke_result_t<Work>>
   Routine<Out> run(Work work) {
     // Shared with the work, which may outlive this coroutine.

@@ -9,11 +9,11 @@
 
 namespace pegmove::async {
 
-// Runs the coroutine on the context, on this thread, until it has ended. Whatever else runs on the
-// context runs meanwhile. Precondition: nobody else runs the context.
+// Runs the coroutine on the context, on this thread, until it has ended. Other work of the context
+// runs meanwhile. Precondition: nobody else runs the context.
 void run_to_end(asio::io_context& context, Routine<> routine);
 
-// The same, and returns what it returned.
+// The same, and returns its result.
 template <typename T>
 T run_to_end(asio::io_context& context, Routine<T> routine) {
   std::optional<T> out;

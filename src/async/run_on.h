@@ -11,10 +11,10 @@
 namespace pegmove::async {
 
 // Runs the routine on `executor`, perhaps that of another thread, and resumes the caller where it
-// was. It runs to its end, whatever becomes of the caller's wish to stop.
+// was. It runs to its end, even when the caller's group is stopped.
 Routine<> run_on(asio::any_io_executor executor, Routine<> routine);
 
-// The same, and returns what it returned.
+// The same, and returns its result.
 template <typename T>
 Routine<T> run_on(asio::any_io_executor executor, Routine<T> routine) {
   // Shared with the routine, which may outlive this coroutine.

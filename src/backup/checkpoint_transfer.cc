@@ -48,7 +48,7 @@ int64_t total_of(const std::vector<LocalEntry>& files) {
   return total;
 }
 
-void tell(const CheckpointTransfer& how, std::string_view step) {
+void report_step(const CheckpointTransfer& how, std::string_view step) {
   if (how.on_failpoint) how.on_failpoint(step);
 }
 
@@ -88,7 +88,7 @@ Task<> upload_file(UploadWork& work, size_t index) {
       work.local + "/" + name, join(work.remote, name), work.progress.transfer()));
   work.sums[index] = uploaded.sum;
   if (work.how.on_upload) work.how.on_upload(name, uploaded);
-  tell(work.how, "backup.file_uploaded");
+  report_step(work.how, "backup.file_uploaded");
   co_return Result<void>();
 }
 
@@ -131,9 +131,9 @@ Task<int64_t> upload_checkpoint(const AsyncStore& store, Place place, int32_t pa
   const auto remote = place.checkpoint_folder(partition, local.name);
   auto metadata = CO_TRY(co_await upload_files(store, remote, local, how));
   CO_TRY(co_await store.write_file(join(remote, kBackupMetadata), encode(metadata)));
-  tell(how, "backup.metadata_written");
+  report_step(how, "backup.metadata_written");
   CO_TRY(co_await store.write_file(place.current_file(partition), local.name));
-  tell(how, "backup.current_written");
+  report_step(how, "backup.current_written");
   co_return metadata.total_size;
 }
 
@@ -147,8 +147,8 @@ Task<CheckpointMetadata> download_checkpoint(const AsyncStore& store, Place plac
        .files = how.files,
        .should_stop = how.should_stop,
        .on_progress = how.on_progress,
-       .on_file = [&how](const CheckpointFile&) { tell(how, "restore.file_downloaded"); }}));
-  tell(how, "restore.files_checked");
+       .on_file = [&how](const CheckpointFile&) { report_step(how, "restore.file_downloaded"); }}));
+  report_step(how, "restore.files_checked");
   co_return std::move(checkpoint.metadata);
 }
 

@@ -67,7 +67,7 @@ std::string encode(const BackupInfo& info) {
             {"start_time_ms", info.start_time_ms},
             {"end_time_ms", info.end_time_ms}};
   if (!info.of_policy) {
-    base::check(!info.tables.empty(), "a backup that was asked for once is of one table");
+    base::check(!info.tables.empty(), "a one-time backup has one table");
     json["app_id"] = info.tables.begin()->first;
     json["app_name"] = info.tables.begin()->second;
     return dump(json);

@@ -8,11 +8,12 @@
 
 namespace pegmove::base {
 
-// Text that is no JSON is `discarded`, which is no object (JsonFieldsOf::of says so in an error).
+// Text that is not JSON gives `discarded`, which is not an object (JsonFieldsOf::of() returns an
+// error for it).
 template <typename Json>
 Json parse_json(std::string_view text);
 
-enum class NoUtf8 { kThrow, kReplace };  // of bytes in a text that are no UTF-8
+enum class NoUtf8 { kThrow, kReplace };  // for bytes in a text that are not UTF-8
 
 // indent: blanks for each level, a line for each value; -1: all in one line.
 template <typename Json>

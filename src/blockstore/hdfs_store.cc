@@ -190,7 +190,7 @@ class HdfsStore : public BlockStore {
 
   Result<Entry> stat(const std::string& path) override {
     const auto file = TRY(place(path));
-    return TRY(in(hdfs_.status(file), "looking at /" + file)).entry;
+    return TRY(in(hdfs_.status(file), "reading the status of /" + file)).entry;
   }
 
   Result<std::string> read(const std::string& path, int64_t offset, size_t size) override {
@@ -209,7 +209,7 @@ class HdfsStore : public BlockStore {
 
   Result<std::unique_ptr<Proof>> prove(const std::string& path) override {
     const auto file = TRY(place(path));
-    TRY(in(hdfs_.status(file), "looking at /" + file));
+    TRY(in(hdfs_.status(file), "reading the status of /" + file));
     return std::make_unique<HdfsProof>(hdfs_, file);
   }
 

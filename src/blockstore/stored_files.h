@@ -22,7 +22,7 @@ struct FilesTransfer {
 
 // Downloads files of a folder of the store to a folder of this machine, which is created if it is
 // missing, each checked against its size and MD5. Correct files are kept; others are removed. On
-// return the folder contains exactly those files, and they are on the disk. Errors name the file:
+// return the folder contains exactly those files, and they are on disk. Errors name the file:
 // kNotFound and kCorrupt, it is damaged; the store's; kInterrupted.
 Task<> download_files(const AsyncStore& store, std::string from, std::vector<StoredFile> files,
                       std::string to, FilesTransfer how);

@@ -37,7 +37,7 @@ struct LevelName {
   base::LogLevel level;
 };
 
-// FATAL: nothing of ours is that bad.
+// FATAL: not used by this server.
 constexpr LevelName kLevels[] = {{"DEBUG", base::LogLevel::kDebug},
                                  {"INFO", base::LogLevel::kInfo},
                                  {"WARNING", base::LogLevel::kWarning},
@@ -78,7 +78,7 @@ Operations::Operations(OperationsOptions options, Runner run, async::TaskGroup& 
 }
 
 void Operations::set_memory() {
-  // Pages, all and resident.
+  // Pages: total and resident.
   std::ifstream statm("/proc/self/statm");
   int64_t all = 0, resident = 0;
   statm >> all >> resident;
@@ -90,7 +90,7 @@ void Operations::set_memory() {
 Result<void> Operations::dump(const std::string& file, const std::string& text) const {
   if (options_.dump_dir.empty() || !is_plain_file_name(file))
     return fail(Code::kInvalidArgument,
-                "'" + file + "' is no plain file name; dumps go to the server's folder " +
+                "'" + file + "' is not a plain file name; dumps go to the server's folder " +
                     options_.dump_dir);
   TRY(base::make_folders(options_.dump_dir));
   auto out =

@@ -148,7 +148,7 @@ class Copy(TwoClusters):
         self.failed(2, "--nonsense", *words, "--to", "B", "--nonsense")
         self.failed(2, "--timeout", *words, "--to", "B", "--timeout", "soon")
         for address in ("localhost:port", "host:", ":34601", "a b:1", "127.0.0.1:0", "127.0.0.1:99999", "::1:34601"):
-            self.failed(2, [f"'{address}' is no address", "write it like"], *words, "--to", address)
+            self.failed(2, [f"'{address}' is not an address", "write it like"], *words, "--to", address)
         for verb in ("copy", "verify"):
             self.failed(2, ["'C'", "unknown", "A", "B", self.config, "host:port"], verb, *self.between("A", "C"),
                         "--table", "t")

@@ -20,8 +20,8 @@ SHOWN_LINES = 400  # of a failed stage's output
 
 @dataclass(frozen=True)
 class Step:
-    command: str  # words for a shell's eyes, run without one
-    cores: float = 1  # that it keeps busy, on average
+    command: str  # in shell syntax, but run without a shell
+    cores: float = 1  # kept busy on average
     compiles: bool = False
 
 
@@ -29,8 +29,8 @@ class Step:
 class Stage:
     name: str
     steps: tuple[Step, ...]
-    needs: tuple[str, ...] = ()  # stages that come before it, if they are to run at all
-    shown: bool = False  # its output is worth reading when it passed, too
+    needs: tuple[str, ...] = ()  # stages that run before it, if they run at all
+    shown: bool = False  # its output is shown even when it passes
 
 
 class Interrupted(Exception):
@@ -49,17 +49,17 @@ class Running:
 
 @dataclass
 class Scheduler:
-    """`logs` gets a file NAME.log for each stage. Each has a folder of its own for temporary files."""
+    """`logs` gets a file NAME.log for each stage. Each has its own folder for temporary files."""
     stages: list[Stage]
     root: pathlib.Path
     logs: pathlib.Path
     cores: float
-    end_limit_s: float = 20  # for processes that are asked to end, before they are killed
+    end_limit_s: float = 20  # between asking processes to end and killing them
     running: dict[int, Running] = field(default_factory=dict)  # by process
     spent: dict[str, float] = field(default_factory=dict)  # seconds, of stages that have begun
     passed: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
-    not_run: list[str] = field(default_factory=list)  # since what they need failed
+    not_run: list[str] = field(default_factory=list)  # since stages that they need failed
 
     def run(self):
         """0 when all stages passed, 1 when some failed, 128 and the signal's number when it was interrupted. No
@@ -90,7 +90,7 @@ class Scheduler:
                 signal.signal(number, signal.SIG_IGN)
             end_children(self.end_limit_s)
             for one in self.running.values():
-                one.process.returncode = -signal.SIGKILL  # whatever it was: reaped
+                one.process.returncode = -signal.SIGKILL  # its real exit code does not matter
             remove_folders(self.folder, self.failed)
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -102,7 +102,7 @@ class Scheduler:
         return 0
 
     def begin(self, waiting):
-        """Begins what can be begun now; returns the others, without those that cannot run any more."""
+        """Starts what can be started now; returns the others, without those that cannot run any more."""
         for stage, _ in waiting:
             if {*self.failed, *self.not_run}.intersection(stage.needs):
                 self.not_run.append(stage.name)
@@ -150,7 +150,7 @@ class Scheduler:
         """Waits until a step ends: what ran, and its exit code."""
         while True:
             pid, status, usage = os.wait4(-1, 0)
-            if pid not in self.running:  # somebody's orphan
+            if pid not in self.running:  # an orphan of another process
                 continue
             ended = self.running.pop(pid)
             ended.process.returncode = os.waitstatus_to_exitcode(status)
@@ -191,7 +191,7 @@ def give_way():
 
 
 def descendants(pid):
-    """Of a process, dead ones left out."""
+    """Of a process, without dead ones."""
     parents = {}
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -223,7 +223,7 @@ def end_children(limit_s):
                 while True:
                     os.wait()
                     if number == signal.SIGKILL:
-                        send_to_all(number)  # what was being started meanwhile
+                        send_to_all(number)  # processes started meanwhile
             signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
         signal.signal(signal.SIGALRM, before)
@@ -236,7 +236,7 @@ def send_to_all(number):
 
 
 def remove_folders(folder, kept):
-    """All folders in it but those named in `kept`; disks that are still mounted there are taken away first."""
+    """All folders in it but those named in `kept`; disks that are still mounted there are unmounted first."""
     with open("/proc/mounts", encoding="utf-8") as mounts:
         places = [line.split()[1] for line in mounts]
     for place in places:

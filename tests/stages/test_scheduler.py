@@ -17,8 +17,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from scheduler import Scheduler, Stage, Step, choose, descendants  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-# Takes the first two words as fifos: writes a line into one and reads one from the other. Two of them, each with the
-# fifos of the other, come to their ends only when they run at the same time.
+# Takes the first two words as fifos: writes a line into one and reads one from the other. Two of
+# them, each with the fifos of the other, can end only when they run at the same time.
 MEET = "import sys; out = open(sys.argv[1], 'w'); out.write('x'); out.close(); open(sys.argv[2]).read()"
 
 
@@ -83,7 +83,7 @@ class SchedulerTest(unittest.TestCase):
         self.assertEqual(self.run_stages(Stage("a", (Step(one.command, 2, compiles=True),)), Stage("b", (other,))), 0)
 
     def check_one_after_another(self, step):
-        """Each looks whether the other is there."""
+        """Each checks whether the other is running."""
         alone = python(textwrap.dedent(f"""
             import os
             os.mkdir('{self.folder}/here')
@@ -107,7 +107,7 @@ class SchedulerTest(unittest.TestCase):
     def test_a_failure_shows_the_output_and_all_that_do_not_need_it_still_run(self):
         fifo = self.folder / "fifo"
         os.mkfifo(fifo)
-        # Leaves a child that has left its session, as detached clusters do.
+        # Leaves a child in another session, like detached clusters.
         fails = python(textwrap.dedent(f"""
             import os, signal
             if os.fork() == 0:
@@ -143,7 +143,7 @@ class SchedulerTest(unittest.TestCase):
         self.assertEqual(self.run_stages(Stage("a", (Step(leaves),))), 0)
 
     def test_an_interrupt_ends_everything_and_says_so(self):
-        """In a process of its own, as a terminal or a CI sends it."""
+        """In a separate process, as a terminal or a CI sends it."""
         for number in (signal.SIGINT, signal.SIGTERM):
             program = textwrap.dedent(f"""
                 import os, pathlib, signal, sys
@@ -181,7 +181,7 @@ class TableTest(unittest.TestCase):
         rows = re.findall(r"(?m)^\| `(\w+)` \| (.*?) \|", page)
         listed = [(name, tuple(re.findall(r"`(\w+)`", needs))) for name, needs in rows[:len(main.TEST)]]
         self.assertEqual(listed, [(stage.name, stage.needs) for stage in main.TEST])
-        made = {"bootstrap", "build", "peers"}  # and what they are made of
+        made = {"bootstrap", "build", "peers"}  # and what builds them
         self.assertEqual({name for name, _ in rows[len(main.TEST):]}, {stage.name for stage in main.LONG} - made)
 
 

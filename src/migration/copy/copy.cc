@@ -4,8 +4,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <numeric>
 
+#include "async/report_each_second.h"
 #include "async/task_group.h"
-#include "async/tell_each_second.h"
 #include "migration/copy/latency_probe.h"
 #include "rows/table_rows.h"
 
@@ -155,7 +155,7 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
     beside.spawn(probe_latency(copy.target, *pace, beside));
   }
   if (listener)
-    beside.spawn(async::tell_each_second(clock, beside, [&] {
+    beside.spawn(async::report_each_second(clock, beside, [&] {
       listener({pump.progress(), elapsed(), copy.source->partition_count(),
                 expected_rows(pump.progress(), rows_of_one), what_it_waits_for(copy),
                 options.pump.pace ? options.pump.pace->why_slow() : ""});

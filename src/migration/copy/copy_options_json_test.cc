@@ -63,7 +63,7 @@ TEST(CopyRulesJson, WhatIsWrongIsNamed) {
       {R"({"value_filter":{"match":"no_filter","pattern":"a"}})",
        "'value_filter.match' must be a known kind of match"},
       {R"({"value_filter":{"match":"prefix","pattern_b64":"?"}})",
-       "'value_filter.pattern_b64' must be a string of base64"},
+       "'value_filter.pattern_b64' must be a base64 string"},
       {R"({"value_filter":{"match":"prefix","pattern":1}})",
        "'value_filter.pattern' must be a string"},
       {R"({"hash_key_filter":{"match":"exact","pattern":"a"}})", "hash keys can be filtered by"},

@@ -83,7 +83,7 @@ class LocalNodes : public meta::NodePort {
   }
 
  private:
-  // Carries the call out on the node's own thread. The node outlives it.
+  // Makes the call on the node's own thread. The node outlives it.
   template <typename T, typename... Wanted, typename... Given>
   Task<T> on(int node, Task<T> (ReplicaNode::*call)(Wanted...), Given... given) {
     auto& target = *nodes_[size_t(node)];
@@ -127,7 +127,8 @@ struct NodeRole {
 
 }  // namespace
 
-// In the order of destruction, from the end: the meta server goes before the nodes it tells.
+// In the order of destruction, from the end: the meta server is destroyed before the nodes that it
+// calls.
 struct EmbeddedCluster::Parts {
   std::vector<std::unique_ptr<NodeRole>> nodes;
   LocalNodes ports;

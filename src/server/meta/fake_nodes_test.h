@@ -1,5 +1,5 @@
-// A meta server with nodes that do at once whatever they are told, and a disk for its store that
-// can be looked at: for tests of many partitions, of what is noted when, and of restarts.
+// A meta server with nodes that carry out every call at once, and an inspectable disk for its
+// store: for tests of many partitions, of when records are written, and of restarts.
 #pragma once
 
 #include <boost/asio/post.hpp>
@@ -24,12 +24,12 @@
 
 namespace pegmove::server::meta {
 
-// On the meta server's executor, but host() and release().
+// On the meta server's executor, except host() and release().
 class FakeNodes : public NodePort {
  public:
   using Gate = std::function<Task<>(int32_t partition)>;
 
-  // What each call waits for, and fails with.
+  // Awaited by each call, which fails with its error.
   Gate on_back_up = pass, on_restore = pass, on_download = pass, on_ingest = pass, on_clean = pass;
 
   std::vector<meta_view::NodeAddress> addresses() const override {
@@ -71,7 +71,7 @@ class FakeNodes : public NodePort {
   static Task<> pass(int32_t) { co_return Result<void>(); }
 };
 
-// Where the call for one partition waits until the test lets it go on. From any thread.
+// Blocks the call for one partition until the test opens it. From any thread.
 class TestGate {
  public:
   TestGate(asio::any_io_executor executor, int32_t partition)
@@ -99,12 +99,12 @@ class TestGate {
   asio::any_io_executor executor_;
   int32_t partition_;
   std::latch reached_{1};
-  bool is_reached_ = false, is_open_ = false;  // on the executor, as is what follows
+  bool is_reached_ = false, is_open_ = false;  // on the executor, like the following members
   async::Event opened_;
 };
 
-// The meta server, on a thread of its own; its block service "local" is a folder. Its time stands
-// still until the test moves it.
+// The meta server, on its own thread; its block service "local" is a folder. Its time moves only
+// when the test moves it.
 class MetaServer {
  public:
   ~MetaServer() { stop(); }
@@ -142,10 +142,10 @@ class MetaServer {
   T must(Task<T> task) {
     return client->must(std::move(task));
   }
-  // Asks until it is so.
+  // Polls until `holds` returns true.
   void wait_until(const std::function<bool()>& holds) {
     for (const auto end = deadline(); !holds();)
-      if (end.passed(client->clock())) throw std::runtime_error("it does not come to its end");
+      if (end.passed(client->clock())) throw std::runtime_error("it does not end");
   }
 
   testing::TestFolder folder;

@@ -1,5 +1,5 @@
-// What backups, restores and loads of many partitions cost the meta server's disk, and what is
-// there of them when a server starts again.
+// The disk writes of the meta server for backups, restores and loads of many partitions, and what a
+// restarted server finds.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -71,7 +71,7 @@ class MetaJobsTest : public ::testing::Test {
     return server_.must(server_.cluster().tables(client::ListedTables::kAll, server_.deadline()))
         .size();
   }
-  // What the store has, once the server has stopped.
+  // The store's values, once the server has stopped.
   MetaValues stored() {
     server_.stop();
     return (*MetaStore::open(server_.folder.path(), server_.disk->files()))->values();
@@ -140,7 +140,7 @@ TEST_F(MetaJobsTest, WhatPartitionsHaveDoneIsOnTheDiskWithinASecond) {
   wait_for_load("t", wire::BLS_SUCCEED);
 }
 
-// The files that a kill leaves at any moment of a load are those of one of these moments.
+// A kill at any moment of a load leaves the files of one of these moments.
 TEST_F(MetaJobsTest, ALoadGoesOnFromWhateverAKillLeaves) {
   const auto app_id = make_table("t", 8);
   std::set<std::string> left;
@@ -157,7 +157,7 @@ TEST_F(MetaJobsTest, ALoadGoesOnFromWhateverAKillLeaves) {
   for (const auto& bytes : left) {
     server_.disk = std::make_unique<SimDisk>(server_.folder / "meta_store", bytes);
     server_.start();
-    if (load("t").status != wire::BLS_INVALID)  // else it was killed before it was noted
+    if (load("t").status != wire::BLS_INVALID)  // else it was killed before it was recorded
       wait_for_load("t", wire::BLS_SUCCEED);
     server_.stop();
   }

@@ -1,5 +1,5 @@
-// The meta server of the embedded cluster: answers requests about tables and nodes, and tells the
-// nodes what to serve.
+// The meta server of the embedded cluster: answers requests about tables and nodes, and assigns
+// partitions to the nodes.
 #pragma once
 
 #include <set>
@@ -28,10 +28,9 @@ struct MetaOptions {
 };
 
 // On one executor. A request that changes something is answered when the change is on disk (which
-// blocks this executor: nothing but administration runs on it); what jobs note as they go waits on
-// another thread. Partitions are opened after the answer, as in real servers; until then they have
-// no primary.
-// Order: start(); ...; stop(); co_await join(); destroy.
+// blocks this executor: nothing but administration runs on it); job progress is written on another
+// thread. Partitions are opened after the answer, as in real servers; until then they have no
+// primary. Order: start(); ...; stop(); co_await join(); destroy.
 class MetaService {
  public:
   MetaService(asio::any_io_executor executor, MetaState state, NodePort& nodes, async::Pool& pool,
@@ -71,10 +70,10 @@ class MetaService {
 
   Task<> host_one(const AppRecord& app, int32_t index, bool may_be_new = true);
   Task<> release_one(const AppRecord& app, int32_t index, bool delete_files);
-  // Makes the nodes serve the table, or let go of it, as the catalog says. Once at a time a table:
-  // whoever is at it goes on until it has done what the catalog says then.
-  Routine<> settle(int32_t app_id);
-  Routine<> settle_once(AppRecord app);
+  // Makes the nodes serve or release the table, as the catalog says. At most one call per table
+  // works at a time: it repeats until the nodes match the catalog, and other calls return at once.
+  Routine<> apply_catalog(int32_t app_id);
+  Routine<> apply_catalog_once(AppRecord app);
   Routine<> purge_dropped();
   Routine<> purge(AppRecord app);
   Result<void> forget(int32_t app_id);
@@ -116,8 +115,8 @@ class MetaService {
   BackupPolicies backup_policies_;
   Restores restores_;
   BulkLoads loads_;
-  std::set<int32_t> settling_;      // ids of tables whose nodes are being told
-  std::set<int32_t> purging_;       // ids of tables whose data is being deleted: not to be had back
+  std::set<int32_t> applying_;  // ids of tables whose nodes are being updated
+  std::set<int32_t> purging_;  // ids of tables whose data is being deleted: they cannot be recalled
   service::Operations operations_;  // its handlers run on the executor
   std::set<std::string> black_list_;
   std::set<int32_t> ignored_apps_;

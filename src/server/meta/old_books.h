@@ -1,4 +1,4 @@
-// The three JSON files in which earlier versions kept what is in the meta server's store now.
+// The three JSON files that earlier versions used instead of the meta server's store.
 #pragma once
 
 #include <optional>
@@ -19,10 +19,10 @@ struct OldBooks {
 
 // Nothing when the folder has none of them. Records of tables that are gone are left out: those
 // versions never removed them. Errors: kIo; kCorrupt, naming the file, and kUnsupported for an
-// unknown version of it. They are left as they are.
+// unknown version of it. The files are not changed.
 Result<std::optional<OldBooks>> read_old_books(const std::string& folder);
 
-// Puts ".old" behind their names. Repeatable. Errors: kIo.
+// Appends ".old" to their names. Repeatable. Errors: kIo.
 Result<void> put_old_books_away(const std::string& folder);
 
 }  // namespace pegmove::server::meta

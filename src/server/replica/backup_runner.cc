@@ -49,7 +49,7 @@ Result<void> delete_tree(const fs::path& path) {
   return {};
 }
 
-// The checkpoint that an earlier try made whole; others of its policy are removed.
+// The complete checkpoint of an earlier attempt; others of its policy are removed.
 Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string& folder,
                                                                const BackupRequest& request) {
   std::optional<backup::LocalCheckpoint> found;
@@ -73,7 +73,7 @@ Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string
   return found;
 }
 
-// The folder of all checkpoints goes with the last one.
+// Removes the folder of all checkpoints with the last one.
 Result<void> delete_checkpoint(const std::string& path) {
   TRY(delete_tree(path));
   std::error_code ignored;
@@ -81,7 +81,7 @@ Result<void> delete_checkpoint(const std::string& path) {
   return {};
 }
 
-// `replica` is let go of here: a dropped table's data can be removed while its backup is uploaded.
+// `replica` is released here: a dropped table's data can be removed while its backup is uploaded.
 Result<int64_t> make_checkpoint(std::shared_ptr<Replica> replica, const std::string& path) {
   return replica->checkpoint(path);
 }
@@ -217,7 +217,7 @@ Task<int64_t> BackupRunner::back_up_with(std::shared_ptr<ReplicaMetrics> metrics
       store, request.place, request.gpid.partition_index, local, std::move(how));
   if (!uploaded) {
     metrics->backup_file_upload_failed_count.add(uploaded.error().code() != Code::kInterrupted);
-    // A server that goes down goes on with it later.
+    // A stopped server resumes with it later.
     if (!stopped_) CO_TRY(co_await pool_.run([&] { return delete_checkpoint(local.folder); }));
     co_return uploaded;
   }
@@ -240,7 +240,7 @@ Task<> BackupRunner::restore(RestoreRequest request, std::string partition_dir,
       store, request.place, request.gpid.partition_index, folder,
       transfer(Way::kHere, request.provider, progress));
   if (!downloaded) {
-    // What is damaged, or given up, is of no use to a later try.
+    // Damaged or cancelled downloads are of no use to a later attempt.
     const auto code = downloaded.error().code();
     if (code == Code::kCorrupt || code == Code::kNotFound || (progress->cancelled && !stopped_))
       CO_TRY(co_await pool_.run([&] { return delete_tree(folder); }));

@@ -16,7 +16,7 @@ using bulkload::LoadRequest;
 
 std::string folder_of(const std::string& partition_dir) { return partition_dir + "/bulk_load"; }
 
-// The files that a download has left, by name.
+// The downloaded files, by name.
 Result<std::vector<std::string>> files_in(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code error;

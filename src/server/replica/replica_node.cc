@@ -18,7 +18,7 @@ using wire::RpcCode;
 constexpr size_t kBlockCacheBytes = 128 << 20;
 constexpr size_t kMemtableBytes = 256 << 20;
 
-constexpr async::milliseconds kLookAfter{30'000};  // as often as real nodes learn of new envs
+constexpr async::milliseconds kReplicaCheckPeriod{30'000};  // as often as real nodes fetch new envs
 
 constexpr RpcCode kReads[] = {RpcCode::kGet,      RpcCode::kTtl,          RpcCode::kBatchGet,
                               RpcCode::kMultiGet, RpcCode::kSortkeyCount, RpcCode::kGetScanner,
@@ -80,7 +80,7 @@ void ReplicaNode::register_handlers() {
                  [this](net::IncomingCall call) { answer_disk_info(std::move(call)); });
   dispatcher_.on(RpcCode::kCliCall,
                  [this](net::IncomingCall call) { operations_.commands.handle(std::move(call)); });
-  // No authentication here: clients that would negotiate are told so.
+  // No authentication: clients that try to negotiate get that as the answer.
   dispatcher_.on_message<wire::negotiation_request, wire::negotiation_response>(
       RpcCode::kNegotiation, [](const auto&, const auto&) {
         wire::negotiation_response response;
@@ -109,7 +109,7 @@ Result<void> ReplicaNode::start() {
   operations_.set_port(server_->local().port);
   backups_.set_server(server_->local().to_string());
   server_->start();
-  tasks_.spawn(look_after_replicas());
+  tasks_.spawn(check_replicas());
   return {};
 }
 
@@ -123,9 +123,9 @@ Routine<> ReplicaNode::join() {
   co_await tasks_.join();    // no result
 }
 
-Routine<> ReplicaNode::look_after_replicas() {
+Routine<> ReplicaNode::check_replicas() {
   while (!tasks_.stopped()) {
-    co_await clock_.sleep_for(kLookAfter);  // no result
+    co_await clock_.sleep_for(kReplicaCheckPeriod);  // no result
     std::lock_guard lock(mutex_);
     for (auto& [gpid, replica] : replicas_) {
       replica->drop_idle_scans();
@@ -201,7 +201,7 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
       table_names_.erase(gpid.app_id);
   }
   if (replica) {
-    // Who comes next, a recall or the deletion of the files, needs the database closed.
+    // A following recall, or the deletion of the files, needs the database closed.
     auto closed = replica->closed();
     replica->close();
     replica.reset();
@@ -264,7 +264,7 @@ CompactionState ReplicaNode::compaction_state(Gpid gpid) const {
   return replica ? replica->compaction_state() : CompactionState::kIdle;
 }
 
-// The disk is asked on the pool: one that hangs must not stop the node's thread.
+// On the pool: a disk that hangs must not block the node's thread.
 void ReplicaNode::answer_disk_info(net::IncomingCall call) {
   auto request = wire::decode_body<wire::query_disk_info_request>(call.body());
   if (!request) return call.reply(ErrorCode::kInvalidParameters);

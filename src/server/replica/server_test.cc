@@ -1,4 +1,4 @@
-// The servers on the wire: framings, what they refuse, what they keep.
+// The servers on the wire: framings, refusals, persistence.
 #include <gmock/gmock.h>
 
 #include "data_types.h"

@@ -1,4 +1,4 @@
-// The JSON that comes with a request over HTTP. For .cc files.
+// The JSON body of an HTTP request. For .cc files.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -9,7 +9,7 @@
 
 namespace pegmove::server::meta {
 
-// What `read` makes of its fields. Errors: kInvalidArgument with Pegasus's text, whatever is wrong.
+// What `read` returns for its fields. Errors: always kInvalidArgument with Pegasus's text.
 template <typename T>
 Result<T> read_body(const std::string& body, Result<T> (*read)(const base::JsonFields&)) {
   const auto json = base::parse_json<nlohmann::json>(body);

@@ -1,6 +1,6 @@
 // The remote commands, settings and gauges of the meta server. Pegasus: meta_service.cpp,
 // server_state.cpp, partition_guardian.cpp, greedy_load_balancer.cpp, app_balance_policy.cpp,
-// load_balance_policy.cpp. There is nothing to balance here: what balancing is told is kept and
+// load_balance_policy.cpp. There is nothing to balance here: balancer settings are stored and
 // shown.
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -64,24 +64,24 @@ void MetaService::define_settings() {
   };
   using enum SettingType;
   number("node_live_percentage_threshold_for_update", kInt32, 65,
-         "Share of living nodes below which the cluster is left as it is", false);
+         "Share of live nodes below which the cluster is not changed", false);
   number("replica_assign_delay_ms_for_dropouts", kInt64, 600'000,
          "Wait for a dropped replica to come back", false);
   number("add_secondary_max_count_for_one_node", kInt32, 10, "Replicas added to a node at once",
          false);
   number("hold_seconds_for_dropped_app", kInt32, kDefaultReserveSeconds,
          "How long the data of a dropped table is kept", false);
-  number("max_allowed_replica_count", kInt32, 5, "Most replicas of a table", true);
-  number("min_allowed_replica_count", kInt32, 1, "Fewest replicas of a table", true);
+  number("max_allowed_replica_count", kInt32, 5, "Maximum replica count of a table", true);
+  number("min_allowed_replica_count", kInt32, 1, "Minimum replica count of a table", true);
   number("bulk_load_max_rollback_times", kUint32, 10, "Rollbacks before a bulk load fails", true);
   number("bulk_load_node_max_ingesting_count", kUint32, 4, "Ingestions of a node at once", true);
-  number("bulk_load_node_min_disk_count", kUint32, 1, "Fewest disks of a node", true);
+  number("bulk_load_node_min_disk_count", kUint32, 1, "Minimum number of disks of a node", true);
   flag("bulk_load_verify_before_ingest", "Whether files are compared with their metadata", true);
   flag("enable_concurrent_bulk_load", "Whether several tables load at once", true);
   flag("add_secondary_enable_flow_control", "Whether adding secondaries is slowed down", false);
   flag("balancer_in_turn", "Whether tables are balanced one after the other", false);
-  flag("only_primary_balancer", "Whether primaries alone are balanced", false);
-  flag("only_move_primary", "Whether primaries are moved only", false);
+  flag("only_primary_balancer", "Whether only primaries are balanced", false);
+  flag("only_move_primary", "Whether primaries are only moved", false);
 }
 
 void MetaService::register_commands() {
@@ -180,7 +180,7 @@ std::string MetaService::dump_tables(Arguments arguments) const {
                                                          : "ERR_FILE_OPERATION_FAILED";
 }
 
-// Nodes that live, and how the partitions of each table are.
+// Live nodes, and the health of each table's partitions.
 void MetaService::refresh_metrics() {
   using metrics::Kind;
   int64_t alive = 0, all = 0;
@@ -189,8 +189,8 @@ void MetaService::refresh_metrics() {
     alive += node.is_alive;
   }
   auto& server = operations_.server();
-  server.gauge({"alive_replica_servers", Kind::kGauge, "Servers", "Nodes that live"}).set(alive);
-  server.gauge({"unalive_replica_servers", Kind::kGauge, "Servers", "Nodes that do not live"})
+  server.gauge({"alive_replica_servers", Kind::kGauge, "Servers", "Live nodes"}).set(alive);
+  server.gauge({"unalive_replica_servers", Kind::kGauge, "Servers", "Nodes that are not alive"})
       .set(all - alive);
   decltype(table_metrics_) tables;
   for (const auto& [id, app] : catalog_.apps()) {
@@ -206,7 +206,7 @@ void MetaService::refresh_metrics() {
         .set(app.info.partition_count - healthy);
     for (const char* name :
          {"unreadable_partitions", "unwritable_partitions", "writable_ill_partitions"})
-      entity->gauge(partitions_gauge(name, "None: a partition has one replica"));
+      entity->gauge(partitions_gauge(name, "Always 0: a partition has one replica"));
   }
   table_metrics_ = std::move(tables);
 }

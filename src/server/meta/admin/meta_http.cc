@@ -39,7 +39,7 @@ std::string time_or_dash(int64_t unix_seconds) {
   return unix_seconds > 0 ? local_date_time(unix_seconds) + ".000" : "-";
 }
 
-// How many partitions are well. Every table has one replica: a partition with a primary is healthy.
+// How many partitions are healthy: those with a primary, since every partition has one replica.
 struct Health {
   int64_t healthy = 0;
   int64_t write_unhealthy = 0;
@@ -326,7 +326,7 @@ void MetaService::register_http() {
   http.on("meta/backup_policy", "name=<app_name1>&name=<app_name2>",
           "Query backup policy by policy names.",
           [this](const HttpQuery& query) { return http_backup_policy(query); });
-  // What is not there answers as a real server on which it is turned off.
+  // Features that are missing here answer like a real server on which they are disabled.
   http.on("meta/app/duplication", "name=<app_name>", "Query app duplication info.",
           [](const HttpQuery&) {
             return not_found("duplication is not enabled [FLAGS_duplication_enabled=false]");

@@ -18,7 +18,7 @@ constexpr const char* kFrozen =
 constexpr const char* kNotWritten =
     "the change could not be written; the log of the meta server says why";
 
-// An answer of a kind that has the field hint_message.
+// A response that has the field hint_message.
 template <typename Response>
 Response refusal(ErrorCode code, std::string hint) {
   Response response;
@@ -31,7 +31,7 @@ std::string no_such_app(const std::string& name) { return "app(" + name + ") doe
 
 std::string to_text(int64_t number) { return std::to_string(number); }
 
-// The two kinds of requests about compactions say it in other words and in another field.
+// The two kinds of requests about compactions use another text and another field.
 template <typename Response>
 Response compact_refusal(ErrorCode code, std::string hint) {
   Response response;
@@ -77,7 +77,7 @@ wire::configuration_recall_app_response recall_app(
     return response;
   }
   app.info.status = wire::app_status::AS_AVAILABLE;
-  // The times of the drop stay in the table's facts, as in Pegasus.
+  // The drop's times stay in the table's record, as in Pegasus.
   response.info = app.info;
   if (!catalog.replace(std::move(app), "recalling table " + to_text(request.app_id))) {
     response = {};
@@ -218,7 +218,7 @@ wire::start_app_manual_compact_response start_manual_compact(
         ErrorCode::kOperationDisabled,
         "app " + request.app_name +
             " waits for a load behind its rows (rocksdb.usage_scenario=bulk_load): after a "
-            "compaction rows that clients deleted would come back with it");
+            "compaction that load would bring back rows that clients deleted");
   }
   const int32_t target_level = request.__isset.target_level ? request.target_level : -1;
   if (target_level < -1) {

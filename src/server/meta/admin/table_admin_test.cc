@@ -27,7 +27,7 @@ class TableAdminTest : public testing::Test {
     open();
     ASSERT_EQ(create("t"), 1);
   }
-  // From the disk: what was answered as done must be there.
+  // From disk: acknowledged changes must be there.
   void open() {
     auto store = MetaStore::open("/meta", disk_.files());
     ASSERT_TRUE(store) << store.error().to_string();

@@ -50,17 +50,17 @@ Task<> BackupContext::write_envs(blockstore::AsyncStore store, backup::Place pla
 
 Task<> BackupContext::patiently(std::string doing, std::function<Task<>()> attempt,
                                 std::function<bool()> is_over,
-                                std::function<void(const std::string&)> tell) {
+                                std::function<void(const std::string&)> report) {
   bool has_waited = false;
   while (true) {
     auto outcome = co_await attempt();
     if (outcome || !blockstore::is_transient(outcome.error()) || stopped() || is_over()) {
-      if (has_waited) tell("");
+      if (has_waited) report("");
       co_return outcome;
     }
     const auto why = "it waits: " + outcome.error().to_string();
     log.warning(doing + ": " + why);
-    tell(why);
+    report(why);
     has_waited = true;
     co_await clock.sleep_for(kWaitForStore);  // no result
   }
@@ -71,7 +71,7 @@ bool BackupContext::is_saved(Result<void> outcome, std::string_view doing) const
   return outcome.has_value();
 }
 
-// The batch takes its place among the others before anything waits.
+// The batch is queued before anything waits.
 Routine<bool> BackupContext::save(MetaBatch batch, std::string doing) {
   const auto ticket = values.add(std::move(batch));
   co_return is_saved(co_await saving_.run([&] { return values.flush(ticket); }), doing);
@@ -95,7 +95,8 @@ Routine<> BackupContext::flush_soon() {
 Routine<> BackupContext::flush_last_soon() {
   const auto last = std::exchange(last_soon_, nullptr);
   if (!last) co_return;
-  is_saved(co_await saving_.run([&] { return values.flush(last); }), "noting what jobs have done");
+  is_saved(co_await saving_.run([&] { return values.flush(last); }),
+           "recording the progress of jobs");
 }
 
 wire::ErrorCode wire_code_of(const Error& error) {

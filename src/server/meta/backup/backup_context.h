@@ -18,7 +18,7 @@
 namespace pegmove::server::meta {
 
 struct BackupOptions {
-  std::string cold_backup_root;          // the cluster's folder in a store; as a rule its name
+  std::string cold_backup_root;          // the cluster's folder in a store; normally its name
   blockstore::Providers providers = {};  // none: all requests about backups are refused
   backup::FailpointListener on_failpoint = {};
 };
@@ -30,30 +30,31 @@ class BackupContext {
                 NodePort& nodes, BackupState records, BackupOptions options, Clock& clock,
                 Logger log);
 
-  // Ends what is under way, so that a later start goes on with it.
+  // Stops running work, so that a later start resumes it.
   void stop();
   Routine<> join();
   bool stopped() const { return tasks.stopped(); }
 
-  // With patience for a store that is away; or without, for whoever waits for an answer. Errors:
-  // kNotFound, kInvalidArgument: there is no such provider, or it is configured wrongly.
+  // kMinutes: waits for an unreachable store; kNone: does not, for callers that wait for an answer.
+  // Errors: kNotFound, kInvalidArgument: there is no such provider, or it is configured wrongly.
   enum class Patience { kMinutes, kNone };
   Result<blockstore::AsyncStore> store(const std::string& provider,
                                        Patience patience = Patience::kMinutes);
-  // Keeps the app envs of a backup's tables beside it, which Pegasus does not.
+  // Stores the app envs of a backup's tables beside it, which Pegasus does not.
   Task<> write_envs(blockstore::AsyncStore store, backup::Place place,
                     backup::BackupInfo info) const;
-  // Tries again while a store is away, until `is_over`. The last outcome. The log and `tell` hear
-  // why it waits; in the end `tell` hears "".
+  // Retries while a store is unreachable, until `is_over`. Returns the last outcome. Logs why it
+  // waits and passes that to `report`; at the end it calls `report` with "".
   Task<> patiently(std::string doing, std::function<Task<>()> attempt,
-                   std::function<bool()> is_over, std::function<void(const std::string&)> tell);
-  // Three ways to bring values to the disk, whose order is that of the calls. False, and a line in
-  // the log, when they could not be written (`doing` says what was being done).
-  // For what a job cannot go on without: holds up the caller, not the meta server.
+                   std::function<bool()> is_over, std::function<void(const std::string&)> report);
+  // Three ways to write values to disk, in the order of the calls. False, and a line in the log,
+  // when they could not be written (`doing` says what was being done). For values that a job
+  // depends on: blocks the caller, not the meta server.
   Routine<bool> save(MetaBatch batch, std::string doing);
-  // For what somebody has asked for: holds up the meta server, so that nothing comes between.
+  // For requests: blocks the meta server, so that nothing comes between.
   bool save_now(MetaBatch batch, std::string_view doing);
-  // For what would be found again after a kill: together with the next others, or in a second.
+  // For values that can be reconstructed after a kill: written with the next batch, or within a
+  // second.
   void save_soon(MetaBatch batch);
   void failpoint(std::string_view name) const {
     if (options.on_failpoint) options.on_failpoint(name);
@@ -75,13 +76,13 @@ class BackupContext {
   Routine<> flush_soon();
   Routine<> flush_last_soon();
 
-  MetaStore::Ticket last_soon_;  // what save_soon() was given last, if it may not be on the disk
+  MetaStore::Ticket last_soon_;  // the last batch of save_soon(), if it may not be on disk
   bool is_flushing_soon_ = false;
   async::Pool saving_{1};  // waits for the disk of the values
-  async::Pool pool_{2};    // goes first: its work may use the stores
+  async::Pool pool_{2};    // destroyed first: its work may use the stores
 };
 
-// As a meta server answers it.
+// The code that a meta server answers for it.
 wire::ErrorCode wire_code_of(const Error& error);
 
 }  // namespace pegmove::server::meta

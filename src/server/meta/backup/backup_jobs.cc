@@ -32,7 +32,7 @@ wire::backup_item to_item(const BackupRecord& record) {
 
 }  // namespace
 
-void BackupJobs::go_on() {
+void BackupJobs::resume() {
   for (const auto& [key, record] : context_.records.backups)
     if (record.state == JobState::kRunning && record.policy.empty())
       context_.tasks.spawn(work(key));
@@ -66,7 +66,7 @@ std::optional<BackupJobs::Refusal> BackupJobs::check_start(
   return std::nullopt;
 }
 
-// The record is on the disk when this returns.
+// The record is on disk when this returns.
 Result<BackupKey> BackupJobs::note(const wire::start_backup_app_request& request) {
   auto& backups = context_.records.backups;
   BackupRecord record{.place = {.root = TRY(backup::root_of(request.backup_path,
@@ -77,7 +77,7 @@ Result<BackupKey> BackupJobs::note(const wire::start_backup_app_request& request
                       .provider = request.backup_provider_type,
                       .path = request.backup_path,
                       .policy = ""};
-  // Ids are the folders of backups: no two share one.
+  // Ids name the folders of backups, so they must be unique.
   const auto is_taken = [&](int64_t id) {
     return std::ranges::any_of(backups, [&](const auto& each) { return each.first.first == id; });
   };
@@ -86,8 +86,8 @@ Result<BackupKey> BackupJobs::note(const wire::start_backup_app_request& request
   const BackupKey key{record.place.backup_id, record.place.app_id};
   MetaBatch batch;
   put_backup(batch, record);
-  if (!context_.save_now(std::move(batch), "noting a backup"))
-    return fail(Code::kIo, "the backup could not be noted on the meta server's disk");
+  if (!context_.save_now(std::move(batch), "recording a backup"))
+    return fail(Code::kIo, "the backup could not be recorded on the meta server's disk");
   backups[key] = std::move(record);
   context_.failpoint("backup.job_noted");
   return key;
@@ -161,7 +161,7 @@ int BackupJobs::cancel(int32_t app_id, int64_t backup_id, const std::string& rea
     for (auto& partition : active.partitions) partition->cancelled = true;
     ++cancelled;
   }
-  if (cancelled > 0) context_.save_now(std::move(batch), "noting that a backup is to end");
+  if (cancelled > 0) context_.save_now(std::move(batch), "recording that a backup was cancelled");
   return cancelled;
 }
 
@@ -210,7 +210,8 @@ std::string BackupJobs::status(int32_t app_id) const {
   return base::json_text(out, 2, base::NoUtf8::kReplace);
 }
 
-// Stands in the table's folder until the backup is whole: nobody takes it for one before.
+// A marker in the table's folder until the backup is complete, so that it is not taken for a backup
+// before.
 Task<> BackupJobs::write_marker(BackupKey key, BackupContext::Patience patience) {
   const auto record = this->record(key);
   auto store = CO_TRY(context_.store(record.provider, patience));
@@ -231,7 +232,7 @@ Task<> BackupJobs::back_up_partition(BackupKey key, int32_t partition) {
     const auto* app = available_table(key.second);
     if (!app) co_return fail(Code::kNotFound, "the table was dropped");
     if (progress->cancelled) co_return fail(Code::kInterrupted, "cancelled");
-    if (context_.stopped()) co_return fail(Code::kInterrupted, "the server stops");
+    if (context_.stopped()) co_return fail(Code::kInterrupted, "the server is stopping");
     const auto node = app->partitions[size_t(partition)].node;
     auto done = co_await context_.nodes.back_up(
         node,
@@ -253,7 +254,7 @@ Task<> BackupJobs::back_up_partition(BackupKey key, int32_t partition) {
       continue;
     }
     if (context_.nodes.serves(node, gpid) || deadline.passed(context_.clock)) {
-      // The others need not go on.
+      // The others need not continue.
       if (!context_.stopped())
         for (auto& other : active_.at(key).partitions) other->cancelled = true;
       co_return in_context(Result<void>(fail(std::move(done.error()))), doing);
@@ -279,7 +280,7 @@ Task<> BackupJobs::back_up_table(BackupKey key) {
   co_return co_await finish_table(key);
 }
 
-// What makes a whole backup of the files.
+// Writes the metadata that makes the files a complete backup.
 Task<> BackupJobs::finish_table(BackupKey key) {
   const auto* app = available_table(key.second);
   if (!app) co_return fail(Code::kNotFound, "the table was dropped");
@@ -314,7 +315,7 @@ Task<> BackupJobs::write_info(BackupKey key) {
 }
 
 Routine<> BackupJobs::work(BackupKey key) {
-  if (!context_.records.backups.contains(key)) co_return;  // it went with its table
+  if (!context_.records.backups.contains(key)) co_return;  // removed with its table
   auto outcome = co_await back_up_table(key);
   if (outcome && record(key).cancel_reason.empty()) outcome = co_await write_info(key);
   co_await end(key, std::move(outcome));  // no result
@@ -329,7 +330,7 @@ Task<> BackupJobs::run_for_policy(BackupKey key) {
 Routine<> BackupJobs::end(BackupKey key, Result<void> outcome) {
   active_.erase(key);
   const auto cancelled = record(key).cancel_reason;
-  if (cancelled.empty() && context_.stopped()) co_return;  // goes on after the next start
+  if (cancelled.empty() && context_.stopped()) co_return;  // resumed after the next start
   record(key).end_ms = context_.now_ms();
   record(key).state = !cancelled.empty() ? JobState::kCancelled
                       : outcome          ? JobState::kDone
@@ -343,12 +344,12 @@ Routine<> BackupJobs::end(BackupKey key, Result<void> outcome) {
   MetaBatch batch;
   put_backup(batch, ended);
   forget_old_backups(context_.records, batch);
-  co_await context_.save(std::move(batch), "noting the end of a backup");  // no result
+  co_await context_.save(std::move(batch), "recording the end of a backup");  // no result
   context_.failpoint("backup.end_noted");
   if (ended.state != JobState::kDone) co_await remove_files(ended);  // no result
 }
 
-// First what would make a backup of them, so that what is half removed is none.
+// Removes the metadata first, so that a partly removed backup is not taken for one.
 Routine<> BackupJobs::remove_files(BackupRecord ended) {
   const auto& place = ended.place;
   std::vector<std::string> paths{place.metadata_file(), place.table_folder()};
@@ -359,7 +360,7 @@ Routine<> BackupJobs::remove_files(BackupRecord ended) {
   for (const auto& path : paths)
     if (auto removed = co_await store->remove(path); !removed) {
       context_.log.error(removed.error().to_string() + "; " + paths.back() +
-                         " is no backup, and can be removed by hand");
+                         " is not a backup, and can be removed by hand");
       co_return;
     }
 }

@@ -1,7 +1,7 @@
-// Backups of single tables: those that are asked for once, and those of the rounds of policies.
-// Pegasus: src/meta/backup_engine.cpp, meta_backup_service.cpp. Unlike there a job is on the disk
-// before it begins, so that a server that is killed goes on with it; it can be cancelled; and one
-// that fails says why and takes back what it wrote.
+// Backups of single tables: one-time backups, and those of policy rounds. Pegasus:
+// src/meta/backup_engine.cpp, meta_backup_service.cpp. Unlike in Pegasus, a job is on disk before
+// it begins, so that a killed server resumes it; it can be cancelled; and a failed one reports why
+// and removes what it wrote.
 #pragma once
 
 #include <map>
@@ -20,27 +20,27 @@ class BackupJobs {
  public:
   explicit BackupJobs(BackupContext& context) : context_(context) {}
 
-  // Goes on with the one-time backups that have not ended.
-  void go_on();
+  // Resumes the one-time backups that have not ended.
+  void resume();
 
-  // RPC_CM_START_BACKUP_APP. Answered when the job is on the disk and the store has taken its first
+  // RPC_CM_START_BACKUP_APP. Answered when the job is on disk and the store has accepted its first
   // file. Hints and errors are Pegasus's (cold-backup in docs/compatibility.md).
   Routine<wire::start_backup_app_response> start(wire::start_backup_app_request request);
   // RPC_CM_QUERY_BACKUP_STATUS; the hint also says why a backup failed.
   wire::query_backup_status_response query(const wire::query_backup_status_request& request) const;
 
-  // Ends the running backups of a table, or one of them (0: all), for good, also when the server is
-  // killed meanwhile. How many there were.
+  // Cancels the running backups of a table, or one of them (0: all); a killed server does not
+  // resume them. Returns how many there were.
   int cancel(int32_t app_id, int64_t backup_id, const std::string& reason);
 
-  // The backup of one table of a policy's round, whose record is in the book: all but backup_info.
-  // Ends with its record in a final state, but when the server stops.
+  // The backup of one table of a policy's round, whose record exists: all but backup_info. Returns
+  // with its record in a final state, except when the server stops.
   Task<> run_for_policy(BackupKey key);
 
-  // Whether something still works on a backup of the table, so that its records must stay.
+  // Whether a backup of the table is still being worked on, so that its records must stay.
   bool is_busy(int32_t app_id) const;
 
-  // Of a job: bytes done, of all, and sent; all partitions; those done.
+  // Of a job: bytes done, total, and sent; the number of partitions and of those done.
   struct Progress {
     int64_t done_bytes = 0, all_bytes = 0, sent_bytes = 0;
     int32_t partitions = 0, partitions_done = 0;

@@ -35,7 +35,7 @@ bool is_label(std::string_view name, bool may_have_colons) {
                              [&](unsigned char c) { return may_begin(c) || std::isdigit(c); });
 }
 
-// What Pegasus answers to a name that it does not take; empty: it is good.
+// What Pegasus answers to an invalid name; empty: it is valid.
 std::string wrong_name(const std::string& name) {
   if (name.contains("backup_info"))
     return "invalid policy name: '" + name + "', policy name is reserved";
@@ -93,7 +93,7 @@ bool is_round_due(const PolicyRecord& policy, int64_t last_start_ms, int64_t now
   const bool is_hour = policy.start_hour == kAnyHour || now.tm_hour == policy.start_hour;
   if (policy.is_disabled || !is_hour) return false;
   if (last_start_ms == 0) return true;
-  // A round that began late does not make the next one later still.
+  // A round that began late does not delay the next one further.
   int64_t drift_ms = 0;
   if (policy.start_hour != kAnyHour) {
     const auto last = local_time(last_start_ms);
@@ -117,7 +117,7 @@ PolicyRound* BackupPolicies::find_round(const std::string& name, int64_t backup_
   return found == policy->rounds.end() ? nullptr : &*found;
 }
 
-void BackupPolicies::go_on() {
+void BackupPolicies::resume() {
   for (const auto& [name, policy] : context_.records.policies)
     for (const auto& round : policy.rounds)
       if (round.info.end_time_ms == 0 && !round.is_failed) {
@@ -142,7 +142,8 @@ void BackupPolicies::begin_due_rounds() {
   }
 }
 
-// Tables that are not available are left out of the round; when none is, there is none.
+// Tables that are not available are left out of the round; when none is available, there is no
+// round.
 void BackupPolicies::begin_round(PolicyRecord& policy) {
   auto& state = context_.records;
   backup::BackupInfo info{.backup_id = context_.now_ms(),
@@ -171,7 +172,7 @@ void BackupPolicies::begin_round(PolicyRecord& policy) {
     put_backup(batch, records.back());
   }
   put_round(batch, policy.name, {.info = info});
-  if (!context_.save_now(std::move(batch), "noting a round of policy " + policy.name)) return;
+  if (!context_.save_now(std::move(batch), "recording a round of policy " + policy.name)) return;
   for (auto& record : records)
     state.backups[{info.backup_id, record.place.app_id}] = std::move(record);
   policy.rounds.push_back({.info = info});
@@ -180,8 +181,8 @@ void BackupPolicies::begin_round(PolicyRecord& policy) {
   context_.tasks.spawn(work(policy.name, info.backup_id));
 }
 
-// Tables that are dropped meanwhile are left out. When another fails, so does the round, but the
-// others are tried: what is wrong is found in one night.
+// Tables that are dropped meanwhile are left out. When another table fails, so does the round, but
+// the rest are tried: all problems are found in one night.
 Task<> BackupPolicies::run_round(std::string name, backup::BackupInfo info) {
   std::string failed;
   const auto& backups = context_.records.backups;
@@ -190,7 +191,7 @@ Task<> BackupPolicies::run_round(std::string name, backup::BackupInfo info) {
     auto record = backups.find(key);
     if (record != backups.end() && record->second.state == JobState::kRunning) {
       co_await jobs_.run_for_policy(key);  // no result
-      if (context_.stopped()) co_return fail(Code::kInterrupted, "the server stops");
+      if (context_.stopped()) co_return fail(Code::kInterrupted, "the server is stopping");
       record = backups.find(key);
     }
     if (record != backups.end() && record->second.state == JobState::kDone) continue;
@@ -222,7 +223,7 @@ Result<backup::Place> BackupPolicies::place_of(int64_t backup_id) const {
                        .table = ""};
 }
 
-// Without its info nobody takes what is half removed for a backup.
+// Without its info a partly removed backup is not taken for one.
 Task<> BackupPolicies::remove_files(std::string provider, int64_t backup_id) {
   auto store = CO_TRY(context_.store(provider));
   const auto place = CO_TRY(place_of(backup_id));
@@ -235,7 +236,7 @@ Routine<> BackupPolicies::work(std::string name, int64_t backup_id) {
   if (!round) co_return;
   auto outcome = co_await run_round(name, round->info);
   running_.erase(name);
-  if (context_.stopped()) co_return;  // goes on after the next start
+  if (context_.stopped()) co_return;  // resumed after the next start
   round = find_round(name, backup_id);
   if (!round) co_return;
   if (!outcome) {
@@ -246,7 +247,7 @@ Routine<> BackupPolicies::work(std::string name, int64_t backup_id) {
   MetaBatch batch;
   put_round(batch, name, *round);
   co_await context_.save(std::move(batch),
-                         "noting the end of a round of policy " + name);  // no result
+                         "recording the end of a round of policy " + name);  // no result
   if (!outcome)
     if (auto removed = co_await remove_files(find(name)->provider, backup_id); !removed)
       context_.log.error("policy " + name + ": " + removed.error().to_string());

@@ -1,6 +1,6 @@
-// Backup policies: tables that are backed up again and again, and how many of their backups are
-// kept. Pegasus: src/meta/meta_backup_service.cpp. The rules of a schedule are Pegasus's; the steps
-// of a round follow each other without its timers, and a round that fails does not stop its policy.
+// Backup policies: tables that are backed up periodically, and how many of their backups are kept.
+// Pegasus: src/meta/meta_backup_service.cpp. The schedule rules are Pegasus's; the steps of a round
+// follow each other without its timers, and a failed round does not stop its policy.
 #pragma once
 
 #include <set>
@@ -16,10 +16,10 @@ class BackupPolicies {
  public:
   BackupPolicies(BackupContext& context, BackupJobs& jobs) : context_(context), jobs_(jobs) {}
 
-  // Goes on with rounds that have not ended, and looks after the schedule from now on.
-  void go_on();
+  // Resumes rounds that have not ended, and runs the schedule from now on.
+  void resume();
 
-  // RPC_CM_{ADD,MODIFY,QUERY}_BACKUP_POLICY. Checks, hints and what is passed over silently are
+  // RPC_CM_{ADD,MODIFY,QUERY}_BACKUP_POLICY. Checks, hints and what is silently ignored are
   // Pegasus's.
   wire::configuration_add_backup_policy_response add(
       const wire::configuration_add_backup_policy_request& request);
@@ -47,7 +47,7 @@ class BackupPolicies {
   std::set<std::string> running_;  // policies whose round is under way
 };
 
-// "HH:MM" of 00:00 to 24:00 (24:00 means at any time); nothing when it is none.
+// "HH:MM" of 00:00 to 24:00 (24:00 means at any time); nothing when it is invalid.
 struct StartTime {
   int32_t hour = 0;
   int32_t minute = 0;

@@ -30,7 +30,7 @@ Json to_json(const backup::Place& place) {
           {"app_id", place.app_id}};
 }
 
-// Its numbers are those of somebody's request.
+// Its numbers come from a client's request.
 Result<backup::Place> read_place(const JsonFields& fields) {
   return backup::Place{.root = TRY(fields.text("root")),
                        .backup_id = TRY(fields.integer("backup_id", kInt64Min, kInt64Max)),
@@ -76,7 +76,7 @@ Json to_json(const RestoreRecord& record) {
           {"partition_count", record.partitions.size()}};
 }
 
-// Its partitions are read by themselves.
+// Its partitions are read separately.
 Result<RestoreRecord> read_restore(const JsonFields& fields) {
   return RestoreRecord{
       .place = TRY(read_place(TRY(fields.object("place")))),
@@ -105,7 +105,7 @@ Json to_json(const PolicyRecord& policy) {
           {"start_minute", policy.start_minute}};
 }
 
-// Its rounds are read by themselves.
+// Its rounds are read separately.
 Result<PolicyRecord> read_policy(const JsonFields& fields) {
   PolicyRecord policy{
       .name = TRY(fields.text("name")),

@@ -1,5 +1,5 @@
-// What the meta server keeps of backups, policies and restores: in Pegasus in ZooKeeper, or
-// nowhere; here in its store, so that a server that was killed goes on with them.
+// Records of backups, policies and restores: Pegasus keeps them in ZooKeeper, or not at all; here
+// they are in the meta server's store, so that a killed server resumes them.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +19,17 @@ namespace pegmove::server::meta {
 enum class JobState { kRunning, kDone, kFailed, kCancelled };
 std::string_view to_string(JobState state);
 
-// The backup of one table: asked for once, or as a part of a policy's round.
+// The backup of one table: one-time, or part of a policy's round.
 struct BackupRecord {
   backup::Place place;
   std::string provider;
-  std::string path;    // as it was asked for; may be empty
+  std::string path;    // as requested; may be empty
   std::string policy;  // "": one-time
   int64_t start_ms = 0;
   int64_t end_ms = 0;  // 0: not ended
   JobState state = JobState::kRunning;
   std::string reason = {};         // why it failed, or was cancelled; while it runs: why it waits
-  std::string cancel_reason = {};  // somebody wants it to end
+  std::string cancel_reason = {};  // not empty: a cancel was requested
   int64_t bytes = 0;               // of all checkpoints, when it is done
 
   bool operator==(const BackupRecord&) const = default;
@@ -82,7 +82,7 @@ struct BackupState {
   bool operator==(const BackupState&) const = default;
 };
 
-// Their values, each a JSON object.
+// Put their values into the batch, each a JSON object.
 void put_backup(MetaBatch& batch, const BackupRecord& record);
 void put_restore(MetaBatch& batch, const RestoreRecord& record);  // without its partitions
 void put_restored_partition(MetaBatch& batch, const RestoreRecord& record, size_t partition);
@@ -94,11 +94,11 @@ void remove_round(MetaBatch& batch, const std::string& policy, int64_t backup_id
 // Errors: kCorrupt, naming the path of the value and what is wrong.
 Result<BackupState> read_backups(const MetaValues& values);
 
-// Forgets the oldest of many ended backups, but not those of a round that is under way: references
-// to ended records end.
+// Removes the oldest of many ended backups, except those of a running round: references to ended
+// records become invalid.
 void forget_old_backups(BackupState& state, MetaBatch& batch);
-// Forgets in memory the backups and the restore of a table that the store has forgotten. The rounds
-// of policies stay: they are of several.
+// Removes from memory the backups and the restore of a table that the store has removed. The rounds
+// of policies stay: they cover several tables.
 void forget_table(BackupState& state, int32_t app_id);
 
 }  // namespace pegmove::server::meta

@@ -1,4 +1,4 @@
-// Requests about backups and restores: from the wire, HTTP and remote commands to those who do it.
+// Requests about backups and restores: dispatches RPCs, HTTP requests and remote commands.
 #include <charconv>
 
 #include "backup_types.h"
@@ -23,7 +23,7 @@ std::optional<int64_t> parse_number(const std::string& text) {
 
 }  // namespace
 
-// As real servers of which it is turned off.
+// Answers like real servers on which backups are disabled.
 bool MetaService::backups_are_served(net::IncomingCall& call) const {
   if (!options_.backups.providers.empty()) return true;
   call.reply(ErrorCode::kServiceNotActive);
@@ -41,7 +41,7 @@ void MetaService::on_routine(RpcCode code, std::function<Routine<Response>(Reque
   dispatcher_.on(code, [this, code, handler](net::IncomingCall call) {
     auto request = wire::decode_body<Request>(call.body());
     if (!request) return call.reply(ErrorCode::kInvalidParameters);
-    // A restore without a configured store is refused by itself, as in Pegasus.
+    // A restore without a configured store has its own refusal, as in Pegasus.
     if (code != RpcCode::kStartRestore && !backups_are_served(call)) return;
     tasks_.spawn(answer<Request, Response>(std::move(call), std::move(*request), handler));
   });
@@ -90,10 +90,10 @@ void MetaService::table_dropped(int32_t app_id) {
   backup_jobs_.cancel(app_id, 0, "the table was dropped");
   restores_.table_dropped(app_id);
   loads_.table_dropped(app_id);
-  tasks_.spawn(settle(app_id));
+  tasks_.spawn(apply_catalog(app_id));
 }
 
-// Ours: real servers have no such commands.
+// Own commands: real servers do not have them.
 void MetaService::register_backup_commands() {
   auto& commands = operations_.commands;
   const auto id_of = [](Arguments arguments, size_t at) -> std::optional<int64_t> {

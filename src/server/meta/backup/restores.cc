@@ -14,7 +14,7 @@ namespace {
 using wire::ErrorCode;
 
 constexpr size_t kPartitionsAtOnce = 16;
-constexpr int32_t kWhole = 1000;  // of a progress
+constexpr int32_t kWhole = 1000;  // progress in per mille
 constexpr int64_t kReserveSecondsOfFailed = 1;
 
 wire::configuration_create_app_response refusal(ErrorCode code) {
@@ -58,10 +58,10 @@ RestoreRecord* Restores::find(int32_t app_id) {
   return found == restores.end() ? nullptr : &found->second;
 }
 
-void Restores::go_on() {
+void Restores::resume() {
   for (const auto& [app_id, record] : context_.records.restores) {
     if (record.state == JobState::kRunning) context_.tasks.spawn(work(app_id));
-    if (record.state == JobState::kFailed) drop(app_id);  // it may not have been
+    if (record.state == JobState::kFailed) drop(app_id);  // the drop may not have happened
   }
 }
 
@@ -76,7 +76,7 @@ void Restores::table_recalled(int32_t app_id) {
   resumed.reason.clear();
   MetaBatch batch;
   put_restore(batch, resumed);
-  if (!context_.save_now(std::move(batch), "going on with a restore")) return;
+  if (!context_.save_now(std::move(batch), "resuming a restore")) return;
   *record = std::move(resumed);
   context_.tasks.spawn(work(app_id));
 }
@@ -135,7 +135,7 @@ Routine<wire::configuration_create_app_response> Restores::start(
   co_return response;
 }
 
-// The record comes to the disk with the table: a table without it would be opened empty.
+// The record is written together with the table: a table without it would be opened empty.
 Result<int32_t> Restores::make_table(const wire::configuration_restore_request& request,
                                      const backup::Place& place, const wire::app_info& saved) {
   if (saved.partition_count > kMaxPartitionCount)
@@ -157,7 +157,7 @@ Result<int32_t> Restores::make_table(const wire::configuration_restore_request& 
   put_whole_restore(batch, record);
   if (!context_.catalog.replace(std::move(app), "restoring " + request.new_app_name,
                                 std::move(batch)))
-    return fail(Code::kIo, "the restore could not be noted on the meta server's disk");
+    return fail(Code::kIo, "the restore could not be recorded on the meta server's disk");
   context_.records.restores[app_id] = std::move(record);
   context_.failpoint("restore.table_noted");
   return app_id;
@@ -165,8 +165,9 @@ Result<int32_t> Restores::make_table(const wire::configuration_restore_request& 
 
 Routine<> Restores::work(int32_t app_id) {
   const auto* record = find(app_id);
-  if (!record) co_return;  // it went with its table
-  // Of the configuration, and no damage: mended by a start with the right one.
+  if (!record) co_return;  // removed with its table
+  // An error of the configuration, not damage: a start with the right configuration resumes the
+  // restore.
   if (auto store = context_.store(record->provider); !store) {
     context_.log.error("restoring table " + record->place.table +
                        " waits: " + store.error().to_string());
@@ -177,7 +178,7 @@ Routine<> Restores::work(int32_t app_id) {
     partitions.push_back(std::make_shared<backup::PartitionProgress>());
   auto outcome = co_await restore_table(app_id);
   active_.erase(app_id);
-  if (!outcome && context_.stopped()) co_return;  // goes on after the next start
+  if (!outcome && context_.stopped()) co_return;  // resumed after the next start
   co_await end(app_id, std::move(outcome));       // no result
 }
 
@@ -219,7 +220,7 @@ Task<> Restores::fetch_partition(int32_t app_id, int32_t partition) {
     active_.at(app_id).damaged.emplace(partition, std::move(why));
     co_return Result<void>();
   }
-  // The others need not go on.
+  // The others need not continue.
   if (!context_.stopped())
     for (auto& other : active_.at(app_id).partitions) other->cancelled = true;
   co_return fail(std::move(why));
@@ -232,14 +233,14 @@ Task<> Restores::open_partition(int32_t app_id, int32_t partition) {
   if (!damaged.contains(partition)) {
     auto opened = co_await host_.open(app, partition, false);
     if (auto still = available_table(app_id); !still) {
-      host_.dropped(app_id);  // lets go of it again
+      host_.dropped(app_id);  // releases it again
       co_return fail(std::move(still.error()));
     }
     if (opened) {
       MetaBatch batch;
       find(app_id)->partitions[size_t(partition)] = RestoredPartition::kDone;
       put_restored_partition(batch, *find(app_id), size_t(partition));
-      context_.save_soon(std::move(batch));  // else its files are found in their place
+      context_.save_soon(std::move(batch));  // if lost, its files are found in place
       context_.failpoint("restore.partition_noted");
       co_return Result<void>();
     }
@@ -248,7 +249,7 @@ Task<> Restores::open_partition(int32_t app_id, int32_t partition) {
     damaged.emplace(partition, std::move(why));
   }
   CO_TRY(co_await host_.discard(app, partition));
-  // Before it is made: a partition that is noted as skipped is made empty by every start.
+  // Before it is created: every start creates a partition that is recorded as skipped, empty.
   CO_TRY(co_await note_skipped(app_id, partition));
   co_return co_await host_.open(CO_TRY(available_table(app_id)), partition, true);
 }
@@ -261,14 +262,14 @@ Task<> Restores::note_skipped(int32_t app_id, int32_t partition) {
   MetaBatch batch;
   put_restore(batch, *record);
   put_restored_partition(batch, *record, size_t(partition));
-  if (!co_await context_.save(std::move(batch), "noting a skipped partition"))
-    co_return fail(Code::kIo, "a skipped partition could not be noted");
+  if (!co_await context_.save(std::move(batch), "recording a skipped partition"))
+    co_return fail(Code::kIo, "a skipped partition could not be recorded");
   context_.failpoint("restore.partition_noted");
   co_return Result<void>();
 }
 
-// Pegasus drops a table that cannot be restored, too. Before the end is noted: the drop must not be
-// lost with the server.
+// Pegasus also drops a table that cannot be restored. Before the end is recorded: a killed server
+// must not lose the drop.
 Routine<> Restores::end(int32_t app_id, Result<void> outcome) {
   auto* record = find(app_id);
   if (!outcome) {
@@ -280,7 +281,7 @@ Routine<> Restores::end(int32_t app_id, Result<void> outcome) {
   record->state = outcome ? JobState::kDone : JobState::kFailed;
   MetaBatch batch;
   put_whole_restore(batch, *record);
-  co_await context_.save(std::move(batch), "noting the end of a restore");  // no result
+  co_await context_.save(std::move(batch), "recording the end of a restore");  // no result
   context_.failpoint("restore.end_noted");
 }
 

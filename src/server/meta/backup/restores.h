@@ -1,7 +1,7 @@
-// Restores: new tables whose partitions come out of a backup. Pegasus:
-// src/meta/server_state_restore.cpp, src/replica/replica_restore.cpp. Unlike there what is restored
-// is on the disk before anything is done, so that a server that is killed goes on, and a request
-// that does not fit the backup is refused.
+// Restores: new tables whose partitions come from a backup. Pegasus:
+// src/meta/server_state_restore.cpp, src/replica/replica_restore.cpp. Unlike in Pegasus, the job is
+// on disk before anything is done, so that a killed server resumes it, and a request that does not
+// fit the backup is refused.
 #pragma once
 
 #include <map>
@@ -18,29 +18,29 @@ namespace pegmove::server::meta {
 // On the context's executor, which outlives it.
 class Restores {
  public:
-  // What the meta server does for it: opens a partition on its node, made anew only when it may be;
-  // lets go of a table that was dropped.
+  // What the meta server does for it: opens a partition on its node, creating it only when allowed;
+  // releases a dropped table.
   struct Host {
     std::function<Task<>(const AppRecord& app, int32_t partition, bool may_be_new)> open;
-    // Removes what stands in its place.
+    // Removes files in the partition's place.
     std::function<Task<>(const AppRecord& app, int32_t partition)> discard;
     std::function<void(int32_t app_id)> dropped;
   };
   Restores(BackupContext& context, Host host) : context_(context), host_(std::move(host)) {}
 
-  // Goes on with the restores that have not ended.
-  void go_on();
-  // Whether the partition still waits for its files, so that nobody else opens it, empty; for ever,
-  // when the restore has failed.
+  // Resumes the restores that have not ended.
+  void resume();
+  // Whether the partition still waits for its files and must not be opened empty; stays true when
+  // the restore has failed.
   bool is_pending(int32_t app_id, int32_t partition) const;
-  // A table was dropped: its restore ends; or is there again: its restore goes on.
+  // A table was dropped: its restore ends; or recalled: its restore is resumed.
   void table_dropped(int32_t app_id);
   void table_recalled(int32_t app_id);
-  // Whether something still works on the restore of the table, so that its record must stay.
+  // Whether the restore of the table is still being worked on, so that its record must stay.
   bool is_busy(int32_t app_id) const { return active_.contains(app_id); }
 
-  // RPC_CM_START_RESTORE: answered when the table is there; its partitions serve one by one, as
-  // their files arrive. The envs that tell the backup (restore.*) are Pegasus's.
+  // RPC_CM_START_RESTORE: answered when the table exists; its partitions serve one by one, as their
+  // files arrive. The envs that name the backup (restore.*) are Pegasus's.
   Routine<wire::configuration_create_app_response> start(
       wire::configuration_restore_request request);
   // RPC_CM_QUERY_RESTORE_STATUS.
@@ -69,7 +69,7 @@ class Restores {
   Host host_;
   struct Active {
     std::vector<Progress> partitions;  // shared with the nodes
-    std::map<int32_t, Error> damaged;  // partitions that are to be made empty
+    std::map<int32_t, Error> damaged;  // partitions to create empty
     std::string waits_for;             // the store, and why
   };
   std::map<int32_t, Active> active_;  // by app id

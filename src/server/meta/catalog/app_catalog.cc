@@ -23,22 +23,22 @@ std::unexpected<Error> refuse(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 
-// In the order of Pegasus, then what is ours.
+// Pegasus's checks in its order, then our own.
 Result<void> check_create(const wire::configuration_create_app_request& request) {
   const auto& options = request.options;
   if (options.partition_count <= 0 || options.partition_count > kMaxPartitionCount) {
     return refuse("the partition count is " + std::to_string(options.partition_count) +
-                  " and not 1 to " + std::to_string(kMaxPartitionCount));
+                  ", which is not 1 to " + std::to_string(kMaxPartitionCount));
   }
   if (options.replica_count < kMinReplicaCount || options.replica_count > kMaxReplicaCount) {
     return refuse("the replica count is " + std::to_string(options.replica_count) +
-                  " and not 1 to 5");
+                  ", which is not 1 to 5");
   }
   TRY(check_app_envs_at_create(options.envs));
   TRY(check_app_name(request.app_name));
   TRY(check_envs_fit(options.envs));
   if (options.app_type != "pegasus") {
-    return refuse("the type is " + base::printable(options.app_type) + " and not pegasus");
+    return refuse("the type is " + base::printable(options.app_type) + ", which is not pegasus");
   }
   return {};
 }
@@ -98,7 +98,7 @@ Result<void> AppCatalog::check_nodes() const {
     for (const auto& partition : app.partitions) {
       if (partition.node < node_count_) continue;
       return fail(Code::kRefused,
-                  "node " + std::to_string(partition.node) + " holds data of the table " +
+                  "node " + std::to_string(partition.node) + " has data of the table " +
                       base::printable(app.info.app_name) + " (id " + std::to_string(id) +
                       (app.is_available() ? "" : ", dropped") +
                       ") and the cluster was started with " + std::to_string(node_count_) +
@@ -152,8 +152,8 @@ Result<void> AppCatalog::set_level(wire::meta_function_level level) {
   return commit({.level = level});
 }
 
-// Every node gets as many partitions of the table as any other, give or take one; those with fewer
-// partitions of all tables come first.
+// Partition counts of the table differ by at most one between nodes; nodes with fewer partitions of
+// all tables come first.
 std::vector<PartitionRecord> AppCatalog::place(int32_t partition_count) const {
   struct Load {
     int64_t partitions = 0;
@@ -249,7 +249,7 @@ wire::configuration_create_app_response AppCatalog::create_existing(
 }
 
 // The source cluster of a duplication creates the follower with the status "creating" and asks
-// again with "created" when its data is there; either may come twice.
+// again with "created" when its data is complete; either request may be repeated.
 wire::configuration_create_app_response AppCatalog::create_follower(
     const wire::configuration_create_app_request& request, const AppRecord& app) {
   const auto* asked_master = find_env(request.options.envs, kMasterCluster);

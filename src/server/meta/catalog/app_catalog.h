@@ -1,8 +1,8 @@
-// The tables of the embedded cluster and where their partitions live: what a real meta server keeps
-// in ZooKeeper. What tools are shown of it is in catalog_views.h.
+// The tables of the embedded cluster and the nodes of their partitions: what a real meta server
+// keeps in ZooKeeper. The answers that tools get from it are in catalog_views.h.
 //
 // Lifecycle: open() reads it from the meta server's store. Every change is on disk before its
-// function returns; a change that could not be written is not made, and answered with
+// function returns; a change that could not be written is not applied, and answered with
 // ERR_FILE_OPERATION_FAILED. Concurrency: used by one thread.
 //
 // Where the embedded cluster differs from a real one:
@@ -35,35 +35,36 @@ inline constexpr size_t kMaxAppNameSize = 1024;
 // Replica counts that a request may ask for.
 inline constexpr int32_t kMinReplicaCount = 1;  // min_allowed_replica_count of Pegasus
 inline constexpr int32_t kMaxReplicaCount = 5;  // max_allowed_replica_count
-// How long a dropped table can be had back when the request does not say ([meta_server]
+// How long a dropped table can be recalled when the request does not say ([meta_server]
 // hold_seconds_for_dropped_app in Pegasus).
 inline constexpr int64_t kDefaultReserveSeconds = 604800;
 
-// Whether a table may be called so. Errors: kInvalidArgument, saying what a name is.
+// Whether this is a valid name of a table. Errors: kInvalidArgument, describing valid names.
 Result<void> check_app_name(std::string_view name);
 
 class AppCatalog {
  public:
   // Reads the catalog of the store, which outlives it. `node_count`: the nodes of this process are
-  // 0 to node_count - 1. There may be more than the last time: new tables use them. Errors:
-  // kInvalidArgument for a node_count below 1; kRefused when there are fewer nodes than tables live
-  // on, naming the node and a table; kCorrupt when the values cannot be understood, naming the
-  // store and the value. Nothing is written.
+  // 0 to node_count - 1. There may be more than last time: new tables use them. Errors:
+  // kInvalidArgument for a node_count below 1; kRefused when tables have partitions on nodes that
+  // are missing now, naming the node and a table; kCorrupt when the values cannot be understood,
+  // naming the store and the value. Nothing is written.
   static Result<AppCatalog> open(MetaStore& store, int node_count);
 
-  // RPC_CM_CREATE_APP. New tables are available at once and placed over the nodes in turn. Ids
-  // begin with 1 and are never used again. `now_unix`: unix seconds.
-  // Answers ERR_STATE_FREEZED when is_frozen(); ERR_INVALID_PARAMETERS for what the head of this
-  // file or check_app_envs_at_create refuses, and for a table that exists and is not as asked;
-  // ERR_APP_EXIST; ERR_INVALID_STATE when no ids are left. A request with the app env
-  // duplication.master_cluster makes the follower of a duplication, and is answered as the protocol
-  // between the two clusters wants it. Pegasus: server_state::create_app,
-  // process_create_follower_app_status in src/meta/server_state.cpp.
+  // RPC_CM_CREATE_APP. New tables are available at once and spread over the nodes. Ids begin with 1
+  // and are never reused. `now_unix`: unix seconds. Answers ERR_STATE_FREEZED when is_frozen();
+  // ERR_INVALID_PARAMETERS for what the comment at the top of this file or check_app_envs_at_create
+  // excludes, and for a table that exists and differs from the request; ERR_APP_EXIST;
+  // ERR_INVALID_STATE when no ids are left. A request with the app env duplication.master_cluster
+  // creates the follower of a duplication, and is answered as the protocol between the two clusters
+  // requires. Pegasus: server_state::create_app, process_create_follower_app_status in
+  // src/meta/server_state.cpp.
   wire::configuration_create_app_response create(
       const wire::configuration_create_app_request& request, int64_t now_unix);
 
   // RPC_CM_DROP_APP. The name is free again at once; the record stays, dropped, with the time
-  // until which its data is kept. Answers ERR_APP_NOT_EXIST, or ERR_OK if the request wants that.
+  // until which its data is kept. Answers ERR_APP_NOT_EXIST, or ERR_OK if the request asks for
+  // that.
   wire::configuration_drop_app_response drop(const wire::configuration_drop_app_request& request,
                                              int64_t now_unix);
 
@@ -73,7 +74,7 @@ class AppCatalog {
   wire::configuration_update_app_env_response update_env(
       const wire::configuration_update_app_env_request& request);
 
-  // What changes together, in memory and on disk, or not at all.
+  // Changes that are applied together, in memory and on disk, or not at all.
   struct Change {
     std::vector<AppRecord> apps = {};     // changed ones and new ones; if available, no other
                                           // available table has the name
@@ -87,26 +88,26 @@ class AppCatalog {
   // says what was being done), when it could not be written.
   bool replace(AppRecord record, std::string_view doing, MetaBatch also = {});
 
-  // The record of a table that comes out of a backup: as it was, with another name and an id of its
-  // own, and these app envs alone. A table that was split before keeps rows of other partitions in
-  // its files, so that replica.split.validate_partition_hash is set for it. Give it to replace().
+  // The record of a table restored from a backup: as it was, with another name, a new id, and only
+  // these app envs. A table that was split before the backup has rows of other partitions in its
+  // files, so that replica.split.validate_partition_hash is set for it. Give it to replace().
   AppRecord make_restored(const wire::app_info& saved, const std::string& name,
                           std::map<std::string, std::string> envs, int64_t now_unix) const;
 
-  // The meta server's function level: what it may do. Real meta servers forget it when they start
-  // and take [meta_server] meta_function_level_on_start; here it is kept.
-  // Errors of set_level: the store's; the level stays then.
+  // The meta server's function level: what it may do. Real meta servers reset it at start to
+  // [meta_server] meta_function_level_on_start; here it is kept. Errors of set_level: the store's;
+  // the level is then unchanged.
   wire::meta_function_level level() const { return state_.level; }
   Result<void> set_level(wire::meta_function_level level);
-  // No tables are made, and none get other settings.
+  // No tables are created, and no settings of tables change.
   bool is_frozen() const { return state_.level <= wire::meta_function_level::fl_freezed; }
 
-  // Removes the record of a dropped table for good, and all that the store has of it: call it when
-  // its data is deleted. Errors: kNotFound, kRefused when it is not dropped, the store's.
+  // Removes the record of a dropped table permanently, and all that the store has of it: call it
+  // when its data is deleted. Errors: kNotFound, kRefused when it is not dropped, the store's.
   Result<void> forget(int32_t app_id);
 
-  // Null when there is none. The record may change with the next change of the catalog, and is gone
-  // when it is forgotten. By name: available tables; by id: dropped ones too.
+  // Null when there is none. The record may change with the next change of the catalog, and is
+  // destroyed by forget(). By name: available tables; by id: dropped ones too.
   const AppRecord* find(std::string_view name) const;
   const AppRecord* find_by_id(int32_t app_id) const;
 

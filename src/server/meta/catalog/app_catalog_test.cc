@@ -50,7 +50,7 @@ class AppCatalogTest : public testing::Test {
  protected:
   AppCatalogTest() { base::set_log_level(base::LogLevel::kOff); }
 
-  // From the disk.
+  // From disk.
   MetaStore& open_store() {
     auto store = MetaStore::open("/meta", disk_.files());
     EXPECT_TRUE(store) << store.error().to_string();
@@ -74,7 +74,7 @@ class AppCatalogTest : public testing::Test {
   }
 
   SimDisk disk_;
-  std::vector<std::unique_ptr<MetaStore>> stores_;  // one after the other
+  std::vector<std::unique_ptr<MetaStore>> stores_;  // opened in sequence
 };
 
 TEST_F(AppCatalogTest, CreatesATableWithTheNextId) {
@@ -465,7 +465,7 @@ TEST_F(AppCatalogTest, KeepsTheFunctionLevel) {
 TEST_F(AppCatalogTest, MakesNoTablesWhenFrozen) {
   auto catalog = open();
   ASSERT_TRUE(catalog.set_level(wire::fl_freezed));
-  // Before anything else is looked at.
+  // Before anything else is checked.
   EXPECT_EQ(catalog.create(create_request("t", 0), kNow).err.code, ErrorCode::kStateFreezed);
   ASSERT_TRUE(catalog.set_level(wire::fl_steady));
   EXPECT_EQ(catalog.create(create_request("t"), kNow).err.code, ErrorCode::kOk);
@@ -487,7 +487,7 @@ TEST_F(AppCatalogTest, NamesTheNodeThatIsMissing) {
     open(3).create(create_request("t", 3), kNow);
   }
   const std::string error = error_of_open(2);
-  EXPECT_TRUE(error.contains("node 2 holds data of the table t")) << error;
+  EXPECT_TRUE(error.contains("node 2 has data of the table t")) << error;
   EXPECT_TRUE(error.contains("--replica-servers 3")) << error;
 }
 

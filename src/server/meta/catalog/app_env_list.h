@@ -1,5 +1,5 @@
-// What GET /envs/list tells of the app envs. Pegasus: register_all_validators and list_all_envs in
-// src/meta/app_env_validator.cpp.
+// What GET /envs/list returns about the app envs. Pegasus: register_all_validators and
+// list_all_envs in src/meta/app_env_validator.cpp.
 #pragma once
 
 #include <span>

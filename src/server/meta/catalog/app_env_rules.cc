@@ -52,10 +52,10 @@ enum class Type { kBool, kInt32, kInt64, kText };
 struct Rule {
   std::string_view name;
   Type type;
-  // Of integers: which are good, and how the hint says it.
+  // Of integers: which are valid, and how the hint says it.
   std::string_view limit = {};
   bool (*is_good)(int64_t) = nullptr;
-  // Of texts.
+  // Of strings.
   Result<void> (*check)(std::string_view) = nullptr;
 };
 
@@ -102,7 +102,7 @@ constexpr std::array kRules = {
     int32("rocksdb.checkpoint.reserve_time_seconds", ">= 0", is_not_negative),
     boolean("manual_compact.disabled"),
     int32("manual_compact.max_concurrent_running_count", ">= 0", is_not_negative),
-    // The text says more than the check, as in Pegasus: 0 is good.
+    // The text is stricter than the check, as in Pegasus: 0 is accepted.
     int64("manual_compact.once.trigger_time",
           "> 0, timestamp (in seconds) to trigger the once manual compaction", is_not_negative),
     int64("manual_compact.once.target_level", "-1 or >= 1", is_level),

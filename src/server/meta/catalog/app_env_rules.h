@@ -12,16 +12,14 @@
 
 namespace pegmove::server::meta {
 
-// Whether a running table may be given this env.
-// Errors: kInvalidArgument; its message() is, to the letter, the hint that Pegasus's meta server
-// answers, and clients show it to people.
+// Whether this env may be set on a running table. Errors: kInvalidArgument; its message() is
+// exactly the hint that Pegasus's meta server answers, which clients show to users.
 Result<void> check_app_env(std::string_view name, std::string_view value);
 
 // Whether a table may be created with these envs. Pegasus is lax here: it checks
-// rocksdb.write_buffer_size and rocksdb.num_levels, and stores whatever else it is given, unknown
-// names too. Checked here beyond that: replica.deny_client_request, since a bad value of it ends
-// the real replica servers.
-// Errors: kInvalidArgument, naming the env.
+// rocksdb.write_buffer_size and rocksdb.num_levels, and stores everything else unchecked, even
+// unknown names. Also checked here: replica.deny_client_request, since a bad value of it crashes
+// real replica servers. Errors: kInvalidArgument, naming the env.
 Result<void> check_app_envs_at_create(const std::map<std::string, std::string>& envs);
 
 }  // namespace pegmove::server::meta

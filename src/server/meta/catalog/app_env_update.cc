@@ -41,7 +41,7 @@ EnvUpdate set_envs(const wire::configuration_update_app_env_request& request, co
   return update;
 }
 
-// A key that is named twice is deleted, and told, once.
+// A key that is named twice is deleted, and listed, once.
 EnvUpdate delete_envs(const std::vector<std::string>& keys, const Envs& envs) {
   EnvUpdate update{.response = {}, .envs = envs};
   std::string hint = "deleted keys:";

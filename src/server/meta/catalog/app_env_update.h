@@ -13,12 +13,12 @@
 namespace pegmove::server::meta {
 
 // All keys and values of a table, in bytes. A real cluster keeps them in one node of ZooKeeper,
-// which takes 1 MiB.
+// which accepts 1 MiB.
 inline constexpr size_t kMaxEnvsSize = size_t{1024} * 1024;
 
 struct EnvUpdate {
   wire::configuration_update_app_env_response response;
-  // The envs of the table from now on; nothing when they stay.
+  // The new envs of the table; nothing when they do not change.
   std::optional<std::map<std::string, std::string>> envs;
 };
 
@@ -26,8 +26,8 @@ struct EnvUpdate {
 EnvUpdate plan_env_update(const wire::configuration_update_app_env_request& request,
                           const std::map<std::string, std::string>* envs);
 
-// Whether a table can keep these envs: UTF-8, and not more than kMaxEnvsSize bytes.
-// Errors: kInvalidArgument.
+// Whether a table can have these envs: UTF-8, and not more than kMaxEnvsSize bytes. Errors:
+// kInvalidArgument.
 Result<void> check_envs_fit(const std::map<std::string, std::string>& envs);
 
 }  // namespace pegmove::server::meta

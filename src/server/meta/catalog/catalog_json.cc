@@ -73,7 +73,7 @@ Result<PartitionRecord> read_partition(const base::JsonFields& fields) {
                          .node = TRY(fields.int32("node", 0, kInt32Max))};
 }
 
-// Its partitions are read by themselves.
+// Its partitions are read separately.
 Result<AppRecord> read_app(const base::JsonFields& fields) {
   TRY(fields.only({"app_id", "app_name", "app_type", "status", "partition_count", "envs",
                    "is_stateful", "max_replica_count", "init_partition_count", "create_second",
@@ -144,7 +144,7 @@ Result<CatalogState> read_catalog(const MetaValues& values) {
     auto app = TRY(read_value(path, text, read_app));
     TRY(check_path(path, path_of(kRoot, app.info.app_id)));
     if (id >= state.next_app_id)
-      return damaged(path + " is there and the next id is " + std::to_string(state.next_app_id));
+      return damaged(path + " exists although the next id is " + std::to_string(state.next_app_id));
     if (app.is_available() && !names.insert(app.info.app_name).second)
       return damaged(path + ": another available table has the name " +
                      base::printable(app.info.app_name));

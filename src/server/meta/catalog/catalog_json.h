@@ -1,4 +1,4 @@
-// The catalog as values of the meta server's store, each a JSON object, and as one text for people.
+// The catalog as values of the meta server's store, each a JSON object, and as one readable text.
 #pragma once
 
 #include <string>
@@ -11,15 +11,16 @@
 
 namespace pegmove::server::meta {
 
-// "lively" for fl_lively; empty for fl_invalid and for numbers that are no level.
+// "lively" for fl_lively; empty for fl_invalid and for numbers that are not a level.
 std::string_view level_name(wire::meta_function_level level);
 
-// What remote command meta.dump writes. All texts of the state must be UTF-8; it throws otherwise.
+// What the remote command meta.dump writes. All strings of the state must be UTF-8; throws
+// otherwise.
 std::string encode_catalog(const CatalogState& state);
 
 // /apps: the next id and the function level.
 void put_catalog(MetaBatch& batch, const CatalogState& state);
-// /apps/<id> and its partitions: what differs from `before`, all when that is null.
+// /apps/<id> and its partitions: what differs from `before`, everything when that is null.
 void put_app(MetaBatch& batch, const AppRecord& app, const AppRecord* before);
 
 // Checks everything: fields and their types, ranges, ids, counts, and that no two available tables

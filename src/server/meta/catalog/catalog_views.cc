@@ -55,7 +55,7 @@ wire::configuration_cluster_info_response cluster_info(const AppCatalog& catalog
       if (node < nodes.size() && nodes[node].is_alive) ++partitions[node];
     }
   }
-  // One replica a partition: all are primaries.
+  // One replica per partition: all are primaries.
   facts.primary_count_deviation = facts.replica_count_deviation =
       meta_view::balance_deviation(partitions);
   return meta_view::cluster_info(facts);

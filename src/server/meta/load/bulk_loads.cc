@@ -13,7 +13,7 @@ namespace {
 
 using wire::ErrorCode;
 
-constexpr int32_t kWhole = 100;  // of a progress
+constexpr int32_t kWhole = 100;  // progress in percent
 
 std::string app_text(const std::string& table) { return "app(" + table + ")"; }
 
@@ -23,7 +23,7 @@ std::string status_text(wire::bulk_load_status status) {
 
 }  // namespace
 
-void BulkLoads::go_on() {
+void BulkLoads::resume() {
   for (auto& [app_id, record] : records_) {
     if (record.is_over) continue;
     if (is_final(record.status)) {
@@ -35,7 +35,7 @@ void BulkLoads::go_on() {
       put_load(batch, record);
       context_.save_soon(std::move(batch));
     } else if (record.status != wire::BLS_PAUSED) {
-      record.reason.clear();  // what it waited for may be there
+      record.reason.clear();  // what it waited for may be available now
       work_.start(app_id);
     }
   }
@@ -43,7 +43,7 @@ void BulkLoads::go_on() {
 
 void BulkLoads::table_dropped(int32_t app_id) {
   auto* record = find_load(records_, app_id);
-  if (!record || is_final(record->status)) return;  // it is being cleaned, or over
+  if (!record || is_final(record->status)) return;  // it is being cleaned up, or done
   record->status = wire::BLS_CANCELED;
   record->reason = "the table was dropped";
   MetaBatch batch;
@@ -75,7 +75,7 @@ std::optional<BulkLoads::Refusal> BulkLoads::check_start(
   const bool is_loading = app && app->info.is_bulk_loading;
   if (!is_loading && !limits_.several_at_once() && std::ranges::any_of(records_, is_under_way))
     return Refusal{ErrorCode::kBusy, "meta server is busy now, please wait"};
-  // The hints end so: Pegasus leaves the name out.
+  // The hints end like this: Pegasus leaves the name out.
   if (auto refusal = check_table(request.app_name, "app not existed is ", "app not available is "))
     return refusal;
   if (is_loading)
@@ -106,7 +106,7 @@ Routine<wire::start_bulk_load_response> BulkLoads::start(wire::start_bulk_load_r
     co_return refuse(wire_code_of(info.error()),
                      is_damaged ? "bulk_load_info damaged" : "read bulk_load_info failed");
   }
-  // Somebody else may have begun one meanwhile.
+  // Another request may have started one meanwhile.
   if (auto refusal = check_start(request)) co_return refuse(refusal->code, refusal->hint);
   const auto* app = context_.catalog.find(request.app_name);
   if (info->app_id != app->info.app_id || info->partition_count != app->info.partition_count)
@@ -116,7 +116,7 @@ Routine<wire::start_bulk_load_response> BulkLoads::start(wire::start_bulk_load_r
   co_return refuse(ErrorCode::kOk, "");
 }
 
-// As in Pegasus the cluster is kept from moving partitions, and stays so.
+// As in Pegasus, this stops the cluster from moving partitions, permanently.
 Result<void> BulkLoads::note(const wire::start_bulk_load_request& request, bulkload::Place place) {
   const auto& info = context_.catalog.find(request.app_name)->info;
   const auto app_id = info.app_id;
@@ -134,8 +134,8 @@ Result<void> BulkLoads::note(const wire::start_bulk_load_request& request, bulkl
   put_whole_load(change.also, record);
   auto noted = context_.catalog.commit(std::move(change));
   if (!noted) {
-    context_.log.error(std::move(noted.error()).with_context("noting a bulk load").to_string());
-    return fail(Code::kIo, "the bulk load could not be noted on the meta server's disk");
+    context_.log.error(std::move(noted.error()).with_context("recording a bulk load").to_string());
+    return fail(Code::kIo, "the bulk load could not be recorded on the meta server's disk");
   }
   records_[app_id] = std::move(record);
   context_.failpoint("load.noted");
@@ -179,7 +179,7 @@ wire::control_bulk_load_response BulkLoads::control(
       changed.status = wire::BLS_CANCELED;
       break;
     case wire::BLC_FORCE_CANCEL:
-      // Refused by nobody, as in Pegasus; what has ended stays as it ended.
+      // Never refused, as in Pegasus; a load that has ended stays as it is.
       if (is_final(status)) return answer(ErrorCode::kOk, "");
       changed.status = wire::BLS_CANCELED;
       break;
@@ -188,7 +188,7 @@ wire::control_bulk_load_response BulkLoads::control(
   if (changed.status == wire::BLS_CANCELED) changed.reason = "cancelled";
   MetaBatch batch;
   put_whole_load(batch, changed);
-  if (!context_.save_now(std::move(batch), "steering a bulk load"))
+  if (!context_.save_now(std::move(batch), "changing the state of a bulk load"))
     return answer(ErrorCode::kFileOperationFailed, "it could not be noted");
   *record = std::move(changed);
   if (record->status == wire::BLS_DOWNLOADING)
@@ -281,7 +281,7 @@ wire::clear_bulk_load_state_response BulkLoads::clear(
     return answer(ErrorCode::kInvalidState, name + " is executing bulk load");
   MetaBatch batch;
   remove_load(batch, app_id);
-  if (!context_.save_now(std::move(batch), "forgetting a bulk load"))
+  if (!context_.save_now(std::move(batch), "removing the record of a bulk load"))
     return answer(ErrorCode::kFileOperationFailed, "it could not be noted");
   records_.erase(app_id);
   return answer(ErrorCode::kOk,

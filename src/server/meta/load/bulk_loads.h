@@ -4,8 +4,8 @@
 //        |  ^                        |
 //     PAUSING -> PAUSED           FAILED, CANCELED
 //
-// for the table and for each of its partitions. Unlike there no step waits for a timer; no
-// partition takes files in before those of all were looked at; and a server that is killed goes on.
+// for the table and for each of its partitions. Unlike in Pegasus, no step waits for a timer; no
+// partition ingests files before those of all partitions were checked; and a killed server resumes.
 #pragma once
 
 #include <map>
@@ -23,7 +23,7 @@ namespace pegmove::server::meta {
 // On the context's executor, which outlives it.
 class BulkLoads {
  public:
-  // Settings of [meta_server], as they are then.
+  // Settings of [meta_server], read when they are needed.
   struct Limits {
     std::function<bool()> several_at_once;          // enable_concurrent_bulk_load
     std::function<int64_t()> ingestions_of_a_node;  // at once: bulk_load_node_max_ingesting_count
@@ -35,23 +35,23 @@ class BulkLoads {
         limits_(std::move(limits)),
         work_(context_, records_, limits_.ingestions_of_a_node) {}
 
-  // Goes on with the loads that have not ended.
-  void go_on();
-  // Of a dropped table nothing is loaded any more.
+  // Resumes the loads that have not ended.
+  void resume();
+  // Ends the load of a dropped table.
   void table_dropped(int32_t app_id);
-  // Whether something still works on the load of the table, so that its record must stay.
+  // Whether the load of the table is still being worked on, so that its record must stay.
   bool is_busy(int32_t app_id) const { return work_.is_busy(app_id); }
-  // The store has forgotten the table.
+  // The store has removed the table.
   void forget_table(int32_t app_id) { records_.erase(app_id); }
 
-  // The requests, with Pegasus's errors and hints. A load is on the disk when it is answered.
+  // The requests, with Pegasus's errors and hints. A load is on disk when its request is answered.
   Routine<wire::start_bulk_load_response> start(wire::start_bulk_load_request request);
   wire::control_bulk_load_response control(const wire::control_bulk_load_request& request);
   wire::query_bulk_load_response query(const wire::query_bulk_load_request& request,
                                        meta_view::HostPorts host_ports) const;
   wire::clear_bulk_load_state_response clear(const wire::clear_bulk_load_state_request& request);
 
-  // All loads, or that of a table, as JSON text: with bytes, and how long writes were held.
+  // All loads, or that of a table, as JSON text: with bytes, and how long writes were blocked.
   std::string status(int32_t app_id) const;
 
  private:

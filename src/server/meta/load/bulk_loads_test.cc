@@ -1,5 +1,5 @@
-// Bulk loads of an embedded cluster whose time stands still: those that succeed, those that are
-// refused, those that are steered, and what becomes of writes beside them.
+// Bulk loads of an embedded cluster with simulated time: those that succeed, those that are
+// refused, those that are paused or cancelled, and concurrent writes.
 #include "server/meta/load/bulk_loads.h"
 
 #include <gmock/gmock.h>
@@ -54,7 +54,7 @@ class BulkLoadsTest : public ::testing::Test {
  protected:
   BulkLoadsTest() { std::filesystem::create_directories(servers_.store_dir()); }
 
-  // Made as a table must be that is loaded behind, or as any other.
+  // Creates a table for an ingest-behind load, or an ordinary one.
   std::shared_ptr<client::Table> make_table(const std::string& name, bool behind = false) {
     std::map<std::string, std::string> envs;
     if (behind)
@@ -77,7 +77,7 @@ class BulkLoadsTest : public ::testing::Test {
   }
   static std::string folder_of(const std::string& table) { return "split/B/" + table; }
 
-  // Files of these rows for the table, each where it belongs.
+  // Files of these rows for the table, each in its partition.
   void make_set(const client::Table& table, const std::string& name, const Rows& rows) {
     std::vector<Rows> by_partition(kPartitions);
     for (const auto& row : rows) {
@@ -121,14 +121,14 @@ class BulkLoadsTest : public ::testing::Test {
   Result<void> control(const std::string& table, LoadControl how) {
     return client_.run(client::control_load(client_.cluster(), table, how, client_.deadline()));
   }
-  // The servers' time passes meanwhile.
+  // Advances the servers' time meanwhile.
   template <typename Holds>
   client::LoadStatus wait_until(const std::string& table, Holds holds) {
     for (const auto end = client_.deadline();; time_.advance(async::milliseconds(100))) {
       auto now = status(table);
       if (now && holds(*now)) return *now;
       if (!now) throw std::runtime_error(now.error().to_string());
-      if (end.passed(client_.clock())) throw std::runtime_error("it does not come to its end");
+      if (end.passed(client_.clock())) throw std::runtime_error("it does not end");
     }
   }
   void wait_for_success(const std::string& table) {
@@ -151,7 +151,7 @@ class BulkLoadsTest : public ::testing::Test {
   void remove(client::Table& table, int row) {
     client_.must(table.del(hash_key(row), "s", client_.deadline()));
   }
-  // What is left of files on the nodes.
+  // Whether the nodes have files of a load.
   bool has_files_here() {
     for (const auto& entry :
          std::filesystem::recursive_directory_iterator(servers_.data_dir() + "/replica0"))
@@ -170,7 +170,7 @@ class BulkLoadsTest : public ::testing::Test {
       ASSERT_FALSE(end.passed(client_.clock())) << "files stay";
   }
 
-  // At a step of this name the nodes and the meta server wait, until they may go on.
+  // The nodes and the meta server wait at the step of this name, until they are released.
   void hold_at(const std::string& step) {
     step_ = step;
     holds_ = true;
@@ -246,8 +246,8 @@ TEST_F(BulkLoadsTest, WhatARealClusterLoadedIsLoadedHere) {
   }
 }
 
-// What random writes, deletes and expiries of clients make of a table and of a model of it, in
-// which the loaded rows were written first.
+// Applies random writes, deletes and expiries of clients to a table and to a model of it, in which
+// the loaded rows were written first.
 class LoadBehindTest : public BulkLoadsTest, public ::testing::WithParamInterface<unsigned> {
  protected:
   static constexpr int kRows = 300;
@@ -257,7 +257,7 @@ class LoadBehindTest : public BulkLoadsTest, public ::testing::WithParamInterfac
   };
 
   uint32_t now() const { return record::pegasus_seconds(time_.unix_seconds()); }
-  // Never, or some time from now: some while the test runs, some after it.
+  // None, or some time from now: during the test or after it.
   uint32_t any_expiry() { return random_() % 3 ? 0 : now() + 1 + uint32_t(random_() % 600); }
 
   Rows rows_to_load() {
@@ -297,7 +297,7 @@ class LoadBehindTest : public BulkLoadsTest, public ::testing::WithParamInterfac
       EXPECT_EQ(value_of(*table_, row), expected(row)) << when << ", row " << row;
   }
   void compact() {
-    time_.advance(async::milliseconds(1'000));  // one that ended in this very second would do
+    time_.advance(async::milliseconds(1'000));  // one that ended in this second would count
     client_.must(client_.cluster().start_compaction("t", {}, client_.deadline()));
     for (const auto end = client_.deadline();; time_.advance(async::milliseconds(100))) {
       if (client_.must(client_.cluster().compaction_progress("t", client_.deadline())) == 100)
@@ -380,7 +380,7 @@ TEST_F(BulkLoadsTest, DamagedFilesAreFoundBeforeAnyPartitionTakesItsIn) {
   const auto good = table_file(of_two);
   const auto folder = folder_of("t") + "/2/";
   const std::pair<const char*, std::function<void()>> damages[] = {
-      {"has",  // the sidecar's size or the MD5 tells
+      {"has",  // the sidecar's size or the MD5 differs
        [&] {
          auto bytes = good;
          bytes[bytes.size() / 2] ^= 1;
@@ -440,11 +440,11 @@ TEST_F(BulkLoadsTest, NothingIsCompactedBeforeALoadBehind) {
   const auto refused = client_.run(client_.cluster().start_compaction("t", {}, client_.deadline()));
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().to_string(), HasSubstr("waits for a load behind its rows"));
-  // As an app env, which is not refused.
+  // Through an app env, which is not refused.
   client_.must(client_.cluster().set_envs(
       "t", {{"manual_compact.once.trigger_time", std::to_string(time_.unix_seconds())}},
       client_.deadline()));
-  time_.advance(async::milliseconds(120'000));  // nodes look for compactions that are due
+  time_.advance(async::milliseconds(120'000));  // nodes check for due compactions
   make_set(*table, "t", some_rows(0, 50, "loaded"));
   ASSERT_TRUE(start("t", true));
   wait_for_success("t");
@@ -524,7 +524,7 @@ TEST_F(BulkLoadsTest, SoManyPartitionsTakeFilesInAtOnceAsTheOperatorAllows) {
   EXPECT_EQ(steps_, in_turn);
 }
 
-// The nodes' rate and the time that stands still make files come in pieces.
+// The nodes' rate limit and the simulated time make files arrive in pieces.
 TEST_F(BulkLoadsTest, SoManyPartitionsDownloadAtOnceAsTheOperatorAllows) {
   auto table = make_table("t");
   Rows rows;

@@ -34,7 +34,7 @@ Json to_json(const LoadRecord& record) {
           {"is_over", record.is_over}};
 }
 
-// Its partitions are read by themselves.
+// Its partitions are read separately.
 Result<LoadRecord> read_record(const base::JsonFields& fields) {
   return LoadRecord{.app_id = TRY(fields.int32("app_id", 1, std::numeric_limits<int32_t>::max())),
                     .table = TRY(fields.text("table")),

@@ -1,5 +1,5 @@
-// What the meta server keeps of bulk loads: in Pegasus in ZooKeeper, here in its store, so that a
-// server that was killed goes on with them.
+// The meta server's records of bulk loads: Pegasus keeps them in ZooKeeper; here they are in its
+// store, so that a killed server resumes them.
 #pragma once
 
 #include <cstdint>
@@ -22,14 +22,14 @@ struct LoadRecord {
   std::string provider;
   bulkload::Place place;
   bool behind = false;
-  int64_t load = 0;    // names it for the nodes: unix milliseconds of its start
+  int64_t load = 0;    // its id for the nodes: unix milliseconds of its start
   int64_t end_ms = 0;  // 0: not ended
   wire::bulk_load_status status = wire::BLS_DOWNLOADING;
   std::vector<wire::bulk_load_status> partitions;
   wire::ErrorCode error = wire::ErrorCode::kOk;  // why it failed
   std::string reason = {};
-  int64_t writes_held_us = 0;  // of the partition that refused them longest
-  bool is_over = false;        // and its files on the nodes are gone
+  int64_t writes_held_us = 0;  // the longest of all partitions
+  bool is_over = false;        // ended, and its files on the nodes are removed
 
   bool operator==(const LoadRecord&) const = default;
 };
@@ -43,10 +43,10 @@ const LoadRecord* find_load(const LoadState& loads, int32_t app_id);
 // It has succeeded, failed, or was cancelled.
 bool is_final(wire::bulk_load_status status);
 
-// Their values, each a JSON object.
+// Put their values into the batch, each a JSON object.
 void put_load(MetaBatch& batch, const LoadRecord& record);  // without its partitions
 void put_loaded_partition(MetaBatch& batch, const LoadRecord& record, size_t partition);
-void put_whole_load(MetaBatch& batch, const LoadRecord& record);  // in the place of the last
+void put_whole_load(MetaBatch& batch, const LoadRecord& record);  // replaces the last one
 void remove_load(MetaBatch& batch, int32_t app_id);
 
 // Errors: kCorrupt, naming the path of the value and what is wrong.

@@ -14,7 +14,7 @@ constexpr size_t kPartitionsAtOnce = 16;
 constexpr async::milliseconds kWaitForNode{100};
 constexpr async::milliseconds kWaitForDisk{5'000};
 
-// What clients are told of a download that failed; others are ERR_UNKNOWN, as in Pegasus.
+// The codes that clients get for a failed download; all others are ERR_UNKNOWN, as in Pegasus.
 ErrorCode download_error(const Error& error) {
   switch (error.code()) {
     case Code::kNotFound:
@@ -69,7 +69,7 @@ Result<int> LoadWork::node_of(int32_t app_id, int32_t partition) const {
 }
 
 Routine<> LoadWork::work(int32_t app_id) {
-  if (!find_load(records_, app_id)) co_return;  // it went with its table
+  if (!find_load(records_, app_id)) co_return;  // removed with its table
   auto& partitions = active_[app_id];
   for (size_t i = 0; i < find_load(records_, app_id)->partitions.size(); ++i)
     partitions.push_back(std::make_shared<LoadProgress>());
@@ -78,12 +78,12 @@ Routine<> LoadWork::work(int32_t app_id) {
   for (const auto& progress : active_.at(app_id))
     held = std::max(held, progress->writes_held_us.load());
   active_.erase(app_id);
-  if (!outcome && context_.stopped()) co_return;  // goes on after the next start
+  if (!outcome && context_.stopped()) co_return;  // resumed after the next start
   end(app_id, outcome);
   const auto status = find_load(records_, app_id)->status;
   MetaBatch batch;
   put_whole_load(batch, *find_load(records_, app_id));
-  co_await context_.save(std::move(batch), "noting the end of a bulk load");  // no result
+  co_await context_.save(std::move(batch), "recording the end of a bulk load");  // no result
   if (status == wire::BLS_SUCCEED) context_.failpoint("load.success_noted");
   if (is_final(status)) co_await clean(app_id);  // no result
 }
@@ -102,8 +102,8 @@ Task<> LoadWork::carry_out(int32_t app_id) {
     if (partition != wire::BLS_SUCCEED) partition = wire::BLS_INGESTING;
   MetaBatch batch;
   put_whole_load(batch, *record);
-  if (!co_await context_.save(std::move(batch), "noting that files are taken in"))
-    co_return fail(Code::kIo, "the load could not be noted");
+  if (!co_await context_.save(std::move(batch), "recording that files are ingested"))
+    co_return fail(Code::kIo, "the load could not be recorded");
   if (record->status != wire::BLS_INGESTING)
     co_return fail(Code::kInterrupted, "the load was stopped");
   context_.failpoint("load.ingesting_noted");
@@ -146,7 +146,7 @@ Task<> LoadWork::download(int32_t app_id, int32_t partition) {
     context_.failpoint("load.partition_downloaded");
     co_return Result<void>();
   }
-  if (downloaded.error().code() != Code::kInterrupted) cancel(app_id);  // they need not go on
+  if (downloaded.error().code() != Code::kInterrupted) cancel(app_id);  // others need not continue
   co_return fail(
       std::move(downloaded.error()).with_context("partition " + std::to_string(partition)));
 }
@@ -181,7 +181,7 @@ Result<void> LoadWork::set_partition(int32_t app_id, int32_t partition,
   record->partitions[size_t(partition)] = status;
   MetaBatch batch;
   put_loaded_partition(batch, *record, size_t(partition));
-  context_.save_soon(std::move(batch));  // else the node finds that it has done it
+  context_.save_soon(std::move(batch));  // if lost, the node finds that it is done
   const auto still =
       record->status == wire::BLS_DOWNLOADING || record->status == wire::BLS_INGESTING;
   if (!still) return fail(Code::kInterrupted, "the load was stopped");
@@ -204,9 +204,10 @@ void LoadWork::end(int32_t app_id, const Result<void>& outcome) {
     record->error = was_ingesting ? ErrorCode::kIngestionFailed : download_error(outcome.error());
     record->status = wire::BLS_FAILED;
     record->reason = outcome.error().to_string();
-    record->reason += was_ingesting ? "; some partitions may have the loaded rows and others not: "
-                                      "make the table anew and load it again"
-                                    : "; the table is as it was";
+    record->reason += was_ingesting
+                          ? "; some partitions may have the loaded rows and others may not: "
+                            "create the table again and repeat the load"
+                          : "; the table is as it was";
     std::ranges::fill(record->partitions, wire::BLS_FAILED);
     context_.log.error("loading table " + record->table + ": " + record->reason);
   }
@@ -217,7 +218,7 @@ Routine<> LoadWork::clean(int32_t app_id) {
   const auto count = find_load(records_, app_id)->partitions.size();
   for (size_t i = 0; i < count && !context_.stopped(); ++i) {
     const auto node = node_of(app_id, int32_t(i));
-    if (!node) break;  // they go with the table
+    if (!node) break;  // they are removed with the table
     auto cleaned = co_await context_.nodes.clean_load(*node, {app_id, int32_t(i)});
     if (!cleaned) context_.log.error(cleaned.error().to_string());
     if (i == 0) context_.failpoint("load.partition_cleaned");
@@ -239,7 +240,7 @@ bool LoadWork::note_over(int32_t app_id) {
   put_load(change.also, over);
   if (auto noted = context_.catalog.commit(std::move(change)); !noted) {
     context_.log.error(
-        std::move(noted.error()).with_context("noting that a bulk load is over").to_string());
+        std::move(noted.error()).with_context("recording that a bulk load is over").to_string());
     return false;
   }
   *record = std::move(over);

@@ -1,5 +1,5 @@
-// The work of bulk loads: nodes get the files of all partitions, then take them in, a few at once;
-// in the end what is left of the files is removed. Each step is safe to repeat.
+// The work of bulk loads: nodes download the files of all partitions, then ingest them, a few at
+// once; at the end the remaining files are removed. Each step is repeatable.
 #pragma once
 
 #include <functional>
@@ -15,27 +15,28 @@
 
 namespace pegmove::server::meta {
 
-// On the context's executor. The context and the records, which it brings to their end, outlive it.
+// On the context's executor. The context and the records, which it updates, outlive it.
 class LoadWork {
  public:
   using Progress = std::vector<std::shared_ptr<bulkload::LoadProgress>>;  // shared with the nodes
 
-  // `ingestions_of_a_node`: how many partitions of a node take files in at once, as it is then.
+  // `ingestions_of_a_node`: how many partitions of a node ingest files at once, read when it is
+  // needed.
   LoadWork(BackupContext& context, LoadState& records,
            std::function<int64_t()> ingestions_of_a_node)
       : context_(context),
         records_(records),
         ingestions_of_a_node_(std::move(ingestions_of_a_node)) {}
 
-  // Begins the load of a table or goes on with it, until it has ended. To end it before, change the
-  // status of its record and cancel().
+  // Starts or resumes the load of a table, until it has ended. To end it earlier, change the status
+  // of its record and cancel().
   void start(int32_t app_id);
-  // Removes the files of a load that has a final status and that nobody works on.
+  // Removes the files of a load that has a final status and is not being worked on.
   void clean_up(int32_t app_id);
-  // Asks the nodes to stop. False: nobody works on it.
+  // Asks the nodes to stop. False: it is not being worked on.
   bool cancel(int32_t app_id);
   bool is_busy(int32_t app_id) const { return active_.contains(app_id); }
-  // By partition; null when nobody works on it.
+  // By partition; null when it is not being worked on.
   const Progress* progress(int32_t app_id) const;
 
  private:
@@ -62,7 +63,7 @@ class LoadWork {
   std::map<int32_t, Progress> active_;          // by app id: those that are being worked on
 };
 
-// The table's record with another is_bulk_loading; nothing when it has it already.
+// The table's record with is_bulk_loading changed; nothing when it has that value already.
 std::optional<AppRecord> table_with_loading(const AppCatalog& catalog, int32_t app_id,
                                             bool is_loading);
 

@@ -1,4 +1,4 @@
-// Requests about bulk loads: from the wire, HTTP and remote commands to those who do it.
+// Requests about bulk loads: dispatches RPCs, HTTP requests and remote commands.
 #include <algorithm>
 #include <charconv>
 
@@ -46,7 +46,7 @@ int64_t MetaService::ingestions_of_a_node() const {
   return std::max<int64_t>(1, (most + disks - 1) / disks);
 }
 
-// Ours: real servers have no such command.
+// Own command: real servers do not have it.
 void MetaService::register_load_commands() {
   operations_.commands.on(
       {"bulk_load.status"}, "Show the last bulk loads of all tables, or of one, as JSON",
@@ -66,7 +66,7 @@ void MetaService::register_load_commands() {
 
 namespace {
 
-// `ingest_behind`, which Pegasus leaves out, may be there.
+// `ingest_behind`, which Pegasus does not read, is optional.
 Result<wire::start_bulk_load_request> read_start(const base::JsonFields& in) {
   wire::start_bulk_load_request request;
   request.app_name = TRY(in.text("app_name"));
@@ -77,7 +77,7 @@ Result<wire::start_bulk_load_request> read_start(const base::JsonFields& in) {
   return request;
 }
 
-// Pegasus: meta_http_service::start_bulk_load_handler. Errors: what is answered.
+// Pegasus: meta_http_service::start_bulk_load_handler. Errors: the texts of the answers.
 Result<wire::start_bulk_load_request> parse_start(const std::string& body) {
   auto request = TRY(read_body(body, read_start));
   for (const auto& [name, value] : {std::pair("app_name", &request.app_name),

@@ -1,5 +1,4 @@
-// How values of the meta server's store are read and written, which are JSON objects. For .cc
-// files.
+// Reading and writing values of the meta server's store, which are JSON objects. For .cc files.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -15,7 +14,7 @@
 
 namespace pegmove::server::meta {
 
-// Texts that are no UTF-8, such as reasons with a file's name, are made so.
+// Converts strings that are not UTF-8, such as reasons with a file's name.
 inline std::string value_text(const nlohmann::json& json) {
   return base::json_text(json, -1, base::NoUtf8::kReplace);
 }
@@ -25,7 +24,7 @@ inline Result<size_t> read_partition_count(const base::JsonFields& fields) {
   return size_t(TRY(fields.int32("partition_count", 1, kMaxPartitionCount)));
 }
 
-// What `read` makes of a value. Errors: kCorrupt, naming the path.
+// What `read` returns for a value. Errors: kCorrupt, naming the path.
 template <typename T>
 Result<T> read_value(const std::string& path, std::string_view text,
                      Result<T> (*read)(const base::JsonFields&)) {
@@ -33,13 +32,13 @@ Result<T> read_value(const std::string& path, std::string_view text,
   return read(TRY(base::JsonFields::of(json, path)));
 }
 
-// Whether a value stands where its own fields say. Errors: kCorrupt.
+// Whether a value is at the path that its fields say. Errors: kCorrupt.
 inline Result<void> check_path(const std::string& path, const std::string& expected) {
   if (path == expected) return {};
-  return fail(Code::kCorrupt, path + " holds the value of " + expected);
+  return fail(Code::kCorrupt, path + " has the value of " + expected);
 }
 
-// The values of a table's partitions, below its path; `partitions` has their number. Errors:
+// The values of a table's partitions, below its path; `partitions` must have their number. Errors:
 // kCorrupt, naming the path.
 template <typename T>
 Result<void> read_partitions(const MetaValues& values, const std::string& path,
@@ -48,7 +47,7 @@ Result<void> read_partitions(const MetaValues& values, const std::string& path,
   const auto found = TRY(numbered_children_of(values, path));
   if (found.size() != partitions.size() || found.rbegin()->first != int64_t(found.size()) - 1)
     return fail(Code::kCorrupt, path + " has " + std::to_string(found.size()) +
-                                    " partitions, and they are not 0 to " +
+                                    " partitions, which are not 0 to " +
                                     std::to_string(int64_t(partitions.size()) - 1));
   for (const auto& [index, text] : found)
     partitions[size_t(index)] = TRY(read_value(path_of(path, index), text, read));

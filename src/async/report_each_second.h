@@ -1,4 +1,4 @@
-// Tells whoever watches long work how far it is, once a second.
+// Reports the progress of long work once per second.
 #pragma once
 
 #include <functional>
@@ -9,6 +9,6 @@
 namespace pegmove::async {
 
 // Runs in `group` until that is stopped.
-Routine<> tell_each_second(Clock& clock, async::TaskGroup& group, std::function<void()> tell);
+Routine<> report_each_second(Clock& clock, async::TaskGroup& group, std::function<void()> report);
 
 }  // namespace pegmove::async
