@@ -47,12 +47,12 @@ Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& argum
                 "--live ends with a verification of all rows: it cannot be combined with options "
                 "that leave out rows or parts of rows");
   options.retry_for = TRY(in_context(base::parse_duration(arguments.retry_for), "--retry-for"));
-  auto& pace = request.pace;
-  pace.latency_bound =
+  auto& throttle = request.throttle;
+  throttle.latency_bound =
       TRY(in_context(base::parse_duration(arguments.latency_bound), "--latency-bound"));
-  pace.max_rows_per_second = arguments.max_rows_per_second;
-  pace.max_bytes_per_second = arguments.max_megabytes_per_second * 1'000'000;
-  pace.adaptive = !arguments.full_speed;
+  throttle.max_rows_per_second = arguments.max_rows_per_second;
+  throttle.max_bytes_per_second = arguments.max_megabytes_per_second * 1'000'000;
+  throttle.adaptive = !arguments.full_speed;
   return request;
 }
 
@@ -109,7 +109,7 @@ int copy(const CopyArguments& arguments) {
   return begin_run(**run, arguments.run, work, names);
 }
 
-void add_pace_options(Verb& verb, CopyArguments& arguments) {
+void add_throttle_options(Verb& verb, CopyArguments& arguments) {
   verb.add_option("--max-rows-per-second", arguments.max_rows_per_second,
                   "limit of rows written per second; `pegmove set` changes it while the copy runs")
       ->in_range(int64_t(1), int64_t(1'000'000'000));
@@ -174,7 +174,7 @@ void add_copy_command(Verb& program, int& exit_code) {
                    "name of the target table; default: the same");
   add_preflight_options(*verb, arguments->preflight);
   add_copy_filter_options(*verb, arguments->filter);
-  add_pace_options(*verb, *arguments);
+  add_throttle_options(*verb, *arguments);
   add_backup_options(*verb, *arguments);
   add_run_options(*verb, arguments->run);
   verb->callback([arguments, &exit_code] { exit_code = copy(*arguments); });

@@ -30,8 +30,8 @@ runs::Registry methods(const Ports& ports) {
     return copy_request_from_json(run.options);
   });
   copy.check_setting = [](const std::string& key, const std::string& value) {
-    rows::PaceOptions pace;
-    return apply_setting(pace, key, value);
+    rows::ThrottleOptions throttle;
+    return apply_setting(throttle, key, value);
   };
   return runs::Registry({
       std::move(copy),

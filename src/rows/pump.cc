@@ -78,10 +78,11 @@ Task<> Pump::write_counted(int index, std::optional<RowBatch> batch) {
   progress_.rows_read += batch->rows_read;
   if (!batch->rows.empty()) {
     auto size = batch->size();
-    if (options_.pace && !co_await options_.pace->enter(int64_t(batch->rows.size()), size))
+    if (options_.throttler &&
+        !co_await options_.throttler->enter(int64_t(batch->rows.size()), size))
       co_return Result<void>();  // stopping: the batch counts as not read
     auto written = co_await write(*batch, size);
-    if (options_.pace) options_.pace->leave();
+    if (options_.throttler) options_.throttler->leave();
     auto counts = CO_TRY(std::move(written));
     // If only a part of a batch is written, the bytes count in proportion to the rows.
     auto bytes = size * counts.written / int64_t(batch->rows.size());

@@ -14,8 +14,8 @@
 #include "async/clock.h"
 #include "async/semaphore.h"
 #include "async/stop_signal.h"
-#include "rows/pace.h"
 #include "rows/row_batch.h"
+#include "rows/throttler.h"
 
 namespace pegmove::rows {
 
@@ -82,7 +82,7 @@ struct PumpOptions {
   int64_t most_bytes_in_flight = 64 << 20;
   // The position at which each lane resumes; empty: all at their beginning.
   std::vector<LaneState> start{};
-  Pace* pace = nullptr;  // must outlive the pump; nullptr: no limits
+  Throttler* throttler = nullptr;  // must outlive the pump; nullptr: no limits
   // Called when a lane has made progress.
   std::function<void(int lane, const LaneState& state)> on_lane{};
 };

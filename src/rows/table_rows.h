@@ -88,7 +88,7 @@ struct TableWriteOptions {
 // rows of a batch have the same key.
 //
 // kNoOverwrite: a row whose request had to be sent again without an answer to the first counts as
-// kept even if that first request wrote it (client/put_absent.h).
+// kept even if that first request wrote it (client/put_if_absent.h).
 // kGeo: the geo row of the old value is removed, then both rows are written with the same expiry.
 // A row whose value has no latitude and longitude is written only to the common table, and counts
 // as not_geo. While a row is written, readers may see it in only one of the two tables.

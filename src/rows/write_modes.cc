@@ -5,7 +5,7 @@
 #include "async/all.h"
 #include "async/for_each.h"
 #include "base/bytes.h"
-#include "client/put_absent.h"
+#include "client/put_if_absent.h"
 #include "record/hash.h"
 #include "record/key.h"
 
@@ -18,7 +18,7 @@ Deadline deadline_of(client::Table& table, milliseconds timeout) {
   return Deadline::in(table.cluster().client().clock(), timeout);
 }
 
-Task<> put_absent(client::Table& table, RawRow row, Deadline deadline, int64_t& kept) {
+Task<> put_if_absent(client::Table& table, RawRow row, Deadline deadline, int64_t& kept) {
   if (!CO_TRY(co_await client::put_if_absent(table, row, deadline))) ++kept;
   co_return Result<void>();
 }
@@ -101,7 +101,7 @@ Task<int64_t> write_absent(client::Table& table, std::vector<RawRow> rows, size_
                            milliseconds timeout) {
   int64_t kept = 0;
   CO_TRY(co_await async::for_each(rows.size(), at_once, [&](size_t i) {
-    return put_absent(table, rows[i], deadline_of(table, timeout), kept);
+    return put_if_absent(table, rows[i], deadline_of(table, timeout), kept);
   }));
   co_return kept;
 }

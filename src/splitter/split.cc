@@ -265,14 +265,14 @@ Task<SplitPlan> plan_split(const SplitSource& source, SplitRules rules, SplitLim
   SplitPlan plan{.rules = std::move(rules), .units = {}};
   const auto& shape = plan.rules.shape;
   int64_t most_streams = 0;
-  for (int32_t which = 0; which < shape.classes(); ++which) {
+  for (int32_t which = 0; which < shape.residue_classes(); ++which) {
     auto sources = CO_TRY(
         in_context(co_await open_sources(source, shape.sources_of(which), make_cache(limits, 1)),
                    place_text(source)));
     most_streams = std::max(most_streams, streams_of(sources));
     auto units = CO_TRY(in_context(co_await source.store.call([&] {
       const auto size = size_of(sources);
-      return cut_class(which, size, pieces_of(size.bytes, shape.classes(), limits));
+      return cut_residue_class(which, size, pieces_of(size.bytes, shape.residue_classes(), limits));
     }),
                                    place_text(source)));
     std::ranges::move(units, std::back_inserter(plan.units));

@@ -7,15 +7,16 @@
 #include <vector>
 
 #include "splitter/checkpoint_rows.h"
-#include "splitter/class_files.h"
+#include "splitter/residue_class_files.h"
 
 namespace pegmove::splitter {
 
 // Blocks; for one thread at a time.
 class UnitJob {
  public:
-  // The sources are the opened ones of the unit's class, in the order of Shape::sources_of(); files
-  // are written to `folder`. `readahead_bytes`: for each file that is read.
+  // The sources are the opened ones of the unit's residue class, in the order of
+  // Shape::sources_of(); files are written to `folder`. `readahead_bytes`: for each file that is
+  // read.
   UnitJob(const SplitRules& rules, Unit unit, int number,
           std::vector<std::unique_ptr<CheckpointRows>> sources, std::string folder,
           size_t readahead_bytes);
@@ -39,7 +40,7 @@ class UnitJob {
   Unit unit_;
   std::vector<std::unique_ptr<CheckpointRows>> sources_;
   std::vector<int32_t> source_partitions_;
-  ClassFiles files_;
+  ResidueClassFiles files_;
   size_t readahead_bytes_;
   std::vector<std::string_view> keys_;  // the current key of each source
   std::vector<size_t> heap_;

@@ -45,17 +45,17 @@ int64_t rows_of(const ClassSize& size, int64_t bytes) {
 
 }  // namespace
 
-int32_t Shape::classes() const { return std::gcd(sources, targets); }
+int32_t Shape::residue_classes() const { return std::gcd(sources, targets); }
 
 std::vector<int32_t> Shape::sources_of(int32_t which) const {
-  return congruent(which, classes(), sources);
+  return congruent(which, residue_classes(), sources);
 }
 
 std::vector<int32_t> Shape::targets_of(int32_t which) const {
-  return congruent(which, classes(), targets);
+  return congruent(which, residue_classes(), targets);
 }
 
-Result<std::vector<Unit>> cut_class(int32_t which, const ClassSize& size, int64_t pieces) {
+Result<std::vector<Unit>> cut_residue_class(int32_t which, const ClassSize& size, int64_t pieces) {
   std::vector<Unit> units{{.which = which, .from = "", .to = "", .rows = size.rows}};
   const auto piece = size.bytes / std::max<int64_t>(1, pieces);
   int64_t before = 0;  // of the last unit

@@ -150,15 +150,15 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   async::TaskGroup beside(co_await asio::this_coro::executor);
   if (options.rules.filters == rows::RowFilters{})
     beside.spawn(estimate_rows(copy.source, copied, options.timeout, rows_of_one));
-  if (auto* pace = options.pump.pace) {
-    beside.spawn(probe_latency(copy.source, *pace, beside));
-    beside.spawn(probe_latency(copy.target, *pace, beside));
+  if (auto* throttler = options.pump.throttler) {
+    beside.spawn(probe_latency(copy.source, *throttler, beside));
+    beside.spawn(probe_latency(copy.target, *throttler, beside));
   }
   if (listener)
     beside.spawn(async::report_each_second(clock, beside, [&] {
       listener({pump.progress(), elapsed(), copy.source->partition_count(),
                 expected_rows(pump.progress(), rows_of_one), what_it_waits_for(copy),
-                options.pump.pace ? options.pump.pace->why_slow() : ""});
+                options.pump.throttler ? options.pump.throttler->why_slow() : ""});
     }));
   auto moved = co_await pump.run();
   copied.request();

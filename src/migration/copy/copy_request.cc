@@ -30,11 +30,11 @@ Result<CopyRequest> read_request(const Json& json) {
   options.create = TRY(in.boolean("create"));
   options.timeout = TRY(in.milliseconds("timeout_ms"));
   options.retry_for = TRY(in.milliseconds("retry_for_ms"));
-  auto& pace = request.pace;
-  pace.max_rows_per_second = TRY(in.integer("max_rows_per_second", 0, kMostRate));
-  pace.max_bytes_per_second = TRY(in.integer("max_bytes_per_second", 0, kMostRate * 1'000'000));
-  pace.adaptive = TRY(in.boolean("adaptive"));
-  pace.latency_bound = TRY(in.milliseconds("latency_bound_ms"));
+  auto& throttle = request.throttle;
+  throttle.max_rows_per_second = TRY(in.integer("max_rows_per_second", 0, kMostRate));
+  throttle.max_bytes_per_second = TRY(in.integer("max_bytes_per_second", 0, kMostRate * 1'000'000));
+  throttle.adaptive = TRY(in.boolean("adaptive"));
+  throttle.latency_bound = TRY(in.milliseconds("latency_bound_ms"));
   options.into_nonempty = TRY(in.boolean("into_nonempty"));
   options.through = Through::kPlain;  // or given by `duplicate`
   options.live = TRY(in.boolean("live"));
@@ -62,10 +62,10 @@ std::string to_json(const CopyRequest& request) {
            {"create", options.create},
            {"timeout_ms", options.timeout.count()},
            {"retry_for_ms", options.retry_for.count()},
-           {"max_rows_per_second", request.pace.max_rows_per_second},
-           {"max_bytes_per_second", request.pace.max_bytes_per_second},
-           {"adaptive", request.pace.adaptive},
-           {"latency_bound_ms", request.pace.latency_bound.count()},
+           {"max_rows_per_second", request.throttle.max_rows_per_second},
+           {"max_bytes_per_second", request.throttle.max_bytes_per_second},
+           {"adaptive", request.throttle.adaptive},
+           {"latency_bound_ms", request.throttle.latency_bound.count()},
            {"into_nonempty", options.into_nonempty},
            {"live", options.live},
            {"dual_written", options.dual_written},
@@ -82,18 +82,19 @@ Result<CopyRequest> copy_request_from_json(std::string_view text) {
   return read_request(base::parse_json<Json>(text));
 }
 
-Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::string_view value) {
+Result<void> apply_setting(rows::ThrottleOptions& throttle, std::string_view key,
+                           std::string_view value) {
   if (key == "max-rows-per-second") {
-    pace.max_rows_per_second = TRY(parse_rate(key, value));
+    throttle.max_rows_per_second = TRY(parse_rate(key, value));
   } else if (key == "max-megabytes-per-second") {
-    pace.max_bytes_per_second = TRY(parse_rate(key, value)) * 1'000'000;
+    throttle.max_bytes_per_second = TRY(parse_rate(key, value)) * 1'000'000;
   } else if (key == "latency-bound") {
-    pace.latency_bound = TRY(in_context(base::parse_duration(value), key));
+    throttle.latency_bound = TRY(in_context(base::parse_duration(value), key));
   } else if (key == "full-speed") {
     if (value != "true" && value != "false")
       return fail(Code::kInvalidArgument,
                   "full-speed: give true or false, not '" + std::string(value) + "'");
-    pace.adaptive = value == "false";
+    throttle.adaptive = value == "false";
   } else {
     return fail(Code::kInvalidArgument,
                 "'" + std::string(key) +

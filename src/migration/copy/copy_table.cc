@@ -27,9 +27,8 @@ std::vector<runs::Step> copy_table(CopyTable& copy) {
        .kind = StepKind::kCompensable,
        .run = [&copy](StepContext) { return copy.make_target(); },
        .take = [&copy](const journal::StepRecord& record) { return copy.take_target(record); },
-       .undo = [&copy](StepContext, const journal::StepRecord& record) {
-         return copy.leave_target(record);
-       }});
+       .undo = [&copy](StepContext,
+                       const journal::StepRecord& record) { return copy.leave_target(record); }});
 
   steps.push_back(
       {.name = "copy-rows",
@@ -196,8 +195,8 @@ std::string CopyTable::options() const { return to_json(request_); }
 
 void CopyTable::apply(const std::string& key, const std::string& value) {
   // `pegmove set` has checked it; a setting of a newer pegmove has no effect here.
-  if (apply_setting(request_.pace, key, value) && pace_)
-    apply_setting(pace_->options(), key, value).value();
+  if (apply_setting(request_.throttle, key, value) && throttler_)
+    apply_setting(throttler_->options(), key, value).value();
 }
 
 Task<> CopyTable::prepare() {
@@ -235,8 +234,9 @@ Task<Undone> CopyTable::leave_target(const journal::StepRecord& record) const {
   const auto table = "table " + request_.options.to_table + " on " + to_;
   if (record.product.empty())  // killed while it was created
     co_return Undone{.end = UndoEnd::kStays,
-                     .says = table + " may have been created by this run; if it exists and you do "
-                                     "not need it, drop it"};
+                     .says = table +
+                             " may have been created by this run; if it exists and you do "
+                             "not need it, drop it"};
   co_return Undone{
       .end = UndoEnd::kStays,
       .says = table + ", which this run created, stays; drop it if you do not need it"};
@@ -261,16 +261,16 @@ Result<std::vector<int32_t>> CopyTable::partitions() const {
 Task<std::string> CopyTable::copy_rows(StepContext context) {
   CO_TRY(co_await prepare());
   auto& session = context.session;
-  auto pace_options = request_.pace;
-  pace_options.most_at_once = copy_->options.pump.lanes_at_once;
-  pace_ = std::make_unique<rows::Pace>(pace_options, ports_.clock, session.stop());
+  auto throttle_options = request_.throttle;
+  throttle_options.most_at_once = copy_->options.pump.lanes_at_once;
+  throttler_ = std::make_unique<rows::Throttler>(throttle_options, ports_.clock, session.stop());
 
   auto copy = *copy_;
   auto& pump = copy.options.pump;
   const auto units = CO_TRY(partitions());
   auto states = partitions_to_start(session.positions(), copy.source->partition_count());
   for (auto unit : units) pump.start.push_back(std::move(states[size_t(unit)]));
-  pump.pace = pace_.get();
+  pump.throttler = throttler_.get();
   pump.on_lane = [&session, &units](int lane, const rows::LaneState& state) {
     session.note(position_of(units[size_t(lane)], state));
   };
@@ -280,7 +280,7 @@ Task<std::string> CopyTable::copy_rows(StepContext context) {
         session.set_reason(status.waits_for);
         session.show_progress(context.events, speed.progress_of(status), true);
       });
-  pace_.reset();
+  throttler_.reset();
   report_ = CO_TRY(std::move(report));
   co_return product_of(report_);
 }

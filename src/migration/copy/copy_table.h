@@ -10,7 +10,7 @@
 #include "migration/copy/copy_text.h"
 #include "migration/copy/prepare_copy.h"
 #include "migration/ports.h"
-#include "rows/pace.h"
+#include "rows/throttler.h"
 #include "runs/engine.h"
 
 namespace pegmove::migration {
@@ -69,7 +69,7 @@ class CopyTable : public runs::Work {
   std::optional<PreparedCopy> copy_;
   std::optional<CopiedTables> tables_;  // known when the target exists
   bool may_have_made_target_ = false;
-  std::unique_ptr<rows::Pace> pace_;  // while rows are copied
+  std::unique_ptr<rows::Throttler> throttler_;  // while rows are copied
   CopyReport report_;
   CopyEnds ends_;
 };

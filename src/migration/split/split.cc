@@ -11,7 +11,7 @@
 #include "migration/split/split_json.h"
 #include "migration/split/split_units.h"
 #include "record/expiry.h"
-#include "splitter/class_files.h"
+#include "splitter/residue_class_files.h"
 
 namespace pegmove::migration {
 namespace {
@@ -37,7 +37,7 @@ Task<SplitPlan> plan_of(const SplitRequest& request, const RowOrigin& origin, co
     co_return fail(Code::kInvalidArgument,
                    "table '" + origin.table->name() + "' now has another partition count");
   SplitPlan plan{.rules = std::move(rules), .units = {}};
-  for (int32_t which = 0; which < plan.rules.shape.classes(); ++which)
+  for (int32_t which = 0; which < plan.rules.shape.residue_classes(); ++which)
     plan.units.push_back({.which = which, .from = "", .to = ""});
   CO_TRY(splitter::check_limits(request.limits, plan.rules, 0));
   co_return plan;

@@ -5,7 +5,7 @@
 #include "record/hash.h"
 #include "record/key.h"
 #include "record/value.h"
-#include "splitter/class_files.h"
+#include "splitter/residue_class_files.h"
 #include "splitter/unit_output.h"
 
 namespace pegmove::migration {
@@ -94,7 +94,7 @@ class ScanRun {
   const splitter::SplitTarget& target_;
   const splitter::UnitEvents& events_;
   splitter::UnitOutput output_;
-  splitter::ClassFiles files_;
+  splitter::ResidueClassFiles files_;
   compare::MergedScan scan_;
 };
 

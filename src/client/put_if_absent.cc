@@ -1,4 +1,4 @@
-#include "client/put_absent.h"
+#include "client/put_if_absent.h"
 
 #include "base/bytes.h"
 #include "client/row_groups.h"

@@ -1,4 +1,4 @@
-#include "rows/pace.h"
+#include "rows/throttler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -20,7 +20,7 @@ constexpr milliseconds kLongestPause{2000};
 }  // namespace
 
 // How long until the limits and the pause allow the next batch.
-milliseconds Pace::until_open() {
+milliseconds Throttler::until_open() {
   const auto now = clock_.now();
   rows_.set_rate(double(options_.max_rows_per_second));
   bytes_.set_rate(double(options_.max_bytes_per_second));
@@ -29,9 +29,9 @@ milliseconds Pace::until_open() {
   return std::max(wait, pause_ - duration_cast<milliseconds>(now - last_pause_));
 }
 
-bool Pace::has_room() const { return writing_ == 0 || writing_ < int(at_once_); }
+bool Throttler::has_room() const { return writing_ == 0 || writing_ < int(at_once_); }
 
-Routine<bool> Pace::enter(int64_t rows, int64_t bytes) {
+Routine<bool> Throttler::enter(int64_t rows, int64_t bytes) {
   while (!stop_.requested()) {
     const auto wait = until_open();
     if (has_room() && wait <= milliseconds(0)) {
@@ -49,12 +49,12 @@ Routine<bool> Pace::enter(int64_t rows, int64_t bytes) {
   co_return false;
 }
 
-void Pace::leave() {
+void Throttler::leave() {
   --writing_;
   left_.notify_all();
 }
 
-void Pace::note_latency(milliseconds latency, std::string_view where) {
+void Throttler::note_latency(milliseconds latency, std::string_view where) {
   if (!options_.adaptive) return speed_up();
   if (latency > options_.latency_bound)
     slow_down(std::string(where) + " latency " + base::format_duration(latency) +
@@ -63,11 +63,11 @@ void Pace::note_latency(milliseconds latency, std::string_view where) {
     speed_up();
 }
 
-void Pace::note_busy(std::string_view why) {
+void Throttler::note_busy(std::string_view why) {
   if (options_.adaptive) slow_down(std::string(why));
 }
 
-void Pace::slow_down(std::string why) {
+void Throttler::slow_down(std::string why) {
   auto now = clock_.now();
   reason_ = std::move(why);
   if (now - changed_at_ < kBetweenSlowdowns) return;
@@ -80,7 +80,7 @@ void Pace::slow_down(std::string why) {
     pause_ = std::clamp(pause_ * 2, kFirstPause, kLongestPause);
 }
 
-void Pace::speed_up() {
+void Throttler::speed_up() {
   auto now = clock_.now();
   if (now - changed_at_ < kBetweenSpeedups && options_.adaptive) return;
   changed_at_ = now;
@@ -91,7 +91,7 @@ void Pace::speed_up() {
   left_.notify_all();
 }
 
-std::string Pace::why_slow() const {
+std::string Throttler::why_slow() const {
   if (!options_.adaptive || (pause_ == milliseconds(0) && at_once_ >= options_.most_at_once))
     return "";
   auto text = "throttled to " + std::to_string(int(at_once_)) + "/" +

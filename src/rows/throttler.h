@@ -1,9 +1,9 @@
-// How fast a pump may go: the operator's limits, and throttling by the clusters' load.
+// Throttles a pump: the operator's limits, and adaptation to the load of the clusters.
 //
-// Two limits (rows and bytes per second) always apply. Besides, the pace adapts: when a cluster
-// reports that it is busy, or the latency that its clients see exceeds a bound, fewer batches are
-// written in parallel, and then with pauses between them; when it has recovered, step by step more.
-// Increase is slow and decrease is fast, as in TCP.
+// Two limits (rows and bytes per second) always apply. Besides, the throttler adapts: when a
+// cluster reports that it is busy, or the latency that its clients see exceeds a bound, fewer
+// batches are written in parallel, and then with pauses between them; when it has recovered, step
+// by step more. Increase is slow and decrease is fast, as in TCP.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@
 
 namespace pegmove::rows {
 
-struct PaceOptions {
+struct ThrottleOptions {
   int64_t max_rows_per_second = 0;   // 0: no limit
   int64_t max_bytes_per_second = 0;  // of keys and values; 0: no limit
   bool adaptive = true;
@@ -26,9 +26,9 @@ struct PaceOptions {
 };
 
 // All on one executor. The clock and the stop signal must outlive it.
-class Pace {
+class Throttler {
  public:
-  Pace(const PaceOptions& options, Clock& clock, const async::StopSignal& stop)
+  Throttler(const ThrottleOptions& options, Clock& clock, const async::StopSignal& stop)
       : options_(options), clock_(clock), stop_(stop), at_once_(options.most_at_once) {}
 
   // Waits until a batch of this many rows and bytes may be written. Returns false when the work
@@ -42,7 +42,7 @@ class Pace {
   void note_busy(std::string_view why);
 
   // Can be changed at any time, also while a caller waits in enter().
-  PaceOptions& options() { return options_; }
+  ThrottleOptions& options() { return options_; }
 
   // "throttled to 4/8 parallel batches: ...", for people; "" when it is not throttled. The
   // operator's limits do not count.
@@ -56,14 +56,14 @@ class Pace {
   void slow_down(std::string why);
   void speed_up();
 
-  PaceOptions options_;
+  ThrottleOptions options_;
   Clock& clock_;
   const async::StopSignal& stop_;
   int writing_ = 0;
   double at_once_;                // batches that may be written in parallel, if it adapts
   async::milliseconds pause_{0};  // before each batch, when one at a time is too much
   std::string reason_;            // of the last slowdown
-  async::Instant changed_at_{};   // when the pace was last slowed down or sped up
+  async::Instant changed_at_{};   // when it last slowed down or sped up
   async::Instant last_pause_{};   // when a batch was last allowed
   base::TokenBucket rows_{kBurst};
   base::TokenBucket bytes_{kBurst};

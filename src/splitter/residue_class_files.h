@@ -1,4 +1,4 @@
-// Writes the rows of one class of a split, in key order, to the files of its targets.
+// Writes the rows of one residue class of a split, in key order, to the files of its targets.
 #pragma once
 
 #include <string>
@@ -46,10 +46,10 @@ std::string unit_prefix(int number);
 
 // Values are kept byte for byte, with their expiry and timetag, when the data versions agree, and
 // get the target's header otherwise. Blocks; for one thread at a time.
-class ClassFiles {
+class ResidueClassFiles {
  public:
   // `number`, of the unit, is in the names of the files. The rules must outlive it.
-  ClassFiles(const SplitRules& rules, int32_t which, int number, const std::string& folder);
+  ResidueClassFiles(const SplitRules& rules, int32_t which, int number, const std::string& folder);
 
   // Keys must ascend. Complete files are added to `finished`. Errors: kCorrupt: a malformed key, a
   // value without header, naming partition and key; kIo.

@@ -1,4 +1,4 @@
-#include "splitter/class_files.h"
+#include "splitter/residue_class_files.h"
 
 #include <cstdio>
 
@@ -35,15 +35,15 @@ RowCounts& RowCounts::operator+=(const RowCounts& other) {
   return *this;
 }
 
-ClassFiles::ClassFiles(const SplitRules& rules, int32_t which, int number,
-                       const std::string& folder)
+ResidueClassFiles::ResidueClassFiles(const SplitRules& rules, int32_t which, int number,
+                                     const std::string& folder)
     : rules_(rules) {
   for (const auto partition : rules.shape.targets_of(which))
     targets_.emplace_back(partition, unit_prefix(number), folder, rules.most_file_bytes,
                           rules.for_old_servers);
 }
 
-Result<void> ClassFiles::add(const SourceRow& row, std::vector<FinishedFile>& finished) {
+Result<void> ResidueClassFiles::add(const SourceRow& row, std::vector<FinishedFile>& finished) {
   if (row.key.size() < record::kHashKeyLengthSize) return {};  // the servers' own record
   ++counts_.read;
   const auto parts = record::split_key(row.key);
@@ -75,14 +75,15 @@ Result<void> ClassFiles::add(const SourceRow& row, std::vector<FinishedFile>& fi
   ++counts_.written;
   counts_.bytes += int64_t(row.key.size() + stored.size());
   const auto target = record::partition_index(hash, rules_.shape.targets);
-  const auto index = size_t(target / rules_.shape.classes());
-  base::check(index < targets_.size(), "a row of a class belongs to a target of that class");
+  const auto index = size_t(target / rules_.shape.residue_classes());
+  base::check(index < targets_.size(),
+              "a row of a residue class belongs to a target of that class");
   if (TRY(targets_[index].add(row.key, stored)))
     finished.push_back(base::checked(TRY(targets_[index].finish()), "a full file can be finished"));
   return {};
 }
 
-Result<void> ClassFiles::finish(std::vector<FinishedFile>& finished) {
+Result<void> ResidueClassFiles::finish(std::vector<FinishedFile>& finished) {
   for (auto& target : targets_)
     if (auto last = TRY(target.finish())) finished.push_back(*std::move(last));
   return {};
