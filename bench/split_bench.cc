@@ -138,7 +138,7 @@ Result<double> merge_barely(const Setup& setup, splitter::Shape shape) {
   fs::create_directories(setup.folder + "/bare");
   const auto begin = SteadyClock::now();
   int64_t rows = 0;
-  for (int32_t which = 0; which < shape.classes(); ++which)
+  for (int32_t which = 0; which < shape.residue_classes(); ++which)
     rows += TRY(BareMerge(setup, shape).carry_out(which));
   const auto seconds = seconds_since(begin);
   fs::remove_all(setup.folder + "/bare");
