@@ -35,9 +35,10 @@ Result<void> Journal::store_change(const std::string& run, std::string_view kind
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
     const auto found = TRY(find(run, doing));
     if (is_final(found.state))
-      return fail(Code::kRefused,
-                  "run " + run + " has ended (" + std::string(to_string(found.state)) + "), so the " +
-                      std::string(kind) + " " + std::string(name) + " has no effect");
+      return fail(Code::kRefused, "run " + run + " has ended (" +
+                                      std::string(to_string(found.state)) + "), so the " +
+                                      std::string(kind) + " " + std::string(name) +
+                                      " has no effect");
     {
       auto query = file_->statements.count_settings.query(doing, run, kind, name);
       if (TRY(query.next()) && query.integer(0) >= int64_t(kMostSettings))
