@@ -6,11 +6,11 @@
 // several Journals, of one process or of many, may use one file at the same time.
 //
 // What survives. Everything that returned survives the end of the process, kill -9 included. Runs,
-// states, steps, plans, settings, requests and leases survive a power cut too (synchronous=FULL).
-// save() and save_progress() do not wait for the disk (synchronous=NORMAL): a power cut may lose
-// the last positions, whole calls, newest first. That is safe: from an older position rows are
-// copied again, which changes nothing. Each change of state brings everything before it to the
-// disk.
+// states, steps, plans, settings, requests and leases survive a power cut too (synchronous=FULL),
+// as do the journal that open() created or converted, and what was removed or answered. save() and
+// save_progress() do not wait for the disk (synchronous=NORMAL): a power cut may lose the last
+// positions, whole calls, newest first. That is safe: from an older position rows are copied again,
+// which changes nothing. Each change of state brings everything before it to the disk.
 //
 // Errors of every call, besides its own: kBusy (other processes kept the file locked), kCorrupt
 // (the file is damaged or contains what no version of pegmove writes), kIo (disk full, permission).

@@ -97,8 +97,10 @@ Result<void> create(const std::string& path, std::span<const std::string_view> s
 // Keeps the file of the older version, for a return to that version: "JOURNAL.v1".
 Result<void> keep_copy(const Connection& connection, const std::string& path, int64_t version) {
   const auto copy = path + ".v" + std::to_string(version);
+  const auto folder = fs::path(path).parent_path();
   std::error_code ignored;
-  if (fs::exists(copy, ignored)) return {};  // another process was faster, or was killed after it
+  // Another process was faster, or was killed after it: perhaps before its name was durable.
+  if (fs::exists(copy, ignored)) return sync_folder(folder);
   std::string staging = copy + ".XXXXXX";
   const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600; SQLite takes an empty file
   if (fd < 0)
@@ -113,7 +115,7 @@ Result<void> keep_copy(const Connection& connection, const std::string& path, in
                   "journal " + path + ": keeping the copy " + copy + ": " + std::strerror(errno));
   if (!copied) unlink(staging.c_str());
   TRY(std::move(copied));
-  return sync_folder(fs::path(path).parent_path());
+  return sync_folder(folder);
 }
 
 // A process of the older version would fail on the new tables.
