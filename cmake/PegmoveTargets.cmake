@@ -23,7 +23,7 @@ target_compile_options(pegmove_flags INTERFACE
 target_link_options(pegmove_flags INTERFACE -fuse-ld=lld)
 if(PEGMOVE_SANITIZE)
   target_compile_options(pegmove_flags INTERFACE
-    -fsanitize=${PEGMOVE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1)
+    -fsanitize=${PEGMOVE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O0)
   target_link_options(pegmove_flags INTERFACE -fsanitize=${PEGMOVE_SANITIZE})
 endif()
 
