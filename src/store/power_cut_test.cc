@@ -1,0 +1,246 @@
+// A partition's database on a disk that loses power at any moment: with sync_writes no write that
+// returned is lost; without, what is before the first loss is there.
+#include <gtest/gtest.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <random>
+
+#include "record/key.h"
+#include "record/value.h"
+#include "store/partition_db.h"
+#include "store/partitions_test.h"
+#include "testing/faulty_disk.h"
+
+namespace pegmove::store {
+namespace {
+
+using testing::DiskFault;
+using testing::DiskOperation;
+using testing::FaultyDisk;
+using Rows = std::map<std::string, std::string>;
+
+constexpr int kSteps = 24;
+constexpr int kKeys = 12;
+
+// What a database holds after a write.
+struct Moment {
+  Rows rows;
+  int64_t timestamp_us = 0;
+};
+
+Rows rows_of(const PartitionDb& db) {
+  Rows rows;
+  const auto cursor = db.new_cursor();
+  for (cursor->seek(""); cursor->valid(); cursor->next())
+    rows.emplace(cursor->key(), cursor->value().user_data);
+  EXPECT_TRUE(cursor->status());
+  return rows;
+}
+
+// Random writes, flushes, compactions and checkpoints in one database, the same for one seed.
+class History {
+ public:
+  History(uint64_t seed, bool sync) : random_(seed), sync_(sync) {
+    options_ = {.path = folder_ / "tables/1.0.pegasus/data/rdb",
+                .sync_writes = sync,
+                .tuning = {.memtable_bytes = 64 << 10},
+                .env = disk_.env(),
+                .unix_seconds = [] { return int64_t{1'800'000'000}; }};
+    std::filesystem::create_directories(folder_ / "tables");
+  }
+
+  // Until it has ended, or the power is cut at an operation of the disk. Returns how many there
+  // were.
+  int64_t run(int64_t cut_at) {
+    disk_.set_plan([cut_at](const DiskOperation& operation) {
+      return operation.number == cut_at ? DiskFault{.kind = DiskFault::Kind::kPowerCut}
+                                        : DiskFault{};
+    });
+    auto db = PartitionDb::open(options_);
+    for (int step = 0; db && step < kSteps && disk_.has_power(); ++step) act(**db, step);
+    return disk_.operations();
+  }
+
+  // Opens again what a power cut leaves, compares, and goes on from there.
+  void expect_whole_after_power_cut() {
+    disk_.restore_power(random_);
+    auto db = open(options_);
+    const int64_t last = db->last_decree();
+    ASSERT_TRUE(moments_.contains(last)) << last;
+    ASSERT_GE(last, sync_ ? acknowledged_ : 0);
+    EXPECT_EQ(rows_of(*db), moments_[last].rows);
+    EXPECT_EQ(db->last_timestamp_us(), moments_[last].timestamp_us);
+    Moment next = moments_[last];
+    next.rows[row_key(1)] = "after";
+    next.timestamp_us = kMaxTimestampUs;
+    WriteBatch batch = db->new_batch();
+    batch.put(row_key(1), "after", 0, 0);
+    const auto written = db->write(batch, last + 1, next.timestamp_us);
+    ASSERT_TRUE(written) << written.error().to_string();
+    db.reset();
+    db = open(options_);
+    EXPECT_EQ(db->last_decree(), last + 1);
+    EXPECT_EQ(db->last_timestamp_us(), next.timestamp_us);
+    EXPECT_EQ(rows_of(*db), next.rows);
+  }
+
+ private:
+  void act(PartitionDb& db, int step) {
+    // What fails fails by the power cut; that is seen after it.
+    switch (random_() % 12) {
+      case 0: (void)db.flush(); return;
+      case 1: (void)db.compact(); return;
+      case 2: (void)db.checkpoint(folder_ / ("tables/checkpoint." + std::to_string(step))); return;
+      case 3: (void)db.tune({.memtable_bytes = size_t{64 + random_() % 64} << 10}); return;
+      default: write(db); return;
+    }
+  }
+  void write(PartitionDb& db) {
+    attempted_ += 1 + (random_() % 4 == 0 ? int64_t(random_() % 3) : 0);
+    Moment next = moments_.rbegin()->second;
+    next.timestamp_us += 1 + int64_t(random_() % 1000);
+    WriteBatch batch = db.new_batch();
+    for (uint64_t count = random_() % 4; count > 0; --count) {
+      const auto key = row_key(int64_t(random_() % kKeys));
+      if (random_() % 4 == 0) {
+        batch.remove(key);
+        next.rows.erase(key);
+        continue;
+      }
+      auto value = std::to_string(attempted_) + std::string(random_() % 10'000, 'v');
+      batch.put(key, value, 0, uint64_t(next.timestamp_us) << 8);
+      next.rows[key] = std::move(value);
+    }
+    const auto written = db.write(batch, attempted_, next.timestamp_us);
+    moments_.emplace(attempted_, std::move(next));
+    if (written) acknowledged_ = attempted_;
+  }
+
+  TestFolder folder_;
+  FaultyDisk disk_{folder_ / "trash"};
+  std::mt19937_64 random_;
+  const bool sync_;
+  PartitionOptions options_;
+  std::map<int64_t, Moment> moments_{{0, {}}};  // by decree, also of the write that was cut off
+  int64_t attempted_ = 0;
+  int64_t acknowledged_ = 0;
+};
+
+void cut_at_every(uint64_t seed, bool sync, int64_t stride) {
+  const int64_t operations = History(seed, sync).run(0);
+  ASSERT_GT(operations, 100);
+  for (int64_t at = 1 + int64_t(seed) % stride; at <= operations; at += stride) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", power cut at operation " + std::to_string(at));
+    History history(seed, sync);
+    history.run(at);
+    history.expect_whole_after_power_cut();
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(PowerCut, WithSyncNoWriteThatReturnedIsLost) {
+  cut_at_every(1, true, 1);
+  for (uint64_t seed = 2; seed < 10; ++seed) cut_at_every(seed, true, 20);
+}
+
+TEST(PowerCut, WithoutSyncWhatIsBeforeTheFirstLossIsThereInOrder) {
+  cut_at_every(1, false, 1);
+  for (uint64_t seed = 2; seed < 10; ++seed) cut_at_every(seed, false, 20);
+}
+
+// ---- two logs ----
+
+// A database whose first memtable waits for its flush: its rows are in the first of two logs.
+class TwoLogs : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    disk_.set_plan([this](const DiskOperation& operation) {
+      std::unique_lock lock(mutex_);
+      if (operation.kind == DiskOperation::Kind::kCreate && operation.path.ends_with(".sst"))
+        released_.wait(lock, [this] { return released_now_; });
+      return DiskFault{};
+    });
+    auto db = PartitionDb::open({.path = folder_ / "creating"});
+    ASSERT_TRUE(db);
+    ASSERT_TRUE(put_row(**db, ++rows_, "flushed"));
+    ASSERT_TRUE((*db)->flush());
+    db->reset();
+    std::filesystem::rename(folder_ / "creating", folder_ / "db");
+    db_ =
+        open({.path = folder_ / "db", .tuning = {.memtable_bytes = 64 << 10}, .env = disk_.env()});
+    const auto first_log = logs_of(folder_ / "db");
+    ASSERT_EQ(first_log.size(), 1u);
+    std::vector<uintmax_t> sizes;
+    while (logs_of(folder_ / "db") == first_log) {
+      sizes.push_back(std::filesystem::file_size(first_log[0]));
+      ASSERT_TRUE(put_row(*db_, ++rows_, std::string(4000, 'v')));
+    }
+    first_log_rows_ = rows_ - 1;  // the last one is in the second log
+    size_before_last_ = sizes[sizes.size() - 2];
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(put_row(*db_, ++rows_, "later"));
+  }
+  void TearDown() override {
+    {
+      const std::lock_guard lock(mutex_);
+      released_now_ = true;
+    }
+    released_.notify_all();
+  }
+
+  static std::vector<std::string> logs_of(const std::string& path) {
+    std::vector<std::string> logs;
+    for (const auto& entry : std::filesystem::directory_iterator(path))
+      if (entry.path().extension() == ".log") logs.push_back(entry.path());
+    std::ranges::sort(logs);
+    return logs;
+  }
+  // What a process that was killed now would leave.
+  std::string killed() {
+    std::filesystem::copy(folder_ / "db", folder_ / "killed");
+    return folder_ / "killed";
+  }
+  void expect_rows(const std::string& path, int64_t count) {
+    const auto db = open({.path = path});
+    EXPECT_EQ(db->last_decree(), count);
+    for (int64_t row = 1; row <= rows_; ++row) EXPECT_EQ(has_row(*db, row), row <= count) << row;
+  }
+
+  TestFolder folder_;
+  std::mutex mutex_;
+  std::condition_variable released_;
+  bool released_now_ = false;
+  FaultyDisk disk_{folder_ / "trash"};
+  std::unique_ptr<PartitionDb> db_;
+  int64_t rows_ = 0;
+  int64_t first_log_rows_ = 0;      // in the first log and in the table files
+  uintmax_t size_before_last_ = 0;  // of the first log
+};
+
+TEST_F(TwoLogs, AreBothReplayedWhenNothingIsLost) { expect_rows(killed(), rows_); }
+
+TEST_F(TwoLogs, TheSecondIsNotReplayedWhenTheFirstHasLostItsLastWrite) {
+  const auto path = killed();
+  std::filesystem::resize_file(logs_of(path)[0], size_before_last_);
+  expect_rows(path, first_log_rows_ - 1);
+  expect_rows(path, first_log_rows_ - 1);  // nor later
+}
+
+TEST_F(TwoLogs, TheSecondIsNotReplayedWhenTheFirstHasLostAll) {
+  const auto path = killed();
+  std::filesystem::resize_file(logs_of(path)[0], 0);
+  expect_rows(path, 1);
+}
+
+TEST_F(TwoLogs, TheSecondIsNotReplayedWhenTheFirstIsTorn) {
+  const auto path = killed();
+  std::filesystem::resize_file(logs_of(path)[0], size_before_last_ + 100);
+  expect_rows(path, first_log_rows_ - 1);
+}
+
+}  // namespace
+}  // namespace pegmove::store
