@@ -91,6 +91,9 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
                              std::unique_ptr<rocksdb::FSWritableFile>*, IODebugContext*) override {
     return IOStatus::NotSupported("the test's disk reuses no files");
   }
+  IOStatus NewRandomRWFile(const std::string& name, const FileOptions& options,
+                           std::unique_ptr<rocksdb::FSRandomRWFile>* result,
+                           IODebugContext* debug) override;
   IOStatus NewDirectory(const std::string& name, const IOOptions& options,
                         std::unique_ptr<rocksdb::FSDirectory>* result,
                         IODebugContext* debug) override;
@@ -119,6 +122,7 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
   }
   // Of `wanted` bytes, how many are appended, and what is reported then.
   std::pair<size_t, IOStatus> plan_append(const std::string& path, size_t wanted);
+  IOStatus sync(const std::string& path, FileState& state);
   void note_append(FileState& state, int64_t bytes);
   void synced_folder(const std::string& folder);
 
@@ -134,6 +138,7 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
 
  private:
   DiskFault decide(Kind kind, const std::string& path);
+  std::shared_ptr<FileState> state_of(const std::string& path);
   std::string move_to_trash(const std::string& path);
   void rename_everywhere(const std::string& from, const std::string& to);
   void undo(const NameChange& change);
@@ -172,11 +177,7 @@ class FaultyFile : public rocksdb::FSWritableFileOwnerWrapper {
     return Append(data, options, debug);
   }
   IOStatus Sync(const IOOptions& /*options*/, IODebugContext* /*debug*/) override {
-    return files_.carry_out(Kind::kSync, path_, [this] {
-      state_->synced = state_->size;
-      state_->ends.clear();
-      return IOStatus::OK();
-    });
+    return files_.sync(path_, *state_);
   }
   IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
     return Sync(options, debug);
@@ -189,6 +190,29 @@ class FaultyFile : public rocksdb::FSWritableFileOwnerWrapper {
  private:
   FaultyFileSystem& files_;
   const std::string path_;  // that it was opened with
+  const std::shared_ptr<FileState> state_;
+};
+
+// A file that is opened again, to be synced.
+class SyncedFile : public rocksdb::FSRandomRWFileOwnerWrapper {
+ public:
+  SyncedFile(std::unique_ptr<rocksdb::FSRandomRWFile> file, FaultyFileSystem& files,
+             std::string path, std::shared_ptr<FileState> state)
+      : FSRandomRWFileOwnerWrapper(std::move(file)),
+        files_(files),
+        path_(std::move(path)),
+        state_(std::move(state)) {}
+
+  IOStatus Write(uint64_t, const rocksdb::Slice&, const IOOptions&, IODebugContext*) override {
+    return IOStatus::NotSupported("the test's disk only appends");
+  }
+  IOStatus Sync(const IOOptions& /*options*/, IODebugContext* /*debug*/) override {
+    return files_.sync(path_, *state_);
+  }
+
+ private:
+  FaultyFileSystem& files_;
+  const std::string path_;
   const std::shared_ptr<FileState> state_;
 };
 
@@ -268,14 +292,19 @@ IOStatus FaultyFileSystem::ReopenWritableFile(const std::string& name, const Fil
   if (!fs::exists(path)) return NewWritableFile(path, options, result, debug);
   std::unique_ptr<rocksdb::FSWritableFile> file;
   IOStatus opened = FileSystemWrapper::ReopenWritableFile(path, options, &file, debug);
-  if (!opened.ok()) return opened;
-  const std::lock_guard lock(mutex_);
-  auto& state = states_[path];
-  if (!state) {
-    const auto size = int64_t(fs::file_size(path));
-    state = std::make_shared<FileState>(FileState{.size = size, .synced = size, .ends = {}});
-  }
-  *result = std::make_unique<FaultyFile>(std::move(file), *this, path, state);
+  if (opened.ok())
+    *result = std::make_unique<FaultyFile>(std::move(file), *this, path, state_of(path));
+  return opened;
+}
+
+IOStatus FaultyFileSystem::NewRandomRWFile(const std::string& name, const FileOptions& options,
+                                           std::unique_ptr<rocksdb::FSRandomRWFile>* result,
+                                           IODebugContext* debug) {
+  const std::string path = normal(name);
+  std::unique_ptr<rocksdb::FSRandomRWFile> file;
+  IOStatus opened = FileSystemWrapper::NewRandomRWFile(path, options, &file, debug);
+  if (opened.ok())
+    *result = std::make_unique<SyncedFile>(std::move(file), *this, path, state_of(path));
   return opened;
 }
 
@@ -373,6 +402,25 @@ void FaultyFileSystem::rename_everywhere(const std::string& from, const std::str
     if (change.path != from) change.path = moved(change.path, from, to);
     if (change.from != from) change.from = moved(change.from, from, to);
   }
+}
+
+// Of a file that may have been there before.
+std::shared_ptr<FileState> FaultyFileSystem::state_of(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  auto& state = states_[path];
+  if (!state) {
+    const auto size = fs::exists(path) ? int64_t(fs::file_size(path)) : 0;
+    state = std::make_shared<FileState>(FileState{.size = size, .synced = size, .ends = {}});
+  }
+  return state;
+}
+
+IOStatus FaultyFileSystem::sync(const std::string& path, FileState& state) {
+  return carry_out(Kind::kSync, path, [&state] {
+    state.synced = state.size;
+    state.ends.clear();
+    return IOStatus::OK();
+  });
 }
 
 void FaultyFileSystem::note_append(FileState& state, int64_t bytes) {

@@ -107,13 +107,6 @@ Result<void> check_families(const rocksdb::DBOptions& options, const std::string
   return {};
 }
 
-Result<bool> has_several_logs(rocksdb::Env& env, const std::string& path) {
-  std::vector<std::string> names;
-  const rocksdb::Status status = env.GetChildren(path, &names);
-  if (!status.ok()) return fail(to_error(status, "listing", path));
-  return std::ranges::count_if(names, [](const auto& name) { return name.ends_with(".log"); }) > 1;
-}
-
 Result<void> create_database(const PartitionOptions& options,
                              const rocksdb::DBOptions& db_options) {
   rocksdb::Env& env = *db_options.env;

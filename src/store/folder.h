@@ -22,10 +22,6 @@ Result<FolderState> look_at_folder(rocksdb::Env& env, const std::string& path);
 // are damaged, kIo.
 Result<void> check_families(const rocksdb::DBOptions& options, const std::string& path);
 
-// Whether the database at the path has more than one log: a memtable was being flushed when its
-// process ended. Errors: kIo.
-Result<bool> has_several_logs(rocksdb::Env& env, const std::string& path);
-
 // Makes a whole, empty database at options.path, where nothing or an empty folder must be. It is
 // built beside ("PATH.creating", replaced when a killed process left one) and renamed, so that what
 // stands at the path is always a whole database. Errors: kIo, kBusy.

@@ -44,13 +44,14 @@ rocksdb::DBOptions make_db_options(const PartitionOptions& options, const Partit
   db.atomic_flush = true;  // the decree in the meta family and the rows must stay together
   db.paranoid_checks = true;
   // A torn end of the log is what a kill or a power cut leaves. Without sync_writes a power cut may
-  // also leave holes: what stands before the first is kept, in the order of the writes. Holes
-  // between two logs are found by LogOrder.
+  // also leave holes: what stands before the first is kept, in the order of the writes. There
+  // are none between two logs: see LogSync.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.allow_fallocate = false;  // it would take 70 MB for the log of each partition, rows or not
   db.avoid_flush_during_shutdown = true;  // the log has everything
   db.max_open_files = kMaxOpenFiles;
   db.listeners = {hooks.errors};
+  if (hooks.log_sync) db.listeners.push_back(hooks.log_sync);
   db.allow_ingest_behind = options.allow_ingest_behind;
   db.max_bgerror_resume_count = 0;  // see ErrorListener
   if (options.resources) db.write_buffer_manager = options.resources->write_buffers;

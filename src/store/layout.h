@@ -14,6 +14,7 @@
 
 #include "store/compaction_filter.h"
 #include "store/error_listener.h"
+#include "store/log_sync.h"
 #include "store/tuning.h"
 
 namespace rocksdb {
@@ -72,6 +73,7 @@ struct PartitionOptions {
 // The hooks that a database calls while it is open.
 struct PartitionHooks {
   std::shared_ptr<ErrorListener> errors;
+  std::shared_ptr<LogSync> log_sync;  // empty when each write is synced
   std::shared_ptr<TableFilterFactory> compaction_filter;  // may be absent
 };
 

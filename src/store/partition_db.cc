@@ -49,11 +49,8 @@ Result<int64_t> read_number(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* meta, 
                                   " is missing, so it is no whole partition of Pegasus");
 }
 
-// The decree that the table files of a closed database hold, without its logs. Leaves no new file
-// in its folder.
+// The decree that a closed database holds. Leaves no new file in its folder.
 Result<int64_t> read_decree(rocksdb::DBOptions options, const std::string& path) {
-  NoLogs no_logs;
-  options.wal_filter = &no_logs;
   options.listeners.clear();
   options.info_log = std::make_shared<SilentLogger>();
   rocksdb::DB* opened = nullptr;
@@ -72,6 +69,7 @@ Result<int64_t> read_decree(rocksdb::DBOptions options, const std::string& path)
 PartitionDb::PartitionDb(const PartitionOptions& options)
     : path_(options.path), unix_seconds_(options.unix_seconds), tuning_(options.tuning) {
   hooks_.errors = std::make_shared<ErrorListener>();
+  if (!options.sync_writes) hooks_.log_sync = std::make_shared<LogSync>(options.env, options.path);
   if (options.unix_seconds) {
     hooks_.compaction_filter = std::make_shared<TableFilterFactory>(options.unix_seconds);
   }
@@ -111,11 +109,6 @@ Result<std::unique_ptr<PartitionDb>> PartitionDb::open(const PartitionOptions& o
 }
 
 Result<void> PartitionDb::open_existing(const PartitionOptions& options) {
-  if (TRY(has_several_logs(*db_options_.env, path_))) {
-    const auto flushed = read_decree(db_options_, path_);  // what is wrong is said below
-    log_order_ = std::make_unique<LogOrder>(flushed ? std::optional(*flushed) : std::nullopt);
-    db_options_.wal_filter = log_order_.get();
-  }
   rocksdb::DB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   const rocksdb::Status status =
@@ -187,7 +180,6 @@ rocksdb::Status PartitionDb::add_meta(rocksdb::WriteBatch& batch, int64_t decree
   rocksdb::Status status = batch.Put(meta_, kLastFlushedDecreeKey, std::to_string(decree));
   if (status.ok() && timestamp_us > last_timestamp_us_)
     status = batch.Put(meta_, kLastTimestampKey, std::to_string(timestamp_us));
-  if (status.ok()) status = LogOrder::note(batch, last_decree_, decree);
   return status;
 }
 

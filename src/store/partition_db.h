@@ -22,7 +22,6 @@
 #include "base/result.h"
 #include "store/cursor.h"
 #include "store/layout.h"
-#include "store/log_order.h"
 #include "store/status.h"
 #include "store/stored_value.h"
 #include "store/write_batch.h"
@@ -170,7 +169,6 @@ class PartitionDb {
   std::string path_;
   PartitionHooks hooks_;
   rocksdb::DBOptions db_options_;
-  std::unique_ptr<LogOrder> log_order_;  // of the opening; RocksDB may name it later
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* rows_ = nullptr;  // both destroyed before db_, by the destructor
   rocksdb::ColumnFamilyHandle* meta_ = nullptr;

@@ -1,14 +1,12 @@
 // A partition's database on a disk that loses power at any moment: with sync_writes no write that
 // returned is lost; without, what is before the first loss is there.
 #include <gtest/gtest.h>
-#include <rocksdb/write_batch.h>
 
-#include <algorithm>
-#include <condition_variable>
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <random>
+#include <set>
 
 #include "record/key.h"
 #include "record/value.h"
@@ -153,93 +151,32 @@ TEST(PowerCut, WithoutSyncWhatIsBeforeTheFirstLossIsThereInOrder) {
   for (uint64_t seed = 2; seed < 10; ++seed) cut_at_every(seed, false, 20);
 }
 
-// ---- two logs ----
-
-// A database whose first memtable waits for its flush: its rows are in the first of two logs.
-class TwoLogs : public ::testing::Test {
- protected:
-  void SetUp() override {
-    disk_.set_plan([this](const DiskOperation& operation) {
-      std::unique_lock lock(mutex_);
-      if (operation.kind == DiskOperation::Kind::kCreate && operation.path.ends_with(".sst"))
-        released_.wait(lock, [this] { return released_now_; });
-      return DiskFault{};
-    });
-    auto db = PartitionDb::open({.path = folder_ / "creating"});
-    ASSERT_TRUE(db);
-    ASSERT_TRUE(put_row(**db, ++rows_, "flushed"));
-    ASSERT_TRUE((*db)->flush());
-    db->reset();
-    std::filesystem::rename(folder_ / "creating", folder_ / "db");
-    db_ =
-        open({.path = folder_ / "db", .tuning = {.memtable_bytes = 64 << 10}, .env = disk_.env()});
-    const auto first_log = logs_of(folder_ / "db");
-    ASSERT_EQ(first_log.size(), 1u);
-    std::vector<uintmax_t> sizes;
-    while (logs_of(folder_ / "db") == first_log) {
-      sizes.push_back(std::filesystem::file_size(first_log[0]));
-      ASSERT_TRUE(put_row(*db_, ++rows_, std::string(4000, 'v')));
+// A database whose first log has lost its end, while the second is there, would lose writes from the
+// middle: RocksDB replays a log that ends between two records to its end, and then the next one.
+TEST(PowerCut, EachLogIsSyncedBeforeTheNextIsWritten) {
+  const TestFolder folder;
+  FaultyDisk disk(folder / "trash");
+  std::mutex mutex;
+  std::set<std::string> unsynced;  // logs
+  std::set<std::string> written;
+  disk.set_plan([&](const DiskOperation& operation) {
+    if (!operation.path.ends_with(".log")) return DiskFault{};
+    const std::lock_guard lock(mutex);
+    if (operation.kind == DiskOperation::Kind::kSync) unsynced.erase(operation.path);
+    if (operation.kind == DiskOperation::Kind::kAppend) {
+      unsynced.insert(operation.path);
+      written.insert(operation.path);
+      EXPECT_EQ(unsynced.size(), 1u);
     }
-    first_log_rows_ = rows_ - 1;  // the last one is in the second log
-    size_before_last_ = sizes[sizes.size() - 2];
-    for (int i = 0; i < 3; ++i) ASSERT_TRUE(put_row(*db_, ++rows_, "later"));
-  }
-  void TearDown() override {
-    {
-      const std::lock_guard lock(mutex_);
-      released_now_ = true;
-    }
-    released_.notify_all();
-  }
-
-  static std::vector<std::string> logs_of(const std::string& path) {
-    std::vector<std::string> logs;
-    for (const auto& entry : std::filesystem::directory_iterator(path))
-      if (entry.path().extension() == ".log") logs.push_back(entry.path());
-    std::ranges::sort(logs);
-    return logs;
-  }
-  // What a process that was killed now would leave.
-  std::string killed() {
-    std::filesystem::copy(folder_ / "db", folder_ / "killed");
-    return folder_ / "killed";
-  }
-  void expect_rows(const std::string& path, int64_t count) {
-    const auto db = open({.path = path});
-    EXPECT_EQ(db->last_decree(), count);
-    for (int64_t row = 1; row <= rows_; ++row) EXPECT_EQ(has_row(*db, row), row <= count) << row;
-  }
-
-  TestFolder folder_;
-  std::mutex mutex_;
-  std::condition_variable released_;
-  bool released_now_ = false;
-  FaultyDisk disk_{folder_ / "trash"};
-  std::unique_ptr<PartitionDb> db_;
-  int64_t rows_ = 0;
-  int64_t first_log_rows_ = 0;      // in the first log and in the table files
-  uintmax_t size_before_last_ = 0;  // of the first log
-};
-
-TEST_F(TwoLogs, AreBothReplayedWhenNothingIsLost) { expect_rows(killed(), rows_); }
-
-TEST_F(TwoLogs, TheSecondIsNotReplayedWhenTheFirstHasLostItsLastWrite) {
-  const auto path = killed();
-  std::filesystem::resize_file(logs_of(path)[0], size_before_last_);
-  expect_rows(path, first_log_rows_ - 1);
-  expect_rows(path, first_log_rows_ - 1);  // nor later
-}
-
-TEST_F(TwoLogs, TheSecondIsNotReplayedWhenTheFirstHasLostAll) {
-  const auto path = killed();
-  std::filesystem::resize_file(logs_of(path)[0], 0);
-  expect_rows(path, 1);
-}
-
-TEST_F(TwoLogs, TheSecondIsNotReplayedWhenTheFirstIsTorn) {
-  const auto path = killed();
-  std::filesystem::resize_file(logs_of(path)[0], size_before_last_ + 100);
-  expect_rows(path, first_log_rows_ - 1);
+    return DiskFault{};
+  });
+  const auto db =
+      open({.path = folder / "db", .tuning = {.memtable_bytes = 64 << 10}, .env = disk.env()});
+  for (int64_t row = 1; row <= 60; ++row)
+    ASSERT_TRUE(put_row(*db, row, std::string(4000, 'v')));
+  ASSERT_TRUE(db->flush());
+  ASSERT_TRUE(put_row(*db, 61, "v"));
+  EXPECT_GE(written.size(), 4u);
 }
 
 }  // namespace
