@@ -8,7 +8,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
-#include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -272,7 +272,7 @@ IOStatus FaultyFileSystem::NewWritableFile(const std::string& name, const FileOp
                                            std::unique_ptr<rocksdb::FSWritableFile>* result,
                                            IODebugContext* debug) {
   const std::string path = normal(name);
-  return carry_out(Kind::kCreate, path, [&] {
+  const auto create = [&] {
     const std::string replaced = fs::exists(path) ? move_to_trash(path) : "";
     std::unique_ptr<rocksdb::FSWritableFile> file;
     IOStatus made = FileSystemWrapper::NewWritableFile(path, options, &file, debug);
@@ -282,7 +282,10 @@ IOStatus FaultyFileSystem::NewWritableFile(const std::string& name, const FileOp
     changes_.push_back({.kind = NameChange::Kind::kMade, .path = path, .replaced = replaced});
     *result = std::make_unique<FaultyFile>(std::move(file), *this, path, std::move(state));
     return made;
-  });
+  };
+  if (!path.ends_with(".log")) return carry_out(Kind::kCreate, path, create);
+  const std::lock_guard lock(mutex_);
+  return create();
 }
 
 IOStatus FaultyFileSystem::ReopenWritableFile(const std::string& name, const FileOptions& options,
@@ -470,8 +473,23 @@ void FaultyFileSystem::restore_power(std::mt19937_64& random) {
   has_power = true;
 }
 
+namespace {
+
+class FaultyEnv : public rocksdb::EnvWrapper {
+ public:
+  explicit FaultyEnv(const std::shared_ptr<FaultyFileSystem>& files)
+      : EnvWrapper(rocksdb::NewCompositeEnv(files)) {
+    file_system_ = files;
+  }
+  const char* Name() const override { return "FaultyEnv"; }
+  void SleepForMicroseconds(int /*time*/) override { std::this_thread::yield(); }
+};
+
+}  // namespace
+
 FaultyDisk::FaultyDisk(const std::string& trash)
-    : files_(std::make_shared<FaultyFileSystem>(trash)), env_(rocksdb::NewCompositeEnv(files_)) {}
+    : files_(std::make_shared<FaultyFileSystem>(trash)),
+      env_(std::make_unique<FaultyEnv>(files_)) {}
 FaultyDisk::~FaultyDisk() = default;
 
 void FaultyDisk::set_space(int64_t bytes) { files_->space = bytes; }

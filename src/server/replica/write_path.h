@@ -36,7 +36,7 @@ struct Update {
 };
 
 struct Mutation {
-  int64_t decree = 0;        // never of another mutation, also when this one is not written
+  int64_t decree = 0;        // of no other mutation of this opening, also when it is not written
   int64_t timestamp_us = 0;  // strictly increasing within the partition, also over restarts
   std::vector<Update> updates;
   size_t bytes = 0;  // of the requests' bodies
