@@ -73,7 +73,7 @@ struct PartitionOptions {
 // The hooks that a database calls while it is open.
 struct PartitionHooks {
   std::shared_ptr<ErrorListener> errors;
-  std::shared_ptr<LogSync> log_sync;  // empty when each write is synced
+  std::shared_ptr<LogSync> log_sync;                      // empty when each write is synced
   std::shared_ptr<TableFilterFactory> compaction_filter;  // may be absent
 };
 

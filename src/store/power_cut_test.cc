@@ -151,8 +151,9 @@ TEST(PowerCut, WithoutSyncWhatIsBeforeTheFirstLossIsThereInOrder) {
   for (uint64_t seed = 2; seed < 10; ++seed) cut_at_every(seed, false, 20);
 }
 
-// A database whose first log has lost its end, while the second is there, would lose writes from the
-// middle: RocksDB replays a log that ends between two records to its end, and then the next one.
+// A database whose first log has lost its end, while the second is there, would lose writes from
+// the middle: RocksDB replays a log that ends between two records to its end, and then the next
+// one.
 TEST(PowerCut, EachLogIsSyncedBeforeTheNextIsWritten) {
   const TestFolder folder;
   FaultyDisk disk(folder / "trash");
@@ -172,8 +173,7 @@ TEST(PowerCut, EachLogIsSyncedBeforeTheNextIsWritten) {
   });
   const auto db =
       open({.path = folder / "db", .tuning = {.memtable_bytes = 64 << 10}, .env = disk.env()});
-  for (int64_t row = 1; row <= 60; ++row)
-    ASSERT_TRUE(put_row(*db, row, std::string(4000, 'v')));
+  for (int64_t row = 1; row <= 60; ++row) ASSERT_TRUE(put_row(*db, row, std::string(4000, 'v')));
   ASSERT_TRUE(db->flush());
   ASSERT_TRUE(put_row(*db, 61, "v"));
   EXPECT_GE(written.size(), 4u);
