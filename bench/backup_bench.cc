@@ -1,8 +1,8 @@
-// A backup of a table to a folder and its restore, beside `cp` of the same files with fsync; and
-// what a client of the table feels meanwhile.
+// A backup of a table to a folder and its restore, compared with `cp` of the same files with fsync;
+// and the latencies of a client meanwhile.
 //
-// The table is compacted first, so that its files are as they would be. Times of backup and restore
-// are the meta server's own. Fails when one of them is below its bar.
+// The table is compacted first, so that its files are realistic. Times of backup and restore are
+// the meta server's own. Fails when one of them is below its bar.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -100,7 +100,7 @@ class Stage {
     return {};
   }
 
-  // What the meta server tells of the newest backup, or of a restore.
+  // The meta server's status of the newest backup, or of a restore.
   Result<Json> status(const std::string& command, int32_t app_id) {
     auto text = TRY(run(client::remote_command(client_, TRY(net::parse_host_port(meta())), command,
                                                {std::to_string(app_id)}, deadline())));
@@ -143,7 +143,7 @@ double seconds_of(const Json& job) {
   return double(job["end_ms"].get<int64_t>() - job["start_ms"].get<int64_t>()) / 1000;
 }
 
-// cp of the backup's own data files, and fsync of each: what a backup cannot be faster than.
+// cp of the backup's own data files, and fsync of each: the limit for a backup.
 Result<double> copy_plainly(const Setup& setup, const std::string& from) {
   const auto to = setup.folder + "/cp";
   fs::create_directories(to);
@@ -171,7 +171,7 @@ double percentile(std::vector<double>& samples, double fraction) {
   return *place;
 }
 
-// Sets and gets one after the other, as long as `goes_on`.
+// Sets and gets in turn while `goes_on`.
 Task<> drive(std::shared_ptr<client::Table> table, Clock& clock, const bool& goes_on,
              Latencies& latencies) {
   std::mt19937 random(7);
@@ -189,7 +189,7 @@ Task<> drive(std::shared_ptr<client::Table> table, Clock& clock, const bool& goe
   co_return Result<void>();
 }
 
-// Ends the driving after the time, or when the backup has ended.
+// Ends the load after the time, or when the backup has ended.
 Task<> watch(Stage& stage, Clock& clock, bool& goes_on, milliseconds at_least, int32_t app_id) {
   const auto end = clock.now() + at_least;
   auto meta = CO_TRY(net::parse_host_port(stage.meta()));

@@ -10,6 +10,7 @@
 #include "backup/reader.h"
 #include "bench_rows.h"
 #include "blockstore/local_store.h"
+#include "meta_types.h"
 #include "record/hash.h"
 #include "record/key.h"
 #include "store/partition_db.h"
@@ -36,7 +37,7 @@ class BackupMaker {
     std::vector<std::unique_ptr<store::PartitionDb>> databases;
     for (int32_t i = 0; i < partitions_; ++i)
       databases.push_back(TRY(store::PartitionDb::open(
-          {.path = database(i), .checksum = rocksdb::kXXH3})));  // as present servers
+          {.path = database(i), .checksum = rocksdb::kXXH3})));  // like current servers
     for (int64_t round = 0; round * kRowsAtOnce < rows_; ++round)
       TRY(write_rows(databases, round, std::min(kRowsAtOnce, rows_ - round * kRowsAtOnce)));
     for (int32_t i = 0; i < partitions_; ++i) {

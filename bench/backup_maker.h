@@ -10,10 +10,10 @@ namespace pegmove::bench {
 
 inline constexpr const char* kBackedUpTable = "bench";
 
-// Of the backup with so many partitions.
+// Of the backup with this many partitions.
 int64_t backup_id(int32_t partitions);
 
-// Writes it below `folder`/store/A; databases on their way are in `folder`.
+// Writes it below `folder`/store/A; temporary databases are in `folder`.
 Result<void> make_backup(const std::string& folder, int64_t rows, int32_t partitions);
 
 // "FOLDER/store/A/<id>/bench_1": of its partitions.

@@ -22,7 +22,7 @@ struct Part {
 
 Result<std::vector<Part>> open_parts(const std::vector<BenchRow>& rows, const BareWrite& how) {
   std::vector<Part> parts(static_cast<size_t>(how.partitions));
-  // As the two replica servers of the target, which share the partitions.
+  // Like the two replica servers of the target, which share the partitions.
   std::shared_ptr<store::StoreResources> resources[2];
   for (auto& one : resources) one = store::StoreResources::make(128 << 20, 256 << 20);
   for (size_t index = 0; index < parts.size(); ++index)

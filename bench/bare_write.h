@@ -6,14 +6,14 @@
 namespace pegmove::bench {
 
 struct BareWrite {
-  std::string folder;        // for the databases; made, and removed afterwards
-  int partitions = 0;        // a database each
+  std::string folder;        // for the databases; created, and removed afterwards
+  int partitions = 0;        // one database each
   int64_t rows_a_batch = 1;  // each batch is one write of RocksDB
 };
 
 struct BareNumbers {
   double seconds = 0;
-  double cpu_seconds = 0;  // flushes that fall into the time included
+  double cpu_seconds = 0;  // including flushes during that time
 };
 
 // From two threads, with the embedded cluster's options (log on). Errors: of the databases.

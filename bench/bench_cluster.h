@@ -1,4 +1,4 @@
-// An embedded cluster that a benchmark starts from the pegmove binary, in a folder of its own.
+// An embedded cluster that a benchmark starts from the pegmove binary, in its own folder.
 #pragma once
 
 #include <sys/types.h>
@@ -12,8 +12,8 @@ namespace pegmove::bench {
 
 class BenchCluster {
  public:
-  // `config`: an INI file for it; empty: none. Errors: kInternal when it does not start; its own
-  // words are on stderr.
+  // `config`: an INI file for it; empty: none. Errors: kInternal when it does not start; its
+  // messages are on stderr.
   static Result<std::unique_ptr<BenchCluster>> start(std::string pegmove, std::string folder,
                                                      std::string name, std::string config = {});
   ~BenchCluster();  // stops it; the folder is the caller's

@@ -1,4 +1,4 @@
-// What benchmarks with a folder of their own have in common.
+// Shared by benchmarks that have their own folder.
 #pragma once
 
 #include <cstdio>
@@ -10,8 +10,8 @@
 
 namespace pegmove::bench {
 
-// Measures in `setup.folder`, a new one in the system's temporary folder, which goes with it.
-// `measure` returns whether all bars are met. The program's exit code.
+// Measures in `setup.folder`, a new one in the system's temporary folder, which is removed
+// afterwards. `measure` returns whether all bars are met. Returns the program's exit code.
 template <typename Setup>
 int measure_in_folder(Setup& setup, Result<bool> (*measure)(const Setup&)) {
   setup.folder = std::filesystem::temp_directory_path() /

@@ -12,7 +12,7 @@ namespace pegmove::bench {
 namespace {
 
 constexpr async::milliseconds kTimeout{60'000};
-constexpr size_t kLoadBytes = 16 << 20;  // under way at once
+constexpr size_t kLoadBytes = 16 << 20;  // in flight at once
 constexpr size_t kRequestBytes = 64 << 10;
 
 std::string key_of(const RowShape& shape, int64_t row) {

@@ -1,7 +1,7 @@
 // The rows that the copy benchmark moves, and the tables that it moves them between.
 //
-// Keys are "k%010d" / "s%d": with one sort key a hash key each row travels in a PUT of its own,
-// with more of them in a MULTI_PUT.
+// Keys are "k%010d" / "s%d": with one sort key per hash key each row is sent in its own PUT, with
+// more of them in a MULTI_PUT.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ inline constexpr const char* kBenchTable = "bench";
 struct RowShape {
   int64_t rows = 1'000'000;
   int value_size = 100;
-  int sort_keys = 1;  // a hash key
+  int sort_keys = 1;  // per hash key
 
   bool operator==(const RowShape&) const = default;
 };
@@ -27,18 +27,18 @@ struct BenchRow {
   std::string raw_key, value;
 };
 
-// The same rows each time. Values compress about as real ones do: half random letters, half the
+// The same rows each time. Values compress about like real ones: half random letters, half the
 // same.
 std::vector<BenchRow> make_rows(const RowShape& shape);
 
 // Of keys and values.
 int64_t bytes_of(const std::vector<BenchRow>& rows);
 
-// Errors: as the client's.
+// Errors: the client's.
 Task<> create_table(client::Client& client, std::string meta, int partitions);
 Task<> load_table(client::Client& client, std::string meta, const std::vector<BenchRow>& rows);
 
-// How many mutations the target has made: the decrees of its partitions, told by a write to each.
+// How many mutations the target has made: the decrees of its partitions, from a write to each.
 Task<int64_t> count_mutations(client::Client& client, std::string meta);
 
 }  // namespace pegmove::bench

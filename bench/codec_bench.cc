@@ -1,7 +1,8 @@
-// Messages of the hot path by hand (wire/row_messages.h) beside the generated structs of the same
-// messages (wire/thrift_codec.h): 1,000 rows of 37-byte keys and 100-byte values.
+// Hand-written messages of the hot path (wire/row_messages.h) compared with the generated structs
+// of the same messages (wire/thrift_codec.h): 1,000 rows of 37-byte keys and 100-byte values.
 #include <benchmark/benchmark.h>
 
+#include "data_types.h"
 #include "wire/row_messages.h"
 #include "wire/thrift_codec.h"
 

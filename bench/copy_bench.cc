@@ -1,10 +1,10 @@
-// Copies between two clusters on this machine beside bare RocksDB writes of the same rows: one
-// case, or with --matrix a table of them.
+// Copies between two clusters on this machine compared with bare RocksDB writes of the same rows:
+// one case, or with --matrix a table of them.
 //
 // The bare write puts the same rows into as many databases as the target has partitions, with the
 // options of the embedded cluster (log on), from two threads, in batches as large as those that the
-// target made of its requests. Copy and bare write take turns, and the best of each counts: what
-// else the machine does only adds to a time.
+// target made of its requests. Copy and bare write take turns, and the best of each counts: other
+// load of the machine only adds to a time.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>

@@ -84,7 +84,7 @@ Result<CopyNumbers> CopySource::measure(const CopyCase& what) {
   return best;
 }
 
-// Into a new cluster. What the disk still has to write from before would slow it down.
+// Into a new cluster. Unwritten data of earlier runs would slow it down.
 Result<void> CopySource::copy_once(const CopyCase& what, CopyNumbers& best) {
   auto folder = options_.folder + "/B";
   std::filesystem::remove_all(folder);

@@ -1,5 +1,5 @@
-// One case of the copy benchmark: rows of some shape, from an embedded cluster to another, beside
-// the bare write of the same rows.
+// One case of the copy benchmark: rows of some shape, from one embedded cluster to another,
+// compared with the bare write of the same rows.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -22,23 +22,23 @@ struct CopyCase {
   RowShape shape;
   int source_partitions = 8;
   int target_partitions = 16;
-  std::string through = "plain";  // as pegmove copy takes it
+  std::string through = "plain";  // as for pegmove copy
 };
 
 struct CopyNumbers {
-  double seconds = 0;  // of the best copy, like all that follows but the last two
+  double seconds = 0;  // of the best copy, like all that follows except the last two
   Usage copier;        // peak_bytes: of all copies
   double source_cpu = 0, target_cpu = 0;  // seconds, while it ran
   int64_t source_peak_bytes = 0, target_peak_bytes = 0;
   int64_t rows_a_batch = 0;  // of the target's mutations
   int64_t bytes = 0;         // keys and values
   BareNumbers bare;
-  std::string verified;  // what pegmove verify said of the first copy
+  std::string verified;  // the output of pegmove verify for the first copy
 
   double ratio() const { return bare.seconds / seconds; }
 };
 
-// The cluster that is copied from. Its rows stay in memory for the bare writes.
+// The source cluster. Its rows stay in memory for the bare writes.
 class CopySource {
  public:
   static Result<std::unique_ptr<CopySource>> start(const BenchOptions& options,

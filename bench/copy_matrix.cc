@@ -12,9 +12,9 @@ using base::format_count;
 using base::format_size;
 
 constexpr int kSourcePartitions = 8;
-constexpr int kSmallValue = 100;  // the size that the bars on speed speak of
+constexpr int kSmallValue = 100;  // the size that the bars on speed are for
 
-// A way in which rows travel.
+// A way of sending rows.
 struct Way {
   const char* name;
   const char* through;
@@ -36,7 +36,7 @@ std::vector<int> target_partitions(const MatrixOptions& options, int value_size)
   return {8, 64};
 }
 
-// CPU seconds of a million small rows, or of a GB of larger ones.
+// CPU seconds per million small rows, or per GB of larger ones.
 std::string cpu(const CopyCase& what, const CopyNumbers& numbers, double seconds) {
   bool small = what.shape.value_size <= kSmallValue;
   char text[32];

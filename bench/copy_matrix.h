@@ -1,4 +1,4 @@
-// The table of copies: ways of writing, partition counts and sizes of values beside each other.
+// The table of copies: ways of writing, partition counts and sizes of values.
 #pragma once
 
 #include "copy_case.h"
@@ -14,7 +14,7 @@ struct MatrixOptions {
   bool is_short = false;  // few rows, once each: to see that it works
 };
 
-// Prints a line a case as they come. False when a bar was missed.
+// Prints one line per case as they end. False when a bar was missed.
 Result<bool> print_matrix(const MatrixOptions& options);
 
 // The bars, also for a single copy.

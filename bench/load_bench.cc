@@ -1,5 +1,5 @@
-// A bulk load of a table, beside what it cannot do without: the same files copied with fsync and
-// taken in by bare RocksDB.
+// A bulk load of a table, compared with its minimum: the same files copied with fsync and ingested
+// by bare RocksDB.
 //
 // The set is a split of a backup. The load's time is the meta server's own, from the request until
 // all partitions have the rows. Both run on the same disk, one after the other.
@@ -109,7 +109,7 @@ Result<void> copy_to_disk(const fs::path& from, const fs::path& to) {
 }
 
 // Of all partitions, two at a time.
-Result<double> load_barely(const Setup& setup, const std::string& table, int32_t partitions) {
+Result<double> load_bare(const Setup& setup, const std::string& table, int32_t partitions) {
   const auto set = setup.folder + "/store/split/B/" + table;
   const auto to = setup.folder + "/bare";
   std::atomic<int32_t> next = 0;
@@ -150,7 +150,7 @@ Result<void> measure(const Setup& setup, Stage& stage, int32_t partitions) {
   for (int round = 0; round < 2; ++round) {
     const auto table = "t" + std::to_string(partitions) + "_" + std::to_string(round);
     TRY(stage.split(table, partitions));
-    bare = std::min(bare, TRY(load_barely(setup, table, partitions)));
+    bare = std::min(bare, TRY(load_bare(setup, table, partitions)));
     const auto now = TRY(stage.load(table));
     if (now.seconds < loaded.seconds) loaded = now;
     TRY(stage.drop(table));

@@ -1,11 +1,10 @@
-// Single sets and gets at full speed over many connections, beside the same operations on bare
-// RocksDB.
+// Single sets and gets at full speed over many connections, compared with the same operations on
+// bare RocksDB.
 //
-// Each connection is a client of its own with one request under way at a time: a set of a random
-// row, then a get of another, over and over. The bare side is as many threads in one process that
-// do the same to as many databases as the table has partitions, with the embedded cluster's
-// options (log on). Fails when an operation fails, or when the cluster's memory goes beyond what
-// its caches may take.
+// Each connection is a separate client with one request in flight: a set of a random row, then a
+// get of another, repeatedly. The bare side has as many threads in one process, which do the same
+// to as many databases as the table has partitions, with the embedded cluster's options (log on).
+// Fails when an operation fails, or when the cluster's memory exceeds what its caches may use.
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -137,7 +136,7 @@ Routine<bool> close(client::Client& client) {
   co_return true;
 }
 
-// Resident memory of the cluster, from time to time while it is driven.
+// Samples the resident memory of the cluster under load.
 class MemoryWatch {
  public:
   MemoryWatch(pid_t pid, int seconds) : pid_(pid), step_(std::max(1, seconds / 6)) {

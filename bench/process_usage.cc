@@ -10,8 +10,8 @@
 
 namespace pegmove::bench {
 
-// On the way it looks at the memory of the process: what the system says of one that has ended is
-// at least the memory of its parent.
+// Samples the memory of the process while it runs: the system's value for an ended one is at least
+// the memory of its parent.
 Result<Finished> run_process(std::vector<std::string> words) {
   const auto name = words[0] + " " + (words.size() > 1 ? words[1] : "");
   const auto start = std::chrono::steady_clock::now();
@@ -39,7 +39,7 @@ Result<Usage> usage_of(pid_t pid) {
   auto behind_name = text.rfind(')');
   if (behind_name == std::string::npos)
     return fail(Code::kNotFound, "no process " + std::to_string(pid));
-  // Fields 14 and 15 of proc(5); the first behind the name is field 3.
+  // Fields 14 and 15 of proc(5); the first one after the name is field 3.
   std::istringstream fields(text.substr(behind_name + 1));
   std::string word;
   double ticks = 0;

@@ -1,4 +1,4 @@
-// Programs that a benchmark runs, and what the system counts of processes.
+// Programs that a benchmark runs, and the system's counts of their usage.
 #pragma once
 
 #include <sys/types.h>
@@ -22,7 +22,7 @@ struct Finished {
   Usage usage;
 };
 
-// Runs a program to its end. Errors: kInternal when it exits with anything but 0.
+// Runs a program to its end. Errors: kInternal when its exit code is not 0.
 Result<Finished> run_process(std::vector<std::string> words);
 
 // Of a running process. Errors: kNotFound.

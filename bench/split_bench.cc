@@ -1,9 +1,9 @@
-// An offline split through the program, with one worker and with two, beside a bare merge of the
+// An offline split by the program, with one worker and with two, compared with a bare merge of the
 // same checkpoints into table files by RocksDB alone, on one thread.
 //
-// Both read from and write to the same disk. The bare run reads the checkpoints where they lie,
-// does not look at values, and neither sums nor syncs what it writes. Fails when a split is below
-// its bar, or takes more memory than it may.
+// Both read from and write to the same disk. The bare run reads the checkpoints in place, does not
+// read values, and neither checksums nor syncs what it writes. Fails when a split is below its bar,
+// or uses more memory than allowed.
 #include <rocksdb/db.h>
 #include <rocksdb/sst_file_writer.h>
 #include <CLI/CLI.hpp>
@@ -29,9 +29,9 @@ namespace {
 namespace fs = std::filesystem;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr double kBar = 0.7;       // of the bare run's speed, a worker
+constexpr double kBar = 0.7;       // of the bare run's speed, with one worker
 constexpr double kBarOfTwo = 1.4;  // with two workers
-constexpr double kBarOfSpark = 5;  // of the Spark job's, with a worker for each of its cores
+constexpr double kBarOfSpark = 5;  // of the Spark job's, with one worker per core of it
 constexpr int64_t kMostMemory = 512 << 20;
 constexpr size_t kFileBytes = 64 << 20;
 
@@ -138,7 +138,7 @@ Result<double> merge_barely(const Setup& setup, splitter::Shape shape) {
   fs::create_directories(setup.folder + "/bare");
   const auto begin = SteadyClock::now();
   int64_t rows = 0;
-  for (int32_t which = 0; which < shape.classes(); ++which)
+  for (int32_t which = 0; which < shape.residue_classes(); ++which)
     rows += TRY(BareMerge(setup, shape).carry_out(which));
   const auto seconds = seconds_since(begin);
   fs::remove_all(setup.folder + "/bare");
@@ -170,7 +170,7 @@ Result<Finished> split(const Setup& setup, splitter::Shape shape, int workers) {
   return finished;
 }
 
-// Seconds of bench/spark/SplitJob.java, on two cores and from and to the same disk.
+// Seconds of bench/spark/SplitJob.java, on two cores and the same disk.
 Result<double> split_on_spark(const Setup& setup, splitter::Shape shape) {
   const auto output = setup.folder + "/spark";
   const auto finished =

@@ -1,8 +1,8 @@
-# pegmove_library(<folder> [HOT] [WITHOUT_ASIO] SOURCES ... [LINKS ...] [TESTS ...] [TEST_LINKS ...])
+# pegmove_library(<folder> [WITHOUT_ASIO] SOURCES ... [HOT ...] [LINKS ...] [TESTS ...] [TEST_LINKS ...])
 #
 # One static library a folder of src/: target pegmove_<folder>, alias pegmove::<folder>, with its unit
 # tests in the program <folder>_test. LINKS are public: what a folder includes, its users see too.
-# HOT: rows pass through it, so it is inlined as -O2 does; all other code only where that makes it small.
+# HOT: those of the sources that rows pass through: inlined as -O2 does, all others only a little.
 # WITHOUT_ASIO: for folders that are linked into programs without pegmove::async.
 
 # How everything is compiled: pegmove_flags alone, or with one of the precompiled headers of cmake/.
@@ -19,9 +19,7 @@ target_compile_options(pegmove_flags INTERFACE
   # Line tables are a tenth of the compiler's time: for the sanitizers and the debugger only.
   $<$<CONFIG:Debug>:-gline-tables-only>
   # All code alike, since one precompiled header is for all; the client library may end in a shared one.
-  -fPIC
-  # A third of the compiler's time, and of no use where no rows pass.
-  $<$<AND:$<CONFIG:Release>,$<NOT:$<BOOL:$<TARGET_PROPERTY:PEGMOVE_HOT>>>>:SHELL:-mllvm\ -inline-threshold=25>)
+  -fPIC)
 target_link_options(pegmove_flags INTERFACE -fuse-ld=lld)
 if(PEGMOVE_SANITIZE)
   target_compile_options(pegmove_flags INTERFACE
@@ -29,14 +27,19 @@ if(PEGMOVE_SANITIZE)
   target_link_options(pegmove_flags INTERFACE -fsanitize=${PEGMOVE_SANITIZE})
 endif()
 
+# Inlining is a third of the compiler's time, and of no use where no rows pass.
+set(cold_options $<$<CONFIG:Release>:-mllvm> $<$<CONFIG:Release>:-inline-threshold=25>)
+
 function(pegmove_library folder)
-  cmake_parse_arguments(ARG "HOT;WITHOUT_ASIO" "" "SOURCES;LINKS;TESTS;TEST_LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "WITHOUT_ASIO" "" "SOURCES;HOT;LINKS;TESTS;TEST_LINKS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   add_library(pegmove_${name} STATIC ${ARG_SOURCES})
   add_library(pegmove::${name} ALIAS pegmove_${name})
-  set_target_properties(pegmove_${name} PROPERTIES EXPORT_NAME ${name} PEGMOVE_HOT ${ARG_HOT})
+  set_target_properties(pegmove_${name} PROPERTIES EXPORT_NAME ${name})
   target_include_directories(pegmove_${name} PUBLIC
     $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/pegmove>)
+  list(REMOVE_ITEM ARG_SOURCES ${ARG_HOT})
+  set_property(SOURCE ${ARG_SOURCES} APPEND PROPERTY COMPILE_OPTIONS ${cold_options})
   set(options pegmove_asio_options)
   if(ARG_WITHOUT_ASIO)
     set(options pegmove_options)
@@ -54,6 +57,7 @@ function(pegmove_test name)
   endif()
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  target_compile_options(${name} PRIVATE ${cold_options})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} pegmove_test_options GTest::gtest_main GTest::gmock)
   # Tests are run in the source folder, so that no path of it is compiled in: ccache.
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

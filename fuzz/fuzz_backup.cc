@@ -1,5 +1,6 @@
-// Files of backups and of bulk loads from hostile bytes. The first byte chooses the file. What is
-// read is written and read again, and is the same then; names that are read lead nowhere.
+// Files of backups and of bulk loads from hostile bytes. The first byte chooses the file. What was
+// parsed is written and parsed again, and must be the same; parsed names must not leave their
+// folder.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -22,9 +23,9 @@ void require(bool holds, const char* what) {
 void fuzz_info(std::string_view text) {
   const auto info = decode_backup_info(text);
   if (!info) return;
-  if (info->tables.empty()) return;  // of a policy: written with the tables that there are
+  if (info->tables.empty()) return;  // of a policy: written with the existing tables
   const auto again = decode_backup_info(encode(*info));
-  require(again && *again == *info, "backup_info is another when it is read again");
+  require(again && *again == *info, "backup_info changes when it is read again");
 }
 
 void fuzz_checkpoint(std::string_view text) {
@@ -32,37 +33,37 @@ void fuzz_checkpoint(std::string_view text) {
   if (!metadata) return;
   int64_t total = 0;
   for (const auto& file : metadata->files) {
-    require(blockstore::is_name(file.name), "a file's name is none");
+    require(blockstore::is_name(file.name), "a file's name is not valid");
     total += file.size;
   }
   require(total == metadata->total_size, "the sizes do not add up");
   const auto again = decode_checkpoint_metadata(encode(*metadata));
-  require(again && *again == *metadata, "backup_metadata is another when it is read again");
+  require(again && *again == *metadata, "backup_metadata changes when it is read again");
 }
 
 void fuzz_app(std::string_view text) {
   const auto app = decode_app_metadata(text);
   if (!app) return;
-  require(app->partition_count > 0 && app->partition_count <= 65'536, "partitions without end");
+  require(app->partition_count > 0 && app->partition_count <= 65'536, "too many partitions");
   const auto again = decode_app_metadata(encode_app_metadata(*app));
   require(again && again->app_name == app->app_name && again->app_id == app->app_id &&
               again->partition_count == app->partition_count,
-          "app_metadata is another when it is read again");
+          "app_metadata changes when it is read again");
 }
 
 void fuzz_envs(std::string_view text) {
   const auto envs = decode_envs(text);
   if (!envs) return;
   const auto again = decode_envs(encode_envs(*envs));
-  require(again && *again == *envs, "pegmove_envs is another when it is read again");
+  require(again && *again == *envs, "pegmove_envs changes when it is read again");
 }
 
 void fuzz_load_info(std::string_view text) {
   const auto info = bulkload::decode_info(text);
   if (!info) return;
-  require(info->app_id > 0 && info->partition_count > 0, "a bulk_load_info of no table");
+  require(info->app_id > 0 && info->partition_count > 0, "a bulk_load_info without a table");
   const auto again = bulkload::decode_info(bulkload::encode(*info));
-  require(again && *again == *info, "bulk_load_info is another when it is read again");
+  require(again && *again == *info, "bulk_load_info changes when it is read again");
 }
 
 void fuzz_load_metadata(std::string_view text) {
@@ -70,9 +71,9 @@ void fuzz_load_metadata(std::string_view text) {
   if (!metadata) return;
   require(blockstore::total_size(metadata->files) > 0, "a partition without bytes");
   for (const auto& file : metadata->files)
-    require(blockstore::is_name(file.name), "a file's name is none");
+    require(blockstore::is_name(file.name), "a file's name is not valid");
   const auto again = bulkload::decode_metadata(bulkload::encode(*metadata));
-  require(again && *again == *metadata, "bulk_load_metadata is another when it is read again");
+  require(again && *again == *metadata, "bulk_load_metadata changes when it is read again");
 }
 
 void fuzz_path(std::string_view text) {
@@ -82,8 +83,9 @@ void fuzz_path(std::string_view text) {
     require(again && *again == *path, "a path changes when it is checked again");
     require(!("/" + *path + "/").contains("/../"), "a path leads out");
   }
-  if (is_checkpoint_name(text)) require(blockstore::is_name(text), "a checkpoint's name is none");
-  if (auto table = parse_table_folder(text)) require(table->app_id > 0, "an app id that is none");
+  if (is_checkpoint_name(text))
+    require(blockstore::is_name(text), "a checkpoint's name is not valid");
+  if (auto table = parse_table_folder(text)) require(table->app_id > 0, "an app id is not valid");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Frames from hostile bytes. The first byte says what the rest is: bits 0 and 1 a request (0, 3),
-// an RDSN reply (1) or a THFT reply (2); bit 7 wants the frame's lengths written over, so that
-// changed contents still make a whole frame. What parses must come out the same after writing it
-// again.
+// Frames from hostile bytes. The first byte selects what the rest is: bits 0 and 1 a request (0,
+// 3), an RDSN reply (1) or a THFT reply (2); with bit 7 the frame's lengths are corrected, so that
+// changed contents still make a whole frame. What parses must be the same after it is written and
+// parsed again.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -45,7 +45,7 @@ Result<size_t> measure(Kind kind, std::string_view bytes) {
   return measure_request(bytes);
 }
 
-// The beginning of a good frame is never wrong, and its size does not change as bytes arrive.
+// The beginning of a valid frame is never refused, and its size does not change as bytes arrive.
 void check_beginnings(Kind kind, std::string_view frame) {
   for (size_t size = 0; size < std::min<size_t>(frame.size(), 200); ++size) {
     auto measured = measure(kind, frame.substr(0, size));
@@ -82,7 +82,7 @@ void check_reply_to(const RequestHead& head, ErrorCode error, std::string_view b
   }
 }
 
-// With checksums every flipped bit is noticed.
+// With checksums every flipped bit is detected.
 void check_flipped_bit(std::string frame) {
   size_t bit = std::hash<std::string>()(frame) % (frame.size() * 8);
   frame[bit / 8] = char(frame[bit / 8] ^ (1 << bit % 8));

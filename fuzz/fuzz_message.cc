@@ -32,7 +32,7 @@ template <typename Message>
 void fuzz_generated(std::string_view body) {
   auto message = decode_body<Message>(body);
   if (!message) {
-    require(message.error().code() == Code::kProtocol, "an error that is no protocol error");
+    require(message.error().code() == Code::kProtocol, "an error that is not a protocol error");
     return;
   }
   for (int16_t field_id : {0, 1}) {

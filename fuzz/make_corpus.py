@@ -39,7 +39,7 @@ def rdsn_frames():
 
 
 def thrift_body(message):
-    """What stands behind a strict TMessage."""
+    """The bytes after a strict TMessage."""
     name_size, = struct.unpack_from(">I", message, 4)
     return message[12 + name_size:]
 
@@ -77,7 +77,7 @@ def main():
     for name, is_request, reply_kind, frame, body in [*rdsn_frames(), *thrift_frames()]:
         sort = (name, reply_kind)
         kept[sort] = kept.get(sort, 0) + 1
-        if kept[sort] > 20:  # more of the same teach the fuzzer nothing
+        if kept[sort] > 20:  # more of the same do not help the fuzzer
             continue
         kind = REQUEST if is_request else reply_kind
         write("fuzz_frame", kind, frame)

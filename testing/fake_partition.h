@@ -1,5 +1,5 @@
-// A table of one partition whose servers do what a test says: a meta server, and a node that can
-// move to another address. Both answer every code.
+// A table of one partition whose servers the test controls: a meta server, and a node that can move
+// to another address. Both answer every code.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "meta_types.h"
 #include "net/rpc_server.h"
 #include "net/tcp.h"
 #include "wire/row_messages.h"
@@ -17,7 +18,7 @@ namespace pegmove::testing {
 
 inline constexpr uint32_t kLoopback = 0x7f000001;
 
-// All on the executor. stop() before it goes.
+// All on the executor. Call stop() before it is destroyed.
 class FakePartition : public net::CallHandler {
  public:
   FakePartition(asio::any_io_executor executor, Clock& clock)
@@ -26,7 +27,7 @@ class FakePartition : public net::CallHandler {
     node_ = listen({kLoopback, 0});
   }
 
-  // What the meta server calls the node's host; "": it tells its first address only.
+  // The node's host name in answers of the meta server; "": only its first address is given.
   std::string node_name = {};
   // Data requests.
   std::function<void(net::IncomingCall)> on_data = [](net::IncomingCall call) {

@@ -84,7 +84,7 @@ struct FaultProxy::State {
     ::close(server);
   }
 
-  // Both directions until one side ends.
+  // Relays both directions until one side ends.
   void relay(int client, int server) {
     bool is_refused = false;
     int64_t request_bytes = 0, reply_bytes = 0;

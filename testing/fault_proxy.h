@@ -1,5 +1,5 @@
-// A TCP proxy on loopback that does to connections what networks and servers do to them, for tests
-// that speak to real servers through it.
+// A TCP proxy on loopback that injects faults of networks and servers, for tests that connect to
+// real servers through it.
 #pragma once
 
 #include <atomic>
@@ -11,30 +11,30 @@
 
 namespace pegmove::testing {
 
-// What is done to connections from now on; each may be changed at any time.
+// The faults to inject; each may be changed at any time.
 struct Faults {
-  std::atomic<int> refuse_with_503 = 0;  // so many connections, before they reach the server
-  std::atomic<int> cut_replies = 0;      // so many, at byte `at` of the reply
-  std::atomic<int> flip_replies = 0;     // so many get another byte `at`
+  std::atomic<int> refuse_with_503 = 0;  // this many connections, before they reach the server
+  std::atomic<int> cut_replies = 0;      // this many, at byte `at` of the reply
+  std::atomic<int> flip_replies = 0;     // this many get another byte `at`
   std::atomic<int> flip_requests = 0;    // the same for what is sent
   std::atomic<bool> away = false;        // 503 to every request, also on open connections
-  std::atomic<bool> silent = false;      // replies do not come
+  std::atomic<bool> silent = false;      // replies are not forwarded
   std::atomic<int64_t> at = 0;
   std::atomic<int64_t> reply_bytes = 0;  // seen so far
 };
 
-// Texts that stand for others: `first` becomes `second`.
+// Text replacements: `first` becomes `second`.
 using Rewrites = std::vector<std::pair<std::string, std::string>>;
 
-// Serves in threads of its own until it is destroyed.
+// Serves in its own threads until it is destroyed.
 class FaultProxy {
  public:
-  // To a server on loopback. Rewrites what it answers (as for the address that a redirect names),
-  // and what it is asked.
+  // Connects to a server on loopback. Rewrites its replies (such as the address of a redirect) and
+  // the requests.
   explicit FaultProxy(uint16_t server_port, Rewrites of_replies = {}, Rewrites of_requests = {});
   ~FaultProxy();
 
-  // What clients have said so far, the beginning of each piece.
+  // What clients have sent so far, the beginning of each piece.
   std::string requests() const;
 
   uint16_t port() const;

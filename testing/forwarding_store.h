@@ -1,4 +1,4 @@
-// A block store that hands every call on to another one, for tests to change single calls.
+// A block store that forwards every call to another one, so that tests can override single calls.
 #pragma once
 
 #include <memory>

@@ -17,7 +17,7 @@ inline const std::string kGoldenBackups = "tests/golden/cold-backup";
 
 using GoldenRow = std::tuple<std::string, std::string, std::string>;  // hash key, sort key, data
 
-// Takes one "\xHH..." in quotes off the front of the line.
+// Removes one quoted "\xHH..." from the front of the line.
 inline std::string take_quoted(std::string& line) {
   const size_t open = line.find('"');
   const size_t close = line.find('"', open + 1);

@@ -1,4 +1,4 @@
-// A clock for what waits and looks again.
+// A clock for code that polls.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 namespace pegmove::testing {
 
 // For a client under test: the time is real, but no sleep is longer than a millisecond, so that
-// what looks again from time to time (retries, progress, waiting for a table) does so at once. The
-// wall time is that of another clock.
+// polling (retries, progress, waiting for a table) happens at once. The wall time is that of
+// another clock.
 class QuickClock : public Clock {
  public:
   explicit QuickClock(const Clock& wall) : wall_(wall) {}

@@ -14,7 +14,7 @@ size_t any(std::mt19937& random, size_t least, size_t most) {
 
 std::string random_hash_key(std::mt19937& random) {
   if (any(random, 0, 9) == 0) return "";
-  // Few lengths and bytes, so that neighbours and prefixes of each other occur.
+  // Few lengths and bytes, so that neighbours and common prefixes occur.
   std::string key(any(random, 1, 4), '\0');
   for (auto& byte : key) byte = "\x00\x01\x7f\x80\xff"[any(random, 0, 4)];
   return key;
@@ -42,7 +42,7 @@ Task<> write_row(client::Table& table, const ModelKey& key, const ModelRow& row,
   co_return Result<void>();
 }
 
-// Does it for all rows of the model, some at a time.
+// Runs the step for all rows of the model, a few at a time.
 template <typename Step>
 Task<> for_each_row(const Model& model, Step step) {
   for (auto next = model.begin(); next != model.end();) {

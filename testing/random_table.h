@@ -1,4 +1,4 @@
-// Tables of random rows, and what must stand in them: a plain std::map that tests compare with.
+// Tables of random rows, and their expected contents: a plain std::map that tests compare with.
 #pragma once
 
 #include <map>
@@ -26,21 +26,21 @@ using Model = std::map<ModelKey, ModelRow>;
 struct RandomTableOptions {
   int rows = 400;
   size_t largest_value = 100'000;  // most values are small
-  uint32_t expires_after = 0;      // expiries lie behind this second (since 2016)
+  uint32_t expires_after = 0;      // expiries are after this second (since 2016)
 };
 
 std::string random_bytes(std::mt19937& random, size_t least, size_t most);
 
-// Binary keys, several sort keys a hash key, empty hash keys and sort keys, very long keys, empty
-// values, expiries up to the last second that there is.
+// Binary keys, several sort keys per hash key, empty hash keys and sort keys, very long keys, empty
+// values, expiries up to the last possible second.
 Model random_model(uint32_t seed, RandomTableOptions options);
 
-// Writes each row by a request of its own, many at once.
+// Writes each row with its own request, many at once.
 Task<> write_model(std::shared_ptr<client::Table> table, Model model, Deadline deadline);
 
 // Reads the table by point reads (values by get, expiries by ttl, at the server's second `now`) and
-// counts its rows by a scan. Returns what differs from the model, in words; empty: nothing. Shares
-// nothing with what copies and compares tables.
+// counts its rows by a scan. Returns the differences from the model as text; empty: none. Shares no
+// code with copies and comparisons of tables.
 Task<std::string> differs_from(std::shared_ptr<client::Table> table, Model model, uint32_t now,
                                Deadline deadline);
 

@@ -1,5 +1,5 @@
-// An embedded cluster as real ones are: its meta server does not know the remote commands that
-// pegmove's own has.
+// An embedded cluster that resembles a real one: its meta server does not have pegmove's own remote
+// commands.
 #pragma once
 
 #include <string>
@@ -17,7 +17,7 @@ class RealLike {
                  {"bulk_load.status", "no-such.command1"}}),
         proxy_(meta_port, {{on_loopback(meta_port), on_loopback(leader_.port())}}) {}
 
-  // Of a meta server that names the one without the commands as the leader.
+  // The address of a meta server that names the one without the commands as the leader.
   std::string address() const { return on_loopback(proxy_.port()); }
 
  private:

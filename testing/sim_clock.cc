@@ -42,7 +42,7 @@ Routine<> SimClock::sleep_until(async::Instant at) {
             std::lock_guard cancel_lock(mutex_);
             auto sleeper = std::move(entry->second);
             sleepers_.erase(entry);
-            sleeper();  // destroys this very lambda: nothing after it
+            sleeper();  // destroys this lambda: nothing may follow
           });
       },
       asio::use_awaitable);  // no result

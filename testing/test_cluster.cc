@@ -33,7 +33,7 @@ bool is_free_port(uint16_t port) {
 
 uint16_t find_free_port() {
   std::random_device random;
-  std::uniform_int_distribution<int> any_port(20'000, 31'999);  // Linux gives out 32768 and above
+  std::uniform_int_distribution<int> any_port(20'000, 31'999);  // Linux assigns 32768 and above
   for (int attempt = 0; attempt < 100; ++attempt)
     if (auto port = uint16_t(any_port(random)); is_free_port(port)) return port;
   return 0;
@@ -60,7 +60,7 @@ Result<void> TestCluster::try_start(uint16_t meta_port) {
                                                    .max_request_size = options_.max_request_size,
                                                    .duplication_group = options_.duplication_group,
                                                    .providers = providers(),
-                                                   .on_backup_step = options_.on_backup_step},
+                                                   .on_failpoint = options_.on_failpoint},
                                                   clock_));
   return {};
 }
@@ -72,7 +72,7 @@ blockstore::Providers TestCluster::providers() const {
   return providers;
 }
 
-// Somebody else may take the port between the look and the use.
+// Another process may take the port between the check and the use.
 void TestCluster::start_on_free_port() {
   for (int attempt = 0; attempt < 10; ++attempt) {
     auto started = try_start(find_free_port());
@@ -110,7 +110,7 @@ Routine<bool> TestClient::close() {
   co_return true;
 }
 
-// Looks again at once: Cluster::wait_until_ready() takes longer pauses than a test likes.
+// Polls without pauses: those of Cluster::wait_until_ready() are too long for tests.
 std::shared_ptr<client::Table> TestClient::open_table(const std::string& name) {
   auto is_ready = [&] {
     auto config = must(cluster_->table_config(name, {}, deadline()));

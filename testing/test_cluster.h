@@ -1,5 +1,5 @@
-// An embedded cluster in this process and a client of it, for tests that want the real thing over
-// loopback: server::, client:: and everything between.
+// An embedded cluster in this process and a client of it, for tests of everything between server::
+// and client:: over loopback.
 //
 //   SimClock server_clock;
 //   TestCluster cluster(server_clock);
@@ -7,8 +7,8 @@
 //   auto table = client.create_table("t", 4);
 //   client.must(table->set("hash", "sort", "value", 0, client.deadline()));
 //
-// What a test cannot go on without and does not get (a cluster that does not start) is thrown as
-// std::runtime_error with the whole reason: GoogleTest fails the test with it.
+// Fatal failures (a cluster that does not start) are thrown as std::runtime_error with the whole
+// reason: GoogleTest fails the test with it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -27,18 +27,18 @@ namespace pegmove::testing {
 struct TestClusterOptions {
   std::string name = "test";
   int replica_servers = 1;
-  uint16_t replica_port = 0;  // of the first replica server; 0: free ones, others at each start
+  uint16_t replica_port = 0;  // of the first replica server; 0: free ones, new at each start
   size_t max_request_size = 1 << 20;
   std::map<std::string, uint8_t> duplication_group = {};
   bool backups = false;                  // a block service "disk": TestCluster::store_dir()
   blockstore::Providers providers = {};  // more of them
-  backup::StepListener on_backup_step = {};
+  backup::FailpointListener on_failpoint = {};
 };
 
-// Listens on loopback, on free ports; its data lies in a temp folder that the destructor removes.
-// The meta server keeps its port over restarts; replica servers get new ones, as nodes do that come
-// back elsewhere: clients learn them from the meta server.
-// Used by one thread. The clock is the servers' and must outlive the cluster.
+// Listens on loopback, on free ports; its data is in a temporary folder that the destructor
+// removes. The meta server keeps its port over restarts; replica servers get new ones, like nodes
+// that move: clients learn them from the meta server. Used by one thread. The clock is the servers'
+// and must outlive the cluster.
 class TestCluster {
  public:
   explicit TestCluster(Clock& clock, TestClusterOptions options = {});
@@ -46,7 +46,7 @@ class TestCluster {
   TestCluster(const TestCluster&) = delete;
   TestCluster& operator=(const TestCluster&) = delete;
 
-  // stop() ends it in good order; start() serves again from the same folder.
+  // stop() ends it cleanly; start() serves again from the same folder.
   void stop();
   void start();
   void restart();
@@ -69,12 +69,12 @@ class TestCluster {
 };
 
 // A port of loopback that nobody listens on, out of the range from which the system takes the ports
-// of outgoing connections: it stays free while its server is away, too. 0: none was found.
+// of outgoing connections: it stays free while its server is stopped, too. 0: none was found.
 uint16_t find_free_port();
 bool is_free_port(uint16_t port);
 
-// A client with an io_context of its own, which runs in the calls of run() only. Its clock is the
-// system's. Tables, clusters and scanners must be gone before it.
+// A client with its own io_context, which only runs in calls of run(). Its clock is the system's.
+// Tables, clusters and scanners must be destroyed before it.
 class TestClient {
  public:
   explicit TestClient(net::Address meta);

@@ -12,7 +12,7 @@
 
 namespace pegmove::testing {
 
-// Deleted with all it holds.
+// Deleted with its contents.
 class TestFolder {
  public:
   TestFolder() {

@@ -8,9 +8,8 @@
 
 namespace pegmove::testing {
 
-// The servers' clocks stand still until the test moves them; the client's wall time is the
-// source's. What the test makes (tables, further clusters) must be gone before this. Used by one
-// thread.
+// The servers' clocks move only when the test moves them; the client's wall time is the source's.
+// Objects of the test (tables, further clusters) must be destroyed before this. Used by one thread.
 class TwoClusters {
  public:
   explicit TwoClusters(TestClusterOptions source = {}, TestClusterOptions target = {});

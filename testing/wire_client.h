@@ -12,7 +12,7 @@
 
 namespace pegmove::testing {
 
-// One connection, run by the client's context. Must be gone before the client.
+// One connection, run by the client's context. Must be destroyed before the client.
 class WireClient {
  public:
   WireClient(TestClient& client, net::Address node, wire::Framing framing = wire::Framing::kRdsn)
@@ -43,14 +43,14 @@ class WireClient {
     return channel_.call(call);
   }
 
-  // Throws std::runtime_error unless there is a good answer.
+  // Throws std::runtime_error unless the call succeeds.
   template <typename Response, typename Request>
   Response call(wire::RpcCode code, Gpid gpid, const Request& request) {
     auto reply = client_.must(channel_.call(outgoing(code, gpid, encode(request))));
     return decode<Response>(reply);
   }
 
-  // All of them in flight at once; the answers in the order in which they came.
+  // All of them in flight at once; the answers in the order of arrival.
   template <typename Response>
   std::vector<Response> call_all(wire::RpcCode code, Gpid gpid,
                                  const std::vector<std::string>& bodies) {

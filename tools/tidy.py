@@ -34,7 +34,8 @@ RANKS = {folder: rank for rank, folders in enumerate([
     "shell dashboard spark apps",
 ]) for folder in folders.split()}
 SAME_RANK_ALLOWED = {("apps", "shell"), ("apps", "dashboard"), ("apps", "spark")}
-# Migration sees clusters through TCP only, as real ones: no sockets, no RocksDB, no servers.
+# Migration accesses clusters through the client library only, like real ones: no sockets, no
+# RocksDB, no servers.
 MIGRATION_MAY_INCLUDE = ("compare inspect runs client rows journal backup bulkload splitter "
                          "blockstore routes dual base async record wire geo").split()
 MIGRATION_SYSTEM_FORBIDDEN = ("rocksdb/", "sys/socket.h", "netinet/", "boost/asio/ip/")
@@ -45,9 +46,9 @@ HEADERS = (".h", ".hpp")
 CXX_SUFFIXES = (".cc", ".cpp", *HEADERS)
 MAX_FUNCTION_LINES = 70
 MAX_FILE_LINES = 600
-MAX_HEAD = 2000  # characters before a brace that tell what it opens
+MAX_HEAD = 2000  # characters before a brace that show what it opens
 
-# Comments, raw strings, strings, characters. The ' of 60'000 follows a digit and is none of them.
+# Comments, raw strings, strings, characters. The ' of 60'000 follows a digit and is not a token.
 TOKEN = re.compile(r"""
     //(?:\\\n|[^\n])* | /\*.*?\*/
   | (?<!\w)(?:u8|[uUL])?R"(?P<delimiter>[^()\\\s]{0,16})\(.*?\)(?P=delimiter)"
@@ -57,7 +58,7 @@ TOKEN = re.compile(r"""
 DIRECTIVE = re.compile(r"^[ \t]*#(?:\\\n|[^\n])*", re.M)
 EVENT = re.compile(r"[{}();]|\b(?:co_await|co_return|co_yield|CO_TRY)\b")
 
-# What stands before a brace, after collapse().
+# The text before a brace, after collapse().
 LAMBDA = re.compile(r"(?:^|[^\w\s)\]@]|\b(?:return|co_return|co_await|co_yield))\s*"
                     r"\[(?!\[)((?:[^\[\]]|\[[^\[\]]*\])*)\]\s*@?\s*"
                     r"(?:(?:mutable|noexcept|constexpr|static)\b\s*@?\s*)*"
@@ -66,7 +67,7 @@ CATCH = re.compile(r"^\s*catch\s*@\s*$")
 SCOPE = re.compile(r'\b(?:namespace|class|struct|union)\b(?!.*@\s*$)|\bextern\s*"\s*"\s*$', re.S)
 VALUE = re.compile(r"(?:[=,\w]|[^\]]\]|\brequires\s*@)\s*$")  # `x{`, `= {`, `int a[] {`, ...
 CODE = re.compile(r"\b(?:else|do|try|const|noexcept|override|final|mutable|volatile|consteval)\s*$"
-                  r"|@[^@]*->[^={}]*$|@\s*requires\b\s*[^\s@].*$", re.S)  # ... and yet a body
+                  r"|@[^@]*->[^={}]*$|@\s*requires\b\s*[^\s@].*$", re.S)  # ... but still a body
 
 
 def blank(text):
@@ -85,8 +86,8 @@ def collapse(text):
 class Block:
     kind: str  # scope (namespace or type), function, lambda, catch, value, code; "(" for a (...)
     open: int
-    statement: int  # where the statement began that the block stands in
-    outer: bool = False  # stands in namespaces and types only
+    statement: int  # where the statement that contains the block began
+    outer: bool = False  # only in namespaces and types
     close: int = 0
     head: int = 0  # of a lambda: where its captures begin
     captures: str = ""
@@ -186,20 +187,20 @@ class Source:
 
 # Checks of one C++ file: each yields (line, rule, message).
 INCLUDE = re.compile(r"""^[ \t]*(\#)[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)""", re.M)
-# What sleeps a thread; a Clock's own sleep_for() and sleep_until() do not.
+# Calls that put a thread to sleep; a Clock's sleep_for() and sleep_until() do not.
 SLEEP = re.compile(r"\bthis_thread\b(?!\s*::\s*(?:get_id|yield)\b)(?:\s*::\s*\w+)?|\busleep\b"
                    r"|\b(?:clock_)?nanosleep\b|(?<![\w>])::\s*sleep(?=\s*\()")
-# In tests from outside, whose clocks are real, those two.
+# Those two, in end-to-end tests, whose clocks are real.
 CLOCK_SLEEP = re.compile(r"(?:\.|->)sleep_(?:for|until)\b(?=\s*\()")
 SHELL_SLEEP = re.compile(r"(?:^|[;&|({!]|\b(?:do|then|else|if|while|until|exec)\b)[ \t]*sleep[ \t]", re.M)
-WAITING = "tests/cli/wait.py"  # where Python tests pause between two looks
+WAITING = "tests/cli/wait.py"  # where Python tests pause between polls
 EXPECTATION = re.compile(r"\b(?:EXPECT|ASSERT)_[A-Z]\w*\s*\(|\b(?:ADD_FAILURE|FAIL)\s*\(")
 IF = re.compile(r"\bif\b\s*(?:constexpr\b\s*)?(?=\()")
 LEAVES = re.compile(r"\b(?:co_return|return|continue|break)\b[^;{}]*;[\s}]*$")
 DETACHED = re.compile(r"\basio\s*::\s*detached(?:_t)?\b|[,(]\s*detached\s*\)")
 IFDEF_TEST = re.compile(r"^[ \t]*#[ \t]*(?:el)?if(?:n?def)?\b[^\n]*?"
                         r"\b(?:\w*_)?(?:UNIT)?TEST(?:S|ING)?(?:_\w*)?\b", re.M)
-# What may stand before a statement without braces, after collapse().
+# What may precede a statement without braces, after collapse().
 CONTROL = re.compile(r"\s*(?:(?:(?:else|do)\b|(?:case\b[^?;]*?|default|\w+)\s*(?<!:):(?!:)"
                      r"|\[\[[^\]]*\]\]|(?:if\s+constexpr|if|for|while|switch)\s*@)\s*)*")
 DISCARDED = re.compile(r"(?:\(\s*void\s*\)|static_cast\s*<\s*void\s*>|std\s*::\s*ignore\s*=)"
@@ -231,7 +232,7 @@ HOUSE_ROW = re.compile(r"^\| (\d+) \| ((?:`[\w/]+/`(?:, )?)+) \|", re.M)
 
 
 def check_house(text, paths):
-    """The table of folders in the architecture page is the tree: the same folders, the same ranks."""
+    """The table of folders in the architecture page matches the tree: the same folders, the same ranks."""
     shown = {folder.strip("/"): int(row[1]) for row in HOUSE_ROW.finditer(text)
              for folder in re.findall(r"`([\w/]+)/`", row[2])}
     real = {folder_of(path[4:]) for path in paths if path.startswith("src/") and path.endswith(CXX_SUFFIXES)}
@@ -239,9 +240,9 @@ def check_house(text, paths):
         yield HOUSE, 1, "house", f"src/{folder}/ is missing in the table of folders"
     for folder, rank in sorted(shown.items()):
         if folder not in real:
-            yield HOUSE, 1, "house", f"the table has {folder}/, and src/ has not"
+            yield HOUSE, 1, "house", f"the table has {folder}/, which is not in src/"
         elif RANKS.get(folder) != rank:
-            yield HOUSE, 1, "house", f"{folder}/ has rank {RANKS.get(folder)}, and the table says {rank}"
+            yield HOUSE, 1, "house", f"{folder}/ has rank {RANKS.get(folder)}, but the table says {rank}"
 
 
 def check_rank(source):
@@ -249,7 +250,7 @@ def check_rank(source):
         return
     folder = folder_of(source.path[4:])
     if folder not in RANKS:
-        yield 1, "unlisted", f"'{folder or 'src'}' is no folder of the rank table in tools/tidy.py"
+        yield 1, "unlisted", f"'{folder or 'src'}' is not in the rank table in tools/tidy.py"
         return
     is_test = Path(source.path).stem.endswith("_test")
     for match in INCLUDE.finditer(source.text):
@@ -324,7 +325,7 @@ def check_header(source):
 
 
 def end_of_brackets(text, begin):
-    """Behind the bracket that closes the one at `begin`; the text's end if there is none."""
+    """The position after the bracket that closes the one at `begin`; the text's end if there is none."""
     depth = 0
     for position in range(begin, len(text)):
         depth += (text[position] in "({[") - (text[position] in ")}]")
@@ -334,7 +335,7 @@ def end_of_brackets(text, begin):
 
 
 def end_of_statement(text, begin):
-    """Behind the statement that begins there or after spaces: a block, or up to its semicolon."""
+    """The position after the statement that begins there or after spaces: a block, or up to its semicolon."""
     while begin < len(text) and text[begin].isspace():
         begin += 1
     if text[begin:begin + 1] == "{":
@@ -373,7 +374,7 @@ def check_expectations(source):
 
 CXX_CHECKS = [check_rank, check_lengths, check_words, check_awaits, check_lambdas, check_header,
               check_expectations]
-BAD_NAME = re.compile(r"utils|common|manager|helper|impl(?![a-z])")  # but "simple" is one
+BAD_NAME = re.compile(r"utils|common|manager|helper|impl(?![a-z])")  # but "simple" is allowed
 LEFT_UNDONE = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 
 
@@ -385,7 +386,7 @@ def check_names(paths):
 
 
 def check_pauses(path, text, is_python):
-    """Python and shell: what sleeps."""
+    """Python and shell: sleeping."""
     if not is_python:
         for match in SHELL_SLEEP.finditer(text):
             yield text.count("\n", 0, match.end()) + 1, "sleep", "wait for what is to happen"
@@ -393,7 +394,7 @@ def check_pauses(path, text, is_python):
     try:
         nodes = list(ast.walk(ast.parse(text)))
     except SyntaxError as error:
-        yield error.lineno or 1, "sleep", f"is no Python: {error.msg}"
+        yield error.lineno or 1, "sleep", f"is not Python: {error.msg}"
         return
     for node in nodes:
         names = ([node.attr] if isinstance(node, ast.Attribute) else
@@ -463,7 +464,7 @@ def compile_headers(root, flags):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent,
-                        help="the tree to check; by default the one this script lies in")
+                        help="the tree to check; by default that of this script")
     parser.add_argument("--compile-headers", action="store_true",
                         help="also compile each header of src/ alone")
     parser.add_argument("--cxxflags", default="", help="write --cxxflags='-Ifolder ...'")

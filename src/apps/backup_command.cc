@@ -1,4 +1,4 @@
-// backup: has a cluster back a table up, and watches it.
+// backup: has a cluster back up a table, and watches it.
 #include "apps/process_ports.h"
 #include "apps/runs.h"
 #include "blockstore/path.h"
@@ -36,28 +36,29 @@ int backup(const BackupArguments& arguments) {
 
 }  // namespace
 
-void add_backup_command(CLI::App& program, int& exit_code) {
+void add_backup_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<BackupArguments>();
-  auto* verb = add_verb(
-      program, "backup",
+  auto* verb = program.add_verb(
+      "backup",
       "Example: pegmove backup --from A --table t --store hdfs_x --path /user/pegasus/backup\n\n"
       "Has a cluster write a cold backup of a table to a block store, and watches it until it is "
-      "whole. The cluster's own servers do the work: --store is a [block_service.NAME] of their "
-      "configuration. Where pegmove's own configuration has the section, too, the table's app envs "
-      "are written beside the backup (real clusters keep none), and `pegmove backups` can look "
-      "into "
-      "it.\n\n"
+      "complete. The cluster's own servers do the work: --store is a [block_service.NAME] of their "
+      "configuration. When pegmove's own configuration also has the section, the table's app envs "
+      "are written beside the backup (real clusters do not keep them), and `pegmove backups` can "
+      "read the backup.\n\n"
       "When pegmove is interrupted or killed, the cluster continues by itself; `pegmove resume` "
-      "watches it again. `pegmove cancel` ends the backup where the cluster can: real clusters "
-      "cannot.");
+      "watches it again. `pegmove cancel` ends the backup if the cluster can do that; real "
+      "clusters cannot.");
   verb->add_option("--from", arguments->from,
-                   "cluster: a name of the config file, or host:port,...")
+                   "source cluster: a name in the config file, or host:port,...")
       ->required();
   verb->add_option("--table", arguments->table, "table to back up")->required();
-  verb->add_option("--store", arguments->store, "block service, as the cluster's servers know it")
+  verb->add_option(
+          "--store", arguments->store,
+          "block service: a [block_service.NAME] in the configuration of the cluster's servers")
       ->required();
   verb->add_option("--path", arguments->path,
-                   "folder in it, above that of the cluster; default: the service's root");
+                   "folder in the store that will contain the cluster's folder; default: the root");
   add_run_options(*verb, arguments->run);
   verb->callback([arguments, &exit_code] { exit_code = backup(*arguments); });
 }

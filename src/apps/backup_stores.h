@@ -1,4 +1,4 @@
-// The block stores of pegmove's own configuration, for the verbs that look into them.
+// The block stores of pegmove's own configuration, for the verbs that read them.
 #pragma once
 
 #include <optional>
@@ -9,17 +9,17 @@
 
 namespace pegmove::apps {
 
-// Opened by name; calls run on a pool of its own. Outlives what it opened.
+// Opens stores by name; calls run on a pool of its own. Must outlive the stores that it opened.
 class BackupStores {
  public:
-  // `threads`: calls at once. Errors: kInvalidArgument, of block_services().
+  // `threads`: the number of calls at the same time. Errors: kInvalidArgument, of block_services().
   static Result<std::unique_ptr<BackupStores>> open(CommandRun& run, int threads = 4);
 
   // Errors: kNotFound when the configuration has no [block_service.NAME]; of open_store().
   Result<blockstore::AsyncStore> get(const std::string& name);
-  // Nothing when the configuration does not have it.
+  // nullopt when the configuration does not have it.
   Result<std::optional<blockstore::AsyncStore>> find(const std::string& name);
-  // What waits for the network ends.
+  // Ends calls that wait for the network.
   void stop() { stores_.stop(); }
 
   BackupStores(blockstore::Providers providers, Clock& clock, int threads)

@@ -1,4 +1,4 @@
-// backups ls, show, verify, rm: what lies in a block store.
+// backups ls, show, verify, rm: the backups in a block store.
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -6,6 +6,7 @@
 #include "apps/progress_line.h"
 #include "backup/reader.h"
 #include "backup/verifier.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "blockstore/path.h"
@@ -28,7 +29,7 @@ struct BackupsArguments {
   bool yes = false;
 };
 
-// Of one cluster, or of all that have backups below the path.
+// Those of one cluster, or of all clusters that have backups below the path.
 Task<std::vector<BackupSummary>> find_backups(const blockstore::AsyncStore& store,
                                               const BackupsArguments& arguments) {
   const auto path = CO_TRY(blockstore::check_path(arguments.path));
@@ -42,11 +43,11 @@ Task<std::vector<BackupSummary>> find_backups(const blockstore::AsyncStore& stor
   if (arguments.id != 0 && all.empty())
     co_return fail(Code::kNotFound, store.store().description() + " has no backup " +
                                         std::to_string(arguments.id) + " below /" + path +
-                                        "; `pegmove backups ls` shows what is there");
+                                        "; `pegmove backups ls` lists the backups");
   if (arguments.id != 0 && all.size() > 1)
     co_return fail(Code::kInvalidArgument, "several clusters have a backup " +
                                                std::to_string(arguments.id) +
-                                               "; say which with --cluster");
+                                               "; select one with --cluster");
   co_return all;
 }
 
@@ -70,7 +71,7 @@ Task<int> list(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
   if (arguments.common.json) {
     auto out = Json::array();
     for (const auto& summary : backups) out.push_back(to_json(summary));
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
     co_return kDone;
   }
   if (backups.empty())
@@ -97,7 +98,7 @@ Place place_of(const BackupSummary& summary, const backup::TableFolder& table) {
           .app_id = table.app_id};
 }
 
-// What a table of a backup has; damage is told, and is no error.
+// The contents of a table of a backup; damage is reported in the result, not as an error.
 Task<Json> describe(const blockstore::AsyncStore& store, Place place) {
   Json out{{"table", place.table}, {"app_id", place.app_id}};
   auto table = co_await backup::read_table(store, place);
@@ -168,10 +169,10 @@ Task<int> show(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
   for (const auto& table : summary.tables)
     out["tables"].push_back(CO_TRY(co_await describe(store, place_of(summary, table))));
   if (arguments.common.json) {
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
     co_return kDone;
   }
-  std::printf("backup %lld in /%s: %s%s%s, begun %s, ended %s (UTC)\n",
+  std::printf("backup %lld in /%s: %s%s%s, started %s, ended %s (UTC)\n",
               static_cast<long long>(summary.backup_id), summary.root.c_str(),
               std::string(backup::to_string(summary.state)).c_str(),
               summary.why.empty() ? "" : ": ", summary.why.c_str(),
@@ -223,11 +224,11 @@ void print_verdict(const BackupSummary& summary, const std::string& table,
   const auto verdict = verdict_of(report);
   const std::string end = verdict == "damaged"
                               ? ", " + std::to_string(report.problem_count) + " problems"
-                          : verdict == "whole" ? "; all are as their metadata says"
-                                               : "; of the others only the size was looked at";
+                          : verdict == "whole" ? "; all match their metadata"
+                                               : "; only the size of the others was checked";
   std::printf("%s: table %s of backup %lld, %d partitions, %s%s\n",
               verdict == "damaged" ? "Damaged"
-              : verdict == "whole" ? "Whole"
+              : verdict == "whole" ? "Undamaged"
                                    : "No damage found",
               table.c_str(), static_cast<long long>(summary.backup_id), report.partitions,
               read.c_str(), end.c_str());
@@ -271,7 +272,7 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
                  static_cast<long long>(summary.backup_id), summary.why.c_str());
     is_whole = false;
   }
-  if (arguments.common.json) std::printf("%s\n", out.dump(2).c_str());
+  if (arguments.common.json) std::printf("%s\n", base::json_text(out, 2).c_str());
   co_return is_whole ? kDone : kTablesDiffer;
 }
 
@@ -280,11 +281,11 @@ Task<int> remove(CommandRun&, BackupStores& stores, BackupsArguments arguments) 
   const auto summary = CO_TRY(co_await find_backups(store, arguments)).front();
   const Place place{.root = summary.root, .backup_id = summary.backup_id, .table = ""};
   if (!arguments.yes) {
-    std::fprintf(stderr, "pegmove: this removes /%s of %s for good; say so with --yes\n",
+    std::fprintf(stderr, "pegmove: this removes /%s of %s permanently; confirm with --yes\n",
                  place.backup_folder().c_str(), store.store().description().c_str());
     co_return kUsage;
   }
-  // First what makes a backup of it: a kill in between leaves nothing that looks whole.
+  // The metadata first: a kill in between leaves nothing that looks like a complete backup.
   CO_TRY(co_await store.remove(place.info_file()));
   for (const auto& table : summary.tables)
     CO_TRY(co_await store.remove(place_of(summary, table).metadata_file()));
@@ -306,20 +307,20 @@ int carry_out(const BackupsArguments& arguments, Action action) {
   return report(code.error(), code.error().code() == Code::kInvalidArgument ? kUsage : kFailed);
 }
 
-CLI::App* add_part(CLI::App& verb, int& exit_code, const std::string& name,
-                   const std::string& description, bool of_one,
-                   std::shared_ptr<BackupsArguments> arguments, Action action) {
-  auto* part = verb.add_subcommand(name, description);
+Verb* add_part(Verb& verb, int& exit_code, const std::string& name, const std::string& description,
+               bool of_one, std::shared_ptr<BackupsArguments> arguments, Action action) {
+  auto* part = verb.add_verb(name, description);
   part->add_option("--store", arguments->store,
-                   "block service: a [block_service.NAME] of the config file")
+                   "block service: a [block_service.NAME] in the config file")
       ->required();
-  part->add_option("--path", arguments->path, "folder in it, above those of clusters");
+  part->add_option("--path", arguments->path,
+                   "folder in the store that contains the folders of the clusters");
   part->add_option("--cluster", arguments->cluster,
-                   "cluster whose backups are meant; default: all that have some");
+                   "only backups of this cluster; default: all clusters that have backups");
   if (of_one)
-    part->add_option("id", arguments->id, "the backup, as `pegmove backups ls` shows it")
+    part->add_option("id", arguments->id, "id of the backup, as `pegmove backups ls` shows it")
         ->required()
-        ->check(CLI::Range(int64_t(1), int64_t(INT64_MAX)));
+        ->in_range(int64_t(1), int64_t(INT64_MAX));
   add_common_options(*part, arguments->common);
   part->callback([arguments, action, &exit_code] { exit_code = carry_out(*arguments, action); });
   return part;
@@ -327,40 +328,40 @@ CLI::App* add_part(CLI::App& verb, int& exit_code, const std::string& name,
 
 }  // namespace
 
-void add_backups_command(CLI::App& program, int& exit_code) {
+void add_backups_command(Verb& program, int& exit_code) {
   auto* verb =
-      add_verb(program, "backups",
-               "Example: pegmove backups ls --store hdfs_x --path /user/pegasus/backup\n\n"
-               "Looks into a block store: at the backups of embedded and of real clusters, "
-               "without any cluster.");
-  verb->require_subcommand(1);
+      program.add_verb("backups",
+                       "Example: pegmove backups ls --store hdfs_x --path /user/pegasus/backup\n\n"
+                       "Works on the backups in a block store, of embedded and of real clusters. "
+                       "No cluster is needed.");
+  verb->require_verb();
   const auto make = [] { return std::make_shared<BackupsArguments>(); };
   add_part(*verb, exit_code, "ls",
-           "Example: pegmove backups ls --store hdfs_x --cluster A\n\nThe backups, newest first, "
-           "with what keeps one from being whole.",
+           "Example: pegmove backups ls --store hdfs_x --cluster A\n\n"
+           "Lists the backups, newest first; for each that is not complete, the reason.",
            false, make(), list);
   add_part(*verb, exit_code, "show",
-           "Example: pegmove backups show --store hdfs_x 1742888751127\n\nThe tables of a backup, "
-           "their partitions and app envs.",
+           "Example: pegmove backups show --store hdfs_x 1742888751127\n\n"
+           "Shows the tables of a backup, their partitions and app envs.",
            true, make(), show);
   auto arguments = make();
   auto* part =
       add_part(*verb, exit_code, "verify",
-               "Example: pegmove backups verify --store hdfs_x 1742888751127\n\nReads every "
-               "file of a backup and compares it with its metadata. Exit status 0: whole, "
-               "4: damaged; what is damaged is named.",
+               "Example: pegmove backups verify --store hdfs_x 1742888751127\n\n"
+               "Reads every file of a backup and compares it with its metadata. Exit code 0: "
+               "complete and undamaged; 4: damaged or incomplete. The damaged files are listed.",
                true, arguments, verify);
   part->add_option("--table", arguments->table, "only this table; default: all of the backup");
   part->add_option("--sample", arguments->sample,
-                   "percent of the files that are read; of the others only the size is looked at")
+                   "percentage of the files to read; only the size of the others is checked")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 100.0));
+      ->in_range(0.0, 100.0);
   arguments = make();
   part = add_part(*verb, exit_code, "rm",
-                  "Example: pegmove backups rm --store hdfs_x 1742888751127 --yes\n\nRemoves a "
-                  "backup, or what is left of an unfinished one.",
+                  "Example: pegmove backups rm --store hdfs_x 1742888751127 --yes\n\n"
+                  "Removes a backup, or the remains of an unfinished one.",
                   true, arguments, remove);
-  part->add_flag("--yes", arguments->yes, "do it");
+  part->add_flag("--yes", arguments->yes, "confirms the removal");
 }
 
 }  // namespace pegmove::apps

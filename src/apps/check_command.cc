@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/preflight_options.h"
+#include "base/json_text.h"
 
 namespace pegmove::apps {
 namespace {
@@ -53,7 +54,7 @@ void print_text(const Preflight& preflight) {
     std::printf("The copy can begin; rows would be written %s.\n",
                 describe_write_method(preflight.result.method).c_str());
   else
-    std::printf("The copy cannot begin: errors %d, warnings %d.\n",
+    std::printf("The copy cannot begin: %d errors, %d warnings.\n",
                 findings.count(Severity::kError), findings.count(Severity::kWarning));
 }
 
@@ -70,7 +71,7 @@ int check_copy(const CheckArguments& arguments) {
   auto preflight =
       (*run)->wait_for(look_before_copy(**run, arguments.from, arguments.to, std::move(options)));
   if (arguments.common.json)
-    std::printf("%s\n", to_json(preflight).dump(2).c_str());
+    std::printf("%s\n", base::json_text(to_json(preflight), 2).c_str());
   else
     print_text(preflight);
   return preflight.can_begin() ? kDone : kPreflightFailed;
@@ -78,20 +79,20 @@ int check_copy(const CheckArguments& arguments) {
 
 }  // namespace
 
-void add_check_command(CLI::App& program, int& exit_code) {
+void add_check_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<CheckArguments>();
-  auto* verb = add_verb(
-      program, "check",
+  auto* verb = program.add_verb(
+      "check",
       "Example: pegmove check --from A --to B --table t --create --partitions 16\n\n"
-      "Looks whether a copy could begin, with the same options, and says everything that stands in "
-      "the way at once: what cannot be reached, tables that are not there or not empty, denied and "
-      "throttled requests, access control, clocks that are too far apart, what a copy would change "
-      "in rows. Writes nothing. The last line says how the copy would be made. Exit status 0: it "
-      "can begin, 3: it cannot.");
+      "Runs all preflight checks of a copy, with the same options, and shows how rows "
+      "would be written; read-only. It reports all problems at once: servers that cannot "
+      "be reached, tables that do not exist or are not empty, denied and throttled "
+      "requests, access control, clocks that are too far apart, and what a copy would "
+      "change in rows. Exit code 0: the copy can begin; 3: it cannot.");
   verb->add_option("--from", arguments->from,
-                   "source cluster: a name of the config file, or host:port,...")
+                   "source cluster: a name in the config file, or host:port,...")
       ->required();
-  verb->add_option("--to", arguments->to, "target cluster")->required();
+  verb->add_option("--to", arguments->to, "target cluster, named as --from")->required();
   verb->add_option("--table", arguments->table, "table to copy")->required();
   verb->add_option("--to-table", arguments->to_table,
                    "name of the target table; default: the same");

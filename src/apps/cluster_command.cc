@@ -6,6 +6,7 @@
 #include "apps/command.h"
 #include "apps/die_at.h"
 #include "backup/layout.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "server/cluster/cluster_process.h"
 
@@ -40,7 +41,7 @@ struct Bounds {
   int64_t least, most;
 };
 
-// Leaves `value` as it is when the file does not name it.
+// Leaves `value` unchanged when the file does not set it.
 Result<void> take_number(IniSections& ini, const std::string& section, const std::string& name,
                          Bounds bounds, size_t& value) {
   auto found = ini[section].find(name);
@@ -50,7 +51,8 @@ Result<void> take_number(IniSections& ini, const std::string& section, const std
   return {};
 }
 
-// Each is opened once, so that what is wrong is said now and not at night.
+// Each store is opened once here, so that a wrong setting is reported at the start and not at the
+// first backup.
 Result<void> take_block_services(IniSections& ini, EmbeddedClusterOptions& options) {
   options.providers = TRY(block_services(ini));
   async::SystemClock clock;
@@ -65,13 +67,15 @@ Result<void> take_block_services(IniSections& ini, EmbeddedClusterOptions& optio
 
 Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) {
   if (arguments.name.empty() || arguments.name.find_first_of(" \t/\"'") != std::string::npos)
-    return fail(Code::kInvalidArgument, "--name '" + arguments.name + "' is no name for a cluster");
+    return fail(Code::kInvalidArgument,
+                "--name '" + arguments.name +
+                    "' is not valid: a name is not empty and has no space, tab, slash or quote");
   auto replica_port = arguments.replica_port >= 0 ? arguments.replica_port
                       : arguments.meta_port == 0  ? 0
                                                   : arguments.meta_port + 200;
   if (replica_port + arguments.replica_servers > 65536)
     return fail(Code::kInvalidArgument,
-                "replica servers would need ports over 65535; use --replica-port");
+                "the replica servers would need ports over 65535; give a lower --replica-port");
   EmbeddedClusterOptions options{
       .name = arguments.name,
       .data_dir = arguments.data,
@@ -81,10 +85,10 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
       .replica_servers = arguments.replica_servers,
       .sync_writes = arguments.sync};
   if (options.listen_ipv4 == 0)
-    return fail(
-        Code::kInvalidArgument,
-        "--listen 0.0.0.0 is no address that clients can be sent to; name one of this machine's");
-  options.on_backup_step = TRY(die_at(arguments.die_at));
+    return fail(Code::kInvalidArgument,
+                "--listen 0.0.0.0: clients cannot connect to this address; give an address of this "
+                "machine");
+  options.on_failpoint = TRY(die_at(arguments.die_at));
   if (arguments.config.empty()) return options;
   auto ini = TRY(read_ini(arguments.config));
   TRY(take_number(ini, "replication", "max_allowed_write_size", {0, 1 << 30},
@@ -101,7 +105,7 @@ Result<void> serve(const StartArguments& arguments) {
   if (options.listen_ipv4 >> 24 != 127)
     Logger("cluster=" + options.name)
         .warning("listening on " + arguments.listen +
-                 ": anybody who reaches it can read and write");
+                 ": everybody who can reach this address can read and write");
   return server::cluster::serve(
       std::move(options), [&](const RunningCluster& running) -> Result<void> {
         if (arguments.background) return server::cluster::let_go(describe(running), arguments.data);
@@ -111,7 +115,7 @@ Result<void> serve(const StartArguments& arguments) {
       });
 }
 
-// The same words without --detach.
+// The same arguments without --detach.
 std::vector<std::string> words_for_background(const StartArguments& arguments) {
   std::vector<std::string> words{"cluster",
                                  "start",
@@ -138,7 +142,7 @@ int start_detached(const StartArguments& arguments) {
   auto started = server::cluster::start_in_background(words_for_background(arguments));
   if (!started) return report(started.error());
   if (started->line.empty()) return started->exit_code > 0 ? started->exit_code : int(kFailed);
-  std::printf("%s\nlog: %s; `pegmove cluster stop --data %s` ends it\n", started->line.c_str(),
+  std::printf("%s\nlog: %s; stop it with `pegmove cluster stop --data %s`\n", started->line.c_str(),
               ClusterFolder::log_path(arguments.data).c_str(), arguments.data.c_str());
   return kDone;
 }
@@ -169,40 +173,41 @@ int status(const FolderArguments& arguments) {
       out["meta"] = (*running)->meta;
       out["replicas"] = (*running)->replicas;
     }
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     std::printf("%s\n", *running ? describe(**running).c_str() : "not running");
   }
   return *running ? kDone : kFailed;
 }
 
-void add_start(CLI::App& cluster, int& exit_code) {
+void add_start(Verb& cluster, int& exit_code) {
   auto arguments = std::make_shared<StartArguments>();
-  auto* verb = cluster.add_subcommand(
+  auto* verb = cluster.add_verb(
       "start",
       "Example: pegmove cluster start --name A --meta-port 34601 --replica-servers 2 --data /tmp/A "
       "--detach\n\n"
-      "Serves a cluster from a data folder, which is made when it is missing. Writes are "
-      "acknowledged "
-      "when they survive a kill of the process, with --sync also a power cut.");
+      "Runs a cluster on a data folder, which is created when it does not exist. Acknowledged "
+      "writes survive a kill of the process; with --sync also a power cut.");
   verb->add_option("--name", arguments->name, "name of the cluster")->required();
   verb->add_option("--data", arguments->data, "data folder")->required();
   verb->add_option("--listen", arguments->listen, "IPv4 address to listen on")
       ->capture_default_str();
-  verb->add_option("--meta-port", arguments->meta_port, "port of the meta server; 0: a free one")
+  verb->add_option("--meta-port", arguments->meta_port, "port of the meta server; 0: any free port")
       ->capture_default_str()
-      ->check(CLI::Range(0, 65535));
+      ->in_range(0, 65535);
   verb->add_option("--replica-port", arguments->replica_port,
-                   "port of the first replica server, the others follow; default: meta port + 200")
-      ->check(CLI::Range(0, 65535));
-  verb->add_option("--replica-servers", arguments->replica_servers, "how many replica servers")
+                   "port of the first replica server, the others get the following ports; default: "
+                   "meta port + 200")
+      ->in_range(0, 65535);
+  verb->add_option("--replica-servers", arguments->replica_servers, "number of replica servers")
       ->capture_default_str()
-      ->check(CLI::Range(1, 64));
+      ->in_range(1, 64);
   verb->add_option("--config", arguments->config,
                    "INI file; [replication] max_allowed_write_size and cold_backup_root, [network] "
-                   "max_connections, [duplication-group] and [block_service.NAME] are honoured");
-  verb->add_flag("--detach", arguments->detach, "serve in the background; returns when it serves");
-  verb->add_flag("--sync", arguments->sync, "wait for the disk in each write");
+                   "max_connections, [duplication-group] and [block_service.NAME] are used");
+  verb->add_flag("--detach", arguments->detach,
+                 "run in the background; the command returns when the cluster serves");
+  verb->add_flag("--sync", arguments->sync, "wait for the disk on each write");
   verb->add_flag("--background", arguments->background)->group("");
   verb->add_option("--die-at", arguments->die_at)->group("");
   verb->callback([arguments, &exit_code] { exit_code = start(*arguments); });
@@ -210,23 +215,26 @@ void add_start(CLI::App& cluster, int& exit_code) {
 
 }  // namespace
 
-void add_cluster_command(CLI::App& program, int& exit_code) {
+void add_cluster_command(Verb& program, int& exit_code) {
   auto* cluster =
-      add_verb(program, "cluster",
-               "Example: pegmove cluster start --name A --data /tmp/A --detach\n\n"
-               "The embedded cluster: a Pegasus of one process, to try, rehearse and test with.");
-  cluster->require_subcommand(1);
+      program.add_verb("cluster",
+                       "Example: pegmove cluster start --name A --data /tmp/A --detach\n\n"
+                       "Runs the embedded cluster: a Pegasus cluster in one process, for "
+                       "trials, rehearsals and tests.");
+  cluster->require_verb();
   add_start(*cluster, exit_code);
   auto stop_arguments = std::make_shared<FolderArguments>();
-  auto* stop_verb = cluster->add_subcommand("stop", "Example: pegmove cluster stop --data /tmp/A");
+  auto* stop_verb =
+      cluster->add_verb("stop", "Example: pegmove cluster stop --data /tmp/A\n\nStops a cluster.");
   stop_verb->add_option("--data", stop_arguments->data, "data folder")->required();
   stop_verb->callback([stop_arguments, &exit_code] { exit_code = stop(*stop_arguments); });
   auto status_arguments = std::make_shared<FolderArguments>();
-  auto* status_verb = cluster->add_subcommand(
-      "status",
-      "Example: pegmove cluster status --data /tmp/A\n\nExit status 0: running, 1: not running.");
+  auto* status_verb =
+      cluster->add_verb("status",
+                        "Example: pegmove cluster status --data /tmp/A\n\n"
+                        "Shows whether a cluster runs. Exit code 0: running; 1: not running.");
   status_verb->add_option("--data", status_arguments->data, "data folder")->required();
-  status_verb->add_flag("--json", status_arguments->json, "as JSON");
+  status_verb->add_flag("--json", status_arguments->json, "print the result as JSON");
   status_verb->callback([status_arguments, &exit_code] { exit_code = status(*status_arguments); });
 }
 

@@ -59,7 +59,7 @@ Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sect
   }
   if (!ids.empty() && !ids.contains(own_name))
     return fail(Code::kInvalidArgument, "[" + std::string(kGroup) +
-                                            "] does not name this cluster, " + own_name +
+                                            "] does not contain this cluster, " + own_name +
                                             "; add it with an id of its own");
   return ids;
 }
@@ -77,7 +77,7 @@ Result<blockstore::Providers> block_services(const IniSections& sections) {
         .name = section.substr(kPrefix.size()), .type = value("type"), .args = value("args")};
     if (provider.name.empty() || provider.type.empty())
       return fail(Code::kInvalidArgument,
-                  "[" + section + "] needs a name behind the dot, a type and args");
+                  "[" + section + "] needs a name after the dot, a type and args");
     auto name = provider.name;
     providers.emplace(std::move(name), std::move(provider));
   }
@@ -99,17 +99,20 @@ Result<std::vector<net::HostPort>> ClusterConfig::metas_of(std::string_view name
     if (auto found = section->second.find(std::string(name)); found != section->second.end())
       return in_context(net::parse_host_port_list(found->second),
                         "cluster '" + std::string(name) + "' in " + path_);
-  std::string text = "cluster '" + std::string(name) + "' is not known: ";
+  std::string text = "cluster '" + std::string(name) + "' is unknown: ";
   if (path_.empty())
-    text += "no config file was found; give one with --config (section [pegasus.clusters]) or ";
+    text +=
+        "no config file was found; give one that has a section [pegasus.clusters] with --config, "
+        "or ";
   else if (section == sections_.end())
-    text += path_ + " has no section [pegasus.clusters]; add it or ";
+    text += path_ + " has no section [pegasus.clusters]; add it, or ";
   else {
-    text += path_ + " knows";
+    text += path_ + " has the clusters";
     for (const auto& [known, metas] : section->second) text += " " + known;
-    text += "; name one of them or ";
+    text += "; use one of these, or ";
   }
-  return fail(Code::kInvalidArgument, text + "write addresses as host:port");
+  return fail(Code::kInvalidArgument,
+              text + "give the addresses of the meta servers as host:port,...");
 }
 
 Result<std::string> ClusterConfig::metas_text(std::string_view name) const {

@@ -31,15 +31,16 @@ Result<blockstore::Providers> block_services(const IniSections& sections);
 class ClusterConfig : public shell::ClusterDirectory {
  public:
   // Looks for the file: `path` if given, else $PEGMOVE_CONFIG, ./config.ini,
-  // ~/.config/pegmove/config.ini. None found is no error: addresses still work.
-  // Errors: kNotFound when a file that was named is not there; those of read_ini.
+  // ~/.config/pegmove/config.ini. It is no error when none exists: addresses still work. Errors:
+  // kNotFound when the file that `path` or the variable names does not exist; those of read_ini.
   static Result<ClusterConfig> load(const std::string& path);
 
   // The meta servers of a name in the file, or of "host:port,...".
-  // Errors: kInvalidArgument: unknown name (listing those known) or malformed address.
+  // Errors: kInvalidArgument: an unknown name (the message lists the known ones) or a malformed
+  // address.
   Result<std::vector<net::HostPort>> metas_of(std::string_view name) const override;
 
-  // The same as "host:port,...", which means the same everywhere.
+  // The same as "host:port,...", which does not depend on the configuration file.
   Result<std::string> metas_text(std::string_view name) const;
 
   const std::string& path() const { return path_; }

@@ -9,18 +9,15 @@
 
 namespace pegmove::apps {
 
-void add_common_options(CLI::App& verb, CommonOptions& options) {
+void add_common_options(Verb& verb, CommonOptions& options) {
   verb.add_option("--config", options.config,
                   "INI file with [pegasus.clusters]; default: $PEGMOVE_CONFIG, ./config.ini, "
                   "~/.config/pegmove/config.ini");
-  verb.add_option("--timeout", options.timeout, "how long one request may take, retries included")
+  verb.add_option("--timeout", options.timeout,
+                  "time limit of one request, retries included; 500ms, 5s, 10m")
       ->capture_default_str();
   verb.add_flag("--json", options.json, "print the result as JSON on stdout");
   verb.add_flag("--quiet", options.quiet, "show no progress");
-}
-
-CLI::App* add_verb(CLI::App& program, const std::string& name, const std::string& description) {
-  return program.add_subcommand(name, description)->fallthrough(false);
 }
 
 int report(const Error& error, int otherwise) {
@@ -52,12 +49,14 @@ void CommandRun::watch_signals() {
     if (error) return;
     if (std::exchange(signalled_, true)) _exit(kInterrupted);
     if (preparing_) {
-      std::fprintf(stderr, "\npegmove: stopped before the first row; run the command again\n");
+      std::fprintf(stderr,
+                   "\npegmove: stopped before the first row was written; run the command again\n");
       _exit(kInterrupted);
     }
     stop_.request();
     if (on_stop_) on_stop_();
-    std::fprintf(stderr, "\npegmove: stopping; once more ends at once\n");
+    std::fprintf(stderr,
+                 "\npegmove: stopping after the current batches; press Ctrl-C again to abort\n");
     watch_signals();
   });
 }

@@ -2,10 +2,10 @@
 // they end. A verb is one file with one add_..._command().
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <functional>
+#include "apps/verb.h"
 
 #include "apps/cluster_config.h"
 #include "async/run.h"
@@ -31,14 +31,14 @@ struct CommonOptions {
   bool json = false;
   bool quiet = false;
 };
-void add_common_options(CLI::App& verb, CommonOptions& options);
+void add_common_options(Verb& verb, CommonOptions& options);
 
-// Says what failed on stderr. Returns the exit code: kInterrupted when the user wanted it so, else
-// `otherwise`.
+// Prints the error on stderr. Returns the exit code: kInterrupted when the user stopped the work,
+// else `otherwise`.
 int report(const Error& error, int otherwise = kFailed);
 
-// Connections of one run of the program, and Ctrl-C: the first asks the work to end, the second
-// ends the process.
+// Connections of one run of the program, and Ctrl-C: the first asks the work to stop, the second
+// aborts the process.
 class CommandRun {
  public:
   // Errors: the configuration's, a malformed duration.
@@ -52,15 +52,15 @@ class CommandRun {
   async::StopSignal& stop() { return stop_; }
   async::milliseconds timeout() const { return timeout_; }
 
-  // Before anything was written there is nothing to bring to an end: until begin_work() the first
-  // Ctrl-C ends the process with kInterrupted.
+  // Before anything was written there is nothing to finish: until begin_work() the first Ctrl-C
+  // ends the process with kInterrupted.
   void prepare() { preparing_ = true; }
   void begin_work() { preparing_ = false; }
 
-  // Something else to do when the user wants the work to end.
+  // A further action when the user stops the work.
   void on_stop(std::function<void()> action) { on_stop_ = std::move(action); }
 
-  // Whether these are clusters at all, by name or address. Errors: kInvalidArgument.
+  // Checks that these name clusters, by name or address. Errors: kInvalidArgument.
   Result<void> check_clusters(const std::vector<std::string>& clusters) const;
   // By name or address. Errors: kInvalidArgument for the name, those of client::Cluster::connect.
   Task<std::shared_ptr<client::Cluster>> connect(std::string cluster);
@@ -81,27 +81,24 @@ class CommandRun {
   async::milliseconds timeout_;
   async::StopSignal stop_;
   bool preparing_ = false;
-  bool signalled_ = false;  // somebody else may ask for a stop, too
+  bool signalled_ = false;  // a stop may also come from elsewhere
   std::function<void()> on_stop_;
   asio::signal_set signals_{context_, SIGINT, SIGTERM};
 };
 
-// Registers a verb. The description begins with an example.
-CLI::App* add_verb(CLI::App& program, const std::string& name, const std::string& description);
-
-void add_cluster_command(CLI::App& program, int& exit_code);
-void add_backup_command(CLI::App& program, int& exit_code);
-void add_restore_command(CLI::App& program, int& exit_code);
-void add_backups_command(CLI::App& program, int& exit_code);
-void add_split_command(CLI::App& program, int& exit_code);
-void add_split_unit_command(CLI::App& program, int& exit_code);
-void add_load_command(CLI::App& program, int& exit_code);
-void add_check_command(CLI::App& program, int& exit_code);
-void add_copy_command(CLI::App& program, int& exit_code);
-void add_verify_command(CLI::App& program, int& exit_code);
-void add_diff_command(CLI::App& program, int& exit_code);
-void add_repair_command(CLI::App& program, int& exit_code);
-void add_import_export_commands(CLI::App& program, int& exit_code);
-void add_shell_command(CLI::App& program, int& exit_code);
+void add_cluster_command(Verb& program, int& exit_code);
+void add_backup_command(Verb& program, int& exit_code);
+void add_restore_command(Verb& program, int& exit_code);
+void add_backups_command(Verb& program, int& exit_code);
+void add_split_command(Verb& program, int& exit_code);
+void add_split_unit_command(Verb& program, int& exit_code);
+void add_load_command(Verb& program, int& exit_code);
+void add_check_command(Verb& program, int& exit_code);
+void add_copy_command(Verb& program, int& exit_code);
+void add_verify_command(Verb& program, int& exit_code);
+void add_diff_command(Verb& program, int& exit_code);
+void add_repair_command(Verb& program, int& exit_code);
+void add_import_export_commands(Verb& program, int& exit_code);
+void add_shell_command(Verb& program, int& exit_code);
 
 }  // namespace pegmove::apps

@@ -9,36 +9,36 @@
 
 namespace pegmove::apps {
 
-void add_compare_options(CLI::App& verb, CompareArguments& arguments) {
+void add_compare_options(Verb& verb, CompareArguments& arguments) {
   verb.add_option("--from", arguments.from,
-                  "source cluster: a name of the config file, or host:port,...")
+                  "source cluster: a name in the config file, or host:port,...")
       ->required();
-  verb.add_option("--to", arguments.to, "target cluster")->required();
+  verb.add_option("--to", arguments.to, "target cluster, named as --from")->required();
   verb.add_option("--table", arguments.table, "table to compare")->required();
   verb.add_option("--to-table", arguments.to_table, "name of the target table; default: the same");
-  auto* sample = verb.add_option(
-      "--sample", arguments.sample,
-      "compare only about this share of the rows, such as 1/64: slices of neighbouring rows all "
-      "over the key space. For a quick look at a large table; what is wrong in one place only may "
-      "be missed");
+  auto* sample =
+      verb.add_option("--sample", arguments.sample,
+                      "compare only about this share of the rows, such as 1/64: slices of "
+                      "neighbouring rows, spread over the key space. Use it for a quick check of a "
+                      "large table; a difference in one place may be missed");
   verb.add_option("--seed", arguments.seed,
-                  "with --sample: which slices; default: random. The same seed on the same rows "
-                  "compares the same rows")
+                  "with --sample: selects the slices; default: random. The same seed on the same "
+                  "data compares the same rows")
       ->needs(sample);
   verb.add_option("--expiry-tolerance", arguments.expiry_tolerance,
-                  "expiries that are at most so far apart count as the same, such as 2s; for rows "
-                  "that were written on both sides with a time to live");
-  auto* live = verb.add_flag(
-      "--live", arguments.live,
-      "while clients write: rows that differ are read again until they agree or are proven "
-      "different");
+                  "treat expiries as equal that differ by at most this much, such as 2s; for rows "
+                  "that were written on both sides with a TTL");
+  auto* live = verb.add_flag("--live", arguments.live,
+                             "compare while clients write: rows that differ are read again until "
+                             "they agree or are proven different");
   verb.add_option("--lag", arguments.lag,
-                  "with --live: how late a write may reach the target; a difference must stand "
-                  "unchanged for longer")
+                  "with --live: how late a write may reach the target; a difference counts when it "
+                  "stays unchanged for longer")
       ->needs(live)
       ->capture_default_str();
   verb.add_option("--settle-for", arguments.settle_for,
-                  "with --live: a row that keeps changing for so long counts as not settled")
+                  "with --live: how long a row may keep changing before it is reported as neither "
+                  "equal nor different")
       ->needs(live)
       ->capture_default_str();
 }
@@ -60,8 +60,7 @@ Result<compare::CompareOptions> compare_options(const CompareArguments& argument
         TRY(in_context(base::parse_duration(arguments.expiry_tolerance), "--expiry-tolerance"));
     auto seconds = tolerance.count() / 1000;
     if (seconds * 1000 != tolerance.count() || seconds > 86'400 * 365)
-      return fail(Code::kInvalidArgument,
-                  "--expiry-tolerance: expiries are whole seconds; give some, up to a year");
+      return fail(Code::kInvalidArgument, "--expiry-tolerance: give whole seconds, at most a year");
     options.expiry_tolerance_s = uint32_t(seconds);
   }
   if (arguments.live) {
@@ -71,8 +70,9 @@ Result<compare::CompareOptions> compare_options(const CompareArguments& argument
     options.live->settle_for =
         TRY(in_context(base::parse_duration(arguments.settle_for), "--settle-for"));
     if (options.live->settle_for <= options.live->lag)
-      return fail(Code::kInvalidArgument,
-                  "--settle-for must be longer than --lag: no row could be proven different");
+      return fail(
+          Code::kInvalidArgument,
+          "--settle-for must be longer than --lag: otherwise no row could be proven different");
   }
   return options;
 }
@@ -86,10 +86,10 @@ Task<compare::TablePair> open_tables(CommandRun& run, std::string from, std::str
       CO_TRY(co_await compare::open_tables(source, target, std::move(table), std::move(to_table),
                                            Deadline::in(run.clock(), run.timeout())));
   if (inspect::is_same_table(*tables.source, *tables.target))
-    co_return fail(Code::kInvalidArgument, "--from and --to are one and the same table, '" +
+    co_return fail(Code::kInvalidArgument, "--from and --to are the same table, '" +
                                                tables.source->name() + "' on cluster " +
                                                tables.source->cluster().name() +
-                                               "; name another table or cluster");
+                                               "; give another table or cluster");
   run.begin_work();
   co_return tables;
 }

@@ -1,4 +1,4 @@
-// What verify, diff and repair have in common: which tables, how they are compared.
+// What verify, diff and repair have in common: the tables, and how they are compared.
 #pragma once
 
 #include "apps/command.h"
@@ -14,7 +14,7 @@ struct CompareArguments {
   bool live = false;
   size_t show = 20;
 };
-void add_compare_options(CLI::App& verb, CompareArguments& arguments);
+void add_compare_options(Verb& verb, CompareArguments& arguments);
 
 // Errors: kInvalidArgument, naming the option.
 Result<compare::CompareOptions> compare_options(const CompareArguments& arguments,
@@ -24,10 +24,10 @@ Result<compare::CompareOptions> compare_options(const CompareArguments& argument
 Task<compare::TablePair> open_tables(CommandRun& run, std::string from, std::string to,
                                      std::string table, std::string to_table);
 
-// So that a process that goes on elsewhere finds the same file; empty stays empty.
+// So that a process that resumes in another folder finds the same file; empty stays empty.
 std::string absolute_path(const std::string& path);
 
-// For CompareEvents::on_progress; the line outlives it.
+// For CompareEvents::on_progress; the line must outlive it.
 std::function<void(const compare::CompareCounts&, async::milliseconds)> show_comparison(
     ProgressLine& line, std::string doing);
 

@@ -40,23 +40,23 @@ Result<CopyRequest> request_of(const CommandRun& run, const CopyArguments& argum
   apply(arguments.preflight, options);
   options.rules = TRY(parse_copy_rules(
       arguments.filter, options.live || options.through == migration::Through::kDuplicate));
-  // Nothing that stands there is lost then.
+  // No existing row is overwritten then.
   if (options.rules.mode == rows::WriteMode::kNoOverwrite) options.into_nonempty = true;
   if (options.live && !migration::copies_everything(options.rules))
     return fail(Code::kInvalidArgument,
-                "--live ends with a verification of all rows: it cannot go with options that leave "
-                "out rows, or a part of them");
+                "--live ends with a verification of all rows: it cannot be combined with options "
+                "that leave out rows or parts of rows");
   options.retry_for = TRY(in_context(base::parse_duration(arguments.retry_for), "--retry-for"));
-  auto& pace = request.pace;
-  pace.latency_bound =
+  auto& throttle = request.throttle;
+  throttle.latency_bound =
       TRY(in_context(base::parse_duration(arguments.latency_bound), "--latency-bound"));
-  pace.max_rows_per_second = arguments.max_rows_per_second;
-  pace.max_bytes_per_second = arguments.max_megabytes_per_second * 1'000'000;
-  pace.adaptive = !arguments.full_speed;
+  throttle.max_rows_per_second = arguments.max_rows_per_second;
+  throttle.max_bytes_per_second = arguments.max_megabytes_per_second * 1'000'000;
+  throttle.adaptive = !arguments.full_speed;
   return request;
 }
 
-// Its files' folder, a part of a path.
+// The folder of the cluster's files, one component of a path.
 std::string folder_of(const std::string& cluster) {
   return blockstore::is_name(cluster) ? cluster : "target";
 }
@@ -65,12 +65,13 @@ int copy_through_backup(CommandRun& run, const CopyArguments& arguments, CopyReq
                         journal::NewRun names) {
   if (arguments.store.empty())
     return report(Error(Code::kInvalidArgument,
-                        "--through backup needs --store: a [block_service.NAME] that both clusters "
-                        "and pegmove's configuration have"),
+                        "--through backup needs --store: a [block_service.NAME] in the "
+                        "configuration of both clusters and of pegmove"),
                   kUsage);
   if (!migration::copies_everything(request.options.rules))
     return report(Error(Code::kInvalidArgument,
-                        "--through backup copies all rows: leave out filters, or copy without it"),
+                        "--through backup copies all rows: leave out the filters, or leave out "
+                        "--through backup"),
                   kUsage);
   if (auto path = blockstore::check_path(arguments.path); !path)
     return report(std::move(path.error()).with_context("--path"), kUsage);
@@ -101,75 +102,79 @@ int copy(const CopyArguments& arguments) {
   if (arguments.preflight.through_backup())
     return copy_through_backup(**run, arguments, *std::move(request), names);
   if (!arguments.store.empty() || !arguments.path.empty())
-    return report(Error(Code::kInvalidArgument, "--store and --path go with --through backup"),
+    return report(Error(Code::kInvalidArgument, "--store and --path need --through backup"),
                   kUsage);
   const ProcessPorts ports(**run);
   migration::CopyTable work(*std::move(request), ports.get(), arguments.from, arguments.to);
   return begin_run(**run, arguments.run, work, names);
 }
 
-void add_pace_options(CLI::App& verb, CopyArguments& arguments) {
+void add_throttle_options(Verb& verb, CopyArguments& arguments) {
   verb.add_option("--max-rows-per-second", arguments.max_rows_per_second,
-                  "write no more rows a second than this; can be changed while the copy runs with "
-                  "`pegmove set`")
-      ->check(CLI::Range(int64_t(1), int64_t(1'000'000'000)));
+                  "limit of rows written per second; `pegmove set` changes it while the copy runs")
+      ->in_range(int64_t(1), int64_t(1'000'000'000));
   verb.add_option("--max-megabytes-per-second", arguments.max_megabytes_per_second,
-                  "write no more than this, in 1,000,000 bytes of keys and values; the same")
-      ->check(CLI::Range(int64_t(1), int64_t(1'000'000)));
-  verb.add_option("--latency-bound", arguments.latency_bound,
-                  "slow down while a small request to one of the clusters takes longer than this")
+                  "limit of keys and values written per second, in units of 1,000,000 bytes; "
+                  "`pegmove set` changes it while the copy runs")
+      ->in_range(int64_t(1), int64_t(1'000'000));
+  verb.add_option(
+          "--latency-bound", arguments.latency_bound,
+          "throttle the copy while a small request to one of the clusters takes longer than this")
       ->capture_default_str();
-  verb.add_flag("--full-speed", arguments.full_speed,
-                "do not slow down when a cluster answers slowly, or that it is busy");
-  verb.add_option("--retry-for", arguments.retry_for,
-                  "how long a server may be away or refuse before the copy fails")
+  verb.add_flag(
+      "--full-speed", arguments.full_speed,
+      "do not throttle the copy when a cluster answers slowly or reports that it is busy");
+  verb.add_option(
+          "--retry-for", arguments.retry_for,
+          "how long to retry while a server is down or refuses requests, before the copy fails")
       ->capture_default_str();
 }
 
-void add_backup_options(CLI::App& verb, CopyArguments& arguments) {
+void add_backup_options(Verb& verb, CopyArguments& arguments) {
   verb.add_option("--store", arguments.store,
-                  "with --through backup: a [block_service.NAME] of both clusters and of pegmove");
+                  "with --through backup: a [block_service.NAME] in the configuration of both "
+                  "clusters and of pegmove");
   verb.add_option("--path", arguments.path,
-                  "with --through backup: folder in the store; default: its root");
+                  "with --through backup: a folder in the store; default: its root");
   add_machine_options(verb, arguments.machine);
 }
 
 }  // namespace
 
-void add_copy_command(CLI::App& program, int& exit_code) {
+void add_copy_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<CopyArguments>();
-  auto* verb = add_verb(
-      program, "copy",
+  auto* verb = program.add_verb(
+      "copy",
       "Example: pegmove copy --from A --to B --table t --create --partitions 16\n\n"
-      "Copies every row of a table to a table of another cluster (or of the same), row by "
-      "row, expiry included. Partition counts may differ. Rows that exist in the target "
-      "are overwritten, rows that only the target has stay. Stop writes to the source "
-      "first, or use the result as a snapshot that is spread over the time of the copy. "
-      "Prove the result with `pegmove verify`.\n\n"
-      "Before the first row it runs all preflight checks (`pegmove check` does only "
-      "that). Where both clusters are in one "
-      "[duplication-group], rows are written as duplication writes them, many to a "
-      "request; alarms on lagging duplicated writes may go off then.\n\n"
-      "The journal keeps the position of each partition. `pegmove resume` continues a copy "
-      "that was interrupted, killed or that failed; `pegmove list` and `pegmove status` "
-      "show it, and `pegmove pause`, `set` and `cancel` steer it from another terminal. "
-      "The copy throttles itself while a cluster answers slowly, and says so.\n\n"
-      "--live fills a target that clients write to already, beside the source (dual "
-      "writes) or by a duplication: newer rows of theirs stay. It cannot know of rows "
-      "that they remove meanwhile, nor keep what INCR and CHECK_AND_* write, and so ends "
-      "with a live verification that repairs what it proves to differ.\n\n"
-      "--through backup --store NAME moves a big table as files instead: backup, split, "
-      "bulk load and verification, as one run.");
+      "Copies every row of a table to a table of another cluster (or of the same), row by row, "
+      "expiry included. Partition counts may differ. Rows that exist in the target are "
+      "overwritten; rows that exist only in the target are kept. Stop writes to the source first, "
+      "or use the result as a snapshot that is spread over the time of the copy. Verify the result "
+      "with `pegmove verify`.\n\n"
+      "Before it writes the first row, it runs all preflight checks (`pegmove check` does only "
+      "that). When both clusters are in one [duplication-group], rows are written as duplication "
+      "writes them, many to a request; alarms on lagging duplicated writes may be triggered "
+      "then.\n\n"
+      "The journal keeps the position of each partition. `pegmove resume` continues a copy that "
+      "was interrupted, was killed, or failed; `pegmove list` and `pegmove status` show it, and "
+      "`pegmove pause`, `set` and `cancel` steer it from another terminal. The copy throttles "
+      "itself while a cluster answers slowly, and says so.\n\n"
+      "--live fills a target that clients write to already, beside the source (dual writes) or "
+      "through a duplication: their newer rows are kept. It cannot detect rows that clients remove "
+      "during the copy, and cannot keep what INCR and CHECK_AND_* write. It therefore ends with a "
+      "live verification, which repairs the rows that are proven different.\n\n"
+      "--through backup --store NAME moves a big table as files instead: backup, split, bulk load "
+      "and verification, as one run.");
   verb->add_option("--from", arguments->from,
-                   "source cluster: a name of the config file, or host:port,...")
+                   "source cluster: a name in the config file, or host:port,...")
       ->required();
-  verb->add_option("--to", arguments->to, "target cluster")->required();
+  verb->add_option("--to", arguments->to, "target cluster, named as --from")->required();
   verb->add_option("--table", arguments->table, "table to copy")->required();
   verb->add_option("--to-table", arguments->to_table,
                    "name of the target table; default: the same");
   add_preflight_options(*verb, arguments->preflight);
   add_copy_filter_options(*verb, arguments->filter);
-  add_pace_options(*verb, *arguments);
+  add_throttle_options(*verb, *arguments);
   add_backup_options(*verb, *arguments);
   add_run_options(*verb, arguments->run);
   verb->callback([arguments, &exit_code] { exit_code = copy(*arguments); });

@@ -34,7 +34,7 @@ Result<rows::RowFilter> parse_filter(const char* option, const std::optional<std
   auto pattern = shell::c_unescape(std::string_view(*typed).substr(colon + 1));
   if (!pattern) return wrong(pattern.error().message());
   if (pattern->empty() && *match != Match::kExact)
-    return wrong("the pattern is empty, which every row matches; leave the option out");
+    return wrong("the pattern is empty, and every row matches it; leave the option out");
   return rows::RowFilter{*match, *std::move(pattern)};
 }
 
@@ -56,7 +56,7 @@ Result<WriteMode> parse_mode(const CopyFilterArguments& arguments) {
   return mode;
 }
 
-// Where the rules would say it in other words.
+// Combinations for which the rules' own errors would not name the options.
 Result<void> check(const CopyFilterArguments& arguments, WriteMode mode, bool through_duplicate) {
   if (arguments.no_value && arguments.value_filter)
     return fail(Code::kInvalidArgument, "--no-value and --value-filter exclude each other");
@@ -71,16 +71,17 @@ Result<void> check(const CopyFilterArguments& arguments, WriteMode mode, bool th
 
 }  // namespace
 
-void add_key_filter_options(CLI::App& verb, KeyFilterArguments& arguments) {
-  verb.add_option("--hash-key-filter", arguments.hash_key,
-                  "only rows with such hash keys: anywhere:PATTERN, prefix:PATTERN or "
-                  "postfix:PATTERN, e.g. prefix:user_. To move one application's part of a shared "
-                  "table. The source's servers still read every row. In patterns of all filters "
-                  "\\xHH is a byte and \\\\ a backslash; \\n \\r \\t \\\" \\' are known, too")
+void add_key_filter_options(Verb& verb, KeyFilterArguments& arguments) {
+  verb.add_option(
+          "--hash-key-filter", arguments.hash_key,
+          "only rows with matching hash keys: anywhere:PATTERN, prefix:PATTERN or postfix:PATTERN, "
+          "for example prefix:user_. Use it to move one application's part of a shared table. The "
+          "source's servers still read every row. In the patterns of all filters \\xHH is a byte "
+          "and \\\\ a backslash; \\n \\r \\t \\\" \\' also work")
       ->group(kRows);
   verb.add_option("--sort-key-filter", arguments.sort_key,
-                  "only rows with such sort keys: as above, or exact:PATTERN (exact: alone means "
-                  "an empty sort key). To move one kind of row of every hash key")
+                  "only rows with matching sort keys: as above, or exact:PATTERN (exact: alone "
+                  "means an empty sort key). Use it to move one kind of row of every hash key")
       ->group(kRows);
 }
 
@@ -91,43 +92,40 @@ Result<rows::RowFilters> parse_key_filters(const KeyFilterArguments& arguments) 
   return filters;
 }
 
-void add_copy_filter_options(CLI::App& verb, CopyFilterArguments& arguments) {
+void add_copy_filter_options(Verb& verb, CopyFilterArguments& arguments) {
   verb.add_option("--partition", arguments.partitions,
                   "only this partition of the source, counted from 0; may be given several times. "
-                  "To try a copy on a part of the table, or to copy one part anew")
-      ->check(CLI::Range(0, 65535))
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                  "Use it to try a copy on a part of the table, or to copy one part again")
+      ->in_range(0, 65535)
+      ->repeatable()
       ->group(kRows);
   add_key_filter_options(verb, arguments.keys);
   verb.add_option("--value-filter", arguments.value_filter,
-                  "only rows with such values: as above, or exact:PATTERN. All values cross the "
-                  "network: where keys can tell the rows apart, filter by keys")
+                  "only rows with matching values: as above, or exact:PATTERN. All values cross "
+                  "the network; filter by keys where you can")
       ->group(kRows);
   verb.add_flag("--no-value", arguments.no_value,
-                "copy keys with empty values. To see what a copy would move, or where keys are all "
-                "that counts")
+                "copy keys with empty values. Use it to see what a copy would move, or where only "
+                "keys matter")
       ->group(kRows);
-  verb.add_flag(
-          "--no-ttl", arguments.no_ttl,
-          "copied rows do not expire, or get the target table's default_ttl. To keep what the "
-          "source is about to lose, or to give all rows the target's own lifetime")
+  verb.add_flag("--no-ttl", arguments.no_ttl,
+                "copied rows do not expire, or get the target table's default_ttl. Use it to keep "
+                "rows that would expire soon, or to give all rows the target's TTL")
       ->group(kRows);
   verb.add_flag("--no-overwrite", arguments.no_overwrite,
-                "rows that the target has already stay as they are, and are counted. To fill gaps "
-                "beside clients that write to the target. Each row is an atomic operation of its "
-                "own: slower, and refused by tables that are duplicated onward, unless they are "
-                "atomic_idempotent")
+                "do not overwrite rows that exist in the target; they are counted. Use it to fill "
+                "gaps while clients write to the target. Each row is an atomic operation of its "
+                "own: this is slower, and tables that are duplicated to another cluster refuse it "
+                "unless they are atomic_idempotent")
       ->group(kWriting);
-  verb.add_flag(
-          "--multi-set", arguments.multi_set,
-          "all rows of a batch with one hash key and one expiry go in one MULTI_PUT. For "
-          "hash keys with many sort keys whose expiries alternate; otherwise it gains little, "
-          "since neighbours go together anyway. No row gains or loses an expiry")
+  verb.add_flag("--multi-set", arguments.multi_set,
+                "write all rows of a batch with the same hash key and expiry in one MULTI_PUT. Use "
+                "it for hash keys with many sort keys whose expiries alternate; otherwise it gains "
+                "little, since neighbours are combined anyway. The expiry of each row is preserved")
       ->group(kWriting);
   verb.add_flag("--geo", arguments.geo,
-                "write a pair of tables of Pegasus's geo client: the target, and TABLE_geo beside "
-                "it, which must exist. For tables that are searched by distance. Rows whose values "
+                "write a pair of tables of Pegasus's geo client: the target, and TABLE_geo, which "
+                "must exist. Use it for tables that are searched by distance. Rows whose values "
                 "have no latitude and longitude get no geo row, and are counted")
       ->group(kWriting);
 }

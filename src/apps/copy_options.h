@@ -1,10 +1,10 @@
-// The options of `pegmove copy` that say which rows are copied and how they are written.
+// The options of `pegmove copy` that select the rows and how they are written.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+#include "apps/verb.h"
 
 #include "migration/copy/copy_rules.h"
 
@@ -15,7 +15,7 @@ struct KeyFilterArguments {
   std::optional<std::string> hash_key{}, sort_key{};
 };
 // Adds --hash-key-filter and --sort-key-filter, which must outlive the verb.
-void add_key_filter_options(CLI::App& verb, KeyFilterArguments& arguments);
+void add_key_filter_options(Verb& verb, KeyFilterArguments& arguments);
 // Errors: kInvalidArgument, naming the option.
 Result<rows::RowFilters> parse_key_filters(const KeyFilterArguments& arguments);
 
@@ -32,9 +32,9 @@ struct CopyFilterArguments {
 
 // Adds --partition, the filters, --no-overwrite, --no-value, --no-ttl, --multi-set and --geo. The
 // arguments must outlive the verb.
-void add_copy_filter_options(CLI::App& verb, CopyFilterArguments& arguments);
+void add_copy_filter_options(Verb& verb, CopyFilterArguments& arguments);
 
-// What the options mean together. `through_duplicate`: rows are written through DUPLICATE, which
+// The options as rules of a copy. `through_duplicate`: rows are written through DUPLICATE, which
 // not all of them allow. Errors: kInvalidArgument, naming the option.
 Result<migration::CopyRules> parse_copy_rules(const CopyFilterArguments& arguments,
                                               bool through_duplicate);

@@ -10,15 +10,12 @@ using rows::WriteMode;
 using namespace std::string_literals;
 
 Result<migration::CopyRules> parse(std::vector<std::string> words, bool through_duplicate = false) {
-  CLI::App verb;
+  Program program("pegmove", "");
   CopyFilterArguments arguments;
-  add_copy_filter_options(verb, arguments);
-  std::ranges::reverse(words);  // as CLI11 wants them
-  try {
-    verb.parse(words);
-  } catch (const CLI::ParseError& error) {
-    return fail(Code::kInvalidArgument, error.what());
-  }
+  add_copy_filter_options(*program.root().add_verb("copy", ""), arguments);
+  std::vector<const char*> argv{"pegmove", "copy"};
+  for (const auto& word : words) argv.push_back(word.c_str());
+  if (program.run(int(argv.size()), argv.data())) return fail(Code::kInvalidArgument, "usage");
   return parse_copy_rules(arguments, through_duplicate);
 }
 

@@ -9,41 +9,41 @@
 #include <memory>
 
 #include "base/units.h"
-#include "bulkload/orders.h"
+#include "bulkload/node_requests.h"
 #include "splitter/split.h"
 
 namespace pegmove::apps {
 namespace {
 
-bool is_step(std::string_view name) {
-  const auto is_in = [](std::string_view name, const auto& steps) {
-    return std::ranges::find(steps, name) != std::end(steps);
+bool is_failpoint(std::string_view name) {
+  const auto is_in = [](std::string_view name, const auto& names) {
+    return std::ranges::find(names, name) != std::end(names);
   };
-  // Of runs: "copy-rows.begun", and those of the end (runs/engine.cc).
+  // Failpoints of runs: "copy-rows.begun", and those at the end (runs/engine.cc).
   const auto point = name.substr(name.find('.') + 1);
   const std::array points{"begun", "acted", "done", "undoing", "undo-acted", "undone"};
   const std::array ends{"cancelling", "cancelled", "ended"};
   if ((name.contains('.') && is_in(point, points)) || is_in(name, ends)) return true;
-  return is_in(name, backup::kSteps) || is_in(name, bulkload::kSteps) ||
-         is_in(name, splitter::kSteps);
+  return is_in(name, backup::kFailpoints) || is_in(name, bulkload::kFailpoints) ||
+         is_in(name, splitter::kFailpoints);
 }
 
 }  // namespace
 
-Result<backup::StepListener> die_at(const std::string& text) {
-  if (text.empty()) return backup::StepListener();
+Result<backup::FailpointListener> die_at(const std::string& text) {
+  if (text.empty()) return backup::FailpointListener();
   const auto colon = text.find(':');
   const int64_t times =
       colon == std::string::npos
           ? 1
           : TRY(in_context(base::parse_integer(text.substr(colon + 1), 1, 1'000'000), "--die-at"));
-  // Shared by the copies of the listener: the roles count together.
+  // Shared by all copies of the listener, so that the roles count together.
   auto left = std::make_shared<std::atomic<int64_t>>(times);
-  const auto step = text.substr(0, colon);
-  if (!is_step(step))
-    return fail(Code::kInvalidArgument, "--die-at: there is no step '" + step + "'");
-  return backup::StepListener([step, left](std::string_view done) {
-    if (done == step && --*left == 0) kill(getpid(), SIGKILL);
+  const auto point = text.substr(0, colon);
+  if (!is_failpoint(point))
+    return fail(Code::kInvalidArgument, "--die-at: unknown failpoint '" + point + "'");
+  return backup::FailpointListener([point, left](std::string_view reached) {
+    if (reached == point && --*left == 0) kill(getpid(), SIGKILL);
   });
 }
 

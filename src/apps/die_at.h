@@ -1,16 +1,16 @@
-// The option --die-at of verbs that tests kill in the middle.
+// The hidden option --die-at, with which tests kill a verb at a chosen failpoint.
 #pragma once
 
 #include <string>
 
-#include "backup/steps.h"
+#include "backup/failpoints.h"
 #include "base/result.h"
 
 namespace pegmove::apps {
 
-// Of "STEP" or "STEP:N": ends the process, as kill -9 does, after the N-th time that the step is
-// done. The steps are those of backups, restores, loads and splits, and the failpoints of runs. "":
-// a listener that is none. Errors: kInvalidArgument, for what is no step.
-Result<backup::StepListener> die_at(const std::string& text);
+// Of "POINT" or "POINT:N": ends the process, as kill -9 does, when the failpoint is reached for the
+// N-th time. Failpoints are those of backups, restores, loads and splits, and of runs. "": an empty
+// listener. Errors: kInvalidArgument for an unknown failpoint.
+Result<backup::FailpointListener> die_at(const std::string& text);
 
 }  // namespace pegmove::apps

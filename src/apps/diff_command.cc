@@ -57,18 +57,19 @@ int diff(const DiffArguments& arguments) {
 
 }  // namespace
 
-void add_diff_command(CLI::App& program, int& exit_code) {
+void add_diff_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<DiffArguments>();
-  auto* verb = add_verb(
-      program, "diff",
+  auto* verb = program.add_verb(
+      "diff",
       "Example: pegmove diff --from A --to B --table t --json --output differences.jsonl\n\n"
       "Compares two tables as `pegmove verify` does and lists every differing key with its kind: "
-      "missing (in the target), extra (there alone), value, expiry. With --json a line is a JSON "
-      "object, which `pegmove repair --differences` takes; keys that are no text are base64 there, "
-      "under hash_key_b64 and sort_key_b64. Exit status 0: no difference, 4: there is one.");
+      "missing (in the target), extra (only in the target), value, expiry. With --json each line "
+      "is a JSON object, and `pegmove repair --differences` reads the list; keys that are not text "
+      "are base64 in it, under hash_key_b64 and sort_key_b64. Exit code 0: no difference; 4: some "
+      "rows differ.");
   add_compare_options(*verb, arguments->compare);
   verb->add_option("--output", arguments->output,
-                   "write to this file, which appears when it is whole; default: stdout");
+                   "write to this file, which appears when it is complete; default: stdout");
   add_common_options(*verb, arguments->common);
   verb->callback([arguments, &exit_code] { exit_code = diff(*arguments); });
 }

@@ -3,8 +3,9 @@
 
 #include "apps/command.h"
 #include "apps/progress_line.h"
+#include "async/report_each_second.h"
 #include "async/task_group.h"
-#include "async/tell_each_second.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "rows/file_rows.h"
 #include "rows/table_rows.h"
@@ -18,14 +19,14 @@ using base::format_size;
 struct FileArguments {
   CommonOptions common;
   std::string cluster, table, format = "jsonl", path;
-  bool create = false;  // import only, as is what follows
+  bool create = false;  // this and the following: import only
   int32_t partitions = 8;
 };
 
 // Runs the pump with progress on the terminal.
 Task<> pump_with_progress(rows::Pump& pump, Clock& clock, ProgressLine& line, std::string doing) {
   async::TaskGroup beside(co_await asio::this_coro::executor);
-  beside.spawn(async::tell_each_second(clock, beside, [&pump, &line, doing] {
+  beside.spawn(async::report_each_second(clock, beside, [&pump, &line, doing] {
     line.show(doing + ": " + format_count(uint64_t(pump.progress().rows)) + " rows, " +
               format_size(uint64_t(pump.progress().bytes)));
   }));
@@ -42,9 +43,9 @@ Task<std::shared_ptr<client::Table>> open_table(CommandRun& run, FileArguments a
     auto created = co_await cluster->create_table(
         arguments.table, {.partition_count = arguments.partitions}, deadline);
     if (!created && created.error().code() == Code::kAlreadyExists)
-      co_return fail(Code::kAlreadyExists, "table '" + arguments.table + "' exists on cluster " +
-                                               cluster->name() +
-                                               " already; leave out --create to import into it");
+      co_return fail(Code::kAlreadyExists, "table '" + arguments.table +
+                                               "' already exists on cluster " + cluster->name() +
+                                               "; leave out --create to import into it");
     CO_TRY(std::move(created));
     CO_TRY(co_await cluster->wait_until_ready(arguments.table, {}, deadline));
   }
@@ -57,13 +58,14 @@ int finish(const FileArguments& arguments, const Result<void>& moved, const rows
   auto rows = pump.progress().rows;
   if (!moved) {
     int code = report(moved.error());
-    std::fprintf(stderr, "pegmove: %s rows were done before; running the command again is safe\n",
+    std::fprintf(stderr,
+                 "pegmove: %s rows were done before the error; running the command again is safe\n",
                  format_count(uint64_t(rows)).c_str());
     return code;
   }
   if (arguments.common.json) {
     nlohmann::ordered_json out{{"rows", rows}, {"bytes", pump.progress().bytes}};
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     // An export may itself be on stdout.
     std::fprintf(stderr, "%s %s rows (%s).\n", done, format_count(uint64_t(rows)).c_str(),
@@ -72,8 +74,8 @@ int finish(const FileArguments& arguments, const Result<void>& moved, const rows
   return kDone;
 }
 
-// Every line is looked at before the first row is written: a bad file changes nothing. Reading may
-// wait for standard input, so it is done on the pool: Ctrl-C is seen meanwhile.
+// Every line is checked before the first row is written: a malformed file changes nothing. Reading
+// may wait for standard input, so it is done on the pool, and Ctrl-C is handled meanwhile.
 Task<rows::File> open_checked(async::Pool& pool, std::string path, rows::TextFormat format) {
   co_return co_await pool.run([&]() -> Result<rows::File> {
     auto file = TRY(rows::open_input(path));
@@ -110,9 +112,9 @@ int export_file(const FileArguments& arguments) {
   auto format = rows::parse_text_format(arguments.format);
   if (!format) return report(format.error(), kUsage);
   if (arguments.common.json && arguments.path == "-")
-    return report(
-        Error(Code::kInvalidArgument, "--json and an export to stdout would mix; name a file"),
-        kUsage);
+    return report(Error(Code::kInvalidArgument,
+                        "with --json the result is printed on stdout; export to a file"),
+                  kUsage);
   auto run = CommandRun::start(arguments.common);
   if (!run) return report(run.error(), kUsage);
   if (auto known = (*run)->check_clusters({arguments.cluster}); !known)
@@ -134,17 +136,16 @@ int export_file(const FileArguments& arguments) {
   return finish(arguments, moved, pump, "Exported");
 }
 
-CLI::App* add_file_verb(CLI::App& program, const std::string& name, const std::string& description,
-                        FileArguments& arguments, const std::string& path_help) {
-  auto* verb = add_verb(program, name, description);
+Verb* add_file_verb(Verb& program, const std::string& name, const std::string& description,
+                    FileArguments& arguments, const std::string& path_help) {
+  auto* verb = program.add_verb(name, description);
   verb->add_option("--cluster", arguments.cluster,
-                   "cluster: a name of the config file, or host:port,...")
+                   "cluster: a name in the config file, or host:port,...")
       ->required();
   verb->add_option("--table", arguments.table, "table")->required();
-  verb->add_option(
-          "--format", arguments.format,
-          "jsonl: one object a line with hash_key, sort_key, value (or ..._b64) and expire_ts "
-          "(Unix seconds); tsv: these four in columns")
+  verb->add_option("--format", arguments.format,
+                   "jsonl: one object per line with hash_key, sort_key, value (or ..._b64) and "
+                   "expire_ts (Unix seconds); tsv: these four as columns")
       ->capture_default_str();
   verb->add_option("FILE", arguments.path, path_help)->required();
   add_common_options(*verb, arguments.common);
@@ -153,21 +154,22 @@ CLI::App* add_file_verb(CLI::App& program, const std::string& name, const std::s
 
 }  // namespace
 
-void add_import_export_commands(CLI::App& program, int& exit_code) {
+void add_import_export_commands(Verb& program, int& exit_code) {
   auto in = std::make_shared<FileArguments>();
   auto* import_verb = add_file_verb(
       program, "import",
       "Example: pegmove import --cluster A --table t --format jsonl rows.jsonl\n\n"
-      "Writes the rows of a file to a table; rows that exist are overwritten. The whole file is "
-      "checked first: a bad line is named and nothing is written.",
+      "Writes the rows of a file to a table; existing rows are overwritten. The whole file is "
+      "checked first: when a line is malformed, its number is reported and nothing is written.",
       *in, "file, or - for stdin");
-  auto* create = import_verb->add_flag("--create", in->create, "make the table; it must not exist");
+  auto* create =
+      import_verb->add_flag("--create", in->create, "create the table; it must not exist");
   import_verb
       ->add_option("--partitions", in->partitions,
-                   "partition count of the table that --create makes")
+                   "partition count of the table that --create creates")
       ->needs(create)
       ->capture_default_str()
-      ->check(CLI::Range(1, 65536));
+      ->in_range(1, 65536);
   import_verb->callback([in, &exit_code] { exit_code = import_file(*in); });
   auto out = std::make_shared<FileArguments>();
   add_file_verb(program, "export",

@@ -43,34 +43,33 @@ int load(const LoadArguments& arguments) {
 
 }  // namespace
 
-void add_load_command(CLI::App& program, int& exit_code) {
+void add_load_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<LoadArguments>();
-  auto* verb = add_verb(
-      program, "load",
+  auto* verb = program.add_verb(
+      "load",
       "Example: pegmove load --from hdfs_x:/user/pegasus/split --to ClusterB --table TableB "
       "--ingest-behind\n\n"
-      "Has a cluster load the files that `pegmove split` (or Spark) made for one of its tables, "
-      "and "
-      "watches it. Before, the table and the files are looked at; meanwhile the table's "
-      "rocksdb.usage_scenario is bulk_load; in the end it is normal, and the meta servers' level "
-      "is "
-      "what it was (a load leaves it at steady).\n\n"
-      "With --ingest-behind what clients have written to the table stays, deletes, too: the loaded "
-      "rows lie behind it. Such a table is made with `create NAME -e "
+      "Has a cluster load the files that `pegmove split` (or Spark) wrote for one of its tables, "
+      "and watches it. The table and the files are checked first. During the load the table's "
+      "rocksdb.usage_scenario is bulk_load; at the end it is set to normal, and the meta servers' "
+      "function level is set back to what it was (a load leaves it at steady).\n\n"
+      "With --ingest-behind, what clients have written to the table is kept, deletions included: "
+      "the loaded rows are older. Create such a table with `create NAME -e "
       "rocksdb.allow_ingest_behind=true,rocksdb.usage_scenario=bulk_load`.\n\n"
-      "Interrupted or killed, the cluster goes on by itself; `pegmove resume` watches it again. "
-      "`pegmove cancel` ends the load while it downloads.");
+      "When pegmove is interrupted or killed, the cluster continues by itself; `pegmove resume` "
+      "watches it again. `pegmove cancel` ends the load while the cluster still downloads files.");
   verb->add_option("--from", arguments->from,
-                   "NAME:/folder of the files: the block service as the cluster's servers know it, "
-                   "and the --to of the split")
+                   "NAME:/folder of the files: a [block_service.NAME] in the configuration of the "
+                   "cluster's servers, and the folder of the split's --to")
       ->required();
-  verb->add_option("--to", arguments->to, "cluster: a name of the config file, or host:port,...")
+  verb->add_option("--to", arguments->to,
+                   "target cluster: a name in the config file, or host:port,...")
       ->required();
-  verb->add_option("--table", arguments->table, "the table")->required();
+  verb->add_option("--table", arguments->table, "table to load the files into")->required();
   verb->add_option("--cluster", arguments->cluster,
-                   "the cluster's folder below --from; default: what --to says");
+                   "the cluster's folder below --from; default: the value of --to");
   verb->add_flag("--ingest-behind", arguments->ingest_behind,
-                 "what is in the table already is newer, and stays");
+                 "keep what is in the table already: it is newer than the loaded rows");
   add_run_options(*verb, arguments->run);
   verb->callback([arguments, &exit_code] { exit_code = load(*arguments); });
 }

@@ -18,29 +18,29 @@ Routine<> reach(CommandRun& run, inspect::Side& side) {
 
 }  // namespace
 
-void add_preflight_options(CLI::App& verb, PreflightOptions& options) {
-  auto* create = verb.add_flag("--create", options.create,
-                               "make the target table, with the source's app envs that make sense "
-                               "there; it must not exist");
+void add_preflight_options(Verb& verb, PreflightOptions& options) {
+  auto* create = verb.add_flag(
+      "--create", options.create,
+      "create the target table, with the source's app envs that apply there; it must not exist");
   verb.add_option("--partitions", options.partitions,
-                  "partition count of the table that --create makes; default: the source's")
+                  "partition count of the table that --create creates; default: that of the source")
       ->needs(create)
-      ->check(CLI::Range(1, 65536));
-  verb.add_flag("--into-nonempty", options.into_nonempty,
-                "go on when the target has rows: those that the source has, too, are overwritten");
-  verb.add_option(
-          "--through", options.through,
-          "how the rows get there: plain (PUT and MULTI_PUT), duplicate (DUPLICATE, many to a "
-          "request; both clusters in one [duplication-group]), auto (duplicate where possible), or "
-          "backup: as files, by a backup, a split and a bulk load")
+      ->in_range(1, 65536);
+  verb.add_flag(
+      "--into-nonempty", options.into_nonempty,
+      "allow a target that has rows; those that also exist in the source are overwritten");
+  verb.add_option("--through", options.through,
+                  "how rows are written: plain (PUT and MULTI_PUT); duplicate (DUPLICATE, many to "
+                  "a request; both clusters must be in one [duplication-group]); auto (duplicate "
+                  "where possible); or backup (as files: a backup, a split and a bulk load)")
       ->capture_default_str()
-      ->check(CLI::IsMember({kAuto, kPlain, kDuplicate, kBackup}));
+      ->one_of({kAuto, kPlain, kDuplicate, kBackup});
   auto* live = verb.add_flag("--live", options.live,
-                             "the target is written to meanwhile: newer rows of clients stay. "
-                             "Needs DUPLICATE, and writes that reach both tables");
+                             "clients write to the target during the copy: their newer rows are "
+                             "kept. Needs DUPLICATE, and writes that reach both tables");
   verb.add_flag("--dual-written", options.dual_written,
-                "with --live: clients write to both tables themselves (a duplication is seen "
-                "without it)")
+                "with --live: clients write to both tables themselves (a duplication is detected "
+                "without this option)")
       ->needs(live);
 }
 
@@ -49,14 +49,14 @@ bool PreflightOptions::through_backup() const { return through == kBackup; }
 Result<void> check(const PreflightOptions& options) {
   if (options.live && options.through == kPlain)
     return fail(Code::kInvalidArgument,
-                "--live keeps newer rows by DUPLICATE alone; leave out --through plain");
+                "--live needs DUPLICATE to keep newer rows; leave out --through plain");
   if (options.live && options.through_backup())
     return fail(Code::kInvalidArgument,
-                "--live keeps newer rows by DUPLICATE alone; leave out --through backup");
+                "--live needs DUPLICATE to keep newer rows; leave out --through backup");
   if (options.live && options.create)
     return fail(Code::kInvalidArgument,
-                "--live and --create contradict each other: writes must reach both tables before "
-                "the copy begins");
+                "--live and --create exclude each other: writes must reach both tables before the "
+                "copy begins");
   return {};
 }
 

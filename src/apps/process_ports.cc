@@ -23,7 +23,7 @@ Result<std::optional<blockstore::AsyncStore>> ProcessPorts::open_store(const std
   return stores_.back()->find(name);
 }
 
-// The block services that executors need.
+// The block services that the executors need.
 Result<std::unique_ptr<migration::UnitEngine>> ProcessPorts::make_unit_engine(
     const migration::SplitRequest& request) {
   if (request.spark.master.empty()) return nullptr;

@@ -1,4 +1,4 @@
-// What this process gives the methods: clusters, block stores, Spark.
+// What this process provides to the methods: clusters, block stores, Spark.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@ namespace pegmove::apps {
 
 class ProcessPorts {
  public:
-  // The command run outlives it.
+  // The command run must outlive it.
   explicit ProcessPorts(CommandRun& run);
 
   const migration::Ports& get() const { return ports_; }

@@ -18,7 +18,7 @@ void ProgressLine::end() {
 void ProgressLine::show(const std::string& text) {
   if (quiet_) return;
   shown_ = true;
-  // \r and "erase to the end of the line": the next text takes the place of this one.
+  // \r and "erase to the end of the line": the next text replaces this one.
   std::fprintf(stderr, in_place_ ? "\r%s\x1b[K" : "%s\n", text.c_str());
   std::fflush(stderr);
 }

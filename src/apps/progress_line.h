@@ -1,4 +1,4 @@
-// Progress of long work on stderr: in place on a terminal, a line a second in a log.
+// Progress of long work on stderr: in place on a terminal, one line per second elsewhere.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@ namespace pegmove::apps {
 
 class ProgressLine {
  public:
-  // quiet: shows nothing.
+  // `quiet`: shows nothing.
   explicit ProgressLine(bool quiet);
   ~ProgressLine();  // ends the line on a terminal
   void show(const std::string& text);
-  void end();  // what follows on stderr begins on a line of its own
+  void end();  // further output on stderr begins on a new line
 
  private:
   bool quiet_;

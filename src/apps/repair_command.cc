@@ -15,7 +15,7 @@ struct RepairArguments : RunArguments {
   bool delete_extra = false, yes = false;
 };
 
-// Compares, and says which rows would be written.
+// Compares, and reports which rows would be written.
 int show_dry_run(CommandRun& run, const RepairArguments& arguments, migration::RepairRun& work,
                  const journal::NewRun& names) {
   run.prepare();
@@ -40,10 +40,11 @@ int repair(const RepairArguments& arguments) {
   auto options = compare_options(compared, (*run)->timeout());
   if (!options) return report(options.error(), kUsage);
   if (arguments.delete_extra && !arguments.dry_run && !arguments.yes)
-    return report(Error(Code::kInvalidArgument,
-                        "--delete-extra deletes rows of table '" + compared.table + "' on " +
-                            compared.to + ": add --yes, or see what it would do with --dry-run"),
-                  kUsage);
+    return report(
+        Error(Code::kInvalidArgument,
+              "--delete-extra deletes rows of table '" + compared.table + "' on " + compared.to +
+                  "; add --yes, or use --dry-run to see what would be deleted"),
+        kUsage);
   if (!arguments.differences.empty())
     if (auto rows = migration::check_differences(arguments.differences); !rows)
       return report(rows.error(), kUsage);
@@ -69,29 +70,29 @@ int repair(const RepairArguments& arguments) {
 
 }  // namespace
 
-void add_repair_command(CLI::App& program, int& exit_code) {
+void add_repair_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<RepairArguments>();
-  auto* verb = add_verb(
-      program, "repair",
+  auto* verb = program.add_verb(
+      "repair",
       "Example: pegmove repair --from A --to B --table t\n\n"
-      "Makes the rows of the target that differ what they are in the source, and touches no other. "
-      "It compares the tables itself, or takes the list that `pegmove diff --json --output FILE` "
-      "wrote. Each row is read anew on both sides right before it is written, with its exact "
-      "expiry, as a client writes; then it is read back. Rows that the target alone has stay and "
-      "are reported, but with --delete-extra. Safe to repeat. A client that writes the same row of "
-      "the target in the moment between the reading and the write, which is one round trip, may "
-      "lose that write; use --live when clients write. Exit status 0: all agree now, 4: some do "
-      "not.");
+      "Makes the differing rows of the target equal to those of the source, and changes "
+      "no other row. It compares the tables itself, or reads the list that `pegmove diff "
+      "--json --output FILE` wrote. Each row is read again on both sides just before it "
+      "is written, with its exact expiry, as a client writes; then it is read back. Rows "
+      "that exist only in the target are reported, and deleted only with --delete-extra. "
+      "Safe to repeat. A client's write to the same row of the target may be lost if it "
+      "falls between that read and the write, which is one round trip; use --live when "
+      "clients write. Exit code 0: all rows agree now; 4: some do not.");
   add_compare_options(*verb, arguments->compare);
   verb->add_option("--differences", arguments->differences,
-                   "repair the rows of this list only, JSON lines as diff writes them");
+                   "repair only the rows of this list, JSON lines as written by diff");
   verb->add_flag("--delete-extra", arguments->delete_extra,
-                 "delete rows that the target alone has; asks for --yes");
-  verb->add_flag("--yes", arguments->yes, "yes, delete");
+                 "delete rows that exist only in the target; needs --yes");
+  verb->add_flag("--yes", arguments->yes, "confirms --delete-extra");
   verb->add_option("--show", arguments->compare.show,
-                   "how many of the keys that are left different to print")
+                   "how many of the keys that still differ to print")
       ->capture_default_str()
-      ->check(CLI::Range(0, 100'000));
+      ->in_range(0, 100'000);
   add_run_options(*verb, *arguments);
   verb->callback([arguments, &exit_code] { exit_code = repair(*arguments); });
 }

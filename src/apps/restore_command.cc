@@ -1,4 +1,4 @@
-// restore: has a cluster make a table out of a backup, and watches it.
+// restore: has a cluster create a table from a backup, and watches it.
 #include "apps/process_ports.h"
 #include "apps/runs.h"
 #include "backup/layout.h"
@@ -45,40 +45,45 @@ int restore(const RestoreArguments& arguments) {
 
 }  // namespace
 
-void add_restore_command(CLI::App& program, int& exit_code) {
+void add_restore_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<RestoreArguments>();
-  auto* verb = add_verb(
-      program, "restore",
-      "Example: pegmove restore --to B --store hdfs_x --path /user/pegasus/backup --cluster A "
-      "--table t\n\n"
-      "Has a cluster make a new table out of a cold backup, with the partition count of the "
-      "backup, "
-      "and watches it until all partitions serve. The table and the cluster that were backed up "
-      "need not exist any more. The cluster's own servers do the work: --store is a "
-      "[block_service.NAME] of their configuration. Where pegmove's own configuration has the "
-      "section, too, the newest backup is found there, and the app envs that `pegmove backup` kept "
-      "are brought back.\n\n"
-      "Interrupted or killed, the cluster goes on by itself; `pegmove resume` watches it again.");
-  verb->add_option("--to", arguments->to, "cluster: a name of the config file, or host:port,...")
+  auto* verb = program.add_verb(
+      "restore",
+      "Example: pegmove restore --to B --store hdfs_x --path /user/pegasus/backup "
+      "--cluster A --table t\n\n"
+      "Has a cluster create a new table from a cold backup, with the partition count of "
+      "the backup, and watches it until all partitions serve. The table and the cluster "
+      "that were backed up need not exist any more. The cluster's own servers do the "
+      "work: --store is a [block_service.NAME] of their configuration. When pegmove's own "
+      "configuration also has the section, pegmove finds the newest backup there, and "
+      "sets the app envs that `pegmove backup` kept.\n\n"
+      "When pegmove is interrupted or killed, the cluster continues by itself; `pegmove "
+      "resume` watches it again.");
+  verb->add_option("--to", arguments->to,
+                   "target cluster: a name in the config file, or host:port,...")
       ->required();
-  verb->add_option("--store", arguments->store, "block service, as the cluster's servers know it")
+  verb->add_option(
+          "--store", arguments->store,
+          "block service: a [block_service.NAME] in the configuration of the cluster's servers")
       ->required();
-  verb->add_option("--path", arguments->path, "folder in it, above that of the cluster");
+  verb->add_option("--path", arguments->path,
+                   "folder in the store that contains the cluster's folder");
   verb->add_option("--cluster", arguments->cluster,
-                   "the cluster that made the backup: its folder in the store")
+                   "the cluster that wrote the backup: its folder in the store")
       ->required();
   verb->add_option(
       "--policy", arguments->policy,
-      "a folder of this name between the cluster's and the backups: only before Pegasus 2.2");
+      "name of the folder between the cluster's folder and the backups; only before Pegasus 2.2");
   verb->add_option("--table", arguments->table, "table of the backup")->required();
   verb->add_option("--to-table", arguments->to_table, "name of the new table; default: the same");
-  verb->add_option("--backup-id", arguments->backup_id, "default: the newest whole one")
-      ->check(CLI::Range(int64_t(1), int64_t(INT64_MAX)));
+  verb->add_option("--backup-id", arguments->backup_id,
+                   "id of the backup; default: the newest complete one")
+      ->in_range(int64_t(1), int64_t(INT64_MAX));
   verb->add_option("--app-id", arguments->app_id,
                    "the table's id in the backup; default: looked up in the store")
-      ->check(CLI::Range(1, INT32_MAX));
+      ->in_range(1, INT32_MAX);
   verb->add_flag("--skip-bad-partition", arguments->skip_bad_partition,
-                 "make partitions empty whose backup is damaged");
+                 "create partitions whose backup is damaged as empty ones");
   add_run_options(*verb, arguments->run);
   verb->callback([arguments, &exit_code] { exit_code = restore(*arguments); });
 }

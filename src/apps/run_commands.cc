@@ -4,6 +4,7 @@
 
 #include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "migration/methods.h"
 #include "runs/run_view.h"
@@ -47,13 +48,13 @@ int list(const Arguments& arguments, Journal& journal) {
   if (!arguments.json) {
     std::fputs(runs::table_of(views).c_str(), stdout);
     if (int64_t(views.size()) == arguments.most)
-      std::fprintf(stderr, "pegmove: the newest %lld runs; --most shows more\n",
+      std::fprintf(stderr, "pegmove: only the newest %lld runs are shown; --most shows more\n",
                    static_cast<long long>(arguments.most));
     return kDone;
   }
   auto out = nlohmann::ordered_json::array();
   for (const auto& view : views) out.push_back(to_json(view));
-  std::printf("%s\n", out.dump(2).c_str());
+  std::printf("%s\n", base::json_text(out, 2).c_str());
   return kDone;
 }
 
@@ -66,7 +67,8 @@ int status(const Arguments& arguments, Journal& journal) {
     auto view = find(journal, arguments.id);
     if (!view) return report(view.error(), kUsage);
     if (arguments.json)
-      std::printf("%s\n", to_detailed_json(*view).dump(arguments.watch ? -1 : 2).c_str());
+      std::printf("%s\n",
+                  base::json_text(to_detailed_json(*view), arguments.watch ? -1 : 2).c_str());
     else
       std::printf("%s\n", to_line(*view).c_str());
     std::fflush(stdout);
@@ -77,20 +79,21 @@ int status(const Arguments& arguments, Journal& journal) {
 
 int forget(const Arguments& arguments, Journal& journal) {
   if (arguments.ids.empty() == arguments.older_than.empty())
-    return report(Error(Code::kInvalidArgument, "name runs, or give --older-than"), kUsage);
+    return report(Error(Code::kInvalidArgument, "give the ids of runs, or --older-than"), kUsage);
   for (const auto& id : arguments.ids) {
     if (auto forgotten = journal.forget(id); !forgotten)
       return report(forgotten.error(),
                     forgotten.error().code() == Code::kRefused ? kFailed : kUsage);
-    std::printf("Run %s is forgotten.\n", id.c_str());
+    std::printf("Run %s was removed from the journal.\n", id.c_str());
   }
   if (arguments.older_than.empty()) return kDone;
   auto age = base::parse_duration(arguments.older_than);
   if (!age) return report(std::move(age).error().with_context("--older-than"), kUsage);
   auto forgotten = journal.forget_before(async::SystemClock().unix_us() / 1000 - age->count());
   if (!forgotten) return report(forgotten.error());
-  for (const auto& id : *forgotten) std::printf("Run %s is forgotten.\n", id.c_str());
-  std::printf("%zu runs are forgotten.\n", forgotten->size());
+  for (const auto& id : *forgotten)
+    std::printf("Run %s was removed from the journal.\n", id.c_str());
+  std::printf("%zu runs were removed from the journal.\n", forgotten->size());
   return kDone;
 }
 
@@ -112,7 +115,7 @@ int set(const Arguments& arguments, Journal& journal) {
   for (const auto& text : arguments.settings) {
     auto equals = text.find('=');
     if (equals == std::string::npos)
-      return report(Error(Code::kInvalidArgument, "'" + text + "' is no KEY=VALUE"), kUsage);
+      return report(Error(Code::kInvalidArgument, "'" + text + "' is not KEY=VALUE"), kUsage);
     settings.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     const auto& [key, value] = settings.back();
     if (auto checked = check_setting(registry, *run, key, value); !checked)
@@ -127,7 +130,7 @@ int set(const Arguments& arguments, Journal& journal) {
 
 using Action = int (*)(const Arguments& arguments, Journal& journal);
 
-// The journal is made when it is not there: a first `pegmove list` shows that there is nothing.
+// A missing journal is created: the first `pegmove list` shows no runs instead of failing.
 int with_journal(const Arguments& arguments, Action action) {
   async::SystemClock clock;
   auto journal = open_journal(arguments.state, clock);
@@ -135,70 +138,73 @@ int with_journal(const Arguments& arguments, Action action) {
   return action(arguments, *journal);
 }
 
-CLI::App* add_run_verb(CLI::App& program, int& exit_code, const std::string& name,
-                       const std::string& description, std::shared_ptr<Arguments> arguments,
-                       Action action) {
-  auto* verb = add_verb(program, name, description);
+Verb* add_run_verb(Verb& program, int& exit_code, const std::string& name,
+                   const std::string& description, std::shared_ptr<Arguments> arguments,
+                   Action action) {
+  auto* verb = program.add_verb(name, description);
   add_state_option(*verb, arguments->state);
   verb->callback([arguments, action, &exit_code] { exit_code = with_journal(*arguments, action); });
   return verb;
 }
 
-void add_id(CLI::App& verb, Arguments& arguments) {
-  verb.add_option("id", arguments.id, "the run, as `pegmove list` shows it")->required();
+void add_id(Verb& verb, Arguments& arguments) {
+  verb.add_option("id", arguments.id, "id of the run, as `pegmove list` shows it")->required();
 }
 
-void add_list_and_status(CLI::App& program, int& exit_code) {
+void add_list_and_status(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  auto* verb = add_run_verb(
-      program, exit_code, "list",
-      "Example: pegmove list\n\nThe runs of the journal, newest first. A run whose process "
-      "ended without a word is \"killed\": continue with `pegmove resume`.",
-      arguments, [](const Arguments& a, Journal& journal) { return list(a, journal); });
+  auto* verb = add_run_verb(program, exit_code, "list",
+                            "Example: pegmove list\n\n"
+                            "Lists the runs of the journal, newest first. A run whose process "
+                            "ended unexpectedly is \"killed\": continue it with `pegmove resume`.",
+                            arguments,
+                            [](const Arguments& a, Journal& journal) { return list(a, journal); });
   verb->add_flag("--json", arguments->json, "print an array of objects");
   verb->add_option("--most", arguments->most, "how many runs to show")
       ->capture_default_str()
-      ->check(CLI::Range(int64_t(1), Journal::kMostListed));
+      ->in_range(int64_t(1), Journal::kMostListed);
 
   arguments = std::make_shared<Arguments>();
   verb = add_run_verb(program, exit_code, "status",
-                      "Example: pegmove status copy-20261122-1 --watch\n\nHow far a run is, and "
-                      "what it waits for.",
+                      "Example: pegmove status copy-20261122-1 --watch\n\n"
+                      "Shows the progress of a run, and what it waits for.",
                       arguments,
                       [](const Arguments& a, Journal& journal) { return status(a, journal); });
   add_id(*verb, *arguments);
-  verb->add_flag("--watch", arguments->watch, "a line a second until nobody works on it any more");
-  verb->add_flag("--json", arguments->json, "print an object, with --watch one a line");
+  verb->add_flag("--watch", arguments->watch,
+                 "print one line per second until no process works on the run");
+  verb->add_flag("--json", arguments->json, "print an object; with --watch one per line");
 }
 
-void add_set(CLI::App& program, int& exit_code) {
+void add_set(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  auto* verb = add_run_verb(
-      program, exit_code, "set",
-      "Example: pegmove set copy-20261122-1 max-rows-per-second=50000\n\nChanges how a run works, "
-      "while it works or for the next `pegmove resume`: max-rows-per-second and "
-      "max-megabytes-per-second (0: no limit), latency-bound (200ms), full-speed (true, false).",
-      arguments, [](const Arguments& a, Journal& journal) { return set(a, journal); });
+  auto* verb =
+      add_run_verb(program, exit_code, "set",
+                   "Example: pegmove set copy-20261122-1 max-rows-per-second=50000\n\n"
+                   "Changes the limits of a run, while it works or for the next `pegmove resume`: "
+                   "max-rows-per-second and max-megabytes-per-second (0: no limit), latency-bound "
+                   "(200ms), full-speed (true, false).",
+                   arguments, [](const Arguments& a, Journal& journal) { return set(a, journal); });
   add_id(*verb, *arguments);
   verb->add_option("settings", arguments->settings, "KEY=VALUE ...")->required();
 }
 
-void add_forget(CLI::App& program, int& exit_code) {
+void add_forget(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_run_verb(
       program, exit_code, "forget",
-      "Example: pegmove forget --older-than 2160h\n\nRemoves runs that are over (done or "
-      "cancelled) "
-      "from the journal. Tables, backups and files stay.",
+      "Example: pegmove forget --older-than 2160h\n\n"
+      "Removes runs that have ended (done or cancelled) from the journal. Tables, backups and "
+      "files are kept.",
       arguments, [](const Arguments& a, Journal& journal) { return forget(a, journal); });
-  verb->add_option("ids", arguments->ids, "runs, as `pegmove list` shows them");
+  verb->add_option("ids", arguments->ids, "ids of runs, as `pegmove list` shows them");
   verb->add_option("--older-than", arguments->older_than,
-                   "all runs that were over for so long: 2160h is 90 days");
+                   "all runs that ended longer ago than this; 2160h is 90 days");
 }
 
 }  // namespace
 
-void add_run_commands(CLI::App& program, int& exit_code) {
+void add_run_commands(Verb& program, int& exit_code) {
   add_list_and_status(program, exit_code);
   add_set(program, exit_code);
   add_forget(program, exit_code);

@@ -72,7 +72,7 @@ int report_ending(const std::string& run, const RunArguments& arguments, const E
   return is_failure ? kFailed : kInterrupted;
 }
 
-// Carries a run of the journal out; `make` gives the work when the run is locked.
+// Carries out a run of the journal; `make` returns the work once the run is locked.
 int carry_out(CommandRun& run, const RunArguments& arguments, const std::string& id,
               std::function<Result<runs::Work*>(const journal::Run&)> make, bool is_open) {
   auto path = journal_path(arguments.state);
@@ -108,16 +108,16 @@ void print_procedure(const RunArguments& arguments, runs::Work& work) {
 
 }  // namespace
 
-void add_state_option(CLI::App& verb, std::string& state) {
+void add_state_option(Verb& verb, std::string& state) {
   verb.add_option("--state", state,
-                  "the journal, a file; default: $XDG_STATE_HOME/pegmove/journal.db, or "
+                  "the journal file; default: $XDG_STATE_HOME/pegmove/journal.db, or "
                   "~/.local/state/pegmove/journal.db");
 }
 
-void add_run_options(CLI::App& verb, RunArguments& arguments) {
+void add_run_options(Verb& verb, RunArguments& arguments) {
   add_state_option(verb, arguments.state);
   verb.add_flag("--dry-run", arguments.dry_run,
-                "run the preflight checks, show the steps, and change nothing");
+                "run the preflight checks, print the steps, and change nothing");
   verb.add_option("--die-at", arguments.die_at)->group("");
   add_common_options(verb, arguments.common);
 }

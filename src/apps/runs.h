@@ -1,4 +1,4 @@
-// Runs of the journal, as the verbs see them: how one begins, is resumed, and ends.
+// How verbs begin a run, resume it, and report its end.
 #pragma once
 
 #include "apps/command.h"
@@ -11,32 +11,34 @@ namespace pegmove::apps {
 // Of verbs that begin a run or resume one.
 struct RunArguments {
   CommonOptions common;
-  std::string state;     // the journal; empty: its usual place
-  bool dry_run = false;  // show the steps, and change nothing
+  std::string state;     // the journal; empty: the default path
+  bool dry_run = false;  // print the steps and change nothing
   std::string die_at;    // for tests
 };
-void add_state_option(CLI::App& verb, std::string& state);
+void add_state_option(Verb& verb, std::string& state);
 // --state, --dry-run, the common options, and --die-at, which is hidden.
-void add_run_options(CLI::App& verb, RunArguments& arguments);
+void add_run_options(Verb& verb, RunArguments& arguments);
 
 // The journal's path. Errors: of journal::default_state_path().
 Result<std::string> journal_path(const std::string& state);
 // Errors: of Journal::open().
 Result<journal::Journal> open_journal(const std::string& state, const Clock& clock);
 
-// "--state FILE" to add to commands that are shown, or nothing.
+// "--state FILE" to append to the commands that are printed, or nothing.
 std::string state_words(const std::string& state);
 
-// Looks whether the run can begin, writes it to the journal, carries it out, and says how it ended.
-// The options of `names` are the work's. Returns the exit code; `refused` when it cannot begin.
+// Checks whether the run can begin, writes it to the journal, carries it out, and prints how it
+// ended. The options of `names` are taken from the work. Returns the exit code; `refused` when it
+// cannot begin.
 int begin_run(CommandRun& run, const RunArguments& arguments, runs::Work& work,
               journal::NewRun names, int refused = kPreflightFailed);
 
-// What a cancel did, a line each on stderr. Returns whether anything is left that should not be.
+// Prints what a cancel did on stderr, a line for each step. Returns whether something is left that
+// should not be.
 bool print_undone(const std::vector<runs::Undone>& undone);
 
-void add_run_commands(CLI::App& program, int& exit_code);       // list, status, set, forget
-void add_steering_commands(CLI::App& program, int& exit_code);  // resume, pause, cancel
+void add_run_commands(Verb& program, int& exit_code);       // list, status, set, forget
+void add_steering_commands(Verb& program, int& exit_code);  // resume, pause, cancel
 
 // Resumes a run of any method. Returns the exit code.
 int resume_run(const RunArguments& arguments, const std::string& id);

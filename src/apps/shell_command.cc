@@ -25,13 +25,13 @@ Result<std::string> read_script(const std::string& path) {
   return text.str();
 }
 
-// Without --cluster: the only one that the config file knows.
+// Without --cluster: the cluster of the config file, if it has only one.
 Result<std::string> default_cluster(const ClusterConfig& config) {
   auto section = config.sections().find("pegasus.clusters");
   if (section != config.sections().end() && section->second.size() == 1)
     return section->second.begin()->first;
   return fail(Code::kInvalidArgument,
-              "which cluster? give --cluster a name of the config file, or host:port");
+              "give --cluster: a name in the config file, or host:port,...");
 }
 
 std::string history_path() {
@@ -65,19 +65,19 @@ int run_shell(const ShellArguments& arguments) {
 
 }  // namespace
 
-void add_shell_command(CLI::App& program, int& exit_code) {
+void add_shell_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<ShellArguments>();
   auto* verb =
-      add_verb(program, "shell",
-               "Example: pegmove shell --cluster A -e 'use t; set h s value; get h s'\n\n"
-               "Pegasus's own shell commands (`help` lists them): typed, from -e, or from a file. "
-               "Results go to stdout. Scripted, it stops at the first command that fails and exits "
-               "with 1.");
+      program.add_verb("shell",
+                       "Example: pegmove shell --cluster A -e 'use t; set h s value; get h s'\n\n"
+                       "Runs Pegasus's own shell commands (`help` lists them): typed, from -e, or "
+                       "from a file. Results are printed on stdout. With -e or a file, it stops "
+                       "at the first command that fails and exits with code 1.");
   verb->add_option("--cluster", arguments->cluster,
-                   "cluster: a name of the config file, or host:port,...");
+                   "cluster: a name in the config file, or host:port,...");
   verb->add_option("--config", arguments->config, "INI file with [pegasus.clusters]");
   auto* commands =
-      verb->add_option("-e", arguments->commands, "commands, separated by ; or new lines");
+      verb->add_option("-e", arguments->commands, "commands, separated by ; or newlines");
   verb->add_option("FILE", arguments->script, "file of commands")->excludes(commands);
   verb->callback([arguments, &exit_code] { exit_code = run_shell(*arguments); });
 }

@@ -1,4 +1,4 @@
-// split: makes the files of a bulk load out of a cold backup, for any partition count.
+// split: turns a cold backup into the files of a bulk load, for any partition count.
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -40,15 +40,16 @@ struct Origin {
 Result<Origin> origin_of(const SplitArguments& arguments, const CommandRun& run) {
   if (arguments.from.empty() == arguments.from_cluster.empty())
     return fail(Code::kInvalidArgument,
-                "give --from, the folder of a backup, or --from-cluster, a cluster to scan");
+                "give either --from, the folder of a backup, or --from-cluster, a cluster to scan");
   if (!arguments.from.empty())
     return Origin{.backup = TRY(parse_store_path("--from", arguments.from))};
   if (arguments.backup_id > 0)
-    return fail(Code::kInvalidArgument, "--backup goes with --from, not with --from-cluster");
+    return fail(Code::kInvalidArgument,
+                "--backup needs --from; it cannot be combined with --from-cluster");
   return Origin{.metas = TRY(run.config().metas_text(arguments.from_cluster))};
 }
 
-// Settings are kept in the journal, and are seen in the list of processes.
+// Settings are kept in the journal, and are visible in the list of processes.
 bool looks_secret(const std::string& setting) {
   const auto name = setting.substr(0, setting.find('='));
   return std::ranges::any_of(
@@ -62,7 +63,7 @@ Result<migration::SparkOptions> spark_of(const SplitArguments& arguments) {
     if (spark.master.empty() && spark.submit.empty() && spark.properties.empty() &&
         spark.conf.empty())
       return spark;
-    return fail(Code::kInvalidArgument, "--master and --spark-... go with --engine spark");
+    return fail(Code::kInvalidArgument, "--master and --spark-... need --engine spark");
   }
   if (spark.master.empty())
     return fail(Code::kInvalidArgument,
@@ -71,13 +72,13 @@ Result<migration::SparkOptions> spark_of(const SplitArguments& arguments) {
     if (looks_secret(setting))
       return fail(Code::kInvalidArgument,
                   "--spark-conf " + setting.substr(0, setting.find('=')) +
-                      " looks like a secret, and the journal would keep it; put it into a file for "
-                      "--spark-properties");
+                      " looks like a secret, and the journal would keep it; put it into a file and "
+                      "give that with --spark-properties");
   spark.submit = TRY(spark::submit_program(spark.submit));
   std::error_code error;
   if (!spark.properties.empty() && !std::filesystem::is_regular_file(spark.properties, error))
     return fail(Code::kInvalidArgument,
-                "--spark-properties " + spark.properties + " is no file of this machine");
+                "--spark-properties " + spark.properties + " is not a file on this machine");
   if (!spark.properties.empty())
     spark.properties = std::filesystem::absolute(spark.properties).string();
   return spark;
@@ -101,7 +102,7 @@ Result<SplitRequest> request_of(const SplitArguments& arguments, const Origin& f
                        .limits = TRY(split_limits(arguments.machine))};
   request.spark = TRY(spark_of(arguments));
   if (request.most_file_bytes < 1)
-    return fail(Code::kInvalidArgument, "--file-size must be at least a byte");
+    return fail(Code::kInvalidArgument, "--file-size must be at least 1 byte");
   return request;
 }
 
@@ -130,76 +131,80 @@ int split(const SplitArguments& arguments) {
                     .to_table = to_table});
 }
 
-void add_spark_options(CLI::App& verb, SplitArguments& arguments) {
+void add_spark_options(Verb& verb, SplitArguments& arguments) {
   constexpr const char* kSpark = "On a Spark cluster (spark/README.md)";
   verb.add_option("--engine", arguments.engine,
-                  "local, this machine does it; or spark, its executors do, each with this program")
-      ->check(CLI::IsMember({"local", "spark"}))
+                  "what does the work: local (this machine) or spark (its executors, each with "
+                  "this program)")
+      ->one_of({"local", "spark"})
       ->group(kSpark);
   verb.add_option("--master", arguments.spark.master,
-                  "of Spark: yarn, spark://host:7077, k8s://..., local[2]")
+                  "Spark's master: yarn, spark://host:7077, k8s://..., local[2]")
       ->group(kSpark);
   verb.add_option("--spark-submit", arguments.spark.submit,
-                  "its program; default: $SPARK_HOME/bin/spark-submit, or that in PATH")
+                  "the program spark-submit; default: $SPARK_HOME/bin/spark-submit, or "
+                  "spark-submit in PATH")
       ->group(kSpark);
   verb.add_option("--spark-conf", arguments.spark.conf,
-                  "KEY=VALUE for Spark, nothing secret; may be given several times")
+                  "a setting for Spark, KEY=VALUE, nothing secret; may be given several times")
       ->group(kSpark);
   verb.add_option("--spark-properties", arguments.spark.properties,
-                  "a file of settings for Spark; secrets go there")
+                  "a file of settings for Spark; put secrets there")
       ->group(kSpark);
 }
 
 }  // namespace
 
-void add_split_command(CLI::App& program, int& exit_code) {
+void add_split_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<SplitArguments>();
-  auto* verb = add_verb(
-      program, "split",
-      "Example: pegmove split --from hdfs_x:/user/pegasus/backup --backup 1742888751127 --table "
-      "single --to hdfs_x:/user/pegasus/split --cluster ClusterB --to-table TableB --partitions "
-      "64\n\n"
-      "Turns a cold backup into the files of a bulk load, for any partition count: the other "
-      "cluster's servers load them (start_bulk_load). No cluster is at work meanwhile; this "
-      "machine "
-      "reads the backup and writes the files, a row once, without sorting them anew. Rows keep "
-      "their expiry and their timetag.\n\n"
-      "Interrupted or killed, `pegmove resume` goes on with the parts that are not done.");
+  auto* verb = program.add_verb(
+      "split",
+      "Example: pegmove split --from hdfs_x:/user/pegasus/backup --backup 1742888751127 "
+      "--table single --to hdfs_x:/user/pegasus/split --cluster ClusterB --to-table "
+      "TableB --partitions 64\n\n"
+      "Turns a cold backup into the files of a bulk load, for any partition count. Then "
+      "`pegmove load` has the target cluster load them. No cluster takes part in the "
+      "split: this machine reads the backup and writes the files, each row once, without "
+      "sorting the rows again. Rows keep their expiry and their timetag.\n\n"
+      "After an interruption or a kill, `pegmove resume` continues with the units that "
+      "are not done.");
   verb->add_option("--from", arguments->from,
-                   "NAME:/folder of the backup: a [block_service.NAME] of the config file, and the "
-                   "folder that holds the backup's id, or the one above");
-  verb->add_option("--from-cluster", arguments->from_cluster,
-                   "instead of a backup: scan the table of this cluster, where there is no store "
-                   "for backups. Rows that clients write meanwhile may be missing");
+                   "NAME:/folder of the backup: a [block_service.NAME] in the config file, and the "
+                   "folder that contains the backup's id, or its parent");
+  verb->add_option(
+      "--from-cluster", arguments->from_cluster,
+      "scan the table of this cluster instead of reading a backup; for clusters without a store "
+      "for backups. Rows that clients write during the scan may be missing");
   verb->add_option("--backup", arguments->backup_id,
-                   "the backup's id; default: the newest whole one")
-      ->check(CLI::Range(int64_t(1), int64_t(INT64_MAX)));
+                   "id of the backup; default: the newest complete one")
+      ->in_range(int64_t(1), int64_t(INT64_MAX));
   verb->add_option("--table", arguments->table, "table of the backup, or of --from-cluster")
       ->required();
   verb->add_option("--to", arguments->to, "NAME:/folder for the files")->required();
   verb->add_option("--cluster", arguments->cluster,
-                   "the cluster that will load them: the folder below --to; where the config file "
-                   "knows it, its table is asked about")
+                   "the cluster that will load the files: names the folder below --to. When the "
+                   "config file has this cluster, it is asked about its table")
       ->required();
   verb->add_option("--to-table", arguments->to_table,
-                   "the table that will be loaded; default: the same name");
+                   "the table that the files are for; default: the same name");
   verb->add_option("--partitions", arguments->partitions,
-                   "its partition count, where it cannot be asked")
-      ->check(CLI::Range(1, 65536));
-  verb->add_option("--app-id", arguments->app_id, "its id, where it cannot be asked")
-      ->check(CLI::Range(1, INT32_MAX));
+                   "partition count of that table; needed when the cluster cannot be asked")
+      ->in_range(1, 65536);
+  verb->add_option("--app-id", arguments->app_id,
+                   "id of that table; needed when the cluster cannot be asked")
+      ->in_range(1, INT32_MAX);
   verb->add_option(
           "--data-version", arguments->data_version,
-          "of its values, where its servers cannot be asked; 1 in every table of Pegasus 2, "
-          "which is the default where the cluster is not in the config file")
-      ->check(CLI::Range(0, 1));
+          "data version of that table's values, when its servers cannot be asked; 1 in every table "
+          "of Pegasus 2, and 1 is the default when the cluster is not in the config file")
+      ->in_range(0, 1);
   verb->add_flag("--old-servers", arguments->old_servers,
-                 "write files that servers of 2.0 to 2.4 can read, too, which takes longer; where "
-                 "the cluster can be asked, it is found out");
+                 "write files that servers of Pegasus 2.0 to 2.4 can read too, which takes longer; "
+                 "set automatically when the cluster can be asked");
   add_key_filter_options(*verb, arguments->filters);
   add_machine_options(*verb, arguments->machine);
   verb->add_option("--file-size", arguments->file_size,
-                   "keys and values in a file, at most about; default 64MiB");
+                   "approximate limit of keys and values in one file; default: 64MiB");
   add_spark_options(*verb, *arguments);
   add_run_options(*verb, arguments->run);
   verb->callback([arguments, &exit_code] { exit_code = split(*arguments); });

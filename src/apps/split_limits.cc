@@ -13,7 +13,7 @@
 namespace pegmove::apps {
 namespace {
 
-// In the system's temporary folder others could put one there first.
+// In the system's temporary folder another user could have created this folder first.
 Result<std::string> own_folder(const std::filesystem::path& above) {
   const auto folder = (above / ("pegmove-" + std::to_string(geteuid()))).string();
   struct stat found{};
@@ -23,8 +23,9 @@ Result<std::string> own_folder(const std::filesystem::path& above) {
     return fail(base::system_error("looking at", folder, errno));
   if (!S_ISDIR(found.st_mode) || found.st_uid != geteuid() || (found.st_mode & 077) != 0)
     return fail(Code::kInvalidArgument, folder +
-                                            " is not a folder of yours alone; remove it, or name "
-                                            "another place with --work-dir");
+                                            " is not a folder that only you can use; remove it, or "
+                                            "give another folder with --work-dir");
+
   return folder;
 }
 
@@ -32,23 +33,25 @@ Result<std::string> work_folder_of(const std::string& given) {
   if (given.empty()) return TRY(own_folder(std::filesystem::temp_directory_path())) + "/split";
   std::error_code error;
   if (!std::filesystem::is_directory(given, error))
-    return fail(Code::kInvalidArgument, "--work-dir " + given + " is no folder of this machine");
+    return fail(Code::kInvalidArgument, "--work-dir " + given + " is not a folder on this machine");
   return (std::filesystem::absolute(given) / "pegmove-split").string();
 }
 
 }  // namespace
 
-void add_machine_options(CLI::App& verb, MachineArguments& arguments) {
-  constexpr const char* kMachine = "What this machine may use";
-  verb.add_option("--workers", arguments.workers, "parts at once; default: one a core")
-      ->check(CLI::Range(1, 256))
+void add_machine_options(Verb& verb, MachineArguments& arguments) {
+  constexpr const char* kMachine = "Limits on this machine";
+  verb.add_option("--workers", arguments.workers, "units at the same time; default: one per core")
+      ->in_range(1, 256)
       ->group(kMachine);
-  verb.add_option("--memory", arguments.memory, "for buffers; default 256MiB")->group(kMachine);
+  verb.add_option("--memory", arguments.memory, "memory for buffers; default: 256MiB")
+      ->group(kMachine);
   verb.add_option("--disk", arguments.disk,
-                  "for files on their way, below --work-dir; default 8GiB")
+                  "space for temporary files in --work-dir; default: 8GiB")
       ->group(kMachine);
-  verb.add_option("--work-dir", arguments.work_folder,
-                  "default: a folder of yours in the system's temporary folder")
+  verb.add_option(
+          "--work-dir", arguments.work_folder,
+          "folder for temporary files; default: one of your own in the system's temporary folder")
       ->group(kMachine);
 }
 

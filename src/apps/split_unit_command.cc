@@ -1,5 +1,5 @@
-// split-unit: carries one unit of a split out, on a machine that has nothing else of it: what
-// Spark's executors run (src/spark/). Not for people, and not shown to them.
+// split-unit: carries out one unit of a split on a machine that has nothing else of the split.
+// Spark's executors run it (src/spark/); it is not for people, and --help does not list it.
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -24,11 +24,11 @@ struct Arguments {
 
 Result<spark::UnitSpec> read_spec(const Arguments& arguments) {
   const auto text = TRY(base::read_file(arguments.spec, kMostSpec));
-  if (!text) return fail(Code::kNotFound, "there is no " + arguments.spec);
+  if (!text) return fail(Code::kNotFound, arguments.spec + " does not exist");
   auto spec = TRY(in_context(spark::unit_spec_from_json(*text), arguments.spec));
   if (size_t(arguments.unit) >= spec.plan.units.size())
-    return fail(Code::kInvalidArgument,
-                "the plan has " + std::to_string(spec.plan.units.size()) + " units, from 0 on");
+    return fail(Code::kInvalidArgument, "the plan has " + std::to_string(spec.plan.units.size()) +
+                                            " units, counted from 0");
   spec.request.limits.work_folder = arguments.work_folder;
   return spec;
 }
@@ -44,7 +44,7 @@ Task<splitter::UnitResult> work(const migration::Ports& ports, spark::UnitSpec s
 }
 
 int split_unit(const Arguments& arguments) {
-  // With the executor the work ends, also when it has ended already.
+  // The work ends together with the executor, also when the executor has ended already.
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() == 1) return kInterrupted;
   auto spec = read_spec(arguments);
@@ -60,12 +60,12 @@ int split_unit(const Arguments& arguments) {
 
 }  // namespace
 
-void add_split_unit_command(CLI::App& program, int& exit_code) {
+void add_split_unit_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  auto* verb = add_verb(program, "split-unit", "Carries out one unit of a split, for Spark.");
-  verb->group("");
+  auto* verb = program.add_verb("split-unit", "Carries out one unit of a split, for Spark.");
+  verb->hide();
   verb->add_option("--spec", arguments->spec)->required();
-  verb->add_option("--unit", arguments->unit)->required()->check(CLI::NonNegativeNumber);
+  verb->add_option("--unit", arguments->unit)->required()->in_range(0, INT32_MAX);
   verb->add_option("--work-dir", arguments->work_folder)->required();
   add_common_options(*verb, arguments->common);
   verb->callback([arguments, &exit_code] { exit_code = split_unit(*arguments); });

@@ -5,6 +5,7 @@
 #include "apps/die_at.h"
 #include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "migration/methods.h"
 #include "runs/steering.h"
@@ -39,8 +40,8 @@ int report_steered(const Arguments& arguments, const Result<journal::Run>& run, 
   const auto state = std::string(journal::to_string(run->state));
   if (arguments.run.common.json) {
     nlohmann::ordered_json out{{"id", run->id}, {"state", state}, {"reason", run->reason}};
-    if (!run->result.empty()) out["result"] = nlohmann::ordered_json::parse(run->result);
-    std::printf("%s\n", out.dump(2).c_str());
+    if (!run->result.empty()) out["result"] = base::parse_json<nlohmann::ordered_json>(run->result);
+    std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     std::printf("Run %s is %s.\n", run->id.c_str(), state.c_str());
   }
@@ -76,39 +77,40 @@ int steer(const Arguments& arguments, RunState wanted) {
   return report_steered(arguments, steered, wanted);
 }
 
-CLI::App* add_verb_of_run(CLI::App& program, const char* name, const char* description,
-                          std::shared_ptr<Arguments> arguments) {
-  auto* verb = add_verb(program, name, description);
-  verb->add_option("id", arguments->id, "the run, as `pegmove list` shows it")->required();
+Verb* add_verb_of_run(Verb& program, const char* name, const char* description,
+                      std::shared_ptr<Arguments> arguments) {
+  auto* verb = program.add_verb(name, description);
+  verb->add_option("id", arguments->id, "id of the run, as `pegmove list` shows it")->required();
   add_state_option(*verb, arguments->run.state);
   add_common_options(*verb, arguments->run.common);
   verb->add_option("--die-at", arguments->run.die_at)->group("");
   return verb;
 }
 
-void add_pause(CLI::App& program, int& exit_code) {
+void add_pause(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  auto* verb = add_verb_of_run(
-      program, "pause",
-      "Example: pegmove pause copy-20261122-1\n\nAsks the process that works on a run to finish "
-      "what it is writing and exit (with 7). Continue with `pegmove resume`.",
-      arguments);
-  verb->add_option("--wait", arguments->wait, "how long to wait for that")->capture_default_str();
+  auto* verb = add_verb_of_run(program, "pause",
+                               "Example: pegmove pause copy-20261122-1\n\n"
+                               "Asks the process that works on a run to finish its current batches "
+                               "and exit (with code 7). Continue with `pegmove resume`.",
+                               arguments);
+  verb->add_option("--wait", arguments->wait, "how long to wait for the process to exit")
+      ->capture_default_str();
   verb->callback([arguments, &exit_code] { exit_code = steer(*arguments, RunState::kPaused); });
 }
 
-void add_cancel(CLI::App& program, int& exit_code) {
+void add_cancel(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
   auto* verb = add_verb_of_run(
       program, "cancel",
-      "Example: pegmove cancel copy-20261122-1\n\nEnds a run for good. Its steps are undone in "
-      "reverse order: settings that it changed are put back, and a backup or load that it started "
-      "is "
-      "ended on the cluster, where the cluster can. What was done, and what stays, is printed and "
-      "kept with the run. A copy changes nothing in its source; rows that it has written, and a "
-      "table that it has made, stay in the target.\n\nWhen a step cannot be undone now, for "
-      "instance because the cluster is down, the run stays \"cancelling\": repeat the cancel. "
-      "Exit code 1: something is left that should not be.",
+      "Example: pegmove cancel copy-20261122-1\n\n"
+      "Ends a run for good. Its steps are undone in reverse order: settings that it changed are "
+      "put back, and a backup or load that it started is ended on the cluster, where the cluster "
+      "can. What was done, and what is left, is printed and kept with the run. A copy changes "
+      "nothing in its source; rows that it has written, and a table that it has created, stay in "
+      "the target.\n\n"
+      "When a step cannot be undone now, for instance because the cluster is down, the run stays "
+      "\"cancelling\": repeat the cancel. Exit code 1: something is left that should not be.",
       arguments);
   verb->add_option("--wait", arguments->wait,
                    "how long to wait for the process that works on the run")
@@ -118,21 +120,21 @@ void add_cancel(CLI::App& program, int& exit_code) {
   verb->callback([arguments, &exit_code] { exit_code = steer(*arguments, RunState::kCancelled); });
 }
 
-void add_resume(CLI::App& program, int& exit_code) {
+void add_resume(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<Arguments>();
-  auto* verb = add_verb_of_run(
-      program, "resume",
-      "Example: pegmove resume copy-20261122-1\n\nContinues a run that was interrupted, killed or "
-      "paused, or that failed, from the position in the journal. The options that it was started "
-      "with hold, and what `pegmove set` changed since.",
-      arguments);
+  auto* verb = add_verb_of_run(program, "resume",
+                               "Example: pegmove resume copy-20261122-1\n\n"
+                               "Continues a run that was interrupted, killed or paused, or that "
+                               "failed, from its position in the journal. It keeps the options "
+                               "that it was started with, and the changes made with `pegmove set`.",
+                               arguments);
   verb->callback(
       [arguments, &exit_code] { exit_code = resume_run(arguments->run, arguments->id); });
 }
 
 }  // namespace
 
-void add_steering_commands(CLI::App& program, int& exit_code) {
+void add_steering_commands(Verb& program, int& exit_code) {
   add_resume(program, exit_code);
   add_pause(program, exit_code);
   add_cancel(program, exit_code);

@@ -1,4 +1,4 @@
-// Folders in block stores, as options name them.
+// Folders in block stores, as given in options.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ namespace pegmove::apps {
 
 struct StorePath {
   std::string store;  // [block_service.NAME]
-  std::string path;   // in the port's form
+  std::string path;   // in the form that BlockStore takes
 };
 
 // "NAME:/path". Errors: kInvalidArgument, naming the option.

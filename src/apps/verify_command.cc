@@ -28,7 +28,7 @@ int verify(const VerifyArguments& arguments) {
   options->table = compared.table;
   options->to_table = compared.to_table;
   const auto certificate = absolute_path(arguments.certificate);
-  // Not at the end, when all rows have been read.
+  // Fails now, not after all rows have been read.
   if (!certificate.empty())
     if (auto file = compare::TextOutput::open(certificate); !file)
       return report(file.error(), kPreflightFailed);
@@ -50,25 +50,24 @@ int verify(const VerifyArguments& arguments) {
 
 }  // namespace
 
-void add_verify_command(CLI::App& program, int& exit_code) {
+void add_verify_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<VerifyArguments>();
-  auto* verb = add_verb(
-      program, "verify",
+  auto* verb = program.add_verb(
+      "verify",
       "Example: pegmove verify --from A --to B --table t --certificate t.json\n\n"
-      "Compares two tables row by row: keys, values and expiry, whatever their partition counts. "
-      "Exact while nobody writes to either; with --live also while clients write. Exit status 0: "
-      "equal, 4: different, or not proven equal; the first differing keys are printed with their "
-      "kind (missing, extra, value, expiry). `pegmove diff` lists them all, `pegmove repair` "
-      "corrects them.");
+      "Compares two tables row by row: keys, values and expiry, with any partition "
+      "counts. The result is exact while no client writes to either table; with --live "
+      "also while clients write. Exit code 0: equal; 4: different, or not proven equal. "
+      "The first differing keys are printed with their kind (missing, extra, value, "
+      "expiry). `pegmove diff` lists them all, `pegmove repair` corrects them.");
   add_compare_options(*verb, arguments->compare);
   verb->add_option("--show", arguments->compare.show,
-                   "how many differing keys to print; the JSON has up to 1000")
+                   "how many differing keys to print; --json prints up to 1000")
       ->capture_default_str()
-      ->check(CLI::Range(0, 100'000));
-  verb->add_option(
-      "--certificate", arguments->certificate,
-      "also write the result to this file, as JSON: what was compared, when, how, with "
-      "a sum of each side");
+      ->in_range(0, 100'000);
+  verb->add_option("--certificate", arguments->certificate,
+                   "also write the result to this file as JSON: what was compared, when and how, "
+                   "with a checksum of each side");
   add_run_options(*verb, *arguments);
   verb->callback([arguments, &exit_code] { exit_code = verify(*arguments); });
 }

@@ -115,7 +115,7 @@ TEST(Semaphore, AdmitsUpToItsPermitsAndOneThatIsLargerAlone) {
   EXPECT_EQ(holders, 2);
   until.notify();
   context.poll();
-  EXPECT_EQ(holders, 2);  // the large one waits until nobody else holds
+  EXPECT_EQ(holders, 2);  // the large one waits until nobody else has a permit
   until.notify();
   context.poll();
   EXPECT_EQ(holders, 3);

@@ -1,5 +1,5 @@
-// Time is injected: whoever needs it holds a Clock&. Tests hand in testing/sim_clock.h, whose time
-// moves only when the test says so.
+// Time is injected: code that needs it has a Clock&. Tests pass testing/sim_clock.h, whose time
+// moves only when the test moves it.
 #pragma once
 
 #include <chrono>
@@ -35,7 +35,7 @@ class SystemClock : public Clock {
   Routine<> sleep_until(Instant at) override;
 };
 
-// Until when something may take. Every call over the network has one.
+// When something must have ended. Every network call has one.
 struct Deadline {
   Instant at;
 
@@ -48,7 +48,7 @@ struct Deadline {
   Deadline earlier(Deadline other) const { return at < other.at ? *this : other; }
 };
 
-// The pause before try number `attempt` (from 0): doubles from `first` up to `most`.
+// The pause before attempt number `attempt` (from 0): doubles from `first` up to `most`.
 milliseconds back_off(int attempt, milliseconds first, milliseconds most);
 
 }  // namespace pegmove::async

@@ -1,19 +1,18 @@
-// A thread that runs an io_context of its own, and the way to run a coroutine there and wait for
-// it.
+// A thread with its own io_context, and the way to run a coroutine there and wait for it.
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <future>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "async/task.h"
 
 namespace pegmove::async {
 
-// Runs until it is destroyed; then it finishes what is still to be run, and joins. What runs on it
-// must have been told to end before.
+// Runs until it is destroyed; then it finishes the remaining work, and joins. That work must have
+// been stopped before.
 class ContextThread {
  public:
   ContextThread() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
@@ -24,14 +23,14 @@ class ContextThread {
 
   asio::any_io_executor executor() { return context_.get_executor(); }
 
-  // From any other thread: runs the routine on this one and returns what it returned.
+  // From any other thread: runs the routine on this one and waits for its end.
+  void wait_for(Routine<> routine);
+  // The same, and returns its result.
   template <typename T>
-  T wait_for(asio::awaitable<T> routine) {
-    std::promise<T> promise;
-    asio::co_spawn(context_, std::move(routine), [&](std::exception_ptr broken, T value) {
-      broken ? promise.set_exception(broken) : promise.set_value(std::move(value));
-    });
-    return promise.get_future().get();
+  T wait_for(Routine<T> routine) {
+    std::optional<T> out;
+    wait_for(keep(std::move(routine), &out));
+    return *std::move(out);
   }
 
  private:

@@ -35,7 +35,7 @@ Routine<> Event::wait() {
           slot.assign([this, place](asio::cancellation_type) {
             auto waiter = std::move(*place);
             waiters_.erase(place);
-            waiter();  // destroys this very lambda: nothing after it
+            waiter();  // destroys this lambda: nothing may follow
           });
       },
       asio::use_awaitable);  // no result

@@ -1,4 +1,4 @@
-// Event: lets coroutines wait until somebody says so. All on one executor, no locks.
+// Event: lets coroutines wait for a notification. All on one executor, no locks.
 #pragma once
 
 #include <functional>
@@ -8,11 +8,10 @@
 
 namespace pegmove::async {
 
-// notify() wakes the coroutine that has waited longest; when none waits, the next wait() passes at
-// once (one, however often notify() was called).
-//
-// TaskGroup::stop() wakes its coroutines that wait, too. So a waiter looks at its condition again,
-// and whether its group is stopped: a wait() that begins after the stop is not ended by it.
+// notify() wakes the coroutine that has waited longest; when none waits, the next wait() returns at
+// once (one, however often notify() was called). TaskGroup::stop() wakes its waiting coroutines,
+// too. So a waiter checks its condition again, and whether its group is stopped: a wait() that
+// begins after the stop is not ended by it.
 class Event {
  public:
   Event() = default;
@@ -20,12 +19,12 @@ class Event {
   Event& operator=(const Event&) = delete;
 
   void notify();
-  // Wakes everybody who waits now, and lets nobody else pass.
+  // Wakes all current waiters, and no later one.
   void notify_all();
   Routine<> wait();
 
  private:
-  std::list<std::move_only_function<void()>> waiters_;  // each resumes its coroutine, by a post
+  std::list<std::move_only_function<void()>> waiters_;  // each posts its coroutine's resumption
   bool is_set_ = false;
 };
 

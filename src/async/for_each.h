@@ -1,4 +1,4 @@
-// Many small things to do, some of them at once.
+// Many small tasks, some of them at once.
 #pragma once
 
 #include <functional>
@@ -7,9 +7,9 @@
 
 namespace pegmove::async {
 
-// Does 0 to count - 1 on the caller's executor, in this order, at most `at_once` (at least one)
-// side by side. After the first error none is begun; returns when those under way have ended, with
-// that error.
+// Runs tasks 0 to count - 1 on the caller's executor, started in this order, at most `at_once` (at
+// least one) concurrently. After the first error no more are started; returns when those under way
+// have ended, with that error.
 Task<> for_each(size_t count, size_t at_once, std::function<Task<>(size_t index)> do_one);
 
 }  // namespace pegmove::async

@@ -10,7 +10,7 @@
 namespace pegmove::async {
 namespace {
 
-// Each gives way to the others once, so that all that may run at once do.
+// Each yields to the others once, so that all that may run at once do.
 struct Steps {
   std::vector<size_t> begun{};
   size_t under_way = 0;

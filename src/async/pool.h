@@ -1,11 +1,11 @@
 // Pool: the threads for calls that block (RocksDB, files, name lookups).
 #pragma once
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "async/task.h"
 
@@ -25,22 +25,19 @@ class Pool {
   void post(std::move_only_function<void()> work);
 
   // Runs `work` on a thread of the pool and resumes the caller where it was. `work` returns a
-  // Result<T> and is always run to its end, whatever becomes of the caller's wish to stop.
+  // Result<T> and always runs to its end, even when the caller's group is stopped.
   template <typename Work, typename Out = std::invoke_result_t<Work>>
-  asio::awaitable<Out> run(Work work) {
-    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Out)>(
-        [this](auto handler, Work work) {
-          post([handler = std::move(handler), work = std::move(work)]() mutable {
-            auto executor = asio::get_associated_executor(handler);
-            asio::post(executor, [handler = std::move(handler), out = work()]() mutable {
-              std::move(handler)(std::move(out));
-            });
-          });
-        },
-        asio::use_awaitable, std::move(work));
+  Routine<Out> run(Work work) {
+    // Shared with the work, which may outlive this coroutine.
+    auto out = std::make_shared<std::optional<Out>>();
+    co_await carry_out(
+        [out, work = std::move(work)]() mutable { out->emplace(work()); });  // no result
+    co_return *std::move(*out);
   }
 
  private:
+  Routine<> carry_out(std::move_only_function<void()> work);
+
   std::unique_ptr<asio::thread_pool> threads_;
 };
 

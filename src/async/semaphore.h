@@ -13,13 +13,13 @@ class Semaphore {
  public:
   explicit Semaphore(int64_t permits) : permits_(permits), left_(permits) {}
 
-  // Waits until `count` permits are free and takes them. A count larger than all permits passes
-  // when everything else has been given back: one huge row does not lock a copy up. A stop of the
+  // Waits until `count` permits are free and takes them. A count larger than all permits is granted
+  // when all others have been released: one huge row does not block a copy forever. A stop of the
   // caller's task group does not end the wait: on return the permits are taken in any case.
   Routine<> acquire(int64_t count);
   void release(int64_t count);
-  // From now on there are so many permits. Fewer than are taken: nothing is acquired until enough
-  // have been given back.
+  // Sets the total number of permits. If it is lower than the number taken, nothing is acquired
+  // until enough have been released.
   void resize(int64_t permits);
 
  private:

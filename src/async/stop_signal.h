@@ -1,16 +1,16 @@
-// StopSignal: somebody's wish that long work end soon, in good order (Ctrl-C, a failed neighbour).
+// StopSignal: a request to end long work soon and cleanly (Ctrl-C, a failed neighbour).
 #pragma once
 
 #include <atomic>
 
 namespace pegmove::async {
 
-// Safe from any thread and from signal handlers. Work looks at it between its steps.
+// Safe from any thread and from signal handlers. Work checks it between its steps.
 class StopSignal {
  public:
   void request() { requested_ = true; }
   bool requested() const { return requested_; }
-  // The wish has come to nothing (a cancel that was too late): the work continues.
+  // The request is void (a cancel that was too late): the work continues.
   void withdraw() { requested_ = false; }
 
  private:

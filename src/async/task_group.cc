@@ -9,7 +9,7 @@
 
 namespace pegmove::async {
 
-// A stopped routine sees the end of its waits and returns by itself; nothing is thrown through it.
+// Stopping ends a routine's waits, and it returns normally; nothing is thrown through it.
 Routine<> TaskGroup::run(Routine<> routine, Running& running) {
   co_await asio::this_coro::throw_if_cancelled(false);  // no result
   running.has_begun = true;
@@ -29,8 +29,8 @@ void TaskGroup::spawn(Routine<> routine) {
                        if (broken) std::rethrow_exception(broken);
                        std::list<Running> ended;
                        ended.splice(ended.end(), running_, running);
-                       // Asio has posted what stop() signalled, with a
-                       // plain pointer into the signal: it goes after that.
+                       // Asio has posted what stop() signalled, with a raw pointer into the signal:
+                       // destroy the signal after that.
                        if (stopped_) asio::post(executor_, [ended = std::move(ended)] {});
                        one_ended_.notify_all();
                      }));
@@ -41,7 +41,7 @@ void TaskGroup::stop() {
   // A routine may end, and leave the list, while it is signalled.
   for (auto next = running_.begin(); next != running_.end();) {
     auto& running = *next++;
-    // Asio throws in one that is signalled before it could say that it wants none of that.
+    // A routine that is signalled before it has called throw_if_cancelled(false) would throw.
     if (running.has_begun) running.signal.emit(asio::cancellation_type::terminal);
   }
 }

@@ -1,5 +1,5 @@
-// TaskGroup: the coroutines that run in somebody's background. Every one of them lives in a group,
-// and a group is stopped and joined before its owner goes: nothing outlives what it refers to.
+// TaskGroup: background coroutines. Each of them belongs to a group, and a group is stopped and
+// joined before its owner is destroyed: nothing outlives what it refers to.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -13,10 +13,10 @@ namespace pegmove::async {
 
 // All on one executor. Order: spawn() as often as needed; stop(); co_await join(); destroy.
 //
-// What stop() does to a routine: what it waits for now ends at once, be it a sleep, an Event, a
-// read or the join() of another group, which is then stopped, too. Nothing is thrown, and what the
-// routine waits for afterwards is waited for in full; so loops ask stopped(). Not ended, but waited
-// for: work on a Pool, run_on(), Semaphore::acquire(), calls of an RpcChannel.
+// What stop() does to a routine: its current wait ends at once, whether a sleep, an Event, a read
+// or the join() of another group, which is then stopped, too. Nothing is thrown, and later waits of
+// the routine are not shortened; so loops check stopped(). Not ended, but waited for: work on a
+// Pool, run_on(), Semaphore::acquire(), calls of an RpcChannel.
 class TaskGroup {
  public:
   explicit TaskGroup(asio::any_io_executor executor) : executor_(std::move(executor)) {}
@@ -30,7 +30,7 @@ class TaskGroup {
   void stop();
   bool stopped() const { return stopped_; }
   size_t running() const { return running_.size(); }
-  // Returns when the last routine has ended. A stop of whoever waits here is passed on to this
+  // Returns when the last routine has ended. A stop of the caller's own group is passed on to this
   // group.
   Routine<> join();
 

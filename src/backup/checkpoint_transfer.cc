@@ -17,7 +17,7 @@ using blockstore::FileSum;
 using blockstore::join;
 using blockstore::Transfer;
 
-constexpr size_t kMostAtOnce = 64;  // the semaphore decides
+constexpr size_t kMostAtOnce = 64;  // the semaphore is the limit
 
 struct LocalEntry {
   std::string name;
@@ -31,13 +31,13 @@ Result<std::vector<LocalEntry>> list_files(const std::string& folder) {
        entry.increment(error)) {
     if (!entry->is_regular_file(error) || error)
       return fail(Code::kIo, folder + " has " + entry->path().filename().string() +
-                                 ", which is no plain file");
+                                 ", which is not a regular file");
     files.push_back(
         {.name = entry->path().filename().string(), .size = int64_t(entry->file_size(error))});
   }
   if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
   if (std::ranges::find(files, "CURRENT", &LocalEntry::name) == files.end())
-    return fail(Code::kIo, folder + " has no file CURRENT: it is no checkpoint");
+    return fail(Code::kIo, folder + " has no file CURRENT: it is not a checkpoint");
   std::ranges::sort(files, {}, &LocalEntry::name);
   return files;
 }
@@ -48,11 +48,11 @@ int64_t total_of(const std::vector<LocalEntry>& files) {
   return total;
 }
 
-void tell(const CheckpointTransfer& how, std::string_view step) {
-  if (how.on_step) how.on_step(step);
+void report_step(const CheckpointTransfer& how, std::string_view step) {
+  if (how.on_failpoint) how.on_failpoint(step);
 }
 
-// Bytes done of a checkpoint, told as they come.
+// Counts the bytes of a checkpoint and reports them.
 class Progress {
  public:
   Progress(const CheckpointTransfer& how, int64_t all) : how_(how), all_(all) {}
@@ -88,7 +88,7 @@ Task<> upload_file(UploadWork& work, size_t index) {
       work.local + "/" + name, join(work.remote, name), work.progress.transfer()));
   work.sums[index] = uploaded.sum;
   if (work.how.on_upload) work.how.on_upload(name, uploaded);
-  tell(work.how, "backup.file_uploaded");
+  report_step(work.how, "backup.file_uploaded");
   co_return Result<void>();
 }
 
@@ -131,9 +131,9 @@ Task<int64_t> upload_checkpoint(const AsyncStore& store, Place place, int32_t pa
   const auto remote = place.checkpoint_folder(partition, local.name);
   auto metadata = CO_TRY(co_await upload_files(store, remote, local, how));
   CO_TRY(co_await store.write_file(join(remote, kBackupMetadata), encode(metadata)));
-  tell(how, "backup.metadata_written");
+  report_step(how, "backup.metadata_written");
   CO_TRY(co_await store.write_file(place.current_file(partition), local.name));
-  tell(how, "backup.current_written");
+  report_step(how, "backup.current_written");
   co_return metadata.total_size;
 }
 
@@ -147,8 +147,8 @@ Task<CheckpointMetadata> download_checkpoint(const AsyncStore& store, Place plac
        .files = how.files,
        .should_stop = how.should_stop,
        .on_progress = how.on_progress,
-       .on_file = [&how](const CheckpointFile&) { tell(how, "restore.file_downloaded"); }}));
-  tell(how, "restore.files_checked");
+       .on_file = [&how](const CheckpointFile&) { report_step(how, "restore.file_downloaded"); }}));
+  report_step(how, "restore.files_checked");
   co_return std::move(checkpoint.metadata);
 }
 

@@ -33,10 +33,10 @@ Result<std::string> root_of(std::string_view path, std::string_view cluster,
                             std::string_view policy) {
   if (!blockstore::is_name(cluster))
     return fail(Code::kInvalidArgument,
-                "\"" + base::printable(cluster) + "\" is no name of a cluster");
+                "\"" + base::printable(cluster) + "\" is not a valid name of a cluster");
   if (!policy.empty() && !blockstore::is_name(policy))
     return fail(Code::kInvalidArgument,
-                "\"" + base::printable(policy) + "\" is no name of a policy");
+                "\"" + base::printable(policy) + "\" is not a valid name of a policy");
   return join(TRY(blockstore::check_path(path)), cluster, policy);
 }
 
@@ -64,7 +64,7 @@ std::optional<int64_t> parse_backup_id(std::string_view name) {
   int64_t id = 0;
   const auto* end = name.data() + name.size();
   const auto [stop, failed] = std::from_chars(name.data(), end, id);
-  // Partitions have numbers, too: only milliseconds since 1970 have 13 digits.
+  // Folders of partitions are numbers too: only milliseconds since 1970 have 13 digits.
   if (failed != std::errc() || stop != end || name.size() != 13 || name[0] == '0')
     return std::nullopt;
   return id;

@@ -1,12 +1,12 @@
-// Where the files of a cold backup lie in a block store. Pegasus: src/common/backup_common.cpp,
+// The layout of a cold backup in a block store. Pegasus: src/common/backup_common.cpp,
 // src/replica/backup/cold_backup_context.h.
 //
 //   ROOT/<backup id>/backup_info                              written last
-//                    pegmove_envs                             ours: the tables' app envs
+//                    pegmove_envs                             pegmove's: the tables' app envs
 //                    <table>_<app id>/meta/app_metadata
 //                                     meta/app_backup_status  of policies only
-//                                     pegmove_unfinished      ours: while the backup is under way
-//                                     <partition>/current_checkpoint
+//                                     pegmove_unfinished      pegmove's: while the backup is in
+//                                     progress <partition>/current_checkpoint
 //                                     <partition>/chkpt_<host>_<port>/backup_metadata
 //                                                                     and the checkpoint's files
 //
@@ -29,7 +29,7 @@ inline constexpr std::string_view kBackupInfo = "backup_info";
 inline constexpr std::string_view kEnvsFile = "pegmove_envs";
 inline constexpr std::string_view kUnfinished = "pegmove_unfinished";
 
-// A table's backup, in the port's form of paths.
+// The place of a table's backup, with paths in the form of BlockStore.
 struct Place {
   std::string root;  // see above
   int64_t backup_id = 0;
@@ -50,23 +50,23 @@ struct Place {
   bool operator==(const Place&) const = default;
 };
 
-// ROOT of its parts; the path and the policy may be empty. Errors: kInvalidArgument for a name that
-// is no part of a path.
+// ROOT from its parts; the path and the policy may be empty. Errors: kInvalidArgument for a name
+// that is not a valid component of a path.
 Result<std::string> root_of(std::string_view path, std::string_view cluster,
                             std::string_view policy = "");
 
-// "chkpt_<host>_<port>" of "host:port".
+// "chkpt_<host>_<port>" for "host:port".
 std::string checkpoint_name(std::string_view host_port);
-// What current_checkpoint holds: such a name, and nothing that leads elsewhere.
+// Whether the content of current_checkpoint is such a name, without a path.
 bool is_checkpoint_name(std::string_view name);
 
 struct TableFolder {
   std::string table;
   int32_t app_id = 0;
 };
-// Of "<table>_<app id>"; nothing for another name.
+// Parses "<table>_<app id>"; nullopt for another name.
 std::optional<TableFolder> parse_table_folder(std::string_view name);
-// Of a folder's name; nothing when it is no id (milliseconds since 1970).
+// Parses a folder's name; nullopt when it is not an id (milliseconds since 1970).
 std::optional<int64_t> parse_backup_id(std::string_view name);
 
 }  // namespace pegmove::backup

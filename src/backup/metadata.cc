@@ -23,7 +23,7 @@ constexpr int kAlive = 1, kDeleting = 2;  // backup_info_status
 
 constexpr const char* kInfo = "backup_info";
 
-// What both kinds of backup have.
+// The fields of both kinds of backup.
 Result<BackupInfo> read_times(const blockstore::PegasusFields& fields) {
   BackupInfo info{.backup_id = TRY(read_count(fields, "backup_id")),
                   .start_time_ms = TRY(read_count(fields, "start_time_ms")),
@@ -38,7 +38,7 @@ Result<BackupInfo> read_one_time(const Json& json) {
       fields_of(json, kInfo, {"backup_id", "start_time_ms", "end_time_ms", "app_id", "app_name"}));
   auto info = TRY(read_times(fields));
   const auto app_id = TRY(fields.integer("app_id", 1, INT32_MAX, 0));
-  if (app_id == 0) return fields.wrong("it does not tell the table");
+  if (app_id == 0) return fields.wrong("it does not contain the table");
   info.tables[int32_t(app_id)] = TRY(fields.text("app_name", ""));
   return info;
 }
@@ -54,7 +54,7 @@ Result<BackupInfo> read_of_policy(const Json& json) {
   for (auto& [id, name] : TRY(fields.text_map("app_names"))) {
     const auto app_id = base::parse_integer(id, 1, INT32_MAX);
     if (!app_id)
-      return fields.wrong("'app_names' has " + base::printable(id) + ", which is no app id");
+      return fields.wrong("'app_names' has " + base::printable(id) + ", which is not an app id");
     info.tables[int32_t(*app_id)] = name;
   }
   return info;
@@ -67,7 +67,7 @@ std::string encode(const BackupInfo& info) {
             {"start_time_ms", info.start_time_ms},
             {"end_time_ms", info.end_time_ms}};
   if (!info.of_policy) {
-    base::check(!info.tables.empty(), "a backup that was asked for once is of one table");
+    base::check(!info.tables.empty(), "a one-time backup has one table");
     json["app_id"] = info.tables.begin()->first;
     json["app_name"] = info.tables.begin()->second;
     return dump(json);
@@ -129,7 +129,7 @@ Result<CheckpointMetadata> decode_checkpoint_metadata(std::string_view text) {
   metadata.files = TRY(blockstore::read_files(fields, "files", metadata.total_size));
   const auto is_current = [](const auto& file) { return file.name == "CURRENT"; };
   if (std::ranges::none_of(metadata.files, is_current))
-    return fields.wrong("it lists no file CURRENT");
+    return fields.wrong("it does not list a file CURRENT");
   return metadata;
 }
 
@@ -147,7 +147,7 @@ Result<wire::app_info> decode_app_metadata(std::string_view text) {
   app.app_id = int32_t(TRY(fields.integer("app_id", 1, INT32_MAX, 0)));
   app.partition_count = int32_t(TRY(fields.integer("partition_count", 1, kMostPartitions, 0)));
   if (app.app_id == 0 || app.partition_count == 0)
-    return fields.wrong("it does not tell the table's id and its partitions");
+    return fields.wrong("it does not contain the table's id and partition count");
   app.is_stateful = TRY(read_flag(fields, "is_stateful", true));
   app.max_replica_count = int32_t(TRY(fields.integer("max_replica_count", 1, 100, 3)));
   app.create_second = TRY(read_count(fields, "create_second"));

@@ -23,7 +23,7 @@ struct BackupInfo {
   int64_t backup_id = 0;
   int64_t start_time_ms = 0;
   int64_t end_time_ms = 0;
-  std::map<int32_t, std::string> tables;  // name by app id
+  std::map<int32_t, std::string> tables;  // app id to name
   bool of_policy = false;
   bool is_deleting = false;  // info_status 2, of a policy
 
@@ -48,13 +48,13 @@ std::string encode_backup_status(int64_t total_size);
 
 // Errors of all: kCorrupt, saying what is wrong.
 Result<BackupInfo> decode_backup_info(std::string_view text);
-// File names are names, none twice, CURRENT among them; sizes are not negative and add up; MD5s are
-// ones or empty.
+// Checks that file names are valid, unique, and include CURRENT; that sizes are not negative and
+// add up; that MD5s are well formed or empty.
 Result<CheckpointMetadata> decode_checkpoint_metadata(std::string_view text);
 // At least one partition, at most 65,536.
 Result<wire::app_info> decode_app_metadata(std::string_view text);
 
-// Our own file beside backup_info: the app envs by table folder ("t_4").
+// pegmove's own file beside backup_info: the app envs by table folder ("t_4").
 using EnvsOfTables = std::map<std::string, std::map<std::string, std::string>>;
 std::string encode_envs(const EnvsOfTables& envs);
 Result<EnvsOfTables> decode_envs(std::string_view text);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "blockstore/path.h"
+#include "meta_types.h"
 
 namespace pegmove::backup {
 namespace {
@@ -19,7 +20,7 @@ Result<T> in_file(Result<T> result, const AsyncStore& store, const std::string& 
   return in_context(std::move(result), store.store().description() + ": " + path);
 }
 
-// What is there is listed; a folder that is gone meanwhile has nothing in it.
+// Lists a folder; one that was removed meanwhile counts as empty.
 Task<std::vector<blockstore::Entry>> list_or_nothing(const AsyncStore& store, std::string path) {
   auto listed = co_await store.list(path);
   if (!listed && listed.error().code() == Code::kNotFound)
@@ -33,7 +34,7 @@ Task<bool> exists(const AsyncStore& store, std::string path) {
   co_return CO_TRY(std::move(found)).has_value();
 }
 
-// Sets what keeps the backup from being complete.
+// Finds out whether the backup is complete, and if not, why.
 Task<> judge(const AsyncStore& store, BackupSummary& summary) {
   const auto place = [&](const TableFolder& table) {
     return Place{.root = summary.root,
@@ -50,12 +51,12 @@ Task<> judge(const AsyncStore& store, BackupSummary& summary) {
   for (auto& table : summary.tables) {
     const bool is_unfinished = CO_TRY(co_await exists(store, place(table).unfinished_file()));
     if (is_unfinished)
-      summary.why = "the backup of " + table.table + " is under way, or was given up";
+      summary.why = "the backup of " + table.table + " is in progress, or was abandoned";
     table.is_whole = *info && !is_unfinished && (*info)->tables.contains(table.app_id) &&
                      CO_TRY(co_await exists(store, place(table).metadata_file()));
   }
   if (!*info && summary.why.empty())
-    summary.why = "there is no backup_info: it is under way, or was given up";
+    summary.why = "backup_info is missing: the backup is in progress, or was abandoned";
   if (!*info) co_return Result<void>();
   summary.start_time_ms = (*info)->start_time_ms;
   summary.end_time_ms = (*info)->end_time_ms;
@@ -63,7 +64,7 @@ Task<> judge(const AsyncStore& store, BackupSummary& summary) {
     const auto found = std::ranges::find(summary.tables, id, &TableSummary::app_id);
     const bool is_whole = found != summary.tables.end() && found->is_whole;
     if (summary.why.empty() && !is_whole)
-      summary.why = "the app_metadata of " + name + " is not there";
+      summary.why = "the app_metadata of " + name + " is missing";
   }
   if ((*info)->is_deleting)
     summary.state = BackupState::kDeleting;
@@ -139,8 +140,8 @@ Task<Checkpoint> read_checkpoint(const AsyncStore& store, Place place, int32_t p
   auto name = CO_TRY(co_await store.read_file(current, kMostNameBytes));
   while (name.ends_with('\n')) name.pop_back();
   if (!is_checkpoint_name(name))
-    co_return fail(Code::kCorrupt,
-                   store.store().description() + ": " + current + " does not name a checkpoint");
+    co_return fail(Code::kCorrupt, store.store().description() + ": " + current +
+                                       " does not contain the name of a checkpoint");
   Checkpoint checkpoint{.folder = place.checkpoint_folder(partition, name), .metadata = {}};
   const auto path = join(checkpoint.folder, kBackupMetadata);
   const auto text = CO_TRY(co_await store.read_file(path, kMostMetadataBytes));
@@ -191,15 +192,15 @@ Task<Place> find_backup(const AsyncStore& store, std::string path, int64_t backu
   if (found.empty())
     co_return fail(
         Code::kNotFound,
-        fmt::format("{} has no whole backup {}of table '{}'{} in /{} or a folder in it{}; "
-                    "`pegmove backups ls` shows what is there",
+        fmt::format("{} has no complete backup {}of table '{}'{} in /{} or a folder in it{}; "
+                    "`pegmove backups ls` lists the backups",
                     store.store().description(),
                     backup_id > 0 ? std::to_string(backup_id) + " " : "", table,
                     app_id > 0 ? " with app id " + std::to_string(app_id) : "", path, why_not));
   std::string folders;
   for (const auto& place : found) folders += (folders.empty() ? "/" : ", /") + place.table_folder();
-  co_return fail(Code::kInvalidArgument, "several backups could be meant: " + folders +
-                                             "; name the folder that holds the backup's id");
+  co_return fail(Code::kInvalidArgument, "several backups match: " + folders +
+                                             "; give the folder that contains the backup's id");
 }
 
 }  // namespace pegmove::backup

@@ -15,7 +15,7 @@ bool is_damage(const Error& error) {
          error.code() == Code::kTooLarge || error.code() == Code::kInvalidArgument;
 }
 
-// The same files each time; the share is of their count.
+// Selects the same files each time; the share is of their count.
 bool is_sampled(const std::string& path, double share) {
   if (share >= 1) return true;
   const auto digest = blockstore::md5_of(path);
@@ -37,7 +37,7 @@ class Verifier {
     auto info = co_await read_info(store_, place_);
     if (!info && !is_damage(info.error())) co_return fail(std::move(info.error()));
     if (!info) add(-1, place_.info_file(), info.error().message());
-    if (info && !*info) add(-1, place_.info_file(), "it is not there: the backup has not ended");
+    if (info && !*info) add(-1, place_.info_file(), "it is missing: the backup has not ended");
     auto table = co_await read_table(store_, place_);
     if (!table && !is_damage(table.error())) co_return fail(std::move(table.error()));
     if (!table) {
@@ -60,7 +60,7 @@ class Verifier {
       co_return Result<void>();
     }
     const auto& files = checkpoint->metadata.files;
-    // outlives: this frame, until all files are looked at.
+    // outlives: this frame, until all files are checked.
     auto verify = [&](size_t i) -> Task<> {
       co_return co_await verify_file(partition, checkpoint->folder, files[i]);
     };
@@ -76,10 +76,10 @@ class Verifier {
     auto entry = co_await store_.find(path);
     if (!entry && !is_damage(entry.error())) co_return fail(std::move(entry.error()));
     if (!entry || !*entry) {
-      add(partition, path, entry ? "it is not there" : entry.error().message());
+      add(partition, path, entry ? "it is missing" : entry.error().message());
     } else if ((*entry)->size != file.size) {
       add(partition, path,
-          "it has " + std::to_string((*entry)->size) + " bytes and not " +
+          "it has " + std::to_string((*entry)->size) + " bytes instead of " +
               std::to_string(file.size));
     } else if (is_sampled(path, options_.share)) {
       CO_TRY(co_await read_file(partition, path, std::move(file)));
@@ -99,10 +99,10 @@ class Verifier {
     report_.bytes_read += sum->size;
     if (sum->size != file.size)
       add(partition, path,
-          "it ends after " + std::to_string(sum->size) + " bytes and not after " +
+          "it ends after " + std::to_string(sum->size) + " bytes instead of " +
               std::to_string(file.size));
     else if (!file.md5.empty() && sum->md5 != file.md5)
-      add(partition, path, "its MD5 is " + sum->md5 + " and not " + file.md5);
+      add(partition, path, "its MD5 is " + sum->md5 + " instead of " + file.md5);
     co_return Result<void>();
   }
 

@@ -1,4 +1,4 @@
-// Whether a backup is whole: every file against what its metadata says of it.
+// Verifies a backup: compares every file with its metadata.
 #pragma once
 
 #include <functional>
@@ -8,13 +8,13 @@
 namespace pegmove::backup {
 
 struct VerifyOptions {
-  double share = 1;  // of the files that are read and summed; of the others the size is looked at
+  double share = 1;  // of the files that are read; only the size of the others is checked
   size_t files_at_once = 4;
   std::function<bool()> should_stop = {};
 };
 
 struct Problem {
-  int32_t partition = -1;  // -1: of the whole table
+  int32_t partition = -1;  // -1: the whole table
   std::string file;        // its path in the store
   std::string what;
 };
@@ -30,9 +30,9 @@ struct VerifyReport {
 };
 inline constexpr size_t kMostProblems = 1000;
 
-// Looks at one table of a backup. What is damaged or missing is a problem of the report; errors are
-// those that say nothing about the backup: the store's that are neither kNotFound nor kCorrupt,
-// kInterrupted. `on_progress` hears of the report as it grows, several times a second at most.
+// Verifies one table of a backup. Damaged and missing files are problems in the report; errors are
+// unrelated to the backup: the store's, other than kNotFound and kCorrupt, and kInterrupted.
+// `on_progress` is called with the growing report, at most several times a second.
 Task<VerifyReport> verify_table(const blockstore::AsyncStore& store, Place place,
                                 VerifyOptions options,
                                 std::function<void(const VerifyReport&)> on_progress = {});

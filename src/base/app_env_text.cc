@@ -19,8 +19,8 @@ std::unexpected<Error> refuse(std::string hint) {
 
 std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
 
-// As C's strtoull reads it. That turns a negative number into a big one: such are refused, but "-0"
-// is good.
+// As C's strtoull reads it. That turns a negative number into a large one: those are refused, but
+// "-0" is valid.
 std::optional<uint64_t> parse_unsigned(std::string_view text) {
   if (text.empty()) return std::nullopt;
   const std::string copy(text);
@@ -56,7 +56,7 @@ Result<void> parse_item(std::string_view item, Throttle& throttle) {
   if (!pause) return refuse(quoted(fields[2]) + " should be an unsigned integer");
   auto& place = fields[1] == "delay" ? throttle.delay : throttle.reject;
   if (place) return refuse("duplicate " + quoted(fields[1]) + " config");
-  constexpr uint64_t kLongest = 24ull * 3600 * 1000;  // a wild number must not overflow a clock
+  constexpr uint64_t kLongest = 24ull * 3600 * 1000;  // a huge number must not overflow a clock
   place = ThrottleStep{.units = units, .pause = milliseconds(std::min(*pause, kLongest))};
   return {};
 }

@@ -1,6 +1,6 @@
-// App envs of a table whose texts several folders read: throttles and denied requests. The meta
-// server checks them, replicas act on them, and a migration says what they would do to it.
-// Pegasus: src/utils/throttling_controller.cpp, src/utils/token_bucket_throttling_controller.cpp,
+// App envs of a table that several folders parse: throttles and denied requests. The meta server
+// checks them, replicas apply them, and a migration reports how they would affect it. Pegasus:
+// src/utils/throttling_controller.cpp, src/utils/token_bucket_throttling_controller.cpp,
 // src/replica/replica_throttle.cpp.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace pegmove::base {
 
-// From `units` a second on, requests wait `pause` (before they are carried out, or refused).
+// From `units` per second on, requests wait `pause` (before they are carried out, or refused).
 struct ThrottleStep {
   uint64_t units = 0;  // 0: the step never acts
   std::chrono::milliseconds pause{0};
@@ -24,12 +24,12 @@ struct Throttle {
   std::optional<ThrottleStep> reject;
 };
 
-// "<units>[K|M]*<delay|reject>*<ms>", one or two of them with a comma between; K is 1024.
-// Errors: kInvalidArgument, with Pegasus's own words as the message.
+// "<units>[K|M]*<delay|reject>*<ms>", one or two of them, separated by a comma; K is 1024. Errors:
+// kInvalidArgument, with Pegasus's own words as the message.
 Result<Throttle> parse_throttle(std::string_view value);
 
-// Bytes a second: "20", "20K", "20M", or the reject part of a throttle. A delay part alone is taken
-// and means no limit, which is 0. Errors: as above.
+// Bytes per second: "20", "20K", "20M", or the reject part of a throttle. A delay part alone is
+// accepted and means no limit, which is 0. Errors: as above.
 Result<uint64_t> parse_read_size_limit(std::string_view value);
 
 // replica.deny_client_request

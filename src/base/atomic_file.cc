@@ -20,8 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kCollectBytes = 64 << 10;
-constexpr size_t kMostNameBytes = 200;  // of the path's in the other name: 255 is a name's limit
-constexpr int kMostLinks = 40;          // as the kernel
+constexpr size_t kMostNameBytes = 200;  // of the path's name in a temporary one, which has 255
+constexpr int kMostLinks = 40;          // as in the kernel
 constexpr int kMostTries = 100;
 constexpr size_t kRandomBytes = 4;
 
@@ -29,20 +29,20 @@ std::unexpected<Error> failed(const std::string& path, Error error) {
   return fail(Error(Code::kIo, error.message()).with_context("writing " + path));
 }
 
-// The path behind the links at its end, whether there is a file or not.
+// The path with the links at its end resolved, whether the file exists or not.
 Result<std::string> behind_links(const std::string& path) {
   fs::path place = path;
   for (int i = 0; i < kMostLinks; ++i) {
     std::error_code no_link;
     const auto target = fs::read_symlink(place, no_link);
     if (no_link) return place.string();
-    place = place.parent_path() / target;  // an absolute target stands alone
+    place = place.parent_path() / target;  // an absolute target replaces it
   }
   return fail(system_error("following", path, ELOOP));
 }
 
-// The descriptor of this process that a path like "/dev/stdout" or "/dev/fd/3" means. A file that
-// it is open for is another's: it may have been written before, and is not to be replaced.
+// The descriptor of this process that a path like "/dev/stdout" or "/dev/fd/3" means. The file that
+// it is open for belongs to somebody else: it may already have content, and must not be replaced.
 std::optional<int> own_descriptor(const std::string& path) {
   const fs::path own = "/proc/" + std::to_string(::getpid()) + "/fd";
   fs::path place = path;
@@ -64,14 +64,14 @@ std::optional<mode_t> mode_of_file(const std::string& place) {
   return found.st_mode & 0777;
 }
 
-// What all other names of a path begin with.
+// The prefix of all temporary names of a path.
 std::string other_names(const fs::path& place) {
   return place.filename().string().substr(0, kMostNameBytes) + ".tmp";
 }
 
 std::string new_name(const fs::path& place) {
   char random[kRandomBytes] = {};
-  // No matter what comes: creating the file decides whether the name is new.
+  // The result does not matter: creating the file decides whether the name is new.
   [[maybe_unused]] const auto got = getrandom(random, sizeof random, 0);
   return place.parent_path() / (other_names(place) + "-" + to_hex({random, sizeof random}));
 }
@@ -85,7 +85,7 @@ bool is_other_name(const fs::path& place, std::string_view name) {
          (name.starts_with('-') && name.size() == 1 + 2 * kRandomBytes && from_hex(name.substr(1)));
 }
 
-// A file that nobody else has: empty, or another name of `existing`.
+// A file that nobody else uses: empty, or another name of `existing`.
 Result<LocalFile> make_temporary(const std::string& name, mode_t mode,
                                  const std::string* existing) {
   if (!existing) return LocalFile::create(name, mode);
@@ -148,7 +148,7 @@ Result<AtomicFile> AtomicFile::begin(const std::string& path, const AtomicFileOp
   if (options.follows_links) {
     if (const auto descriptor = own_descriptor(path))
       return as_it_is(path, LocalFile::of_descriptor(*descriptor, path));
-    // What a link leads to counts, also one that is no path.
+    // The target of a link counts, even when it is not a path.
     struct stat found{};
     const bool is_there = ::stat(path.c_str(), &found) == 0;
     if (is_there && S_ISDIR(found.st_mode)) return failed(path, {Code::kIo, "it is a directory"});
@@ -163,7 +163,7 @@ Result<AtomicFile> AtomicFile::begin(const std::string& path, const AtomicFileOp
     auto made = make_temporary(temporary, replaced.value_or(options.mode), existing);
     if (made) {
       AtomicFile file(path, place, std::move(temporary), std::move(*made));
-      // The mode that the umask has cut; that of a link is its other name's, too.
+      // The umask has reduced the mode; a hard link shares its mode with the other name.
       if (replaced && !existing) TRY(file.in(file.file_.set_mode(*replaced)));
       return file;
     }
@@ -173,7 +173,7 @@ Result<AtomicFile> AtomicFile::begin(const std::string& path, const AtomicFileOp
 }
 
 Result<void> AtomicFile::append(std::string_view bytes) {
-  check(!is_committed_, "nothing is appended to a file behind its commit");
+  check(!is_committed_, "nothing is appended to a file after its commit");
   if (collected_.size() + bytes.size() < kCollectBytes) {
     collected_ += bytes;
     return {};

@@ -172,7 +172,7 @@ TEST_F(AtomicFileTest, LinksInACircleAreAnError) {
 TEST_F(AtomicFileTest, APipeIsWrittenAsItIs) {
   ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
   fs::create_symlink(path("pipe"), path("link"));
-  std::fstream reader(path("pipe"), std::ios::in | std::ios::out);  // both, or it would wait
+  std::fstream reader(path("pipe"), std::ios::in | std::ios::out);  // both, or opening would block
   auto file = create(path("link"));
   ASSERT_TRUE(file.append("one\n"));
   ASSERT_TRUE(file.flush());
@@ -216,7 +216,7 @@ TEST_F(AtomicFileTest, EachErrorNamesThePathAndTheStep) {
 TEST_F(AtomicFileTest, NothingComesBehindACommit) {
   auto file = create(path("out"));
   ASSERT_TRUE(file.commit());
-  EXPECT_DEATH((void)file.append("more"), "behind its commit");
+  EXPECT_DEATH((void)file.append("more"), "after its commit");
   EXPECT_DEATH((void)file.commit(), "a file is committed once");
 }
 
@@ -256,7 +256,7 @@ TEST_F(AtomicFileTest, WhatAKillLeftIsRemovedAndNothingElse) {
                             {"other.tmp-12abcdef", "x"},
                             {"out.tmp-12abcdeg", "x"}}));
   EXPECT_TRUE(remove_leftovers(path("no folder/out")));
-  // What it would write is removed, too.
+  // The temporary file is removed, too.
   auto file = create(path("out"));
   ASSERT_TRUE(remove_leftovers(path("out")));
   EXPECT_THAT(file.commit().error().to_string(), HasSubstr("renaming"));

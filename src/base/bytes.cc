@@ -33,7 +33,7 @@ size_t utf8_length(uint8_t first) {
   return 0;
 }
 
-// Overlong forms, surrogates and code points past U+10FFFF are told by the second byte.
+// The second byte shows overlong forms, surrogates and code points past U+10FFFF.
 bool utf8_second_fits(uint8_t first, uint8_t second) {
   switch (first) {
     case 0xe0: return second >= 0xa0;

@@ -42,19 +42,19 @@ void append_big_endian(std::string& to, Int value) {
   to.append(bytes, sizeof value);
 }
 
-// A view of bytes together with whatever owns them: a frame that came off the wire, a block read
-// from a file. Copies share the owner; that is why it is a shared_ptr.
+// A view of bytes together with their owner: a frame that came off the wire, a block read from a
+// file. Copies share the owner; that is why it is a shared_ptr.
 struct SharedBytes {
   std::shared_ptr<const void> owner;
   std::string_view view;
 
-  // Takes the string over; the view covers all of it.
+  // Takes ownership of the string; the view covers all of it.
   static SharedBytes own(std::string bytes);
 };
 
-// Lower-case hexadecimal, two digits a byte.
+// Lower-case hexadecimal, two digits per byte.
 std::string to_hex(std::string_view bytes);
-// Errors: kInvalidArgument when a digit is no hexadecimal digit or their count is odd.
+// Errors: kInvalidArgument when a character is not a hexadecimal digit or their count is odd.
 Result<std::string> from_hex(std::string_view digits);
 
 // Base64 with padding (RFC 4648, section 4).
@@ -65,8 +65,8 @@ Result<std::string> from_base64(std::string_view text);
 // True when the bytes are well-formed UTF-8 (no overlong forms, no surrogates).
 bool is_utf8(std::string_view bytes);
 
-// For people: printable ASCII as it is, quotes and backslash escaped, other bytes as \xHH. Longer
-// input than `limit` bytes ends in "...": for messages that name a key.
+// For people: printable ASCII as it is, quotes and backslash escaped, other bytes as \xHH. Input
+// longer than `limit` bytes ends in "...": for messages that name a key.
 std::string printable(std::string_view bytes, size_t limit = 64);
 
 }  // namespace pegmove::base

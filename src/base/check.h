@@ -1,6 +1,5 @@
-// Invariants in the open: what must hold whatever comes from outside, checked in every build. A
-// check that fails is a defect of this program. What may fail for another reason is an Error
-// (base/result.h).
+// Explicit invariants: what must hold for any input, checked in every build. A check that fails is
+// a defect of this program. What may fail for another reason is an Error (base/result.h).
 #pragma once
 
 #include <source_location>
@@ -21,7 +20,7 @@ inline void check(bool condition, std::string_view text,
     fail_check(text, where);
 }
 
-// What an optional, a Result or a pointer holds that always holds something.
+// The value of an optional, a Result or a pointer that is never empty.
 template <typename Holder>
 decltype(auto) checked(Holder&& holder, std::string_view text,
                        const std::source_location& where = std::source_location::current()) {

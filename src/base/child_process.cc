@@ -42,13 +42,13 @@ struct Birth {
   std::vector<char*> argv;
   std::vector<char*> environment;
   pid_t parent;
-  int signal_at_callers_end;  // 0: none, and a session of its own
+  int signal_at_callers_end;  // 0: none, and its own session
   int output;
-  int log;  // below 0: stderr stays
+  int log;  // below 0: stderr is inherited
   int report;
 };
 
-// Only what is allowed between fork and exec. Says why it cannot through `report`.
+// Only does what is allowed between fork and exec. Writes to `report` why it failed.
 [[noreturn]] void become(const Birth& birth) {
   if (birth.signal_at_callers_end == 0)
     setsid();
@@ -65,11 +65,11 @@ struct Birth {
   if (birth.signal_at_callers_end == 0 || getppid() == birth.parent)
     execvpe(birth.argv[0], birth.argv.data(), birth.environment.data());
   const int number = errno;
-  [[maybe_unused]] const auto told = write(birth.report, &number, sizeof number);
+  [[maybe_unused]] const auto written = write(birth.report, &number, sizeof number);
   _exit(127);
 }
 
-// NAME=VALUE of this process's environment and of more, which wins.
+// NAME=VALUE of this process's environment and of `more`, which takes precedence.
 std::vector<std::string> environment_with(
     const std::vector<std::pair<std::string, std::string>>& more) {
   std::vector<std::string> all;
@@ -100,7 +100,7 @@ std::chrono::microseconds length_of(const timeval& time) {
 
 }  // namespace
 
-// When a call must have ended, and whether it must end now.
+// The deadline of a call, and whether it must end now.
 class ChildProcess::Patience {
  public:
   explicit Patience(const ChildWait& wait) : wait_(wait), began_(SystemTime::now()) {}
@@ -108,7 +108,7 @@ class ChildProcess::Patience {
   Result<void> check() const {
     if (wait_.should_stop && wait_.should_stop()) return fail(Code::kInterrupted, "it was stopped");
     if (wait_.limit && SystemTime::now() - began_ >= *wait_.limit)
-      return fail(Code::kTimeout, "a program has not ended, or said more, within " +
+      return fail(Code::kTimeout, "a program has neither ended nor written more within " +
                                       std::to_string(wait_.limit->count()) + " ms");
     return {};
   }
@@ -172,7 +172,7 @@ ChildProcess::ChildProcess(ChildProcess&& other) noexcept
       look_every_(other.look_every_),
       outlives_caller_(other.outlives_caller_),
       unread_(std::move(other.unread_)),
-      looked_at_(other.looked_at_),
+      searched_(other.searched_),
       ended_(other.ended_),
       cpu_time_(other.cpu_time_) {}
 
@@ -191,7 +191,7 @@ void ChildProcess::end() {
   kill_now();
 }
 
-// Also when the process has ended: others of its group may be there.
+// Also when the process has ended: others of its group may still run.
 void ChildProcess::kill_now() {
   if (pid_ < 0) return;
   kill(-pid_, SIGKILL);
@@ -221,7 +221,8 @@ int ChildProcess::reap() {
 }
 
 Result<bool> ChildProcess::read_more(const Patience& patience) {
-  if (unread_.size() > kMostUnread) return fail(Code::kTooLarge, "a program said too much at once");
+  if (unread_.size() > kMostUnread)
+    return fail(Code::kTooLarge, "a program wrote too much at once");
   while (true) {
     TRY(patience.check());
     if (!is_ready(output_.get(), patience.at_most(look_every_))) continue;
@@ -236,13 +237,13 @@ Result<bool> ChildProcess::read_more(const Patience& patience) {
 
 Result<std::optional<std::string>> ChildProcess::next_line(const ChildWait& wait) {
   for (const Patience patience(wait);;) {
-    if (const auto end = unread_.find('\n', looked_at_); end != std::string::npos) {
+    if (const auto end = unread_.find('\n', searched_); end != std::string::npos) {
       auto line = unread_.substr(0, end);
       unread_.erase(0, end + 1);
-      looked_at_ = 0;
+      searched_ = 0;
       return line;
     }
-    looked_at_ = unread_.size();
+    searched_ = unread_.size();
     if (!TRY(read_more(patience))) return std::nullopt;
   }
 }
@@ -251,12 +252,12 @@ Result<std::string> ChildProcess::read_all(const ChildWait& wait) {
   const Patience patience(wait);
   while (TRY(read_more(patience))) {
   }
-  looked_at_ = 0;
+  searched_ = 0;
   return std::exchange(unread_, "");
 }
 
 Result<int> ChildProcess::wait(const ChildWait& wait) {
-  check(pid_ > 0 || ended_, "a process that is waited for was not given away");
+  check(pid_ > 0 || ended_, "a process that is waited for belongs to this object");
   for (const Patience patience(wait); !ends_within(patience.at_most(look_every_));)
     TRY(patience.check());
   return reap();

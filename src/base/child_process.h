@@ -1,4 +1,4 @@
-// A program that is run beside this one, whose output is read and whose end is waited for.
+// A child process, whose output is read and whose end is waited for.
 #pragma once
 
 #include <sys/types.h>
@@ -16,28 +16,28 @@
 namespace pegmove::base {
 
 struct ChildOptions {
-  std::string log = {};         // stderr goes to this file; "": where that of this process goes
+  std::string log = {};         // stderr goes to this file; "": it is inherited
   bool appends_to_log = false;  // else the file is replaced
-  std::vector<std::pair<std::string, std::string>> environment = {};  // beside this process's own
+  std::vector<std::pair<std::string, std::string>> environment = {};  // added to this process's own
   // Sent to it when the thread that started it ends, also by a kill.
   int signal_at_callers_end = SIGTERM;
-  // It has a session of its own, no signal reaches it at the caller's end, and the destructor
-  // leaves it alone: a process for the background.
+  // It gets its own session, no signal when the caller ends, and the destructor leaves it running:
+  // a background process.
   bool outlives_caller = false;
-  std::chrono::milliseconds look_every{100};  // so often `should_stop` is asked
+  std::chrono::milliseconds look_every{100};  // how often `should_stop` is called
 };
 
 // How long a call may wait. By the system's own time.
 struct ChildWait {
-  std::function<bool()> should_stop = {};  // asked often: true ends the call with kInterrupted
+  std::function<bool()> should_stop = {};  // called often: true ends the call with kInterrupted
   std::optional<std::chrono::milliseconds> limit = {};  // after it the call ends with kTimeout
 };
 
-// In a process group of its own, so that Ctrl-C at the terminal does not reach it; stdin is empty;
-// stdout is a pipe. All calls block; for one at a time. A call that has failed can be repeated.
+// In its own process group, so that Ctrl-C at the terminal does not reach it; stdin is empty;
+// stdout is a pipe. All calls block; one at a time. A call that has failed can be repeated.
 class ChildProcess {
  public:
-  // `words[0]` is looked for in PATH when it has no slash. Errors: kNotFound: there is no such
+  // `words[0]` is looked for in PATH when it has no slash. Errors: kNotFound when there is no such
   // program; kIo.
   static Result<ChildProcess> start(std::vector<std::string> words, const ChildOptions& options);
   ChildProcess(ChildProcess&& other) noexcept;
@@ -45,9 +45,9 @@ class ChildProcess {
   ~ChildProcess();  // end(), unless it outlives the caller
 
   pid_t id() const { return pid_; }
-  // The next line that it has written to stdout, without its end; nothing when stdout is closed:
-  // what comes behind the last line's end is no line. Errors: kInterrupted, kTimeout; kTooLarge for
-  // lines of more than 64 MiB; kIo.
+  // The next line that it has written to stdout, without its newline; nothing when stdout is
+  // closed: text after the last newline is not a line. Errors: kInterrupted, kTimeout; kTooLarge
+  // for lines of more than 64 MiB; kIo.
   Result<std::optional<std::string>> next_line(const ChildWait& wait = {});
   // The rest of stdout, until it is closed. Errors: as above.
   Result<std::string> read_all(const ChildWait& wait = {});
@@ -55,12 +55,12 @@ class ChildProcess {
   Result<int> wait(const ChildWait& wait = {});
   // The same if it has ended by now.
   std::optional<int> ended();
-  // Of the system and of itself, with its own children that it has waited for; when it has ended
-  // and was waited for.
+  // User and system time, including children that it has waited for; valid after its end was waited
+  // for.
   std::chrono::microseconds cpu_time() const { return cpu_time_; }
 
   void send(int signal);  // to the whole group, if it has not ended
-  // Ends the whole group: SIGTERM, and SIGKILL to what is there after ten seconds.
+  // Ends the whole group: SIGTERM, and SIGKILL to what still runs after ten seconds.
   void end();
   void kill_now();  // the whole group, by SIGKILL
 
@@ -77,7 +77,7 @@ class ChildProcess {
   std::chrono::milliseconds look_every_;
   bool outlives_caller_;
   std::string unread_;
-  size_t looked_at_ = 0;  // of it, without finding a line's end
+  size_t searched_ = 0;  // bytes of it, without finding a newline
   std::optional<int> ended_;
   std::chrono::microseconds cpu_time_{0};
 };

@@ -36,7 +36,7 @@ TEST_F(ChildProcessTest, ItsLinesAreReadAndItsErrorsLogged) {
   ASSERT_TRUE(child) << child.error().to_string();
   EXPECT_EQ(**child->next_line(), "one");
   EXPECT_EQ(**child->next_line(), "two");
-  EXPECT_EQ(*child->next_line(), std::nullopt);  // what has no end is no line
+  EXPECT_EQ(*child->next_line(), std::nullopt);  // text without a newline is not a line
   EXPECT_EQ(*child->wait(), 3);
   std::ifstream file(log());
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "wrong\n");
@@ -55,7 +55,7 @@ TEST_F(ChildProcessTest, WhatIsNotThereIsNamed) {
   EXPECT_THAT(child.error().message(), HasSubstr("no-such-program"));
 }
 
-// A process of any kinship, by its end.
+// Waits for the end of any process, not only a child.
 class Watched {
  public:
   explicit Watched(pid_t id) : process_(pidfd_open(id, 0)) {}
@@ -168,7 +168,7 @@ TEST_F(ChildProcessTest, ItEndsWithWhoeverStartedIt) {
     auto child = shell("echo ready; sleep 1000");
     if (!child || !child->next_line()) _exit(1);
     const auto id = child->id();
-    [[maybe_unused]] const auto told = write(ends[1], &id, sizeof id);
+    [[maybe_unused]] const auto written = write(ends[1], &id, sizeof id);
     pause();
   }
   pid_t child = 0;

@@ -1,4 +1,4 @@
-// Cyclic redundancy checks, for the folders that have one of their own.
+// Cyclic redundancy checks, for the folders that define one.
 #pragma once
 
 #include <array>
@@ -15,8 +15,8 @@ inline constexpr size_t kCrcStride = 8;
 template <typename Word>
 using CrcTables = std::array<std::array<Word, 256>, kCrcStride>;
 
-// tables[n][b] is the remainder of byte b followed by n zero bytes: eight lookups, which do not
-// wait for each other, advance the checksum by eight bytes.
+// tables[n][b] is the remainder of byte b followed by n zero bytes: eight independent lookups
+// advance the checksum by eight bytes.
 template <typename Word>
 constexpr CrcTables<Word> make_crc_tables(Word polynomial) {
   CrcTables<Word> tables{};

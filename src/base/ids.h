@@ -9,7 +9,7 @@
 namespace pegmove::base {
 
 // A partition of a table: Pegasus's "gpid", written "app_id.partition_index" (facts of the wire:
-// src/common/gpid.h in Pegasus). app_id <= 0 stands in requests that are addressed to no partition.
+// src/common/gpid.h in Pegasus). Requests that are not addressed to a partition have app_id <= 0.
 struct Gpid {
   int32_t app_id = 0;
   int32_t partition_index = 0;

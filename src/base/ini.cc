@@ -13,7 +13,7 @@ std::string_view without_comment(std::string_view value) {
   return value;
 }
 
-// False: neither of the forms of an INI.
+// False: not a valid line of INI text.
 bool take_line(std::string_view line, IniRules rules, std::string& section, IniSections& sections) {
   line = trim(line);
   if (line.empty() || line[0] == '#' || line[0] == ';') return true;
@@ -42,8 +42,9 @@ Result<IniSections> parse_ini(std::string_view text, IniRules rules) {
   for (int number = 1; !text.empty(); ++number) {
     const auto end = std::min(text.find('\n'), text.size());
     if (!take_line(text.substr(0, end), rules, section, sections) && !rules.skips_unknown_lines)
-      return fail(Code::kInvalidArgument, "line " + std::to_string(number) +
-                                              " is no INI: neither [section] nor name = value");
+      return fail(Code::kInvalidArgument,
+                  "line " + std::to_string(number) +
+                      " is not valid INI: neither [section] nor name = value");
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return sections;

@@ -1,4 +1,4 @@
-// INI text: of pegmove's and of servers' configurations, and of files with keys.
+// INI text: configurations of pegmove and of servers, and files with keys.
 #pragma once
 
 #include <map>
@@ -14,12 +14,12 @@ using IniSections = std::map<std::string, IniSection>;
 
 struct IniRules {
   bool comments_behind_values = false;  // " #" and " ;" end a value
-  bool skips_unknown_lines = false;     // lines of no form of an INI; else they are errors
+  bool skips_unknown_lines = false;     // lines that are not valid INI; else they are errors
 };
 
-// Lines may be indented; those that begin with # or ; are comments. What stands above the first
-// section is in section "". Of a name that stands twice the last one counts.
-// Errors: kInvalidArgument, naming the line by its number and never its text.
+// Lines may be indented; those that begin with # or ; are comments. Names before the first section
+// are in section "". Of a repeated name the last value counts. Errors: kInvalidArgument, naming the
+// line by its number and never its text.
 Result<IniSections> parse_ini(std::string_view text, IniRules rules);
 
 }  // namespace pegmove::base

@@ -11,7 +11,7 @@
 namespace pegmove::base {
 namespace {
 
-// Compared as what it is: a large number is unsigned and would turn negative.
+// Compared in its own type: a large number is unsigned and would turn negative.
 template <typename Json>
 bool is_within(const Json& value, int64_t least, int64_t most) {
   if (!value.is_number_integer()) return false;
@@ -73,6 +73,12 @@ Result<void> JsonFieldsOf<Json>::only(std::initializer_list<const char*> names) 
 }
 
 template <typename Json>
+Result<void> JsonFieldsOf<Json>::exactly(size_t count) const {
+  if (object_->size() == count) return {};
+  return wrong(fmt::format("it has {} fields instead of {}", object_->size(), count));
+}
+
+template <typename Json>
 Result<int64_t> JsonFieldsOf<Json>::integer(const char* name, int64_t least, int64_t most) const {
   const auto* value = find(name);
   if (value && is_within(*value, least, most)) return value->template get<int64_t>();
@@ -95,7 +101,7 @@ template <typename Json>
 Result<uint64_t> JsonFieldsOf<Json>::unsigned_integer(const char* name) const {
   const auto* value = find(name);
   if (value && value->is_number_unsigned()) return value->template get<uint64_t>();
-  return must_be(name, "an integer of 64 bits without a sign");
+  return must_be(name, "an unsigned 64-bit integer");
 }
 
 template <typename Json>
@@ -144,14 +150,14 @@ Result<std::string> JsonFieldsOf<Json>::base64(const char* name) const {
   const auto* value = find(name);
   if (value && value->is_string())
     if (auto bytes = from_base64(value->template get_ref<const std::string&>())) return bytes;
-  return must_be(name, "a string of base64");
+  return must_be(name, "a base64 string");
 }
 
 template <typename Json>
 Result<std::string> JsonFieldsOf<Json>::text_or_base64(const char* name) const {
   const auto coded = std::string(name) + "_b64";
   if (has(name) == has(coded.c_str()))
-    return error(fmt::format("one of '{0}{1}' and '{0}{2}' must be there", path_, name, coded));
+    return error(fmt::format("one of '{0}{1}' and '{0}{2}' must be present", path_, name, coded));
   return has(name) ? text(name) : base64(coded.c_str());
 }
 

@@ -18,7 +18,7 @@ constexpr const char* kDocument = "the journal's options of a copy";
 
 class JsonFieldsTest : public ::testing::Test {
  protected:
-  // The fields of a text, which stays.
+  // The fields of a text, whose JSON stays alive.
   JsonFields fields(const char* text) {
     object_ = json::parse(text, nullptr, false);
     return JsonFields::of(object_, kDocument).value();
@@ -128,15 +128,23 @@ TEST_F(JsonFieldsTest, BytesAreTextOrBase64) {
   EXPECT_EQ(in.text_or_base64("b").value(), "\x80\x01");
   for (const char* name : {"c", "none"})
     EXPECT_EQ(error_of(in.text_or_base64(name)), std::string(kDocument) + ": one of '" + name +
-                                                     "' and '" + name + "_b64' must be there");
+                                                     "' and '" + name + "_b64' must be present");
   EXPECT_EQ(error_of(in.text_or_base64("d")),
-            std::string(kDocument) + ": 'd_b64' must be a string of base64");
+            std::string(kDocument) + ": 'd_b64' must be a base64 string");
 }
 
 TEST_F(JsonFieldsTest, OtherFieldsThanTheKnownOnesAreNamed) {
   const auto in = fields("{\"a\":1,\"b\\n\":2}");
   EXPECT_TRUE(in.only({"a", "b\n", "c"}));
   EXPECT_EQ(error_of(in.only({"a", "c"})), std::string(kDocument) + ": 'b\\x0A' is not known");
+}
+
+TEST_F(JsonFieldsTest, TheNumberOfFieldsCanBeAskedFor) {
+  const auto in = fields(R"({"a":1,"b":{}})");
+  EXPECT_TRUE(in.exactly(2));
+  EXPECT_EQ(error_of(in.exactly(1)), std::string(kDocument) + ": it has 2 fields instead of 1");
+  EXPECT_EQ(error_of(in.object("b").value().exactly(3)),
+            std::string(kDocument) + ": 'b': it has 0 fields instead of 3");
 }
 
 TEST_F(JsonFieldsTest, WhatIsNoObjectIsRefused) {

@@ -45,7 +45,8 @@ Result<LocalFile> LocalFile::open(const std::string& path) {
   auto file = TRY(open_with(path, O_RDONLY | O_NOFOLLOW, 0, "opening"));
   struct stat found{};
   if (fstat(file.fd_.get(), &found) != 0) return fail(system_error("looking at", path, errno));
-  if (!S_ISREG(found.st_mode)) return fail(Code::kIo, "opening " + path + ": it is no plain file");
+  if (!S_ISREG(found.st_mode))
+    return fail(Code::kIo, "opening " + path + ": it is not a regular file");
   return file;
 }
 
@@ -132,7 +133,7 @@ Result<void> make_folders(const std::string& path, mode_t mode) {
   if (parent != path) TRY(make_folders(parent, mode));
   if (::mkdir(path.c_str(), mode) == 0) return sync_folder(parent);
   const int number = errno;
-  // Somebody else may have been faster; and "a/b/" and "a/." have been made by now.
+  // Another process may have made it meanwhile; and "a/b/" and "a/." exist by now.
   if (number == EEXIST && std::filesystem::is_directory(path, ignored)) return {};
   return fail(Code::kIo, "making the folder " + path + ": " + std::strerror(number));
 }
@@ -140,7 +141,7 @@ Result<void> make_folders(const std::string& path, mode_t mode) {
 Result<void> sync_folder(const std::string& path) {
   const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.is_open()) return fail(system_error("opening", path, errno));
-  // EINVAL: this file system has nothing to wait for.
+  // EINVAL: this file system does not support syncing folders.
   if (::fsync(folder.get()) != 0 && errno != EINVAL)
     return fail(system_error("syncing", path, errno));
   return {};

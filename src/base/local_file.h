@@ -1,5 +1,5 @@
-// Files of this machine: whole errors, no partial reads. A file that is written for others to read
-// is an AtomicFile (base/atomic_file.h).
+// Local files: complete errors, no partial reads. A file that is written for others to read is an
+// AtomicFile (base/atomic_file.h).
 #pragma once
 
 #include <sys/types.h>
@@ -18,10 +18,11 @@ namespace pegmove::base {
 class LocalFile {
  public:
   static Result<LocalFile> open(const std::string& path);  // to read; refuses links and folders
-  // To write a new file; `mode` less the umask. Errors: also kAlreadyExists.
+  // To write a new file; `mode` minus the umask. Errors: also kAlreadyExists.
   static Result<LocalFile> create(const std::string& path, mode_t mode);
   static Result<LocalFile> open_special(const std::string& path);  // to write to a device or a pipe
-  // What a descriptor of this process is open for, from where it is now. `name` is for errors.
+  // The file that a descriptor of this process is open for, from its current offset. `name` is for
+  // errors.
   static Result<LocalFile> of_descriptor(int descriptor, const std::string& name);
 
   const std::string& path() const { return path_; }
@@ -29,13 +30,13 @@ class LocalFile {
   Result<void> set_mode(mode_t mode);
   // Up to `size` bytes from `offset`; fewer only at the end of the file.
   Result<std::string> read(int64_t offset, size_t size) const;
-  // The disk may begin to bring these bytes; nothing waits.
+  // Starts reading these bytes ahead, without waiting.
   void will_read(int64_t offset, size_t size) const;
   Result<size_t> read_into(int64_t offset, char* to, size_t size) const;
   Result<void> append(std::string_view bytes);
-  // The disk may begin with what is there so far; nothing waits.
+  // Starts writing to disk what has been written so far, without waiting.
   void begin_sync();
-  Result<void> sync();  // waits until all is on the disk
+  Result<void> sync();  // waits until all is on disk
 
  private:
   LocalFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
@@ -50,11 +51,11 @@ class LocalFile {
 
 Error system_error(const std::string& doing, const std::string& path, int number);
 
-// Each step is on the disk when these return. Errors: kIo; the last two also kNotFound.
-// make_folders(): also those above it that are missing, all with `mode` less the umask.
+// Each step is on disk when these return. Errors: kIo; the last two also kNotFound. make_folders():
+// also creates missing parents, all with `mode` minus the umask.
 Result<void> make_folders(const std::string& path, mode_t mode = 0777);
 Result<void> rename_file(const std::string& from, const std::string& to);
-// The list of names of a folder.
+// Syncs the directory entries of a folder.
 Result<void> sync_folder(const std::string& path);
 
 }  // namespace pegmove::base

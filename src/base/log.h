@@ -1,5 +1,5 @@
-// Logging: a Logger carries the context of whoever writes ("cluster=A node=replica-1"), so that
-// each line can be read alone. An error is logged once, where it is handled.
+// Logging: a Logger carries the context of its owner ("cluster=A node=replica-1"), so that each
+// line is understandable without the others. An error is logged once, where it is handled.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ class Logger {
   Logger() = default;
   explicit Logger(std::string context) : context_(std::move(context)) {}
 
-  // The same logger with more context behind what it has.
+  // The same logger with more context after its own.
   Logger with(std::string_view key, std::string_view value) const;
 
   void debug(std::string_view text) const { write(LogLevel::kDebug, text); }

@@ -5,7 +5,7 @@
 namespace pegmove::base {
 namespace {
 
-// Of ASCII, whatever the locale is.
+// Of ASCII, independent of the locale.
 bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("-_.~").contains(c);

@@ -8,11 +8,11 @@
 
 namespace pegmove::base {
 
-// Everything but letters, digits and "-_.~" as %XX; slashes too unless they are kept.
+// Everything but letters, digits and "-_.~" as %XX; slashes too, unless keep_slashes.
 std::string percent_encode(std::string_view text, bool keep_slashes = false);
 
-// Each %XX as its byte; the rest as it is, "+" too. Errors: kInvalidArgument for a "%" without two
-// hexadecimal digits behind it, with the words of Pegasus's HTTP server.
+// Each %XX as its byte; the rest as it is, "+" too. Errors: kInvalidArgument for a "%" that is not
+// followed by two hexadecimal digits, with the text of Pegasus's HTTP server.
 Result<std::string> percent_decode(std::string_view text);
 
 }  // namespace pegmove::base

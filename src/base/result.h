@@ -1,10 +1,10 @@
 // Errors are values: Result<T> is either a T or an Error, and nothing in this project reports a
-// failure in any other way. Exceptions mean a broken invariant or no memory.
+// failure in any other way. Exceptions mean a broken invariant or lack of memory.
 //
 // The two macros at the end leave the enclosing function with the error of an expression:
 //   auto table = TRY(parse_table(text));               // in a function that returns a Result
 //   auto reply = CO_TRY(co_await channel.call(...));   // in a coroutine that returns a Task
-// They neither log nor print; whoever handles an error logs it, once.
+// They neither log nor print; the code that handles an error logs it, once.
 #pragma once
 
 #include <expected>
@@ -16,7 +16,7 @@
 
 namespace pegmove::base {
 
-// What kind of failure it is, as a caller can act on it. The text tells the rest.
+// The kind of failure, as far as callers act on it. The text has the rest.
 enum class Code {
   kInvalidArgument,  // the input is wrong and will stay wrong
   kNotFound,         // the named thing does not exist
@@ -28,9 +28,9 @@ enum class Code {
   kUnauthenticated,  // the other side demands an authentication that was not given
   kCorrupt,          // bytes that contradict their format, checksum or neighbours
   kIo,               // the operating system refused (disk full, permission, ...)
-  kProtocol,         // the other side speaks in a way that is not understood
-  kTooLarge,         // more bytes at once than this program takes
-  kUnsupported,      // understood, and not to be had here
+  kProtocol,         // the other side violates the protocol
+  kTooLarge,         // more bytes at once than this program accepts
+  kUnsupported,      // understood, but not available here
   kInterrupted,      // stopped on request
   kInternal,         // a defect of this program
 };
@@ -52,7 +52,7 @@ class Error {
     wire_code_ = number;
     return std::move(*this);
   }
-  // Adds what was being done, in words that stand before a colon ("opening table t").
+  // Adds what was being done, as text before a colon ("opening table t").
   Error&& with_context(std::string doing) && {
     context_.push_back(std::move(doing));
     return std::move(*this);

@@ -14,9 +14,9 @@ namespace pegmove::base {
 // Errors: kIo when it cannot be read, kCorrupt when it has more than `most_bytes`.
 Result<std::optional<std::string>> read_file(const std::string& path, size_t most_bytes);
 
-// Puts the text in the place of the file, as an AtomicFile (base/atomic_file.h): the text is on the
-// disk when this returns. Errors: kIo; the file then has its old text or, when the last step
-// (syncing the folder) failed, perhaps the new one.
+// Replaces the file with the text, as an AtomicFile (base/atomic_file.h): the text is on disk when
+// this returns. Errors: kIo; the file then has its old text or, when the last step (syncing the
+// folder) failed, perhaps the new one.
 Result<void> replace_file(const std::string& path, std::string_view text);
 
 }  // namespace pegmove::base

@@ -13,11 +13,11 @@ std::string_view trim(std::string_view text);
 // The parts between the separators, trimmed; those that are empty are left out.
 std::vector<std::string> split(std::string_view text, char separator);
 
-// The parts between the separators, without the blanks around them (spaces and tabs; behind them
+// The parts between the separators, without the blanks around them (spaces and tabs; after them
 // also line ends), as Pegasus splits values of app envs.
 std::vector<std::string_view> split_fields(std::string_view text, char separator, bool keep_empty);
 
-// "2026-11-22 13:37:50", UTC; "-" for what is not after 1970.
+// "2026-11-22 13:37:50", UTC; "-" for times that are not after the start of 1970.
 std::string utc_date_time(int64_t unix_ms);
 
 }  // namespace pegmove::base

@@ -24,7 +24,7 @@ std::chrono::milliseconds TokenBucket::until_open(Instant now) {
   }
   fill(now);
   if (level_ > 0) return std::chrono::milliseconds(0);
-  constexpr double kLongest = 24.0 * 3600 * 1000;  // fits a clock, whatever was taken
+  constexpr double kLongest = 24.0 * 3600 * 1000;  // fits a clock, however much was taken
   return std::chrono::milliseconds(int64_t(std::min(std::floor(-level_ * 1000 / rate_), kLongest)) +
                                    1);
 }

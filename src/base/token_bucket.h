@@ -1,4 +1,4 @@
-// A limit of so many units a second: rows, bytes, requests.
+// A limit of units per second: rows, bytes, requests.
 #pragma once
 
 #include <chrono>
@@ -6,9 +6,9 @@
 
 namespace pegmove::base {
 
-// Units flow in at a steady rate, at most `burst` worth of them are saved up, and it begins full.
-// They are taken whole, also more than there are: the bucket then is in debt, and closed until that
-// is paid. The time is the caller's. For one thread at a time.
+// Units flow in at a steady rate, at most `burst` worth of them accumulate, and it begins full.
+// More units can be taken at once than it has: the bucket is then in debt, and closed until that is
+// paid. The caller passes the time. For one thread at a time.
 class TokenBucket {
  public:
   using Instant = std::chrono::steady_clock::time_point;

@@ -13,7 +13,7 @@ constexpr Instant kBegin{1h};
 TEST(TokenBucket, BeginsFullAndFillsAtItsRateUpToItsBurst) {
   TokenBucket bucket(1s, 1000);
   EXPECT_TRUE(bucket.is_open(kBegin));
-  bucket.take(3000);  // what has been done is paid afterwards
+  bucket.take(3000);  // work is paid for afterwards
   EXPECT_EQ(bucket.until_open(kBegin), 2001ms);
   EXPECT_FALSE(bucket.is_open(kBegin + 2s));
   EXPECT_TRUE(bucket.is_open(kBegin + 2001ms));

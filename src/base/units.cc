@@ -60,7 +60,7 @@ Result<int64_t> parse_integer(std::string_view text, int64_t least, int64_t most
 }
 
 std::optional<int64_t> parse_c_integer(std::string_view text) {
-  std::string copy(text);  // strtoll wants its end
+  std::string copy(text);  // strtoll needs a terminating zero
   errno = 0;
   char* end = nullptr;
   auto number = std::strtoll(copy.c_str(), &end, 0);

@@ -16,8 +16,8 @@ namespace pegmove::base {
 Result<int64_t> parse_integer(std::string_view text, int64_t least, int64_t most);
 
 // A number as C's strtoll with base 0 reads it (blanks before it, a sign, 0x.., 0..), with nothing
-// behind it, as Pegasus reads numbers in values and app envs. Nothing when it is none, or does not
-// fit.
+// after it, as Pegasus reads numbers in values and app envs. Nothing when it is not a number, or
+// does not fit.
 std::optional<int64_t> parse_c_integer(std::string_view text);
 
 // "500ms", "5s", "10m", "2h"; a bare number counts seconds.

@@ -12,7 +12,7 @@
 namespace pegmove::blockstore {
 namespace {
 
-// What moves one piece a step on a pool's thread, and tells how many bytes it was; 0 at the end.
+// Moves one piece per step on a pool's thread, and returns how many bytes it was; 0 at the end.
 class UploadJob {
  public:
   static Result<std::unique_ptr<UploadJob>> start(BlockStore& store, const std::string& local_path,
@@ -35,7 +35,7 @@ class UploadJob {
   }
 
   Result<FileSum> finish() {
-    if (sum_.size != size_) return fail(Code::kIo, file_.path() + " changed while it was uploaded");
+    if (sum_.size != size_) return fail(Code::kIo, file_.path() + " changed during the upload");
     sum_.md5 = digest_.finish_hex();
     TRY(upload_->finish(sum_.md5));
     return sum_;
@@ -88,7 +88,7 @@ class ProofJob {
   FileSum sum_{};
 };
 
-// Reads a file of the store, and writes it here when there is a place for it.
+// Reads a file of the store, and writes it to this machine if a path is given.
 class ReadJob {
  public:
   ReadJob(BlockStore& store, std::string path) : store_(store), path_(std::move(path)) {}
@@ -117,9 +117,9 @@ class ReadJob {
   Result<void> keep(const FileSum& wanted) {
     const auto found = sum();
     if (found.size != wanted.size || (!wanted.md5.empty() && found.md5 != wanted.md5))
-      return fail(Code::kCorrupt,
-                  fmt::format("{} has {} bytes of MD5 {}, not {} of {}", path_, found.size,
-                              found.md5, wanted.size, wanted.md5.empty() ? "any MD5" : wanted.md5));
+      return fail(Code::kCorrupt, fmt::format("{} has {} bytes with MD5 {} instead of {} with {}",
+                                              path_, found.size, found.md5, wanted.size,
+                                              wanted.md5.empty() ? "any MD5" : wanted.md5));
     return file_->commit();
   }
 
@@ -133,7 +133,7 @@ class ReadJob {
 
 Error stopped() { return {Code::kInterrupted, "the transfer was stopped"}; }
 
-// Steps until nothing moves any more; the file is thought to have `size` bytes. `job` is destroyed
+// Steps until nothing moves any more; the file is expected to have `size` bytes. `job` is destroyed
 // by the caller, on the pool.
 template <typename Job>
 Task<> run_steps(async::Pool& pool, Job& job, size_t piece, int64_t size, const Transfer& how) {
@@ -157,7 +157,7 @@ bool is_transient(const Error& error) {
 
 bool AsyncStore::Retries::may_help(const Error& error) {
   if (is_transient(error)) return true;
-  // It may have changed on the way.
+  // It may have changed in transit.
   return error.code() == Code::kCorrupt && ++corrupt_ <= store_.retry_.tries_of_corrupt;
 }
 
@@ -176,15 +176,16 @@ Routine<bool> AsyncStore::Retries::pause() {
 template <typename Move>
 auto AsyncStore::transfer(std::string doing, Transfer how, Move move) const -> decltype(move(how)) {
   using T = typename decltype(move(how))::value_type::value_type;
-  int64_t told = 0;
+  int64_t reported = 0;
   const auto on_bytes = std::move(how.on_bytes);
   how.on_bytes = [&](int64_t bytes) {
-    told += bytes;
+    reported += bytes;
     if (on_bytes) on_bytes(bytes);
   };
   // outlives: this frame, until the last try has ended.
   auto attempt = [&]() -> decltype(move(how)) {
-    if (on_bytes && told != 0) on_bytes(-std::exchange(told, 0));  // what failed counts no more
+    if (on_bytes && reported != 0)
+      on_bytes(-std::exchange(reported, 0));  // bytes of the failed attempt do not count
     co_return co_await move(how);
   };
   auto out = co_await with_retries<T>(attempt, how.should_stop);
@@ -236,7 +237,7 @@ Task<Uploaded> AsyncStore::upload_once(std::string local_path, std::string path,
                                        const Transfer& how) const {
   auto found = co_await find(path);
   if (!found && found.error().code() != Code::kCorrupt) co_return fail(std::move(found.error()));
-  const auto there = found ? *found : std::nullopt;  // what is damaged is replaced
+  const auto there = found ? *found : std::nullopt;  // a damaged file is replaced
   std::error_code error;
   const auto size = std::filesystem::file_size(local_path, error);
   if (there && !there->is_folder && !error && there->size == int64_t(size)) {
@@ -248,7 +249,7 @@ Task<Uploaded> AsyncStore::upload_once(std::string local_path, std::string path,
   auto job = CO_TRY(co_await pool_.run(
       [&] { return UploadJob::start(*store_, local_path, path, how.may_take); }));
   auto moved = co_await run_steps(pool_, *job, store_->chunk_bytes(), int64_t(size), how);
-  // What it does when it is given up may block, too.
+  // Giving it up may block too.
   co_return co_await pool_.run([&, job = std::move(job)]() mutable -> Result<Uploaded> {
     auto gone = std::move(job);
     TRY(std::move(moved));

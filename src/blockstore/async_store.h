@@ -1,5 +1,5 @@
-// A block store for coroutines: its calls run on a pool and are tried again while the store is
-// away, and whole files move between it and this machine.
+// A block store for coroutines: calls run on a pool and are tried again while the store is
+// unavailable, and whole files are transferred between it and this machine.
 #pragma once
 
 #include <functional>
@@ -19,15 +19,15 @@ struct RetryOptions {
   async::milliseconds retry_for{60'000};  // since the first failure of a call or a file
   async::milliseconds first_pause{200};
   async::milliseconds longest_pause{5'000};
-  int tries_of_corrupt = 2;  // more, of a file whose checksum is wrong
+  int tries_of_corrupt = 2;  // more tries for a file whose checksum is wrong
 };
 
-// How a file moves.
+// How a file is transferred.
 struct Transfer {
-  std::vector<RateLimit*> limits = {};               // each holds; alive until the transfer ends
-  std::function<void(int64_t bytes)> on_bytes = {};  // that moved, or were found there
-  std::function<bool()> should_stop = {};            // looked at between pieces: kInterrupted
-  bool may_take = false;  // an uploaded file will not be changed here: it need not be copied
+  std::vector<RateLimit*> limits = {};  // all apply; must exist until the transfer ends
+  std::function<void(int64_t bytes)> on_bytes = {};  // that were transferred, or found in the store
+  std::function<bool()> should_stop = {};            // checked between pieces: kInterrupted
+  bool may_take = false;  // an uploaded file will not change on this machine: it need not be copied
 };
 
 struct FileSum {
@@ -38,13 +38,13 @@ struct FileSum {
 
 struct Uploaded {
   FileSum sum;
-  bool was_there = false;  // nothing was sent: the store proved to have it
+  bool was_there = false;  // nothing was sent: the store has the same file
 };
 
-// Whether the same call may succeed later by itself.
+// Whether the same call may succeed later.
 bool is_transient(const Error& error);
 
-// On one executor; store, pool and clock outlive it and what it is doing. Errors are those of
+// On one executor; store, pool and clock must outlive it and its calls. Errors are those of
 // BlockStore's calls, after the last try.
 class AsyncStore {
  public:
@@ -54,7 +54,7 @@ class AsyncStore {
 
   BlockStore& store() const { return *store_; }
   Clock& clock() const { return clock_; }
-  // A call that blocks and returns a Result, on the pool; tried again as the store's own are.
+  // Runs a blocking call that returns a Result on the pool; it is tried again like the store's own.
   template <typename Call>
   auto call(Call call, std::function<bool()> should_stop = {}) const
       -> Task<typename decltype(call())::value_type> {
@@ -63,39 +63,39 @@ class AsyncStore {
     auto attempt = [&]() -> Task<T> { co_return co_await pool_.run([&] { return call(); }); };
     co_return co_await with_retries<T>(attempt, std::move(should_stop));
   }
-  // Other work that blocks, on the same pool.
+  // Runs other blocking work on the same pool.
   template <typename Work>
   auto run(Work work) const {
     return pool_.run(std::move(work));
   }
 
   Task<std::vector<Entry>> list(std::string path) const;
-  Task<std::optional<Entry>> find(std::string path) const;  // nothing: it is not there
+  Task<std::optional<Entry>> find(std::string path) const;  // nullopt: it does not exist
   // Errors: kTooLarge for more than `most_bytes`.
   Task<std::string> read_file(std::string path, size_t most_bytes) const;
   Task<> write_file(std::string path, std::string bytes) const;
   Task<> remove(std::string path) const;
 
-  // Brings a file of this machine to the store. One that is there with the same size is proven by
-  // checksum, and left as it is if it is the same.
+  // Uploads a file of this machine. An existing file of the same size is compared by checksum, and
+  // kept if it is the same.
   Task<Uploaded> upload(std::string local_path, std::string path, Transfer how) const;
-  // Brings a file here, to a path in a folder that exists, as an AtomicFile (base/atomic_file.h):
-  // it appears when all its bytes are on the disk and are as `wanted` (an empty md5 is not
-  // compared). Bytes that changed on the way are fetched again; only when they stay wrong is the
-  // file damaged. Errors: also kCorrupt, when it is; nothing is left then.
+  // Downloads a file to a path in an existing folder, as an AtomicFile (base/atomic_file.h): it
+  // appears when all its bytes are on the disk and match `wanted` (an empty md5 is not compared).
+  // When they do not match, the file is read again; only if they are wrong again, the file counts
+  // as damaged. Errors: also kCorrupt, for a damaged file; nothing is left then.
   Task<> download(std::string path, std::string local_path, FileSum wanted, Transfer how) const;
-  // Reads a file of the store through.
+  // Reads a whole file of the store, and returns its size and MD5.
   Task<FileSum> sum(std::string path, Transfer how) const;
   // The same for a file of this machine. Errors: kNotFound, kIo.
   Task<FileSum> sum_local(std::string local_path) const;
 
  private:
-  // Those of one call.
+  // The retries of one call.
   class Retries {
    public:
     explicit Retries(const AsyncStore& store) : store_(store) {}
     bool may_help(const Error& error);
-    Routine<bool> pause();  // false: there is no time left, or the caller is cancelled
+    Routine<bool> pause();  // false: no time is left, or the caller is cancelled
 
    private:
     const AsyncStore& store_;
@@ -115,8 +115,8 @@ class AsyncStore {
       if (!co_await retries.pause()) co_return out;
     }
   }
-  // `move` makes a Task of a Transfer each time it is called; bytes of an attempt that failed are
-  // taken back from whoever counts them.
+  // `move` makes a Task of a Transfer each time it is called; the bytes of a failed attempt are
+  // subtracted again.
   template <typename Move>
   auto transfer(std::string doing, Transfer how, Move move) const -> decltype(move(how));
   Task<Uploaded> upload_once(std::string local_path, std::string path, const Transfer& how) const;

@@ -1,4 +1,4 @@
-// Checksums of files, taken piece by piece: MD5, which Pegasus's backups have, and SHA-256.
+// Checksums of files, computed piece by piece: MD5, which Pegasus's backups use, and SHA-256.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ class Digest {
   Digest& operator=(Digest&&) noexcept;
 
   void feed(std::string_view bytes);
-  // The raw checksum of all that was fed; nothing may be fed after it.
+  // The raw checksum of all bytes that were fed; nothing may be fed after it.
   std::string finish();
   std::string finish_hex();
 

@@ -40,7 +40,7 @@ std::string HdfsFileSum::md5(int64_t block_bytes) const {
   std::string blocks;
   for (size_t begin = 0; begin < crcs.size(); begin += crc_bytes_a_block)
     blocks += md5_of(std::string_view(crcs).substr(begin, crc_bytes_a_block));
-  // Hadoop takes the sum of its whole buffer: 32 bytes at first, doubled whenever it is full.
+  // Hadoop computes the sum of its whole buffer: 32 bytes at first, doubled when it is full.
   blocks.resize(std::max<size_t>(32, std::bit_ceil(blocks.size())));
   return md5_of(blocks);
 }

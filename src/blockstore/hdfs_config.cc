@@ -32,7 +32,7 @@ Result<void> read_site(const std::string& path, Properties& properties) {
   return {};
 }
 
-// The HTTP addresses of a name service, or of a single name node that the site names.
+// The HTTP addresses of a name service, or of a single name node, from the site files.
 std::vector<std::string> addresses_in(const Properties& site, const std::string& service) {
   auto value = [&](const std::string& key) {
     const auto found = site.find(key);
@@ -71,13 +71,13 @@ Result<std::vector<std::string>> find_addresses(const HdfsOptions& options,
   if (auto found = addresses_in(site, authority); !found.empty()) return found;
   const auto colon = authority.find(':');
   const auto host = authority.substr(0, colon);
-  // A name node has a port; what has none, and is in no site file, may be a name service.
+  // A name node has a port; a name without port that is in no site file may be a name service.
   if (colon != std::string::npos && !host.empty())
     return std::vector{"http://" + host + ":" + kDefaultHttpPort};
   return fail(Code::kInvalidArgument,
-              "where the name nodes of '" + options.name_node +
-                  "' answer WebHDFS is not known: set HADOOP_CONF_DIR to a folder whose "
-                  "hdfs-site.xml names them, or add webhdfs=http://HOST:9870,... to args");
+              "the WebHDFS addresses of the name nodes of '" + options.name_node +
+                  "' are not known: set HADOOP_CONF_DIR to a folder whose hdfs-site.xml contains "
+                  "them, or add webhdfs=http://HOST:9870,... to args");
 }
 
 Result<std::string> read_token(const std::string& path) {
@@ -94,9 +94,9 @@ Result<void> take_word(HdfsOptions& options, const std::string& word) {
     options.addresses = base::split(value, ',');
     for (auto& address : options.addresses) {
       if (!address.starts_with("http://") && !address.starts_with("https://"))
-        return fail(Code::kInvalidArgument, "webhdfs=" + address + " is no http:// address");
+        return fail(Code::kInvalidArgument, "webhdfs=" + address + " is not an http:// address");
       if (address.contains('@'))
-        return fail(Code::kInvalidArgument, "webhdfs= must not hold a password");
+        return fail(Code::kInvalidArgument, "webhdfs= must not contain a password");
       address = host_of(address);
     }
   } else if (key == "user" && !value.empty()) {
@@ -112,8 +112,8 @@ Result<void> take_word(HdfsOptions& options, const std::string& word) {
   } else {
     return fail(Code::kInvalidArgument,
                 "'" + key +
-                    "' is not known; after <name_node> [root_path] there may be "
-                    "webhdfs=, user=, token_file=, auth=kerberos, ca= and timeout=");
+                    "' is unknown; after <name_node> [root_path] args may have webhdfs=, user=, "
+                    "token_file=, auth=kerberos, ca= and timeout=");
   }
   return {};
 }

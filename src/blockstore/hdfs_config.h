@@ -1,4 +1,5 @@
-// Where an HDFS is: from a provider's args in Pegasus's form, and from Hadoop's own configuration.
+// The addresses of an HDFS, from a provider's args in Pegasus's form and from Hadoop's own
+// configuration.
 #pragma once
 
 #include <chrono>
@@ -9,17 +10,17 @@
 
 namespace pegmove::blockstore {
 
-// Of an HDFS that is reached through WebHDFS.
+// Options of an HDFS that is accessed through WebHDFS.
 struct HdfsOptions {
   std::string name;                    // of the provider
   std::string name_node;               // as configured: "hdfs://nn:8020", "hdfs://ns/"
   std::string root = "/";              // paths are below it
   std::vector<std::string> addresses;  // "http://host:9870": of the name nodes, one of them active
   std::string user = {};               // user.name; "": none is given
-  std::string token = {};              // delegation token: stands in place of the user
+  std::string token = {};              // delegation token, instead of the user
   bool kerberos = false;
   std::string ca_file = {};
-  std::chrono::seconds silence_timeout{30};  // so long without a byte: kTimeout
+  std::chrono::seconds silence_timeout{30};  // this long without a byte: kTimeout
 };
 
 // `words`: <name_node> [root_path] [webhdfs=URL,URL] [user=NAME] [token_file=FILE] [auth=kerberos]

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/percent.h"
 #include "blockstore/path.h"
 
@@ -18,7 +19,7 @@ struct RemoteError {
   std::string message;
 };
 
-// Jetty's errors are pages.
+// Jetty's errors are HTML pages.
 std::string_view title_or_all(std::string_view body) {
   constexpr std::string_view kBegin = "<title>", kEnd = "</title>";
   const auto begin = body.find(kBegin);
@@ -28,7 +29,7 @@ std::string_view title_or_all(std::string_view body) {
 }
 
 RemoteError remote_error(const HttpAnswer& answer) {
-  const auto json = Json::parse(answer.body, nullptr, false);
+  const auto json = base::parse_json<Json>(answer.body);
   if (json.is_object() && json.contains("RemoteException") && json["RemoteException"].is_object()) {
     const auto& remote = json["RemoteException"];
     const auto message = base::text_in(remote, "message");
@@ -46,7 +47,7 @@ Code code_of(int status, const std::string& exception) {
   if (exception == "StandbyException" || exception == "SafeModeException" ||
       exception == "RetriableException")
     return Code::kBusy;
-  // Hadoop answers 403 to many of these.
+  // Hadoop answers many of these with 403.
   if (exception == "IOException" || exception.ends_with("QuotaExceededException")) return Code::kIo;
   switch (status) {
     case 401: return Code::kUnauthenticated;
@@ -62,12 +63,12 @@ Code code_of(int status, const std::string& exception) {
 
 std::string ticket_hint(const HttpAnswer& answer) {
   if (answer.ticket_error.empty())
-    return "; the name node does not take this Kerberos ticket (see klist)";
+    return "; the name node does not accept this Kerberos ticket (see klist)";
   return "; no Kerberos ticket: " + base::printable(answer.ticket_error, 300) +
-         "; get one by kinit, or name a keytab in KRB5_CLIENT_KTNAME";
+         "; get one with kinit, or set KRB5_CLIENT_KTNAME to a keytab";
 }
 
-// Whether another name node may do better.
+// Whether another name node may succeed.
 bool is_standby(const HttpAnswer& answer) {
   return answer.status == 403 && remote_error(answer).exception == "StandbyException";
 }
@@ -80,8 +81,8 @@ HdfsRest::HdfsRest(HdfsOptions options)
     : options_(std::move(options)),
       http_({.silence_timeout = options_.silence_timeout, .ca_file = options_.ca_file}) {}
 
-// Hadoop says 401 to whoever shows no ticket, and 403, without an exception, to one that is not
-// good. A data node is shown the token that the name node gave.
+// Hadoop answers 401 when there is no ticket, and 403, without an exception, for an invalid one. A
+// data node gets the token that the name node returned.
 Error HdfsRest::error_of(const Reply& reply) const {
   const auto& answer = reply.answer;
   const auto remote = remote_error(answer);
@@ -92,7 +93,7 @@ Error HdfsRest::error_of(const Reply& reply) const {
       answer.status == 401 || (answer.status == 403 && remote.exception.empty());
   if (is_stranger && !reply.is_from_data_node && asks_for_ticket()) text += ticket_hint(answer);
   if (answer.status == 401 && !options_.kerberos && options_.token.empty())
-    text += "; this HDFS asks for auth=kerberos or a token in args";
+    text += "; this HDFS needs auth=kerberos or a token in args";
   return {code_of(answer.status, remote.exception), text};
 }
 
@@ -106,16 +107,16 @@ std::string HdfsRest::url(const std::string& address, const std::string& path,
   return url;
 }
 
-// The one that answered last is asked first, and each once. One on standby may send a call on to a
-// data node, and only that one finds out: so the next name node's turn comes after both steps.
+// The one that answered last is asked first, and each once. A standby may forward a call to a data
+// node, and only that one notices: so the next name node is tried after both steps.
 Result<HdfsRest::Reply> HdfsRest::call(const std::string& path, const std::string& operation,
                                        HttpCall data) {
-  Error last(Code::kUnreachable, "no name node is known");
+  Error last(Code::kUnreachable, "no name node is configured");
   const auto first = active_.load();
   for (size_t i = 0; i < options_.addresses.size(); ++i) {
     const auto which = (first + i) % options_.addresses.size();
     const auto& address = options_.addresses[which];
-    // A data node is shown the token that the name node put into its address, not the ticket.
+    // A data node gets the token that the name node put into its address, not the ticket.
     auto answer = http_.send({.method = data.method,
                               .url = url(address, path, operation),
                               .negotiate = asks_for_ticket()});
@@ -141,10 +142,10 @@ Result<Json> HdfsRest::ask(const std::string& method, const std::string& path,
   const auto& answer = reply.answer;
   if (answer.status != 200 && answer.status != 201) return fail(error_of(reply));
   if (answer.body.empty()) return Json::object();
-  auto json = Json::parse(answer.body, nullptr, false);
+  auto json = base::parse_json<Json>(answer.body);
   if (!json.is_object())
     return fail(Code::kProtocol, "the answer to " + operation +
-                                     " is no JSON object: " + base::printable(answer.body, 100));
+                                     " is not a JSON object: " + base::printable(answer.body, 100));
   return json;
 }
 
@@ -160,7 +161,7 @@ Result<std::string> HdfsRest::move_data(const std::string& method, const std::st
   if (answer.status >= 300) return fail(error_of(reply));
   if (!reply.is_from_data_node)
     return fail(Code::kProtocol,
-                "the name node did not say which data node to ask, but answered with status " +
+                "the name node did not choose a data node, but answered with status " +
                     std::to_string(answer.status));
   return std::move(answer.body);
 }

@@ -17,11 +17,11 @@ class HdfsRest {
  public:
   explicit HdfsRest(HdfsOptions options);
 
-  // An operation of the name node: "GETFILESTATUS", with more of the query behind it
-  // ("&recursive=true"). Its JSON.
+  // Calls an operation of the name node: "GETFILESTATUS", optionally followed by more of the query
+  // ("&recursive=true"). Returns its JSON.
   Result<nlohmann::json> ask(const std::string& method, const std::string& path,
                              const std::string& operation);
-  // One that a data node carries out: the name node tells which. The body of its answer.
+  // Calls an operation of a data node, which the name node chooses. Returns the body of its answer.
   Result<std::string> move_data(const std::string& method, const std::string& path,
                                 const std::string& operation, std::string_view body,
                                 size_t most_reply_bytes);
@@ -33,12 +33,12 @@ class HdfsRest {
     HttpAnswer answer;
     bool is_from_data_node;
   };
-  // Asks a name node, and the data node that it names with `data`.
+  // Asks a name node, and the data node that it chooses with `data`.
   Result<Reply> call(const std::string& path, const std::string& operation, HttpCall data);
   std::string url(const std::string& address, const std::string& path,
                   const std::string& operation) const;
 
-  // A token goes before a ticket.
+  // A token takes precedence over a ticket.
   bool asks_for_ticket() const { return options_.kerberos && options_.token.empty(); }
   Error error_of(const Reply& reply) const;
 

@@ -32,11 +32,11 @@ Result<FileStatus> read_status(const Json& json, std::string name) {
   if (status.entry.is_folder) return status;
   status.entry.size = number_in(json, "length");
   if (type != "FILE" || status.entry.size < 0)
-    return fail(Code::kProtocol, "HDFS describes a file in a way that is not understood");
+    return fail(Code::kProtocol, "HDFS's description of a file cannot be parsed");
   return status;
 }
 
-// Calls of one HDFS by whole paths.
+// Calls of one HDFS by full paths.
 class Hdfs {
  public:
   explicit Hdfs(HdfsOptions options) : rest_(std::move(options)) {}
@@ -49,14 +49,15 @@ class Hdfs {
     return read_status(json["FileStatus"], name_of(path));
   }
 
-  // True for the same bytes. HDFS with another kind of checksum is read instead.
+  // True for the same bytes. With another kind of checksum the file is read instead.
   Result<bool> has(const std::string& path, const HdfsFileSum& sum, const std::string& md5) {
     auto status = TRY(this->status(path));
     if (status.entry.is_folder || status.entry.size != sum.size()) return false;
     if (sum.size() == 0) return true;
     auto json = TRY(rest_.ask("GET", path, "GETFILECHECKSUM"));
-    const auto& told = json["FileChecksum"];
-    auto checksum = HdfsChecksum::parse(text_in(told, "algorithm"), text_in(told, "bytes"));
+    const auto& checksum_json = json["FileChecksum"];
+    auto checksum =
+        HdfsChecksum::parse(text_in(checksum_json, "algorithm"), text_in(checksum_json, "bytes"));
     if (!checksum || checksum->bytes_per_crc != int32_t(HdfsFileSum::kBytesPerCrc) ||
         !checksum->is_crc32c || status.block_bytes <= 0 ||
         status.block_bytes % int64_t(HdfsFileSum::kBytesPerCrc) != 0)
@@ -76,7 +77,7 @@ class Hdfs {
   }
 
   Result<void> rename(const std::string& from, const std::string& to) {
-    // What is renamed over is replaced; answered with an empty body.
+    // Replaces the target of the rename; the answer has an empty body.
     TRY(rest_.ask("PUT", from,
                   "RENAME&renameoptions=OVERWRITE&destination=" + base::percent_encode("/" + to)));
     return {};
@@ -100,7 +101,7 @@ class HdfsUpload : public Upload {
         path_(std::move(path)),
         partial_(join(parent_of(path_), "." + name_of(path_) + ".pegmove-part")) {}
   ~HdfsUpload() override {
-    // What stays is replaced by the next upload.
+    // Remains are replaced by the next upload.
     if (begun_ && !finished_ && !hdfs_.remove(partial_)) return;
   }
 
@@ -114,7 +115,7 @@ class HdfsUpload : public Upload {
     if (!begun_) TRY(send(""));
     if (!TRY(hdfs_.has(partial_, sum_, md5)))
       return fail(Code::kCorrupt,
-                  "HDFS's checksum of " + partial_ + " is not that of the bytes that were sent");
+                  "HDFS's checksum of " + partial_ + " does not match the bytes that were sent");
     TRY(hdfs_.rename(partial_, path_));
     finished_ = true;
     return {};
@@ -170,13 +171,16 @@ class HdfsStore : public BlockStore {
     std::vector<Entry> entries;
     const auto& statuses = json["FileStatuses"];
     if (!statuses.is_object() || !statuses.contains("FileStatus"))
-      return in(Result<std::vector<Entry>>(fail(Code::kProtocol, "it is no list")), doing);
+      return in(Result<std::vector<Entry>>(fail(Code::kProtocol, "the answer is not a list")),
+                doing);
     for (const auto& file : statuses["FileStatus"]) {
       auto name = text_in(file, "pathSuffix");
       if (name.empty())  // the path is a file
-        return in(Result<std::vector<Entry>>(fail(Code::kNotFound, "it is no folder")), doing);
+        return in(Result<std::vector<Entry>>(fail(Code::kNotFound, "it is not a folder")), doing);
       if (!is_name(name))
-        return in(Result<std::vector<Entry>>(fail(Code::kProtocol, "a name that is none")), doing);
+        return in(Result<std::vector<Entry>>(
+                      fail(Code::kProtocol, "the answer contains an invalid name")),
+                  doing);
       auto status = TRY(in(read_status(file, std::move(name)), doing));
       if (!is_partial(status.entry.name)) entries.push_back(std::move(status.entry));
     }
@@ -186,14 +190,14 @@ class HdfsStore : public BlockStore {
 
   Result<Entry> stat(const std::string& path) override {
     const auto file = TRY(place(path));
-    return TRY(in(hdfs_.status(file), "looking at /" + file)).entry;
+    return TRY(in(hdfs_.status(file), "reading the status of /" + file)).entry;
   }
 
   Result<std::string> read(const std::string& path, int64_t offset, size_t size) override {
     const auto file = TRY(place(path));
     if (size == 0) return "";
     auto bytes = hdfs_.read(file, offset, size);
-    // HDFS refuses to read from behind the end.
+    // HDFS refuses to read after the end.
     if (!bytes && bytes.error().code() == Code::kIo)
       if (auto status = hdfs_.status(file); status && offset >= status->entry.size) return "";
     return in(std::move(bytes), "reading /" + file);
@@ -205,12 +209,12 @@ class HdfsStore : public BlockStore {
 
   Result<std::unique_ptr<Proof>> prove(const std::string& path) override {
     const auto file = TRY(place(path));
-    TRY(in(hdfs_.status(file), "looking at /" + file));
+    TRY(in(hdfs_.status(file), "reading the status of /" + file));
     return std::make_unique<HdfsProof>(hdfs_, file);
   }
 
   Result<void> remove(const std::string& path) override {
-    if (path.empty()) return fail(Code::kRefused, description() + ": the root is not removed");
+    if (path.empty()) return fail(Code::kRefused, description() + ": the root cannot be removed");
     const auto file = TRY(place(path));
     return in(hdfs_.remove(file), "removing /" + file);
   }
@@ -233,7 +237,7 @@ class HdfsStore : public BlockStore {
     return fail(std::move(result.error()).with_context(doing).with_context(description()));
   }
 
-  // Below the root, without a slash at its front.
+  // The path below the root, without a leading slash.
   Result<std::string> place(const std::string& path) {
     return check_path(hdfs_.options().root + "/" + path);
   }

@@ -11,7 +11,7 @@
 namespace pegmove::blockstore {
 namespace {
 
-// What the callbacks of one call work on.
+// The state of the callbacks of one call.
 struct Transfer {
   const HttpCall& call;
   HttpAnswer answer;
@@ -52,7 +52,7 @@ size_t give_body(char* to, size_t, size_t room, void* user) {
   return count;
 }
 
-// curl tells why it has no ticket to those who listen only.
+// curl reports the reason for a missing ticket only to a debug callback.
 int listen(CURL*, curl_infotype type, char* bytes, size_t count, void* user) {
   constexpr std::string_view kNoTicket = "gss_init_sec_context() failed: ";
   std::string_view line(bytes, count);
@@ -120,7 +120,7 @@ void set_up(CURL* curl, const HttpOptions& options, const HttpCall& call, Transf
   curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_at_stop);
   curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-  add_header(headers, "Expect:");  // a body goes at once
+  add_header(headers, "Expect:");  // a body is sent at once
   if (call.method == "PUT" || call.method == "POST") {
     curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_body);
@@ -200,7 +200,7 @@ Result<HttpAnswer> HttpClient::send(const HttpCall& call) {
 Result<std::chrono::seconds> parse_silence(std::string_view text) {
   const auto length = TRY(in_context(base::parse_duration(text), "timeout"));
   if (length < std::chrono::seconds(1) || length > std::chrono::hours(1))
-    return fail(Code::kInvalidArgument, "timeout: " + std::string(text) + " is not 1s to 1h");
+    return fail(Code::kInvalidArgument, "timeout: " + std::string(text) + " is not from 1s to 1h");
   return std::chrono::duration_cast<std::chrono::seconds>(length);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/atomic_file.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/small_file.h"
 #include "blockstore/digest.h"
 #include "blockstore/path.h"
@@ -22,10 +23,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kChunkBytes = 512 << 10;  // what the processor's caches hold
+constexpr size_t kChunkBytes = 512 << 10;  // fits into the processor's caches
 constexpr size_t kMostSidecarBytes = 4096;
-// Files are written beside their places. Without a sidecar nobody sees them. A link is no file of
-// the store (see stat_file()).
+// Files are written under temporary names. Without a sidecar they are not listed. A link is not a
+// file of the store (see stat_file()).
 constexpr base::AtomicFileOptions kInStore{.follows_links = false};
 
 std::string sidecar_path(const std::string& file) {
@@ -34,12 +35,12 @@ std::string sidecar_path(const std::string& file) {
 
 // {"md5":"...","size":N}
 std::string sidecar_text(const std::string& md5, int64_t size) {
-  return nlohmann::ordered_json{{"md5", md5}, {"size", size}}.dump();
+  return base::json_text(nlohmann::ordered_json{{"md5", md5}, {"size", size}});
 }
 
 class LocalUpload : public Upload {
  public:
-  // `is_whole`: the file has its bytes already.
+  // `is_whole`: the file already has its bytes.
   LocalUpload(base::AtomicFile file, bool is_whole) : file_(std::move(file)), is_whole_(is_whole) {}
 
   Result<void> append(std::string_view bytes) override {
@@ -48,7 +49,7 @@ class LocalUpload : public Upload {
     file_.begin_sync();
     return {};
   }
-  // The old sidecar goes first: a file never stands beside the sidecar of another.
+  // The old sidecar is removed first: a file never has the sidecar of another one.
   Result<void> finish(const std::string& md5) override {
     TRY(file_.sync());
     const auto sidecar = sidecar_path(file_.path());
@@ -64,14 +65,14 @@ class LocalUpload : public Upload {
   bool is_whole_;
 };
 
-// A file that is made there belongs to the folder's group, or gets its access list.
+// A file that is created there belongs to the folder's group, or gets its access list.
 bool gives_rights(const std::string& folder) {
   struct stat found{};
   return ::stat(folder.c_str(), &found) != 0 || (found.st_mode & S_ISGID) != 0 ||
          ::getxattr(folder.c_str(), "system.posix_acl_default", nullptr, 0) > 0;
 }
 
-// A folder has no checksum of what it really holds: the file is read.
+// A folder has no checksum of the real contents: the file is read.
 class LocalProof : public Proof {
  public:
   LocalProof(base::LocalFile file, Entry noted)
@@ -150,7 +151,7 @@ class LocalStore : public BlockStore {
     return std::make_unique<LocalUpload>(TRY(in(base::AtomicFile::create(file, kInStore))), false);
   }
 
-  // By a link; there may be a reason for none that cannot be seen before.
+  // By a link. It may fail for reasons that cannot be checked before.
   Result<std::unique_ptr<Upload>> take(const std::string& local_path,
                                        const std::string& path) override {
     const auto file = TRY(place(path));
@@ -169,11 +170,11 @@ class LocalStore : public BlockStore {
   }
 
   Result<void> remove(const std::string& path) override {
-    if (path.empty()) return fail(Code::kRefused, description() + ": the root is not removed");
+    if (path.empty()) return fail(Code::kRefused, description() + ": the root cannot be removed");
     const auto file = TRY(place(path));
     std::error_code error;
-    // The sidecar last: a file that is half removed is still seen, and removed again.
-    // Somebody else may be at it, too.
+    // The sidecar last: a file that is half removed is still listed, and removed again.
+    // Another process may be removing it too.
     do fs::remove_all(file, error);
     while (error == std::errc::no_such_file_or_directory && fs::exists(file));
     if (!error) fs::remove(sidecar_path(file), error);
@@ -205,15 +206,15 @@ class LocalStore : public BlockStore {
     return in(base::LocalFile::open(file));
   }
 
-  // A disk that is not mounted is no store without files.
+  // A disk that is not mounted must not look like an empty store.
   Result<void> check_root() const {
     std::error_code error;
     if (fs::is_directory(root_, error)) return {};
     return fail(Code::kIo,
-                description() + ": the folder " + root_ + " is not there; is its disk mounted?");
+                description() + ": the folder " + root_ + " does not exist; is its disk mounted?");
   }
 
-  // Where a path is on this machine. Its folders, as far as they are there, are below the root.
+  // The path on this machine. Checks that its existing folders are below the root.
   Result<std::string> place(const std::string& path) const {
     auto checked = TRY(in(check_path(path)));
     auto file = checked.empty() ? root_ : root_ + "/" + checked;
@@ -223,7 +224,8 @@ class LocalStore : public BlockStore {
     const auto [end, ignored] =
         std::mismatch(real_root.begin(), real_root.end(), real.begin(), real.end());
     if (!error && end == real_root.end()) return file;
-    return fail(Code::kRefused, description() + ": " + file + " leads out of the folder by a link");
+    return fail(Code::kRefused,
+                description() + ": " + file + " leads out of the folder through a link");
   }
 
   static Result<Entry> stat_file(const std::string& file) {
@@ -232,14 +234,14 @@ class LocalStore : public BlockStore {
       return fail(base::system_error("looking at", file, errno));
     const auto sidecar = sidecar_path(file);
     auto text = TRY(TRY(base::LocalFile::open(sidecar)).read(0, kMostSidecarBytes));
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = base::parse_json<nlohmann::json>(text);
     const auto noted = TRY(base::JsonFields::of(json, sidecar));
     Entry entry{.name = name_of(file),
                 .size = TRY(noted.integer("size", 0, INT64_MAX)),
                 .md5 = TRY(noted.text("md5"))};
     if (entry.size != found.st_size)
-      return fail(Code::kCorrupt, fmt::format("{} has {} bytes, and its sidecar says {}", file,
-                                              found.st_size, entry.size));
+      return fail(Code::kCorrupt, fmt::format("{} has {} bytes instead of the {} in its sidecar",
+                                              file, found.st_size, entry.size));
     return entry;
   }
 

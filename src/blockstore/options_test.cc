@@ -80,7 +80,7 @@ TEST_F(OptionsTest, WhatIsWrongInASectionIsNamed) {
   EXPECT_THAT(error("s3_service", "http://h"), HasSubstr("endpoint and the bucket"));
   EXPECT_THAT(error("s3_service", "h:9000 b"), HasSubstr("http:// or https://"));
   EXPECT_THAT(error("s3_service", "http://h b"), HasSubstr("AWS_ACCESS_KEY_ID"));
-  EXPECT_THAT(error("s3_service", "http://k:secret@h b"), HasSubstr("must not hold keys"));
+  EXPECT_THAT(error("s3_service", "http://k:secret@h b"), HasSubstr("must not contain keys"));
 }
 
 TEST_F(OptionsTest, SecretsInArgsAreNotRepeated) {
@@ -197,10 +197,10 @@ TEST(HdfsChecksumTest, DoesNotDependOnHowTheBytesCome) {
 
 TEST(HdfsChecksumTest, OtherAlgorithmsAreNotUnderstood) {
   const std::string bytes = "0000020000000000000000000123456789abcdef0123456789abcdef";
-  auto told = HdfsChecksum::parse("MD5-of-0MD5-of-512CRC32C", bytes);
-  ASSERT_TRUE(told);
-  EXPECT_EQ(told->bytes_per_crc, 512);
-  EXPECT_EQ(base::to_hex(told->md5), "0123456789abcdef0123456789abcdef");
+  auto checksum = HdfsChecksum::parse("MD5-of-0MD5-of-512CRC32C", bytes);
+  ASSERT_TRUE(checksum);
+  EXPECT_EQ(checksum->bytes_per_crc, 512);
+  EXPECT_EQ(base::to_hex(checksum->md5), "0123456789abcdef0123456789abcdef");
   EXPECT_FALSE(HdfsChecksum::parse("COMPOSITE-CRC32C", bytes));
   EXPECT_FALSE(HdfsChecksum::parse("MD5-of-0MD5-of-512CRC32C", "0000"));
   EXPECT_FALSE(HdfsChecksum::parse("MD5-of-0MD5-of-512CRC32C", "no hex"));

@@ -1,4 +1,4 @@
-// Paths in a block store, and what may stand in them.
+// Paths in a block store, and their rules.
 #pragma once
 
 #include <string>
@@ -8,12 +8,12 @@
 
 namespace pegmove::blockstore {
 
-// As people and Pegasus write it ("/user/pegasus//backup/"), made the port's form
-// ("user/pegasus/backup"). Errors: kInvalidArgument: a part "." or "..", a control character, or
-// more than 4096 bytes.
+// Converts a path as users and Pegasus write it ("/user/pegasus//backup/") to the form of
+// BlockStore ("user/pegasus/backup"). Errors: kInvalidArgument: a part "." or "..", a control
+// character, or more than 4096 bytes.
 Result<std::string> check_path(std::string_view path);
 
-// The parts that are not empty, with slashes between them.
+// Joins the parts that are not empty with slashes.
 template <typename... Parts>
 std::string join(const Parts&... parts) {
   std::string path;
@@ -22,7 +22,7 @@ std::string join(const Parts&... parts) {
   return path;
 }
 
-// Whether it is one part of a path: what a file in a folder may be called.
+// Whether the name is one part of a path, which a file in a folder may have.
 bool is_name(std::string_view name);
 
 std::string parent_of(std::string_view path);  // "" for a path of one part

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "base/json_text.h"
 #include "blockstore/digest.h"
 #include "blockstore/path.h"
 
@@ -20,7 +21,7 @@ Result<void> check_known(const PegasusFields& fields, KnownFields known) {
   const bool has_all =
       std::ranges::all_of(known, [&](const char* name) { return fields.has(name); });
   if (has_all || fields.only(known)) return {};
-  return fields.wrong("it lacks fields and has others that are not known");
+  return fields.wrong("fields are missing and others are unknown");
 }
 
 Result<StoredFile> read_file(const PegasusFields& fields) {
@@ -29,21 +30,20 @@ Result<StoredFile> read_file(const PegasusFields& fields) {
                   .size = TRY(read_count(fields, "size")),
                   .md5 = TRY(fields.text("md5", ""))};
   if (!is_name(file.name))
-    return fields.wrong(
-        fmt::format("a file is named \"{}\", which is no name of a file in its folder",
-                    base::printable(file.name)));
+    return fields.wrong(fmt::format("a file is named \"{}\", which is not a valid file name",
+                                    base::printable(file.name)));
   if (!file.md5.empty() && !is_md5_hex(file.md5))
-    return fields.wrong("the MD5 of " + file.name + " is none");
+    return fields.wrong("the MD5 of " + file.name + " is malformed");
   return file;
 }
 
 }  // namespace
 
 std::string dump(const PegasusJson& json) {
-  return json.dump(-1, ' ', false, PegasusJson::error_handler_t::replace);
+  return base::json_text(json, -1, base::NoUtf8::kReplace);
 }
 
-PegasusJson parse_json(std::string_view text) { return PegasusJson::parse(text, nullptr, false); }
+PegasusJson parse_json(std::string_view text) { return base::parse_json<PegasusJson>(text); }
 
 Result<PegasusFields> fields_of(const PegasusJson& object, std::string document,
                                 KnownFields known) {
@@ -77,13 +77,13 @@ Result<std::vector<StoredFile>> read_files(const PegasusFields& fields, const ch
   for (const auto& each : TRY(fields.objects(name))) {
     auto file = TRY(read_file(each));
     if (!names.insert(file.name).second)
-      return fields.wrong("the file " + file.name + " is there twice");
+      return fields.wrong("the file " + file.name + " is listed twice");
     if (file.size > kMost - total) return fields.wrong("the sizes of the files are impossible");
     total += file.size;
     files.push_back(std::move(file));
   }
   if (total != sum)
-    return fields.wrong(fmt::format("the files have {} bytes and not {}", total, sum));
+    return fields.wrong(fmt::format("the files have {} bytes instead of {}", total, sum));
   return files;
 }
 

@@ -1,7 +1,6 @@
-// JSON as Pegasus writes it into block stores, and reads it (src/common/json_helper.h): without
-// blanks, the fields in a given order, booleans as 0 and 1. Of an object all fields of its type are
-// there and others are passed over, or none is unknown and those that are missing have their
-// defaults.
+// JSON as Pegasus writes it to block stores and reads it (src/common/json_helper.h): without
+// spaces, the fields in a given order, booleans as 0 and 1. An object either has all fields of its
+// type, and others are ignored; or it has no unknown fields, and missing ones have their defaults.
 #pragma once
 
 #include <initializer_list>
@@ -17,23 +16,24 @@ namespace pegmove::blockstore {
 using PegasusJson = nlohmann::ordered_json;
 using PegasusFields = base::OrderedJsonFields;
 
-// What is no UTF-8 is replaced, as JSON has no other text.
+// Invalid UTF-8 is replaced, since JSON allows only UTF-8.
 std::string dump(const PegasusJson& json);
-// What is no JSON is `discarded`, which is no object.
+// A text that is not JSON is `discarded`, which is not an object.
 PegasusJson parse_json(std::string_view text);
 
 // Errors of all: kCorrupt, naming the document and the field.
 using KnownFields = std::initializer_list<const char*>;
 Result<PegasusFields> fields_of(const PegasusJson& object, std::string document, KnownFields known);
-// From 0 on; 0 when it is missing.
+// At least 0; 0 when it is missing.
 Result<int64_t> read_count(const PegasusFields& fields, const char* name);
-// true and false, too.
+// Also true and false.
 Result<bool> read_flag(const PegasusFields& fields, const char* name, bool otherwise);
 
 // [{"name":...,"size":...,"md5":...},...]
 PegasusJson files_json(const std::vector<StoredFile>& files);
-// Such a list, of a metadata file that also tells their sum. Names are names and none is there
-// twice, sizes are not negative and add up, MD5s are ones or empty. Errors: kCorrupt, saying which.
+// Reads such a list from a metadata file that also contains the sum of sizes. Checks that names are
+// valid and unique, sizes are not negative and add up, MD5s are well formed or empty. Errors:
+// kCorrupt, saying what is wrong.
 Result<std::vector<StoredFile>> read_files(const PegasusFields& fields, const char* name,
                                            int64_t sum);
 

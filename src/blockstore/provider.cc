@@ -31,9 +31,9 @@ Result<std::unique_ptr<BlockStore>> open(const Provider& provider, const Clock& 
   }
   if (provider.type == "s3_service")
     return make_s3_store(TRY(parse_s3_args(provider.name, words)), clock);
-  return fail(Code::kInvalidArgument, "type '" + provider.type +
-                                          "' is not known; there are local_service, hdfs_service "
-                                          "and s3_service");
+  return fail(Code::kInvalidArgument,
+              "type '" + provider.type +
+                  "' is unknown; the types are local_service, hdfs_service and s3_service");
 }
 
 }  // namespace

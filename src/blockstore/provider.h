@@ -1,4 +1,4 @@
-// Block stores as Pegasus's servers are configured with them: [block_service.NAME], type and args.
+// Block stores in the form of Pegasus's configuration: [block_service.NAME], type and args.
 #pragma once
 
 #include <map>
@@ -13,17 +13,16 @@ namespace pegmove::blockstore {
 struct Provider {
   std::string name;
   std::string type;  // local_service, hdfs_service or s3_service
-  std::string args;  // words with blanks between them
+  std::string args;  // words separated by spaces
 };
 using Providers = std::map<std::string, Provider>;  // by name
 
-// Whether its args give a root folder, below which everything lies: only then Pegasus refuses a
-// path of its own for a backup. Pegasus: hdfs_service only (backup_engine.cpp).
+// Whether its args contain a root folder: then Pegasus refuses a path for a backup. Pegasus: only
+// hdfs_service (backup_engine.cpp).
 bool has_root(const Provider& provider);
 
-// Nothing is asked of the store yet. The clock outlives it.
-// Errors: kInvalidArgument, naming the section and what to write in it; kNotFound and kIo for files
-// with keys.
+// Sends no request to the store yet. The clock must outlive it. Errors: kInvalidArgument, naming
+// the section and what to write in it; kNotFound and kIo for files with keys.
 Result<std::unique_ptr<BlockStore>> open_store(const Provider& provider, const Clock& clock);
 
 }  // namespace pegmove::blockstore

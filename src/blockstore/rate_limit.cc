@@ -6,7 +6,8 @@
 namespace pegmove::blockstore {
 namespace {
 
-constexpr async::milliseconds kLongestNap{50};  // so soon a change of the rate is felt
+constexpr async::milliseconds kLongestNap{
+    50};  // a change of the rate takes effect within this time
 
 }  // namespace
 

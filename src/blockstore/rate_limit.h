@@ -1,4 +1,4 @@
-// How many bytes a second may go to or come from block stores.
+// Limits the bytes per second to and from block stores.
 #pragma once
 
 #include <atomic>
@@ -10,7 +10,7 @@
 
 namespace pegmove::blockstore {
 
-// acquire() on one executor; set() from any thread, also while somebody waits.
+// acquire() on one executor; set() from any thread, also while a caller waits.
 class RateLimit {
  public:
   explicit RateLimit(Clock& clock) : clock_(clock) {}
@@ -18,9 +18,9 @@ class RateLimit {
   // 0: no limit.
   void set(int64_t bytes_per_second) { rate_ = bytes_per_second; }
   int64_t get() const { return rate_; }
-  // Waits until as many bytes may go. More than a second's worth passes, too, and makes the next
-  // wait longer. Returns early when the caller's task group is stopped, or `should_stop` (may be
-  // empty; asked several times a second) says so.
+  // Waits until this many bytes may be transferred. More than the limit of a second also passes,
+  // and makes the next wait longer. Returns early when the caller's task group is stopped, or
+  // `should_stop` (may be empty; called several times a second) returns true.
   Routine<> acquire(int64_t bytes, std::function<bool()> should_stop = {});
 
  private:

@@ -17,7 +17,7 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-// Messages name the file and the profile, never what stands behind a "=".
+// Messages name the file and the profile, never the text after a "=".
 Result<S3Credentials> read_credentials(const std::string& path, const std::string& profile) {
   const auto text = TRY(TRY(base::LocalFile::open(path)).read(0, kMostFileBytes));
   auto values = TRY(base::parse_ini(text, {.skips_unknown_lines = true}))[profile];
@@ -48,10 +48,10 @@ Result<void> take_word(S3Options& options, const std::string& word, std::string&
   } else if (key == "timeout") {
     options.silence_timeout = TRY(parse_silence(value));
   } else {
-    return fail(Code::kInvalidArgument, "'" + (equals == std::string::npos ? word : key) +
-                                            "' is not known; after <endpoint> <bucket> [prefix] "
-                                            "there may be region=, style=path, style=host, "
-                                            "credentials=FILE, profile=, ca= and timeout=");
+    return fail(Code::kInvalidArgument,
+                "'" + (equals == std::string::npos ? word : key) +
+                    "' is unknown; after <endpoint> <bucket> [prefix] args may have region=, "
+                    "style=path, style=host, credentials=FILE, profile=, ca= and timeout=");
   }
   return {};
 }
@@ -68,10 +68,10 @@ Result<S3Options> parse_s3_args(const std::string& name, const std::vector<std::
                 "the endpoint '" + words[0] + "' must begin with http:// or https://");
   if (options.endpoint.contains('@'))
     return fail(Code::kInvalidArgument,
-                "the endpoint must not hold keys; they are in the environment or in a file "
+                "the endpoint must not contain keys; put them into the environment or into a file "
                 "(credentials=)");
   if (!is_name(options.bucket) || options.bucket.contains('='))
-    return fail(Code::kInvalidArgument, "'" + options.bucket + "' is no name of a bucket");
+    return fail(Code::kInvalidArgument, "'" + options.bucket + "' is not a valid name of a bucket");
   std::string file, profile = "default";
   size_t next = 2;
   if (words.size() > 2 && !words[2].contains('=')) options.prefix = TRY(check_path(words[next++]));

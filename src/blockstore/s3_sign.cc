@@ -42,7 +42,7 @@ std::map<std::string, std::string> s3_sign(const S3Request& request,
   headers["authorization"] = "AWS4-HMAC-SHA256 Credential=" + credentials.access_key + "/" + scope +
                              ",SignedHeaders=" + names +
                              ",Signature=" + base::to_hex(hmac_sha256(key, to_sign));
-  headers.erase("host");  // HTTP sends it by itself
+  headers.erase("host");  // libcurl adds it
   return headers;
 }
 

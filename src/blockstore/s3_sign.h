@@ -18,15 +18,15 @@ struct S3Request {
   std::string host;  // as in the Host header, with a port that is not 80 or 443
   std::string path;  // encoded, beginning with "/"
   std::map<std::string, std::string> query;         // decoded
-  std::map<std::string, std::string> headers = {};  // beside host and x-amz-*, in lower case
+  std::map<std::string, std::string> headers = {};  // besides host and x-amz-*, in lower case
   std::string payload_sha256;                       // 64 digits
 };
 
 // "a=1&b=", encoded and sorted, as it is signed and sent.
 std::string s3_query(const std::map<std::string, std::string>& query);
 
-// The headers to send (x-amz-date, x-amz-content-sha256, authorization, the request's own) by lower
-// case name. `time`: "20130524T000000Z". The secret is in none of them.
+// The headers to send (x-amz-date, x-amz-content-sha256, authorization, the request's own) by
+// lower-case name. `time`: "20130524T000000Z". None of them contains the secret.
 std::map<std::string, std::string> s3_sign(const S3Request& request,
                                            const S3Credentials& credentials,
                                            const std::string& region, const std::string& time);

@@ -91,7 +91,7 @@ class Bucket {
     return http_.send(call);
   }
 
-  // The same, where only success is an answer.
+  // The same, but only success is an answer.
   Result<HttpAnswer> ask(const std::string& method, const std::string& key, const Query& query,
                          std::string_view body = {}, const Headers& headers = {},
                          size_t most_reply_bytes = kMostReplyBytes) {
@@ -106,7 +106,7 @@ class Bucket {
   HttpClient http_;
 };
 
-// The ETag that S3 gives: the MD5 of a file that came at once, or of the MD5s of its parts.
+// The ETag that S3 computes: the MD5 of a file that was sent at once, or of the MD5s of its parts.
 class ETag {
  public:
   void feed(std::string_view bytes) {
@@ -120,7 +120,7 @@ class ETag {
   }
   std::string finish() {
     if (parts_ == 0 || in_part_ > 0) end_part();
-    // What fills one part goes at once.
+    // A file of at most one part is sent at once.
     if (parts_ == 1) return base::to_hex(md5s_);
     return md5_hex(md5s_) + "-" + std::to_string(parts_);
   }
@@ -143,7 +143,7 @@ std::string unquoted(std::string text) {
   return text;
 }
 
-// With keys of a service or of the client, so that the ETag is no MD5.
+// Encrypted with keys of a service or of the client, so that the ETag is not an MD5.
 bool is_encrypted(const HttpAnswer& answer) {
   return answer.header("x-amz-server-side-encryption").starts_with("aws:kms") ||
          !answer.header("x-amz-server-side-encryption-customer-algorithm").empty();
@@ -153,7 +153,7 @@ class S3Upload : public Upload {
  public:
   S3Upload(Bucket& bucket, std::string key) : bucket_(bucket), key_(std::move(key)) {}
   ~S3Upload() override {
-    // A server drops by itself what cannot be ended now.
+    // The server later drops an upload that cannot be aborted now.
     if (!id_.empty() && !bucket_.send("DELETE", key_, {{"uploadId", id_}})) return;
   }
 
@@ -181,10 +181,10 @@ class S3Upload : public Upload {
       id_.clear();
     }
     const auto wanted = etag_.finish();
-    // What was sent was signed with its SHA-256; encrypted files have another ETag.
+    // The SHA-256 of the data was part of the signature; encrypted files have another ETag.
     if (got == wanted || is_encrypted_) return {};
     return fail(Code::kCorrupt, "S3's checksum of " + key_ + ", " + got +
-                                    ", is not that of what was sent, " + wanted);
+                                    ", does not match what was sent, " + wanted);
   }
 
  private:
@@ -193,7 +193,7 @@ class S3Upload : public Upload {
     pugi::xml_document xml;
     if (xml.load_buffer(answer.body.data(), answer.body.size()))
       id_ = xml.child("InitiateMultipartUploadResult").child_value("UploadId");
-    if (id_.empty()) return fail(Code::kProtocol, "S3 gave no id for the upload of " + key_);
+    if (id_.empty()) return fail(Code::kProtocol, "S3 returned no id for the upload of " + key_);
     return {};
   }
 
@@ -228,7 +228,7 @@ class S3Upload : public Upload {
   bool is_encrypted_ = false;
   std::string waiting_;
   std::string id_;
-  std::vector<std::string> parts_;  // ETags as they came
+  std::vector<std::string> parts_;  // ETags in the order of the parts
 };
 
 class S3Proof : public Proof {
@@ -261,7 +261,7 @@ class S3Store : public BlockStore {
     auto listed = list_keys(folder.empty() ? "" : folder + "/", "/");
     auto entries = TRY(in(std::move(listed), "listing " + folder));
     if (entries.empty() && !path.empty())
-      return in(Result<std::vector<Entry>>(fail(Code::kNotFound, "no key lies there")),
+      return in(Result<std::vector<Entry>>(fail(Code::kNotFound, "no such key")),
                 "listing " + folder);
     std::ranges::sort(entries, {}, &Entry::name);
     return entries;
@@ -288,7 +288,7 @@ class S3Store : public BlockStore {
     auto answer = TRY(
         in(bucket_.send("GET", key, {}, {}, {{"range", range}}, std::max(size, kMostReplyBytes)),
            doing));
-    if (answer.status == 416) return "";  // behind the end
+    if (answer.status == 416) return "";  // after the end
     if (answer.status == 200 && offset == 0) answer.body.resize(std::min(size, answer.body.size()));
     if (answer.status == 206 || (answer.status == 200 && offset == 0))
       return std::move(answer.body);
@@ -308,7 +308,7 @@ class S3Store : public BlockStore {
   }
 
   Result<void> remove(const std::string& path) override {
-    if (path.empty()) return fail(Code::kRefused, description() + ": the root is not removed");
+    if (path.empty()) return fail(Code::kRefused, description() + ": the root cannot be removed");
     const auto key = TRY(place(path));
     const auto doing = "removing " + key;
     for (const auto& below : TRY(in(list_keys(key + "/", ""), doing)))
@@ -318,7 +318,7 @@ class S3Store : public BlockStore {
   }
 
   Result<void> rename(const std::string&, const std::string&) override {
-    return fail(Code::kUnsupported, description() + ": S3 renames nothing");
+    return fail(Code::kUnsupported, description() + ": S3 cannot rename");
   }
 
   void stop() override { bucket_.stop(); }
@@ -340,12 +340,12 @@ class S3Store : public BlockStore {
     const auto [end, failed] =
         std::from_chars(length.data(), length.data() + length.size(), entry.size);
     if (failed != std::errc() || entry.size < 0)
-      return fail(Code::kProtocol, "S3 does not tell the file's size");
+      return fail(Code::kProtocol, "S3 does not report the file's size");
     if (auto md5 = answer.header("x-amz-meta-md5"); is_md5_hex(md5)) entry.md5 = md5;
     return entry;
   }
 
-  // Keys that begin with `prefix`, without it; those with a delimiter behind it as folders.
+  // Lists keys that begin with `prefix`, without it; those with a delimiter after it as folders.
   Result<std::vector<Entry>> list_keys(const std::string& prefix, const std::string& delimiter,
                                        int most = 1000) {
     std::vector<Entry> entries;
@@ -356,7 +356,7 @@ class S3Store : public BlockStore {
       pugi::xml_document xml;
       const auto parsed = xml.load_buffer(answer.body.data(), answer.body.size());
       const auto result = xml.child("ListBucketResult");
-      if (!parsed || !result) return fail(Code::kProtocol, "S3's list of keys is not understood");
+      if (!parsed || !result) return fail(Code::kProtocol, "S3's list of keys cannot be parsed");
       TRY(take_keys(result, prefix, entries));
       const std::string next = result.child_value("NextContinuationToken");
       if (std::string_view(result.child_value("IsTruncated")) != "true" || next.empty() ||
@@ -371,7 +371,7 @@ class S3Store : public BlockStore {
     const auto add = [&](std::string key, bool is_folder, int64_t size) -> Result<void> {
       if (!key.starts_with(prefix))
         return fail(Code::kProtocol,
-                    "S3 lists the key " + base::printable(key) + ", not asked for");
+                    "S3 lists the key " + base::printable(key) + ", which was not requested");
       key.erase(0, prefix.size());
       if (is_folder && key.ends_with('/')) key.pop_back();
       if (!key.empty()) entries.push_back({.name = key, .is_folder = is_folder, .size = size});

@@ -9,9 +9,9 @@ Result<std::shared_ptr<BlockStore>> StoreSet::get(const std::string& name) {
   if (!provider) {
     std::string known;
     for (const auto& [each, ignored] : providers_) known += (known.empty() ? "" : ", ") + each;
-    return fail(Code::kNotFound, "there is no block service '" + name + "' in the configuration; " +
+    return fail(Code::kNotFound, "the configuration has no block service '" + name + "'; " +
                                      (known.empty() ? "add a section [block_service." + name + "]"
-                                                    : "there are: " + known));
+                                                    : "it has: " + known));
   }
   std::shared_ptr<BlockStore> store = TRY(open_store(*provider, clock_));
   if (is_stopped_) store->stop();

@@ -1,4 +1,4 @@
-// The block stores that a role is configured with, each opened when it is first asked for.
+// The block stores in the configuration of a role, each opened at its first use.
 #pragma once
 
 #include <map>
@@ -10,7 +10,7 @@
 
 namespace pegmove::blockstore {
 
-// Safe from any thread. The clock outlives it and the stores.
+// Safe from any thread. The clock must outlive it and the stores.
 class StoreSet {
  public:
   StoreSet(Providers providers, const Clock& clock)
@@ -20,8 +20,7 @@ class StoreSet {
     auto found = providers_.find(name);
     return found == providers_.end() ? nullptr : &found->second;
   }
-  // Shared by whoever is at work with it. Errors: kNotFound, naming those that there are; those of
-  // open_store().
+  // Shared by all who use it. Errors: kNotFound, naming the configured ones; those of open_store().
   Result<std::shared_ptr<BlockStore>> get(const std::string& name);
   // Calls of all stores end with kInterrupted.
   void stop();

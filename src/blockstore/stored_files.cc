@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMostAtOnce = 64;  // the semaphore decides
+constexpr size_t kMostAtOnce = 64;  // the semaphore is the limit
 
 Result<void> remove_others(const std::string& folder, const std::vector<StoredFile>& files) {
   std::set<std::string> wanted;
@@ -44,14 +44,14 @@ class Download {
       TRY(base::make_folders(to_));
       return remove_others(to_, files_);
     }));
-    tell(0);
+    report(0);
     CO_TRY(co_await async::for_each(files_.size(), how_.files ? kMostAtOnce : 1,
                                     [this](size_t i) { return one(files_[i]); }));
     co_return co_await store_.run([&] { return base::sync_folder(to_); });
   }
 
  private:
-  void tell(int64_t bytes) {
+  void report(int64_t bytes) {
     done_ += bytes;
     if (how_.on_progress) how_.on_progress(done_, all_);
   }
@@ -63,14 +63,14 @@ class Download {
     if (const auto size = fs::file_size(path, error); !error && int64_t(size) == file.size) {
       const auto here = CO_TRY(co_await store_.sum_local(path));
       if (here.md5 == file.md5) {
-        tell(file.size);
+        report(file.size);
         co_return Result<void>();
       }
     }
     CO_TRY(co_await store_.download(join(from_, file.name), path,
                                     {.size = file.size, .md5 = file.md5},
                                     {.limits = how_.limits,
-                                     .on_bytes = [this](int64_t bytes) { tell(bytes); },
+                                     .on_bytes = [this](int64_t bytes) { report(bytes); },
                                      .should_stop = how_.should_stop}));
     if (how_.on_file) how_.on_file(file);
     co_return Result<void>();

@@ -29,9 +29,9 @@ Result<Place> place_of(std::string_view root, std::string_view cluster, std::str
               .table = std::string(table)};
   for (const auto& [what, name] : {std::pair("cluster", cluster), {"table", table}})
     if (!blockstore::is_name(name))
-      return fail(Code::kInvalidArgument, "the " + std::string(what) + " \"" +
-                                              base::printable(name) +
-                                              "\" is no name of a folder in a block store");
+      return fail(Code::kInvalidArgument,
+                  "the " + std::string(what) + " \"" + base::printable(name) +
+                      "\" is not a valid name of a folder in a block store");
   return place;
 }
 

@@ -1,11 +1,11 @@
-// Where the files of a bulk load lie in a block store. Pegasus:
+// The layout of the files of a bulk load in a block store. Pegasus:
 // src/meta/meta_bulk_load_service.cpp, src/replica/bulk_load/replica_bulk_loader.cpp.
 //
 //   [<root>/]<cluster>/<table>/bulk_load_info                          written last
 //                              <partition>/bulk_load_metadata
 //                              <partition>/<any name>.sst
 //
-// The cluster is a part of the path alone: whoever starts the load names it.
+// The cluster is only a component of the path: the request to start the load names it.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ namespace pegmove::bulkload {
 inline constexpr std::string_view kInfo = "bulk_load_info";
 inline constexpr std::string_view kMetadata = "bulk_load_metadata";
 
-// A table's set of files, in the port's form of paths.
+// The place of a table's set of files, with paths in the form of BlockStore.
 struct Place {
   std::string root;
   std::string cluster;
@@ -33,7 +33,7 @@ struct Place {
   bool operator==(const Place&) const = default;
 };
 
-// Checks the parts. Errors: kInvalidArgument for what is no part of a path.
+// Checks the parts. Errors: kInvalidArgument for an invalid component of a path.
 Result<Place> place_of(std::string_view root, std::string_view cluster, std::string_view table);
 
 }  // namespace pegmove::bulkload

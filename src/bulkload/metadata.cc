@@ -33,7 +33,7 @@ Result<Info> decode_info(std::string_view text) {
       .table = TRY(fields.text("app_name", "")),
       .partition_count = int32_t(TRY(fields.integer("partition_count", 0, kMostPartitions, 0)))};
   if (info.app_id == 0 || info.partition_count == 0)
-    return fields.wrong("it does not tell the table's id and its partitions");
+    return fields.wrong("it does not contain the table's id and partition count");
   return info;
 }
 

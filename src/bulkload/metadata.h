@@ -13,7 +13,7 @@ namespace pegmove::bulkload {
 
 inline constexpr size_t kMostMetadataBytes = 64 << 20;
 
-// bulk_load_info: for which table the files are.
+// bulk_load_info: the table that the files are for.
 struct Info {
   int32_t app_id = 0;  // of the table that is loaded
   std::string table;   // Pegasus does not compare it
@@ -30,10 +30,11 @@ struct Metadata {
 std::string encode(const Info& info);
 std::string encode(const Metadata& metadata);
 
-// Errors: kCorrupt, saying what is wrong. Spark's files have a field "cluster" more.
+// Errors: kCorrupt, saying what is wrong. Files written by Spark have an additional field
+// "cluster".
 Result<Info> decode_info(std::string_view text);
-// Names are names, none twice; sizes add up, to more than 0: servers refuse a partition without
-// bytes.
+// Checks that names are valid and unique, and that sizes add up, to more than 0: servers refuse a
+// partition without bytes.
 Result<Metadata> decode_metadata(std::string_view text);
 
 }  // namespace pegmove::bulkload

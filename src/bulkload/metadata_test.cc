@@ -62,10 +62,10 @@ TEST(BulkLoadMetadata, WhatNoServerWouldLoadIsRefusedByName) {
   expect_damaged(decode_metadata("nonsense"), "it is not a JSON object");
   expect_damaged(decode_metadata(files("", "0")), "no bytes");
   expect_damaged(decode_metadata(files(file("a.sst", "0"), "0")), "no bytes");
-  expect_damaged(decode_metadata(files(file("a.sst", "7"), "8")), "7 bytes and not 8");
+  expect_damaged(decode_metadata(files(file("a.sst", "7"), "8")), "7 bytes instead of 8");
   expect_damaged(decode_metadata(files(file("a.sst", "7") + "," + file("a.sst", "7"), "14")),
-                 "a.sst is there twice");
-  expect_damaged(decode_metadata(files(file("../a.sst", "7"), "7")), "no name of a file");
+                 "a.sst is listed twice");
+  expect_damaged(decode_metadata(files(file("../a.sst", "7"), "7")), "not a valid file name");
   expect_damaged(decode_metadata(files(file("a.sst", "7", "zz"), "7")), "MD5 of a.sst");
   expect_damaged(decode_metadata(files(file("a.sst", "-7"), "-7")), "file_total_size");
 }

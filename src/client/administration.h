@@ -1,4 +1,4 @@
-// What the administrative calls of cluster.h, node.h and blocking.h take and return.
+// Arguments and results of the administrative calls of cluster.h, node.h and blocking.h.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@
 namespace pegmove::client {
 
 // What a meta server may do (meta_function_level in Pegasus). At kFreezed and below no tables are
-// made or changed in their settings; only at kLively it balances and deletes data by itself.
+// created and no settings of tables changed; only at kLively it balances and deletes data by
+// itself.
 enum class MetaLevel : int32_t {
   kStopped = 100,
   kBlind = 200,
@@ -21,12 +22,12 @@ enum class MetaLevel : int32_t {
   kSteady = 400,
   kLively = 500,
 };
-// "fl_lively"; "fl_invalid" for a number that is no level.
+// "fl_lively"; "fl_invalid" for a number that is not a level.
 std::string meta_level_name(MetaLevel level);
-// Of "lively"; nullopt for other words.
+// Parses "lively" and the like; nullopt for other words.
 std::optional<MetaLevel> meta_level_from_word(std::string_view word);
 
-// A setting that was changed: what it was, and what the server says of it (often nothing).
+// The result of a change: the old value, and the server's hint (often empty).
 template <typename Value>
 struct Change {
   Value old_value{};
@@ -35,9 +36,9 @@ struct Change {
 
 struct CompactionOptions {
   std::optional<int64_t> trigger_time{};  // unix seconds; nullopt: now, by the meta server's clock
-  int32_t target_level = -1;              // -1: the lowest that fits
-  bool bottommost = false;                // the lowest level is rewritten, too
-  int32_t max_running_count = 0;          // at once on a node; 0: as it was set before
+  int32_t target_level = -1;              // -1: the lowest possible
+  bool bottommost = false;                // the lowest level is rewritten too
+  int32_t max_running_count = 0;          // at the same time on a node; 0: as set before
 };
 
 struct DiskInfo {

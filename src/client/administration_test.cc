@@ -3,6 +3,7 @@
 
 #include "client/blocking.h"
 #include "client/node.h"
+#include "meta_types.h"
 #include "net/rpc_server.h"
 #include "testing/sim_clock.h"
 #include "testing/test_cluster.h"

@@ -1,10 +1,12 @@
-// Operations that may not be done twice, against a server that answers what a test tells it to:
+// Operations that must not be carried out twice, against a server whose answers a test chooses:
 // what they send, what they make of the answer, and when they are sent again.
 #include <gmock/gmock.h>
 
 #include <deque>
 
 #include "client/table.h"
+#include "data_types.h"
+#include "meta_types.h"
 #include "net/rpc_server.h"
 #include "testing/sim_clock.h"
 #include "testing/test_cluster.h"
@@ -47,7 +49,7 @@ class Ear : public net::CallHandler {
 };
 
 // A meta server and a replica server with the one partition of a table. A replica server that broke
-// its connections listens anew, elsewhere, when the meta server is asked next.
+// its connections listens again, at another port, when the meta server is asked next.
 class ScriptedCluster {
  public:
   explicit ScriptedCluster(asio::any_io_executor executor, Clock& clock)
@@ -59,7 +61,7 @@ class ScriptedCluster {
     answers_ = std::move(answers);
     heard_.clear();
   }
-  // The meta server names a place where nobody listens, so many times.
+  // How often the meta server returns an address at which no server listens.
   void hide(int times) { hidden_ = times; }
   // Called when a request is kept without an answer.
   std::function<void()> on_silence = [] {};

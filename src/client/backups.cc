@@ -1,4 +1,6 @@
 #include "client/backups.h"
+#include "backup_types.h"
+#include "meta_types.h"
 
 namespace pegmove::client {
 namespace {
@@ -20,9 +22,9 @@ Task<Response> ask(Cluster& cluster, RpcCode code, Request request, Deadline dea
                        .with_wire_code(*number));
   if (number == int(ErrorCode::kHandlerNotFound))
     co_return fail(
-        Error(Code::kUnsupported, "cluster '" + cluster.name() + "' does not know " +
+        Error(Code::kUnsupported, "cluster '" + cluster.name() + "' does not support " +
                                       std::string(wire::rpc_name(code)) +
-                                      ": one-time backups came with Pegasus 2.3, policies with 1.8")
+                                      ": one-time backups need Pegasus 2.3, policies need 1.8")
             .with_wire_code(*number));
   co_return response;
 }
@@ -74,11 +76,11 @@ Task<BackupStatus> backup_status(Cluster& cluster, int32_t app_id, int64_t backu
       cluster, RpcCode::kQueryBackupStatus, std::move(request), deadline));
   if (response.err.code == ErrorCode::kInvalidParameters)
     co_return fail(Error(Code::kNotFound, "the meta server of cluster '" + cluster.name() +
-                                              "' knows no such backup of the table with id " +
+                                              "' does not know this backup of the table with id " +
                                               std::to_string(app_id))
                        .with_wire_code(int(response.err.code)));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(job_refused(response.err.code, "asking for backups", response.hint_message));
+    co_return fail(job_refused(response.err.code, "querying backups", response.hint_message));
   BackupStatus status{.hint = response.hint_message, .items = {}};
   for (const auto& item : response.backup_items) status.items.push_back(to_item(item));
   co_return status;
@@ -117,7 +119,7 @@ Task<std::vector<RestoredPartitionStatus>> restore_status(Cluster& cluster, int3
     co_return fail(job_refused(response.err.code,
                                "restore of the table with id " + std::to_string(app_id), ""));
   if (response.restore_status.size() != response.restore_progress.size())
-    co_return fail(Code::kProtocol, "the restore's states and its progress do not fit");
+    co_return fail(Code::kProtocol, "the states and the progress of the restore do not match");
   std::vector<RestoredPartitionStatus> partitions;
   for (size_t i = 0; i < response.restore_status.size(); ++i) {
     const auto status = response.restore_status[i].code;
@@ -176,7 +178,7 @@ Task<std::vector<BackupPolicyState>> backup_policies(Cluster& cluster,
   auto response = CO_TRY(co_await ask<wire::configuration_query_backup_policy_response>(
       cluster, RpcCode::kQueryBackupPolicy, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(job_refused(response.err.code, "asking for backup policies", response.hint_msg));
+    co_return fail(job_refused(response.err.code, "querying backup policies", response.hint_msg));
   std::vector<BackupPolicyState> states;
   for (size_t i = 0; i < response.policys.size(); ++i) {
     BackupPolicyState state{.policy = to_policy(response.policys[i]), .rounds = {}};

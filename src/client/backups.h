@@ -1,6 +1,6 @@
-// Cold backups and restores of a cluster, as its meta server is asked for them. Where the files
-// are, and what is in them, is not seen from here. Pegasus: idl/backup.thrift;
-// src/meta/backup_engine.cpp, meta_backup_service.cpp, server_state_restore.cpp.
+// Requests for cold backups and restores to a cluster's meta server. They do not access the files.
+// Pegasus: idl/backup.thrift; src/meta/backup_engine.cpp, meta_backup_service.cpp,
+// server_state_restore.cpp.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ struct BackupStatus {
 };
 
 struct RestoreRequest {
-  std::string cluster;  // that made the backup: its folder in the store
+  std::string cluster;  // that wrote the backup: its folder in the store
   std::string policy = {};
   int64_t backup_id = 0;
   std::string table;
@@ -42,7 +42,7 @@ struct RestoreRequest {
   std::string new_table = {};  // "": the same
   std::string provider;
   bool skip_bad_partition = false;
-  std::string path = {};  // above the cluster's folder
+  std::string path = {};  // the parent of the cluster's folder
 };
 
 enum class RestoreState { kOngoing, kDone, kSkipped, kOther };
@@ -81,19 +81,19 @@ struct BackupPolicyChange {
   bool force_disable = false;
 };
 
-// Errors of all: as Cluster's calls; kUnsupported where the cluster has no backup service, or is of
-// a version that has not; with the server's hint. `path` empty: that of the provider.
+// Errors of all: as Cluster's calls; kUnsupported when the cluster has no backup service, or its
+// version does not support it; with the server's hint. `path` empty: that of the provider.
 
-// Returns when the backup has begun; backup_status() tells its end. Errors: kRefused: no such
-// table, or a backup of it is under way; kInvalidArgument: the provider or the path.
+// Returns when the backup has started; backup_status() shows its end. Errors: kRefused: no such
+// table, or a backup of it is in progress; kInvalidArgument: the provider or the path.
 Task<StartedBackup> start_backup(Cluster& cluster, int32_t app_id, std::string provider,
                                  std::string path, Deadline deadline);
-// backup_id 0: all that the meta server remembers. Errors: kNotFound for none.
+// backup_id 0: all that the meta server knows. Errors: kNotFound when there is none.
 Task<BackupStatus> backup_status(Cluster& cluster, int32_t app_id, int64_t backup_id,
                                  Deadline deadline);
-// The new table's app id. Its partitions serve when their files are there. Errors: kNotFound and
-// kCorrupt: there is no such backup, or its metadata is damaged; kInvalidArgument: the provider, or
-// a table of the new name is there.
+// Returns the new table's app id. Its partitions serve when their files have arrived. Errors:
+// kNotFound and kCorrupt: the backup does not exist, or its metadata is damaged; kInvalidArgument:
+// the provider, or a table of the new name exists.
 Task<int32_t> start_restore(Cluster& cluster, RestoreRequest request, Deadline deadline);
 // By partition. Errors: kNotFound: no such table; kRefused: the table was dropped, as servers do
 // when a partition cannot be restored.
@@ -104,7 +104,7 @@ Task<> add_backup_policy(Cluster& cluster, BackupPolicy policy, Deadline deadlin
 // Returns the server's hint, often empty. Errors: kBusy: it cannot be disabled while a backup runs.
 Task<std::string> modify_backup_policy(Cluster& cluster, BackupPolicyChange change,
                                        Deadline deadline);
-// No names: all. Of each at most `rounds` of its rounds.
+// No names: all. At most `rounds` rounds of each.
 Task<std::vector<BackupPolicyState>> backup_policies(Cluster& cluster,
                                                      std::vector<std::string> names, int32_t rounds,
                                                      Deadline deadline);

@@ -1,5 +1,5 @@
-// Backups, policies and restores against an embedded cluster whose time stands still until the test
-// moves it.
+// Backups, policies and restores against an embedded cluster whose time does not move until the
+// test moves it.
 #include "client/backups.h"
 
 #include <gmock/gmock.h>

@@ -109,10 +109,10 @@ class WorkerTable : public BlockingTable {
     return ttl_seconds > 0 ? table_->expire_after(ttl_seconds) : 0;
   }
 
-  // A table belongs to the worker's thread, this number of it, too.
+  // The table, and so its partition count, belongs to the worker's thread.
   static Routine<int> count_partitions(Table& table) { co_return table.partition_count(); }
 
-  // False when the visitor wants no more.
+  // Returns false when the visitor stops.
   Task<bool> visit(Scanner& scanner, const RowVisitor& row) {
     while (auto batch = CO_TRY(co_await scanner.next(deadline())))
       for (const auto& found : batch->rows) {

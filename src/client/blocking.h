@@ -5,8 +5,8 @@
 //   auto table = (*client)->open_table("my_table");
 //   (*table)->set("hash", "sort", "value");
 //
-// Safe from any thread; calls of several threads share the connections. A call runs on a thread of
-// the client's own; its errors are those of client/table.h.
+// Safe from any thread; calls of several threads share the connections. A call runs on the client's
+// own thread; its errors are those of client/table.h.
 #pragma once
 
 #include <chrono>
@@ -27,10 +27,10 @@ struct BlockingRow {
   std::string hash_key;
   std::string sort_key;
   std::string value;
-  uint32_t expire_ts = 0;  // of scans that ask for it; seconds since 2016-01-01 UTC, 0: never
+  uint32_t expire_ts = 0;  // if the scan requests it; seconds since 2016-01-01 UTC, 0: never
 };
 
-// Of the sort keys of one hash key.
+// A range of the sort keys of one hash key.
 struct SortKeyRange {
   std::string start{};
   std::string stop{};  // empty: to the end
@@ -46,7 +46,7 @@ class BlockingTable {
  public:
   virtual ~BlockingTable() = default;
   virtual int partition_count() const = 0;
-  // The expire_ts of a row that is to live for so many seconds from now.
+  // The expire_ts of a row that expires this many seconds from now.
   virtual uint32_t expire_after(int64_t seconds) = 0;
 
   // ttl_seconds 0: never expires.
@@ -60,7 +60,7 @@ class BlockingTable {
   virtual Result<std::optional<int32_t>> ttl(std::string hash_key, std::string sort_key) = 0;
   // All rows of the hash key, in order of their sort keys; fails when there are more than 3000.
   virtual Result<std::vector<BlockingRow>> multi_get(std::string hash_key) = 0;
-  // A range, some sort keys, or what a filter lets through, up to limits.
+  // A range, some sort keys, or the rows that pass a filter, up to limits.
   virtual Result<MultiGetResult> multi_get(std::string hash_key, MultiGetOptions options) = 0;
   // max_rows 0: up to the server's limit.
   virtual Result<SortKeysResult> multi_get_sort_keys(std::string hash_key,
@@ -74,7 +74,7 @@ class BlockingTable {
   virtual Result<int64_t> sort_key_count(std::string hash_key) = 0;
 
   // These three may not be done twice; table.h says when they fail without a known outcome.
-  // ttl_seconds 0: the expiry stays as it is; -1: the row never expires.
+  // ttl_seconds 0: the expiry is not changed; -1: the row never expires.
   virtual Result<int64_t> incr(std::string hash_key, std::string sort_key, int64_t increment = 1,
                                int32_t ttl_seconds = 0) = 0;
   // ttl_seconds 0: never expires.
@@ -89,7 +89,7 @@ class BlockingTable {
   // In order of the sort keys.
   virtual Result<void> scan_hash_key(std::string hash_key, SortKeyRange range, ScanOptions options,
                                      RowVisitor row) = 0;
-  // How many rows the filters let through; they are counted by the servers.
+  // How many rows pass the filters; the servers count them.
   virtual Result<int64_t> count_rows(ScanOptions filters) = 0;
 };
 
@@ -100,9 +100,9 @@ class BlockingClient {
       std::string_view metas, std::chrono::milliseconds timeout = std::chrono::seconds(5));
   virtual ~BlockingClient() = default;
 
-  // The name the cluster gives itself.
+  // The cluster's own name.
   virtual const std::string& cluster_name() const = 0;
-  // Errors: kNotFound. The table must be gone before the client.
+  // Errors: kNotFound. The table must be destroyed before the client.
   virtual Result<std::unique_ptr<BlockingTable>> open_table(std::string name) = 0;
 
   // Administration: the contracts are those of client/cluster.h and client/node.h.

@@ -1,4 +1,5 @@
 #include "client/bulk_loads.h"
+#include "bulk_load_types.h"
 
 namespace pegmove::client {
 namespace {

@@ -1,10 +1,11 @@
-// Bulk loads of a cluster's tables, as its meta server is asked for them. Pegasus:
-// idl/bulk_load.thrift; src/meta/meta_bulk_load_service.cpp.
+// Requests for bulk loads to a cluster's meta server. Pegasus: idl/bulk_load.thrift;
+// src/meta/meta_bulk_load_service.cpp.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "bulk_load_types.h"
 #include "client/cluster.h"
 
 namespace pegmove::client {
@@ -12,8 +13,8 @@ namespace pegmove::client {
 struct LoadRequest {
   std::string table;
   std::string cluster;   // the folder of the files in the store
-  std::string provider;  // block service, as the servers know it
-  std::string path;      // above the cluster's folder
+  std::string provider;  // [block_service.NAME] of the servers
+  std::string path;      // the parent of the cluster's folder
   bool ingest_behind = false;
 };
 
@@ -42,16 +43,16 @@ struct LoadStatus {
 
 // Errors of all: as Cluster's calls, with the server's hint; kNotFound: no such table.
 
-// Returns when the load has begun; load_status() tells its end. Errors: kBusy: the table, or
+// Returns when the load has started; load_status() shows its end. Errors: kBusy: the table, or
 // another one, is being loaded; kInvalidArgument: the provider; kNotFound and kCorrupt: the set's
 // bulk_load_info; kRefused: it is that of another table or partition count, or the table was not
-// made to be loaded behind.
+// created for loads behind.
 Task<> start_load(Cluster& cluster, LoadRequest request, Deadline deadline);
-// Errors: kRefused: not in its status.
+// Errors: kRefused: not possible in the load's status.
 Task<> control_load(Cluster& cluster, std::string table, LoadControl control, Deadline deadline);
-// Of a load that failed the error is that of the load, with the server's hint.
+// For a failed load the error is that of the load, with the server's hint.
 Task<LoadStatus> load_status(Cluster& cluster, std::string table, Deadline deadline);
-// Forgets the result of the last load. Returns the server's words. Errors: kRefused: it runs.
+// Clears the result of the last load. Returns the server's text. Errors: kRefused: it still runs.
 Task<std::string> clear_load(Cluster& cluster, std::string table, Deadline deadline);
 
 }  // namespace pegmove::client

@@ -13,7 +13,7 @@ bool same_hash_key(const RawRow& a, const RawRow& b) {
   return b.key.size() >= size && a.key.substr(0, size) == b.key.substr(0, size);
 }
 
-// MULTI_PUT needs a hash key, so rows without one go alone.
+// MULTI_PUT needs a hash key, so rows without one are sent alone.
 bool may_join(const RawRow& first, const RawRow& next) {
   return first.expire_ts == next.expire_ts &&
          base::load_big_endian<uint16_t>(first.key.data()) != 0 && same_hash_key(first, next);

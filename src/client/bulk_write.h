@@ -1,24 +1,22 @@
-// Writing many rows to one partition with many requests in flight: what copies and imports stand
-// on.
+// Writes many rows to one partition with many requests in flight, for copies and imports.
 #pragma once
 
 #include "client/table.h"
 
 namespace pegmove::client {
 
-// A row by its raw key (record/key.h). Views must live until write_rows() returns.
+// A row by its raw key (record/key.h). Views must stay valid until write_rows() returns.
 struct RawRow {
   std::string_view key;
   std::string_view value;
   uint32_t expire_ts = 0;
 };
 
-// Writes all rows, each overwriting what stands there. Neighbours with the same hash key and the
-// same expiry go together in one MULTI_PUT (which has one expiry for all its rows, so nothing is
-// gained or lost by it), up to `max_request_bytes`; others in a PUT each. A request that fails is
-// sent again by itself until the deadline. Returns when every row is written, or with the first
-// error that a retry cannot mend; some rows may be written then. Safe to repeat. Precondition: all
-// rows belong to the partition.
+// Writes all rows, overwriting existing ones. Neighbours with the same hash key and the same expiry
+// are sent in one MULTI_PUT (which has one expiry for all its rows), up to `max_request_bytes`;
+// others in one PUT each. A failed request is sent again by itself until the deadline. Returns when
+// every row is written, or with the first error that a retry cannot fix; some rows may be written
+// then. Safe to repeat. Precondition: all rows belong to the partition.
 Task<> write_rows(Table& table, int32_t partition_index, std::vector<RawRow> rows,
                   size_t max_request_bytes, Deadline deadline);
 

@@ -28,7 +28,7 @@ class BulkWriteTest : public ::testing::Test {
   Result<void> write(size_t max_request_bytes = 64 << 10) {
     return client.run(write_rows(*table, 0, rows, max_request_bytes, soon()));
   }
-  // Everything that stands in the table, as it was given to write_rows().
+  // All rows of the table, in the form passed to write_rows().
   void expect_written() {
     std::map<std::string, std::pair<std::string, uint32_t>> expected, found;
     for (auto& row : rows) expected[std::string(row.key)] = {std::string(row.value), row.expire_ts};

@@ -1,5 +1,5 @@
 // The root of the client library: owns the connections. Everything else (Cluster, Table, Scanner)
-// refers to a Client and must be gone before it.
+// refers to a Client and must be destroyed before it.
 //
 // The coroutine API begins here:
 //   client::Client client(executor, clock);
@@ -25,15 +25,15 @@ class Client {
   Clock& clock() { return clock_; }
   net::RpcChannel& channel(net::Address address) { return rpc_.channel(address); }
 
-  // The addresses behind names. Whoever finds that nobody answers at one reports it there.
+  // The addresses of names. Callers report addresses at which no server answers.
   net::HostNames& host_names() { return host_names_; }
 
   // GET of a node's HTTP server, which listens on the port of its RPC: net/http_get.h has the
-  // contract and the errors. Tries all addresses of the node. Errors besides: of
+  // contract and the errors. Tries all addresses of the node. Errors: also those of
   // HostNames::resolve().
   Task<net::HttpResponse> http_get(net::HostPort node, std::string target, Deadline deadline);
 
-  // Fails every call under way (kInterrupted) and closes the connections.
+  // Fails every call in progress (kInterrupted) and closes the connections.
   Routine<> close();
 
  private:

@@ -1,4 +1,5 @@
 #include "client/cluster.h"
+#include "meta_types.h"
 
 #include <algorithm>
 
@@ -32,7 +33,7 @@ net::Address address_of(wire::rpc_address raw) {
   return raw.is_set() ? net::Address{raw.ipv4(), raw.port()} : net::Address{};
 }
 
-// Newer servers tell names beside addresses; older ones, and those that don't know, addresses only.
+// Newer servers send names besides addresses; older ones only addresses.
 net::HostPort host_port_of(const wire::host_port& named, wire::rpc_address raw) {
   if (named.is_set()) return {named.host, named.port};
   auto address = address_of(raw);
@@ -118,7 +119,7 @@ Task<TableInfo> Cluster::table_info(std::string table, Deadline deadline) {
   for (auto& info : CO_TRY(co_await tables(ListedTables::kAvailable, deadline)))
     if (info.name == table) co_return info;
   co_return fail(Code::kNotFound,
-                 "there is no " + quoted(table) + "; `ls` in the shell lists its tables");
+                 quoted(table) + " does not exist; `ls` in the shell lists the tables");
 }
 
 Task<TableConfig> Cluster::table_config(std::string table, std::vector<int32_t> indices,
@@ -130,7 +131,7 @@ Task<TableConfig> Cluster::table_config(std::string table, std::vector<int32_t> 
                                                                         request, deadline));
   if (response.err.code == ErrorCode::kObjectNotFound)
     co_return fail(Error(Code::kNotFound,
-                         "there is no " + quoted(table) + "; `ls` in the shell lists its tables")
+                         quoted(table) + " does not exist; `ls` in the shell lists the tables")
                        .with_wire_code(int(ErrorCode::kAppNotExist)));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(wire::to_error(response.err.code, quoted(table)));
@@ -138,7 +139,8 @@ Task<TableConfig> Cluster::table_config(std::string table, std::vector<int32_t> 
   for (const auto& partition : response.partitions)
     config.partitions.push_back(partition_of(partition));
   if (config.partition_count <= 0 || config.partitions.empty())
-    co_return fail(Code::kProtocol, quoted(table) + " is said to have no partitions");
+    co_return fail(Code::kProtocol,
+                   quoted(table) + " has no partitions, according to the meta server");
   co_return config;
 }
 
@@ -161,14 +163,15 @@ Task<int32_t> Cluster::create_table(std::string table, CreateOptions options, De
                   error.message() + ": " + co_await why_not_created(table, options, deadline))
                 .with_wire_code(int(response.err.code));
   if (response.err.code == ErrorCode::kStateFreezed)
-    co_return fail(Error(error.code(), error.message() +
-                                           "; its function level is freezed or below: the shell's "
-                                           "set_meta_level steady lets tables be made")
-                       .with_wire_code(int(response.err.code)));
+    co_return fail(
+        Error(error.code(), error.message() +
+                                "; its function level is freezed or below: `set_meta_level steady` "
+                                "in the shell allows the creation of tables")
+            .with_wire_code(int(response.err.code)));
   co_return fail(std::move(error));
 }
 
-// The cluster does not say: a table of that name with other settings, or what was asked for.
+// The cluster does not report the reason: an existing table with other settings, or wrong options.
 Routine<std::string> Cluster::why_not_created(std::string table, CreateOptions options,
                                               Deadline deadline) {
   auto existing = co_await table_info(table, deadline);
@@ -176,7 +179,7 @@ Routine<std::string> Cluster::why_not_created(std::string table, CreateOptions o
     co_return "the table exists with " + std::to_string(existing->partition_count) +
         " partitions, or with other app envs";
   co_return "the cluster refuses " + std::to_string(options.partition_count) +
-      " partitions (the embedded cluster takes 1 to 1024), " +
+      " partitions (the embedded cluster allows 1 to 1024), " +
       std::to_string(options.replica_count) +
       " replicas (more than it has nodes?), the name, or a value of " +
       std::to_string(options.envs.size()) + " app envs";

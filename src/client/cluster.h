@@ -1,4 +1,4 @@
-// A cluster, seen through its meta servers: its tables, nodes and settings.
+// A cluster, accessed through its meta servers: its tables, nodes and settings.
 #pragma once
 
 #include <map>
@@ -6,6 +6,11 @@
 
 #include "client/administration.h"
 #include "client/meta_caller.h"
+
+namespace pegmove::wire {
+class configuration_update_app_env_request;
+enum meta_function_level : int32_t;
+}  // namespace pegmove::wire
 
 namespace pegmove::client {
 
@@ -22,12 +27,12 @@ struct TableInfo {
   std::map<std::string, std::string> envs{};
   int64_t create_second = 0;  // Unix seconds; 0 = not known
   int64_t drop_second = 0;
-  int64_t expire_second = 0;  // when a dropped table's data goes
+  int64_t expire_second = 0;  // when a dropped table's data is deleted
 };
 
-// Where a partition is served. A primary with port 0: nobody serves it now.
+// The servers of a partition. A primary with port 0: no server serves it now.
 struct PartitionInfo {
-  int64_t ballot = 0;  // -1: not split off yet, its parent (index - count/2) serves
+  int64_t ballot = 0;  // -1: not split off yet; its parent (index - count/2) serves
   int32_t max_replica_count = 0;
   net::HostPort primary;
   std::vector<net::HostPort> secondaries;
@@ -46,8 +51,8 @@ struct NodeInfo {
 };
 
 struct CreateOptions {
-  int32_t partition_count = 4;  // at least 1; some clients want a power of two
-  int32_t replica_count = 3;    // the embedded cluster keeps one whatever is asked
+  int32_t partition_count = 4;  // at least 1; some clients need a power of two
+  int32_t replica_count = 3;    // the embedded cluster always keeps one
   bool fail_if_exists = true;
   bool atomic_idempotent = false;
   std::map<std::string, std::string> envs{};
@@ -56,18 +61,18 @@ struct CreateOptions {
 enum class ListedTables { kAvailable, kAll };
 
 // All on the client's executor. Calls fail with kUnreachable, kTimeout or kUnauthenticated when no
-// meta server can be talked to, and with the error that the meta server gives.
+// meta server can be reached, and with the error that the meta server returns.
 class Cluster {
  public:
-  // Checks that the cluster answers and asks for its name.
+  // Checks that the cluster answers, and reads its name.
   static Task<std::shared_ptr<Cluster>> connect(Client& client, std::vector<net::HostPort> metas,
                                                 Deadline deadline);
 
   Client& client() { return client_; }
-  // What the cluster calls itself, e.g. "onebox"; several may have the same.
+  // The cluster's own name, for instance "onebox"; several clusters may have the same.
   const std::string& name() const { return name_; }
   std::string meta_list() const { return metas_.description(); }
-  // For the calls of other files of this folder.
+  // For the other files of this folder.
   MetaCaller& metas() { return metas_; }
 
   // Key and value pairs in the cluster's order: meta_servers, primary_meta_server, ...
@@ -80,41 +85,41 @@ class Cluster {
   Task<TableConfig> table_config(std::string table, std::vector<int32_t> indices,
                                  Deadline deadline);
 
-  // Returns the app id. The table may need moments until its partitions serve: wait_until_ready().
+  // Returns the app id. It may take a moment until the partitions serve: wait_until_ready().
   // Errors: kAlreadyExists; kInvalidArgument.
   Task<int32_t> create_table(std::string table, CreateOptions options, Deadline deadline);
-  // Waits until every partition has a primary; tells `progress` (may be empty) how many have one.
+  // Waits until every partition has a primary; calls `progress` (may be empty) with how many have
+  // one.
   Task<> wait_until_ready(std::string table, std::function<void(int ready, int all)> progress,
                           Deadline deadline);
-  // A table that does not exist is dropped already. reserve_seconds 0: the server's default, a
-  // week.
+  // Succeeds when the table does not exist. reserve_seconds 0: the server's default, a week.
   Task<> drop_table(std::string table, int64_t reserve_seconds, Deadline deadline);
-  // Has a dropped table back while its data is kept; a `new_name` that is empty means its old one.
-  // Returns it; its partitions may need moments until they serve: wait_until_ready(). Errors:
+  // Restores a dropped table while its data is kept; an empty `new_name` means its old one. Returns
+  // the table; it may take a moment until its partitions serve: wait_until_ready(). Errors:
   // kNotFound for an unknown id, or when it is too late; kAlreadyExists when the table is not
-  // dropped; kInvalidArgument when the name is taken or wrong.
+  // dropped; kInvalidArgument when the name is used or not valid.
   Task<TableInfo> recall_table(int32_t app_id, std::string new_name, Deadline deadline);
-  // Errors: kNotFound; kInvalidArgument when there is a table of the new name.
+  // Errors: kNotFound; kInvalidArgument when a table of the new name exists.
   Task<> rename_table(std::string old_name, std::string new_name, Deadline deadline);
 
-  // Settings of a table. Errors: kNotFound; of a change also kInvalidArgument (a count that the
-  // cluster cannot have) and kRefused at a meta level of freezed or below. Setting what is set
-  // already succeeds, with a hint.
+  // Settings of a table. Errors: kNotFound; of a change also kInvalidArgument (a count that is not
+  // possible on the cluster) and kRefused at a meta level of freezed or below. Setting the current
+  // value succeeds, with a hint.
   Task<int32_t> replica_count(std::string table, Deadline deadline);
   Task<Change<int32_t>> set_replica_count(std::string table, int32_t count, Deadline deadline);
   Task<bool> atomic_idempotent(std::string table, Deadline deadline);
   Task<Change<bool>> set_atomic_idempotent(std::string table, bool value, Deadline deadline);
 
-  // What the meta servers may do. Setting returns the level before.
+  // What the meta servers may do. Setting returns the previous level.
   Task<MetaLevel> meta_level(Deadline deadline);
   Task<MetaLevel> set_meta_level(MetaLevel level, Deadline deadline);
 
-  // Asks for a compaction of all partitions and returns at once; asking again while it runs starts
-  // another one behind it. Errors: kNotFound; kRefused when the table's app envs forbid it;
+  // Requests a compaction of all partitions and returns at once; a request while one runs starts
+  // another one after it. Errors: kNotFound; kRefused when the table's app envs forbid it;
   // kInvalidArgument.
   Task<> start_compaction(std::string table, CompactionOptions options, Deadline deadline);
-  // In percent of the replicas; nullopt when no compaction was asked for or its end is forgotten.
-  // A replica server may take half a minute to take notice of one. Errors: kNotFound.
+  // In percent of the replicas; nullopt when no compaction was requested, or its end is no longer
+  // known. A replica server may notice a request only after half a minute. Errors: kNotFound.
   Task<std::optional<int32_t>> compaction_progress(std::string table, Deadline deadline);
 
   // App envs. Errors carry the server's hint. del and clear return that hint ("deleted keys: ...").

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "client/row_groups.h"
+#include "data_types.h"
 #include "record/hash.h"
 #include "record/key.h"
 #include "wire/duplicate_messages.h"
@@ -33,7 +34,7 @@ WriteForm::Encoded encode(RowGroup group, const DuplicateWrite& how, std::string
                              uint32_t(group.size()));
   for (const auto& row : group) writer.add({row.key, row.value, row.expire_ts});
   writer.finish();
-  // As Pegasus's own sender, the hash of the last entry.
+  // The hash of the last entry, as Pegasus's own sender does.
   return {wire::RpcCode::kDuplicate, record::raw_key_hash(*record::split_key(group.back().key))};
 }
 

@@ -40,7 +40,7 @@ class DuplicateWriteTest : public ::testing::Test {
   std::optional<std::string> get(const std::string& hash, const std::string& sort) {
     return client.must(table->get(hash, sort, soon())).value;
   }
-  // Everything that stands in the table, as it was given to duplicate_rows().
+  // All rows of the table, in the form passed to duplicate_rows().
   void expect_written() {
     std::map<std::string, std::pair<std::string, uint32_t>> expected, found;
     for (auto& row : rows) expected[std::string(row.key)] = {std::string(row.value), row.expire_ts};

@@ -1,4 +1,5 @@
 #include "client/meta_caller.h"
+#include "meta_types.h"
 
 #include <algorithm>
 
@@ -54,7 +55,7 @@ Task<MetaCaller::Meta> MetaCaller::current_meta(Deadline deadline) {
   if (leader_) co_return Meta{*leader_, metas_.size() == 1};
   auto addresses =
       CO_TRY(co_await client_.host_names().resolve(metas_[current_ % metas_.size()], deadline));
-  // A name with several addresses stands for several meta servers.
+  // A name with several addresses means several meta servers.
   asked_ = addresses.front();
   co_return Meta{asked_, metas_.size() * addresses.size() == 1};
 }
@@ -73,7 +74,7 @@ Task<net::IncomingReply> MetaCaller::call_leader(wire::RpcCode code, std::string
   }
 }
 
-// nullopt: try again, elsewhere or at the leader that has become known.
+// nullopt: try again, at another server or at the leader that is now known.
 Task<std::optional<net::IncomingReply>> MetaCaller::call_one(Meta which, wire::RpcCode code,
                                                              std::string_view body,
                                                              Deadline deadline) {
@@ -87,8 +88,8 @@ Task<std::optional<net::IncomingReply>> MetaCaller::call_one(Meta which, wire::R
     if (reply.error().code() == Code::kTimeout && CO_TRY(co_await demands_authentication(meta)))
       co_return fail(Code::kUnauthenticated,
                      "meta server " + meta.to_string() +
-                         " demands authentication (SASL), which this program cannot give; switch "
-                         "[security] mandatory_auth off there for the time of the work");
+                         " requires authentication (SASL), which pegmove does not support; disable "
+                         "[security] mandatory_auth there during the work");
     last_error_ = std::move(reply).error();
     co_return std::nullopt;
   }
@@ -104,7 +105,7 @@ Task<std::optional<net::IncomingReply>> MetaCaller::call_one(Meta which, wire::R
   co_return std::move(*reply);
 }
 
-// Goes on to the next meta server, with a pause after each round; fails when there is no time left.
+// Moves to the next meta server, with a pause after each round; fails when there is no time left.
 Task<> MetaCaller::try_next(int attempt, Deadline deadline) {
   bool follows_leader = last_error_ &&
                         last_error_->wire_code() == int(ErrorCode::kForwardToOthers) && leader_ &&
@@ -127,7 +128,7 @@ Task<> MetaCaller::try_next(int attempt, Deadline deadline) {
   co_return Result<void>();
 }
 
-// A server with mandatory authentication drops requests without a word, but negotiates.
+// A server with mandatory authentication drops requests silently, but negotiates.
 Task<bool> MetaCaller::demands_authentication(net::Address meta) {
   wire::negotiation_request request;
   request.status = wire::SASL_LIST_MECHANISMS;

@@ -1,4 +1,4 @@
-// Calls to the meta servers of a cluster: finds the one that leads, and stays with it.
+// Calls to the meta servers of a cluster: finds the leader, and keeps using it.
 #pragma once
 
 #include <optional>
@@ -8,10 +8,10 @@
 
 namespace pegmove::client {
 
-// An answer that refuses, with the server's hint if it gave one: tools show that to people.
+// The error of a refusal, with the server's hint if there is one: tools show it to users.
 Error refused(wire::ErrorCode code, const std::string& what, const std::string& hint);
-// The same of work that goes on behind a request (backups, restores, bulk loads), whose codes say
-// more: kInvalidArgument, kCorrupt, and kRefused for a state that forbids it.
+// The same for work that continues after a request (backups, restores, bulk loads), with more
+// codes: kInvalidArgument, kCorrupt, and kRefused for a state that forbids it.
 Error job_refused(wire::ErrorCode code, const std::string& what, const std::string& hint);
 
 class MetaCaller {
@@ -19,11 +19,10 @@ class MetaCaller {
   MetaCaller(Client& client, std::vector<net::HostPort> metas)
       : client_(client), metas_(std::move(metas)) {}
 
-  // Sends the request to the leader until the deadline: a meta server that does not answer, or that
-  // forwards, makes the next one be tried (wire rules: facts of leader forwarding, in Pegasus
-  // src/meta/meta_service.h). `err` is the response's own error field: checked for forwards only.
-  // Errors: kUnreachable or kTimeout when none answers, kUnauthenticated when they demand SASL, the
-  // RPC-level error otherwise.
+  // Sends the request to the leader until the deadline: when a meta server does not answer, or
+  // forwards, the next one is tried (leader forwarding: Pegasus src/meta/meta_service.h). `err` is
+  // the response's own error field: checked only for forwards. Errors: kUnreachable or kTimeout
+  // when none answers, kUnauthenticated when they require SASL, the RPC-level error otherwise.
   template <typename Response, typename Request>
   Task<Response> call(wire::RpcCode code, Request request, Deadline deadline) {
     auto body = wire::encode_body(request);
@@ -52,7 +51,7 @@ class MetaCaller {
   Client& client_;
   std::vector<net::HostPort> metas_;
   size_t current_ = 0;
-  std::optional<net::Address> leader_;  // learnt from a forward
+  std::optional<net::Address> leader_;  // learned from a forward
   net::Address asked_{};                // the address of metas_[current_] that was asked last
   std::optional<Error> last_error_;
 };

@@ -14,7 +14,7 @@ namespace {
 
 using testing::kLoopback;
 
-// The time is real, and goes on by as much as a test says; sleeps are short.
+// The time is real, and a test can advance it; sleeps are short.
 class SkippingClock : public async::SystemClock {
  public:
   async::Instant now() const override { return SystemClock::now() + skipped; }

@@ -1,5 +1,7 @@
 #include "client/node.h"
 
+#include "meta_types.h"
+#include "replica_admin_types.h"
 #include "wire/error_code.h"
 #include "wire/thrift_codec.h"
 
@@ -9,7 +11,7 @@ namespace {
 using wire::ErrorCode;
 using wire::RpcCode;
 
-// At the first address of the node that takes the request.
+// Uses the first address of the node that accepts the request.
 Task<net::IncomingReply> call(Client& client, net::HostPort node, RpcCode code, std::string body,
                               Deadline deadline) {
   Error last(Code::kUnreachable, "");
@@ -60,7 +62,7 @@ Task<NodeDisks> query_disk_info(Client& client, net::HostPort node, std::string 
   auto response = CO_TRY(wire::decode_body<wire::query_disk_info_response>(reply.body.view));
   if (response.err.code == ErrorCode::kObjectNotFound)
     co_return fail(
-        Error(Code::kNotFound, node.to_string() + " has nothing of table '" + table + "'")
+        Error(Code::kNotFound, node.to_string() + " has no partition of table '" + table + "'")
             .with_wire_code(int(response.err.code)));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(wire::to_error(response.err.code, "disks of " + node.to_string()));

@@ -1,5 +1,5 @@
-// What operations on a table take and return, besides keys and values: options and results. Shared
-// by the coroutine API (table.h, scanner.h) and the blocking one (blocking.h).
+// Options and results of operations on a table. Shared by the coroutine API (table.h, scanner.h)
+// and the blocking one (blocking.h).
 #pragma once
 
 #include <cstdint>
@@ -46,7 +46,7 @@ struct FoundRow {
 enum class Filter { kNone = 0, kAnywhere = 1, kPrefix = 2, kPostfix = 3 };
 
 struct MultiGetOptions {
-  std::vector<std::string> sort_keys{};  // empty: by range, all of the hash key by default
+  std::vector<std::string> sort_keys{};  // empty: a range, by default all of the hash key
   std::string start_sort_key{};
   std::string stop_sort_key{};  // empty: to the end
   bool start_inclusive = true;
@@ -81,19 +81,19 @@ struct IncrResult {
   OperationInfo info;
 };
 
-// What an increment does with a row's expiry, beside an absolute expire_ts.
+// What an increment does with a row's expiry, besides an absolute expire_ts.
 inline constexpr int32_t kKeepExpiry = 0;
 inline constexpr int32_t kNeverExpires = -1;
 
-// What check_and_set and check_and_mutate ask of a row. The numbers are those of the wire
-// (cas_check_type in Pegasus's idl/rrdb.thrift). All from kExist on want the row to exist.
+// The conditions of check_and_set and check_and_mutate. The numbers are those of the wire
+// (cas_check_type in Pegasus's idl/rrdb.thrift). All from kExist on require that the row exists.
 enum class CheckType {
   kNone = 0,
   kNotExist,
   kNotExistOrEmpty,
   kExist,
   kNotEmpty,
-  kMatchAnywhere,  // the operand stands in the value
+  kMatchAnywhere,  // the value contains the operand
   kMatchPrefix,
   kMatchPostfix,
   kBytesLess,  // the value, byte by byte, is less than the operand
@@ -101,7 +101,7 @@ enum class CheckType {
   kBytesEqual,
   kBytesGreaterOrEqual,
   kBytesGreater,
-  kIntLess,  // both as decimal numbers of 64 bits; refused when one is none
+  kIntLess,  // both as decimal 64-bit numbers; refused when one is not a number
   kIntLessOrEqual,
   kIntEqual,
   kIntGreaterOrEqual,
@@ -110,15 +110,15 @@ enum class CheckType {
 
 struct Check {
   CheckType type = CheckType::kNone;
-  std::string sort_key{};  // of the row that is looked at
+  std::string sort_key{};  // of the row that is checked
   std::string operand{};   // not for the types up to kNotEmpty
   bool return_value = false;
 };
 
 struct CheckResult {
   bool passed = false;          // false: nothing was written
-  bool value_returned = false;  // it was asked for and given
-  // Of the row that was looked at, as it was before; nullopt: it did not exist, or not returned.
+  bool value_returned = false;  // it was requested and returned
+  // The old value of the checked row; nullopt: the row did not exist, or it was not returned.
   std::optional<std::string> checked_value;
   OperationInfo info;
 };
@@ -132,17 +132,17 @@ struct Mutation {
 };
 
 struct ScanOptions {
-  int32_t batch_size = 100;  // rows a request; servers give at most 1000
+  int32_t batch_size = 100;  // rows per request; servers return at most 1000
   bool no_value = false;
   bool return_expire_ts = false;
-  bool only_count = false;  // batches carry a count and no rows
+  bool only_count = false;  // batches contain a count and no rows
   int hash_key_filter =
       0;  // as Filter: 0 none, 1 anywhere, 2 prefix, 3 postfix; sort keys likewise
   std::string hash_key_pattern{};
   int sort_key_filter = 0;
   std::string sort_key_pattern{};
-  // Leave out rows that a partition split has moved elsewhere; acts with the table's env
-  // replica.split.validate_partition_hash only.
+  // Leave out rows that a partition split has moved away; needs the table's env
+  // replica.split.validate_partition_hash.
   bool validate_partition_hash = true;
   bool full_scan = false;  // set by Table::scan_partition
 };

@@ -12,19 +12,19 @@ using wire::ErrorCode;
 
 constexpr milliseconds kFirstPause{8};
 constexpr milliseconds kLongestPause{1000};
-// For what may be asked and is not needed: a meta server while a primary is known, a name server
-// while an address is.
+// Time limit of optional questions: to a meta server while a primary is known, to a name server
+// while an address is known.
 constexpr milliseconds kMoment{2000};
-// A table is never larger than this; a claim beyond it is no answer of a Pegasus.
+// A table is never larger than this; a larger claim is not an answer of Pegasus.
 constexpr int32_t kMostPartitions = 1 << 16;
 
-// Whether a reply that is too large is the caller's business: a scan can ask for fewer rows. Other
-// calls that were under way on the same connection are sent again.
+// Whether the caller handles a reply that is too large: a scan can request fewer rows. Other calls
+// in progress on the same connection are sent again.
 bool can_ask_for_less(wire::RpcCode code) {
   return code == wire::RpcCode::kGetScanner || code == wire::RpcCode::kScan;
 }
 
-// Answers that say nothing about whether the request was carried out.
+// Answers that do not show whether the request was carried out.
 bool may_be_done(ErrorCode error) {
   return error == ErrorCode::kTimeout || error == ErrorCode::kNetworkFailure;
 }
@@ -35,10 +35,10 @@ bool is_busy(ErrorCode error) {
 
 Error unknown_outcome(Error error) {
   return std::move(error).with_context(
-      "it is not known whether the operation was carried out; read the row before doing it again");
+      "it is not known whether the operation was carried out; read the row before you repeat it");
 }
 
-// Errors after which the partition's place is asked for anew.
+// Errors after which the meta servers are asked again where the partition is.
 bool moves(ErrorCode error) {
   switch (error) {
     case ErrorCode::kObjectNotFound:
@@ -53,7 +53,7 @@ bool moves(ErrorCode error) {
 
 }  // namespace
 
-// A call that has failed before and waits for better times.
+// Registers a call that has failed and waits for another attempt.
 class PartitionRouter::Waiting {
  public:
   explicit Waiting(Waits& waits) : waits_(waits) {}
@@ -93,8 +93,8 @@ Target PartitionRouter::target_of(uint64_t hash) const {
   return {record::partition_index(hash, partition_count()), hash};
 }
 
-// Whoever can be told to stop does not ask meta servers that are away for longer than a moment; the
-// call that needs them asks again.
+// With a stop signal, meta servers that are down are asked only for a moment; a call that needs
+// them asks again.
 Deadline PartitionRouter::refresh_deadline(Deadline deadline) const {
   auto attempt = attempt_deadline(deadline);
   return stop_ ? attempt.earlier(Deadline::in(cluster_->client().clock(), kMoment)) : attempt;
@@ -104,7 +104,7 @@ std::string PartitionRouter::place(int32_t partition_index) const {
   return "partition " + std::to_string(partition_index) + " of table '" + table_ + "'";
 }
 
-// One refresh at a time; whoever comes meanwhile waits for it.
+// One refresh at a time; other callers wait for it.
 Task<> PartitionRouter::refresh(Deadline deadline) {
   if (refreshing_) {
     while (refreshing_) co_await refreshed_.wait();  // no result
@@ -122,8 +122,8 @@ Task<> PartitionRouter::refresh(Deadline deadline) {
   co_return taken;
 }
 
-// Where the servers are that the config names, each looked up once. The name is what newer servers
-// mean; the address serves where the name means nothing here.
+// The addresses of the servers in the config, each looked up once. Newer servers send names; the
+// address is used when the name is unknown here.
 Routine<std::map<std::string, net::Address>> PartitionRouter::look_up(const TableConfig& config,
                                                                       Deadline deadline) {
   auto& client = cluster_->client();
@@ -145,10 +145,10 @@ Task<> PartitionRouter::take_over(TableConfig config, Deadline deadline) {
   if (config.partition_count > kMostPartitions ||
       config.partition_count != int32_t(config.partitions.size()))
     co_return fail(Code::kProtocol,
-                   "table '" + table_ + "': partitions listed contradict their count");
+                   "table '" + table_ + "': the listed partitions do not match their count");
   if (app_id_ != 0 && app_id_ != config.app_id)
     co_return fail(Code::kNotFound,
-                   "table '" + table_ + "' was dropped and made anew while in use");
+                   "table '" + table_ + "' was dropped and created again while in use");
   const auto addresses = co_await look_up(config, deadline);
   std::vector<Primary> primaries(config.partitions.size());
   for (size_t i = 0; i < primaries.size(); ++i) {
@@ -174,7 +174,7 @@ net::RpcChannel* PartitionRouter::primary_channel(int32_t partition_index) {
 }
 
 void PartitionRouter::doubt(int32_t partition_index, const net::RpcChannel& channel) {
-  if (partition_index >= partition_count()) return;  // a refresh came between
+  if (partition_index >= partition_count()) return;  // after a refresh
   auto& primary = primaries_[size_t(partition_index)];
   cluster_->client().host_names().failed(primary.name, channel.address());
   if (primary.address == channel.address()) primary.is_doubted = true;
@@ -203,7 +203,7 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
     if (target.partition_index < partition_count() && may_have_moved)
       CO_TRY(co_await look_again(target.partition_index, attempt == 0, deadline));
     if (target.partition_index >= partition_count())
-      co_return fail(Code::kRefused, place(target.partition_index) + " does not exist (any more)");
+      co_return fail(Code::kRefused, place(target.partition_index) + " does not exist any more");
     may_have_moved = true;
     if (auto* channel = channel_of(target.partition_index)) {
       bool sent = false;

@@ -1,5 +1,5 @@
-// Finds the server of a partition, and is the one layer that retries data requests: how each error
-// is met follows Pegasus's C++ client (src/client/partition_resolver.cpp).
+// Finds the server of a partition, and is the only layer that retries data requests. Each error is
+// handled as in Pegasus's C++ client (src/client/partition_resolver.cpp).
 #pragma once
 
 #include "async/stop_signal.h"
@@ -7,18 +7,18 @@
 
 namespace pegmove::client {
 
-// What a data request is addressed to.
+// The target of a data request.
 struct Target {
   int32_t partition_index = 0;
   uint64_t partition_hash = 0;  // of the key; full scans send the index
 };
 
-// Whether a request may be sent again although it may have been carried out before. What was
-// refused or never left is sent again in any case.
+// Whether a request may be sent again although it may have been carried out. A request that was
+// refused or never sent is always sent again.
 enum class Repeat { kAllowed, kForbidden };
 
-// How ERR_BUSY (a throttle) and ERR_SPLITTING are met. Pegasus's clients fail at once; for what
-// moves a whole table they are a reason to wait.
+// How ERR_BUSY (a throttle) and ERR_SPLITTING are handled. Pegasus's clients fail at once; work on
+// a whole table waits.
 enum class OnBusy { kTryAgain, kFail };
 
 // All on the client's executor.
@@ -35,17 +35,17 @@ class PartitionRouter {
   int32_t partition_count() const { return int32_t(primaries_.size()); }
   Target target_of(uint64_t hash) const;
 
-  // Sends the request until it is answered with something that a retry cannot mend, or the deadline
-  // passes: then the error says what stood in the way last (kTimeout).
-  // Errors: kNotFound when the table is gone or was made anew; RPC-level errors; kInterrupted. With
-  // Repeat::kForbidden also those of RpcChannel, saying that the outcome is not known.
+  // Sends the request until the answer is final, or the deadline passes: then the error contains
+  // the last reason (kTimeout). Errors: kNotFound when the table was dropped, or dropped and
+  // created again; RPC-level errors; kInterrupted. With Repeat::kForbidden also those of
+  // RpcChannel, saying that the outcome is not known.
   Task<net::IncomingReply> call(Target target, wire::RpcCode code, std::string body,
                                 Deadline deadline, Repeat repeat = Repeat::kAllowed);
 
   // For senders that keep many requests in flight: the channel to the partition's primary if it is
   // known and not in doubt, nullptr otherwise. A request that fails on it goes to call().
   net::RpcChannel* primary_channel(int32_t partition_index);
-  // What the wire says of a partition: its table's id and its index.
+  // A partition in requests: its table's id and its index.
   Gpid gpid(int32_t partition_index) const { return {app_id_, partition_index}; }
 
   void set_on_busy(OnBusy on_busy) { on_busy_ = on_busy; }
@@ -56,17 +56,17 @@ class PartitionRouter {
     return deadline.earlier(Deadline::in(cluster_->client().clock(), attempt_timeout_));
   }
 
-  // Calls that would be tried again fail with kInterrupted once the signal is there. It outlives
-  // the router's calls.
+  // After this signal calls that would be tried again fail with kInterrupted. It must outlive the
+  // router's calls.
   void set_stop(const async::StopSignal* stop) { stop_ = stop; }
 
-  // What calls wait for now, since an attempt of theirs failed.
+  // What calls wait for now, after a failed attempt.
   struct Waits {
     int calls = 0;
-    std::string reason;  // of the last attempt that failed; names the partition
+    std::string reason;  // of the last failed attempt; names the partition
   };
   const Waits& waits() const { return waits_; }
-  // How often the servers have said that they are busy (ERR_BUSY), so far.
+  // How often the servers have reported that they are busy (ERR_BUSY), so far.
   int64_t busy_answers() const { return busy_answers_; }
 
   // True when the RPC-level error is one that call() would retry.
@@ -83,14 +83,14 @@ class PartitionRouter {
   Deadline refresh_deadline(Deadline deadline) const;
   struct Primary {
     net::HostPort name;
-    net::Address address;     // port 0: not known, or nobody serves the partition
-    bool is_doubted = false;  // a call failed there, and nobody has asked the cluster since
+    net::Address address;     // port 0: not known, or no server serves the partition
+    bool is_doubted = false;  // a call failed there, and the cluster was not asked since
   };
   Routine<std::map<std::string, net::Address>> look_up(const TableConfig& config,
                                                        Deadline deadline);
   Task<> take_over(TableConfig config, Deadline deadline);
-  // The channel does not seem to lead to the partition's primary: before the next call the cluster
-  // is asked, and the primary's name is looked up.
+  // Reports that the channel may not lead to the partition's primary: before the next call the
+  // cluster is asked, and the primary's name is looked up.
   void doubt(int32_t partition_index, const net::RpcChannel& channel);
   std::string place(int32_t partition_index) const;
 

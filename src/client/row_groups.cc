@@ -13,13 +13,13 @@ namespace {
 
 using wire::ErrorCode;
 
-// Groups that are sent again, at once: each waits by itself for a server that may be away or busy.
+// Groups sent again at the same time: each waits by itself for a server that is down or busy.
 constexpr size_t kMostAgainAtOnce = 64;
 
-// Requests under way; lives until each is answered.
+// Requests in progress; must exist until each is answered.
 struct Flight {
   const WriteForm& form;
-  std::vector<bool> failed;  // by place among the groups
+  std::vector<bool> failed;  // by index of the group
   size_t under_way = 0;
   std::optional<Error> error{};
   async::Event landed{};
@@ -35,8 +35,8 @@ struct Flight {
   }
 };
 
-// The groups to send again, by their places: those that failed, and those behind them with a row of
-// the same key, written or not, since the later row counts. A wave goes when the one before it is
+// The groups to send again, by index: those that failed, and those after them with a row of the
+// same key, written or not, since the later row counts. A wave is sent when the previous one is
 // written; no two groups of a wave have a key in common.
 std::vector<std::vector<size_t>> waves_again(std::span<const RowGroup> groups,
                                              const std::vector<bool>& failed) {
@@ -80,7 +80,7 @@ Error explain_size(Table& table, const RawRow& row, size_t request_bytes, Error 
                    base::printable(parts.sort_key) + "\" is too large: its write request has " +
                    std::to_string(request_bytes) + " bytes, more than cluster " +
                    table.cluster().name() +
-                   " takes ([replication] max_allowed_write_size, 1 MiB by default)");
+                   " allows ([replication] max_allowed_write_size, 1 MiB by default)");
 }
 
 Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup> groups,

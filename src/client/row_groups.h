@@ -1,5 +1,5 @@
-// Requests that write rows, many of them in flight to one partition: what bulk_write.h and
-// duplicate_write.h have in common.
+// Requests that write rows, many of them in flight to one partition: the common part of
+// bulk_write.h and duplicate_write.h.
 #pragma once
 
 #include <functional>
@@ -9,11 +9,11 @@
 
 namespace pegmove::client {
 
-// The rows of one request: neighbours, and never none.
+// The rows of one request: neighbours, at least one.
 using RowGroup = std::span<const RawRow>;
 
-// How rows are written. `encode` makes the body of a request (what stands in `body` before is
-// overwritten) and says its code and the hash it is sent to; `check` is given answers that have no
+// How rows are written. `encode` makes the body of a request (old contents of `body` are
+// overwritten) and returns its code and the hash it is sent to; `check` receives answers without an
 // RPC-level error.
 struct WriteForm {
   struct Encoded {
@@ -24,15 +24,15 @@ struct WriteForm {
   std::function<Result<void>(const net::IncomingReply& reply)> check;
 };
 
-// Sends all groups at once. What fails is sent again, group by group as it was and many of them at
-// once, until the deadline; of rows with the same key the last one counts in any case. Returns when
-// every group is written, or with the first error that a retry cannot mend; some may be written
-// then. The rows must live until then. A stop of the caller's task group does not end it.
+// Sends all groups at the same time. Failed groups are sent again, many of them in parallel, until
+// the deadline; of rows with the same key the last one always counts. Returns when every group is
+// written, or with the first error that a retry cannot fix; some may be written then. The rows must
+// stay valid until then. A stop of the caller's task group does not end it.
 Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup> groups,
                     WriteForm form, Deadline deadline);
 
-// A server answers requests that are larger than it takes with one bare error: this says which row
-// it was and what the limit is. Other errors stay as they are.
+// A server's answer to a request that is too large does not say so: this adds the row and the limit
+// to the error. Other errors are not changed.
 Error explain_size(Table& table, const RawRow& row, size_t request_bytes, Error error);
 
 }  // namespace pegmove::client

@@ -17,8 +17,8 @@ using ::testing::ElementsAre;
 using ::testing::UnorderedElementsAre;
 using wire::ErrorCode;
 
-// Every row is a request of its own. The node takes as many requests as it is told to expect at
-// once, then answers all of them.
+// Every row is a request of its own. The node takes as many requests as the test expects at once,
+// then answers all of them.
 class RowGroupsTest : public ::testing::Test {
  protected:
   RowGroupsTest() {

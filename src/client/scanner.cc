@@ -1,4 +1,5 @@
 #include "client/scanner.h"
+#include "data_types.h"
 
 #include <algorithm>
 
@@ -7,12 +8,12 @@ namespace {
 
 using wire::StorageStatus;
 
-// What the server says with a context id. Real servers give ids that may be negative; -1 alone
-// means the end, and 0 is what a reply that has none carries.
+// Meanings of a context id. Ids of real servers may be negative; only -1 means the end, and 0 means
+// that the reply has none.
 constexpr int64_t kEnd = -1;
 constexpr int64_t kNoContext = 0;
 
-constexpr int32_t kMostBatchRows = 1000;  // servers give no more
+constexpr int32_t kMostBatchRows = 1000;  // servers return no more
 
 }  // namespace
 
@@ -30,18 +31,18 @@ void Scanner::set_batch_size(int32_t rows) {
   forget_context();
 }
 
-// After a reply that was too large. Another scan of the same connection may be the one that asked
-// for too much, so that the smallest size is tried several times, too.
+// After a reply that was too large. Another scan on the same connection may be the cause, so the
+// smallest size is also tried several times.
 bool Scanner::ask_for_less() {
   constexpr int kMostInARow = 16;
-  // Of a count that has begun the reply is lost, and no key says how far it had come.
+  // The lost reply of a count cannot be repeated: no key shows how far it had come.
   if (++too_large_ > kMostInARow || (options_.only_count && context_)) return false;
   auto now = options_.batch_size > 0 ? options_.batch_size : kMostBatchRows;
   set_batch_size(std::max(now / 4, 1));
   return true;
 }
 
-// Tells the server that its context is of no more use. There is no answer to wait for.
+// Releases the context on the server. There is no answer to wait for.
 void Scanner::forget_context() {
   if (!context_ || done_) return;
   auto* channel = router_->primary_channel(target_.partition_index);
@@ -92,9 +93,9 @@ Task<std::optional<ScanBatch>> Scanner::next(Deadline deadline) {
     too_large_ = 0;
     auto batch = CO_TRY(co_await take(CO_TRY(std::move(reply))));
     if (!std::exchange(context_lost_, false)) co_return batch;
-    // A count without rows leaves no key to go on behind.
+    // A count without rows has no key to resume after.
     if (options_.only_count)
-      co_return fail(Code::kRefused, "the server has forgotten the scan; count again");
+      co_return fail(Code::kRefused, "the server no longer knows the scan; count again");
     if (asked_anew && batch.rows.empty())
       co_return fail(Code::kRefused, "a scan of partition " +
                                          std::to_string(target_.partition_index) + " of table '" +
@@ -105,7 +106,7 @@ Task<std::optional<ScanBatch>> Scanner::next(Deadline deadline) {
   co_return std::nullopt;
 }
 
-// Reads a reply and notes how the scan goes on. context_lost_: it must be asked for anew.
+// Reads a reply and notes how the scan continues. context_lost_: the scan must be started again.
 Task<ScanBatch> Scanner::take(net::IncomingReply reply) {
   auto view = CO_TRY(wire::decode_scan_reply(reply.body.view));
   bool was_asked_anew = !context_;

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/bytes.h"
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/hash.h"
 #include "record/key.h"
@@ -54,12 +55,12 @@ Result<CheckResult> check_result(Response response, std::string_view what) {
   return result;
 }
 
-// A server answers requests that are larger than it takes with one bare error.
+// A server's answer to a request that is too large does not say so.
 Error explain_size(Error error, size_t bytes) {
   if (error.wire_code() != int(ErrorCode::kInvalidData)) return error;
   return Error(Code::kInvalidArgument, "the row is too large: its write request has " +
                                            std::to_string(bytes) +
-                                           " bytes, more than the cluster takes ([replication] "
+                                           " bytes, more than the cluster allows ([replication] "
                                            "max_allowed_write_size, 1 MiB by default)")
       .with_wire_code(int(ErrorCode::kInvalidData));
 }

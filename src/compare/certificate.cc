@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/units.h"
 #include "compare/difference_file.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The app envs by which servers drop, keep or hide rows.
+// The app envs that make servers drop, keep or hide rows.
 constexpr std::array<std::string_view, 5> kEnvsThatMatter = {
     "default_ttl", "user_specified_compaction", "replica.split.validate_partition_hash",
     "replica.deny_client_request", "rocksdb.usage_scenario"};
@@ -59,8 +60,8 @@ std::string what_was_compared(const CompareReport& report) {
   return "keys, values and expiry of " +
          std::string(report.options.sample ? "a sample of" : "all") + " rows" +
          (tolerance == 0 ? std::string(", exactly")
-                         : "; expiries up to " + std::to_string(tolerance) +
-                               " s apart count as the same: rows were compared, not sums");
+                         : "; expiries that differ by at most " + std::to_string(tolerance) +
+                               " s count as equal: rows were compared, not sums");
 }
 
 }  // namespace
@@ -90,29 +91,28 @@ std::string what_a_sample_proves(const CompareReport& report) {
   if (rows == 0) return "no row was compared: nothing is proven";
   return base::format_count(uint64_t(rows)) + " rows were compared, in " +
          base::format_count(uint64_t(report.slices)) +
-         " slices of neighbouring keys; nothing is proven of the others";
+         " slices of neighbouring keys; nothing is proven about the others";
 }
 
 std::string summary(const CompareReport& report) {
-  return Json{{"verdict", verdict(report)},
-              {"equal", report.equal()},
-              {"source_rows", report.source_rows},
-              {"target_rows", report.target_rows},
-              {"missing", report.missing},
-              {"extra", report.extra},
-              {"value", report.value_differs},
-              {"expiry", report.expiry_differs},
-              {"not_settled", report.not_settled},
-              {"source_sum", report.source_sum.to_hex()},
-              {"target_sum", report.target_sum.to_hex()}}
-      .dump();
+  return base::json_text(Json{{"verdict", verdict(report)},
+                              {"equal", report.equal()},
+                              {"source_rows", report.source_rows},
+                              {"target_rows", report.target_rows},
+                              {"missing", report.missing},
+                              {"extra", report.extra},
+                              {"value", report.value_differs},
+                              {"expiry", report.expiry_differs},
+                              {"not_settled", report.not_settled},
+                              {"source_sum", report.source_sum.to_hex()},
+                              {"target_sum", report.target_sum.to_hex()}});
 }
 
 std::string certificate(const CertificateFacts& facts, const TableFacts& source,
                         const TableFacts& target, const CompareReport& report) {
   Json differences = Json::array();
   for (const auto& difference : report.differences)
-    differences.push_back(Json::parse(difference_json(difference)));
+    differences.push_back(base::parse_json<Json>(difference_json(difference)));
   Json json{{"verdict", verdict(report)},
             {"equal", report.equal()},
             {"id", facts.run_id},
@@ -145,7 +145,7 @@ std::string certificate(const CertificateFacts& facts, const TableFacts& source,
                       {"rows_compared", std::max(report.source_rows, report.target_rows)},
                       {"proves", what_a_sample_proves(report)}};
   json["differences"] = std::move(differences);
-  return json.dump(2);
+  return base::json_text(json, 2);
 }
 
 }  // namespace pegmove::compare

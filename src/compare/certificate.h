@@ -7,7 +7,7 @@
 
 namespace pegmove::compare {
 
-// What a certificate says beside the report.
+// What a certificate contains besides the report.
 struct CertificateFacts {
   std::string version{};  // of pegmove
   std::string run_id{};
@@ -17,25 +17,25 @@ struct CertificateFacts {
   int64_t ended_unix_ms = 0;
 };
 
-// One table as its cluster describes it now.
+// One table, as its cluster describes it now.
 struct TableFacts {
-  std::string cluster;  // what the cluster calls itself
+  std::string cluster;  // the cluster's own name
   std::string metas;    // "host:port,..."
   std::string table;
   int32_t app_id = 0;
   int32_t partitions = 0;
-  std::map<std::string, std::string> envs;  // those that decide which rows there are
+  std::map<std::string, std::string> envs;  // those that affect which rows exist
 };
 Task<TableFacts> describe(client::Table& table, Deadline deadline);
 
 // "equal", "different", "not settled", and for samples "sample equal".
 std::string verdict(const CompareReport& report);
-// What a sample without a difference proves, in a sentence.
+// What a sample without a difference proves, as a sentence.
 std::string what_a_sample_proves(const CompareReport& report);
 // How many rows the source has: exact, or estimated from a sample.
 int64_t rows_in_all(const CompareReport& report);
 
-// Verdict and counts alone, as JSON: what the journal keeps as the result.
+// Only verdict and counts, as JSON: what the journal keeps as the result.
 std::string summary(const CompareReport& report);
 
 // Indented JSON.

@@ -5,8 +5,8 @@
 #include <numeric>
 
 #include "async/all.h"
+#include "async/report_each_second.h"
 #include "async/task_group.h"
-#include "async/tell_each_second.h"
 
 namespace pegmove::compare {
 namespace {
@@ -94,8 +94,8 @@ Task<CompareReport> compare(TablePair tables, CompareOptions options, const asyn
   auto elapsed = [&] { return std::chrono::duration_cast<milliseconds>(clock.now() - start); };
   async::TaskGroup beside(co_await asio::this_coro::executor);
   if (events.on_progress)
-    beside.spawn(tell_each_second(clock, beside,
-                                  [&] { events.on_progress(comparison.counts(), elapsed()); }));
+    beside.spawn(report_each_second(clock, beside,
+                                    [&] { events.on_progress(comparison.counts(), elapsed()); }));
   auto compared = co_await comparison.run(options.classes_at_once);
   beside.stop();
   co_await beside.join();  // no result

@@ -1,4 +1,4 @@
-// Verification: are two tables equal, row by row, whatever their partition counts?
+// Verification: compares two tables row by row, with any partition counts.
 #pragma once
 
 #include <functional>
@@ -19,15 +19,15 @@ struct CompareOptions {
   async::milliseconds timeout{30'000};  // of one request, retries included
   std::optional<SampleOptions> sample{};
   uint32_t expiry_tolerance_s = 0;
-  // While clients write: what differs is read again until it agrees or is proven different.
+  // While clients write: rows that differ are read again until they agree or are proven different.
   std::optional<RecheckOptions> live{};
-  async::milliseconds note_every{1'000};  // how often CompareEvents::on_class tells of a class
-  // Where each class goes on; empty: all at their beginning. Precondition: else as many as there
-  // are classes, of tables with the same partition counts.
+  async::milliseconds note_every{1'000};  // how often CompareEvents::on_class is called for a class
+  // The position at which each class resumes; empty: all at their beginning. Precondition:
+  // otherwise one per class, from tables with the same partition counts.
   std::vector<ResidueClassState> start{};
 };
 
-// What a comparison tells while it runs. Outlives it.
+// Callbacks of a comparison. Must outlive it.
 struct CompareEvents {
   // Rows compared so far, once a second.
   std::function<void(const CompareCounts& so_far, async::milliseconds elapsed)> on_progress{};
@@ -39,7 +39,7 @@ struct CompareReport : CompareCounts {
   int classes = 0;
   async::milliseconds elapsed{};          // of this process's part
   std::vector<Difference> differences{};  // the first ones
-  CompareOptions options{};               // as they were carried out; without `start`
+  CompareOptions options{};               // as they were used; without `start`
 };
 
 // Both tables of a comparison, open.
@@ -47,7 +47,7 @@ struct TablePair {
   std::shared_ptr<client::Table> source;
   std::shared_ptr<client::Table> target;
 
-  // The gcd of the partition counts: so many classes can be compared by themselves.
+  // The gcd of the partition counts: the number of classes that can be compared independently.
   int classes() const;
 };
 
@@ -56,10 +56,10 @@ Task<TablePair> open_tables(std::shared_ptr<client::Cluster> source,
                             std::shared_ptr<client::Cluster> target, std::string table,
                             std::string to_table, Deadline deadline);
 
-// Compares every row, or a sample: key, value and expiry. Memory is bounded by a few batches a
-// partition. Without `live` exact while nobody writes; rows written meanwhile may show as
-// differences. A row that expires during the comparison is no difference. Errors: kInterrupted,
-// those of the sink, all of client/table.h.
+// Compares every row, or a sample: key, value and expiry. Memory is bounded by a few batches per
+// partition. Without `live` the result is exact while nobody writes; rows written during the
+// comparison may appear as differences. A row that expires during the comparison does not count as
+// a difference. Errors: kInterrupted, those of the sink, all of client/table.h.
 Task<CompareReport> compare(TablePair tables, CompareOptions options, const async::StopSignal& stop,
                             CompareEvents events);
 

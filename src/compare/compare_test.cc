@@ -132,7 +132,7 @@ TEST_F(CompareTest, BytesThatHaveMovedBetweenHashKeySortKeyAndValueAreFound) {
   EXPECT_NE(report.source_sum, report.target_sum);
 }
 
-// The clocks of the servers stand still, each where the test wants it.
+// The clocks of the servers do not move; the test sets each.
 TEST_F(CompareTest, ARowThatExpiresBetweenTheTwoReadsIsNoDifference) {
   Model model = random_model(2, {.rows = 100, .largest_value = 100, .expires_after = now() + 1000});
   model[{"short", "1"}] = {"v", now() + 10};
@@ -190,7 +190,7 @@ void PrintTo(const Shape& shape, std::ostream* out) {
 
 class RandomDamageTest : public CompareTest, public ::testing::WithParamInterface<Shape> {
  protected:
-  // Does something to a row of the target, and says how it must be told.
+  // Changes a row of the target, and returns how the change must be reported.
   std::optional<DifferenceKind> damage(const ModelKey& key, const testing::ModelRow& row) {
     switch (random_() % 12) {
       case 0:
@@ -212,7 +212,7 @@ class RandomDamageTest : public CompareTest, public ::testing::WithParamInterfac
         set(target, key, row.value, row.expire_ts ? row.expire_ts - 1 : UINT32_MAX);
         return DifferenceKind::kExpiry;
       case 5: set(target, key, row.value + "x", now() + 777); return DifferenceKind::kValue;
-      case 6: set(target, key, row.value, row.expire_ts); return std::nullopt;  // written anew
+      case 6: set(target, key, row.value, row.expire_ts); return std::nullopt;  // written again
       default: return std::nullopt;
     }
   }

@@ -24,9 +24,9 @@ Result<DifferenceKind> parse_difference_kind(std::string_view text) {
   using enum DifferenceKind;
   for (auto kind : {kMissing, kExtra, kValue, kExpiry})
     if (to_string(kind) == text) return kind;
-  return fail(Code::kInvalidArgument, "'" + base::printable(text) +
-                                          "' is no kind of a difference: missing, extra, value or "
-                                          "expiry");
+  return fail(Code::kInvalidArgument,
+              "'" + base::printable(text) +
+                  "' is not a kind of difference: give missing, extra, value or expiry");
 }
 
 Difference Difference::of(DifferenceKind kind, std::string_view raw_key) {
@@ -59,7 +59,7 @@ std::string RowSum::to_hex() const {
 Result<RowSum> RowSum::from_hex(std::string_view text) {
   auto bytes = TRY(base::from_hex(text));
   if (bytes.size() != 16)
-    return fail(Code::kInvalidArgument, "a sum of rows has 32 hexadecimal digits");
+    return fail(Code::kInvalidArgument, "a sum of rows must have 32 hexadecimal digits");
   return RowSum{.low = base::load_big_endian<uint64_t>(bytes.data() + 8),
                 .high = base::load_big_endian<uint64_t>(bytes.data())};
 }

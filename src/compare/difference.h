@@ -1,4 +1,4 @@
-// What a comparison finds: differing rows, counts, and sums of both sides.
+// The results of a comparison: differing rows, counts, and sums of both sides.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ std::string_view to_string(DifferenceKind kind);  // "missing", ...
 // Errors: kInvalidArgument.
 Result<DifferenceKind> parse_difference_kind(std::string_view text);
 
-// One row that is not the same on both sides: missing in the target, extra there, or with another
-// value or expiry.
+// One row that differs: missing in the target, extra in the target, or with another value or
+// expiry.
 struct Difference {
   DifferenceKind kind = DifferenceKind::kMissing;
   std::string hash_key{};
@@ -39,7 +39,7 @@ struct RowSum {
   static Result<RowSum> from_hex(std::string_view text);
 };
 
-// Of a class, or of all together.
+// The counts of a class, or of all together.
 struct CompareCounts {
   int64_t source_rows = 0;
   int64_t target_rows = 0;
@@ -50,8 +50,8 @@ struct CompareCounts {
   int64_t expiry_differs = 0;
   int64_t suspects = 0;      // live: rows that differed when they were first read
   int64_t not_settled = 0;   // live: candidates that kept changing until their deadline
-  int64_t slices = 0;        // sampled: stretches of rows that were compared
-  int64_t rows_skipped = 0;  // sampled: between the slices, by estimate
+  int64_t slices = 0;        // sampled: ranges of rows that were compared
+  int64_t rows_skipped = 0;  // sampled: between the slices, estimated
   RowSum source_sum;
   RowSum target_sum;
 
@@ -62,12 +62,12 @@ struct CompareCounts {
   bool operator==(const CompareCounts&) const = default;
 };
 
-// Where proven differences go while a comparison runs. Called by several classes, in turns.
+// Receives proven differences while a comparison runs. Called by several classes, one at a time.
 class DifferenceSink {
  public:
   virtual ~DifferenceSink() = default;
   virtual Task<> take(Difference difference) = 0;
-  // Returns when nothing that was taken would be lost with the process.
+  // Returns when nothing that was taken can be lost by a kill of the process.
   virtual Task<> flush() = 0;
 };
 

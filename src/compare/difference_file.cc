@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "record/key.h"
 
 namespace pegmove::compare {
@@ -26,7 +27,7 @@ std::string difference_json(const Difference& difference) {
   Json line{{"kind", to_string(difference.kind)}};
   put_bytes(line, "hash_key", difference.hash_key);
   put_bytes(line, "sort_key", difference.sort_key);
-  return line.dump();
+  return base::json_text(line);
 }
 
 std::string difference_text(const Difference& difference) {
@@ -37,10 +38,10 @@ std::string difference_text(const Difference& difference) {
 }
 
 Result<Difference> parse_difference(std::string_view line) {
-  const auto json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const auto json = base::parse_json<Json>(line);
   if (!json.is_object())
     return fail(Code::kInvalidArgument,
-                "no JSON object; `pegmove diff --json --output FILE` writes such a list");
+                "not a JSON object; `pegmove diff --json --output FILE` writes such a list");
   const auto in = TRY(base::OrderedJsonFields::of(json, "a difference", Code::kInvalidArgument));
   TRY(in.only({"kind", "hash_key", "hash_key_b64", "sort_key", "sort_key_b64"}));
   Difference difference{.kind = TRY(parse_difference_kind(TRY(in.text("kind")))),
@@ -51,29 +52,15 @@ Result<Difference> parse_difference(std::string_view line) {
 }
 
 Result<TextOutput> TextOutput::open(const std::string& path) {
-  TextOutput output;
-  if (!path.empty() && path != "-") output.file_.emplace(TRY(base::AtomicFile::create(path)));
-  return output;
+  const bool is_standard = path.empty() || path == "-";
+  return TextOutput(
+      TRY(is_standard ? base::AtomicFile::standard_output() : base::AtomicFile::create(path)));
 }
 
 Result<void> TextOutput::line(std::string_view text) {
-  if (file_) {
-    TRY(file_->append(text));
-    return file_->append("\n");
-  }
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
-      std::fputc('\n', stdout) == EOF)
-    return fail(base::system_error("writing", "stdout", errno));
-  return {};
+  TRY(file_.append(text));
+  return file_.append("\n");
 }
-
-Result<void> TextOutput::flush() {
-  if (file_) return file_->flush();
-  if (std::fflush(stdout) != 0) return fail(base::system_error("writing", "stdout", errno));
-  return {};
-}
-
-Result<void> TextOutput::commit() { return file_ ? file_->commit() : flush(); }
 
 Task<> DifferenceWriter::take(Difference difference) {
   co_return output_.line(json_ ? difference_json(difference) : difference_text(difference));
@@ -89,7 +76,7 @@ Result<DifferenceReader> DifferenceReader::open(std::string path) {
   return DifferenceReader(std::move(path), file);
 }
 
-// False at the end. Of a line that is too long nothing is kept.
+// Returns false at the end. A line that is too long is dropped.
 Result<bool> DifferenceReader::read_line() {
   text_.clear();
   too_long_ = false;

@@ -1,7 +1,7 @@
 // Lists of differing rows as text: what `pegmove diff` writes and `pegmove repair` reads.
 //
-// JSON lines: {"kind":"missing","hash_key":"h","sort_key":"s"}. A key that is no text goes as
-// base64, under "hash_key_b64" or "sort_key_b64", as in exports.
+// JSON lines: {"kind":"missing","hash_key":"h","sort_key":"s"}. A key that is not text is written
+// as base64, under "hash_key_b64" or "sort_key_b64", as in exports.
 #pragma once
 
 #include <cstdio>
@@ -14,15 +14,14 @@
 
 namespace pegmove::compare {
 
-// A line, without its end.
+// A line, without its newline.
 std::string difference_json(const Difference& difference);
-// For people: the kind and both keys; bytes that are no printable text as \xHH, and long keys cut.
+// For people: the kind and both keys; unprintable bytes as \xHH, and long keys shortened.
 std::string difference_text(const Difference& difference);
 // A line of JSON. Errors: kInvalidArgument, saying what is wrong with it.
 Result<Difference> parse_difference(std::string_view line);
 
-// Writes a text to stdout or to an AtomicFile (base/atomic_file.h). Blocks, for as long as a line
-// takes to be written.
+// Writes a text to stdout or to an AtomicFile (base/atomic_file.h). Blocks while a line is written.
 class TextOutput {
  public:
   // "" and "-": stdout. Errors: kIo, naming the file.
@@ -30,15 +29,16 @@ class TextOutput {
 
   // Adds "\n". Errors: kIo.
   Result<void> line(std::string_view text);
-  Result<void> flush();
-  // To be called once, at the end: without it nothing stays of a file. Errors: kIo.
-  Result<void> commit();
+  Result<void> flush() { return file_.flush(); }
+  // Call once, at the end: without it no file is left. Errors: kIo.
+  Result<void> commit() { return file_.commit(); }
 
  private:
-  std::optional<base::AtomicFile> file_;  // none: stdout
+  explicit TextOutput(base::AtomicFile file) : file_(std::move(file)) {}
+  base::AtomicFile file_;
 };
 
-// Differences go into the output as they are found.
+// Writes differences to the output as they are found.
 class DifferenceWriter : public DifferenceSink {
  public:
   DifferenceWriter(TextOutput& output, bool json) : output_(output), json_(json) {}
@@ -58,8 +58,8 @@ class DifferenceReader {
   // Errors: kIo, kNotFound, naming the file.
   static Result<DifferenceReader> open(std::string path);
 
-  // The next difference; nullopt at the end. Empty lines do not count. Errors: kInvalidArgument,
-  // naming file and line: the next call goes on behind it. kIo.
+  // The next difference; nullopt at the end. Empty lines are skipped. Errors: kInvalidArgument,
+  // naming file and line: the next call continues after it. kIo.
   Result<std::optional<Difference>> next();
   int64_t line() const { return line_; }
 

@@ -1,4 +1,4 @@
-// The end of a live copy: what differs although clients write, found and mended.
+// The end of a live copy: finds and repairs the rows that differ, while clients write.
 #pragma once
 
 #include "compare/repair.h"
@@ -8,7 +8,7 @@ namespace pegmove::compare {
 struct LiveVerificationOptions {
   RecheckOptions recheck{};
   uint32_t expiry_tolerance_s = 0;
-  int most_rounds = 3;  // how often a row is mended that is proven different again
+  int most_rounds = 3;  // how often a row is repaired that is proven different again
   size_t most_listed = 1000;
   int classes_at_once = 8;
   async::milliseconds timeout{30'000};
@@ -18,17 +18,17 @@ struct LiveVerification {
   CompareReport found;    // before repair; its differences are proven
   RepairReport repaired;  // extras are only counted
 
-  // Every row of the source that was proven different agrees now. Rows that the target alone has
-  // are told in `repaired.extra_left`, and are no failure of a copy.
+  // Every row of the source that was proven different agrees now. Rows that exist only in the
+  // target are counted in `repaired.extra_left`, and are not a failure of a copy.
   bool source_is_there() const {
     return found.not_settled + repaired.differ_now + repaired.not_settled == 0;
   }
   bool equal() const { return source_is_there() && repaired.extra_left == 0; }
 };
 
-// Verifies live, repairs the proven differences while the walk goes on (never extras), rechecks
-// those again, and repairs again what is proven different then, up to `most_rounds` times. Memory
-// is bounded as compare()'s and Repair's. May be repeated. Errors: theirs.
+// Verifies live, repairs the proven differences during the comparison (never extras), rechecks
+// those rows, and repairs again what is then proven different, up to `most_rounds` times. Memory is
+// bounded as in compare() and Repair. May be repeated. Errors: theirs.
 Task<LiveVerification> verify_and_repair_live(
     std::shared_ptr<client::Table> source, std::shared_ptr<client::Table> target,
     LiveVerificationOptions options, const async::StopSignal& stop,

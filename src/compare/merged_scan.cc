@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kBatchBytes = 256 << 10;
 
-// For heaps with the least key in front.
+// For heaps with the smallest key in front.
 template <typename Lane>
 bool later(const Lane* a, const Lane* b) {
   return a->row().key > b->row().key;
@@ -81,7 +81,7 @@ const wire::KeyValueView* MergedScan::advance_if_ready() {
   return take_least();
 }
 
-// Puts the lane whose row was returned last back in its place and returns the least row of all.
+// Puts the lane whose row was returned last back into the heap, and returns the smallest row.
 const wire::KeyValueView* MergedScan::take_least() {
   if (current_ && !current_->done) {
     heap_.push_back(current_);

@@ -7,7 +7,7 @@ namespace pegmove::compare {
 
 struct MergedScanOptions {
   async::milliseconds timeout{30'000};  // of one request, retries included
-  std::string after{};                  // begin behind this raw key; empty: at the beginning
+  std::string after{};                  // begin after this raw key; empty: at the beginning
   int32_t first_batch_rows = 10;        // of a mebibyte each, at worst
   int32_t most_batch_rows = 1000;
 };
@@ -18,11 +18,11 @@ class MergedScan {
   MergedScan(std::shared_ptr<client::Table> table, const std::vector<int32_t>& partitions,
              const MergedScanOptions& options);
 
-  // Goes to the next row (the first, at the first call); nullptr at the end. The row's views are
+  // Moves to the next row (the first, at the first call); nullptr at the end. The row's views are
   // valid until the next advance(). Errors: as client::Scanner's; kProtocol when a server returns
   // rows out of order.
   Task<const wire::KeyValueView*> advance();
-  // The next row if it is at hand already: spares a coroutine for most rows. nullptr: advance().
+  // The next row if it is already in memory: avoids a coroutine for most rows. nullptr: advance().
   const wire::KeyValueView* advance_if_ready();
 
  private:
@@ -31,7 +31,7 @@ class MergedScan {
     client::ScanBatch batch;
     size_t next = 0;
     bool done = false;
-    std::string last_key;  // of the batch before
+    std::string last_key;  // of the previous batch
 
     bool is_ready() const { return done || next < batch.rows.size(); }
     const wire::KeyValueView& row() const { return batch.rows[next]; }
@@ -44,7 +44,7 @@ class MergedScan {
   async::milliseconds timeout_;
   int32_t most_batch_rows_;
   std::vector<Lane> lanes_;
-  std::vector<Lane*> heap_;  // lanes with a row, the least key in front
+  std::vector<Lane*> heap_;  // lanes with a row, the smallest key in front
   Lane* current_ = nullptr;  // whose row was returned last
   bool started_ = false;
 };

@@ -16,7 +16,8 @@ std::string ProgressText::line(const CompareCounts& so_far, async::milliseconds 
               format_count(uint64_t(std::max(speed, 0.0))) +
               " rows/s read on both sides, differences " +
               format_count(uint64_t(so_far.differing()));
-  if (so_far.not_settled > 0) text += ", not settled " + format_count(uint64_t(so_far.not_settled));
+  if (so_far.not_settled > 0)
+    text += ", kept changing " + format_count(uint64_t(so_far.not_settled));
   return text;
 }
 

@@ -1,4 +1,4 @@
-// The line that people see of a comparison under way, once a second.
+// The progress line of a comparison.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace pegmove::compare {
 
-// Remembers the counts before, for the speed since then.
+// Remembers the previous counts, for the speed since then.
 class ProgressText {
  public:
   // "verifying"

@@ -10,13 +10,13 @@ namespace {
 using async::Instant;
 using async::milliseconds;
 
-constexpr milliseconds kFirstPause{100};  // most rows agree at once: a reply was on its way
-constexpr milliseconds kStopPause{500};   // how often the stop signal is looked at
+constexpr milliseconds kFirstPause{100};  // most rows agree at once: a reply was in transit
+constexpr milliseconds kStopPause{500};   // how often the stop signal is checked
 
 struct Watched {
   std::string raw_key;
   RowFingerprint source{}, target{};
-  int same_reads = 0;  // pairs of reads that found what stands above
+  int same_reads = 0;  // pairs of reads that found the state above
   Instant since{};     // the first of them
   std::optional<DifferenceKind> kind{};
   bool over = false;
@@ -51,7 +51,7 @@ class Rechecking {
   }
 
  private:
-  // Spread so that the reads that are asked for span the lag.
+  // Spread so that the required reads span the lag.
   Task<> pause(int round) {
     auto between = options_.lag / std::max(1, options_.reads - 1) + milliseconds(1);
     auto length = round == 0 ? std::min(kFirstPause, between) : between;
@@ -84,7 +84,7 @@ class Rechecking {
       co_return Result<void>();
     }
     ++row.same_reads;
-    // From the end of the first pair to the beginning of the last: a write on its way had that
+    // From the end of the first pair to the beginning of the last: a write in transit had that
     // long.
     if (row.same_reads < std::max(2, options_.reads) || began - row.since < options_.lag)
       co_return Result<void>();

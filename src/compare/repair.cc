@@ -38,7 +38,7 @@ Task<> Repair::flush_taken() {
   taken_bytes_ = 0;
   auto keys = std::exchange(taken_, {});
   for (int round = 0; !keys.empty(); ++round) {
-    auto written = CO_TRY(co_await mend(keys, round == 0));
+    auto written = CO_TRY(co_await repair_rows(keys, round == 0));
     if (options_.dry_run) co_return Result<void>();
     bool again = options_.live && round + 1 < options_.most_rounds;
     auto count = int64_t(written.size());
@@ -57,24 +57,24 @@ Task<> Repair::flush_taken() {
 }
 
 // Returns the keys that were written or deleted.
-Task<std::vector<std::string>> Repair::mend(const std::vector<std::string>& keys,
-                                            bool first_round) {
+Task<std::vector<std::string>> Repair::repair_rows(const std::vector<std::string>& keys,
+                                                   bool first_round) {
   std::vector<std::string> written;
   // outlives: what it refers to is awaited here
   auto one = [&](size_t index) -> Task<> {
-    if (CO_TRY(co_await mend_row(keys[index], first_round))) written.push_back(keys[index]);
+    if (CO_TRY(co_await repair_row(keys[index], first_round))) written.push_back(keys[index]);
     co_return Result<void>();
   };
   CO_TRY(co_await for_each_at_once(keys.size(), options_.at_once, one));
   co_return written;
 }
 
-// True when the row was written or deleted (or would have been). Later rounds are not counted by
-// kind: the row was counted before.
-Task<bool> Repair::mend_row(std::string raw_key, bool first_round) {
+// Returns true when the row was written or deleted (or would have been). Later rounds are not
+// counted by kind: the row was counted before.
+Task<bool> Repair::repair_row(std::string raw_key, bool first_round) {
   if (stop_.requested()) co_return fail(Code::kInterrupted, "stopped on request");
   auto deadline = Deadline::in(clock_, options_.timeout);
-  // The target first: the source is read right before the write.
+  // The target first, so that the source is read just before the write.
   auto target = CO_TRY(co_await read_fingerprint(*tables_.target, raw_key, deadline));
   auto row = CO_TRY(co_await read_row(*tables_.source, raw_key, deadline));
   auto now = record::pegasus_seconds(clock_.unix_seconds());
@@ -85,7 +85,7 @@ Task<bool> Repair::mend_row(std::string raw_key, bool first_round) {
   }
   if (!kind) co_return false;
   if (kind == DifferenceKind::kExtra)
-    co_return co_await mend_extra(std::move(raw_key), deadline, first_round);
+    co_return co_await repair_extra(std::move(raw_key), deadline, first_round);
   if (!options_.dry_run) {
     auto parts = *record::split_key(raw_key);
     auto written =
@@ -103,7 +103,7 @@ Task<bool> Repair::mend_row(std::string raw_key, bool first_round) {
   co_return true;
 }
 
-Task<bool> Repair::mend_extra(std::string raw_key, Deadline deadline, bool first_round) {
+Task<bool> Repair::repair_extra(std::string raw_key, Deadline deadline, bool first_round) {
   if (!options_.delete_extra) {
     ++report_.extra_left;
     leave(DifferenceKind::kExtra, raw_key);
@@ -118,7 +118,7 @@ Task<bool> Repair::mend_extra(std::string raw_key, Deadline deadline, bool first
   co_return true;
 }
 
-// Returns those that still differ.
+// Returns the rows that still differ.
 Task<std::vector<Rechecked::Row>> Repair::read_back(std::vector<std::string> keys) {
   std::vector<Rechecked::Row> differ;
   // outlives: what it refers to is awaited here

@@ -12,15 +12,15 @@ using testing::random_model;
 
 class RepairTest : public TwoTablesTest {
  protected:
-  // Compares and mends what that finds.
+  // Compares, and repairs what differs.
   RepairReport repair(RepairOptions options = {}) {
     Repair repair(tables(), options, clusters.stop);
     compare({}, {.sink = &repair});
     clusters.must(repair.flush());
     return repair.report();
   }
-  // Mends what the list says.
-  RepairReport mend(const std::vector<Difference>& list, RepairOptions options = {}) {
+  // Repairs the rows of a list.
+  RepairReport repair_list(const std::vector<Difference>& list, RepairOptions options = {}) {
     Repair repair(tables(), options, clusters.stop);
     for (const auto& difference : list) clusters.must(repair.take(difference));
     clusters.must(repair.flush());
@@ -77,7 +77,7 @@ TEST_F(RepairTest, ADryRunChangesNothingAndCountsTheSame) {
   make_damaged();
   const auto before = compare();
   auto report = repair({.delete_extra = true, .dry_run = true});
-  EXPECT_EQ(report.mended(), 4);
+  EXPECT_EQ(report.repaired(), 4);
   EXPECT_EQ(report.agree_now, 0);
   EXPECT_EQ(compare().target_sum, before.target_sum);
 }
@@ -86,12 +86,12 @@ TEST_F(RepairTest, AStaleListDoesNoHarm) {
   make_tables({{{"h", "same"}, {"v", 0}}, {{"h", "both"}, {"v", 0}}}, 2, 3);
   set(source, {"h", "new"}, "now there");
   const auto before = compare();
-  auto report = mend({{DifferenceKind::kExtra, "h", "same"},
-                      {DifferenceKind::kValue, "h", "both"},
-                      {DifferenceKind::kExtra, "h", "new"},
-                      {DifferenceKind::kMissing, "h", "nowhere"},
-                      {DifferenceKind::kMissing, "", ""}},
-                     {.delete_extra = true});
+  auto report = repair_list({{DifferenceKind::kExtra, "h", "same"},
+                             {DifferenceKind::kValue, "h", "both"},
+                             {DifferenceKind::kExtra, "h", "new"},
+                             {DifferenceKind::kMissing, "h", "nowhere"},
+                             {DifferenceKind::kMissing, "", ""}},
+                            {.delete_extra = true});
   EXPECT_EQ(report.looked_at, 5);
   EXPECT_EQ(report.agreed_before, 4);
   EXPECT_EQ(report.missing, 1);  // whatever the list said

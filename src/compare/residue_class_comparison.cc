@@ -11,10 +11,11 @@ namespace {
 
 using wire::KeyValueView;
 
-constexpr size_t kMostCandidates = 5000;              // that wait for being read again
-constexpr size_t kMostCandidateBytes = 4 << 20;       // of their keys
-constexpr async::milliseconds kCandidateAge{30'000};  // then they are read again, however few
-constexpr int64_t kLookEvery = 256;                   // rows between looks at the clock
+constexpr size_t kMostCandidates = 5000;         // that wait to be read again
+constexpr size_t kMostCandidateBytes = 4 << 20;  // of their keys
+constexpr async::milliseconds kCandidateAge{
+    30'000};                         // then they are read again, even if they are few
+constexpr int64_t kLookEvery = 256;  // rows between checks of the clock
 
 std::vector<int32_t> partitions_of_class(int number, int classes, int partition_count) {
   std::vector<int32_t> partitions;
@@ -80,7 +81,7 @@ Task<> ResidueClassComparison::run() {
   co_return co_await note(true);
 }
 
-// Compares up to that many rows of both sides together.
+// Compares up to this many rows of both sides together.
 Task<> ResidueClassComparison::walk(Pair& pair, int64_t most_rows) {
   for (walked_ = 0; !pair.at_end() && walked_ < most_rows;) {
     if (stop_.requested()) co_return fail(Code::kInterrupted, "stopped on request");
@@ -139,7 +140,7 @@ Task<> ResidueClassComparison::run_slices() {
     if (pair.at_end()) co_return Result<void>();
     position = last_key_;
     auto left = plan.next_leap_rows(rows);
-    // Each turn ends at a key that is there, and learns from it.
+    // Each turn ends at an existing key, and learns from it.
     while (left >= 1) {
       if (stop_.requested()) co_return fail(Code::kInterrupted, "stopped on request");
       auto leap = learned_.leap(halves, position, left);
@@ -192,8 +193,8 @@ Task<> ResidueClassComparison::recheck_candidates() {
   co_return Result<void>();
 }
 
-// Tells how far the class is, when it is time. Nothing before that may be open: a candidate that is
-// not read again would be lost with the process, and so would what the sink still holds.
+// Reports the position of the class, when it is time. Nothing before the position may be pending: a
+// kill would lose candidates that were not read again, and differences that the sink still holds.
 Task<> ResidueClassComparison::note(bool at_once) {
   const auto now = clock_.now();
   if (!at_once && now < next_note_) co_return Result<void>();

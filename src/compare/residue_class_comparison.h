@@ -1,4 +1,5 @@
-// The comparison of one gcd class: the partitions of both sides whose rows can be the same.
+// The comparison of one residue class: the partitions of both sides whose rows can have the same
+// keys.
 #pragma once
 
 #include <functional>
@@ -12,7 +13,7 @@
 
 namespace pegmove::compare {
 
-// How far a class is: every row up to `last_key` is compared and counted.
+// The position of a class: every row up to `last_key` is compared and counted.
 struct ResidueClassState {
   std::string last_key{};  // raw key; empty: nothing yet
   CompareCounts counts{};
@@ -20,7 +21,7 @@ struct ResidueClassState {
   bool done = false;
 };
 
-// What the classes of one comparison have in common. Outlives them.
+// What the classes of one comparison share. Must outlive them.
 struct ResidueClassContext {
   std::shared_ptr<client::Table> source;  // shared with the scans
   std::shared_ptr<client::Table> target;
@@ -32,13 +33,13 @@ struct ResidueClassContext {
   async::milliseconds timeout{30'000};
   async::milliseconds note_every{1'000};
   DifferenceSink* sink = nullptr;
-  // A class has got further; not called more often than note_every, but for the end.
+  // A class has made progress; called at most once per note_every, and at the end.
   std::function<void(int number, const ResidueClassState& state)> on_state{};
 };
 
 class ResidueClassComparison {
  public:
-  // Goes on behind `state.last_key`. The state outlives this and is read by others meanwhile.
+  // Resumes after `state.last_key`. The state must outlive this; others read it meanwhile.
   ResidueClassComparison(const ResidueClassContext& context, int number, ResidueClassState& state,
                          const async::StopSignal& stop);
   // Errors: kInterrupted, those of the scans, of read_row(), of the sink.
@@ -69,7 +70,7 @@ class ResidueClassComparison {
   ResidueClassState& state_;
   const async::StopSignal& stop_;
   Clock& clock_;
-  std::string last_key_;  // compared; goes into the state when nothing before it is open
+  std::string last_key_;  // compared; stored in the state when nothing before it is pending
   std::vector<Candidate> candidates_;
   size_t candidate_bytes_ = 0;
   async::Instant first_candidate_{};

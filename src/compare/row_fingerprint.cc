@@ -65,13 +65,13 @@ Task<std::optional<RowState>> read_row(client::Table& table, std::string raw_key
                                        Deadline deadline) {
   auto parts = record::split_key(raw_key);
   if (!parts)
-    co_return fail(Code::kInvalidArgument, "\"" + base::printable(raw_key) + "\" is no raw key");
+    co_return fail(Code::kInvalidArgument, "\"" + base::printable(raw_key) + "\" is not a raw key");
   auto target = table.router().target_of(record::raw_key_hash(*parts));
   client::ScanRange range{.start = raw_key,
                           .stop = std::move(raw_key),
                           .start_inclusive = true,
                           .stop_inclusive = true};
-  // A batch of two: with one, servers keep a context for a row that cannot be.
+  // A batch of two: with one, servers would keep a context for a row that cannot exist.
   auto scanner =
       table.scan_range(target, std::move(range), {.batch_size = 2, .return_expire_ts = true});
   while (auto batch = CO_TRY(co_await scanner->next(deadline)))

@@ -33,9 +33,9 @@ Result<double> parse_share(std::string_view text) {
       slash == std::string_view::npos ? std::optional(1.0) : parse_number(text.substr(slash + 1));
   if (above && below && *above > 0 && *below >= *above && *above / *below >= 1e-9)
     return *above / *below;
-  return fail(Code::kInvalidArgument, "\"" + base::printable(text) +
-                                          "\" is no share of the rows: write it like 1/64 or "
-                                          "0.05, up to 1");
+  return fail(Code::kInvalidArgument,
+              "\"" + base::printable(text) +
+                  "\" is not a share of the rows: write it like 1/64 or 0.05, at most 1");
 }
 
 double LearnedKeys::Place::rank(uint8_t byte) const {
@@ -71,7 +71,7 @@ void LearnedKeys::saturate(size_t place) {
   if (place < places_.size()) places_[place].saturated = true;
 }
 
-// Where the key lies among all keys that share its first `place` bytes: from 0 to below 1.
+// The position of the key among all keys with the same first `place` bytes: from 0 to below 1.
 double LearnedKeys::fraction(std::string_view key, size_t place) const {
   double fraction = 0, unit = 1;
   for (; place < std::min(key.size(), places_.size()) && unit > 1e-15; ++place) {
@@ -81,7 +81,7 @@ double LearnedKeys::fraction(std::string_view key, size_t place) const {
   return fraction;
 }
 
-// The bytes behind the prefix that lie at the fraction, as many as the resolution needs.
+// The bytes after the prefix at this fraction, as many as the resolution needs.
 std::string LearnedKeys::spell(std::string prefix, double fraction, double resolution) const {
   for (double unit = 1; prefix.size() < places_.size() && unit > resolution;) {
     const auto& place = places_[prefix.size()];
@@ -107,7 +107,7 @@ std::optional<LearnedKeys::Density> LearnedKeys::measure(const Stretch& stretch)
 LearnedKeys::Leap LearnedKeys::leap(const std::vector<Stretch>& stretches, std::string_view from,
                                     double rows) const {
   std::optional<Density> densest;
-  double most = 0;  // rows among all keys, by its logarithm
+  double most = 0;  // rows among all keys, as a logarithm
   for (const auto& stretch : stretches) {
     auto density = measure(stretch);
     if (!density) continue;
@@ -129,7 +129,7 @@ LearnedKeys::Leap LearnedKeys::leap(const std::vector<Stretch>& stretches, std::
               .place = level,
               .prefix = prefix};
     if (level == 0) return {.to = "\xff\xff", .rows = left};
-    // What lies behind has a greater byte one place before.
+    // Later keys have a greater byte one place before.
     auto radix = places_[level - 1].radix();
     at = (places_[level - 1].rank(uint8_t(from[level - 1])) + at) / radix;
     rows_of_all *= radix;

@@ -1,4 +1,4 @@
-// For tests: one table on two clusters, filled the same and then damaged.
+// For tests: one table on two clusters, filled equally and then changed.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -13,7 +13,7 @@ namespace {
 constexpr int kLevels = 30;
 constexpr size_t kFaceSize = 2;  // "2/"
 
-// The field of this index. nullopt when there are not so many.
+// The field of this index. nullopt when there are fewer.
 std::optional<std::string_view> field_of(std::string_view value, int index) {
   for (; index > 0; --index) {
     auto bar = value.find('|');
@@ -23,7 +23,7 @@ std::optional<std::string_view> field_of(std::string_view value, int index) {
   return value.substr(0, value.find('|'));
 }
 
-// A number as strtod() reads it, since the geo client does so: what is a point to it is one here.
+// A number as strtod() reads it, like the geo client: both accept the same points.
 std::optional<double> parse_degrees(std::string_view field) {
   std::string text(field);
   if (text.empty()) return std::nullopt;
@@ -46,7 +46,7 @@ Result<void> check_layout(const Layout& layout) {
   if (layout.latitude_index < 0 || layout.longitude_index < 0)
     return fail(Code::kInvalidArgument, "indexes of latitude and longitude begin at 0");
   if (layout.latitude_index == layout.longitude_index)
-    return fail(Code::kInvalidArgument, "latitude and longitude cannot both stand in field " +
+    return fail(Code::kInvalidArgument, "latitude and longitude cannot both be in field " +
                                             std::to_string(layout.latitude_index));
   return {};
 }

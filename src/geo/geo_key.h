@@ -1,7 +1,7 @@
-// The rows of a geo table, by which Pegasus's geo client finds what lies near a point.
+// The rows of a geo table, by which Pegasus's geo client finds rows near a point.
 //
-// Beside the table that an application knows (the common table) stands a geo table with one row for
-// each of its rows whose value has a latitude and a longitude:
+// The table that an application uses (the common table) is accompanied by a geo table with one row
+// for each of its rows whose value has a latitude and a longitude:
 //
 //   hash key = the first digits of the point's S2 cell: "1/223320022311" at level 12
 //   sort key = the other digits of the cell, ":" and the raw key of the common row (record/key.h)
@@ -38,11 +38,11 @@ struct Point {
   double longitude;  // degrees, -180 to 180
 };
 
-// The point of a value. nullopt when the value lacks a field, a field is no number, or there is no
-// such point on earth.
+// The point of a value. nullopt when the value lacks a field, a field is not a number, or there is
+// no such point on earth.
 std::optional<Point> point_of(const Layout& layout, std::string_view value);
 
-// The leaf cell of S2 in which the point lies, as its face and the 30 digits of its place in the
+// The leaf cell of S2 that contains the point, as its face and the 30 digits of its place in the
 // face's quadtree: "2/033100321132223022222101112130".
 std::string cell_text(Point point);
 
@@ -53,12 +53,12 @@ struct GeoKey {
   bool operator==(const GeoKey&) const = default;
 };
 
-// Where the geo row of a common row stands. nullopt: it has none, since its value has no point.
+// The key of a common row's geo row. nullopt: it has none, since its value has no point.
 std::optional<GeoKey> geo_key(const Layout& layout, std::string_view raw_key,
                               std::string_view value);
 
 // The raw key of the common row to which the geo row of this sort key belongs, a view of it.
-// nullopt when this is no sort key of a geo table.
+// nullopt when this is not a sort key of a geo table.
 std::optional<std::string_view> common_raw_key(const Layout& layout, std::string_view sort_key);
 
 }  // namespace pegmove::geo

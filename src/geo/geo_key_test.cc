@@ -17,7 +17,7 @@ struct PointAndCell {
 };
 
 // Computed in Python from the definition of S2 (quadratic projection of the cube's faces, Hilbert
-// curve), without its library. All six faces are there.
+// curve), without its library. All six faces are covered.
 constexpr PointAndCell kPoints[] = {
     {49.703498679, 11.770681595, "2/033100321132223022222101112130"},
     {55.685376759, 12.588490937, "2/030221022120301123013133001330"},

@@ -80,7 +80,7 @@ Error to_error(const std::vector<Finding>& findings) {
   for (const auto& finding : findings)
     if (finding.severity == Severity::kError) errors.push_back(finding);
   if (errors.size() == 1) return {errors[0].code, text_of(errors[0])};
-  auto text = std::to_string(errors.size()) + " things stand in the way:";
+  auto text = std::to_string(errors.size()) + " problems were found:";
   for (const auto& finding : errors) text += "\n  " + text_of(finding);
   return {errors.empty() ? Code::kInternal : errors[0].code, text};
 }

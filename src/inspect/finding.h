@@ -1,5 +1,4 @@
-// What a look at two clusters found, one thing at a time, and how it is told to people and
-// programs.
+// The findings of an inspection of two clusters, and their form for people and for programs.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -16,10 +15,10 @@ std::string_view to_string(Severity severity);  // "error", ...
 struct Finding {
   Severity severity = Severity::kNote;
   std::string kind;            // a stable word for programs: "target-not-empty"
-  std::string what;            // one sentence without an end
+  std::string what;            // one sentence without a full stop
   std::string where{};         // "table 't' on cluster B", "replica server 10.0.0.1:34801"
-  std::string next_step{};     // what to do about it; empty: nothing
-  Code code = Code::kRefused;  // of an error, for those who act on it
+  std::string next_step{};     // what to do; empty: nothing
+  Code code = Code::kRefused;  // of an error, for callers
 };
 
 struct Findings {
@@ -36,12 +35,12 @@ struct Findings {
 
 // "error: <what> (<where>); <next step>"
 std::string to_line(const Finding& finding);
-// A line each: errors first, then warnings, then notes.
+// One line per finding: errors first, then warnings, then notes.
 std::vector<std::string> to_lines(const std::vector<Finding>& findings);
 // [{"severity", "kind", "what", "where", "next_step"}, ...] in the same order.
 nlohmann::ordered_json to_json(const std::vector<Finding>& findings);
-// All errors as one Error, with the code of the first: one as it is, several a line each.
-// Precondition: there is one.
+// All errors as one Error, with the code of the first: a single one unchanged, several with one
+// line each. Precondition: there is at least one.
 Error to_error(const std::vector<Finding>& findings);
 
 }  // namespace pegmove::inspect

@@ -13,15 +13,15 @@ using ::testing::HasSubstr;
 TEST(Findings, AreShownErrorsFirst) {
   Findings findings;
   findings.note("n", "a note", "here");
-  findings.error(Code::kRefused, "e", "an error", "there", "mend it");
+  findings.error(Code::kRefused, "e", "an error", "there", "fix it");
   findings.warning("w", "a warning", "");
-  EXPECT_THAT(to_lines(findings.all), ElementsAre("error: an error (there); mend it",
+  EXPECT_THAT(to_lines(findings.all), ElementsAre("error: an error (there); fix it",
                                                   "warning: a warning", "note: a note (here)"));
   auto json = to_json(findings.all);
   ASSERT_EQ(json.size(), 3);
   EXPECT_EQ(json[0].dump(), R"({"severity":"error","kind":"e","what":"an error",)"
-                            R"("where":"there","next_step":"mend it"})");
-  EXPECT_EQ(to_error(findings.all).message(), "an error (there); mend it");
+                            R"("where":"there","next_step":"fix it"})");
+  EXPECT_EQ(to_error(findings.all).message(), "an error (there); fix it");
 }
 
 }  // namespace

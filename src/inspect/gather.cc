@@ -29,7 +29,7 @@ Task<std::string> get(client::Client& client, net::HostPort node, std::string ta
   co_return std::move(reply.body);
 }
 
-// Of the partitions that the server has: none, when it answers 404.
+// The versions of the partitions that the server has; none when it answers 404.
 Task<std::map<int32_t, int>> data_versions(client::Client& client, net::HostPort node,
                                            int32_t app_id, Deadline deadline) {
   auto reply = CO_TRY(co_await client.http_get(
@@ -38,7 +38,7 @@ Task<std::map<int32_t, int>> data_versions(client::Client& client, net::HostPort
   co_return parse_data_versions(reply.body);
 }
 
-// Notes why there is no answer. False: the server is not there, and need not be asked more.
+// Notes why there is no answer. Returns false when the server is down and need not be asked again.
 template <typename T>
 bool note_silence(const Result<T>& answer, const std::string& question,
                   std::vector<std::string>& silent) {
@@ -59,16 +59,16 @@ class NodeProbe {
 
   Routine<> run() {
     facts_.node = node_.to_string();
-    bool goes_on = co_await ask_metrics();
-    if (goes_on) goes_on = co_await ask_version();
-    if (goes_on && app_id_ > 0) goes_on = co_await ask_data_versions();
-    if (goes_on) co_await ask_config();  // no result
+    bool is_up = co_await ask_metrics();
+    if (is_up) is_up = co_await ask_version();
+    if (is_up && app_id_ > 0) is_up = co_await ask_data_versions();
+    if (is_up) co_await ask_config();  // no result
   }
 
  private:
   Deadline deadline() const { return Deadline::in(client_.clock(), timeout_); }
 
-  // The time in the answer is later than the request and earlier than the reply.
+  // The time in the answer is between those of the request and of the reply.
   Routine<bool> ask_metrics() {
     auto target = "/metrics?with_metric_fields=name,value&types=replica&attributes=table_id," +
                   std::to_string(app_id_) + "&metrics=" + kAtomicRequests;
@@ -138,7 +138,7 @@ Routine<> probe_rows(client::Table& table, int32_t index, milliseconds timeout,
   }
 }
 
-// A probe cannot fail: an answer that does not come is a fact.
+// A probe cannot fail: a missing answer is a fact.
 Routine<> each(size_t count, std::function<Routine<>(size_t)> probe) {
   const auto one = [&](size_t i) -> Task<> {  // outlives: this frame
     co_await probe(i);                        // no result
@@ -199,7 +199,7 @@ class SideProbe {
     });
   }
 
-  // The meta server that leads answers; one on which duplication is turned off has none.
+  // The leading meta server answers; one on which duplication is disabled has none.
   Routine<> ask_duplications() {
     auto answer = co_await duplications();
     if (answer) facts_.duplications = *answer;
@@ -280,7 +280,7 @@ Task<std::optional<std::string>> find_older_server(client::Cluster& cluster, int
     const auto body =
         co_await get(client, node.address, "/version", Deadline::in(client.clock(), timeout));
     const auto version = body ? parse_version(*body) : Result<ServerVersion>(fail(body.error()));
-    if (!version) co_return who + " does not tell its version: " + version.error().to_string();
+    if (!version) co_return who + " does not report its version: " + version.error().to_string();
     if (!version->is_at_least(major, minor)) co_return who + " runs " + version->text;
   }
   co_return std::nullopt;
@@ -307,7 +307,7 @@ Task<int> data_version_of(client::Cluster& cluster, int32_t app_id, Deadline dea
 
 bool is_same_table(client::Table& a, client::Table& b) {
   if (a.app_id() != b.app_id() || a.partition_count() != b.partition_count()) return false;
-  // One node serves a partition of one cluster only.
+  // A node serves partitions of one cluster only.
   for (int index = 0; index < a.partition_count(); ++index) {
     auto *of_a = a.router().primary_channel(index), *of_b = b.router().primary_channel(index);
     if (of_a && of_b) return of_a->address() == of_b->address();

@@ -11,14 +11,14 @@
 
 namespace pegmove::inspect {
 
-// How far a server's clock is ahead of ours lies between these: the answer that carried the
-// server's time was made between request and reply.
+// Bounds of how far a server's clock is ahead of this machine's: the server's time was read between
+// the request and the reply.
 struct ClockOffset {
   int64_t low_us = 0;
   int64_t high_us = 0;
 };
 
-// One replica server. What it did not tell is missing, and `silent` says why.
+// One replica server. Facts that it did not report are missing, and `silent` says why.
 struct NodeFacts {
   std::string node;  // "host:port"
   std::optional<ServerVersion> version{};
@@ -34,16 +34,16 @@ enum class Rows { kNotAsked, kNone, kSome, kUnknown };
 struct PartitionFacts {
   bool has_primary = false;
   Rows rows = Rows::kNotAsked;
-  std::optional<Error> error{};  // why they are not known
+  std::optional<Error> error{};  // why the rows are not known
 };
 
 struct SideFacts {
   std::string cluster;  // its name
   std::string table;
   std::optional<Error> unreachable{};        // then nothing else is known
-  std::optional<client::TableInfo> info{};   // nullopt: there is no such table
+  std::optional<client::TableInfo> info{};   // nullopt: the table does not exist
   std::vector<PartitionFacts> partitions{};  // of the table
-  std::vector<NodeFacts> nodes{};            // that serve the table; all alive ones without a table
+  std::vector<NodeFacts> nodes{};  // those that serve the table; without a table all that are alive
   int alive_nodes = 0;
   std::optional<client::MetaLevel> level{};
   std::optional<std::vector<DuplicationInfo>> duplications{};  // of the table; nullopt: not known
@@ -55,7 +55,7 @@ struct SideFacts {
 struct Inspection {
   SideFacts source, target;
   bool is_same_table = false;
-  int64_t now_us = 0;  // our wall clock
+  int64_t now_us = 0;  // this machine's wall clock
 };
 
 }  // namespace pegmove::inspect

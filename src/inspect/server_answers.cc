@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/ini.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -22,12 +23,12 @@ std::unexpected<Error> malformed(const std::string& what, std::string_view body)
 }
 
 Result<json> parse_object(std::string_view body) {
-  auto parsed = json::parse(body, nullptr, false);
+  auto parsed = base::parse_json<json>(body);
   if (!parsed.is_object()) return malformed("no JSON object", body);
   return parsed;
 }
 
-// A number that the text begins with; the text loses it.
+// Removes the number at the beginning of the text and returns it.
 std::optional<int> take_number(std::string_view& text) {
   auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
   auto number = base::parse_integer(text.substr(0, digits), 0, 9999);
@@ -111,7 +112,7 @@ Result<MetricsAnswer> parse_metrics(std::string_view body) {
 }
 
 Result<std::vector<DuplicationInfo>> parse_duplications(std::string_view body) {
-  if (base::trim(body) == "null") return std::vector<DuplicationInfo>{};  // none at all
+  if (base::trim(body) == "null") return std::vector<DuplicationInfo>{};  // there are none
   std::vector<DuplicationInfo> duplications;
   for (const auto& [key, value] : TRY(parse_object(body)).items()) {
     if (!value.is_object()) continue;  // "appid"

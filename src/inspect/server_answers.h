@@ -1,5 +1,5 @@
-// What servers answer over HTTP and to remote commands, read into values. All of it is checked:
-// another cluster may be of another version, or no Pegasus at all.
+// The servers' answers over HTTP and to remote commands, parsed into values. Everything is checked:
+// a cluster may have another version, or not be Pegasus at all.
 #pragma once
 
 #include <cstdint>
@@ -27,17 +27,17 @@ struct ServerVersion {
 Result<ServerVersion> parse_version(std::string_view body);
 
 // The parts of a replica server's configuration that matter here, of the remote command
-// `config-dump` (Pegasus: configuration::dump in src/utils/configuration.cpp). What the file does
-// not name has its default. Nothing else of the file is kept: it may hold what is secret.
+// `config-dump` (Pegasus: configuration::dump in src/utils/configuration.cpp). Missing entries have
+// their defaults. Nothing else of the file is kept: it may contain secrets.
 struct ServerConfig {
   std::map<std::string, int> duplication_group;  // [duplication-group]
-  std::string cluster_name;  // by which the group knows it: dup_cluster_name, else cluster_name
+  std::string cluster_name;           // its name in the group: dup_cluster_name, else cluster_name
   bool ignores_other_ids = false;     // dup_ignore_other_cluster_ids
   std::string cold_backup_root = {};  // "": backups are refused
   bool enable_acl = false;
   bool enable_ranger_acl = false;
 
-  // In the group; nullopt: not there.
+  // The own cluster's id in the group; nullopt: it has none.
   std::optional<int> id_of(const std::string& cluster) const;
   std::optional<int> own_id() const { return id_of(cluster_name); }
 };
@@ -47,7 +47,7 @@ Result<ServerConfig> parse_config_dump(std::string_view text);
 // {"<partition>":{"data_version":"1"}} (Pegasus: src/replica/replica_http_service.cpp).
 Result<std::map<int32_t, int>> parse_data_versions(std::string_view body);
 
-// Of GET /metrics: the server's clock, and the sum of the values that were asked for (Pegasus:
+// Of GET /metrics: the server's clock, and the sum of the requested values (Pegasus:
 // src/utils/metrics.cpp).
 struct MetricsAnswer {
   int64_t timestamp_us = 0;
@@ -60,7 +60,7 @@ Result<MetricsAnswer> parse_metrics(std::string_view body);
 // out.
 struct DuplicationInfo {
   std::string remote;
-  std::string remote_table;  // empty: told from 2.6 on only; the same name then
+  std::string remote_table;  // empty: the same name (reported since 2.6)
   std::string status;        // "DS_LOG", ...
 };
 Result<std::vector<DuplicationInfo>> parse_duplications(std::string_view body);

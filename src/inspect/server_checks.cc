@@ -24,21 +24,20 @@ void check_versions(const SideFacts& side, Findings& findings) {
     } else if (version->is_at_least(2, 4)) {
       findings.warning("server-version",
                        what +
-                           ", without /metrics (2.6): clocks and atomic writes are not seen, so "
+                           ", without /metrics (2.6): clocks and atomic writes cannot be read, so "
                            "rows are not written through DUPLICATE",
                        where);
     } else {
-      findings.warning(
-          "server-version",
-          what +
-              ", without DUPLICATE of many rows (2.4) and /metrics (2.6); this program "
-              "is not tried with it",
-          where, "copy a small table first, and verify it");
+      findings.warning("server-version",
+                       what +
+                           ", without DUPLICATE of many rows (2.4) and /metrics (2.6); pegmove was "
+                           "not tested with this version",
+                       where, "copy a small table first, and verify it");
     }
   }
   if (versions.size() > 1)
     findings.note("mixed-versions",
-                  "its servers are of " + std::to_string(versions.size()) + " versions",
+                  "its servers have " + std::to_string(versions.size()) + " different versions",
                   "cluster " + side.cluster);
 }
 
@@ -54,11 +53,12 @@ void check_clocks(const SideFacts& side, bool needs_clocks, Findings& findings) 
                                : std::pair(node.clock->high_us, node.clock->low_us);
     auto what = "its clock is " + seconds(least) + " to " + seconds(most) +
                 (ahead ? " ahead of" : " behind") + " this machine's";
-    auto next = "set the clocks (NTP)";
+    auto next = "synchronize the clocks (NTP)";
     if (needs_clocks)
-      findings.error(Code::kRefused, "clock-skew",
-                     what + "; a server aborts on a duplicated write that is later than its clock",
-                     place_of(side, node), next);
+      findings.error(
+          Code::kRefused, "clock-skew",
+          what + "; a server aborts on a duplicated write whose time is later than its clock",
+          place_of(side, node), next);
     else
       findings.warning("clock-skew", what + "; rows expire by the clock of their server",
                        place_of(side, node), next);
@@ -75,12 +75,12 @@ void check_data_versions(const SideFacts& side, Findings& findings) {
   if (*versions.rbegin() > 1)
     return findings.error(Code::kUnsupported, "data-version",
                           "its data version is " + std::to_string(*versions.rbegin()) +
-                              ", and only 0 and 1 are known",
+                              ", but pegmove supports only 0 and 1",
                           side.place(), "use a newer pegmove");
   if (versions.size() > 1)
-    findings.warning("data-version", "its partitions are of data versions 0 and 1", side.place());
+    findings.warning("data-version", "its partitions have data versions 0 and 1", side.place());
   else if (*versions.begin() == 0)
-    findings.note("data-version", "its data version is 0: rows carry no times of writing",
+    findings.note("data-version", "its data version is 0: rows have no time of writing",
                   side.place());
 }
 
@@ -94,12 +94,13 @@ void check_access(const SideFacts& side, Findings& findings) {
   }
   if (ranger)
     findings.warning("access-control",
-                     "Ranger's policies decide who may read and who may write: that reading is "
-                     "allowed says nothing of writing",
+                     "Ranger's policies decide separately who may read and who may write: reads "
+                     "were allowed, but writes may be refused",
                      side.place());
   for (const auto& [name, value] : side.info->envs)
     if (name.starts_with("replica_access_controller.") && !value.empty() && !acl && !ranger)
-      findings.note("access-control", name + " is set, but access control is not known to be on",
+      findings.note("access-control",
+                    name + " is set, but it is not known whether access control is on",
                     side.place());
 }
 
@@ -121,9 +122,9 @@ Findings check_reachability(const SideFacts& side) {
     findings.warning("no-answer", call, "cluster " + side.cluster);
   for (const auto& node : side.nodes)
     for (const auto& call : node.silent)
-      findings.warning("no-answer", "no answer that can be used: " + call,
+      findings.warning("no-answer", "no usable answer: " + call,
                        "replica server " + node.node + " of cluster " + side.cluster,
-                       "what it would have told is not checked");
+                       "checks that need this answer are skipped");
   return findings;
 }
 

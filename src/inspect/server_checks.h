@@ -1,4 +1,4 @@
-// Pure checks of what servers answered, for all methods: no clock, no network.
+// Pure checks of the servers' answers, for all methods: no clock, no network.
 #pragma once
 
 #include "inspect/finding.h"
@@ -6,16 +6,16 @@
 
 namespace pegmove::inspect {
 
-// Clusters that cannot be talked to, calls that were not answered.
+// Clusters that cannot be reached, calls that were not answered.
 Findings check_reachability(const SideFacts& side);
-// Versions, clocks, data versions, access control of the servers of one side.
-// `needs_clocks`: duplicated writes are wanted.
+// Versions, clocks, data versions, access control of the servers of one side. `needs_clocks`: rows
+// will be written through DUPLICATE.
 Findings check_servers(const SideFacts& side, bool needs_clocks);
 
-// Beyond this clocks are too far apart: a duplicated write lies ten minutes in the past, and of
-// that much is left then.
+// A larger offset is too much: the time of a duplicated write is ten minutes in the past, and this
+// leaves enough of it.
 inline constexpr int64_t kMostClockOffsetUs = 60'000'000;
-// True when the offset is beyond it for certain.
+// True when the offset is certainly larger.
 bool is_far_off(const ClockOffset& offset);
 
 }  // namespace pegmove::inspect

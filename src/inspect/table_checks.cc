@@ -39,13 +39,14 @@ Findings check_partitions(const SideFacts& side) {
     findings.error(Code::kUnreachable, "no-primary",
                    std::to_string(ill.size()) + " of " + std::to_string(side.partitions.size()) +
                        " partitions have no primary: " + list_of(ill),
-                   side.place(), "see `app NAME -d` in the shell; begin when all of them serve");
+                   side.place(),
+                   "see `app NAME -d` in the shell; start again when all of them serve");
   auto denied = partitions_with(
       side, [](const auto& partition) { return partition.error && is_denied(*partition.error); });
   if (!denied.empty())
     findings.error(Code::kRefused, "access-denied",
-                   "access control refuses this program, which gives no user name", side.place(),
-                   "let unnamed users in for the time of the work ([security] enable_acl, "
+                   "access control refuses pegmove, which sends no user name", side.place(),
+                   "allow users without a name during the work ([security] enable_acl, "
                    "replica_access_controller.*, Ranger's policies)");
   auto silent = partitions_with(
       side, [](const auto& partition) { return partition.error && !is_denied(*partition.error); });
@@ -54,7 +55,7 @@ Findings check_partitions(const SideFacts& side) {
                    std::to_string(silent.size()) + " of " + std::to_string(side.partitions.size()) +
                        " partitions cannot be read (" + list_of(silent) +
                        "): " + side.partitions[size_t(silent[0])].error->to_string(),
-                   side.place(), "look at their replica servers");
+                   side.place(), "check their replica servers");
   return findings;
 }
 
@@ -63,14 +64,14 @@ Findings check_envs(const Inspection& inspection, const std::map<std::string, st
   auto refuse = [&](const SideFacts& side, const std::string& value, const std::string& what) {
     findings.error(Code::kRefused, "denied",
                    "replica.deny_client_request=" + value + " denies " + what, side.place(),
-                   "delete the env (`del_app_envs`), and wait half a minute");
+                   "delete the env (`del_app_envs` in the shell), and wait half a minute");
   };
   auto throttle = [&](const SideFacts& side, const std::map<std::string, std::string>& of,
                       Access access, const char* what) {
     for (const auto& each : throttles_of(of, access))
       findings.warning("throttled",
-                       each.env + "=" + each.value + " slows " + what + ": " + each.leaves,
-                       side.place(), "delete the env for the time of the copy to go faster");
+                       each.env + "=" + each.value + " slows down " + what + ": " + each.leaves,
+                       side.place(), "for a faster copy, delete the env during the copy");
   };
   if (const auto& info = inspection.source.info) {
     if (auto value = denied_by(info->envs, Access::kReads))
@@ -81,28 +82,29 @@ Findings check_envs(const Inspection& inspection, const std::map<std::string, st
   if (auto value = denied_by(envs, Access::kWrites)) refuse(target, *value, "writes");
   if (auto value = denied_by(envs, Access::kReads))
     findings.warning("denied", "replica.deny_client_request=" + *value + " denies reads",
-                     target.place(), "verification will need them");
+                     target.place(), "a verification needs them");
   throttle(target, envs, Access::kWrites, "writing");
   if (auto found = envs.find("default_ttl"); found != envs.end() && found->second != "0")
     findings.warning("default-ttl",
                      "default_ttl=" + found->second +
-                         ": rows without expiry get one, so many seconds after they are written",
-                     target.place(), "set it to 0 for the time of the copy to keep them");
+                         ": rows without expiry get one, this many seconds after they are written",
+                     target.place(), "to keep such rows, set it to 0 during the copy");
   if (auto found = envs.find("user_specified_compaction");
       found != envs.end() && !found->second.empty())
     findings.warning("compaction-rules",
                      "user_specified_compaction has rules by which compactions delete or change "
-                     "rows, those that are copied, too",
+                     "rows, also copied ones",
                      target.place(), "delete the env until the copy is verified");
   if (auto found = envs.find("rocksdb.usage_scenario");
       found != envs.end() && found->second == "bulk_load")
-    findings.warning("no-compaction",
-                     "rocksdb.usage_scenario=bulk_load: nothing is compacted, reads become slow",
-                     target.place(), "set it to normal when the copy is done");
+    findings.warning(
+        "no-compaction",
+        "rocksdb.usage_scenario=bulk_load: nothing is compacted, and reads become slow",
+        target.place(), "set it to normal after the copy");
   if (auto found = envs.find("duplication.master_cluster"); found != envs.end())
     findings.note(
         "duplication-follower",
-        "it was made by a duplication from cluster " + found->second + ", which may write to it",
+        "it was created by a duplication from cluster " + found->second + ", which may write to it",
         target.place());
   return findings;
 }

@@ -1,4 +1,4 @@
-// Pure checks of tables that are there, for all methods: no clock, no network.
+// Pure checks of existing tables, for all methods: no clock, no network.
 #pragma once
 
 #include <map>
@@ -9,10 +9,10 @@
 
 namespace pegmove::inspect {
 
-// Whether all partitions serve and can be read.
+// Checks that all partitions serve and can be read.
 Findings check_partitions(const SideFacts& side);
-// Denied and throttled requests, envs that change rows. `envs` are those that the target has, or
-// will have.
+// Checks for denied and throttled requests, and for envs that change rows. `envs` are those that
+// the target has, or will have.
 Findings check_envs(const Inspection& inspection, const std::map<std::string, std::string>& envs);
 
 }  // namespace pegmove::inspect

@@ -23,7 +23,7 @@ std::string rate(uint64_t units, bool bytes) {
   return bytes ? base::format_size(units) + "/s" : base::format_count(units) + " requests/s";
 }
 
-// A step without units never acts.
+// A step without units has no effect.
 std::string describe(const base::Throttle& throttle, bool bytes) {
   std::string text;
   if (throttle.delay && throttle.delay->units > 0)
@@ -35,7 +35,7 @@ std::string describe(const base::Throttle& throttle, bool bytes) {
   return text;
 }
 
-// As replica servers read it.
+// As replica servers parse it.
 Result<base::Throttle> read_throttle(const Kind& kind, std::string_view value) {
   if (!kind.is_never_delayed) return base::parse_throttle(value);
   return base::Throttle{
@@ -61,7 +61,7 @@ std::vector<ThrottleText> throttles_of(const std::map<std::string, std::string>&
     const auto found = envs.find(kind.env);
     if (found == envs.end()) continue;
     const auto throttle = read_throttle(kind, found->second);
-    auto leaves = throttle ? describe(*throttle, kind.bytes) : "its value is not understood";
+    auto leaves = throttle ? describe(*throttle, kind.bytes) : "its value cannot be parsed";
     if (!leaves.empty()) throttles.push_back({kind.env, found->second, std::move(leaves)});
   }
   return throttles;

@@ -31,8 +31,8 @@ TEST(TableLimits, ReadsAreNotDelayedByTheirSize) {
 
 TEST(TableLimits, AValueThatServersDoNotReadIsNamed) {
   EXPECT_EQ(said_of("replica.write_throttling", "20M", Access::kWrites),
-            "its value is not understood");
-  EXPECT_EQ(said_of("replica.read_throttling", "1*deny*5"), "its value is not understood");
+            "its value cannot be parsed");
+  EXPECT_EQ(said_of("replica.read_throttling", "1*deny*5"), "its value cannot be parsed");
 }
 
 TEST(TableLimits, DeniedRequestsAreThoseThatServersDeny) {

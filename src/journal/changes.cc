@@ -1,4 +1,4 @@
-// What one process wants of the run of another: settings and requests.
+// What one process sends to the run of another: settings and requests.
 #include <algorithm>
 #include <optional>
 
@@ -28,21 +28,22 @@ std::optional<Request> request_named(std::string_view name) {
 
 }  // namespace
 
-// Stores a change under a new version, in place of an older one of the same name.
+// Stores a change under a new version; it replaces an older one of the same name.
 Result<void> Journal::store_change(const std::string& run, std::string_view kind,
                                    std::string_view name, std::string_view value) {
   const auto doing = "storing " + std::string(kind) + " " + std::string(name) + " of run " + run;
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
     const auto found = TRY(find(run, doing));
     if (is_final(found.state))
-      return fail(Code::kRefused, "run " + run + " is " + std::string(to_string(found.state)) +
-                                      ": the " + std::string(kind) + " " + std::string(name) +
-                                      " would reach nobody");
+      return fail(Code::kRefused, "run " + run + " has ended (" +
+                                      std::string(to_string(found.state)) + "), so the " +
+                                      std::string(kind) + " " + std::string(name) +
+                                      " has no effect");
     {
       auto query = file_->statements.count_settings.query(doing, run, kind, name);
       if (TRY(query.next()) && query.integer(0) >= int64_t(kMostSettings))
         return fail(Code::kTooLarge, "run " + run + " has " + std::to_string(kMostSettings) +
-                                         " settings; change one of them");
+                                         " settings, the maximum; only these can be changed");
     }
     TRY(file_->statements.store_change.query(doing, run, kind, name, value, file_->unix_ms())
             .run());
@@ -53,15 +54,16 @@ Result<void> Journal::store_change(const std::string& run, std::string_view kind
 Result<void> Journal::set(const std::string& run, const std::string& key,
                           const std::string& value) {
   if (!is_setting_key(key))
-    return fail(Code::kInvalidArgument, "'" + base::printable(key) +
-                                            "' is no name of a setting: up to 64 letters, digits, "
-                                            "'-', '_' and '.'");
+    return fail(
+        Code::kInvalidArgument,
+        "'" + base::printable(key) +
+            "' is not a name of a setting: give up to 64 letters, digits, '-', '_' and '.'");
   if (value.size() > kMostSettingBytes)
     return fail(Code::kTooLarge, "the setting " + key + " has " + std::to_string(value.size()) +
                                      " bytes; at most " + std::to_string(kMostSettingBytes) +
-                                     " are kept");
+                                     " are allowed");
   if (!base::is_utf8(value))
-    return fail(Code::kInvalidArgument, "the setting " + key + " is no UTF-8 text");
+    return fail(Code::kInvalidArgument, "the setting " + key + " is not UTF-8 text");
   return store_change(run, kSetting, key, value);
 }
 
@@ -84,7 +86,7 @@ Result<Changes> Journal::changes_since(const std::string& run, int64_t version) 
       changes.requests.push_back(*request);
     } else {
       return file_->corrupt("run " + run + " has the " + base::printable(kind) + " '" +
-                            base::printable(name) + "', which is none");
+                            base::printable(name) + "', which is unknown");
     }
   }
   return changes;

@@ -111,9 +111,9 @@ Result<void> check_text(std::string_view what, std::string_view text) {
   if (text.size() > Journal::kMostTextBytes)
     return fail(Code::kTooLarge, "the " + std::string(what) + " of a run has " +
                                      std::to_string(text.size()) + " bytes; at most " +
-                                     std::to_string(Journal::kMostTextBytes) + " are kept");
+                                     std::to_string(Journal::kMostTextBytes) + " are allowed");
   if (!base::is_utf8(text))
-    return fail(Code::kInvalidArgument, "the " + std::string(what) + " of a run is no UTF-8 text");
+    return fail(Code::kInvalidArgument, "the " + std::string(what) + " of a run is not UTF-8 text");
   return {};
 }
 
@@ -121,16 +121,17 @@ Result<void> check_json(std::string_view what, const std::string& text) {
   TRY(check_text(what, text));
   if (!nlohmann::json::accept(text))
     return fail(Code::kInvalidArgument, "the " + std::string(what) +
-                                            " of a run must be JSON, and are '" +
+                                            " of a run must be JSON, but are '" +
                                             base::printable(text) + "'");
   return {};
 }
 
 Result<void> check_new_run(const NewRun& run) {
   if (!is_method(run.method))
-    return fail(Code::kInvalidArgument, "'" + base::printable(run.method) +
-                                            "' is no method: up to 16 lower-case letters and "
-                                            "digits, a letter first");
+    return fail(
+        Code::kInvalidArgument,
+        "'" + base::printable(run.method) +
+            "' is not a name of a method: up to 16 lower-case letters and digits, a letter first");
   TRY(check_text("source cluster", run.from));
   TRY(check_text("target cluster", run.to));
   TRY(check_text("source table", run.table));
@@ -148,7 +149,7 @@ std::string day_of(int64_t unix_ms) {
   return text;
 }
 
-// A reason is stored whatever it holds: a state must not be lost for the words about it.
+// A reason is stored whatever it contains: a change of state must not fail because of its text.
 std::string clean_reason(const std::string& reason) {
   if (reason.size() <= Journal::kMostReasonBytes && base::is_utf8(reason)) return reason;
   return base::printable(reason, Journal::kMostReasonBytes);
@@ -158,8 +159,8 @@ std::string clean_reason(const std::string& reason) {
 
 Result<void> check_run_id(const std::string& run) {
   if (is_run_id(run)) return {};
-  return fail(Code::kInvalidArgument,
-              "'" + base::printable(run) + "' is no id of a run; `pegmove list` shows them");
+  return fail(Code::kInvalidArgument, "'" + base::printable(run) +
+                                          "' is not the id of a run; `pegmove list` shows the ids");
 }
 
 Journal::Journal(std::unique_ptr<File> file) : file_(std::move(file)) {}
@@ -173,9 +174,8 @@ Result<Journal> Journal::open(const std::string& path, const Clock& clock, Journ
   auto connection = TRY(open_journal(place, options.busy_timeout_ms, schema_steps()));
   auto statements = prepare(connection);
   if (!statements && statements.error().code() == Code::kInternal)
-    return fail(Code::kCorrupt,
-                "the file lacks tables or columns: " + statements.error().message() +
-                    "; put back a copy of it, or move it away");
+    return fail(Code::kCorrupt, "tables or columns are missing: " + statements.error().message() +
+                                    "; restore a copy of the file, or move it away");
   return Journal(
       std::make_unique<File>(place, clock, std::move(connection), TRY(std::move(statements))));
 }
@@ -205,7 +205,7 @@ Result<Run> Journal::begin(const NewRun& run) {
 
 namespace {
 
-// Of the columns of kGetRun. Errors: kInvalidArgument, saying what is wrong.
+// From the columns of kGetRun. Errors: kInvalidArgument, saying what is wrong.
 Result<Run> read_run(const Query& row) {
   Run run{.id = row.bytes(0),
           .method = row.bytes(1),
@@ -222,12 +222,12 @@ Result<Run> read_run(const Query& row) {
           .bytes = row.integer(12),
           .result = row.bytes(13)};
   for (const auto* text : {&run.method, &run.from, &run.to, &run.table, &run.to_table, &run.reason})
-    if (!base::is_utf8(*text)) return fail(Code::kInvalidArgument, "a text is no UTF-8");
-  if (!is_run_id(run.id)) return fail(Code::kInvalidArgument, "its id is none");
+    if (!base::is_utf8(*text)) return fail(Code::kInvalidArgument, "a text is not UTF-8");
+  if (!is_run_id(run.id)) return fail(Code::kInvalidArgument, "its id is malformed");
   if (run.rows < 0 || run.bytes < 0) return fail(Code::kInvalidArgument, "its totals are negative");
   if (!nlohmann::json::accept(run.options) ||
       (!run.result.empty() && !nlohmann::json::accept(run.result)))
-    return fail(Code::kInvalidArgument, "its options or its result are no JSON");
+    return fail(Code::kInvalidArgument, "its options or its result are not JSON");
   return run;
 }
 
@@ -237,8 +237,8 @@ Result<Run> Journal::find(const std::string& run, std::string_view doing) const 
   TRY(check_run_id(run));
   auto query = file_->statements.get_run.query(doing, run);
   if (!TRY(query.next()))
-    return fail(Code::kNotFound,
-                "journal " + file_->path + " has no run " + run + "; `pegmove list` shows them");
+    return fail(Code::kNotFound, "journal " + file_->path + " has no run " + run +
+                                     "; `pegmove list` shows the runs");
   auto found = read_run(query);
   if (!found) return file_->corrupt("run " + run + ": " + found.error().message());
   return found;
@@ -279,18 +279,19 @@ Result<Run> Journal::set_state(const std::string& run, RunState state, const std
 }
 
 Result<void> Journal::forget(const std::string& run) {
-  const auto doing = "forgetting run " + run;
+  const auto doing = "removing run " + run;
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
     const auto found = TRY(find(run, doing));
     if (!is_final(found.state))
       return fail(Code::kRefused, "run " + run + " is " + std::string(to_string(found.state)) +
-                                      ", not over; end it with `pegmove cancel " + run + "` first");
+                                      " and has not ended; end it with `pegmove cancel " + run +
+                                      "` first");
     return remove(run, doing);
   });
 }
 
 Result<std::vector<std::string>> Journal::forget_before(int64_t unix_ms) {
-  constexpr std::string_view kDoing = "forgetting old runs";
+  constexpr std::string_view kDoing = "removing old runs";
   using Ids = std::vector<std::string>;
   return file_->connection.transact(Durability::kPower, kDoing, [&]() -> Result<Ids> {
     Ids over;
@@ -303,7 +304,7 @@ Result<std::vector<std::string>> Journal::forget_before(int64_t unix_ms) {
   });
 }
 
-// What belongs to a run, and then the run.
+// First what belongs to the run, then the run.
 Result<void> Journal::remove(const std::string& run, std::string_view doing) {
   for (const char* table : {"steps", "units", "progress", "leases", "changes"})
     TRY(file_->connection.execute(

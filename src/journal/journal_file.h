@@ -1,5 +1,5 @@
-// What an open journal is made of: the connection, and its statements, prepared once. Included by
-// the sources of the class Journal only.
+// The parts of an open journal: the connection, and its prepared statements. Only the sources of
+// the class Journal include it.
 #pragma once
 
 #include <string>
@@ -45,14 +45,14 @@ struct Journal::File {
   std::string path;
   const Clock& clock;
   Connection connection;
-  Statements statements;  // after the connection: they go before it
+  Statements statements;  // after the connection: they are destroyed before it
 
   int64_t unix_ms() const { return clock.unix_us() / 1000; }
-  // For what stands in the file and cannot be ours.
+  // For contents of the file that pegmove cannot have written.
   std::unexpected<Error> corrupt(const std::string& what) const {
-    return fail(Code::kCorrupt, "journal " + path + ": " + what +
-                                    "; put back a copy of it, or move it away: the runs in it "
-                                    "are lost then");
+    return fail(Code::kCorrupt,
+                "journal " + path + ": " + what +
+                    "; restore a copy of the file, or move it away (its runs are then lost)");
   }
 };
 

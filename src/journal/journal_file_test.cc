@@ -80,7 +80,7 @@ TEST_F(JournalFileTest, ALogWhoseFileIsGoneIsNotTakenForThatOfANewOne) {
   good(journal->begin(a_copy()));
   const auto log = read_file(path + "-wal");
   ASSERT_FALSE(log.empty());
-  fs::remove(path);  // as an operator does who wants to begin anew, with a process at work
+  fs::remove(path);  // as an operator does to start over, while a process works
   EXPECT_THAT(refused(path, Code::kCorrupt), HasSubstr(path + "-wal"));
   journal.reset();
   write_file(path + "-wal", log);
@@ -119,7 +119,7 @@ TEST_F(JournalFileTest, AFileThatIsNoJournalIsRefused) {
     EXPECT_THAT(refused(folder_ / "file", Code::kInvalidArgument), HasSubstr("--state"));
   }
   tamper(folder_ / "other.db", "CREATE TABLE t (a); INSERT INTO t VALUES (1)");
-  EXPECT_THAT(refused(folder_ / "other.db", Code::kInvalidArgument), HasSubstr("no journal"));
+  EXPECT_THAT(refused(folder_ / "other.db", Code::kInvalidArgument), HasSubstr("not a journal"));
 }
 
 TEST_F(JournalFileTest, AFolderIsRefused) {
@@ -274,7 +274,7 @@ TEST_F(JournalFileTest, AFileLockedByOthersIsBusy) {
   EXPECT_EQ(error.code(), Code::kBusy);
   EXPECT_THAT(error.to_string(), HasSubstr(path));
   EXPECT_THAT(error.to_string(), HasSubstr("beginning a run"));
-  EXPECT_EQ(good(journal.list()).size(), 20u);  // reading goes on
+  EXPECT_EQ(good(journal.list()).size(), 20u);  // reading still works
   sqlite3_close(other);
   good(journal.begin(a_copy()));
 }

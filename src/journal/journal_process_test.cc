@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 
 constexpr int kUnits = 8;
 
-// A process that runs `body` and tells numbers to this one; killed at the latest when this goes.
+// A process that runs `body` and sends numbers to this one; killed at the latest by the destructor.
 class Child {
  public:
   template <typename Body>
@@ -45,7 +45,7 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   pid_t pid() const { return pid_; }
-  // -1 when the child has ended and everything that it told was heard.
+  // -1 when the child has ended and all its numbers were read.
   int64_t hear() {
     int64_t number = -1;
     return read(from_child_, &number, sizeof number) == sizeof number ? number : -1;
@@ -111,7 +111,7 @@ TEST_F(JournalProcessTest, WhatWasSavedSurvivesAKillInTheMiddle) {
     const auto journal = open();
     row = row_of(journal, id);
     EXPECT_GE(row, heard);
-    EXPECT_LE(row, heard + 1);  // one more may have been written and not told
+    EXPECT_LE(row, heard + 1);  // one more may have been written and not sent
   }
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Who may look into the folders: their owner. The journal names clusters and tables.
+// Only the owner may read the folders: the journal contains names of clusters and tables.
 constexpr mode_t kFolderMode = 0700;
 
 Result<void> make_folders(const fs::path& folder) {
@@ -24,8 +24,8 @@ Result<void> make_folders(const fs::path& folder) {
   if (mkdir(folder.c_str(), kFolderMode) == 0) return sync_folder(folder.parent_path());
   const int error = errno;  // another process may have been faster
   if (error == EEXIST && fs::is_directory(folder, ignored)) return {};
-  return fail(Code::kIo, "making the folder " + folder.string() + " for the journal: " +
-                             std::strerror(error) + "; name another place with --state");
+  return fail(Code::kIo, "creating the folder " + folder.string() + " for the journal: " +
+                             std::strerror(error) + "; give another place with --state");
 }
 
 }  // namespace
@@ -40,8 +40,8 @@ Result<std::string> default_state_path(const Environment& environment) {
   if (auto home = absolute("HOME"); !home.empty())
     return fs::path(home) / ".local" / "state" / "pegmove" / "journal.db";
   return fail(Code::kInvalidArgument,
-              "no place for the journal: neither XDG_STATE_HOME nor HOME names a folder; name a "
-              "file with --state");
+              "no place for the journal: neither XDG_STATE_HOME nor HOME is an absolute folder; "
+              "give a file with --state");
 }
 
 Result<std::string> prepare_place(const std::string& path) {
@@ -49,7 +49,7 @@ Result<std::string> prepare_place(const std::string& path) {
   const bool is_folder = fs::is_directory(path, error);
   if (path.empty() || path.contains('\0') || path.ends_with('/') || is_folder)
     return fail(Code::kInvalidArgument,
-                "journal '" + path + "': a folder cannot be a journal; name a file with --state");
+                "journal '" + path + "': this is a folder; give a file with --state");
   const fs::path absolute = fs::absolute(path, error).lexically_normal();
   if (error) return fail(Code::kIo, "journal " + path + ": " + error.message());
   TRY(make_folders(absolute.parent_path()));

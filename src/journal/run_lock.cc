@@ -19,7 +19,7 @@ std::string lock_path(const std::string& journal, const std::string& run) {
 
 std::unexpected<Error> lock_error(const std::string& path, int error) {
   return fail(Code::kIo, "lock file " + path + ": " + std::strerror(error) +
-                             "; check the disk's space and who may write there");
+                             "; check the disk space and the permissions");
 }
 
 struct flock whole_file() {
@@ -51,17 +51,17 @@ Result<RunLock> RunLock::take(const Journal& journal, const std::string& run) {
   while (true) {
     const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) return lock_error(path, errno);
-    RunLock lock(path, -1);  // owns nothing before it has the lock
+    RunLock lock(path, -1);  // does not own the file before it has the lock
     auto whole = whole_file();
     if (fcntl(fd, F_OFD_SETLK, &whole) != 0) {
       const int error = errno;
       const auto pid = pid_in(fd);
       close(fd);
       if (error != EAGAIN && error != EACCES) return lock_error(path, error);
-      return fail(Code::kBusy,
-                  "run " + run + " is being worked on by " +
-                      (pid > 0 ? "process " + std::to_string(pid) : "another process") +
-                      "; wait for it, or stop it with `pegmove pause " + run + "`");
+      return fail(Code::kBusy, (pid > 0 ? "process " + std::to_string(pid) : "another process") +
+                                   " works on run " + run +
+                                   "; wait until it ends, or stop it with `pegmove pause " + run +
+                                   "`");
     }
     if (!still_at(path, fd)) {  // its last holder has just removed it
       close(fd);
@@ -82,7 +82,8 @@ Result<std::optional<pid_t>> RunLock::holder(const Journal& journal, const std::
 Result<std::optional<pid_t>> RunLock::holder(const std::string& journal_path,
                                              const std::string& run) {
   if (!is_run_id(run))
-    return fail(Code::kInvalidArgument, "that is no id of a run; `pegmove list` shows them");
+    return fail(Code::kInvalidArgument,
+                "this is not the id of a run; `pegmove list` shows the ids");
   const auto path = lock_path(journal_path, run);
   const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0 && errno == ENOENT) return std::nullopt;
@@ -113,7 +114,8 @@ RunLock::~RunLock() { release(); }
 
 void RunLock::release() {
   if (fd_ < 0) return;
-  unlink(path_.c_str());  // before the lock goes: afterwards it may be another's
+  // Before the lock is released: afterwards the file may belong to another process.
+  unlink(path_.c_str());
   close(fd_);
   fd_ = -1;
 }

@@ -18,9 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kApplicationId = 0x70676d76;  // "pgmv"
-constexpr int64_t kMostWalBytes = 4 << 20;      // of the log that stays between checkpoints
+constexpr int64_t kMostWalBytes = 4 << 20;      // of the log that is kept between checkpoints
 
-// Of a text in SQL.
+// A text as it is quoted in SQL.
 std::string sql_quoted(const std::string& text) {
   std::string out;
   for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
@@ -38,68 +38,69 @@ Result<void> sync_file(const std::string& path) {
 
 // Runs the steps that are missing, if any.
 Result<void> migrate(Connection& connection, std::span<const std::string_view> steps) {
-  return connection.transact(
-      Durability::kPower, "bringing its tables up to date", [&]() -> Result<void> {
-        // Again: another process may have been faster.
-        auto version = TRY(connection.integer("PRAGMA user_version", "reading its version"));
-        for (; version < int64_t(steps.size()); ++version)
-          TRY(connection.execute(
-              std::string(steps[size_t(version)]),
-              "making version " + std::to_string(version + 1) + " of its tables"));
-        return connection.execute("PRAGMA user_version = " + std::to_string(version),
-                                  "writing its version");
-      });
+  return connection.transact(Durability::kPower, "converting its tables", [&]() -> Result<void> {
+    // Read again: another process may have been faster.
+    auto version = TRY(connection.integer("PRAGMA user_version", "reading its version"));
+    for (; version < int64_t(steps.size()); ++version)
+      TRY(connection.execute(std::string(steps[size_t(version)]),
+                             "creating version " + std::to_string(version + 1) + " of its tables"));
+    return connection.execute("PRAGMA user_version = " + std::to_string(version),
+                              "writing its version");
+  });
 }
 
 Result<void> use_write_ahead_log(Connection& connection, const std::string& path) {
-  const auto mode = TRY(connection.text("PRAGMA journal_mode = WAL", "turning its log on"));
+  const auto mode =
+      TRY(connection.text("PRAGMA journal_mode = WAL", "enabling its write-ahead log"));
   if (mode != "wal")
     return fail(Code::kIo, "journal " + path +
-                               ": its file system cannot share memory between processes; name a "
-                               "file on a local disk with --state");
+                               ": its file system does not support memory shared between "
+                               "processes; give a file on a local disk with --state");
   return connection.execute("PRAGMA journal_size_limit = " + std::to_string(kMostWalBytes),
-                            "limiting its log");
+                            "limiting its write-ahead log");
 }
 
-// A whole journal under a name of its own.
+// Creates a complete journal under a temporary name.
 Result<void> build(const std::string& path, std::span<const std::string_view> steps) {
   auto connection = TRY(Connection::open(path, 0));
-  TRY(connection.execute("PRAGMA application_id = " + std::to_string(kApplicationId), "making it"));
+  TRY(connection.execute("PRAGMA application_id = " + std::to_string(kApplicationId),
+                         "creating it"));
   TRY(migrate(connection, steps));
   return use_write_ahead_log(connection, path);
 }
 
-// Puts a new journal at the path; one that another process put there meanwhile stays. It is built
-// beside, since two processes that build in place would be in each other's way, and since opening
-// the file by hand and closing it again would end SQLite's locks on it in this process.
+// Creates a new journal at the path; one that another process has created meanwhile is kept. It is
+// built beside the path, since two processes that build in place would disturb each other, and
+// since opening and closing the file directly would end SQLite's locks on it in this process.
 Result<void> create(const std::string& path, std::span<const std::string_view> steps) {
-  // The order tells an old log from that of a process that has just made the journal.
+  // This order distinguishes an old log from that of a process that has just created the journal.
   const auto log = path + "-wal";
   std::error_code ignored;
   if (fs::exists(log, ignored) && !fs::exists(path, ignored))
-    return fail(Code::kCorrupt, "journal " + path + ": the file is gone, but its log " + log +
-                                    " is there and would be taken for that of a new one; put the "
-                                    "file back, or move the log away: the runs in it are "
-                                    "lost then");
+    return fail(Code::kCorrupt, "journal " + path + ": the file is missing, but its log " + log +
+                                    " exists and would be used with a new file; restore the file, "
+                                    "or move the log away (its runs are then lost)");
   std::string staging = path + ".new.XXXXXX";
   const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600
   if (fd < 0)
-    return fail(Code::kIo, "journal " + path + ": making it: " + std::strerror(errno) +
-                               "; name another place with --state");
+    return fail(Code::kIo, "journal " + path + ": creating it: " + std::strerror(errno) +
+                               "; give another place with --state");
   close(fd);
   auto made = build(staging, steps);
   if (made && link(staging.c_str(), path.c_str()) != 0 && errno != EEXIST)
-    made = fail(Code::kIo, "journal " + path + ": making it: " + std::strerror(errno));
+    made = fail(Code::kIo, "journal " + path + ": creating it: " + std::strerror(errno));
   unlink(staging.c_str());
   TRY(std::move(made));
   return sync_folder(fs::path(path).parent_path());
 }
 
-// The file as the older version left it, for whoever must go back to that: "JOURNAL.v1".
+// Keeps the file of the older version, for a return to that version: "JOURNAL.v1".
 Result<void> keep_copy(const Connection& connection, const std::string& path, int64_t version) {
   const auto copy = path + ".v" + std::to_string(version);
+  const auto folder = fs::path(path).parent_path();
   std::error_code ignored;
-  if (fs::exists(copy, ignored)) return {};  // another process was faster, or killed since
+  // Another process was faster, or was killed after it: perhaps before its name was durable.
+  if (fs::exists(copy, ignored)) return sync_folder(folder);
   std::string staging = copy + ".XXXXXX";
   const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600; SQLite takes an empty file
   if (fd < 0)
@@ -114,42 +115,42 @@ Result<void> keep_copy(const Connection& connection, const std::string& path, in
                   "journal " + path + ": keeping the copy " + copy + ": " + std::strerror(errno));
   if (!copied) unlink(staging.c_str());
   TRY(std::move(copied));
-  return sync_folder(fs::path(path).parent_path());
+  return sync_folder(folder);
 }
 
 // A process of the older version would fail on the new tables.
 Result<void> check_unused(const Connection& connection, const std::string& path) {
   const auto statement =
       TRY(connection.prepare("SELECT id FROM runs WHERE state IN ('planned', 'running')"));
-  auto query = statement.query("looking for processes that use it");
+  auto query = statement.query("checking for processes that use it");
   while (TRY(query.next())) {
     const auto run = query.bytes(0);
     if (const auto holder = RunLock::holder(path, run); holder && *holder)
       return fail(Code::kBusy, "journal " + path + ": process " + std::to_string(**holder) +
                                    " of an older pegmove works on run " + run +
-                                   "; wait until it has ended, or pause it with that pegmove");
+                                   "; wait until it ends, or pause the run with the older pegmove");
   }
   return {};
 }
 
-// What a file is, before anything is written to it.
+// Checks what the file is before anything is written to it.
 Result<void> recognise(const Connection& connection, const std::string& path, int64_t newest) {
-  const auto application = TRY(connection.integer("PRAGMA application_id", "reading what it is"));
+  const auto application = TRY(connection.integer("PRAGMA application_id", "reading its type"));
   if (application != kApplicationId)
     return fail(Code::kInvalidArgument, "journal " + path +
-                                            ": this file is no journal of pegmove; it stays as it "
-                                            "is, name another with --state");
+                                            ": this file is not a journal of pegmove and was not "
+                                            "changed; give another file with --state");
   const auto version = TRY(connection.integer("PRAGMA user_version", "reading its version"));
   if (version > newest)
-    return fail(Code::kUnsupported, "journal " + path + ": made by a newer pegmove (version " +
+    return fail(Code::kUnsupported, "journal " + path + ": created by a newer pegmove (version " +
                                         std::to_string(version) + ", this one knows up to " +
                                         std::to_string(newest) +
-                                        "); use that pegmove, or another file with --state");
+                                        "); use that pegmove, or give another file with --state");
   const auto damage = TRY(connection.text("PRAGMA quick_check(1)", "checking it"));
   if (damage != "ok" || version < 1)
-    return fail(Code::kCorrupt, "journal " + path + ": the file is damaged (" + damage +
-                                    "); put back a copy of it, or move it away: the runs in it "
-                                    "are lost then");
+    return fail(Code::kCorrupt,
+                "journal " + path + ": the file is damaged (" + damage +
+                    "); restore a copy of the file, or move it away (its runs are then lost)");
   return {};
 }
 
@@ -162,9 +163,8 @@ Result<Connection> open_journal(const std::string& path, int busy_timeout_ms,
   if (!fs::exists(status)) {
     TRY(create(path, steps));
   } else if (!fs::is_regular_file(status)) {
-    return fail(Code::kInvalidArgument, "journal " + path +
-                                            ": no plain file; name another with "
-                                            "--state");
+    return fail(Code::kInvalidArgument,
+                "journal " + path + ": not a regular file; give another file with --state");
   }
   auto connection = TRY(Connection::open(path, busy_timeout_ms));
   TRY(recognise(connection, path, int64_t(steps.size())));

@@ -1,5 +1,4 @@
-// The journal's file: how it is made, told from other files, and brought from an older version to
-// this one's.
+// The journal's file: creating it, recognizing it, and converting it from an older version.
 #pragma once
 
 #include <span>
@@ -9,14 +8,16 @@
 
 namespace pegmove::journal {
 
-// The steps from version to version: the first makes version 1 out of nothing. What a released
-// step says is never changed; a change of the tables is one more step.
+// The steps from version to version; the first creates version 1. A released step is never changed;
+// a change of the tables is one more step.
 std::span<const std::string_view> schema_steps();
 
-// Opens the journal at an absolute path, and makes it when there is nothing: with mode 0600, whole
-// before it has its name. An older version is brought up to the last of `steps`, in one
-// transaction. Errors: kInvalidArgument (no journal), kUnsupported (made by a newer pegmove),
-// kCorrupt (damaged), kBusy, kIo. A file that is refused stays as it is.
+// Opens the journal at an absolute path, and creates it when it does not exist: with mode 0600, and
+// complete before it gets its name. An older version is converted to the last of `steps`, in one
+// transaction, after its file was copied to "PATH.vVERSION". Both are durable when this returns; a
+// power cut before that leaves the older version or, with the copy, the last one. Errors:
+// kInvalidArgument (not a journal), kUnsupported (created by a newer pegmove), kCorrupt (damaged),
+// kBusy, kIo. A file that is refused is not changed.
 Result<Connection> open_journal(const std::string& path, int busy_timeout_ms,
                                 std::span<const std::string_view> steps);
 

@@ -1,4 +1,4 @@
-// What each version of the journal's tables is made of, or made from the one before.
+// How each version of the journal's tables is created, or converted from the one before.
 #include "journal/schema.h"
 
 namespace pegmove::journal {
@@ -45,8 +45,8 @@ CREATE TABLE changes (
 ) STRICT;
 )sql",
 
-    // Version 2: steps of runs and units of steps. Before, a run that was under way had what it had
-    // made as its result, and lanes.
+    // Version 2: steps of runs and units of steps. In version 1 a run that had not ended kept what
+    // it had created as its result, and had lanes.
     R"sql(
 CREATE TABLE steps (
   run TEXT NOT NULL REFERENCES runs (id),
@@ -89,8 +89,16 @@ CREATE TABLE leases (
   PRIMARY KEY (run, step)
 ) STRICT, WITHOUT ROWID;
 
+-- job_over: the cluster's job failed, the run said so, and what it had set was put back.
 CREATE TEMP TABLE open_runs AS
-  SELECT id, method, result, updated_unix_ms AS changed FROM runs
+  SELECT id, method, result, updated_unix_ms AS changed,
+    state IN ('failed', 'interrupted') AND (
+      reason GLOB 'the cluster says that the backup failed:*' OR
+      reason GLOB 'a partition could not be restored, so the cluster dropped the table*' OR
+      reason GLOB 'the load ended early:*' OR reason = 'the load was cancelled on the cluster' OR
+      reason GLOB 'the load of table * is not during bulk load, return last time result*')
+      AS job_over
+  FROM runs
   WHERE state NOT IN ('done', 'cancelled') AND result <> '' AND json_valid(result);
 
 INSERT INTO units SELECT open_runs.id, 'split-rows', unit.key, unit.value, x'', 0, 0, 0, ''
@@ -108,18 +116,20 @@ INSERT INTO steps SELECT id, 1, 'make-target', iif(result = '{}', 'begun', 'done
     iif(result = '{}', '', result), '', changed FROM open_runs WHERE method = 'copy';
 INSERT INTO steps SELECT id, 2, 'copy-rows', 'begun', '', '', '', changed
   FROM open_runs WHERE method = 'copy' AND result <> '{}';
-INSERT INTO steps SELECT id, 1, 'start-backup', iif(result = '{}', 'begun', 'done'), '',
-    iif(result = '{}', '', result), '', changed FROM open_runs WHERE method = 'backup';
-INSERT INTO steps SELECT id, 1, 'start-restore', iif(result = '{}', 'begun', 'done'), '',
-    iif(result = '{}', '', result), '', changed FROM open_runs WHERE method = 'restore';
+INSERT INTO steps SELECT id, 1, 'start-' || method,
+    CASE WHEN job_over THEN 'undone' WHEN result = '{}' THEN 'begun' ELSE 'done' END, '',
+    iif(job_over OR result = '{}', '', result), '', changed
+  FROM open_runs WHERE method IN ('backup', 'restore');
 INSERT INTO steps SELECT id, 1, 'plan-split', 'done', '', json_remove(result, '$.units'), '',
     changed FROM open_runs WHERE method = 'split';
 INSERT INTO steps SELECT id, 2, 'split-rows', 'begun', '', '', '', changed
   FROM open_runs WHERE method = 'split';
-INSERT INTO steps SELECT id, 1, 'prepare-table', 'begun', json_remove(result, '$.started'), '',
-    '', changed FROM open_runs WHERE method = 'load' AND json_type(result, '$.level') = 'integer';
+INSERT INTO steps SELECT id, 1, 'prepare-table', iif(job_over, 'undone', 'begun'),
+    json_remove(result, '$.started'), '', '', changed
+  FROM open_runs WHERE method = 'load' AND json_type(result, '$.level') = 'integer';
 INSERT INTO steps SELECT id, 2, 'start-load',
-    iif(json_extract(result, '$.started') = 1, 'done', 'begun'), '', '', '', changed
+    CASE WHEN job_over THEN 'undone' WHEN json_extract(result, '$.started') = 1 THEN 'done'
+         ELSE 'begun' END, '', '', '', changed
   FROM open_runs WHERE method = 'load' AND json_type(result, '$.level') = 'integer';
 INSERT INTO steps SELECT id, 1, 'compare', 'begun', '', '', '', changed
   FROM open_runs WHERE method = 'verify';

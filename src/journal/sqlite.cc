@@ -5,7 +5,7 @@
 namespace pegmove::journal {
 namespace {
 
-// Of one value that a file may bring into memory, above the limits of journal.h.
+// Limit of one value that is read into memory, above the limits of journal.h.
 constexpr int kMostValueBytes = 20 << 20;
 
 Code code_of(int sqlite_code) {
@@ -26,11 +26,12 @@ Code code_of(int sqlite_code) {
 
 std::string_view next_step(Code code) {
   switch (code) {
-    case Code::kBusy: return "; another process keeps it locked, try again";
+    case Code::kBusy: return "; another process keeps it locked; try again";
     case Code::kCorrupt:
-      return "; put back a copy of it, or move it away: the runs in it are lost then";
-    case Code::kInvalidArgument: return "; it is no journal of pegmove, name another with --state";
-    case Code::kIo: return "; check the disk's space and who may write there";
+      return "; restore a copy of the file, or move it away (its runs are then lost)";
+    case Code::kInvalidArgument:
+      return "; it is not a journal of pegmove; give another file with --state";
+    case Code::kIo: return "; check the disk space and the permissions";
     default: return "";
   }
 }
@@ -101,7 +102,7 @@ Result<Connection> Connection::open(const std::string& path, int busy_timeout_ms
                                std::string(next_step(Code::kIo)));
   sqlite3_busy_timeout(opened, busy_timeout_ms);
   sqlite3_limit(opened, SQLITE_LIMIT_LENGTH, kMostValueBytes);
-  // A file may come from anywhere: nothing that its schema holds is carried out.
+  // A file may come from anywhere: nothing in its schema is executed.
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
@@ -145,7 +146,7 @@ Result<void> Connection::begin(Durability durability, std::string_view doing) {
 }
 
 void Connection::roll_back() {
-  // Fails when SQLite has rolled back by itself.
+  // Fails when SQLite has already rolled back by itself.
   sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 

@@ -1,5 +1,5 @@
-// SQLite behind Result: a connection, statements that are prepared once, transactions. Nothing here
-// knows what the tables mean. Every call blocks. One thread at a time uses a connection.
+// SQLite behind Result: a connection, statements that are prepared once, transactions. It does not
+// know what the tables mean. Every call blocks. One thread at a time uses a connection.
 #pragma once
 
 #include <sqlite3.h>
@@ -14,8 +14,8 @@
 
 namespace pegmove::journal {
 
-// What SQLite said last on this connection, as an error that names the file, what was being done,
-// and the next step. Codes: kBusy (others kept the file locked), kCorrupt, kInvalidArgument (no
+// SQLite's last error on this connection, as an error that names the file, the operation, and the
+// next step. Codes: kBusy (other processes kept the file locked), kCorrupt, kInvalidArgument (not a
 // file of SQLite), kTooLarge, kIo, kInternal.
 Error sqlite_error(sqlite3* connection, int code, std::string_view doing);
 
@@ -23,7 +23,7 @@ struct Blob {
   std::string_view bytes;
 };
 
-// One run of a statement, from binding to reset. At most one at a time for each statement.
+// One execution of a statement, from binding to reset. At most one at a time for each statement.
 class Query {
  public:
   // Values are int64_t, texts and Blob; they are copied.
@@ -37,9 +37,9 @@ class Query {
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
 
-  // True: there is a row to read. Errors: sqlite_error(), those of binding too.
+  // Returns true when there is a row to read. Errors: sqlite_error(), also those of binding.
   Result<bool> next();
-  // For statements without rows. Yields how many rows of tables were changed.
+  // For statements without rows. Returns how many rows of tables were changed.
   Result<int64_t> run();
 
   // Columns of the row, from 0.
@@ -73,16 +73,16 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
-// Of a transaction, once its commit returned. Both survive the end of the process.
+// What a committed transaction survives. Both survive the end of the process.
 enum class Durability {
-  kProcess,  // a power cut may take it back, in whole; what is before it stays in order
+  kProcess,  // a power cut may undo it, but never a part of it, and newer ones first
   kPower,    // survives a power cut, and so does everything that was committed before
 };
 
 class Connection {
  public:
-  // Opens a file that exists, for reading and writing. `path` is absolute. A lock of others is
-  // waited for up to `busy_timeout_ms`.
+  // Opens an existing file for reading and writing. `path` is absolute. Waits up to
+  // `busy_timeout_ms` for locks of other processes.
   static Result<Connection> open(const std::string& path, int busy_timeout_ms);
 
   // Statements without values and without rows.
@@ -93,7 +93,7 @@ class Connection {
   Result<Statement> prepare(std::string_view sql) const;
 
   // Runs `body`, which returns a Result, in a transaction that is the only writer of the file
-  // (BEGIN IMMEDIATE). An error of the body, or of the commit, leaves nothing of it behind.
+  // (BEGIN IMMEDIATE). An error of the body, or of the commit, undoes it completely.
   template <typename Body>
   std::invoke_result_t<Body> transact(Durability durability, std::string_view doing, Body body) {
     TRY(begin(durability, doing));
@@ -116,7 +116,7 @@ class Connection {
   void roll_back();
 
   std::unique_ptr<sqlite3, Close> connection_;
-  Durability durability_ = Durability::kPower;  // what the connection is set to
+  Durability durability_ = Durability::kPower;  // the connection's current setting
 };
 
 }  // namespace pegmove::journal

@@ -1,4 +1,4 @@
-// The steps of a run, their units and how far they are.
+// The steps of a run, their units and positions.
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -19,13 +19,13 @@ bool is_step_name(std::string_view name) {
          });
 }
 
-// `what` names it; empty texts are none.
+// `what` names the text; an empty text passes.
 Result<void> check_json(const std::string& what, const std::string& text, size_t most) {
   if (text.size() > most)
     return fail(Code::kTooLarge, what + " has " + std::to_string(text.size()) + " bytes; at most " +
-                                     std::to_string(most) + " are kept");
+                                     std::to_string(most) + " are allowed");
   if (text.empty() || nlohmann::json::accept(text)) return {};
-  return fail(Code::kInvalidArgument, what + " is no JSON");
+  return fail(Code::kInvalidArgument, what + " is not JSON");
 }
 
 Result<void> check_position(const UnitPosition& position) {
@@ -35,17 +35,17 @@ Result<void> check_position(const UnitPosition& position) {
   if (position.last_key.size() > Journal::kMostKeyBytes)
     return fail(Code::kTooLarge, "the last key of " + unit + " has " +
                                      std::to_string(position.last_key.size()) + " bytes; at most " +
-                                     std::to_string(Journal::kMostKeyBytes) + " are kept");
+                                     std::to_string(Journal::kMostKeyBytes) + " are allowed");
   return check_json("the detail of " + unit, position.detail, Journal::kMostDetailBytes);
 }
 
 Result<StepState> parse_step_state(std::string_view text) {
   for (auto state : {StepState::kBegun, StepState::kDone, StepState::kUndoing, StepState::kUndone})
     if (to_string(state) == text) return state;
-  return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is no state of a step");
+  return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is not a state of a step");
 }
 
-// Of the columns of get_units. Errors: kInvalidArgument.
+// From the columns of get_units. Errors: kInvalidArgument.
 Result<UnitPosition> read_position(const Query& row, const std::string& step) {
   const auto unit = row.integer(0);
   const auto done = row.integer(4);
@@ -67,10 +67,10 @@ Result<UnitPosition> read_position(const Query& row, const std::string& step) {
 Result<void> Journal::save_step(const std::string& run, const StepRecord& step) {
   const auto doing = "saving step " + step.name + " of run " + run;
   if (!is_step_name(step.name))
-    return fail(Code::kInvalidArgument, "'" + base::printable(step.name) +
-                                            "' is no name of a step: up to 32 lower-case letters, "
-                                            "digits and '-'");
-  TRY(check_json("what step " + step.name + " found", step.before, kMostStepBytes));
+    return fail(Code::kInvalidArgument,
+                "'" + base::printable(step.name) +
+                    "' is not a name of a step: up to 32 lower-case letters, digits and '-'");
+  TRY(check_json("what step " + step.name + " found before it acted", step.before, kMostStepBytes));
   TRY(check_json("the product of step " + step.name, step.product, kMostStepBytes));
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
     const auto found = TRY(find(run, doing));
@@ -111,7 +111,8 @@ Result<void> Journal::plan_units(const std::string& run, const std::string& step
   const auto doing = "planning step " + step + " of run " + run;
   if (specs.size() > kMostUnits)
     return fail(Code::kTooLarge, "step " + step + " has " + std::to_string(specs.size()) +
-                                     " units; at most " + std::to_string(kMostUnits) + " are kept");
+                                     " units; at most " + std::to_string(kMostUnits) +
+                                     " are allowed");
   for (size_t unit = 0; unit < specs.size(); ++unit) {
     const auto what = "the plan of unit " + std::to_string(unit);
     if (specs[unit].empty()) return fail(Code::kInvalidArgument, what + " is empty");
@@ -182,7 +183,7 @@ Result<std::vector<UnitPosition>> Journal::positions(const std::string& run,
 }
 
 Result<void> Journal::forget_positions(const std::string& run, const std::string& step) {
-  const auto doing = "forgetting positions of run " + run;
+  const auto doing = "removing positions of run " + run;
   const auto& statements = file_->statements.steps;
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
     TRY(find(run, doing));
@@ -223,7 +224,7 @@ Result<Progress> Journal::progress(const std::string& run) const {
                     .updated_unix_ms = query.integer(7)};
   if (!base::is_utf8(progress.line) || !base::is_utf8(progress.step) ||
       !base::is_utf8(progress.unit))
-    return file_->corrupt("the progress of run " + run + " is no UTF-8 text");
+    return file_->corrupt("the progress of run " + run + " is not UTF-8 text");
   return progress;
 }
 

@@ -37,7 +37,7 @@ wire::configuration_list_nodes_response list_nodes(
 }
 
 wire::configuration_cluster_info_response cluster_info(const ClusterFacts& facts) {
-  // The text is laid out as Pegasus lays it out.
+  // The same layout as in Pegasus.
   const std::string operations =
       "{\n  \"copy_pri\": 0,\n  \"copy_sec\": 0,\n  \"move_pri\": 0,\n  \"total\": 0\n}";
   wire::configuration_cluster_info_response response;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "meta_types.h"
 #include "meta_view/cluster_view.h"
 #include "meta_view/table_view.h"
 

@@ -1,4 +1,4 @@
-// Where clients reach a node, and which fields of an answer say so.
+// Where clients reach a node, and which fields of an answer contain that.
 #pragma once
 
 #include "wire/dsn_types.h"

@@ -10,7 +10,7 @@ namespace {
 using wire::ErrorCode;
 using wire::pattern_match_type;
 
-// Nothing when this kind of match is not to be had.
+// Nothing when this kind of match is not supported.
 std::optional<bool> matches(std::string_view name, std::string_view pattern,
                             pattern_match_type type) {
   switch (type) {
@@ -35,7 +35,7 @@ wire::partition_configuration configuration_of(const TableView& table, size_t in
   configuration.pid.id = {.app_id = table.app_id, .partition_index = static_cast<int32_t>(index)};
   configuration.max_replica_count = table.max_replica_count;
   if (partition.primary) {
-    // Without primary the ballot stays 0: clients take any other for a partition that is served.
+    // Without a primary the ballot stays 0: clients take any other ballot as a served partition.
     configuration.ballot = partition.ballot;
     configuration.primary = partition.primary->address;
   }
@@ -47,7 +47,8 @@ wire::partition_configuration configuration_of(const TableView& table, size_t in
   return configuration;
 }
 
-// Indices that exist, each once, in the order of the request: no answer is longer than the table.
+// Existing indices, each once, in the order of the request: the answer is never longer than the
+// table.
 std::vector<size_t> wanted_indices(const std::vector<int32_t>& asked, size_t partition_count) {
   std::vector<size_t> wanted;
   std::vector<bool> is_taken(partition_count);

@@ -1,5 +1,5 @@
-// What a meta server answers about tables: for every process that poses as a cluster. It is made
-// from plain structs; where they come from is the caller's business.
+// A meta server's answers about tables: for every process that acts as a cluster. They are made
+// from plain structs, which the caller provides.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 namespace pegmove::meta_view {
 
 struct PartitionView {
-  int64_t ballot = 1;                    // at least 1: clients take 0 for "not ready"
-  const NodeAddress* primary = nullptr;  // null: nobody serves it now
+  int64_t ballot = 1;                    // at least 1: clients read 0 as "not ready"
+  const NodeAddress* primary = nullptr;  // null: it is not served now
 };
 
 struct TableView {
@@ -23,19 +23,19 @@ struct TableView {
   std::vector<PartitionView> partitions = {};
 };
 
-// RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX: the partitions asked for, in that order, each once;
-// indices that do not exist are passed over; all partitions when none is left. One that has no
-// primary has no hp_primary, and ballot 0. Null, a table that does not exist or is dropped: answers
-// ERR_OBJECT_NOT_FOUND.
-// Pegasus: server_state::query_configuration_by_index in src/meta/server_state.cpp.
+// RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX: the requested partitions, in that order, each once;
+// indices that do not exist are ignored; all partitions when none is left. One that has no primary
+// has no hp_primary, and ballot 0. For null (the table does not exist or is dropped): answers
+// ERR_OBJECT_NOT_FOUND. Pegasus: server_state::query_configuration_by_index in
+// src/meta/server_state.cpp.
 wire::query_cfg_response query_config(const wire::query_cfg_request& request,
                                       const TableView* table, HostPorts host_ports);
 
-// RPC_CM_LIST_APPS: those of the tables that the request asks for, in their order: by ascending id,
-// as real servers answer, dropped tables too unless the status says otherwise. A pattern counts
-// only together with its match type. Answers ERR_NOT_IMPLEMENTED with a hint for regular
-// expressions and unknown match types. Pegasus: server_state::list_apps in
-// src/meta/server_state.cpp, pattern_match in src/utils/strings.cpp.
+// RPC_CM_LIST_APPS: the tables that the request selects, in their order: by ascending id, as real
+// servers answer, including dropped tables unless the status excludes them. A pattern is used only
+// together with its match type. Answers ERR_NOT_IMPLEMENTED with a hint for regular expressions and
+// unknown match types. Pegasus: server_state::list_apps in src/meta/server_state.cpp, pattern_match
+// in src/utils/strings.cpp.
 wire::configuration_list_apps_response list_apps(
     const wire::configuration_list_apps_request& request,
     std::span<const wire::app_info* const> tables);

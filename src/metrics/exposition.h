@@ -8,7 +8,7 @@
 
 namespace pegmove::metrics {
 
-// Which server the numbers are of.
+// The server that the metrics belong to.
 struct Source {
   std::string cluster = {};
   std::string role = {};  // "meta", "replica"
@@ -21,7 +21,7 @@ using Fields = std::set<std::string>;
 Fields brief_fields();  // name, value and the percentiles
 
 // One compact object: {"cluster":...,"role":...,"host":...,"port":...,"timestamp_ns":...,
-// "entities":[...]}. Bytes that are no UTF-8 are replaced.
+// "entities":[...]}. Bytes that are not UTF-8 are replaced.
 std::string to_json(const Source& source, int64_t timestamp_ns,
                     std::span<const EntitySnapshot> entities, const Fields& fields);
 

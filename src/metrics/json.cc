@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "metrics/exposition.h"
 
 namespace pegmove::metrics {
@@ -58,7 +59,7 @@ std::string to_json(const Source& source, int64_t timestamp_ns,
   auto cluster = source.cluster.empty() ? "unknown" : source.cluster;
   Json json{{"cluster", cluster},  {"role", source.role},          {"host", source.host},
             {"port", source.port}, {"timestamp_ns", timestamp_ns}, {"entities", std::move(list)}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return base::json_text(json, -1, base::NoUtf8::kReplace);
 }
 
 }  // namespace pegmove::metrics

@@ -1,5 +1,5 @@
-// What is counted: counters, gauges and percentiles. All are safe from any thread and cheap enough
-// for the path of every request.
+// Metrics: counters, gauges and percentiles. All are safe from any thread and cheap enough for the
+// path of every request.
 #pragma once
 
 #include <array>
@@ -12,15 +12,15 @@ namespace pegmove::metrics {
 
 enum class Kind { kCounter, kGauge, kPercentile };
 
-// What a metric is, without its value. The texts live as long as the program.
+// What a metric is, without its value. The texts must stay valid until the program ends.
 struct MetricInfo {
   std::string_view name;
   Kind kind = Kind::kCounter;
   std::string_view unit;         // as Pegasus spells it: "Requests", "NanoSeconds"
-  std::string_view description;  // for people
+  std::string_view description;  // shown to users
 };
 
-// Only grows, from the start of the process on.
+// Only grows, from the start of the process.
 class Counter {
  public:
   void add(int64_t amount = 1) { value_.fetch_add(amount, std::memory_order_relaxed); }
@@ -34,7 +34,7 @@ class Counter {
 class Gauge {
  public:
   void set(int64_t value) { value_.store(value, std::memory_order_relaxed); }
-  void raise_to(int64_t value);  // sets it if it is larger than what is there
+  void raise_to(int64_t value);  // sets it if it is larger than the current value
   int64_t value() const { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -46,8 +46,8 @@ inline constexpr std::array<std::string_view, 5> kPercentileNames = {"p50", "p90
 inline constexpr std::array<double, 5> kPercentileFractions = {0.5, 0.9, 0.95, 0.99, 0.999};
 
 // The percentiles of the last kSamples values that were recorded, exact over those: a bounded ring
-// of samples, as in Pegasus (src/utils/metrics.h, percentile), which holds 4096. The memory of a
-// ring (8 KiB) is taken with the first value.
+// of samples, as in Pegasus (src/utils/metrics.h, percentile), which has 4096. The memory of a ring
+// (8 KiB) is allocated with the first value.
 class Percentile {
  public:
   static constexpr size_t kSamples = 1024;

@@ -18,8 +18,8 @@ namespace pegmove::metrics {
 
 using Attributes = std::map<std::string, std::string>;
 
-// Which entities and metrics are wanted; empty = all. The lists are those of the parameters of
-// Pegasus's /metrics.
+// Selects entities and metrics; empty = all. The lists are those of the parameters of Pegasus's
+// /metrics.
 struct Filters {
   std::set<std::string> types = {};
   std::set<std::string> ids = {};
@@ -29,7 +29,7 @@ struct Filters {
 
 struct MetricSnapshot {
   MetricInfo info;
-  std::string name;  // info.name, or the old name that was asked for
+  std::string name;  // info.name, or the requested old name
   int64_t value = 0;
   std::array<int64_t, 5> percentiles = {};  // of a percentile, as kPercentileNames
   int64_t count = 0;                        // likewise
@@ -43,15 +43,15 @@ struct EntitySnapshot {
   std::vector<MetricSnapshot> metrics;
 };
 
-// A name from before Pegasus 2.5 under which a metric can still be asked for.
+// A name from before Pegasus 2.5 under which a metric can still be requested.
 struct OldName {
   std::string_view old_name;
   std::string_view entity_type;
   std::string_view metric;
 };
 
-// The metrics of one thing. Safe from any thread. What the functions return lives as long as the
-// entity; the same name gives the same metric again.
+// The metrics of one thing. Safe from any thread. The returned metrics exist as long as the entity;
+// the same name returns the same metric.
 class Entity {
  public:
   Entity(std::string type, std::string id, Attributes attributes);
@@ -65,8 +65,8 @@ class Entity {
   Gauge& gauge(const MetricInfo& info) { return metric<Gauge>(info); }
   Percentile& percentile(const MetricInfo& info) { return metric<Percentile>(info); }
 
-  // In the order in which the metrics were made; those of old names last. Metrics is empty when
-  // the entity or none of its metrics is wanted.
+  // In the order in which the metrics were created; those of old names last. `metrics` is empty
+  // when the entity or none of its metrics is selected.
   EntitySnapshot snapshot(const Filters& filters, const std::vector<OldName>& old_names) const;
 
  private:
@@ -92,12 +92,12 @@ class Entity {
 // The entities of one server. Safe from any thread.
 class Registry {
  public:
-  // A new entity; it is listed until its last owner lets it go. One with the same id takes the
-  // place of an older one.
+  // A new entity; it is listed until its last owner releases it. It replaces an older one with the
+  // same id.
   std::shared_ptr<Entity> add(std::string type, std::string id, Attributes attributes);
   void add_old_names(std::span<const OldName> names);
 
-  // What is wanted, by id; entities of which nothing is wanted are left out.
+  // The selected entities, by id; those without selected metrics are left out.
   std::vector<EntitySnapshot> snapshot(const Filters& filters) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "migration/split/complete_split.h"
 
 namespace pegmove::migration {
@@ -21,7 +22,7 @@ BackupRequest backup_of(const BackUpAndLoadRequest& request) {
           .timeout = request.copy.options.timeout};
 }
 
-// What is not known before the backup: choose_split() fills it in.
+// What is not known before the backup is filled in by choose_split().
 SplitRequest split_of(const BackUpAndLoadRequest& request) {
   return {.from_store = request.store,
           .from = {.root = "", .table = request.copy.options.table},
@@ -48,7 +49,7 @@ VerifyRequest verify_of(const BackUpAndLoadRequest& request) {
       .options = {.table = request.copy.options.table, .to_table = request.copy.options.to_table}};
 }
 
-// A folder of this run's own.
+// Chooses a folder that only this run uses.
 BackUpAndLoadRequest with_split_path(BackUpAndLoadRequest request, const Clock& clock) {
   if (request.split_path.empty())
     request.split_path = (request.path.empty() ? "" : request.path + "/") + "pegmove_split_" +
@@ -65,7 +66,7 @@ Result<BackUpAndLoadRequest> read_request(const nlohmann::json& json) {
   const auto in =
       TRY(base::JsonFields::of(json, "the journal's options of a copy through a backup"));
   return BackUpAndLoadRequest{
-      .copy = TRY(copy_request_from_json((*TRY(in.any("copy"))).dump())),
+      .copy = TRY(copy_request_from_json(base::json_text((*TRY(in.any("copy")))))),
       .store = TRY(in.text("store")),
       .path = TRY(in.text("path")),
       .cluster = TRY(in.text("cluster")),
@@ -120,7 +121,7 @@ std::string BackUpAndLoad::options() const { return to_json(request_); }
 
 runs::Step BackUpAndLoad::choose_split() {
   return {.name = "choose-split",
-          .does = "find out what the files must be like for the target table",
+          .does = "find out partition count, id and data version of the target table",
           .run = [this](StepContext) { return bind_split(); },
           .take = [this](const journal::StepRecord& record) -> Result<void> {
             if (!record.product.empty()) split_.bind(TRY(split_request_from_json(record.product)));
@@ -138,7 +139,7 @@ Task<std::string> BackUpAndLoad::bind_split() {
   co_return to_json(request);
 }
 
-// The real cluster's rules for loads, and every file of the set.
+// Checks the real cluster's rules for loads, and every file of the set.
 runs::Step BackUpAndLoad::check_files() {
   return {.name = "check-files",
           .does = "check the files, and whether the target table can be loaded",
@@ -156,18 +157,18 @@ Task<std::string> BackUpAndLoad::check_before_load() {
 // The comparison is the proof. Of the parts before it, those that this process carried out.
 runs::Report BackUpAndLoad::report(const journal::Run& run) {
   const auto verify = verify_.report(run);
-  Json out{{"id", run.id}, {"verification", Json::parse(verify.json)}};
-  auto stored = Json::parse(verify.stored);
+  Json out{{"id", run.id}, {"verification", base::parse_json<Json>(verify.json)}};
+  auto stored = base::parse_json<Json>(verify.stored);
   std::string text;
   if (split_.made().files > 0) {
     const auto backup = backup_.report(run), split = split_.report(run), load = load_.report(run);
-    out["backup"] = stored["backup"] = Json::parse(backup.json);
-    out["split"] = stored["split"] = Json::parse(split.json);
-    out["load"] = stored["load"] = Json::parse(load.json);
+    out["backup"] = stored["backup"] = base::parse_json<Json>(backup.json);
+    out["split"] = stored["split"] = base::parse_json<Json>(split.json);
+    out["load"] = stored["load"] = base::parse_json<Json>(load.json);
     text = backup.text + split.text + load.text;
   }
-  return {.stored = stored.dump(),
-          .json = out.dump(2),
+  return {.stored = base::json_text(stored),
+          .json = base::json_text(out, 2),
           .text = text + verify.text + "The backup and the files stay in " + request_.store +
                   "; remove the backup with `pegmove backups rm`, and the folder /" +
                   request_.split_path + " by hand.\n",
@@ -175,20 +176,19 @@ runs::Report BackUpAndLoad::report(const journal::Run& run) {
 }
 
 std::string to_json(const BackUpAndLoadRequest& request) {
-  return Json{{"copy", Json::parse(to_json(request.copy))},
-              {"store", request.store},
-              {"path", request.path},
-              {"cluster", request.cluster},
-              {"split_path", request.split_path},
-              {"units_at_once", request.limits.units_at_once},
-              {"memory_bytes", request.limits.memory_bytes},
-              {"disk_bytes", request.limits.disk_bytes},
-              {"work_folder", request.limits.work_folder}}
-      .dump();
+  return base::json_text(Json{{"copy", base::parse_json<Json>(to_json(request.copy))},
+                              {"store", request.store},
+                              {"path", request.path},
+                              {"cluster", request.cluster},
+                              {"split_path", request.split_path},
+                              {"units_at_once", request.limits.units_at_once},
+                              {"memory_bytes", request.limits.memory_bytes},
+                              {"disk_bytes", request.limits.disk_bytes},
+                              {"work_folder", request.limits.work_folder}});
 }
 
 Result<BackUpAndLoadRequest> back_up_and_load_request_from_json(std::string_view text) {
-  return read_request(nlohmann::json::parse(text, nullptr, false));
+  return read_request(base::parse_json<nlohmann::json>(text));
 }
 
 }  // namespace pegmove::migration

@@ -1,5 +1,5 @@
-// A table moved by its files: backup, split, bulk load, verification, as one run. For big tables:
-// the servers do the work, and rows are neither scanned nor written one by one.
+// A copy through a backup: backup, split, bulk load and verification as one run. For big tables:
+// the servers do most of the work, and rows are neither scanned nor written one by one.
 #pragma once
 
 #include <string>
@@ -18,11 +18,11 @@ inline constexpr std::string_view kBackUpAndLoadMethod = "backupcopy";
 
 // Everything that a later process needs to resume it.
 struct BackUpAndLoadRequest {
-  CopyRequest copy;        // the clusters, the tables, and whether the target is made
+  CopyRequest copy;        // the clusters, the tables, and whether the target is created
   std::string store;       // a [block_service.NAME] of both clusters and of pegmove
-  std::string path;        // of the backup, above the cluster's folder
-  std::string cluster;     // the folder of the files of the target's cluster
-  std::string split_path;  // above that folder; "": open() chooses one
+  std::string path;        // of the backup: the parent of the cluster's folder
+  std::string cluster;     // the target cluster's folder, for the files
+  std::string split_path;  // the parent of that folder; "": open() chooses one
   splitter::SplitLimits limits{};
 };
 std::string to_json(const BackUpAndLoadRequest& request);
@@ -31,15 +31,15 @@ Result<BackUpAndLoadRequest> back_up_and_load_request_from_json(std::string_view
 
 class BackUpAndLoad;
 
-// The procedure: make the target table, back the source up, split the backup for the target's
+// The procedure: create the target table, back up the source, split the backup for the target's
 // partitions, load the files, finish the table, and compare both tables.
 std::vector<runs::Step> back_up_and_load(BackUpAndLoad& work);
 
-// Errors of the run: those of its parts. A cancel ends the backup or the load that is under way,
-// where the cluster can, and puts the settings of the load back; files and the table stay.
+// Errors of the run: those of its parts. A cancel ends a backup or load in progress, if the cluster
+// can, and restores the settings that the load has changed; files and the table stay.
 class BackUpAndLoad : public runs::Work {
  public:
-  // The clusters as people name them; empty: as the request does.
+  // `from` and `to`: the clusters as the user named them; empty: as in the request.
   BackUpAndLoad(BackUpAndLoadRequest request, const Ports& ports, std::string from = "",
                 std::string to = "");
 

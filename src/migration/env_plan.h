@@ -1,5 +1,5 @@
-// App envs of a source table, and what becomes of each when a table is made like it: by a copy, or
-// by a restore. One table of rules for both.
+// Which app envs of a source table a new table gets, and when: for a copy, and for a restore. One
+// table of rules for both.
 #pragma once
 
 #include <map>
@@ -11,9 +11,9 @@ namespace pegmove::migration {
 using EnvMap = std::map<std::string, std::string>;
 
 enum class EnvFate {
-  kAtCreation,     // acts when a partition is opened, so it is given with CREATE_APP
+  kAtCreation,     // acts when a partition is opened, so it is sent with CREATE_APP
   kAfterCreation,  // set when the partitions serve: servers check the value only then
-  kAfterCopy,      // would change the rows that are copied, so it is set when they are there
+  kAfterCopy,      // would change the rows that are copied, so it is set after them
   kLeftOut,
 };
 
@@ -24,9 +24,9 @@ struct EnvDecision {
   std::string why;
 };
 
-// By name. The table of what is carried is in the source file, with the reasons.
+// By name. The rules are in the source file, with the reasons.
 std::vector<EnvDecision> decide_envs(const EnvMap& source_envs);
-// Those of one fate.
+// The envs with this fate.
 EnvMap envs_of(const std::vector<EnvDecision>& decisions, EnvFate fate);
 
 // Which of a backup's app envs a restored table gets, and why others are left out.

@@ -14,7 +14,7 @@ namespace {
 
 using Made = Result<std::unique_ptr<runs::Work>>;
 
-// `Of`: the work; `read`: its request out of the run.
+// `Of`: the class of the work; `read`: reads its request from the run.
 template <typename Of, typename Read>
 runs::Method method(std::string_view name, const Ports& ports, Read read) {
   return {.name = std::string(name), .make = [&ports, read](const journal::Run& run) -> Made {
@@ -30,8 +30,8 @@ runs::Registry methods(const Ports& ports) {
     return copy_request_from_json(run.options);
   });
   copy.check_setting = [](const std::string& key, const std::string& value) {
-    rows::PaceOptions pace;
-    return apply_setting(pace, key, value);
+    rows::ThrottleOptions throttle;
+    return apply_setting(throttle, key, value);
   };
   return runs::Registry({
       std::move(copy),

@@ -6,7 +6,7 @@
 
 namespace pegmove::migration {
 
-// The ports outlive the registry and what it makes.
+// The ports must outlive the registry and the works that it creates.
 runs::Registry methods(const Ports& ports);
 
 }  // namespace pegmove::migration

@@ -6,7 +6,7 @@ Result<blockstore::AsyncStore> Ports::get_store(const std::string& name, int cal
   auto found = TRY(open_store(name, calls));
   if (found) return *std::move(found);
   return fail(Code::kNotFound, "the configuration has no [block_service." + name +
-                                   "]; add it to the file that --config names");
+                                   "]; add it to the file given with --config");
 }
 
 }  // namespace pegmove::migration

@@ -1,5 +1,5 @@
-// What the methods need of the process that they run in. apps/ fills it in; tests do it with
-// embedded clusters and folders.
+// What the methods need from the process that they run in. apps/ fills it in; tests use embedded
+// clusters and folders.
 #pragma once
 
 #include <functional>
@@ -16,18 +16,18 @@ namespace pegmove::migration {
 class UnitEngine;
 struct SplitRequest;
 
-// Outlives every work that is made with it.
+// Must outlive every work that is created with it.
 struct Ports {
   Clock& clock;
   const async::StopSignal& stop;
-  // A cluster by its meta servers, "host:port,...", or by a name of the configuration. Errors:
-  // kUnreachable, kTimeout, kInvalidArgument.
+  // Connects to a cluster by its meta servers, "host:port,...", or by a name in the configuration.
+  // Errors: kUnreachable, kTimeout, kInvalidArgument.
   std::function<Task<std::shared_ptr<client::Cluster>>(std::string)> connect;
-  // A [block_service.NAME] of pegmove's own configuration, for so many calls at once; nothing when
-  // it has none of that name.
+  // A [block_service.NAME] of pegmove's own configuration, for this number of calls at the same
+  // time; nullopt when the configuration does not have it.
   std::function<Result<std::optional<blockstore::AsyncStore>>(const std::string& name, int calls)>
       open_store;
-  // Who carries the units of a split out; null: this process.
+  // Carries out the units of a split; null: this process does.
   std::function<Result<std::unique_ptr<UnitEngine>>(const SplitRequest&)> make_unit_engine{};
   async::milliseconds timeout{30'000};  // of one request, where the run's options have none
   std::string version{};                // of pegmove, for certificates
@@ -35,7 +35,7 @@ struct Ports {
   Result<std::optional<blockstore::AsyncStore>> find_store(const std::string& name) const {
     return open_store(name, kCalls);
   }
-  // Errors: kNotFound when the configuration does not have it, naming what helps.
+  // Errors: kNotFound when the configuration does not have it; the message says what to do.
   Result<blockstore::AsyncStore> get_store(const std::string& name, int calls = kCalls) const;
 
   static constexpr int kCalls = 4;

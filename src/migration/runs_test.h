@@ -1,5 +1,4 @@
-// Runs of works in a journal of their own, between two embedded clusters, for the tests of this
-// folder.
+// For the tests of this folder: runs in a journal of their own, between two embedded clusters.
 #pragma once
 
 #include <map>
@@ -15,7 +14,7 @@
 
 namespace pegmove::migration {
 
-// The clusters are "a" and "b", and what their meta servers are called; the stores are those of a.
+// The clusters are "a" and "b", or their meta servers; the stores are those of a.
 class TestRuns {
  public:
   explicit TestRuns(testing::TwoClusters& clusters)
@@ -43,7 +42,7 @@ class TestRuns {
   }
   journal::Run seen(const std::string& id) { return journal::good(open_journal().get(id)); }
 
-  // As a process of the program that resumes the run, to its end.
+  // Resumes the run to its end, as a process of the program does.
   Result<runs::Ending> resume(const std::string& id) {
     return hold<runs::Ending>(id, [this](runs::RunSession& session) { return work(session); });
   }

@@ -19,17 +19,18 @@ std::string Address::to_string() const {
 
 Result<HostPort> parse_host_port(std::string_view text) {
   auto wrong = [&](const char* why) {
-    return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is no address: " + why +
-                                            "; write it like 10.0.0.1:34601");
+    return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is not an address: " +
+                                            why + "; write it like 10.0.0.1:34601");
   };
   auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return wrong("it has no port");
   auto host = text.substr(0, colon);
   if (host.empty()) return wrong("it has no host");
-  if (host.find(':') != std::string_view::npos) return wrong("only IPv4 addresses and names work");
+  if (host.find(':') != std::string_view::npos)
+    return wrong("only IPv4 addresses and names are supported");
   for (char c : host)
     if (!std::isalnum(uint8_t(c)) && c != '.' && c != '-' && c != '_')
-      return wrong("its host has a character that no host name has");
+      return wrong("its host has a character that is not allowed in host names");
   auto port = base::parse_integer(text.substr(colon + 1), 1, 65535);
   if (!port) return wrong("its port is not a number from 1 to 65535");
   return HostPort{std::string(host), uint16_t(*port)};
@@ -73,7 +74,7 @@ Result<std::vector<Address>> look_up(const HostPort& host_port) {
 Result<uint32_t> parse_ipv4(std::string_view text) {
   in_addr parsed{};
   if (inet_pton(AF_INET, std::string(text).c_str(), &parsed) != 1)
-    return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is no IPv4 address");
+    return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is not an IPv4 address");
   return ntohl(parsed.s_addr);
 }
 

@@ -1,4 +1,4 @@
-// Addresses of nodes: IPv4 and port, and how people write them.
+// Addresses of nodes: IPv4 and port, and their text form.
 #pragma once
 
 #include <compare>
@@ -12,7 +12,7 @@
 
 namespace pegmove::net {
 
-// An IPv4 address (host byte order) and a port; Pegasus knows nothing else on the wire.
+// An IPv4 address (host byte order) and a port; Pegasus has nothing else on the wire.
 struct Address {
   uint32_t ipv4 = 0;
   uint16_t port = 0;
@@ -31,14 +31,14 @@ struct HostPort {
 };
 
 // "host:port", and "host:port,host:port" for the meta servers of a cluster.
-// Errors: kInvalidArgument, naming the part that is wrong.
+// Errors: kInvalidArgument, naming the wrong part.
 Result<HostPort> parse_host_port(std::string_view text);
 Result<std::vector<HostPort>> parse_host_port_list(std::string_view text);
 
-// True when the text is meant as addresses and not as the name of a cluster: it has a colon.
+// True when the text means addresses and not the name of a cluster: it has a colon.
 bool looks_like_addresses(std::string_view text);
 
-// The IPv4 addresses of a host, the system's order. Blocks (a name may take seconds): HostNames
+// The IPv4 addresses of a host, in the system's order. Blocks (a name may take seconds): HostNames
 // calls it on a pool. Errors: kUnreachable, naming the host.
 Result<std::vector<Address>> look_up(const HostPort& host_port);
 

@@ -11,8 +11,8 @@ std::optional<ByteBudget::Share> ByteBudget::try_take(size_t bytes) {
   return take_locked(bytes);
 }
 
-// An eighth is left aside for what is small and stays long, so that it cannot keep a large request
-// out for ever.
+// An eighth is reserved for small, long-lived requests, so that they cannot keep a large request
+// out forever.
 std::optional<ByteBudget::Share> ByteBudget::take_locked(size_t bytes) {
   const auto needed = std::min(bytes, limit_ - limit_ / 8);
   if (used_locked() + needed > limit_ && !closed_) return std::nullopt;
@@ -77,7 +77,7 @@ bool ByteBudget::is_wanted() const {
 }
 
 void ByteBudget::close() {
-  std::vector<std::move_only_function<void()>> dropped;  // what they hold gives bytes back
+  std::vector<std::move_only_function<void()>> dropped;  // their captures release bytes
   std::lock_guard lock(mutex_);
   closed_ = true;
   dropped.swap(put_off_);

@@ -1,5 +1,5 @@
-// The memory that the connections of a server share: bytes of requests that are being read or are
-// in work, and of replies that clients have not taken yet.
+// The memory that the connections of a server share: bytes of requests that are being read or
+// handled, and of replies that clients have not received yet.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -15,17 +15,16 @@
 
 namespace pegmove::net {
 
-// Who wants bytes for a request waits in a line; first come, first served. Replies are counted as
-// they are made, also beyond the limit; as long as there are too many, work that would make more
-// can be put off.
-//
-// Held by shared_ptr: requests in work hold their bytes, and may outlive the server.
+// Requests wait for bytes in a queue, first come, first served. Replies are counted when they are
+// made, also beyond the limit; while there are too many, work that would make more can be deferred.
+// Owned by shared_ptr: requests that are being handled keep their bytes, and may outlive the
+// server.
 class ByteBudget : public std::enable_shared_from_this<ByteBudget> {
  public:
   ByteBudget(asio::any_io_executor executor, size_t limit)
       : executor_(std::move(executor)), limit_(limit) {}
 
-  // Bytes of a request; given back by the destructor, on any thread.
+  // Bytes of a request; released by the destructor, on any thread.
   class Share {
    public:
     Share() = default;
@@ -49,10 +48,10 @@ class ByteBudget : public std::enable_shared_from_this<ByteBudget> {
     size_t bytes_ = 0;
   };
 
-  // The bytes, if they are free and nobody waits in line. On the executor.
+  // The bytes, if they are free and the queue is empty. On the executor.
   std::optional<Share> try_take(size_t bytes);
 
-  // A place in the line, on the executor. `wake` is notified whenever take() may have become
+  // A place in the queue, on the executor. `wake` is notified whenever take() may have become
   // possible; it outlives the place.
   class Place {
    public:
@@ -60,8 +59,8 @@ class ByteBudget : public std::enable_shared_from_this<ByteBudget> {
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     ~Place();
-    // The bytes, if this place is the first of the line and they are free. A request that is larger
-    // than (almost) the whole budget gets them when (almost) nothing else is in use.
+    // The bytes, if this place is the first in the queue and they are free. A request that needs
+    // (almost) the whole budget or more gets them when (almost) nothing else is in use.
     std::optional<Share> take(size_t bytes);
 
    private:
@@ -73,15 +72,15 @@ class ByteBudget : public std::enable_shared_from_this<ByteBudget> {
   // From any thread.
   void add_reply_bytes(size_t bytes);
   void remove_reply_bytes(size_t bytes);
-  // Whether one more reply is welcome: the budget is not used up, or no reply is there that its
-  // client could take.
+  // Whether there is room for one more reply: the budget is not used up, or no reply is waiting for
+  // its client.
   bool has_room_for_reply() const;
   // Runs the work on the executor as soon as there is room for a reply; drops it after close().
   void when_room_for_reply(std::move_only_function<void()> work);
-  // Whether somebody waits for bytes that others have.
+  // Whether anybody waits for bytes that others have.
   bool is_wanted() const;
 
-  // Nobody waits any more; work that was put off is dropped.
+  // Ends all waits and drops deferred work.
   void close();
 
  private:

@@ -6,10 +6,11 @@ namespace pegmove::net {
 namespace {
 
 constexpr size_t kBlockSize = 64 << 10;
-// After large frames: their successors mostly fit, several a block, and need not be moved together.
+// Used after large frames: several following frames mostly fit in one block, and need not be
+// copied.
 constexpr size_t kLargeBlockSize = 512 << 10;
 constexpr size_t kLeastRoom = 4 << 10;
-// A large frame's block grows with what has really arrived, not with what its header claims.
+// A large frame's block grows with what has arrived, not with what its header claims.
 constexpr size_t kMaxGrowth = 4;
 constexpr size_t kFramesABlock = 4;
 
@@ -40,8 +41,9 @@ void FrameReader::move_to(std::shared_ptr<Block> block) {
   end_ = have;
 }
 
-// Goes over to a block of its own that counts for nothing. The one before it counts as long as
-// frames are in it; one that was reserved for a large frame holds at most kLeastRoom of the next.
+// Switches to a new block of the connection's own, which is not counted. The previous block is
+// counted as long as frames are in it; one that was reserved for a large frame has at most
+// kLeastRoom of the next.
 Task<> FrameReader::leave_block() {
   if (!block_->share && block_.use_count() > 1)
     block_->share = CO_TRY(co_await reserve_(block_->size));
@@ -50,7 +52,7 @@ Task<> FrameReader::leave_block() {
 }
 
 Task<> FrameReader::make_room() {
-  // The large frame that this block was reserved for is through.
+  // The large frame that this block was reserved for has been popped.
   if (block_ && block_->share && begin_ > 0) CO_TRY(co_await leave_block());
   const size_t have = end_ - begin_;
   if (block_ && block_->size - end_ >= kLeastRoom && begin_ + wanted_ <= block_->size)
@@ -62,13 +64,13 @@ Task<> FrameReader::make_room() {
     co_return Result<void>();
   }
   const bool is_large = wanted_ + kLeastRoom > kBlockSize;
-  auto share = block_ ? std::move(block_->share) : ByteBudget::Share();  // of a frame that grows
+  auto share = block_ ? std::move(block_->share) : ByteBudget::Share();  // of a growing frame
   if (!block_)
     move_to(std::make_shared<Block>(kBlockSize));
   else if (!share && (!is_large || block_.use_count() > 1))
     CO_TRY(co_await leave_block());
   if (!is_large) co_return Result<void>();
-  // A claim alone takes nothing from others: memory is reserved when the connection's own block is
+  // A claimed size alone reserves nothing: memory is reserved when the connection's own block is
   // full.
   if (!share && block_->size - end_ >= kLeastRoom) co_return Result<void>();
   if (!share) share = CO_TRY(co_await reserve_(wanted_ + kLeastRoom));

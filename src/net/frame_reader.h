@@ -12,31 +12,31 @@ namespace pegmove::net {
 
 class FrameReader {
  public:
-  // Says how long the frame at the beginning of the bytes is, 0 = cannot tell yet (wire/frame.h).
+  // Returns the size of the frame at the beginning of the bytes, 0 = not known yet (wire/frame.h).
   using Measure = std::function<Result<size_t>(std::string_view)>;
-  // Waits until so many bytes may be had. Errors end the reading.
+  // Waits until this many bytes are available. Errors end the reading.
   using Reserve = std::function<Task<ByteBudget::Share>(size_t bytes)>;
 
-  // With `reserve`, it is asked for all memory but one block of 64 KiB: for a block that is left
-  // while frames are in it, and for a frame that is larger, when its first part has filled the
-  // block. While it waits nothing is held but what frames hold that were popped.
+  // `reserve` is called for all memory beyond one block of 64 KiB: for a block that is replaced
+  // while frames are in it, and for a larger frame, when its first part has filled the block. While
+  // it waits, no memory is kept except that of popped frames.
   FrameReader(Stream& stream, Measure measure, Reserve reserve = {})
       : stream_(stream), measure_(std::move(measure)), reserve_(std::move(reserve)) {}
 
-  // The next whole frame that has been read already; empty view = none, so fill().
-  // Errors: those of `measure`; the stream is of no more use then.
+  // The next whole frame that has been read already; empty view = none: call fill(). Errors: those
+  // of `measure`; the stream is then unusable.
   Result<SharedBytes> pop();
 
   // Reads more. False: the other side has closed. Errors: kUnreachable; kProtocol when it closed in
   // the middle of a frame; those of `reserve`.
   Task<bool> fill();
 
-  // What was read and is in no frame yet.
+  // Bytes that were read and not returned in a frame yet.
   std::string_view unread() const;
-  // Whether memory was reserved for the frame that comes next; and whether it has not come whole.
+  // Whether memory was reserved for the next frame; and whether that frame is incomplete.
   bool has_reserved() const;
   bool awaits_reserved() const { return has_reserved() && end_ < wanted_; }
-  size_t received() const { return received_; }  // bytes, so far
+  size_t received() const { return received_; }  // bytes so far
 
  private:
   struct Block;
@@ -48,7 +48,7 @@ class FrameReader {
   Measure measure_;
   Reserve reserve_;  // may be empty
   std::shared_ptr<Block> block_;
-  size_t begin_ = 0;  // of what is read and not popped yet
+  size_t begin_ = 0;  // of the bytes that are read and not popped yet
   size_t end_ = 0;
   size_t last_frame_ = 0;  // size of the one before it
   size_t wanted_ = 0;      // size of the frame at begin_, 0 = not known yet

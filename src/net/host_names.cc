@@ -15,7 +15,7 @@ bool has(const std::vector<uint32_t>& addresses, uint32_t ipv4) {
   return std::ranges::find(addresses, ipv4) != addresses.end();
 }
 
-// What is new, then what was known before, in the order that it had.
+// New addresses, then the known ones in their previous order.
 std::vector<uint32_t> merge(const std::vector<uint32_t>& known, const std::vector<Address>& found) {
   std::vector<uint32_t> merged;
   for (auto address : found)
@@ -28,7 +28,7 @@ std::vector<uint32_t> merge(const std::vector<uint32_t>& known, const std::vecto
 }  // namespace
 
 struct HostNames::Name {
-  std::vector<uint32_t> addresses{};  // those to try first come first
+  std::vector<uint32_t> addresses{};  // in the order in which to try them
   std::optional<Error> error{};       // of the last look-up
   async::Instant answered_at{};       // when that ended
   bool was_answered = false;
@@ -78,7 +78,7 @@ std::shared_ptr<HostNames::Name> HostNames::name_of(const std::string& host) {
   return found;
 }
 
-// One that is being asked stays, so that it is not asked a second time meanwhile.
+// Keeps names that are being looked up, so that they are not looked up a second time.
 void HostNames::forget_one() {
   auto oldest = names_.end();
   for (auto next = names_.begin(); next != names_.end(); ++next)
@@ -125,7 +125,7 @@ void HostNames::failed(const HostPort& host, Address address) {
   if (known == names_.end()) return;
   auto& name = *known->second;
   auto place = std::ranges::find(name.addresses, address.ipv4);
-  if (place == name.addresses.end()) return;  // a newer answer is there already
+  if (place == name.addresses.end()) return;  // there is a newer answer
   std::rotate(place, place + 1, name.addresses.end());
   name.has_failed = true;
 }

@@ -1,4 +1,4 @@
-// The addresses of host names: what was looked up, for as long as it may be believed.
+// The addresses of host names: a cache of look-ups with a maximum age.
 #pragma once
 
 #include <functional>
@@ -13,18 +13,19 @@
 namespace pegmove::net {
 
 struct HostNamesOptions {
-  // As long as the DNS of Kubernetes clusters lets its answers be believed.
+  // The usual TTL of DNS answers in Kubernetes clusters.
   async::milliseconds longest_age{30'000};
-  // After a failure: when a node goes, many calls fail at once, and one look-up serves all of them.
+  // After a failure: when a node disappears, many calls fail at once, and one look-up serves all of
+  // them.
   async::milliseconds shortest_age{1'000};
-  // With an old answer at hand a new one is waited for so long: a name server may be away.
+  // How long to wait for a new answer when there is an old one: a name server may be unreachable.
   async::milliseconds longest_wait{2'000};
-  // The name that was used longest ago goes. More than any cluster has nodes.
+  // Beyond it the least recently used name is removed. More than any cluster has nodes.
   size_t most_names = 4096;
 };
 
-// All on one executor. A look-up blocks a thread of its own; of one name there is one at a time.
-// Order: ...; stop(); co_await join(); destroy.
+// All on one executor. A look-up blocks its own thread; each name has at most one at a time. Order:
+// ...; stop(); co_await join(); destroy.
 class HostNames {
  public:
   using LookUp = std::function<Result<std::vector<Address>>(const HostPort&)>;
@@ -34,14 +35,14 @@ class HostNames {
   ~HostNames();
 
   // All addresses of the host, at least one, in the order in which to try them: new ones first,
-  // those that failed last. An old answer is still given while it is looked up again; after a
-  // failure the new one is waited for. When none can be had, an old answer counts. IPv4 addresses
-  // are not looked up.
-  // Errors: kUnreachable, naming the host; kTimeout; kInterrupted after stop(). May be repeated. A
-  // stop of the caller's task group does not end it before the deadline.
+  // those that failed last. An old answer is still returned while the name is looked up again;
+  // after a failure the call waits for the new one. When that fails, the old answer is used. IPv4
+  // addresses are not looked up. Errors: kUnreachable, naming the host; kTimeout; kInterrupted
+  // after stop(). Repeatable. A stop of the caller's task group does not end it before the
+  // deadline.
   Task<std::vector<Address>> resolve(HostPort host, Deadline deadline);
 
-  // Whoever was sought is not at this address of the host, or does not answer there.
+  // Reports that the server is not at this address of the host, or does not answer there.
   void failed(const HostPort& host, Address address);
 
   void stop();
@@ -61,7 +62,7 @@ class HostNames {
   Clock& clock_;
   LookUp look_up_;
   HostNamesOptions options_;
-  std::map<std::string, std::shared_ptr<Name>> names_;  // shared with those who wait for an answer
+  std::map<std::string, std::shared_ptr<Name>> names_;  // shared with waiters for an answer
   uint64_t uses_ = 0;
   async::TaskGroup tasks_;
   async::Pool pool_{1};

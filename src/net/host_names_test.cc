@@ -17,7 +17,7 @@ using async::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// A name server whose answers a test sets, and which it can make wait.
+// A name server whose answers the test sets and can delay.
 class NameServer {
  public:
   Result<std::vector<Address>> look_up(const HostPort& name) {
@@ -57,7 +57,7 @@ class NameServer {
 };
 
 Routine<> run_alone(Task<> task) {
-  (void)co_await std::move(task);  // it keeps what it found itself
+  (void)co_await std::move(task);  // the result is cached
 }
 
 class HostNamesTest : public ::testing::Test {
@@ -87,7 +87,7 @@ class HostNamesTest : public ::testing::Test {
     into.push_back(co_await names.resolve({host, 1}, deadline));
     co_return Result<void>();
   }
-  // What look-ups behind the scenes find is taken over.
+  // Lets background look-ups end.
   void let_look_ups_end() {
     context.restart();
     context.run();
@@ -114,7 +114,7 @@ TEST_F(HostNamesTest, AnAnswerIsRememberedUntilItIsOld) {
   EXPECT_THAT(*resolve(), ElementsAre(1));
   EXPECT_EQ(server.questions(), 1u);
   clock.advance(milliseconds(1));
-  EXPECT_THAT(*resolve(), ElementsAre(1));  // the old one, while the new one is sought
+  EXPECT_THAT(*resolve(), ElementsAre(1));  // the old one, while the name is looked up again
   let_look_ups_end();
   EXPECT_THAT(*resolve(), ElementsAre(2));
   EXPECT_EQ(server.questions(), 2u);
@@ -151,7 +151,7 @@ TEST_F(HostNamesTest, AddressesThatFailedComeLastAndNewOnesFirst) {
   server.set({1, 4, 2, 4});
   clock.advance(milliseconds(1000));
   EXPECT_THAT(*resolve(), ElementsAre(4, 1, 2));
-  names.failed({"a", 1}, {3, 1});  // is no address of it any more
+  names.failed({"a", 1}, {3, 1});  // is not an address of it any more
   EXPECT_THAT(*resolve(), ElementsAre(4, 1, 2));
 }
 

@@ -1,6 +1,6 @@
-// HTTP on the port of RPC: what is asked, what is answered, and who answers. A connection whose
-// first four bytes are "GET " or "POST" speaks HTTP/1.1 for all its life. Pegasus:
-// src/http/http_message_parser.cpp, http_server.cpp.
+// HTTP on the RPC port: requests, replies, and handlers. A connection whose first four bytes are
+// "GET " or "POST" speaks HTTP/1.1 until it is closed. Pegasus: src/http/http_message_parser.cpp,
+// http_server.cpp.
 #pragma once
 
 #include <memory>
@@ -16,20 +16,20 @@ enum class HttpMethod { kGet, kPost };
 
 struct HttpRequest {
   HttpMethod method = HttpMethod::kGet;
-  std::string target;  // as it came: "/meta/app?name=a%20b"
+  std::string target;  // as received: "/meta/app?name=a%20b"
   std::string body;
   bool keep_alive = true;
 };
 
 struct HttpReply {
-  int status = 200;  // 200, 307, 400, 404 or 500: what Pegasus answers
+  int status = 200;  // 200, 307, 400, 404 or 500, as in Pegasus
   std::string body = {};
   std::string location = {};  // of a 307
   std::string content_type = "text/plain";
 };
 
-// One request on its way to an answer. Move-only; may be answered from any thread, once. One that
-// is destroyed unanswered is answered with status 500.
+// A request that waits for its reply. Move-only; may be answered from any thread, once. If it is
+// destroyed unanswered, the reply has status 500.
 class IncomingHttp {
  public:
   IncomingHttp(std::shared_ptr<ServerConnection> connection, HttpRequest request);
@@ -48,8 +48,8 @@ class IncomingHttp {
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
-  // Called on the server's executor, one request of a connection at a time: the next comes when
-  // this one is answered and its answer is sent. Must not block.
+  // Called on the server's executor, one request per connection at a time: the next one follows
+  // when the reply to this one has been sent. Must not block.
   virtual void handle(IncomingHttp http) = 0;
 };
 

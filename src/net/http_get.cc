@@ -17,16 +17,16 @@ using Parser = http::response_parser<http::string_body>;
 constexpr size_t kBlock = 64 << 10;
 constexpr uint32_t kMaxHeader = 64 << 10;
 constexpr async::milliseconds kConnectTime{
-    3000};  // as a channel's: the node may have other addresses
+    3000};  // as for a channel: the node may have other addresses
 
 Error wrong(const error_code& error, size_t max_body) {
   if (error == http::error::body_limit || error == http::error::buffer_overflow)
     return {Code::kTooLarge,
-            "the reply has more than " + std::to_string(max_body) + " bytes, which are the limit"};
-  return {Code::kProtocol, "the reply is no HTTP that is understood: " + error.message()};
+            "the reply has more than " + std::to_string(max_body) + " bytes, which is the limit"};
+  return {Code::kProtocol, "the reply is not valid HTTP: " + error.message()};
 }
 
-// Takes bytes off the front of `unread` as far as they make whole pieces.
+// Removes bytes from the front of `unread` as far as they make whole elements.
 Result<void> parse(Parser& parser, std::string& unread, size_t max_body) {
   while (!unread.empty() && !parser.is_done()) {
     error_code error;
@@ -36,7 +36,7 @@ Result<void> parse(Parser& parser, std::string& unread, size_t max_body) {
     if (error) return fail(wrong(error, max_body));
   }
   if (unread.size() > kMaxHeader)
-    return fail(Code::kProtocol, "the reply is no HTTP that is understood: its header is too long");
+    return fail(Code::kProtocol, "the reply is not valid HTTP: its header is too long");
   return {};
 }
 
@@ -65,7 +65,7 @@ Task<HttpResponse> exchange(Stream& stream, const std::string& request, size_t m
 }
 
 struct Watch {
-  bool is_over = false;  // the exchange is
+  bool is_over = false;  // the exchange has ended
   bool is_late = false;
 };
 

@@ -1,4 +1,4 @@
-// GET against servers that say what the test tells them to, over loopback.
+// GET from servers that send what the test sets, over loopback.
 #include "net/http_get.h"
 
 #include <gtest/gtest.h>
@@ -45,7 +45,7 @@ class HttpGetTest : public testing::Test {
       if (!written) co_return;
     }
     Result<size_t> more = 0;
-    if (keeps_open) more = co_await (*stream)->read_some(block);  // until the client goes
+    if (keeps_open) more = co_await (*stream)->read_some(block);  // until the client disconnects
     EXPECT_FALSE(more && *more > 0);
     (*stream)->close();
   }

@@ -30,7 +30,7 @@ std::string to_bytes(const HttpReply& reply) {
   std::string bytes(status_line(reply.status));
   bytes += "Content-Type: " + reply.content_type + "\r\n";
   bytes += "Content-Length: " + std::to_string(reply.body.size()) + "\r\n";
-  // What stands in it came with the request: no line of its own for a client's bytes.
+  // It contains bytes of the request: a client must not be able to add header lines.
   std::string location;
   for (char c : reply.location)
     if (uint8_t(c) > ' ' && c != '\x7f') location += c;
@@ -53,7 +53,7 @@ struct HttpReader::Parser {
 
   size_t max_header_size;
   size_t max_body_size;
-  std::string unread;  // what the parser has not taken yet
+  std::string unread;  // bytes that the parser has not consumed yet
   std::optional<http::request_parser<http::string_body>> current;
 };
 
@@ -79,7 +79,7 @@ Result<std::optional<HttpRequest>> HttpReader::next() {
   }
   if (error == http::error::header_limit || error == http::error::body_limit ||
       error == http::error::buffer_overflow ||
-      // Beast waits for the end of a line of a chunked body without a bound of its own.
+      // Beast has no limit when it waits for the end of a line of a chunked body.
       (error == http::error::need_more && parser_->unread.size() > parser_->max_header_size))
     return fail(Code::kTooLarge, "an HTTP request is larger than allowed");
   if (error && error != http::error::need_more)

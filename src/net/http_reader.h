@@ -10,7 +10,7 @@
 
 namespace pegmove::net {
 
-// Whether a connection that begins so speaks HTTP; other methods than these two are unknown here.
+// Whether a connection that begins with these bytes speaks HTTP; only GET and POST are supported.
 bool begins_http(std::string_view bytes);
 
 // The bytes of a reply.
@@ -22,11 +22,11 @@ class HttpReader {
   ~HttpReader();
 
   void add(std::string_view bytes);
-  // The next whole request; nothing while it is not whole.
-  // Errors: kProtocol when it is malformed or neither GET nor POST, kTooLarge when its header or
-  // its body, claimed or sent, is larger than allowed. The connection cannot go on then.
+  // The next whole request; nothing while it is incomplete. Errors: kProtocol when it is malformed
+  // or neither GET nor POST, kTooLarge when its header or its body, claimed or sent, is larger than
+  // allowed. The connection is then unusable.
   Result<std::optional<HttpRequest>> next();
-  // Whether the beginning of a request is there; whether its whole header is.
+  // Whether the beginning of a request has arrived; whether its whole header has.
   bool has_begun() const;
   bool has_header() const;
 

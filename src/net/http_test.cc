@@ -18,7 +18,7 @@ using async::milliseconds;
 using ::testing::EndsWith;
 using ::testing::StartsWith;
 
-// Answers with what was asked; drops /drop; keeps /keep.
+// Echoes the request; drops /drop; keeps /keep.
 class EchoHttp : public HttpHandler {
  public:
   void handle(IncomingHttp http) override {
@@ -75,8 +75,8 @@ class Http : public ::testing::Test {
     streams.push_back(std::move(*stream));
     return *streams.back();
   }
-  // Everything that is ready happens.
-  void settle() {
+  // Runs handlers until none is ready.
+  void run_until_idle() {
     context.restart();
     while (context.run_one_for(milliseconds(50)) > 0) {
     }
@@ -85,7 +85,7 @@ class Http : public ::testing::Test {
     EXPECT_TRUE(run(stream.write_all(bytes)));
     return run(read_until(stream, std::move(end)));
   }
-  // The server closes without a word.
+  // The server closes without a reply.
   void expect_closed(std::string bytes) {
     auto& stream = open();
     (void)run(stream.write_all(bytes));
@@ -191,16 +191,16 @@ TEST_F(Http, ARequestThatNeverEndsIsClosedAfterItsTime) {
   ASSERT_TRUE(run(slow.write_all("GET / HT")));
   ASSERT_TRUE(run(rpc.write_all("RDSN")));
   send(busy, "GET /keep HTTP/1.1\r\n\r\nGET /after HTTP/1.1\r\n\r\n", "");
-  settle();
+  run_until_idle();
   clock.advance(milliseconds(9000));
-  settle();
+  run_until_idle();
   EXPECT_EQ(server->connections(), 3u);
-  ASSERT_TRUE(run(slow.write_all("TP/1.1\r\n")));  // a byte now and then changes nothing
-  settle();
+  ASSERT_TRUE(run(slow.write_all("TP/1.1\r\n")));  // some more bytes do not extend the deadline
+  run_until_idle();
   clock.advance(milliseconds(1500));
-  settle();
+  run_until_idle();
   EXPECT_EQ(run(read_until(slow, "<never>")), "<closed>");
-  // The handler may take its time, and other connections are left alone.
+  // A slow handler is not cut off, and other connections are not affected.
   EXPECT_EQ(server->connections(), 2u);
   ASSERT_EQ(http.kept.size(), 1u);
   http.kept[0].reply({.body = "late"});
@@ -211,16 +211,16 @@ TEST_F(Http, AnIdleConnectionIsClosedAfterItsTime) {
   start(&http);
   auto& stream = open();
   send(stream, "GET /1 HTTP/1.1\r\n\r\n", "GET /1 ");
-  settle();
+  run_until_idle();
   clock.advance(milliseconds(50'000));
-  settle();
+  run_until_idle();
   send(stream, "GET /2 HTTP/1.1\r\n\r\n", "GET /2 ");
-  settle();
+  run_until_idle();
   clock.advance(milliseconds(50'000));
-  settle();
+  run_until_idle();
   EXPECT_EQ(server->connections(), 1u);
   clock.advance(milliseconds(11'000));
-  settle();
+  run_until_idle();
   EXPECT_EQ(server->connections(), 0u);
 }
 
@@ -228,13 +228,13 @@ TEST_F(Http, AClientThatDoesNotTakeItsReplyIsClosed) {
   start(&http);
   auto& stream = open();
   ASSERT_TRUE(run(stream.write_all("GET /keep HTTP/1.1\r\n\r\n")));
-  settle();
+  run_until_idle();
   ASSERT_EQ(http.kept.size(), 1u);
   http.kept[0].reply({.body = std::string(64 << 20, 'x')});
-  settle();
+  run_until_idle();
   EXPECT_EQ(server->connections(), 1u);
   clock.advance(milliseconds(11'000));
-  settle();
+  run_until_idle();
   EXPECT_EQ(server->connections(), 0u);
 }
 
@@ -268,7 +268,7 @@ TEST_F(Http, AnObserverIsToldOfTheAnswer) {
   std::string frame;
   wire::append_request(frame, {.id = 1, .name = "RPC_RRDB_RRDB_GET", .gpid = {1, 0}}, "body!");
   ASSERT_TRUE(run(open().write_all(frame)));
-  settle();
+  run_until_idle();
   EXPECT_EQ(observed.observer->calls, 1);
   EXPECT_EQ(observed.observer->bytes, 7u);
   EXPECT_EQ(observed.observer->error, wire::ErrorCode::kBusy);

@@ -6,6 +6,7 @@
 #include "net/rpc_client.h"
 #include "net/rpc_server.h"
 #include "net/tcp.h"
+#include "wire/dsn_types.h"
 #include "wire/thrift_codec.h"
 
 namespace pegmove::net {
@@ -15,7 +16,7 @@ using async::milliseconds;
 using wire::ErrorCode;
 using wire::Framing;
 
-// Answers GET with the key it was asked for; keeps TTL calls; refuses everything else.
+// Answers GET with the requested key; keeps TTL calls; refuses everything else.
 class EchoHandler : public CallHandler {
  public:
   void handle(IncomingCall call) override {
@@ -130,7 +131,7 @@ Routine<bool> count_replies(RpcChannel& channel, Clock& clock, int calls, int& a
 }
 
 TEST_F(Net, ManyCallsInFlightEachGetTheirOwnReply) {
-  // Far more than the server lets in flight, and far more bytes than it buffers.
+  // Far more calls than the server allows in flight, and far more bytes than it buffers.
   start_server({.max_calls_in_flight = 8, .max_unsent_reply_bytes = 4096});
   client_with(Framing::kRdsn);
   int answered = 0;
@@ -176,7 +177,7 @@ TEST_F(Net, AClientThatDoesNotReadIsNotReadFromEither) {
   context.restart();
   while (context.run_one_for(milliseconds(50)) > 0) {
   }
-  // Everybody waits now: what was handled fits in the server's bound and the kernel's buffers.
+  // All wait now: the handled calls fit the server's bound and the kernel's buffers.
   EXPECT_EQ(writer.running(), 1u);
   EXPECT_LT(handler.gets, kCalls / 2);
   EXPECT_TRUE(run(read_replies(**stream, kCalls, frame.size())));
@@ -229,7 +230,7 @@ TEST_F(Net, ABrokenConnectionFailsItsCallsAndTheNextCallReconnects) {
   ASSERT_TRUE(call(wire::RpcCode::kGet, wire::encode_body(wire::blob{"k"}), milliseconds(5000)));
   run(restart_server());
   auto again = call(wire::RpcCode::kGet, wire::encode_body(wire::blob{"k"}), milliseconds(5000));
-  // The first call after the break may meet the dead connection; the second does not.
+  // The first call after the break may use the dead connection; the second does not.
   EXPECT_TRUE(again || again.error().code() == Code::kUnreachable);
   if (!again)
     again = call(wire::RpcCode::kGet, wire::encode_body(wire::blob{"k"}), milliseconds(5000));
@@ -296,7 +297,7 @@ TEST_F(Net, ConnectionsBeyondTheLimitAreClosedAndThereIsRoomAgainLater) {
   start_server({.max_connections = 3});
   EXPECT_EQ(run(open_beyond_the_limit(connector, clock, address, 3, 5)), 5u);
   client_with(Framing::kRdsn);
-  // The server learns one by one that the three have left.
+  // The server notices one by one that the three have disconnected.
   Result<IncomingReply> reply = fail(Code::kUnreachable, "");
   for (int i = 0; i < 100 && !reply; ++i)
     reply = call(wire::RpcCode::kGet, wire::encode_body(wire::blob{"k"}), milliseconds(5000));

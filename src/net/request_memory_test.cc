@@ -1,4 +1,4 @@
-// What a server holds in memory for all its connections together.
+// The memory that a server uses for all its connections together.
 #include <gmock/gmock.h>
 
 #include <boost/asio/io_context.hpp>
@@ -17,7 +17,7 @@ using wire::ErrorCode;
 
 constexpr size_t kMebibyte = 1 << 20;
 
-// Keeps TTL calls until it is told to answer; answers GET with as many bytes as `reply_bytes`.
+// Keeps TTL calls until the test answers them; answers GET with `reply_bytes` bytes.
 class SlowHandler : public CallHandler {
  public:
   void handle(IncomingCall call) override {
@@ -88,8 +88,8 @@ class RequestMemory : public ::testing::Test {
     streams.push_back(std::move(*stream));
     return *streams.back();
   }
-  // Everything that is ready happens.
-  void settle(milliseconds idle = milliseconds(50)) {
+  // Runs handlers until none is ready.
+  void run_until_idle(milliseconds idle = milliseconds(50)) {
     context.restart();
     while (context.run_one_for(idle) > 0) {
     }
@@ -97,7 +97,7 @@ class RequestMemory : public ::testing::Test {
   void pass(int seconds) {
     for (int i = 0; i < seconds; ++i) {
       clock.advance(milliseconds(1000));
-      settle(milliseconds(10));
+      run_until_idle(milliseconds(10));
     }
   }
 
@@ -115,12 +115,12 @@ TEST_F(RequestMemory, ManyConnectionsStayWithinTheBudgetAndAllGetTheirTurn) {
   start({.max_request_memory = 4 * kMebibyte});
   for (size_t i = 0; i < kConnections; ++i)
     senders.spawn(send_all(open(), kept_request(700'000), kRequests));
-  settle();
+  run_until_idle();
   size_t rounds = 0;
   for (; handler.handled < kConnections * kRequests && rounds < 1000; ++rounds) {
     ASSERT_FALSE(handler.kept.empty()) << "somebody is always served";
     handler.answer_all();
-    settle();
+    run_until_idle();
   }
   EXPECT_EQ(handler.handled, kConnections * kRequests);
   EXPECT_GT(rounds, kConnections) << "no more than five at once";
@@ -132,9 +132,9 @@ TEST_F(RequestMemory, FramesThatHaveNotComeWholeCountToo) {
   auto frame = kept_request(3 * kMebibyte);
   frame.pop_back();
   for (int i = 0; i < 8; ++i) senders.spawn(send_all(open(), frame, 1));
-  settle();
+  run_until_idle();
   EXPECT_EQ(handler.handled, 0u);
-  pass(60);  // nobody ends a frame: one after the other has had its time
+  pass(60);  // no frame is completed: all run out of time one by one
   EXPECT_EQ(server->connections(), 1u) << "nobody waits for the last one";
 }
 
@@ -142,7 +142,7 @@ TEST_F(RequestMemory, ARequestLargerThanTheBudgetIsServedAlone) {
   start({.max_request_memory = kMebibyte});
   for (int i = 0; i < 4; ++i) senders.spawn(send_all(open(), kept_request(5 * kMebibyte), 2));
   for (size_t i = 0; i < 8; ++i) {
-    settle();
+    run_until_idle();
     ASSERT_EQ(handler.kept.size(), 1u);
     handler.answer_all();
   }
@@ -153,15 +153,15 @@ TEST_F(RequestMemory, ALargeRequestIsNotPassedByForEverBySmallOnes) {
   start({.max_request_memory = kMebibyte});
   auto& small = open();
   senders.spawn(send_all(small, kept_request(100'000), 1000));
-  settle();
+  run_until_idle();
   auto before = handler.handled;
   senders.spawn(send_all(open(), kept_request(kMebibyte), 1));
-  settle();
+  run_until_idle();
   EXPECT_EQ(handler.handled, before);
   bool came = false;
   for (int i = 0; i < 3 && !came; ++i) {
     handler.answer_all();
-    settle();
+    run_until_idle();
     for (auto& call : handler.kept) came = came || call.body().size() == kMebibyte;
   }
   EXPECT_TRUE(came);
@@ -170,17 +170,17 @@ TEST_F(RequestMemory, ALargeRequestIsNotPassedByForEverBySmallOnes) {
 TEST_F(RequestMemory, ASmallRequestThatStaysCountsWithTheBlockThatItIsIn) {
   start({.max_request_memory = kMebibyte});
   constexpr size_t kAnswered = 65, kTimes = 200;
-  std::string frames = kept_request(10);  // with the others a little more than a block
+  std::string frames = kept_request(10);  // together with the others a little more than a block
   for (size_t i = 0; i < kAnswered; ++i) frames += answered_request(1000);
   auto& stream = open();
   size_t reply_bytes = 0;
   senders.spawn(read_all(stream, reply_bytes));
   senders.spawn(send_all(stream, frames, kTimes));
-  settle();
+  run_until_idle();
   EXPECT_LT(handler.kept.size(), 20u);
   for (int i = 0; i < 100 && handler.handled < kTimes * (kAnswered + 1); ++i) {
     handler.answer_all();
-    settle();
+    run_until_idle();
   }
   EXPECT_EQ(handler.handled, kTimes * (kAnswered + 1));
 }
@@ -190,7 +190,7 @@ TEST_F(RequestMemory, ASlowReaderIsClosedWhenOthersWaitForWhatItHolds) {
   handler.reply_bytes = 32 * kMebibyte;  // more than the system's buffers
   auto& slow = open();
   senders.spawn(send_all(slow, answered_request(), 1));
-  settle();
+  run_until_idle();
   pass(60);
   EXPECT_EQ(server->connections(), 1u) << "nobody waits";
   handler.reply_bytes = 1;
@@ -198,7 +198,7 @@ TEST_F(RequestMemory, ASlowReaderIsClosedWhenOthersWaitForWhatItHolds) {
   size_t replies = 0;
   senders.spawn(read_all(other, replies));
   senders.spawn(send_all(other, answered_request(), 1));
-  settle();
+  run_until_idle();
   EXPECT_EQ(replies, 0u);
   pass(7);
   EXPECT_GT(replies, 0u);
@@ -210,7 +210,7 @@ TEST_F(RequestMemory, AReaderThatTakesAMebibyteNowAndThenIsNotClosed) {
   handler.reply_bytes = 64 * kMebibyte;
   auto& slow = open();
   senders.spawn(send_all(slow, answered_request(), 1));
-  settle();
+  run_until_idle();
   handler.reply_bytes = 1;
   senders.spawn(send_all(open(), answered_request(), 1));
   std::string buffer(kMebibyte, '\0');
@@ -231,7 +231,7 @@ TEST_F(RequestMemory, RepliesAreWelcomeAgainWhenClientsHaveTakenSome) {
   auto& stream = open();
   senders.spawn(send_all(stream, kept_request(10) + answered_request(), 1));
   handler.reply_bytes = 32 * kMebibyte;
-  settle();
+  run_until_idle();
   ASSERT_EQ(handler.kept.size(), 1u);
   EXPECT_FALSE(handler.kept[0].has_room_for_reply());
   bool went_on = false;
@@ -240,11 +240,11 @@ TEST_F(RequestMemory, RepliesAreWelcomeAgainWhenClientsHaveTakenSome) {
     call.reply(ErrorCode::kOk);
   });
   handler.kept.clear();
-  settle();
+  run_until_idle();
   EXPECT_FALSE(went_on);
   size_t taken = 0;
   senders.spawn(read_all(stream, taken));
-  settle();
+  run_until_idle();
   EXPECT_TRUE(went_on);
   EXPECT_GT(taken, 32 * kMebibyte);
 }
@@ -253,10 +253,10 @@ TEST_F(RequestMemory, RepliesToAConnectionThatIsGoneTakeNothing) {
   start({.max_request_memory = 4 * kMebibyte});
   senders.spawn(send_all(open(), kept_request(10), 3));
   senders.spawn(send_all(open(), kept_request(10), 1));
-  settle();
+  run_until_idle();
   ASSERT_EQ(handler.kept.size(), 4u);
   streams[0]->close();
-  settle();
+  run_until_idle();
   for (auto& call : handler.kept)
     if (!call.is_connected()) call.reply(ErrorCode::kOk, std::string(8 * kMebibyte, 'x'));
   EXPECT_TRUE(handler.kept[0].has_room_for_reply());
@@ -276,12 +276,12 @@ TEST_F(RequestMemory, HttpRequestsCountToo) {
   server->start();
   for (int i = 0; i < 10; ++i)
     senders.spawn(send_all(open(), "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 1));
-  settle();
+  run_until_idle();
   EXPECT_EQ(http.kept.size(), 4u);
   for (int i = 0; i < 10; ++i) {
     for (auto& each : http.kept) each.reply({.body = "done"});
     http.kept.clear();
-    settle();
+    run_until_idle();
   }
   EXPECT_EQ(server->connections(), 0u);
 }

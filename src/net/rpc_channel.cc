@@ -102,7 +102,7 @@ Routine<> RpcChannel::write_calls(Stream& stream) {
     batch.clear();
     batch.swap(unsent_);
     note_sent();
-    if (auto sent = co_await stream.write_all(batch); !sent) break;  // the reader sees it, too
+    if (auto sent = co_await stream.write_all(batch); !sent) break;  // the reader notices it, too
   }
   stream.close();
   writer_ended_ = true;
@@ -147,7 +147,7 @@ Routine<> RpcChannel::expire_calls() {
 
 void RpcChannel::finish(uint64_t id, Result<IncomingReply> result) {
   auto found = pending_.find(id);
-  if (found == pending_.end()) return;  // its deadline passed before
+  if (found == pending_.end()) return;  // its deadline had passed
   auto done = std::move(found->second.done);
   pending_.erase(found);
   done(std::move(result));

@@ -20,12 +20,12 @@ struct OutgoingCall {
   uint64_t partition_hash = 0;
   std::string_view body;
   Deadline deadline;
-  // If not null: becomes true when the call begins to leave; what failed before was certainly not
-  // carried out. Must live until the call is done.
+  // If not null: set to true when sending begins; a call that failed before that was certainly not
+  // carried out. Must exist until the call is done.
   bool* sent = nullptr;
 };
 
-// What came back: the RPC-level error, and the body with what keeps it alive.
+// A reply: the RPC-level error, and the body with its owner.
 struct IncomingReply {
   wire::ErrorCode error = wire::ErrorCode::kOk;
   SharedBytes body;
@@ -41,20 +41,19 @@ struct RpcChannelOptions {
 // broke. Order: ...; stop(); co_await join(); destroy.
 class RpcChannel {
  public:
-  // Errors it is given: kUnreachable (no connection, or it broke; the call may have been carried
-  // out), kTimeout, kProtocol, kTooLarge (of the replies on
-  // the connection one was too large; which, is not known). An RPC-level error is no Error here:
-  // see IncomingReply.
+  // Errors: kUnreachable (no connection, or it broke; the call may have been carried out),
+  // kTimeout, kProtocol, kTooLarge (one of the replies on the connection was too large; it is not
+  // known which). An RPC-level error is not an Error here: see IncomingReply.
   using Completion = std::move_only_function<void(Result<IncomingReply>)>;
 
   RpcChannel(asio::any_io_executor executor, Connector& connector, Clock& clock, Address address,
              RpcChannelOptions options);
 
-  // Sends the call soon (calls that are started together leave together). `done` is called once, on
-  // the executor, never from within start(); it may start further calls.
+  // Sends the call soon (calls that are started together are sent together). `done` is called once,
+  // on the executor, never from within start(); it may start further calls.
   void start(const OutgoingCall& call, Completion done);
-  // The same as a coroutine; the body must live until it returns. A stop of the caller's task group
-  // does not end it: its deadline does, or stop().
+  // The same as a coroutine; the body must stay valid until it returns. A stop of the caller's task
+  // group does not end it: its deadline does, or stop().
   Task<IncomingReply> call(OutgoingCall call);
 
   Address address() const { return address_; }
@@ -86,7 +85,7 @@ class RpcChannel {
   uint64_t last_id_ = 0;
   std::unordered_map<uint64_t, Pending> pending_;
   std::string unsent_;
-  std::vector<uint64_t> unsent_watched_;  // calls in unsent_ whose `sent` somebody looks at
+  std::vector<uint64_t> unsent_watched_;  // calls in unsent_ with a `sent`
   std::unique_ptr<Stream> stream_;
   async::Event has_work_;       // for keep_connected and write_calls
   async::Event has_deadlines_;  // for expire_calls

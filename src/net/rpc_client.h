@@ -1,4 +1,4 @@
-// The channels of a client: one a node, made when first asked for.
+// The channels of a client: one per node, created on first use.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ class RpcClient {
             RpcChannelOptions options = {})
       : executor_(std::move(executor)), connector_(connector), clock_(clock), options_(options) {}
 
-  // Lives until this client is destroyed.
+  // Exists until this client is destroyed.
   RpcChannel& channel(Address address);
   void stop();
   Routine<> join();

@@ -10,7 +10,7 @@
 namespace pegmove::net {
 namespace {
 
-// How often it is looked for connections that take too long.
+// How often to look for connections that take too long.
 constexpr async::milliseconds kDeadlineSweep{1000};
 
 }  // namespace
@@ -50,10 +50,10 @@ void IncomingCall::reply(wire::ErrorCode error, std::string_view body) {
 bool IncomingCall::has_room_for_reply() const { return connection_->budget().has_room_for_reply(); }
 
 void IncomingCall::when_room_for_reply(IncomingCall call,
-                                       std::move_only_function<void(IncomingCall)> go_on) {
+                                       std::move_only_function<void(IncomingCall)> next) {
   auto& budget = call.connection_->budget();
   budget.when_room_for_reply(
-      [call = std::move(call), go_on = std::move(go_on)]() mutable { go_on(std::move(call)); });
+      [call = std::move(call), next = std::move(next)]() mutable { next(std::move(call)); });
 }
 
 IncomingHttp::IncomingHttp(std::shared_ptr<ServerConnection> connection, HttpRequest request)
@@ -111,8 +111,8 @@ Routine<> RpcServer::accept_connections() {
       continue;
     }
     if (connections_.size() >= limits_.max_connections) {
-      if (!std::exchange(full, true))  // once, not for each: they may be many
-        log_.warning("refuses connections, first from " + (*stream)->peer().to_string() +
+      if (!std::exchange(full, true))  // once, not for each: there may be many
+        log_.warning("refusing connections, first from " + (*stream)->peer().to_string() +
                      ": there are " + std::to_string(connections_.size()) + " already");
       continue;
     }
@@ -125,8 +125,8 @@ Routine<> RpcServer::accept_connections() {
   }
 }
 
-// A client that never ends its request, or never takes its reply, holds a connection, and memory
-// that others wait for, no longer than allowed.
+// A client that never completes its request, or never reads its reply, keeps a connection, and
+// memory that others wait for, no longer than allowed.
 Routine<> RpcServer::close_late_connections() {
   while (!tasks_.stopped()) {
     co_await clock_.sleep_for(kDeadlineSweep);  // no result
@@ -139,7 +139,7 @@ Routine<> RpcServer::close_late_connections() {
                   " that took too long");
       else if (holds_up)
         log_.warning("closed the connection from " + connection->peer().to_string() +
-                     ": it took too long to send a request or to take a reply, and others wait for "
+                     ": it took too long to send a request or to read a reply, and others wait for "
                      "the memory");
       else
         continue;
@@ -148,7 +148,7 @@ Routine<> RpcServer::close_late_connections() {
   }
 }
 
-// Holds the connection: its reader may let it go first.
+// Owns the connection: its reader may release it first.
 Routine<> RpcServer::write(std::shared_ptr<ServerConnection> connection) {
   co_await connection->write_replies();  // no result
 }

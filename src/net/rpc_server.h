@@ -1,11 +1,11 @@
-// The listening side of RPC: accepts connections, cuts them into requests of any framing, hands
-// each to a handler, and sends the replies in whatever order they come.
+// The listening side of RPC: accepts connections, splits their bytes into requests of any framing,
+// passes each to a handler, and sends the replies in any order.
 //
 // Bounds: connections, and per connection the requests in flight and the bytes of replies that its
-// client has not taken yet; beyond them the connection is not read until there is room, so that a
-// slow or greedy client slows itself down and nobody else. Above these, all connections together
-// have a bound in bytes (max_request_memory): when it is reached, no connection is read further,
-// and the first to go on is the one that has waited longest.
+// client has not received yet; beyond them the connection is not read until there is room, so that
+// a slow or greedy client slows down only itself. In addition, all connections together have a
+// bound in bytes (max_request_memory): when it is reached, no connection is read further, and the
+// one that has waited longest continues first.
 #pragma once
 
 #include <list>
@@ -29,19 +29,19 @@ struct Answered {
   wire::ErrorCode error;
   size_t request_bytes;  // of the bodies
   size_t reply_bytes;
-  async::Instant since;  // when the call was handed to its handler
+  async::Instant since;  // when the call was passed to its handler
 };
 
-// Told of the answers to the calls that it watches: for those who count. Safe from any thread.
+// Notified of the answers to the calls that it observes, for metrics. Safe from any thread.
 class CallObserver {
  public:
   virtual ~CallObserver() = default;
-  // On the thread that answers, before the reply leaves. Must not block.
+  // On the thread that answers, before the reply is sent. Must not block.
   virtual void answered(const Answered& answer) = 0;
 };
 
-// One request on its way to an answer. Move-only; may be answered from any thread, once. One that
-// is destroyed unanswered gets no reply (CLEAR_SCANNER wants none).
+// A request that waits for its reply. Move-only; may be answered from any thread, once. If it is
+// destroyed unanswered, no reply is sent (CLEAR_SCANNER has none).
 class IncomingCall {
  public:
   IncomingCall(std::shared_ptr<ServerConnection> connection, SharedBytes frame,
@@ -51,30 +51,31 @@ class IncomingCall {
   ~IncomingCall();
 
   const wire::RequestHead& head() const { return request_.head; }
-  std::string_view body() const { return request_.body; }  // lives as long as this call
+  std::string_view body() const { return request_.body; }  // valid as long as this call
   Address peer() const;
   // Whether a reply could still arrive. On the server's executor.
   bool is_connected() const;
 
-  // From now on `observer` is told of the answer.
+  // Notifies `observer` of the answer.
   void observe(std::shared_ptr<CallObserver> observer, wire::RpcCode code, async::Instant since);
   // Sends the reply: with kOk a body (field id 0), else an error and usually no body.
   void reply(wire::ErrorCode error, std::string_view body = {});
 
-  // For those whose replies may be much larger than the requests. False: replies that clients have
-  // not taken yet use the server's memory up, and work on this call should wait. From any thread.
+  // For calls whose replies may be much larger than the requests. False: replies that clients have
+  // not received yet use up the server's memory, and work on this call should wait. From any
+  // thread.
   bool has_room_for_reply() const;
-  // Hands the call to `go_on` when there is room, on the server's executor; drops it when the
+  // Passes the call to `next` when there is room, on the server's executor; drops it when the
   // server stops before. From any thread.
   static void when_room_for_reply(IncomingCall call,
-                                  std::move_only_function<void(IncomingCall)> go_on);
+                                  std::move_only_function<void(IncomingCall)> next);
 
  private:
   std::shared_ptr<ServerConnection> connection_;  // shared with its reader, its writer, other calls
   SharedBytes frame_;
   wire::Request request_;
   ByteBudget::Share share_;
-  std::shared_ptr<CallObserver> observer_;  // outlives its calls by them
+  std::shared_ptr<CallObserver> observer_;  // kept alive by its calls
   wire::RpcCode code_ = wire::RpcCode::kUnknown;
   async::Instant since_;
 };
@@ -93,20 +94,20 @@ struct RpcServerLimits {
   size_t max_frame_size = wire::kMaxFrameSize;
   size_t max_http_header_size = 16 << 10;
   size_t max_http_body_size = 1 << 20;
-  // From the first byte of an HTTP request to its last; also for taking its reply.
+  // From the first byte of an HTTP request to its last; also for receiving its reply.
   async::milliseconds http_request_time{10'000};
   async::milliseconds http_idle_time{60'000};  // between two requests of a connection
-  // Of all connections together: requests that are being read or in work, and replies that were not
-  // taken yet. Four frames of the largest size, and as much as a replica server's memtables.
-  // Outside of it each connection has a block of 64 KiB to read into. A request that is larger than
-  // this is read when next to nothing else is there.
+  // Of all connections together: requests that are being read or handled, and replies that were not
+  // received yet. Four frames of the largest size, and as much as a replica server's memtables. Not
+  // included: each connection's own block of 64 KiB to read into. A request that is larger than
+  // this is read when almost nothing else is in use.
   size_t max_request_memory = 256 << 20;
-  // While others wait for memory: within this time a connection must send or take a mebibyte, or
-  // all of what it holds; else it is closed. That is 200 KiB/s, which slow lines can do.
+  // While others wait for memory: within this time a connection must send or receive a mebibyte, or
+  // all that it has in memory; else it is closed. That is 200 KiB/s, which slow links can do.
   async::milliseconds mebibyte_time{5'000};
 };
 
-// All on one executor but IncomingCall::reply. Order: start(); ...; stop(); co_await join();
+// All on one executor, except IncomingCall::reply. Order: start(); ...; stop(); co_await join();
 // destroy. Without an HttpHandler connections that speak HTTP are closed.
 class RpcServer {
  public:
@@ -117,7 +118,7 @@ class RpcServer {
 
   void start();
   // Stops listening and closes all connections. Calls that are still being handled stay valid;
-  // their replies go nowhere.
+  // their replies are discarded.
   void stop();
   Routine<> join();
 

@@ -8,11 +8,11 @@
 namespace pegmove::net {
 namespace {
 
-// What a call takes beside its frame, roughly: itself, and its place in a queue.
+// The approximate memory of a call besides its frame: itself, and its place in a queue.
 constexpr size_t kCallBytes = 512;
-// Replies are written in such pieces, so that one sees a client that takes them slowly.
+// Replies are written in pieces of this size, so that slow clients are noticed.
 constexpr size_t kPiece = 1 << 20;
-// More memory for replies is not kept by a connection that has none.
+// A connection without replies keeps at most this much memory for them.
 constexpr size_t kKeptBuffer = 16 << 10;
 
 }  // namespace
@@ -49,7 +49,7 @@ Task<> ServerConnection::read_requests(CallHandler& handler, HttpHandler* http) 
   co_return Result<void>();
 }
 
-// Those that have been read.
+// Passes on the calls that have been read.
 Task<> ServerConnection::hand_on_calls(CallHandler& handler) {
   while (true) {
     while (!closed_ && !has_room()) co_await may_read_.wait();  // no result
@@ -59,7 +59,8 @@ Task<> ServerConnection::hand_on_calls(CallHandler& handler) {
     if (frame.view.empty()) break;
     may_be_http_ = false;
     auto request = CO_TRY(wire::parse_request(frame.view));
-    // Who has memory does not wait for more: others may wait for what it has.
+    // A connection that has reserved memory does not wait for more: others may wait for what it
+    // has.
     auto share = has_reserved ? ByteBudget::Share() : budget_->try_take(kCallBytes);
     if (!share) share = CO_TRY(co_await reserve(kCallBytes));
     {
@@ -88,7 +89,7 @@ Task<> ServerConnection::read_http(std::string first, HttpHandler& handler) {
   reader.add(first);
   http_deadline_ = clock_.now() + limits_.http_request_time;
   std::string buffer(kReadSize, '\0');
-  ByteBudget::Share share;  // of the request at hand, once its header is there
+  ByteBudget::Share share;  // of the current request, once its header has arrived
   while (!closed_) {
     auto request = CO_TRY(reader.next());
     if (!share && (request || reader.has_header())) {

@@ -18,18 +18,18 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
                    std::shared_ptr<ByteBudget> budget);
   ~ServerConnection();
 
-  // Reads requests until the connection ends and hands them on. `http` may be null.
-  // Errors: kProtocol and kCorrupt when the client sends what is no frame and no HTTP, kTooLarge.
+  // Reads requests until the connection ends and passes them on. `http` may be null. Errors:
+  // kProtocol and kCorrupt when the client sends neither a frame nor HTTP, kTooLarge.
   Task<> read_requests(CallHandler& handler, HttpHandler* http);
   // Sends replies until close().
   Routine<> write_replies();
   void close();
   bool is_closed() const { return closed_; }
   Address peer() const { return stream_->peer(); }
-  // When to close it, if what it waits for has not come until then; far away for RPC.
+  // When to close it, unless what it waits for has arrived; far in the future for RPC.
   async::Instant http_deadline() const { return http_deadline_; }
-  // Whether it keeps memory that others wait for, and moves no bytes: see
-  // RpcServerLimits::mebibyte_time. To be asked about every second.
+  // Whether it keeps memory that others wait for, and moves too few bytes: see
+  // RpcServerLimits::mebibyte_time. Call it about once per second.
   bool holds_others_up(bool others_wait);
 
   // From any thread, by IncomingCall.
@@ -40,7 +40,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   void send_http(std::string reply);
 
  private:
-  // How far something has come that takes its time.
+  // The progress of a transfer.
   struct Progress {
     size_t mark = 0;
     async::Instant since{};
@@ -49,7 +49,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
 
   Task<> hand_on_calls(CallHandler& handler);
   Task<> read_http(std::string first, HttpHandler& handler);
-  // Waits until the request under way is answered and its answer is sent, or the connection ends.
+  // Waits until the current request is answered and its reply is sent, or the connection ends.
   Routine<> finish_http();
   bool has_room();
   // Waits for bytes of the budget. Errors: kUnreachable when the connection ends.
@@ -74,7 +74,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   Progress receiving_, sending_;
 
   std::mutex mutex_;     // guards what follows
-  bool closed_ = false;  // changes on the executor only, which reads it as it is
+  bool closed_ = false;  // changes on the executor only, which reads it without the lock
   std::string unsent_;
   size_t being_sent_ = 0;
   size_t counted_replies_ = 0;  // bytes, in the budget

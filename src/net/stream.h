@@ -1,5 +1,4 @@
-// The ports to the network: what RPC needs of it, so that tests can put something else in its
-// place.
+// The interfaces to the network that RPC needs; tests can replace them.
 #pragma once
 
 #include <memory>
@@ -22,7 +21,7 @@ class Stream {
   virtual Task<size_t> read_some(std::span<char> to) = 0;
   // Errors: kUnreachable. Some of the bytes may have been sent then.
   virtual Task<> write_all(std::string_view bytes) = 0;
-  // Ends what is under way. Repeatable.
+  // Ends running calls. Repeatable.
   virtual void close() = 0;
   virtual Address peer() const = 0;
 };

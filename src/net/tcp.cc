@@ -40,7 +40,7 @@ class TcpStream : public Stream {
   }
 
   Task<> write_all(std::string_view bytes) override {
-    // Asio by itself hands the system no more than 64 KiB at once.
+    // By default Asio passes at most 64 KiB to the system at once.
     auto all_that_is_left = [size = bytes.size()](const error_code& error, size_t sent) {
       return error ? 0 : size - sent;
     };
@@ -108,8 +108,8 @@ Task<std::unique_ptr<Stream>> TcpConnector::connect(Address to, Deadline deadlin
     socket.close(ignored);
   });
   auto [error] = co_await socket.async_connect(endpoint(to), kAsTuple);
-  // A timer that has fired but not run yet still refers to this frame: only a cancel that finds it
-  // waiting, or its having run, ends that.
+  // A timer that has fired but whose handler has not run yet still refers to this frame: either the
+  // cancel finds it waiting, or its handler must run first.
   if (timer.cancel() == 0 && !too_late) co_await timer.async_wait(kAsTuple);  // no result
   if (too_late)
     co_return fail(Code::kTimeout, "connecting to " + to.to_string() + " took too long");

@@ -1,4 +1,4 @@
-// The ports of stream.h over TCP.
+// The interfaces of stream.h over TCP.
 #pragma once
 
 #include "net/stream.h"

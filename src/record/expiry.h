@@ -20,17 +20,17 @@ inline constexpr int64_t kPegasusEpoch = 1451606400;
 // read as "never"), or too late for 32 bits (after 2152-02-07).
 Result<uint32_t> expire_ts_from_unix(int64_t unix_seconds);
 
-// The moment of an expiry, in unix seconds. `expire_ts` must not be 0, which is no moment.
+// The moment of an expiry, in unix seconds. `expire_ts` must not be 0, which is not a moment.
 constexpr int64_t unix_from_expire_ts(uint32_t expire_ts) { return kPegasusEpoch + expire_ts; }
 
 // Whether a record with this expiry is gone at `now_ts`, both in Pegasus seconds. It is gone in the
-// very second of its expiry. An expiry of 0 never comes.
+// second of its expiry itself. A record with an expiry of 0 never expires.
 constexpr bool is_expired(uint32_t expire_ts, uint32_t now_ts) {
   return expire_ts > 0 && expire_ts <= now_ts;
 }
 
 // A clock reading in unix seconds as Pegasus seconds. Readings outside the range of Pegasus's time
-// give its nearest end: with a clock before 2016 nothing is expired.
+// are clamped to it: with a clock before 2016 nothing is expired.
 constexpr uint32_t pegasus_seconds(int64_t unix_seconds) {
   constexpr int64_t kLast = kPegasusEpoch + std::numeric_limits<uint32_t>::max();
   return static_cast<uint32_t>(std::clamp(unix_seconds, kPegasusEpoch, kLast) - kPegasusEpoch);

@@ -17,8 +17,7 @@ uint64_t key_hash(std::string_view hash_key, std::string_view sort_key);
 
 // The partition of a table of `partition_count` partitions that holds keys of this hash: the
 // unsigned remainder, within [0, partition_count).
-// `partition_count` must be positive (base::check()): a count that comes from outside is checked
-// before.
+// `partition_count` must be positive (base::check()): check a count that comes from outside first.
 int32_t partition_index(uint64_t hash, int32_t partition_count);
 
 }  // namespace pegmove::record

@@ -30,25 +30,25 @@ struct KeyParts {
   bool operator==(const KeyParts&) const = default;
 };
 
-// Whether Pegasus takes this hash key.
-// Errors: kInvalidArgument when it is longer than kMaxHashKeySize, naming its start and size.
+// Whether Pegasus accepts this hash key. Errors: kInvalidArgument when it is longer than
+// kMaxHashKeySize, naming its start and size.
 Result<void> check_hash_key(std::string_view hash_key);
 
 // The raw key. The hash key must have passed check_hash_key (base::check()).
 std::string encode_key(std::string_view hash_key, std::string_view sort_key);
 
-// Appends the raw key to `out`; as encode_key in all else. The parts may not be views of `out`.
+// Appends the raw key to `out`; otherwise as encode_key(). The parts may not be views of `out`.
 void append_key(std::string& out, std::string_view hash_key, std::string_view sort_key);
 
-// The parts of a raw key, as views of `raw`. Nothing when `raw` is no raw key: shorter than two
-// bytes, a hash key that runs past the end, or the length 0xFFFF. Real databases hold one such key,
-// the empty one that empty writes leave behind: readers skip it.
+// The parts of a raw key, as views of `raw`. Nothing when `raw` is not a raw key: shorter than two
+// bytes, a hash key that runs past the end, or the length 0xFFFF. Real databases contain one such
+// key, the empty one that empty writes leave: readers skip it.
 std::optional<KeyParts> split_key(std::string_view raw);
 
-// The smallest string above every string that begins with `raw_prefix`: trailing 0xFF bytes go, and
-// the last byte left goes up by one. Empty when there is none (nothing but 0xFF, or an empty
-// prefix): no upper bound.
-// Pegasus: pegasus_generate_next_blob in src/base/pegasus_key_schema.h.
+// The smallest string above every string that begins with `raw_prefix`: trailing 0xFF bytes are
+// removed, and the last remaining byte is incremented. Empty when there is none (nothing but 0xFF,
+// or an empty prefix): no upper bound. Pegasus: pegasus_generate_next_blob in
+// src/base/pegasus_key_schema.h.
 std::string next_after_prefix(std::string_view raw_prefix);
 
 // The smallest raw key above every raw key of this hash key: where a scan of it ends, exclusive.

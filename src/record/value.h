@@ -1,5 +1,5 @@
 // Stored values: a header with the expiry and the timetag, then the user's data. The data version
-// of a database says which header its values have; all integers are big endian.
+// of a database determines which header its values have; all integers are big endian.
 //
 //   version 0   expire_ts (4 bytes)
 //   version 1   expire_ts (4 bytes) | timetag (8 bytes): every database that 2.x created
@@ -7,8 +7,8 @@
 //               server writes or accepts it
 //
 // The data version alone selects the header. Version 1 values can also begin with a byte above
-// 0x7F (the expiry of a client that sent a negative number), so the first byte cannot tell.
-// Pegasus: src/base/pegasus_value_schema.h, src/base/value_schema_v2.cpp.
+// 0x7F (the expiry of a client that sent a negative number), so the first byte does not identify
+// the version. Pegasus: src/base/pegasus_value_schema.h, src/base/value_schema_v2.cpp.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +38,7 @@ struct DecodedValue {
 std::optional<DecodedValue> decode_value(int data_version, std::string_view stored);
 
 // Appends the header that goes before the user's data. The timetag is dropped in version 0. The
-// version must be 0 or 1 (base::check()): one that comes from outside is checked before.
+// version must be 0 or 1 (base::check()): check one that comes from outside first.
 void append_value_header(std::string& out, int data_version, uint32_t expire_ts, uint64_t timetag);
 
 // A timetag orders the writes of one key, also across duplicating clusters: the greater one wins.

@@ -17,7 +17,7 @@ std::unexpected<Error> io_error(const std::string& what) {
   return fail(Code::kIo, what + ": " + std::strerror(errno));
 }
 
-// Reads one line without its newline. False at the end.
+// Reads one line without its newline. Returns false at the end.
 Result<bool> read_line(std::FILE* file, std::string& line) {
   line.clear();
   for (int c; (c = getc_unlocked(file)) != EOF;) {
@@ -29,10 +29,10 @@ Result<bool> read_line(std::FILE* file, std::string& line) {
   return !line.empty();
 }
 
-// All of `from` in an unnamed temporary file, which can be read twice.
+// Copies all of `from` to an unnamed temporary file, which can be read twice.
 Result<File> keep(std::FILE* from, const std::string& name) {
   File copy(std::tmpfile());
-  if (!copy) return io_error("making a temporary file for " + name);
+  if (!copy) return io_error("creating a temporary file for " + name);
   std::string block(1 << 20, '\0');
   while (auto size = std::fread(block.data(), 1, block.size(), from))
     if (std::fwrite(block.data(), 1, size, copy.get()) != size)
@@ -132,7 +132,7 @@ Result<File> open_input(const std::string& path) {
   if (!file)
     return fail(errno == ENOENT ? Code::kNotFound : Code::kIo,
                 "opening " + path + ": " + std::strerror(errno));
-  // A pipe ("import <(zcat rows.gz)") cannot go back to its beginning.
+  // A pipe ("import <(zcat rows.gz)") cannot be rewound.
   if (std::fseek(file.get(), 0, SEEK_CUR) != 0) return keep(file.get(), path);
   return file;
 }

@@ -15,16 +15,16 @@ struct FileCloser {
 };
 using File = std::unique_ptr<std::FILE, FileCloser>;
 
-// "-" is standard input. It and pipes are kept in an unnamed temporary file, so that they can be
+// "-" is standard input. It and pipes are copied to an unnamed temporary file, so that they can be
 // read twice. Errors: kNotFound, kIo, naming the path.
 Result<File> open_input(const std::string& path);
 
-// Reads all lines and checks each, so that a bad one is found before anything is written. Returns
-// how many rows there are. Leaves the file at its beginning. Blocks.
-// Errors: kInvalidArgument, naming the path and the line.
+// Reads and checks all lines, so that a malformed one is found before anything is written. Returns
+// the number of rows. Leaves the file at its beginning. Blocks. Errors: kInvalidArgument, naming
+// the path and the line.
 Result<int64_t> check_rows(std::FILE* file, const std::string& path, TextFormat format);
 
-// One lane: a line is a row, empty lines are skipped.
+// One lane: each line is a row; empty lines are skipped.
 class FileSource : public RowSource {
  public:
   FileSource(File file, std::string path, TextFormat format, async::Pool& pool);
@@ -38,19 +38,20 @@ class FileSource : public RowSource {
   async::Pool& pool_;
 };
 
-// Writes rows as they come, from all lanes in any order. Finish with close().
+// Writes rows as they arrive, from all lanes in any order. Finish with close().
 class FileSink : public RowSink {
  public:
-  // "-" is standard output. Any other file is written as an AtomicFile: it has its name after
-  // close() only, and without that nothing stays. Errors: kIo, naming the path.
+  // "-" is standard output. Any other file is written as an AtomicFile: it gets its name in
+  // close(), and without that nothing is left. Errors: kIo, naming the path.
   static Result<std::unique_ptr<FileSink>> open(std::string path, TextFormat format,
                                                 async::Pool& pool);
   FileSink(base::AtomicFile file, TextFormat format, async::Pool& pool)
       : file_(std::move(file)), format_(format), pool_(pool) {}
 
   Task<WriteCounts> write(const RowBatch& batch) override;
-  // The end; nothing may be written after it. The file is on the disk when this returns (blocks).
-  // Errors: kIo when something could not be written, e.g. because the disk is full.
+  // Ends the file; nothing may be written after it. The file is on the disk when this returns
+  // (blocks). Errors: kIo when something could not be written, for instance because the disk is
+  // full.
   Result<void> close() { return file_.commit(); }
 
  private:

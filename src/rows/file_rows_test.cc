@@ -27,7 +27,7 @@ std::vector<std::string>& disk_steps() {
 
 }  // namespace
 
-// In the place of the C library's: they tell what they are called for.
+// Replace the C library's functions, and record their calls.
 extern "C" int fsync(int fd) {
   struct stat found{};
   disk_steps().emplace_back(fstat(fd, &found) == 0 && S_ISDIR(found.st_mode) ? "sync folder"

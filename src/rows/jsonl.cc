@@ -17,7 +17,7 @@ namespace {
 
 // Writing.
 
-// What stands after the backslash for a byte: 0 = written as it is, 'u' = \u00XX.
+// The character after the backslash for a byte: 0 = written unchanged, 'u' = \u00XX.
 constexpr std::array<char, 256> make_escapes() {
   std::array<char, 256> escapes{};
   for (size_t byte = 0; byte < 0x20; ++byte) escapes[byte] = 'u';
@@ -52,7 +52,7 @@ void append_escaped(std::string_view utf8, std::string& out) {
   out.append(utf8, done);
 }
 
-// Most fields are ASCII, and this loop needs no branch a byte.
+// Most fields are ASCII, and this loop has no branch per byte.
 bool is_ascii(std::string_view bytes) {
   uint8_t all = 0;
   for (char byte : bytes) all |= uint8_t(byte);
@@ -85,7 +85,7 @@ class RowReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit RowReader(std::string_view line) : line_(line) {}
 
-  // What the events came to. Call once, after the parser has ended.
+  // The result of the events. Call once, after the parser has ended.
   Result<OwnedRow> take() && {
     if (error_) return fail(*std::move(error_));
     for (int field = 0; field < kByteFields; ++field) {
@@ -102,7 +102,7 @@ class RowReader : public nlohmann::json_sax<nlohmann::json> {
     name_ = std::move(name);
     if (name_ == "expire_ts") {
       field_ = std::nullopt;
-      return std::exchange(expire_ts_seen_, true) ? reject("field \"expire_ts\" stands twice")
+      return std::exchange(expire_ts_seen_, true) ? reject("field \"expire_ts\" is given twice")
                                                   : true;
     }
     std::string_view plain = name_;
@@ -110,13 +110,14 @@ class RowReader : public nlohmann::json_sax<nlohmann::json> {
     if (is_base64_) plain.remove_suffix(4);
     auto found = std::ranges::find(kByteFieldNames, plain);
     if (found == kByteFieldNames.end()) {
-      return reject("unknown field " + in_quotes(name_) +
-                    "; known are hash_key, sort_key, value (each also with _b64) and expire_ts");
+      return reject(
+          "unknown field " + in_quotes(name_) +
+          "; the fields are hash_key, sort_key, value (each also with _b64) and expire_ts");
     }
     field_ = FieldIndex(found - kByteFieldNames.begin());
     if (!seen_[*field_]) return seen_[*field_] = true;
     if (was_base64_[*field_] == is_base64_)
-      return reject("field " + in_quotes(name_) + " stands twice");
+      return reject("field " + in_quotes(name_) + " is given twice");
     std::string name_text(plain);
     return reject("both \"" + name_text + "\" and \"" + name_text + "_b64\" are given");
   }
@@ -166,7 +167,7 @@ class RowReader : public nlohmann::json_sax<nlohmann::json> {
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::detail::exception&) override {
     if (!base::is_utf8(line_)) {
-      return reject("the line is not UTF-8; such bytes belong into a _b64 field, as base64");
+      return reject("the line is not UTF-8; put such bytes into a _b64 field, as base64");
     }
     return reject("not a JSON object: bad JSON at byte " + std::to_string(position));
   }

@@ -1,10 +1,10 @@
-// JSON Lines: one object a line.
+// JSON Lines: one object per line.
 //
 //   {"hash_key":"user1","sort_key":"name","value":"Ann","expire_ts":1767225600}
 //   {"hash_key":"user2","sort_key":"","value_b64":"/wA="}
 //
-// - hash_key, sort_key, value: required strings. Where the bytes are no UTF-8, a field with the
-//   same name and "_b64" (padded base64) stands in its place. NUL is written as \u0000.
+// - hash_key, sort_key, value: required strings. When the bytes are not UTF-8, a field with the
+//   same name and "_b64" (padded base64) replaces it. NUL is written as \u0000.
 // - expire_ts: an integer, Unix seconds; absent when the row never expires.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace pegmove::rows {
 
-// Appends the row and "\n". Keeps the order of fields shown above.
+// Appends the row and "\n", with the fields in the order shown above.
 void append_jsonl(const Row& row, std::string& out);
 
 // Strict: unknown, repeated, missing and doubly given (plain and _b64) fields are errors, and so

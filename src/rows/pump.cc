@@ -34,13 +34,13 @@ Task<> Pump::run() {
 }
 
 Task<> Pump::run_lanes() {
-  while (next_lane_ < source_.lanes() && goes_on()) {
+  while (next_lane_ < source_.lanes() && is_running()) {
     int index = next_lane_++;
     if (progress_.lanes[size_t(index)].done) continue;
     auto result = co_await run_lane(index);
     if (result) continue;
-    failed_ = true;                              // the other lanes need not go on
-    if (source_.lanes() == 1) co_return result;  // a file, or there is nothing to tell apart
+    failed_ = true;                              // the other lanes stop
+    if (source_.lanes() == 1) co_return result;  // a file: no partition to name
     co_return in_context(std::move(result), "partition " + std::to_string(index));
   }
   co_return Result<void>();
@@ -51,7 +51,7 @@ Task<> Pump::run_lane(int index) {
   auto lane = source_.open_lane(index, progress_.lanes[size_t(index)].last_key);
   std::optional<RowBatch> read, writing;
   bool more = true;
-  while (more && goes_on()) {
+  while (more && is_running()) {
     std::vector<Task<>> steps;
     steps.push_back(write_counted(index, std::move(writing)));
     auto read_next = [](Lane& lane, std::optional<RowBatch>& into, bool& more) -> Task<> {
@@ -64,7 +64,7 @@ Task<> Pump::run_lane(int index) {
     writing = std::exchange(read, std::nullopt);
   }
   CO_TRY(co_await write_counted(index, std::move(writing)));
-  // Stopped, the last batch may not have been written.
+  // After a stop the last batch may not have been written.
   if (more || stop_.requested()) co_return Result<void>();
   ++progress_.lanes_done;
   progress_.lanes[size_t(index)].done = true;
@@ -78,12 +78,13 @@ Task<> Pump::write_counted(int index, std::optional<RowBatch> batch) {
   progress_.rows_read += batch->rows_read;
   if (!batch->rows.empty()) {
     auto size = batch->size();
-    if (options_.pace && !co_await options_.pace->enter(int64_t(batch->rows.size()), size))
-      co_return Result<void>();  // to stop: the batch is as if it had not been read
+    if (options_.throttler &&
+        !co_await options_.throttler->enter(int64_t(batch->rows.size()), size))
+      co_return Result<void>();  // stopping: the batch counts as not read
     auto written = co_await write(*batch, size);
-    if (options_.pace) options_.pace->leave();
+    if (options_.throttler) options_.throttler->leave();
     auto counts = CO_TRY(std::move(written));
-    // Of a batch of which not all is written the part counts that its share of rows stands for.
+    // If only a part of a batch is written, the bytes count in proportion to the rows.
     auto bytes = size * counts.written / int64_t(batch->rows.size());
     lane.rows += counts.written;
     lane.bytes += bytes;

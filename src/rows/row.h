@@ -1,4 +1,4 @@
-// A row of a table, as sources hand it to sinks.
+// A row of a table, as sources pass it to sinks.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace pegmove::rows {
 
-// The views belong to whoever made the row: it is valid only as long as their memory.
+// The creator of the row owns the memory of the views: the row is valid only as long as that.
 struct Row {
   std::string_view hash_key;
   std::string_view sort_key;

@@ -39,7 +39,7 @@ bool RowFilter::accepts(std::string_view bytes) const {
 void RowFilters::apply_to(client::ScanOptions& options) const {
   options.hash_key_filter = int(hash_key.match);
   options.hash_key_pattern = hash_key.pattern;
-  // What is equal begins with the pattern.
+  // An exact match also begins with the pattern.
   auto match = sort_key.match == Match::kExact ? Match::kPrefix : sort_key.match;
   options.sort_key_filter = int(match);
   options.sort_key_pattern = sort_key.pattern;

@@ -1,4 +1,4 @@
-// Which rows of a table are wanted, by hash key, sort key and value.
+// Selects rows of a table, by hash key, sort key and value.
 #pragma once
 
 #include <optional>
@@ -14,28 +14,28 @@ enum class Match { kAll = 0, kAnywhere = 1, kPrefix = 2, kPostfix = 3, kExact = 
 
 // "no_filter", "anywhere", "prefix", "postfix", "exact".
 std::string_view match_name(Match match);
-// The reverse, whatever the case, but "no_filter" is none. nullopt for other texts.
+// The reverse, in any case; "no_filter" is not accepted. nullopt for other texts.
 std::optional<Match> parse_match(std::string_view text);
 
 struct RowFilter {
   Match match = Match::kAll;
-  std::string pattern{};  // bytes; an empty one is part of everything
+  std::string pattern{};  // bytes; an empty one matches everything
 
   bool accepts(std::string_view bytes) const;
   bool operator==(const RowFilter&) const = default;
 };
 
-// A row is wanted when all three accept it.
+// A row is selected when all three accept it.
 struct RowFilters {
   RowFilter hash_key{};  // not kExact
   RowFilter sort_key{};
   RowFilter value{};
 
-  // Servers know neither exact matches nor filters of values.
+  // Servers support neither exact matches nor filters of values.
   bool need_rows_here() const {
     return value.match != Match::kAll || sort_key.match == Match::kExact;
   }
-  // What of the filters a server can do; the rest is up to accepts_rest().
+  // The part of the filters that a server can apply; the rest is for accepts_rest().
   void apply_to(client::ScanOptions& options) const;
   bool accepts_rest(std::string_view sort_key_bytes, std::string_view value_bytes) const;
 

@@ -1,6 +1,6 @@
 // Rows as lines of text, for `pegmove import` and `pegmove export`.
 //
-// Both formats carry every byte string and every expiry exactly: parsing what was appended gives
+// Both formats preserve every byte string and every expiry exactly: parsing what was appended gives
 // the same row. In both, expire_ts is absolute, in Unix seconds; a row without one never expires.
 #pragma once
 
@@ -13,7 +13,7 @@
 namespace pegmove::rows {
 
 enum class TextFormat {
-  kJsonl,  // one JSON object a line, see jsonl.h
+  kJsonl,  // one JSON object per line, see jsonl.h
   kTsv,    // columns separated by TAB, see tsv.h
 };
 

@@ -190,11 +190,11 @@ TEST(Jsonl, RefusesUnknownRepeatedAndDoubleFields) {
   expect_error(TextFormat::kJsonl, R"({"":1})", "unknown field \"\"");
   expect_error(TextFormat::kJsonl, R"({"_b64":1})", "unknown field \"_b64\"");
   expect_error(TextFormat::kJsonl, R"({"expire_ts_b64":""})", "unknown field \"expire_ts_b64\"");
-  expect_error(TextFormat::kJsonl, R"({"value":"","value":""})", "\"value\" stands twice");
+  expect_error(TextFormat::kJsonl, R"({"value":"","value":""})", "\"value\" is given twice");
   expect_error(TextFormat::kJsonl, R"({"value_b64":"","value_b64":""})",
-               "\"value_b64\" stands twice");
+               "\"value_b64\" is given twice");
   expect_error(TextFormat::kJsonl, R"({"expire_ts":1451606401,"expire_ts":1451606401})",
-               "\"expire_ts\" stands twice");
+               "\"expire_ts\" is given twice");
   expect_error(TextFormat::kJsonl, R"({"value":"","value_b64":""})",
                "both \"value\" and \"value_b64\"");
   expect_error(TextFormat::kJsonl, R"({"hash_key_b64":"","hash_key":""})",

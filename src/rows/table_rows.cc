@@ -11,7 +11,7 @@ namespace pegmove::rows {
 namespace {
 
 constexpr int32_t kFirstBatchRows = 10;   // of a mebibyte each, at worst
-constexpr int32_t kMostBatchRows = 1000;  // servers give no more
+constexpr int32_t kMostBatchRows = 1000;  // servers return no more
 
 int32_t most_rows(const TableReadOptions& options) {
   return std::clamp(options.most_rows, 1, kMostBatchRows);
@@ -37,7 +37,7 @@ class PartitionLane : public Lane {
     auto batch = CO_TRY(co_await scan());
     while (batch && has_room(*batch)) {
       auto more = CO_TRY(co_await scan());
-      if (!more) break;  // the next call is told so, too
+      if (!more) break;  // the next call sees it too
       join(*batch, std::move(*more));
     }
     co_return batch;
@@ -53,7 +53,7 @@ class PartitionLane : public Lane {
     co_return CO_TRY(take_rows(std::move(*batch), options_));
   }
 
-  // Replies of a scan are alike.
+  // The replies of a scan have similar sizes.
   bool has_room(const RowBatch& batch) const {
     return batch.rows_read < options_.batch_rows &&
            batch.size() + last_reply_bytes_ <= options_.batch_bytes;
@@ -69,8 +69,8 @@ class PartitionLane : public Lane {
     if (!more.last_key.empty()) batch.last_key = more.last_key;
   }
 
-  // Small rows come a thousand at a time; of large ones only as many as fit the memory meant for
-  // them.
+  // Small rows are read a thousand at a time; of large ones only as many as fit into the memory for
+  // a batch.
   void fit_batch_size(int64_t bytes, int64_t rows) {
     if (rows == 0) return;
     auto most = int64_t(most_rows(options_));
@@ -86,7 +86,7 @@ class PartitionLane : public Lane {
   int64_t last_reply_bytes_ = 0;
 };
 
-// In the place of a partition that does not exist.
+// The lane of a partition that does not exist.
 class MissingLane : public Lane {
  public:
   explicit MissingLane(std::string what) : what_(std::move(what)) {}
@@ -188,7 +188,7 @@ Task<WriteCounts> TableSink::write(const RowBatch& batch) {
   WriteCounts counts;
   std::vector<RawRow> live;
   live.reserve(batch.rows.size());
-  // Nothing has expired at 0.
+  // At time 0 nothing has expired.
   uint32_t now = 0;
   if (options_.clock_ahead_s)
     now = record::pegasus_seconds(table_->cluster().client().clock().unix_seconds() +

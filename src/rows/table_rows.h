@@ -11,10 +11,10 @@ namespace pegmove::rows {
 
 struct TableReadOptions {
   async::milliseconds timeout{30'000};  // of one request, retries included
-  int64_t batch_bytes = 512 << 10;      // aimed at, by asking for fewer or more rows
-  int64_t batch_rows = 0;  // read, aimed at, by joining replies up to batch_bytes; 0: a reply each
-  int32_t most_rows = 1000;           // of a scan request; servers give at most 1000
-  std::vector<int32_t> partitions{};  // those that are read, a lane each; empty: all
+  int64_t batch_bytes = 512 << 10;      // approximately, by requesting fewer or more rows
+  int64_t batch_rows = 0;    // approximately, by joining replies up to batch_bytes; 0: one reply
+  int32_t most_rows = 1000;  // of a scan request; servers return at most 1000
+  std::vector<int32_t> partitions{};  // those that are read, one lane each; empty: all
   RowFilters filters{};               // only rows that they accept
   bool with_values = true;            // false: rows have empty values
   bool with_expiry = true;            // false: rows never expire
@@ -24,11 +24,11 @@ struct TableReadOptions {
 client::ScanOptions scan_options(const TableReadOptions& options);
 
 // The rows of a scan with scan_options() that the filters accept. The batch's last_key and
-// rows_read count those that were left out here, too; what servers leave out is not seen.
+// rows_read also count rows that are left out here; rows that servers leave out are not seen.
 // Errors: kProtocol for malformed keys.
 Result<RowBatch> take_rows(client::ScanBatch batch, const TableReadOptions& options);
 
-// A lane a partition, by scans.
+// One lane per partition, read by scans.
 class TableSource : public RowSource {
  public:
   TableSource(std::shared_ptr<client::Table> table, TableReadOptions options = {})
@@ -36,7 +36,7 @@ class TableSource : public RowSource {
         options_(std::move(options)),
         lanes_(options_.partitions.empty() ? table_->partition_count()
                                            : int(options_.partitions.size())) {}
-  // As many as at first, even if the table is split meanwhile: whoever reads it finds that out.
+  // As many as at the beginning, even if the table is split meanwhile: the caller must check that.
   int lanes() const override { return lanes_; }
   // The partition that a lane reads. A lane of one that the table does not have fails with
   // kInvalidArgument.
@@ -53,16 +53,16 @@ class TableSource : public RowSource {
 
 // How rows are written.
 enum class WriteMode {
-  kPlain,        // they overwrite what stands there
-  kNoOverwrite,  // what stands there stays: CHECK_AND_SET for each row
+  kPlain,        // existing rows are overwritten
+  kNoOverwrite,  // existing rows are kept: CHECK_AND_SET for each row
   kMultiSet,     // MULTI_PUT for all rows of a batch with the same hash key and the same expiry,
                  // neighbours or not; rows with an empty hash key go by PUT
   kGeo,          // to a pair of tables, as Pegasus's geo client does (geo/geo_key.h)
 };
 
-// The table of the pair that is not the sink's own.
+// The second table of the pair, beside the sink's own.
 struct GeoTarget {
-  std::shared_ptr<client::Table> table{};  // shared with whoever opened it
+  std::shared_ptr<client::Table> table{};  // shared with the caller that opened it
   geo::Layout layout{};
 };
 
@@ -77,21 +77,21 @@ struct TableWriteOptions {
   int32_t most_rows_at_once = 0;   // in flight, of a batch; 0: all of it (kNoOverwrite, kGeo: 500)
   int32_t most_multi_sets = 20;    // in flight, of a batch
   std::optional<GeoTarget> geo{};  // with kGeo, and only then
-  // How many seconds the slowest clock of the table's servers is ahead of ours: rows that have
-  // expired by that clock are left out. nullopt: it is not known, and all are written; those that
-  // have expired do no harm.
+  // How many seconds the slowest clock of the table's servers is ahead of this machine's: rows that
+  // have expired by that clock are left out. nullopt: it is not known, and all rows are written;
+  // writing expired rows does no harm.
   std::optional<int64_t> clock_ahead_s{};
 };
 
-// Each row to its partition, all partitions at once. Rows that have expired are left out
-// (options.clock_ahead_s). All modes are safe to repeat. Precondition, but for kPlain: no two rows
-// of a batch have one key.
+// Writes each row to its partition, all partitions in parallel. Expired rows are left out
+// (options.clock_ahead_s). All modes are safe to repeat. Precondition, except for kPlain: no two
+// rows of a batch have the same key.
 //
 // kNoOverwrite: a row whose request had to be sent again without an answer to the first counts as
-// kept even if that first request wrote it (client/put_absent.h).
+// kept even if that first request wrote it (client/put_if_absent.h).
 // kGeo: the geo row of the old value is removed, then both rows are written with the same expiry.
-// A row whose value has no latitude and longitude goes to the common table alone, and counts as
-// not_geo. While a row is written readers may see it in one of the two tables only.
+// A row whose value has no latitude and longitude is written only to the common table, and counts
+// as not_geo. While a row is written, readers may see it in only one of the two tables.
 class TableSink : public RowSink {
  public:
   TableSink(std::shared_ptr<client::Table> table, TableWriteOptions options = {})
@@ -99,7 +99,7 @@ class TableSink : public RowSink {
   Task<WriteCounts> write(const RowBatch& batch) override;
 
  private:
-  // The rows live until it returns.
+  // The rows must stay valid until it returns.
   Task<> write_plain(std::span<const RawRow> rows);
   Task<> write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline);
   Task<> write_live(std::vector<RawRow> rows, WriteCounts& counts);

@@ -24,7 +24,7 @@ void append_hex(uint8_t byte, std::string& out) {
   out += kDigits[byte & 15];
 }
 
-// The length of the UTF-8 sequence of several bytes that begins at `at`, 0 where none does.
+// The length of the UTF-8 sequence of several bytes that begins at `at`, 0 if there is none.
 size_t utf8_sequence(std::string_view bytes, size_t at) {
   uint8_t first = uint8_t(bytes[at]);
   if (first < 0xc0) return 0;
@@ -71,7 +71,7 @@ std::vector<std::string_view> split_columns(std::string_view line) {
   }
 }
 
-// Appends what the escape at the beginning of `text` stands for; returns its length.
+// Appends the bytes of the escape at the beginning of `text`; returns its length.
 Result<size_t> unescape_one(std::string_view text, std::string& out) {
   switch (text.size() < 2 ? '\0' : text[1]) {
     case 't': out += '\t'; return 2;
@@ -87,7 +87,7 @@ Result<size_t> unescape_one(std::string_view text, std::string& out) {
     default:
       return fail(Code::kInvalidArgument,
                   "unknown escape \"" + base::printable(text.substr(0, 2)) +
-                      "\"; write a backslash as \\\\ (known are \\t \\n \\r \\\\ \\xHH)");
+                      "\"; write a backslash as \\\\ (the escapes are \\t \\n \\r \\\\ \\xHH)");
   }
 }
 

@@ -4,8 +4,8 @@
 //   user1<TAB>name<TAB>Ann<TAB>1767225600
 //   user2<TAB><TAB>\xFF\x00
 //
-// In the first three columns \t \n \r \\ stand for TAB, LF, CR and backslash, and \xHH for a byte:
-// those below 0x20, and those that are not part of valid UTF-8, are written so.
+// In the first three columns \t \n \r \\ mean TAB, LF, CR and backslash, and \xHH a byte: bytes
+// below 0x20, and those that are not part of valid UTF-8, are written in this way.
 #pragma once
 
 #include <string>
@@ -20,10 +20,9 @@ namespace pegmove::rows {
 void append_tsv(const Row& row, std::string& out);
 
 // An empty or absent fourth column means that the row never expires. One "\r" at the end is part
-// of the line end. Other unescaped bytes stand for themselves, whatever they are.
-// The length of the hash key is not checked; parse_row does that.
-// Errors: kInvalidArgument for a wrong number of columns, an unknown escape, an expiry that is no
-// integer or out of range; the column is named.
+// of the line end. All other unescaped bytes are taken unchanged. The length of the hash key is not
+// checked; parse_row does that. Errors: kInvalidArgument for a wrong number of columns, an unknown
+// escape, an expiry that is not an integer or out of range; the message names the column.
 Result<OwnedRow> parse_tsv(std::string_view line);
 
 }  // namespace pegmove::rows

@@ -5,7 +5,7 @@
 #include "async/all.h"
 #include "async/for_each.h"
 #include "base/bytes.h"
-#include "client/put_absent.h"
+#include "client/put_if_absent.h"
 #include "record/hash.h"
 #include "record/key.h"
 
@@ -18,16 +18,16 @@ Deadline deadline_of(client::Table& table, milliseconds timeout) {
   return Deadline::in(table.cluster().client().clock(), timeout);
 }
 
-Task<> put_absent(client::Table& table, RawRow row, Deadline deadline, int64_t& kept) {
+Task<> put_if_absent(client::Table& table, RawRow row, Deadline deadline, int64_t& kept) {
   if (!CO_TRY(co_await client::put_if_absent(table, row, deadline))) ++kept;
   co_return Result<void>();
 }
 
 std::string_view hash_key_of(const RawRow& row) { return record::split_key(row.key)->hash_key; }
 
-// Cuts the rows, which are ordered by hash key and expiry, into those of one request each.
+// Divides the rows, which are ordered by hash key and expiry, into requests.
 std::vector<std::vector<RawRow>> group(const std::vector<RawRow>& rows, size_t max_bytes) {
-  constexpr size_t kMostRows = 500;    // as client::write_rows(), so that it does not cut again
+  constexpr size_t kMostRows = 500;    // as in client::write_rows(): it does not divide again
   constexpr size_t kRowOverhead = 32;  // likewise
   std::vector<std::vector<RawRow>> groups;
   size_t bytes = 0;
@@ -46,7 +46,7 @@ std::vector<std::vector<RawRow>> group(const std::vector<RawRow>& rows, size_t m
   return groups;
 }
 
-// The two rows that a row of the common table is.
+// The two rows that represent a row of the common table.
 class GeoWriter {
  public:
   GeoWriter(client::Table& common, const GeoTarget& geo, milliseconds timeout)
@@ -68,8 +68,8 @@ class GeoWriter {
   int64_t not_geo() const { return not_geo_; }
 
  private:
-  // What stands in the common table leads to its geo row, which may stand elsewhere than the new
-  // one will.
+  // The old value in the common table gives the key of its geo row, which may differ from the key
+  // of the new one.
   Task<> remove_old(RawRow row) {
     auto key = *record::split_key(row.key);
     auto old = CO_TRY(co_await common_.get(std::string(key.hash_key), std::string(key.sort_key),
@@ -101,7 +101,7 @@ Task<int64_t> write_absent(client::Table& table, std::vector<RawRow> rows, size_
                            milliseconds timeout) {
   int64_t kept = 0;
   CO_TRY(co_await async::for_each(rows.size(), at_once, [&](size_t i) {
-    return put_absent(table, rows[i], deadline_of(table, timeout), kept);
+    return put_if_absent(table, rows[i], deadline_of(table, timeout), kept);
   }));
   co_return kept;
 }

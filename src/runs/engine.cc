@@ -1,4 +1,5 @@
 #include "runs/engine.h"
+#include "base/json_text.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -28,7 +29,7 @@ std::string result_of(const std::vector<Undone>& undone) {
   Json list = Json::array();
   for (const auto& each : undone)
     if (!each.says.empty()) list.push_back({{"end", name_of(each.end)}, {"says", each.says}});
-  return Json{{"cancelled", std::move(list)}}.dump();
+  return base::json_text(Json{{"cancelled", std::move(list)}});
 }
 
 class Engine {
@@ -36,7 +37,7 @@ class Engine {
   Engine(RunSession& session, Work& work, const Events& events)
       : session_(session), work_(work), events_(events), steps_(work.steps()) {}
 
-  // What processes before have done.
+  // The steps that earlier processes have begun or done.
   Result<void> take_journaled() {
     for (const auto& record : session_.steps())
       if (const auto* step = find(record.name); step && step->take && is_known(record))
@@ -85,11 +86,12 @@ class Engine {
       const auto* step = find(record.name);
       const bool is_open = record.state != StepState::kUndone;
       if (is_open && (!step || step->undo))
-        undone_.push_back({.end = UndoEnd::kCannot,
-                           .says = "step " + record.name + " (" + (step ? step->does : "unknown") +
-                                   ") is not undone" +
-                                   (record.before.empty() ? "" : "; before it: " + record.before) +
-                                   (record.product.empty() ? "" : "; it made: " + record.product)});
+        undone_.push_back(
+            {.end = UndoEnd::kCannot,
+             .says = "step " + record.name + " (" + (step ? step->does : "unknown") +
+                     ") was not undone" +
+                     (record.before.empty() ? "" : "; state before it: " + record.before) +
+                     (record.product.empty() ? "" : "; it created: " + record.product)});
     }
     co_return co_await cancelled();
   }
@@ -121,7 +123,7 @@ class Engine {
       auto done = co_await carry_out_step(step);
       session_.limit_step({});
       if (!done && session_.timed_out())
-        co_return fail(Code::kTimeout, "step " + step.name + " has not ended within its time");
+        co_return fail(Code::kTimeout, "step " + step.name + " exceeded its time limit");
       CO_TRY(std::move(done));
     }
     co_return Result<void>();
@@ -155,13 +157,16 @@ class Engine {
     co_return Result<void>();
   }
 
-  // False: it is too late.
+  // Returns false when it is too late to cancel.
   Task<bool> undo_steps() {
     const auto records = session_.steps();
     for (auto record : records | std::views::reverse) {
       const auto* step = find(record.name);
       if (!step)
-        co_return fail(Code::kUnsupported, "step " + record.name + " is not known to this pegmove");
+        co_return fail(
+            Code::kUnsupported,
+            "step " + record.name +
+                " is unknown to this version of pegmove; use the version that began the run");
       if (record.state == StepState::kUndone) {
         if (!record.outcome.empty()) undone_.push_back({.says = record.outcome});
         continue;
@@ -204,7 +209,7 @@ class Engine {
         events_.pass("ended");
         co_return ending;
       }
-      // The last step is what found it, and is not done: a later process repeats it.
+      // The last step found it, and is not done: a resumed run repeats it.
     } else if (session_.is_cancel_requested()) {
       co_return co_await backward();
     }
@@ -261,7 +266,7 @@ std::string procedure_text(const std::vector<Step>& steps) {
   int number = 0;
   for (const auto& step : steps) {
     text += std::to_string(++number) + ". " + step.does;
-    if (step.is_remote) text += " (the cluster's own servers do it)";
+    if (step.is_remote) text += " (done by the cluster's servers)";
     text += "\n";
   }
   return text;
@@ -274,7 +279,7 @@ std::string procedure_json(const std::vector<Step>& steps) {
                    {"does", step.does},
                    {"kind", name_of(step.kind)},
                    {"remote", step.is_remote}});
-  return out.dump(2);
+  return base::json_text(out, 2);
 }
 
 void append(std::vector<Step>& steps, std::vector<Step> more) {

@@ -206,7 +206,7 @@ TEST_F(EngineTest, AnUndoThatIsNotKnownToHaveHappenedIsNotLost) {
   EXPECT_EQ(seen().state, RunState::kCancelling);
   EXPECT_EQ(good(cancel()).state, RunState::kCancelled);
   EXPECT_FALSE(world().has("table"));
-  EXPECT_EQ(undone_of(seen()).size(), 2u) << "what the earlier process undid is told, too";
+  EXPECT_EQ(undone_of(seen()).size(), 2u) << "what the earlier process undid is also reported";
 }
 
 TEST_F(EngineTest, ACancelThatIsTooLateLetsTheRunEnd) {
@@ -274,7 +274,7 @@ class KilledRunDeathTest : public EngineTest {
     if (cancels) good(carry_out(work));
     if (cancels) request(Request::kCancel);
     good(carry_out(work, point));
-    std::abort();  // nobody passed the point
+    std::abort();  // the point was not passed
   }
 };
 

@@ -7,9 +7,9 @@ namespace pegmove::runs {
 Result<const Method*> Registry::find(const journal::Run& run) const {
   const auto found = std::ranges::find(methods_, run.method, &Method::name);
   if (found != methods_.end()) return &*found;
-  return fail(Code::kUnsupported, "run " + run.id + " is of method '" + run.method +
-                                      "', which this pegmove does not know; use the version that "
-                                      "began it");
+  return fail(Code::kUnsupported,
+              "run " + run.id + " is of method '" + run.method +
+                  "', which this version of pegmove does not know; use the version that began it");
 }
 
 }  // namespace pegmove::runs

@@ -1,5 +1,5 @@
-// A job that a cluster does by itself once it was told to: a backup, a restore, a bulk load. Told
-// once, watched until it is over, adopted by its id when this process was killed meanwhile.
+// A job that a cluster carries out by itself after one request: a backup, a restore, a bulk load.
+// It is started once, watched until it ends, and adopted by its id after this process was killed.
 #pragma once
 
 #include <optional>
@@ -16,30 +16,30 @@ class RemoteJob {
  public:
   virtual ~RemoteJob() = default;
 
-  // Has the cluster begin. Returns what later processes need to find the job: JSON.
+  // Starts the job on the cluster. Returns what later processes need to find the job: JSON.
   virtual Task<std::string> start(StepContext context) = 0;
-  // The same of a job that a killed process has begun, by what the cluster says; nothing: it has
-  // not.
+  // The same for a job that a killed process has started, found by asking the cluster; nullopt: it
+  // has not.
   virtual Task<std::optional<std::string>> adopt(StepContext context) = 0;
 
-  // Errors: kRefused, kNotFound and kCorrupt: the job has failed, and what holds now; others: not
-  // known.
+  // Errors: kRefused, kNotFound and kCorrupt: the job has failed; the message says what state is
+  // left. Others: not known.
   virtual Task<Status> poll() = 0;
-  // Shows how far it is. True: it has ended well. Errors: as of poll().
+  // Shows the progress. Returns true when the job has succeeded. Errors: as of poll().
   virtual Task<bool> look(StepContext context, const Status& status) = 0;
-  // After the job has failed: puts back what should not stay. A resumed run starts another job.
+  // After a failure: undoes what should not stay. A resumed run starts another job.
   virtual Task<> after_failure(StepContext) { co_return Result<void>(); }
-  // Whether a cancel could still end it; if not, it is watched to its end whatever is asked.
+  // Whether a cancel can still end the job; if not, it is watched to its end in any case.
   virtual bool can_be_cancelled(const Status&) const { return true; }
-  // What holds when this process leaves it, as the reason of an interrupted run: "the cluster
-  // continues the backup by itself".
+  // What happens to the job when this process stops watching, as the reason of an interrupted run:
+  // "the cluster continues the backup by itself".
   virtual std::string left_alone() const = 0;
 
-  // Ends the job on the cluster. May be repeated, and may find that there is none. An error: not
-  // known.
+  // Ends the job on the cluster. May be repeated, also when there is no job. An error: the result
+  // is not known.
   virtual Task<Undone> cancel(StepContext context) = 0;
 
-  // Watches until the job has ended well. Errors: kInterrupted (stopped), the job's.
+  // Watches until the job has succeeded. Errors: kInterrupted (stopped), the job's.
   Task<> watch(StepContext context, async::milliseconds between_polls) {
     auto& session = context.session;
     while (true) {
@@ -53,7 +53,7 @@ class RemoteJob {
   }
 };
 
-// The second step of a job. One that has failed is to be started again.
+// The second step of a job. After a failure the job is marked to be started again.
 template <typename Status>
 Task<std::string> wait_for(RemoteJob<Status>& job, std::string name, StepContext context,
                            async::milliseconds between_polls) {
@@ -68,8 +68,8 @@ Task<std::string> wait_for(RemoteJob<Status>& job, std::string name, StepContext
   co_return fail(std::move(watched.error()));
 }
 
-// The two steps of a job, "start-NAME" and "wait-for-NAME". The job outlives them. `take`: of the
-// first, whose product is start()'s.
+// The two steps of a job, "start-NAME" and "wait-for-NAME". The job must outlive them. `take` is
+// that of the first, whose product is what start() returned.
 template <typename Status>
 std::vector<Step> steps_of(RemoteJob<Status>& job, const std::string& name, std::string start_does,
                            std::string wait_does, async::milliseconds between_polls,

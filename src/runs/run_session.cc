@@ -14,9 +14,9 @@ using journal::RunState;
 
 constexpr milliseconds kBetweenSaves{200};
 constexpr milliseconds kBetweenLines{1000};
-// Others hold the journal for milliseconds; who does so for longer hangs.
+// Other processes hold the journal for milliseconds; one that holds it for longer hangs.
 constexpr int kMostBusySaves = 5;
-// A lease is extended so often within its length.
+// How often a lease is extended within its length.
 constexpr int kExtensionsPerLease = 4;
 
 }  // namespace
@@ -26,7 +26,7 @@ Task<std::unique_ptr<RunSession>> RunSession::take(SessionPlace place) {
   auto lock = CO_TRY(journal::RunLock::take(journal, place.run));
   auto found = CO_TRY(journal.get(place.run));
   if (journal::is_final(found.state))
-    co_return fail(Code::kRefused, "run " + place.run + " is over: it is " +
+    co_return fail(Code::kRefused, "run " + place.run + " has ended: it is " +
                                        std::string(journal::to_string(found.state)) +
                                        "; `pegmove status " + place.run + "` shows how it ended");
   auto steps = CO_TRY(journal.steps(place.run));
@@ -36,7 +36,7 @@ Task<std::unique_ptr<RunSession>> RunSession::take(SessionPlace place) {
   session->steps_ = std::move(steps);
   session->settings_ = std::move(before.settings);
   session->version_ = before.version;
-  // A pause from before was for a process that is gone; a cancel is for the run.
+  // An old pause request was for a process that has ended; a cancel is for the run.
   if (std::ranges::count(before.requests, Request::kCancel) > 0)
     session->requested_ = Request::kCancel;
   else if (!before.requests.empty())
@@ -180,7 +180,7 @@ Task<> RunSession::withdraw_cancel() {
   co_return Result<void>();
 }
 
-// Saves and listens until the end; a journal that cannot be written ends the work.
+// Saves, and reads requests, until the end; a journal that cannot be written stops the work.
 Routine<> RunSession::watch() {
   int busy = 0;
   while (!background_->stopped()) {
@@ -215,7 +215,7 @@ Task<> RunSession::save() {
     for (auto& [unit, position] : std::exchange(noted_, {}))
       positions.push_back(std::move(position));
     auto saved = co_await pool_.run([&] { return journal_.save(id_, positions); });
-    // What could not be written is to be written the next time, unless it is out of date by then.
+    // What could not be written is written the next time, unless it is out of date by then.
     if (!saved)
       for (auto& position : positions) noted_.try_emplace(position.unit, std::move(position));
     CO_TRY(std::move(saved));
@@ -252,14 +252,14 @@ Task<> RunSession::rest() {
   co_await stop_watching();  // no result
   listener_ = {};
   if (broken_) co_return fail(*broken_);
-  reason_ = written_reason_;  // the last word is that of leave()
+  reason_ = written_reason_;  // leave() writes the final one
   CO_TRY(co_await save());
   co_return co_await hear();
 }
 
 Task<> RunSession::leave(RunState state, std::string reason, std::optional<std::string> result) {
   run_ = CO_TRY(co_await pool_.run([&]() -> Result<journal::Run> {
-    // While it is being cancelled the request stays: it is not answered before all is undone.
+    // During a cancel the request stays: it is answered only after everything is undone.
     if (state != RunState::kCancelling) TRY(journal_.answer_requests(id_, version_));
     return journal_.set_state(id_, state, reason, result);
   }));

@@ -1,4 +1,5 @@
-// A run of the journal while a process works on it: the lock, the positions, what others want.
+// A run of the journal while a process works on it: the lock, the positions, and requests from
+// elsewhere.
 #pragma once
 
 #include <functional>
@@ -17,26 +18,26 @@ namespace pegmove::runs {
 
 struct Events;
 
-// Which run, and in which journal. Clock and stop outlive the session.
+// Which run, and in which journal. Clock and stop must outlive the session.
 struct SessionPlace {
   asio::any_io_executor executor;
   Clock& clock;
-  async::StopSignal& stop;  // requested when somebody asks for a pause or a cancel
+  async::StopSignal& stop;  // requested on a request to pause or cancel
   std::string journal_path;
   std::string run;
 };
 
-// There is a session only inside hold(), which takes the run's lock before and joins what runs in
-// the background after, however the work ends: nothing else can begin or end one. All on one
-// executor; the journal's calls run on a thread of its own.
+// A session exists only inside hold(), which takes the run's lock before the work and joins the
+// background tasks after it, however the work ends: nothing else can begin or end one. All on one
+// executor; the journal's calls run on a thread of their own.
 class RunSession {
  public:
-  // A setting that somebody changed (`pegmove set`). Called by begin() for those that were set
-  // before, and until rest().
+  // A changed setting (`pegmove set`). Called by begin() for those that were changed before, and
+  // until rest() for others.
   using SettingListener = std::function<void(const std::string& key, const std::string& value)>;
 
   // Locks the run and calls `work`, which must not keep the session. Errors: kBusy (another process
-  // works on the run, named), kNotFound, kRefused (the run is over), the journal's; those of
+  // works on the run, named), kNotFound, kRefused (the run has ended), the journal's; those of
   // `work`.
   template <typename T>
   static Task<T> hold(SessionPlace place, std::function<Task<T>(RunSession&)> work) {
@@ -51,33 +52,33 @@ class RunSession {
   Clock& clock() const { return clock_; }
   const async::StopSignal& stop() const { return stop_; }
 
-  // Marks the run as running and begins to watch and to save. Errors: the journal's.
+  // Marks the run as running, and begins to read requests and to save. Errors: the journal's.
   Task<> begin(SettingListener listener = {});
-  // The same for its undoing: the state becomes "cancelling". Does not watch.
+  // The same for a cancel: the state becomes "cancelling". Does not read requests.
   Task<> begin_undo();
 
   // The steps that were begun, in order.
   const std::vector<journal::StepRecord>& steps() const { return steps_; }
   const journal::StepRecord* find_step(std::string_view name) const;
-  // Writes a step, waiting for the disk. note() and positions() are of the step that was begun
+  // Writes a step and waits for the disk. note() and positions() belong to the step that was begun
   // last.
   Task<> save_step(journal::StepRecord step);
-  // The step under way must end within that time. Checked while watching.
+  // A time limit of the current step. Checked in the background.
   void limit_step(std::optional<async::milliseconds> within);
   bool timed_out() const { return timed_out_; }
-  // Grants the step's lease, and extends it while watching. end_leases() ends all.
+  // Grants the step's lease, and extends it in the background. end_leases() ends all.
   Task<> grant_lease(std::string step, async::milliseconds length);
   Task<> end_leases();
 
-  // Of the step under way: the positions stored by processes before, by unit.
+  // The positions of the current step that earlier processes stored, by unit.
   const std::vector<journal::UnitPosition>& positions() const { return stored_; }
-  // Of any step. Errors: the journal's.
+  // Those of any step. Errors: the journal's.
   Task<std::vector<journal::UnitPosition>> positions_of(std::string step);
-  // How far a unit is. Kept in memory and written to the journal five times a second.
+  // The position of a unit. Kept in memory and written to the journal five times a second.
   void note(journal::UnitPosition position);
-  // Positions of the step are of no use any more. Before the first note().
+  // Removes the positions of the step. Only before the first note().
   Task<> forget_positions();
-  // Writes the units of a step down, or reads them.
+  // Stores the units of a step, or reads them.
   Task<> plan_units(std::string step, std::vector<std::string> specs);
   Task<std::vector<std::string>> planned_units(std::string step);
 
@@ -85,19 +86,19 @@ class RunSession {
   void set_reason(std::string reason);
   // What `status` shows; the step is filled in.
   void set_progress(journal::Progress progress);
-  // The same, and its line to people: once a second, and always when it is the last.
+  // The same, and shows its line to the user: once a second, and always when it is the last.
   void show_progress(const Events& events, journal::Progress progress, bool is_last);
 
-  // Whether somebody asked for a cancel, or one began before.
+  // Whether a cancel was requested, or has begun before.
   bool is_cancel_requested() const;
-  // It was too late for it: the run continues. Errors: the journal's.
+  // It was too late for the cancel: the run continues. Errors: the journal's.
   Task<> withdraw_cancel();
   std::optional<journal::Request> requested() const { return requested_; }
 
-  // Ends the watching and writes what is noted; hears requests a last time. Errors: the journal's,
-  // the one among them that ended the work. begin() may follow.
+  // Ends the background work, writes what is noted, and reads requests a last time. Errors: the
+  // journal's, among them the one that stopped the work. begin() may follow.
   Task<> rest();
-  // After rest(): the state that the run has when this process leaves it, which answers all
+  // After rest(): writes the state that the run has when this process leaves it, which answers all
   // requests. The lock stays until hold() returns. Errors: the journal's.
   Task<> leave(journal::RunState state, std::string reason,
                std::optional<std::string> result = std::nullopt);
@@ -122,11 +123,11 @@ class RunSession {
   const std::string id_;  // for the journal's thread: run_ may change meanwhile
   journal::Run run_;
   std::vector<journal::StepRecord> steps_;
-  std::string step_;  // under way
+  std::string step_;  // the current one
   std::vector<journal::UnitPosition> stored_;
   std::map<int32_t, journal::UnitPosition> noted_;  // not written yet
   std::string reason_;
-  std::string written_reason_;                 // as the journal has it
+  std::string written_reason_;                 // as it is in the journal
   std::optional<journal::Progress> progress_;  // not written yet
   async::Instant shown_{};
   std::optional<async::Instant> step_ends_;
@@ -135,8 +136,8 @@ class RunSession {
   std::optional<async::Instant> leases_extended_;
   std::optional<journal::Request> requested_;
   std::optional<Error> broken_;                  // why the journal could not be written
-  std::map<std::string, std::string> settings_;  // of before
-  int64_t version_ = 0;                          // of the changes heard
+  std::map<std::string, std::string> settings_;  // from before begin()
+  int64_t version_ = 0;                          // of the newest change that was read
   SettingListener listener_;
   asio::any_io_executor executor_;
   std::optional<async::TaskGroup> background_;

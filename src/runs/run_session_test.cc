@@ -32,7 +32,7 @@ class RunSessionTest : public ::testing::Test {
  protected:
   // What a failed test left behind must end, too.
   void TearDown() override { close(); }
-  // What another process sees of the run, and wants of it.
+  // The view of another process on the run, and its requests.
   Journal open() { return good(Journal::open(path_, clock_)); }
   journal::Run seen() { return good(journal_->get(id_)); }
   std::vector<UnitPosition> positions() { return good(journal_->positions(id_, kStep)); }
@@ -90,7 +90,7 @@ class RunSessionTest : public ::testing::Test {
     good(run(session_->leave(state, reason, std::move(result))));
     close();
   }
-  // Runs what goes on in the background until it has come so far.
+  // Runs the background work until the condition is true.
   template <typename Condition>
   void until(Condition condition) {
     const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -144,7 +144,7 @@ TEST_F(RunSessionTest, ARunThatIsOverIsNotHeld) {
     good(journal_->set_state(over, state));
     auto error = bad(try_hold(over));
     EXPECT_EQ(error.code(), Code::kRefused);
-    EXPECT_THAT(error.message(), HasSubstr(over + " is over"));
+    EXPECT_THAT(error.message(), HasSubstr(over + " has ended"));
     EXPECT_THAT(error.message(), HasSubstr(std::string(journal::to_string(state))));
     EXPECT_EQ(good(journal::RunLock::holder(*journal_, over)), std::nullopt);
   }
@@ -170,7 +170,7 @@ TEST_F(RunSessionTest, WorkThatFailsAnywhereLeavesASessionThatIsClosed) {
   };
   EXPECT_EQ(bad(run(RunSession::hold<bool>(place(id_), work))).code(), Code::kIo);
   EXPECT_EQ(clock_.sleepers(), 0u);
-  EXPECT_EQ(seen().state, RunState::kRunning) << "killed, as far as others can tell";
+  EXPECT_EQ(seen().state, RunState::kRunning) << "killed, as seen by other processes";
   EXPECT_EQ(good(journal_->steps(id_)).size(), 1u);
   EXPECT_TRUE(try_hold(id_));
 }

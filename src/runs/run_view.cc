@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "journal/run_lock.h"
@@ -16,15 +17,14 @@ using journal::RunState;
 
 constexpr size_t kMostColumn = 24;
 
-// Text that the journal holds as JSON; what is none becomes a string.
+// A text of the journal as JSON; a text that is not JSON becomes a string.
 Json parsed(const std::string& text) {
   if (text.empty()) return nullptr;
-  auto json = Json::parse(text, nullptr, false);
+  auto json = base::parse_json<Json>(text);
   return json.is_discarded() ? Json(text) : json;
 }
 
-// "1,093,116 rows (64.6 MiB)", "3 of 8 partitions", or "-": of a step that moves no rows there are
-// none to show.
+// "1,093,116 rows (64.6 MiB)", "3 of 8 partitions", or "-" for a step that moves no rows.
 std::string amount_of(const RunView& view) {
   const auto& progress = view.progress;
   if (view.run.rows > 0 || progress.unit.empty() || progress.unit == "rows") {
@@ -66,7 +66,7 @@ Json progress_json(const journal::Progress& progress) {
 }  // namespace
 
 std::string RunView::verdict() const {
-  const auto result = Json::parse(run.result, nullptr, false);
+  const auto result = base::parse_json<Json>(run.result);
   if (run.state != RunState::kDone || !result.is_object()) return "";
   const auto found = result.find("verdict");
   return found != result.end() && found->is_string() ? found->get<std::string>() : "";

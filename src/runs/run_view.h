@@ -10,17 +10,18 @@
 
 namespace pegmove::runs {
 
-// A run, who works on it, and how far it is.
+// A run, the process that works on it, and its progress.
 struct RunView {
   journal::Run run;
-  std::optional<int> process;  // its id, 0 when it cannot be told; nullopt: nobody works on it
+  std::optional<int>
+      process;  // its id, 0 when it is not known; nullopt: no process works on the run
   journal::Progress progress{};
   std::vector<journal::StepRecord> steps{};
-  std::vector<journal::UnitPosition> positions{};  // of the step under way
+  std::vector<journal::UnitPosition> positions{};  // of the current step
 
-  // The journal's state, or "killed" of one that should be running and is not.
+  // The journal's state, or "killed" for a run that should be running and is not.
   std::string state() const;
-  // What a run that is done has found ("equal", "different"); "" for those that find nothing.
+  // The verdict of a run that is done ("equal", "different"); "" for methods that have none.
   std::string verdict() const;
 };
 

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 
 namespace pegmove::runs {
 namespace {
@@ -18,7 +19,8 @@ Result<Run> run_of(const SessionPlace& place) {
   return TRY(journal::Journal::open(place.journal_path, place.clock)).get(place.run);
 }
 
-// Asks whoever works on the run; when nobody does, `unattended` is called with the run locked.
+// Sends a request to the process that works on the run; when there is none, `unattended` is called
+// with the run locked.
 Task<Run> steer(SessionPlace place, Request request, Deadline deadline, Steer unattended) {
   CO_TRY(
       CO_TRY(journal::Journal::open(place.journal_path, place.clock)).request(place.run, request));
@@ -31,9 +33,9 @@ Task<Run> steer(SessionPlace place, Request request, Deadline deadline, Steer un
     if (code != Code::kBusy) co_return fail(std::move(steered.error()));
     if (deadline.passed(place.clock))
       co_return fail(Code::kTimeout, "run " + place.run +
-                                         " was asked to end, but its process is still working; "
-                                         "`pegmove status " +
-                                         place.run + "` shows on what");
+                                         " was asked to stop, but its process still works; give a "
+                                         "longer --wait (`pegmove status " +
+                                         place.run + "` shows what it does)");
     co_await place.clock.sleep_for(kBetweenLooks);  // no result
   }
 }
@@ -88,7 +90,7 @@ Task<Run> abandon(SessionPlace place, const Registry& registry) {
 }
 
 std::vector<Undone> undone_of(const Run& run) {
-  const auto result = nlohmann::json::parse(run.result, nullptr, false);
+  const auto result = base::parse_json<nlohmann::json>(run.result);
   std::vector<Undone> all;
   if (!result.is_object() || !result.contains("cancelled") || !result["cancelled"].is_array())
     return all;

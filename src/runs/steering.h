@@ -1,26 +1,26 @@
-// Steering a run from outside the process that works on it, or when none does.
+// Steering a run from another process, or when no process works on it.
 #pragma once
 
 #include "runs/engine.h"
 
 namespace pegmove::runs {
 
-// Asks the process that works on the run to pause it, and waits until it has. A run that nobody
-// works on becomes paused here. Returns the run as it is then. Errors: kNotFound, kRefused (over,
-// or being cancelled), kTimeout (the process works on), the journal's.
+// Asks the process that works on the run to pause it, and waits until it has. When no process works
+// on it, it becomes paused here. Returns the run as it is then. Errors: kNotFound, kRefused (ended,
+// or being cancelled), kTimeout (the process still works), the journal's.
 Task<journal::Run> pause(SessionPlace place, Deadline deadline);
 
-// The same for a cancel: whoever works on the run undoes it; when nobody does, it is undone here.
-// The run's state tells what became of it: cancelled, cancelling (the undo did not succeed: reason
-// says why, and it may be repeated), or done (it was too late). Errors: as of pause(); kUnsupported
-// (no such method).
+// The same for a cancel: the process that works on the run undoes it; when there is none, it is
+// undone here. The run's state shows the result: cancelled, cancelling (the undo did not succeed:
+// `reason` says why, and it may be repeated), or done (it was too late). Errors: as of pause();
+// kUnsupported (no such method).
 Task<journal::Run> cancel(SessionPlace place, const Registry& registry, const Events& events,
                           Deadline deadline);
 
 // Ends a run as cancelled without undoing anything. Errors: kBusy: a process works on it.
 Task<journal::Run> abandon(SessionPlace place, const Registry& registry);
 
-// What the cancel of a run did, as its result tells.
+// What the cancel of a run did, read from its result.
 std::vector<Undone> undone_of(const journal::Run& run);
 
 }  // namespace pegmove::runs

@@ -1,4 +1,4 @@
-// A run's work, made of its options: what a method is to the engine.
+// The work of a run, created from its options: what the engine sees of a method.
 #pragma once
 
 #include <functional>
@@ -14,9 +14,9 @@ namespace pegmove::runs {
 
 // What the process shows. Each may be empty.
 struct Events {
-  std::function<void(const std::string& line)> show{};  // progress, in place of the line before
-  std::function<void(const std::string& text)> warn{};  // a line that stays
-  std::function<void(const std::string& text)> say{};   // the same, of less weight
+  std::function<void(const std::string& line)> show{};  // progress; replaces the previous line
+  std::function<void(const std::string& text)> warn{};  // a line that remains
+  std::function<void(const std::string& text)> say{};   // the same, less important
   std::function<void(std::string_view point)> at{};     // a failpoint, "copy-rows.begun": for tests
 
   void note(const std::string& text) const {
@@ -32,10 +32,10 @@ struct Events {
 
 enum class Purpose { kBegin, kResume, kUndo };
 
-// What was found before the work.
+// The result of the checks before the work.
 struct Assessment {
   std::vector<std::string> warnings{};  // lines for the operator
-  std::vector<std::string> notes{};     // the same, of less weight
+  std::vector<std::string> notes{};     // the same, less important
   std::optional<Error> refusal{};       // why the run cannot begin, or be resumed, now
 };
 
@@ -44,7 +44,7 @@ struct Report {
   std::string json{};    // for --json
   std::string text{};    // for people
   bool tables_differ = false;
-  std::optional<Error> not_done{};  // all steps are done, and yet the run has failed
+  std::optional<Error> not_done{};  // all steps are done, but the run has failed
 };
 
 // Used by one process for one run; on one executor.
@@ -52,17 +52,17 @@ class Work {
  public:
   virtual ~Work() = default;
 
-  // Connects, and looks whether the run can begin or be resumed; for kUndo it only connects.
-  // Changes nothing. Errors: kUnreachable, ...: it could not be found out.
+  // Connects, and checks whether the run can begin or be resumed; for kUndo it only connects.
+  // Changes nothing. Errors: kUnreachable, ...: the checks could not be made.
   virtual Task<Assessment> open(Purpose purpose) = 0;
   // The options for the journal, after open(kBegin). JSON.
   virtual std::string options() const = 0;
-  // The procedure, in order; valid before open(). The work outlives the steps.
+  // The procedure, in order; valid before open(). The work must outlive the steps.
   virtual std::vector<Step> steps() = 0;
   // After the last step.
   virtual Report report(const journal::Run& run) = 0;
-  // A setting that somebody changed (`pegmove set`), or has changed before. Unknown ones are
-  // ignored: a newer pegmove may have checked them.
+  // Applies a setting that `pegmove set` has changed, now or before. Unknown ones are ignored: a
+  // newer pegmove may have accepted them.
   virtual void apply(const std::string& key, const std::string& value) {
     static_cast<void>(key);
     static_cast<void>(value);
@@ -75,7 +75,7 @@ struct Method {
   // Errors: kCorrupt: the options are not of this method.
   std::function<Result<std::unique_ptr<Work>>(const journal::Run&)> make{};
   // Whether `pegmove set` may set this. Empty: runs of the method have no settings. Errors:
-  // kInvalidArgument, naming the settings that there are.
+  // kInvalidArgument, naming the known settings.
   std::function<Result<void>(const std::string& key, const std::string& value)> check_setting{};
 };
 

@@ -1,4 +1,4 @@
-// From the name of a request to its handler: for everything that listens.
+// Maps the name of a request to its handler: for every server.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace pegmove::service {
 
-// Register everything first, then hand it to an RpcServer. Rules (Pegasus: rpc_engine and
+// Register everything first, then pass it to an RpcServer. Rules (Pegasus: rpc_engine and
 // serverlet): a code without a handler, a data code without a partition and an administrative code
 // with one are answered ERR_HANDLER_NOT_FOUND; a body that does not decode ERR_INVALID_PARAMETERS.
 class Dispatcher : public net::CallHandler {

@@ -28,12 +28,13 @@ const std::string& HttpQuery::argument(const std::string& name) const {
 Result<HttpQuery> parse_target(std::string_view target) {
   target = target.substr(0, target.find('#'));
   constexpr std::string_view kScheme = "http://";
-  if (target.starts_with(kScheme)) {  // as proxies are asked
+  if (target.starts_with(kScheme)) {  // the form of requests to proxies
     auto slash = target.find('/', kScheme.size());
     target = slash == std::string_view::npos ? "/" : target.substr(slash);
   }
   auto mark = target.find('?');
-  // A real server keeps a byte 0 behind the path while it decodes: an escape may stand at the end.
+  // Real servers have a zero byte after the path while they decode it: an incomplete escape may be
+  // at the end.
   auto path = TRY(base::percent_decode(std::string(target.substr(0, mark)) + '\0'));
   path.pop_back();
   HttpQuery query;

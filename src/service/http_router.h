@@ -1,4 +1,4 @@
-// From the path of an HTTP request to its handler. Pegasus: src/http/http_server.cpp,
+// Maps the path of an HTTP request to its handler. Pegasus: src/http/http_server.cpp,
 // http_call_registry.h, uri_decoder.cpp.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace pegmove::service {
 
-// Runs work elsewhere, soon; or at once, where the caller stands.
+// Runs work on another thread, soon; or at once, on the caller's.
 using Runner = std::function<void(std::move_only_function<void()>)>;
 
 struct HttpQuery {
@@ -20,16 +20,16 @@ struct HttpQuery {
   std::map<std::string, std::string> arguments;
   std::string body;
 
-  // Empty when it is not there.
+  // Empty when it is missing.
   const std::string& argument(const std::string& name) const;
 };
 
-// Takes a target apart. The query is decoded whole and then split, as in Pegasus: an encoded & or =
-// separates, too. An argument without = is empty.
-// Errors: kInvalidArgument for broken escapes and arguments that come twice; the text is Pegasus's.
+// Parses a target. The query is decoded as a whole and then split, as in Pegasus: an encoded & or =
+// separates, too. An argument without = is empty. Errors: kInvalidArgument for broken escapes and
+// repeated arguments; the text is Pegasus's.
 Result<HttpQuery> parse_target(std::string_view target);
 
-// Register everything first, then hand it to an RpcServer.
+// Register everything first, then pass it to an RpcServer.
 class HttpRouter : public net::HttpHandler {
  public:
   using Handler = std::function<net::HttpReply(const HttpQuery&)>;
@@ -37,10 +37,11 @@ class HttpRouter : public net::HttpHandler {
   // Handlers run by `run`.
   explicit HttpRouter(Runner run) : run_(std::move(run)) {}
 
-  // `path` without a slash at its beginning; parameters and help are for people.
+  // `path` without a slash at its beginning; parameters and help are shown to users.
   void on(std::string path, std::string parameters, std::string help, Handler handler);
 
-  // The same for what cannot be answered at once: the handler keeps `http`, and replies.
+  // The same for requests that cannot be answered at once: the handler keeps `http`, and replies
+  // later.
   using LaterHandler = std::function<void(HttpQuery, net::IncomingHttp http)>;
   void on_later(std::string path, std::string parameters, std::string help, LaterHandler handler);
 

@@ -8,7 +8,7 @@ namespace pegmove::service {
 
 // "2026-11-22 13:37:50"
 std::string local_date_time(int64_t unix_seconds);
-// Of what may not have happened yet (0): "-" then.
+// "-" for 0: it has not happened yet.
 std::string date_time_or_dash(int64_t unix_ms);
 
 }  // namespace pegmove::service

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/json_text.h"
 #include "service/local_time.h"
 #include "service/table_json.h"
 
@@ -36,7 +37,7 @@ struct LevelName {
   base::LogLevel level;
 };
 
-// FATAL: nothing of ours is that bad.
+// FATAL: not used by this server.
 constexpr LevelName kLevels[] = {{"DEBUG", base::LogLevel::kDebug},
                                  {"INFO", base::LogLevel::kInfo},
                                  {"WARNING", base::LogLevel::kWarning},
@@ -77,7 +78,7 @@ Operations::Operations(OperationsOptions options, Runner run, async::TaskGroup& 
 }
 
 void Operations::set_memory() {
-  // Pages, all and resident.
+  // Pages: total and resident.
   std::ifstream statm("/proc/self/statm");
   int64_t all = 0, resident = 0;
   statm >> all >> resident;
@@ -89,7 +90,7 @@ void Operations::set_memory() {
 Result<void> Operations::dump(const std::string& file, const std::string& text) const {
   if (options_.dump_dir.empty() || !is_plain_file_name(file))
     return fail(Code::kInvalidArgument,
-                "'" + file + "' is no plain file name; dumps go to the server's folder " +
+                "'" + file + "' is not a plain file name; dumps go to the server's folder " +
                     options_.dump_dir);
   TRY(base::make_folders(options_.dump_dir));
   auto out =
@@ -100,11 +101,10 @@ Result<void> Operations::dump(const std::string& file, const std::string& text) 
 
 void Operations::add_commands() {
   commands.on({"server-info"}, "Query server information", "", [this](auto) {
-    return nlohmann::json{{"version", kServerVersion},
-                          {"build_type", "Release"},
-                          {"git_SHA", kCommit},
-                          {"start_time", local_date_time(started_unix_)}}
-        .dump();
+    return base::json_text(nlohmann::json{{"version", kServerVersion},
+                                          {"build_type", "Release"},
+                                          {"git_SHA", kCommit},
+                                          {"start_time", local_date_time(started_unix_)}});
   });
   commands.on({"flush-log"}, "Flush log to stderr or file", "", [](auto) { return "Flush done."; });
   commands.on({"reset-log-start-level"}, "Reset the log start level",

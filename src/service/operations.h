@@ -1,5 +1,5 @@
-// What every server offers to its operators beside its own work: settings, metrics, HTTP and remote
-// commands. A role adds its own to each.
+// What every server offers to its operators: settings, metrics, HTTP and remote commands. A role
+// adds its own to each.
 #pragma once
 
 #include "metrics/exposition.h"
@@ -14,12 +14,12 @@ namespace pegmove::service {
 struct OperationsOptions {
   std::string cluster = {};
   std::string role = {};  // "meta", "replica"
-  // Where config-dump and the like may write: plain file names in this folder, which is made when
-  // it is needed. Empty: nowhere.
+  // Where config-dump and the like may write: plain file names in this folder, which is created
+  // when it is needed. Empty: nowhere.
   std::string dump_dir = {};
 };
 
-// Construct; add to the parts; set_port(); then hand `http` to an RpcServer and commands.handle()
+// Construct; add to the parts; set_port(); then pass `http` to an RpcServer and commands.handle()
 // to a Dispatcher. Handlers run by `run`, on one thread at a time. `tasks` must outlive it.
 class Operations {
  public:
@@ -30,15 +30,15 @@ class Operations {
   HttpRouter http;
   RemoteCommands commands;
 
-  // Called before metrics are read: sets the gauges that nobody keeps up to date. On the thread of
-  // the handlers.
+  // Called before metrics are read: sets the gauges that are not updated otherwise. On the thread
+  // of the handlers.
   std::function<void()> refresh = [] {};
   TableName table_name = [](const std::string&) { return ""; };
 
   // The entity of the server itself.
   metrics::Entity& server() { return *server_; }
   void set_port(uint16_t port) { source_.port = port; }
-  // Writes a file into the dump folder. Errors: kInvalidArgument for a name that is none, kIo.
+  // Writes a file into the dump folder. Errors: kInvalidArgument for an invalid name, kIo.
   Result<void> dump(const std::string& file, const std::string& text) const;
 
  private:
@@ -58,7 +58,7 @@ class Operations {
   std::shared_ptr<metrics::Entity> server_;
 };
 
-// The version that servers tell: of the Pegasus whose behaviour they follow.
+// The version that servers report: of the Pegasus whose behaviour they follow.
 inline constexpr std::string_view kServerVersion = "2.6.0-pegmove";
 
 }  // namespace pegmove::service

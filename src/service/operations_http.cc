@@ -2,6 +2,7 @@
 // config_http_service.cpp, http_server.cpp, and metrics_http_service in src/utils/metrics.cpp.
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/text.h"
 #include "service/local_time.h"
 #include "service/operations.h"
@@ -58,8 +59,8 @@ Result<MetricsQuery> parse_metrics_query(const HttpQuery& query) {
 }
 
 net::HttpReply metrics_error(const std::string& message) {
-  return bad_request(nlohmann::json{{"error_message", message}}.dump(
-      -1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return bad_request(
+      base::json_text(nlohmann::json{{"error_message", message}}, -1, base::NoUtf8::kReplace));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "async/run.h"
+#include "meta_types.h"
 #include "net/rpc_server.h"
 #include "net/tcp.h"
 #include "testing/sim_clock.h"
@@ -171,7 +172,7 @@ TEST_F(OperationsTest, RepeatRunsACommandEveryFewSeconds) {
   server.start();
   auto deadline = Deadline::in(clock, async::milliseconds(5000));
   auto stream = async::run_to_end(context, connector.connect(server.local(), deadline));
-  auto settle = [this] {
+  auto run_until_idle = [this] {
     context.restart();
     while (context.run_one_for(async::milliseconds(50)) > 0) {
     }
@@ -179,7 +180,7 @@ TEST_F(OperationsTest, RepeatRunsACommandEveryFewSeconds) {
   auto frame = command_frame({"repeat", "2", "3", "tick"});
   ASSERT_TRUE(async::run_to_end(context, (*stream)->write_all(frame)));
   for (int expected = 1; expected <= 3; ++expected) {
-    settle();
+    run_until_idle();
     EXPECT_EQ(ticks, expected);
     clock.advance(async::milliseconds(2000));
   }

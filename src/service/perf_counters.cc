@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "service/local_time.h"
 
 namespace pegmove::service {
@@ -62,7 +63,7 @@ constexpr OldCounter kOldCounters[] = {
     {kApp, "rdb.estimate_num_keys", kNumber, Scope::kPartition, "rdb_estimated_keys"},
 };
 
-// The name of a counter for this entity; empty when it is none of it.
+// The name of a counter for this entity; empty when the entity does not have it.
 std::string full_name(const OldCounter& old, const metrics::EntitySnapshot& entity,
                       const TableName& table_name) {
   bool of_server = old.scope == Scope::kServer;
@@ -81,7 +82,7 @@ class Regexp {
     for (size_t i = 0; i + 1 < text.size(); ++i) {
       if (text[i] != '\\') continue;
       char next = text[++i];
-      // Counts, back references, groups and alternatives let a short pattern take minutes.
+      // With counts, back references, groups and alternatives a short pattern may take minutes.
       is_cheap = is_cheap && !std::string_view("{}()|123456789").contains(next);
     }
     is_valid_ = is_cheap && !text.contains('\0') && regcomp(&compiled_, text.c_str(), 0) == 0;
@@ -114,7 +115,7 @@ bool matches(PerfMatch match, const std::string& name, const std::string& filter
   return false;
 }
 
-// What server-stat tells: whole names, and what they are called there.
+// The counters of server-stat: full names, and their names there.
 constexpr std::pair<std::string_view, std::string_view> kBrief[] = {
     {"replica*app.pegasus*manual.compact.enqueue.count", "manual_compact_enqueue_count"},
     {"replica*app.pegasus*manual.compact.running.count", "manual_compact_running_count"},
@@ -185,7 +186,7 @@ std::string list_perf_counters(const std::vector<PerfCounter>& counters, PerfMat
   constexpr size_t kMostFilters = 64;  // each takes time and memory for each counter
   if (filters.size() > kMostFilters) {
     reply["result"] = "ERROR: invalid filter: more than " + std::to_string(kMostFilters);
-    return reply.dump();
+    return base::json_text(reply);
   }
   std::vector<std::unique_ptr<Regexp>> regexps;
   if (match == PerfMatch::kRegexp)
@@ -202,7 +203,7 @@ std::string list_perf_counters(const std::vector<PerfCounter>& counters, PerfMat
       reply["counters"].push_back(
           {{"name", counter.name}, {"type", counter.type}, {"value", counter.value}});
   }
-  return reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::json_text(reply, -1, base::NoUtf8::kReplace);
 }
 
 std::string brief_statistics(const std::vector<PerfCounter>& counters) {

@@ -1,6 +1,6 @@
-// The perf counters of Pegasus before 2.5, as far as their values are counted here, for tools that
-// still ask for them by name: replica*<section>*<name>. Pegasus: src/perf_counter/perf_counters.cpp
-// and, in v2.4, the counters of replica_stub, replica and pegasus_server_impl.
+// The perf counters of Pegasus before 2.5, as far as they are counted here, for tools that still
+// query them by name: replica*<section>*<name>. Pegasus: src/perf_counter/perf_counters.cpp and, in
+// v2.4, the counters of replica_stub, replica and pegasus_server_impl.
 #pragma once
 
 #include <functional>
@@ -21,19 +21,19 @@ struct PerfCounter {
 // The name of a table by its id in decimal; empty when it is unknown.
 using TableName = std::function<std::string(const std::string& table_id)>;
 
-// The names under which /metrics answers, too, when they are asked for.
+// Names that /metrics also answers when they are requested.
 std::span<const metrics::OldName> old_metric_names();
 
-// All counters, by name. Counters that were reset now and then in their time ("recent") count from
-// the start of the process here.
+// All counters, by name. Counters that Pegasus reset periodically ("recent") count from the start
+// of the process here.
 std::vector<PerfCounter> perf_counters(const metrics::Registry& registry,
                                        const TableName& table_name);
 
 enum class PerfMatch { kRegexp, kSubstring, kPrefix, kPostfix };
 
-// The reply of perf-counters and its kind: those that match one of the filters, all without any.
-// Regular expressions are POSIX's basic ones and match whole names; those that could take long
-// (repetition counts, back references, more than 256 bytes) are invalid filters.
+// The reply of perf-counters and its kind: those that match one of the filters, all if there are
+// none. Regular expressions are POSIX's basic ones and match whole names; those that could take a
+// long time (repetition counts, back references, more than 256 bytes) are invalid filters.
 std::string list_perf_counters(const std::vector<PerfCounter>& counters, PerfMatch match,
                                std::span<const std::string> filters, int64_t unix_seconds);
 

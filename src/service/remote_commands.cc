@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json_text.h"
+#include "meta_types.h"
 #include "wire/thrift_codec.h"
 
 namespace pegmove::service {
@@ -13,7 +15,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// `repeat` may go on without end: so many at once.
+// `repeat` may run forever: the maximum at the same time.
 constexpr size_t kMostRepeats = 16;
 
 std::string join(std::span<const std::string> words, std::string_view between) {
@@ -25,9 +27,7 @@ std::string join(std::span<const std::string> words, std::string_view between) {
   return joined;
 }
 
-std::string pretty(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace);
-}
+std::string pretty(const Json& json) { return base::json_text(json, 2, base::NoUtf8::kReplace); }
 
 std::optional<int64_t> parse_integer(std::string_view text) {
   int64_t number = 0;
@@ -118,9 +118,9 @@ std::string RemoteCommands::help(Arguments arguments) const {
     return found->second->help + "\n" + found->second->usage + "\n";
   }
   std::string text;
-  std::set<const Command*> told;
+  std::set<const Command*> listed;
   for (const auto& [name, command] : commands_)
-    if (told.insert(command.get()).second) text += command->help + "\n";
+    if (listed.insert(command.get()).second) text += command->help + "\n";
   return text;
 }
 
@@ -164,7 +164,7 @@ Routine<> RemoteCommands::repeat(std::shared_ptr<net::IncomingCall> call, Repeat
   const auto& name = repeat.words.front();
   auto known = commands_.find(name);
   bool runs = known != commands_.end() && known->second != commands_.at("repeat");
-  // One that takes longer than the interval is not begun again before it has ended.
+  // A command that takes longer than the interval is not started again before it has ended.
   auto is_running = std::make_shared<std::atomic<bool>>(false);
   for (uint32_t i = 0; runs && i < repeat.most && !tasks_.stopped() && call->is_connected(); ++i) {
     if (!is_running->exchange(true))

@@ -28,16 +28,16 @@ class RemoteCommands {
   // its arguments, "[id1,id2,...]".
   void on(std::vector<std::string> names, const std::string& help, const std::string& usage,
           Handler handler);
-  // A command that shows a setting and changes it, mutable or not, in the style that Pegasus has
-  // for integers and for booleans; `is_acceptable` (integers) >= 0 unless given.
+  // A command that shows and changes a setting, mutable or not, with Pegasus's answers for integers
+  // and for booleans; `is_acceptable` (integers) >= 0 unless given.
   void on_integer(const std::string& name, const std::string& help, Settings& settings,
                   const std::string& setting, std::function<bool(int64_t)> is_acceptable = {});
   void on_boolean(const std::string& name, const std::string& help, Settings& settings,
                   const std::string& setting);
 
-  // Answers a call of CLI_CALL with a bare string, sooner or later.
+  // Answers a call of CLI_CALL with a bare string, at once or later.
   void handle(net::IncomingCall call);
-  // What a command answers; unknown ones: "unknown command 'X'". Not for `repeat`.
+  // The answer of a command; for unknown ones "unknown command 'X'". Not for `repeat`.
   std::string run(const std::string& name, Arguments arguments) const;
 
  private:

@@ -25,7 +25,7 @@ std::string_view type_name(SettingType type) {
 }
 
 struct Parsed {
-  std::string text;  // as it is shown
+  std::string text;  // as shown
   double number = 0;
 };
 
@@ -91,7 +91,7 @@ void Settings::define(SettingInfo setting) {
   std::lock_guard lock(mutex_);
   auto name = setting.name;
   if (!settings_.emplace(name, std::move(setting)).second)
-    throw std::logic_error("setting " + name + " is there already");
+    throw std::logic_error("setting " + name + " exists already");
 }
 
 std::optional<SettingRefusal> Settings::update(const std::string& name, std::string_view value) {
@@ -145,7 +145,7 @@ int64_t Settings::integer(const std::string& name) const {
   int64_t number = 0;
   auto end = std::from_chars(value.data(), value.data() + value.size(), number).ptr;
   if (end != value.data() + value.size())
-    throw std::logic_error("setting " + name + " is no integer");
+    throw std::logic_error("setting " + name + " is not an integer");
   return number;
 }
 

@@ -19,10 +19,10 @@ struct SettingInfo {
   std::string section = {};  // of Pegasus's ini: "replication"
   std::string name = {};
   SettingType type = SettingType::kInt32;
-  std::string value = {};  // at the start; for numbers decimal, for booleans true or false
+  std::string value = {};  // initial; for numbers decimal, for booleans true or false
   std::string description = {};
   bool is_mutable = false;
-  // Of a number or boolean (0 and 1) that is to be set; absent = anything that fits the type.
+  // Checks a new number or boolean (0 and 1); absent = anything that fits the type.
   std::function<bool(double)> is_acceptable = {};
   // Called with each new value, one at a time; must not use the settings.
   std::function<void(double)> on_change = {};
@@ -37,21 +37,20 @@ struct SettingRefusal {
   std::string description() const;
 };
 
-// Safe from any thread. Define everything first; nothing is ever taken away.
+// Safe from any thread. Define everything first; nothing is ever removed.
 class Settings {
  public:
-  // Throws std::logic_error when the name is taken or the value does not fit: a defect of the
-  // caller.
+  // Throws std::logic_error when the name is taken or the value does not fit: a bug of the caller.
   void define(SettingInfo setting);
 
   // What operators may do (/updateConfig). The texts are Pegasus's.
   std::optional<SettingRefusal> update(const std::string& name, std::string_view value);
-  // What servers themselves do (remote commands): also settings that are not mutable. False when
-  // the value does not fit or is not acceptable. Precondition: the name is there.
+  // For servers themselves (remote commands): also settings that are not mutable. False when the
+  // value does not fit or is not acceptable. Precondition: the name exists.
   bool set(const std::string& name, std::string_view value);
 
   bool has(const std::string& name) const;
-  // Preconditions: the name is there and has such a type. Others throw std::logic_error.
+  // Preconditions: the name exists and has such a type. Others throw std::logic_error.
   std::string text(const std::string& name) const;
   int64_t integer(const std::string& name) const;
   bool boolean(const std::string& name) const;
@@ -61,8 +60,7 @@ class Settings {
   std::optional<std::string> to_json(const std::string& name) const;
   // All of them, by name.
   std::string to_json() const;
-  // A section of the ini that no setting stands for, such as a list of names: shown by to_ini()
-  // alone.
+  // A section of the ini without settings, such as a list of names: shown only by to_ini().
   void add_section(const std::string& name, const std::map<std::string, std::string>& values);
   // As ini text.
   std::string to_ini() const;

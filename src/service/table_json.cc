@@ -1,4 +1,5 @@
 #include "service/table_json.h"
+#include "base/json_text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -6,7 +7,7 @@ namespace pegmove::service {
 namespace {
 
 std::string quoted(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::json_text(nlohmann::json(text), -1, base::NoUtf8::kReplace);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// How requests are counted against a table's throttles (base/app_env_text.h).
-// Pegasus: src/utils/throttling_controller.cpp.
+// Counts requests against a table's throttles (base/app_env_text.h). Pegasus:
+// src/utils/throttling_controller.cpp.
 #pragma once
 
 #include <chrono>
@@ -11,8 +11,8 @@ namespace pegmove::service {
 
 enum class Verdict { kPass, kDelay, kReject };
 
-// Counts units within the second of the wall clock in which they come. A partition's share of a
-// table's limit is units / partition_count + 1. For one thread at a time.
+// Counts the units of each second of the wall clock. A partition's share of a table's limit is
+// units / partition_count + 1. For one thread at a time.
 class ThrottleWindow {
  public:
   ThrottleWindow() = default;
@@ -22,7 +22,7 @@ class ThrottleWindow {
     Verdict verdict = Verdict::kPass;
     std::chrono::milliseconds pause{0};
   };
-  // The units of what is rejected are not counted. A pause is at most half of the client's timeout,
+  // Units of rejected requests are not counted. A pause is at most half of the client's timeout,
   // when that is known (> 0).
   Decision take(uint64_t units, int64_t unix_seconds, std::chrono::milliseconds client_timeout);
 

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "async/task_group.h"
+#include "meta_types.h"
 #include "net/rpc_server.h"
 #include "net/tcp.h"
 #include "service/dispatcher.h"

@@ -2,6 +2,7 @@
 // src/shell/commands/bulk_load.cpp.
 #include <ostream>
 
+#include "bulk_load_types.h"
 #include "client/bulk_loads.h"
 #include "shell/handlers.h"
 #include "shell/report.h"

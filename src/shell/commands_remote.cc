@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "async/all.h"
+#include "base/json_text.h"
 #include "client/node.h"
 #include "shell/handlers.h"
 #include "shell/host_name.h"
@@ -108,7 +109,7 @@ Answer stat_answer(const Result<MetricsSample>& sample) {
     if (is_replica)
       for (const char* name : kReplicas) stats[name] = entity.value(name);
   }
-  return {true, stats.dump()};
+  return {true, base::json_text(stats)};
 }
 
 Task<std::vector<Answer>> stat_all(client::Client& client, std::vector<Target> targets) {
@@ -137,7 +138,7 @@ json message_of(const std::string& text) {
     if (c == ']' || c == '}') --depth;
   }
   if (deepest > kMostDepth) return text;
-  auto message = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  auto message = base::parse_json<json>(text);
   return message.is_discarded() ? json(text) : message;
 }
 
@@ -155,7 +156,7 @@ std::string report_text(const std::string& command, const std::vector<Target>& t
   }
   report["succeed_count"] = acked;
   report["failed_count"] = int(targets.size()) - acked;
-  return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return base::json_text(report, 2, base::NoUtf8::kReplace) + "\n";
 }
 
 // `command` is what the server knows; empty: the first word.

@@ -6,6 +6,7 @@
 
 #include "async/all.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 
 namespace pegmove::shell {
 namespace {
@@ -130,7 +131,7 @@ double NodeSamples::seconds() const {
 }
 
 Result<MetricsSample> parse_metrics(std::string_view text, std::string_view field) {
-  auto root = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  auto root = base::parse_json<json>(text);
   if (root.is_discarded()) return malformed("it is no whole JSON");
   const auto* entities = find(root, "entities", json::value_t::array);
   if (!entities) return malformed("it has no list of entities");

@@ -1,4 +1,5 @@
 #include "shell/tables.h"
+#include "base/json_text.h"
 
 #include <algorithm>
 #include <charconv>
@@ -14,7 +15,7 @@ constexpr size_t kGap = 2;  // blanks between columns
 constexpr size_t kIndent = 4;
 
 std::string json_text(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return base::json_text(nlohmann::json(text), -1, base::NoUtf8::kReplace);
 }
 
 void append_padded(const std::string& cell, size_t width, Align align, std::string& out) {

@@ -16,7 +16,7 @@ struct Loaded {
   std::vector<std::string> libraries;
 };
 
-// The program itself has no name; what has no file has no folder in it.
+// The program itself has no name, and entries without a file have no slash in it.
 int add(dl_phdr_info* object, size_t, void* to) {
   auto& loaded = *static_cast<Loaded*>(to);
   if (std::strchr(object->dlpi_name, '/')) loaded.libraries.emplace_back(object->dlpi_name);
@@ -40,11 +40,12 @@ Result<void> write_bundle(const std::string& folder) {
   Loaded loaded;
   dl_iterate_phdr(add, &loaded);
   if (loaded.loader.empty())
-    return fail(Code::kUnsupported, "this program is linked so that it needs no loader");
+    return fail(Code::kUnsupported,
+                "this program is statically linked; Spark needs a dynamically linked one");
   const auto libraries = folder + "/" + kBundledLibraries + "/";
   std::error_code error;
   fs::create_directories(libraries, error);
-  if (error) return fail(Code::kIo, "making " + libraries + ": " + error.message());
+  if (error) return fail(Code::kIo, "creating " + libraries + ": " + error.message());
   TRY(copy("/proc/self/exe", folder + "/" + kBundledProgram));
   TRY(copy(loaded.loader, folder + "/" + kBundledLoader));
   for (const auto& library : loaded.libraries)

@@ -12,6 +12,7 @@
 
 #include "base/child_process.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/local_file.h"
 #include "base/small_file.h"
 #include "base/text.h"
@@ -54,7 +55,7 @@ Result<void> write_archive(const std::string& folder) {
   return {};
 }
 
-// All that spark-submit needs, in a folder of its own.
+// Writes everything that spark-submit needs to a folder of its own.
 Result<void> prepare(const std::string& folder, const UnitSpec& spec,
                      const std::vector<size_t>& units, const blockstore::Providers& providers) {
   std::error_code ignored;
@@ -64,7 +65,7 @@ Result<void> prepare(const std::string& folder, const UnitSpec& spec,
   TRY(base::replace_file(folder + "/bundle/" + kSpecFile, to_json(spec)));
   TRY(base::replace_file(folder + "/bundle/" + kStoresFile, stores_text(providers)));
   TRY(write_archive(folder));
-  TRY(base::replace_file(folder + "/units.json", Json(units).dump()));
+  TRY(base::replace_file(folder + "/units.json", base::json_text(Json(units))));
   return base::replace_file(folder + "/pegmove_split.py", driver_program());
 }
 
@@ -79,13 +80,13 @@ std::vector<std::string> submit_words(const SplitRequest& request, const std::st
   if (!request.spark.properties.empty())
     words.insert(words.end(), {"--properties-file", request.spark.properties});
   for (const auto& each : request.spark.conf) words.insert(words.end(), {"--conf", each});
-  // Two attempts of a unit at once would write the same files, with other MD5s.
+  // Two attempts of a unit at the same time would write the same files, with different MD5s.
   words.insert(words.end(), {"--conf", "spark.speculation=false"});
   words.insert(words.end(), {folder + "/pegmove_split.py", folder});
   return words;
 }
 
-// The end of what Spark has logged, for people: without its chatter and the traces of its calls.
+// The last lines of Spark's log, without INFO lines and stack traces.
 std::string last_of(const std::string& log) {
   std::deque<std::string> lines;
   std::ifstream in(log);
@@ -99,7 +100,7 @@ std::string last_of(const std::string& log) {
   return text;
 }
 
-// Spark's process and what comes from it.
+// Spark's process and its output.
 class Driver {
  public:
   Driver(std::string folder, std::string log, std::vector<size_t> units, const EngineEvents& events)
@@ -108,7 +109,7 @@ class Driver {
         missing_(units.begin(), units.end()),
         events_(events) {}
 
-  // All of it on a pool: starts it, ...
+  // All calls run on a pool. Starts the process.
   Result<void> start(const SplitRequest& request) {
     process_.emplace(TRY(base::ChildProcess::start(submit_words(request, folder_), {.log = log_})));
     return {};
@@ -117,12 +118,12 @@ class Driver {
     return process_->next_line({.should_stop = events_.should_stop});
   }
   Result<int> wait() { return process_->wait({.should_stop = events_.should_stop}); }
-  // ... and ends it. Nothing to do when it has ended.
+  // Ends the process, if it still runs.
   void end() {
     if (process_) process_->end();
   }
 
-  // A line tells of a result, or is for the log: what Python says comes here, too.
+  // A line reports a result, or is for the log: Python's output arrives here too.
   Result<void> take(const std::string& line) {
     if (line.starts_with(kResultMark))
       if (const auto unit = base::parse_integer(line.substr(kResultMark.size()), 0, INT32_MAX))
@@ -130,7 +131,7 @@ class Driver {
     std::ofstream(log_, std::ios::app) << line << "\n";
     return {};
   }
-  // Those of which no line told.
+  // Results that no line reported.
   Result<void> take_rest() {
     for (const auto unit : std::vector(missing_.begin(), missing_.end())) TRY(take_result(unit));
     return {};
@@ -140,7 +141,7 @@ class Driver {
       return fail(Code::kRefused, "on Spark: " + *said);
     if (code == 0) return {};
     return fail(Code::kRefused, "spark-submit ended with " + std::to_string(code) +
-                                    "; its log is " + log_ + ", and ends so:" + last_of(log_));
+                                    "; the last lines of its log " + log_ + ":" + last_of(log_));
   }
 
  private:
@@ -164,14 +165,14 @@ class Driver {
 
 std::string to_json(const UnitSpec& spec) {
   auto request = spec.request;
-  request.spark = {};  // theirs who submit, and it may be confidential
-  return Json{{"request", migration::to_json(request)}, {"plan", migration::to_json(spec.plan)}}
-      .dump();
+  request.spark = {};  // executors do not need it, and it may be confidential
+  return base::json_text(
+      Json{{"request", migration::to_json(request)}, {"plan", migration::to_json(spec.plan)}});
 }
 
 Result<UnitSpec> unit_spec_from_json(std::string_view text) {
-  const auto in = Json::parse(text, nullptr, false);
-  const auto fields = TRY(base::JsonFields::of(in, "the work of a unit"));
+  const auto in = base::parse_json<Json>(text);
+  const auto fields = TRY(base::JsonFields::of(in, "the specification of a unit"));
   UnitSpec spec;
   spec.request = TRY(migration::split_request_from_json(TRY(fields.text("request"))));
   spec.plan = TRY(migration::plan_from_json(TRY(fields.text("plan")), spec.request));
@@ -193,9 +194,10 @@ Result<std::string> submit_program(const std::string& given) {
       places.push_back(folder + "/spark-submit");
   for (const auto& place : places)
     if (access(place.c_str(), X_OK) == 0) return fs::absolute(place).string();
-  return fail(Code::kNotFound,
-              "there is no program " + (places.size() == 1 ? places[0] : "spark-submit in PATH") +
-                  "; name Spark's with --spark-submit, or its folder in SPARK_HOME");
+  return fail(
+      Code::kNotFound,
+      "the program " + (places.size() == 1 ? places[0] : "spark-submit in PATH") +
+          " does not exist; give it with --spark-submit, or set SPARK_HOME to Spark's folder");
 }
 
 Task<> SparkUnits::carry_out(const SplitRequest& request, const SplitPlan& plan,

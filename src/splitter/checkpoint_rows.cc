@@ -13,7 +13,7 @@
 namespace pegmove::splitter {
 namespace {
 
-// RocksDB would write a log beside the checkpoint.
+// Otherwise RocksDB would write a log beside the checkpoint.
 class Silent : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
@@ -48,7 +48,8 @@ Result<std::unique_ptr<CheckpointRows>> CheckpointRows::open(
 CheckpointRows::~CheckpointRows() {
   rows_.reset();
   for (auto* family : {rows_family_, meta_family_})
-    if (family && !db_->DestroyColumnFamilyHandle(family).ok()) continue;  // it goes with db_
+    if (family && !db_->DestroyColumnFamilyHandle(family).ok())
+      continue;  // it is destroyed with db_
 }
 
 Error CheckpointRows::error(const rocksdb::Status& status, const char* doing) {
@@ -83,7 +84,8 @@ Result<void> CheckpointRows::read_version() {
   const auto version = base::parse_integer(text, 0, record::kMaxServedDataVersion);
   if (!version)
     return fail(Code::kUnsupported, "the checkpoint " + files_->folder() +
-                                        " has the data version '" + text + "', which is not known");
+                                        " has the data version '" + text +
+                                        "', which pegmove does not know; use a newer pegmove");
   data_version_ = int(*version);
   return {};
 }

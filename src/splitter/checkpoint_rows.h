@@ -16,13 +16,12 @@ class Cache;
 
 namespace pegmove::splitter {
 
-// Opens the checkpoint without writing anything, and walks over it. All calls block. For one thread
-// at a time.
+// Opens the checkpoint read-only, and iterates over it. All calls block. For one thread at a time.
 class CheckpointRows {
  public:
   // `metadata` is that of the checkpoint in `folder`. Index and filter blocks go to `cache`, shared
-  // by all that are open. Errors: kCorrupt (damaged, or no partition of Pegasus), kUnsupported (a
-  // data version that is not known), the store's.
+  // by all open checkpoints. Errors: kCorrupt (damaged, or not a partition of Pegasus),
+  // kUnsupported (an unknown data version), the store's.
   static Result<std::unique_ptr<CheckpointRows>> open(blockstore::BlockStore& store,
                                                       std::string folder,
                                                       backup::CheckpointMetadata metadata,
@@ -30,23 +29,23 @@ class CheckpointRows {
   ~CheckpointRows();
 
   int data_version() const { return data_version_; }
-  // Of the files with rows, as the MANIFEST tells; rows that were overwritten or removed count.
+  // Sizes of the files with rows, from the MANIFEST; overwritten and removed rows count too.
   int64_t bytes() const { return bytes_; }
   int64_t rows() const { return row_count_; }
-  // How many of these bytes are before a key, roughly: by the files' indexes. Errors: as status().
+  // About how many of these bytes are before a key, from the files' indexes. Errors: as status().
   Result<int64_t> bytes_before(const std::string& key);
-  // How many files are read side by side.
+  // How many files are read in parallel.
   int streams() const { return streams_; }
 
-  // Stands at the first key at or behind `from`, and ends before `to` ("": at the end). Reads
-  // `readahead_bytes` of a file at once. May be called again, after an error, too.
+  // Moves to the first key at or after `from`, and ends before `to` ("": at the end). Reads
+  // `readahead_bytes` of a file at a time. May be called again, also after an error.
   void begin(const std::string& from, const std::string& to, size_t readahead_bytes);
   bool valid() const { return rows_ && rows_->Valid(); }
-  // These three need valid(). The views hold until it moves.
+  // These three need valid(). The views are valid until it moves.
   std::string_view key() const { return rows_->key().ToStringView(); }
   std::string_view value() const { return rows_->value().ToStringView(); }
   void next() { rows_->Next(); }
-  // When valid() is false: the end, or an error. The store's own error where there was one.
+  // When valid() is false: the end, or an error. The store's own error if there was one.
   Result<void> status();
 
  private:

@@ -28,12 +28,12 @@ constexpr int64_t kMemoryOfWriter = 2 * kMiB;  // buffers and index of a file th
 constexpr int64_t kMemoryOfCache = 16 * kMiB;  // index blocks of what is read
 constexpr int64_t kLeastReadahead = 64 << 10, kMostReadahead = 4 * kMiB;  // of one file
 constexpr int64_t kLeastFileBytes = kMiB;
-constexpr int64_t kBytesOfUnit = int64_t{1} << 30;  // what a kill may cost
-constexpr int64_t kLeastBytesOfUnit = 16 * kMiB;    // smaller ones are not worth their opening
+constexpr int64_t kBytesOfUnit = int64_t{1} << 30;  // work that a kill may lose
+constexpr int64_t kLeastBytesOfUnit = 16 * kMiB;  // smaller ones are not worth the cost of opening
 constexpr size_t kPartitionsAtOnce = 16;
 constexpr int64_t kRowsAStep = 50'000;
 
-void tell(const backup::StepListener& listener, std::string_view step) {
+void tell(const backup::FailpointListener& listener, std::string_view step) {
   if (listener) listener(step);
 }
 
@@ -68,10 +68,10 @@ std::shared_ptr<rocksdb::Cache> make_cache(const SplitLimits& limits, int sharer
   return rocksdb::NewLRUCache(size_t(all / sharers), /*num_shard_bits=*/0);
 }
 
-// One unit more than are at work has opened its sources.
+// One unit more than are working has opened its sources.
 int units_that_read(const SplitLimits& limits) { return std::max(1, limits.units_at_once) + 1; }
 
-// What is left of the memory for reading, shared by the streams of all units at once.
+// The memory that is left for reading, shared by the streams of all units at the same time.
 int64_t readahead(const SplitLimits& limits, size_t writers, int64_t streams) {
   const auto of_unit = (limits.memory_bytes - kMemoryOfCache) / std::max(1, limits.units_at_once) -
                        int64_t(writers) * kMemoryOfWriter;
@@ -84,7 +84,7 @@ int64_t streams_of(const Sources& sources) {
   return streams;
 }
 
-// Of opened sources, which outlive it; blocks.
+// The size of opened sources, which must outlive it; blocks.
 ClassSize size_of(const Sources& sources) {
   ClassSize size;
   for (const auto& source : sources) {
@@ -113,7 +113,7 @@ Result<void> make_empty_folder(const std::string& folder) {
   return base::make_folders(folder);
 }
 
-// Removed with all that is in it.
+// A folder that is removed with its contents.
 class WorkFolder {
  public:
   explicit WorkFolder(std::string path) : path_(std::move(path)) {}
@@ -148,7 +148,7 @@ class UnitRun {
   }
 
  private:
-  // Files are sent while the next ones are written. Returns those that were finished last.
+  // Files are sent while the next ones are written. Returns the last ones.
   Task<std::vector<FinishedFile>> work() {
     const auto& unit = plan_.units[number_];
     auto sources = CO_TRY(co_await open_sources(source_, plan_.rules.shape.sources_of(unit.which),
@@ -168,7 +168,7 @@ class UnitRun {
       counts_ = job->counts();
       if (events_.on_progress) events_.on_progress(counts_);
     }
-    // What is closed may block.
+    // Closing may block.
     CO_TRY(co_await source_.store.run([&]() -> Result<void> {
       job.reset();
       return {};
@@ -201,13 +201,13 @@ class UnitRun {
   RowCounts counts_;
 };
 
-// A partition's files in the order of the units, which is that of their keys.
+// The files of a partition in the order of the units, which is that of their keys.
 using FilesByPartition = std::map<int32_t, std::vector<blockstore::StoredFile>>;
 
-// What finish_partition() needs besides the partition.
+// The arguments of finish_partition() besides the partition.
 struct Finishing {
   const SplitTarget& target;
-  std::string folder;  // here, for empty partitions' files
+  std::string folder;  // on this machine, for files of empty partitions
   bool for_old_servers;
 };
 
@@ -238,24 +238,26 @@ Task<> finish_partition(const Finishing& finishing, int32_t partition,
 }  // namespace
 
 Result<void> check_limits(const SplitLimits& limits, SplitRules& rules, int64_t streams) {
-  const auto writers = rules.shape.targets_of(0).size();
-  if (readahead(limits, writers, streams) < kLeastReadahead)
-    return fail(
-        Code::kInvalidArgument,
-        fmt::format("memory of {} is too little for {} units at once that read {} files and "
-                    "write {} each; allow more, or fewer at once",
-                    base::format_size(uint64_t(limits.memory_bytes)), limits.units_at_once, streams,
-                    writers));
-  // Of each target one file is written while another one is sent; one unit more sends its last.
-  const auto most =
-      limits.disk_bytes / (int64_t(writers) * (2 * std::max(1, limits.units_at_once) + 1));
-  if (most < kLeastFileBytes)
-    return fail(
-        Code::kInvalidArgument,
-        fmt::format("a disk of {} is too small for {} units at once that write {} files "
-                    "each; allow more, or fewer at once",
-                    base::format_size(uint64_t(limits.disk_bytes)), limits.units_at_once, writers));
-  rules.most_file_bytes = std::min(rules.most_file_bytes, most);
+  const auto writers = int64_t(rules.shape.targets_of(0).size());
+  const int64_t workers = std::max(1, limits.units_at_once);
+  const auto mib = [](int64_t bytes) { return (bytes + kMiB - 1) / kMiB; };
+  if (readahead(limits, size_t(writers), streams) < kLeastReadahead) {
+    const auto needed =
+        kMemoryOfCache +
+        workers * (writers * kMemoryOfWriter + std::max<int64_t>(1, 2 * streams) * kLeastReadahead);
+    return fail(Code::kInvalidArgument,
+                fmt::format("a split that reads {} files and writes {} per worker needs {} MiB of "
+                            "memory for {} workers; raise `--memory` or lower `--workers`",
+                            streams, writers, mib(needed), workers));
+  }
+  // Each target writes one file while another one is sent; one unit more sends its last files.
+  const auto files = writers * (2 * workers + 1);
+  if (limits.disk_bytes / files < kLeastFileBytes)
+    return fail(Code::kInvalidArgument,
+                fmt::format("a split that writes {} files per worker needs {} MiB of disk for {} "
+                            "workers; raise `--disk` or lower `--workers`",
+                            writers, mib(files * kLeastFileBytes), workers));
+  rules.most_file_bytes = std::min(rules.most_file_bytes, limits.disk_bytes / files);
   return {};
 }
 
@@ -263,14 +265,14 @@ Task<SplitPlan> plan_split(const SplitSource& source, SplitRules rules, SplitLim
   SplitPlan plan{.rules = std::move(rules), .units = {}};
   const auto& shape = plan.rules.shape;
   int64_t most_streams = 0;
-  for (int32_t which = 0; which < shape.classes(); ++which) {
+  for (int32_t which = 0; which < shape.residue_classes(); ++which) {
     auto sources = CO_TRY(
         in_context(co_await open_sources(source, shape.sources_of(which), make_cache(limits, 1)),
                    place_text(source)));
     most_streams = std::max(most_streams, streams_of(sources));
     auto units = CO_TRY(in_context(co_await source.store.call([&] {
       const auto size = size_of(sources);
-      return cut_class(which, size, pieces_of(size.bytes, shape.classes(), limits));
+      return cut_residue_class(which, size, pieces_of(size.bytes, shape.residue_classes(), limits));
     }),
                                    place_text(source)));
     std::ranges::move(units, std::back_inserter(plan.units));
@@ -288,7 +290,7 @@ Task<UnitResult> carry_out_unit(const SplitSource& source, const SplitTarget& ta
 
 Task<> finish_split(const SplitTarget& target, const SplitPlan& plan,
                     const std::vector<UnitResult>& results, SplitLimits limits,
-                    backup::StepListener on_step) {
+                    backup::FailpointListener on_failpoint) {
   FilesByPartition files;
   for (const auto& result : results)
     for (const auto& file : result.files) files[file.partition].push_back(file.file);
@@ -300,13 +302,13 @@ Task<> finish_split(const SplitTarget& target, const SplitPlan& plan,
       co_await async::for_each(size_t(plan.rules.shape.targets), kPartitionsAtOnce, [&](size_t i) {
         return finish_partition(finishing, int32_t(i), std::move(files[int32_t(i)]));
       }));
-  tell(on_step, "split.metadata_written");
+  tell(on_failpoint, "split.metadata_written");
   CO_TRY(co_await target.store.write_file(
       target.place.info_file(),
       encode(bulkload::Info{.app_id = target.app_id,
                             .table = target.place.table,
                             .partition_count = plan.rules.shape.targets})));
-  tell(on_step, "split.info_written");
+  tell(on_failpoint, "split.info_written");
   co_return Result<void>();
 }
 

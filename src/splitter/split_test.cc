@@ -41,7 +41,7 @@ T good(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
-// A store whose reads fail when they are told to.
+// A store whose reads fail when the test asks for it.
 class FlakyStore : public testing::ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;
@@ -324,8 +324,8 @@ TEST_F(SplitTest, ADamagedBlockIsAnErrorThatNamesItsPlace) {
 }
 
 TEST_F(SplitTest, LimitsThatAreTooSmallSaySo) {
-  for (auto [memory, disk, says] : {std::tuple(int64_t{1 << 20}, int64_t{1} << 33, "memory of"),
-                                    {int64_t{256} << 20, int64_t{1 << 20}, "a disk of"}}) {
+  for (auto [memory, disk, says] : {std::tuple(int64_t{1 << 20}, int64_t{1} << 33, "`--memory`"),
+                                    {int64_t{256} << 20, int64_t{1 << 20}, "`--disk`"}}) {
     auto few = limits();
     few.memory_bytes = memory;
     few.disk_bytes = disk;

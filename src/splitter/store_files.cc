@@ -17,7 +17,7 @@ using rocksdb::IOStatus;
 using rocksdb::Slice;
 
 IOStatus refused(const std::string& name) {
-  return IOStatus::NotSupported("a checkpoint in a block store is only read", name);
+  return IOStatus::NotSupported("a checkpoint in a block store is read-only", name);
 }
 
 class RangeFile : public rocksdb::FSRandomAccessFile {

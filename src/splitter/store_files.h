@@ -1,5 +1,5 @@
-// The files of a checkpoint in a block store, as RocksDB reads them: by ranges, without bringing
-// them here first.
+// The files of a checkpoint in a block store, as RocksDB reads them: by ranges, without downloading
+// them first.
 #pragma once
 
 #include <rocksdb/env.h>
@@ -15,12 +15,12 @@
 
 namespace pegmove::splitter {
 
-// One folder of a store. It knows the files that it may have, and shows no others. Its Env opens
-// them for reading under any folder name and refuses everything else. Blocks; safe from any thread.
-// RocksDB's own checksums cover what is read: a block that was changed is an error of the reader.
+// One folder of a store. It shows only the files of the metadata. Its Env opens them for reading
+// under any folder name and refuses everything else. Blocks; safe from any thread. RocksDB's own
+// checksums cover the data: a changed block is an error of the reader.
 class StoreFiles {
  public:
-  // The store outlives it.
+  // The store must outlive it.
   StoreFiles(blockstore::BlockStore& store, std::string folder, backup::CheckpointMetadata files);
   ~StoreFiles();
   StoreFiles(const StoreFiles&) = delete;
@@ -29,7 +29,7 @@ class StoreFiles {
   rocksdb::Env& env() { return *env_; }
   const std::string& folder() const { return folder_; }
 
-  // The store's own error behind the last I/O error that RocksDB told, which has less to say.
+  // The store's own error behind RocksDB's last I/O error, which has fewer details.
   std::optional<Error> take_error();
 
   // For the Env.

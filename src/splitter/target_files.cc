@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kGathered = 32 << 10;  // bytes
 
-// Whoever takes a file into a store syncs it.
+// The upload to a store syncs the file.
 class UnsyncedFile : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   using FSWritableFileOwnerWrapper::FSWritableFileOwnerWrapper;
@@ -79,7 +79,7 @@ struct TargetFiles::Writing {
     gather({size, sizeof size});
     gather(bytes);
   }
-  // One call of the digest for a row would cost as much as the row.
+  // One call of the digest per row would cost as much as the row itself.
   void gather(std::string_view bytes) {
     if (used + bytes.size() > gathered.size()) digest_gathered();
     if (bytes.size() > gathered.size()) {

@@ -1,4 +1,4 @@
-// The table files of one target partition, written here in key order, one after the other.
+// The SST files of one target partition, written on this machine in key order, one after the other.
 #pragma once
 
 #include <rocksdb/sst_file_writer.h>
@@ -12,18 +12,18 @@
 
 namespace pegmove::splitter {
 
-// A file that is whole, on this machine.
+// A complete file on this machine.
 struct FinishedFile {
   int32_t partition = 0;
   std::string name;  // in the partition's folder
   std::string path;  // here
   int64_t rows = 0;
-  std::string digest;  // 32 hexadecimal digits, of the rows: the file itself has random ids in it
+  std::string digest;  // 32 hexadecimal digits, of the rows: the file itself contains random ids
 
   bool operator==(const FinishedFile&) const = default;
 };
 
-// Blocks; for one thread at a time. What is not finished is removed by the destructor.
+// Blocks; for one thread at a time. The destructor removes an unfinished file.
 class TargetFiles {
  public:
   // Files are called "<prefix>_<number>.sst" and end with the row that brings their keys and values
@@ -34,10 +34,10 @@ class TargetFiles {
   ~TargetFiles();
   TargetFiles(TargetFiles&& other) noexcept;
 
-  // Keys ascend. Whether the file is as large as it may be: finish() has to follow. Errors: kIo,
-  // kCorrupt (the keys do not ascend).
+  // Keys must ascend. Returns true when the file is full: call finish() next. Errors: kIo, kCorrupt
+  // (the keys do not ascend).
   Result<bool> add(std::string_view key, std::string_view value);
-  // The file that is being written, when there is one.
+  // The file that is being written, if any.
   Result<std::optional<FinishedFile>> finish();
 
  private:
@@ -52,8 +52,8 @@ class TargetFiles {
   std::unique_ptr<Writing> writing_;  // the file that is being written
 };
 
-// A file with the record that real servers keep under the empty key, and that no client sees: what
-// a partition without rows is loaded with, since servers refuse one without bytes.
+// A file with the record that real servers keep under the empty key, and that no client sees. A
+// partition without rows is loaded with it, since servers refuse a partition without bytes.
 Result<FinishedFile> write_empty_partition(int32_t partition, const std::string& folder,
                                            bool for_old_servers);
 

@@ -23,7 +23,7 @@ void UnitJob::push(size_t source) {
   std::ranges::push_heap(heap_, [this](size_t a, size_t b) { return goes_later(a, b); });
 }
 
-// From the start, or behind the last row that was taken.
+// From the start, or after the last row that was taken.
 Result<void> UnitJob::begin() {
   heap_.clear();
   for (size_t i = 0; i < sources_.size(); ++i) {
@@ -39,7 +39,7 @@ Result<void> UnitJob::begin() {
   return {};
 }
 
-// The source at the top has gone on, or is another one: it sinks to where its key belongs.
+// The source at the top has moved, or is another one: moves it to its place in the heap.
 void UnitJob::sink() {
   const auto source = heap_.front();
   size_t at = 0;
@@ -52,7 +52,7 @@ void UnitJob::sink() {
   heap_[at] = source;
 }
 
-// Past the row at the top of the heap.
+// Moves past the row at the top of the heap.
 Result<void> UnitJob::advance() {
   const auto source = heap_.front();
   auto& rows = *sources_[source];
@@ -70,7 +70,7 @@ Result<void> UnitJob::advance() {
 
 Result<std::vector<FinishedFile>> UnitJob::step(int64_t most_rows) {
   std::vector<FinishedFile> finished;
-  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);  // of this thread; nobody reads its counts
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);  // of this thread; its counts are not read
   if (!begun_) TRY(begin());
   for (int64_t rows = 0; rows < most_rows && finished.empty() && !heap_.empty(); ++rows) {
     TRY(take_row(finished));
@@ -79,7 +79,7 @@ Result<std::vector<FinishedFile>> UnitJob::step(int64_t most_rows) {
     if (auto advanced = advance(); !advanced) {
       begun_ = false;
       if (finished.empty()) return fail(std::move(advanced.error()));
-      return finished;  // the next call meets the error again, if it is still there
+      return finished;  // the next call gets the error again, if it persists
     }
   }
   if (!heap_.empty() || done_) return finished;

@@ -46,17 +46,17 @@ Task<> UnitOutput::send_one(const FinishedFile& file) {
                            .digest = file.digest});
   std::error_code ignored;
   fs::remove(file.path, ignored);
-  if (events_.on_step) events_.on_step("split.file_sent");
+  if (events_.on_failpoint) events_.on_failpoint("split.file_sent");
   co_return Result<void>();
 }
 
 UnitResult UnitOutput::finish(const RowCounts& counts) {
   result_.counts = counts;
-  // They were sent side by side; by name they are in the order of their keys.
+  // They were sent in parallel; sorted by name they are in the order of their keys.
   std::ranges::sort(result_.files, {}, [](const UnitFile& each) {
     return std::pair(each.partition, std::string_view(each.file.name));
   });
-  if (events_.on_step) events_.on_step("split.unit_done");
+  if (events_.on_failpoint) events_.on_failpoint("split.unit_done");
   return std::move(result_);
 }
 

@@ -1,4 +1,4 @@
-// The files of one unit on their way from this machine to the store.
+// Uploads the files of one unit from this machine to the store.
 #pragma once
 
 #include <string>
@@ -8,22 +8,23 @@
 
 namespace pegmove::splitter {
 
-// Has a folder of its own below the work folder, which goes with it. On one executor.
+// Has its own folder below the work folder, which is removed with it. On one executor.
 class UnitOutput {
  public:
-  // All outlive it.
+  // All must outlive it.
   UnitOutput(const SplitTarget& target, const SplitLimits& limits, const UnitEvents& events,
              size_t unit);
   ~UnitOutput();
   UnitOutput(const UnitOutput&) = delete;
   UnitOutput& operator=(const UnitOutput&) = delete;
 
-  // Makes the folder, empty. Before anything else.
+  // Creates the folder, empty. Call it first.
   Task<> begin();
   const std::string& folder() const { return folder_; }
-  // Each is removed here when it is in the store. Errors: the store's; kInterrupted.
+  // Each file is removed from this machine when it is in the store. Errors: the store's;
+  // kInterrupted.
   Task<> send(const std::vector<FinishedFile>& files);
-  // Ends with what was sent.
+  // Returns the files that were sent.
   UnitResult finish(const RowCounts& counts);
 
  private:

@@ -13,7 +13,7 @@ std::vector<int32_t> congruent(int32_t which, int32_t step, int32_t count) {
 }
 
 constexpr size_t kMostCutKey = 64;  // bytes
-constexpr int64_t kPrecision = 20;  // a cut may be off by this part of a piece
+constexpr int64_t kPrecision = 20;  // a cut may be off by one such part of a piece
 
 // The greatest byte with which a key that begins with `prefix` has at most `wanted` bytes before
 // it.
@@ -29,7 +29,7 @@ Result<char> last_byte(const ClassSize& size, const std::string& prefix, int64_t
   return char(low);
 }
 
-// A short key with about `wanted` bytes before it, and at most so many.
+// A short key with about `wanted` bytes before it, and not more.
 Result<std::string> key_at(const ClassSize& size, int64_t wanted, int64_t off_by) {
   std::string key;
   while (key.size() < kMostCutKey) {
@@ -45,17 +45,17 @@ int64_t rows_of(const ClassSize& size, int64_t bytes) {
 
 }  // namespace
 
-int32_t Shape::classes() const { return std::gcd(sources, targets); }
+int32_t Shape::residue_classes() const { return std::gcd(sources, targets); }
 
 std::vector<int32_t> Shape::sources_of(int32_t which) const {
-  return congruent(which, classes(), sources);
+  return congruent(which, residue_classes(), sources);
 }
 
 std::vector<int32_t> Shape::targets_of(int32_t which) const {
-  return congruent(which, classes(), targets);
+  return congruent(which, residue_classes(), targets);
 }
 
-Result<std::vector<Unit>> cut_class(int32_t which, const ClassSize& size, int64_t pieces) {
+Result<std::vector<Unit>> cut_residue_class(int32_t which, const ClassSize& size, int64_t pieces) {
   std::vector<Unit> units{{.which = which, .from = "", .to = "", .rows = size.rows}};
   const auto piece = size.bytes / std::max<int64_t>(1, pieces);
   int64_t before = 0;  // of the last unit

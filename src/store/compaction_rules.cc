@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "record/expiry.h"
 
 namespace pegmove::store {
@@ -29,7 +30,7 @@ struct CompactionOperation {
 namespace {
 
 Json parse_object(std::string_view text) {
-  auto json = Json::parse(text, nullptr, false);
+  auto json = base::parse_json<Json>(text);
   return json.is_object() ? json : Json::object();
 }
 

@@ -1,5 +1,5 @@
-// What the decoders allocate for bodies that claim more than they hold. The program's operator new
-// is replaced here: it counts, and it refuses single pieces above a limit.
+// What the decoders allocate for bodies that claim more than they contain. The program's operator
+// new is replaced here: it counts, and it refuses single allocations above a limit.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -7,7 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "backup_types.h"
 #include "base/bytes.h"
+#include "bulk_load_types.h"
+#include "data_types.h"
+#include "meta_types.h"
+#include "replica_admin_types.h"
 #include "wire/binary.h"
 #include "wire/row_messages.h"
 #include "wire/thrift_codec.h"
@@ -49,7 +54,7 @@ class Counting {
   size_t bytes() const { return allocated; }
 };
 
-// A body whose struct begins with a list, or a map, of so many elements and holds `room` zeroes.
+// A body whose struct begins with a list, or a map, of `count` elements and contains `room` zeroes.
 std::string list_body(int16_t id, BinaryReader::Type element, uint32_t count, size_t room) {
   std::string body;
   append_field_begin(body, BinaryReader::kStruct, 0);

@@ -2,7 +2,7 @@
 // messages of the hot path (row_messages.h). Everything else goes through thrift_codec.h.
 //
 // A reader remembers its first error and returns zeroes and empty views from then on, so that a
-// decoder reads straight on and asks ok() once at the end; loops must ask ok() too.
+// decoder reads on without checks and calls ok() once at the end; loops must check ok() too.
 #pragma once
 
 #include <cstdint>

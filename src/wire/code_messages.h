@@ -14,7 +14,7 @@
 
 namespace pegmove::wire {
 
-// X(code, request, reply). Two stand apart: CLEAR_SCANNER's body is a bare i64, and it has no
+// X(code, request, reply). Two are special: CLEAR_SCANNER's body is a bare i64, and it has no
 // reply; CLI_CALL takes a `command` and is answered with a bare string.
 // clang-format off
 #define PEGMOVE_CODE_MESSAGES(X)                                                                   \
@@ -73,7 +73,7 @@ namespace pegmove::wire {
 // clang-format on
 
 // Calls visit(std::type_identity<Request>(), std::type_identity<Reply>()) with the structs of the
-// code, and gives what it returns. Codes without structs give `otherwise`.
+// code, and returns its result. For codes without structs it returns `otherwise`.
 template <typename Visit, typename Otherwise>
 Otherwise visit_messages(RpcCode code, Visit visit, Otherwise otherwise) {
   switch (code) {

@@ -1,6 +1,6 @@
-// How far the manual compaction of a replica is. Pegasus: manual_compaction_status in
-// idl/metadata.thrift; replica servers tell their meta server, and GET /replica/manual_compaction
-// counts them.
+// The progress of a replica's manual compaction. Pegasus: manual_compaction_status in
+// idl/metadata.thrift; replica servers report it to their meta server, and GET
+// /replica/manual_compaction counts them.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@ namespace pegmove::wire {
 
 enum class CompactionStatus : int32_t {
   kIdle = 0,
-  kQueuing = 1,  // asked for, waiting for other compactions of the node
+  kQueuing = 1,  // requested, waiting for other compactions of the node
   kRunning = 2,
-  kFinished = 3,  // the last one that was asked for is done
+  kFinished = 3,  // the last one that was requested is done
 };
 
 }  // namespace pegmove::wire

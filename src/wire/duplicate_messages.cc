@@ -9,10 +9,10 @@ namespace {
 using base::append_big_endian;
 using Reader = BinaryReader;
 
-// An entry that can be carried out takes more: without a bound a small frame could claim millions.
+// An entry that can be applied takes more: without a bound a small frame could claim millions.
 constexpr size_t kLeastEntrySize = 15;
 
-// The body of a PUT beside its key and its value: headers of the body's field and of three fields,
+// The body of a PUT without its key and its value: headers of the body's field and of three fields,
 // two sizes, the expiry, two STOPs.
 constexpr size_t kPutOverhead = 3 + (3 + 4) + (3 + 4) + (3 + 4) + 2;
 
@@ -51,7 +51,7 @@ Result<std::vector<DuplicateEntryView>> decode_duplicate(std::string_view body) 
     entries.reserve(count);
     while (count-- > 0 && in.ok()) entries.push_back(read_entry(in));
   }
-  if (in.i8() != Reader::kStop || !in.rest().empty()) in.fail("bytes behind the message");
+  if (in.i8() != Reader::kStop || !in.rest().empty()) in.fail("bytes after the message");
   if (in.ok()) return entries;
   return fail(Code::kProtocol, "malformed duplicate_request: " + std::string(in.error()));
 }

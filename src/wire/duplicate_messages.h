@@ -1,5 +1,5 @@
-// DUPLICATE requests by hand and with views, for the same reason as row_messages.h: they carry rows
-// by the hundred. Source: idl/duplication_internal.thrift and mutation_duplicator in Pegasus.
+// DUPLICATE requests by hand and with views, for the same reason as row_messages.h: they carry
+// hundreds of rows. Source: idl/duplication_internal.thrift and mutation_duplicator in Pegasus.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct DuplicateStamp {
 };
 
 // Appends the body of a DUPLICATE request whose entries are PUTs: add() exactly `entries` times,
-// then finish(). Each row is copied once, to where it is sent from.
+// then finish(). Each row is copied once, into the buffer that is sent.
 class DuplicatePutsWriter {
  public:
   DuplicatePutsWriter(std::string& out, const DuplicateStamp& stamp, uint32_t entries);
@@ -49,7 +49,7 @@ class DuplicatePutsWriter {
 
   std::string& out_;
   std::string before_;  // the bytes of an entry up to the size of its raw_message
-  std::string after_;   // those behind its raw_message
+  std::string after_;   // those after its raw_message
 };
 
 }  // namespace pegmove::wire

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
+#include "data_types.h"
 #include "wire/thrift_codec.h"
 
 namespace pegmove::wire {

@@ -106,7 +106,7 @@ Error to_error(ErrorCode code, std::string_view what) {
 Error to_error(StorageStatus status, std::string_view what) {
   auto number = int(status);
   Error error(code_of(status), join(what, storage_status_name(number)));
-  if (number <= 0 || number > kMostStatus) return error;  // no status of a Pegasus
+  if (number <= 0 || number > kMostStatus) return error;  // not a status of Pegasus
   return std::move(error).with_wire_code(kStorageBase - number);
 }
 

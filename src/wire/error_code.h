@@ -1,7 +1,7 @@
 // The two number spaces of Pegasus errors.
 //
 // ErrorCode: "RPC-level" errors and the `err` fields of administrative messages. They travel as
-// names (ERR_OK, ...); the numbers appear in logs and in exit texts only. Source of names and
+// names (ERR_OK, ...); the numbers appear only in logs and exit messages. Source of names and
 // order: src/utils/error_code.h in Pegasus.
 //
 // StorageStatus: the i32 `error` field of every data response; RocksDB's status codes.
@@ -69,7 +69,7 @@ enum class ErrorCode : int32_t {
 
 // "ERR_OK", ...
 std::string_view error_name(ErrorCode code);
-// A name nobody knows counts as kUnknown, as in Pegasus.
+// An unknown name gives kUnknown, as in Pegasus.
 ErrorCode error_from_name(std::string_view name);
 
 enum class StorageStatus : int32_t {
@@ -85,12 +85,12 @@ enum class StorageStatus : int32_t {
 // "not found", "invalid argument", ...: the words of RocksDB.
 std::string storage_status_name(int32_t status);
 
-// As an Error of ours; the message is `what` and the name. Precondition: not kOk.
+// As an Error; the message is `what` and the name. Precondition: not kOk.
 Error to_error(ErrorCode code, std::string_view what);
-// Its wire_code() is -1000 less the status, as Pegasus's C++ client numbers what comes from the
-// storage (src/include/pegasus/error_def.h).
+// Its wire_code() is -1000 minus the status, as Pegasus's C++ client numbers storage errors
+// (src/include/pegasus/error_def.h).
 Error to_error(StorageStatus status, std::string_view what);
-// The status of an error that was made of one; nullopt for others.
+// The status of an error that was made from one; nullopt for others.
 std::optional<StorageStatus> storage_status_of(const Error& error);
 
 }  // namespace pegmove::wire

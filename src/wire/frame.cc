@@ -15,7 +15,7 @@ Result<size_t> measure_request(std::string_view bytes, size_t max_frame_size) {
 Result<size_t> measure_reply(Framing framing, std::string_view bytes, size_t max_frame_size) {
   if (framing != Framing::kRdsn) return thft::measure_reply(bytes, max_frame_size);
   if (bytes.size() >= 4 && !bytes.starts_with("RDSN"))
-    return fail(Code::kProtocol, "reply is no RDSN frame");
+    return fail(Code::kProtocol, "the reply is not an RDSN frame");
   return rdsn::measure(bytes, max_frame_size);
 }
 

@@ -2,9 +2,9 @@
 // and version 1 (Java). Source: src/runtime/rpc in Pegasus (dsn_message_parser,
 // thrift_message_parser, rpc_message.h).
 //
-// A connection speaks one framing, told by the first four bytes of its first frame. Reading goes in
-// two steps: measure_*() says how long the next frame is as soon as its beginning is there, and
-// parse_*() takes a whole frame apart into views. Nothing here allocates by a claimed size.
+// A connection uses one framing, recognized by the first four bytes of its first frame. Reading
+// takes two steps: measure_*() returns the size of the next frame as soon as its beginning has
+// arrived, and parse_*() splits a whole frame into views. Nothing here allocates by a claimed size.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +33,9 @@ struct RequestHead {
   std::string_view name;        // the RPC code's name
   Gpid gpid;                    // app_id <= 0: for no partition
   uint64_t partition_hash = 0;  // hash of the key, or the partition index in full scans; 0 unknown
-  int32_t timeout_ms = 0;       // the client's; 0 or wrong in some clients: advice only
+  int32_t timeout_ms = 0;       // the client's; 0 or wrong in some clients: only a hint
   bool is_backup_request = false;
-  size_t message_size = 0;  // bytes behind the header: what max_allowed_write_size bounds
+  size_t message_size = 0;  // bytes after the header: what max_allowed_write_size bounds
   // RDSN only:
   uint64_t trace_id = 0;
   uint64_t from_address = 0;  // raw rpc_address of the sender
@@ -58,24 +58,26 @@ struct Reply {
   std::string_view body;  // may be empty when the error is not kOk
 };
 
-// The size of the frame that `bytes` begin with; 0 = more bytes are needed to tell.
-// Errors: kProtocol for an unknown magic or a header that contradicts itself, kTooLarge for a frame
-// larger than `max_frame_size`: the connection cannot go on.
+// The size of the frame that `bytes` begin with; 0 = more bytes are needed. Errors: kProtocol for
+// an unknown magic or a header that contradicts itself, kTooLarge for a frame larger than
+// `max_frame_size`: the connection cannot be used any more.
 Result<size_t> measure_request(std::string_view bytes, size_t max_frame_size = kMaxFrameSize);
-// Replies don't tell their framing: the side that sent the request knows it.
+// Replies do not identify their framing: the side that sent the request knows it.
 Result<size_t> measure_reply(Framing framing, std::string_view bytes,
                              size_t max_frame_size = kMaxFrameSize);
 
-// Takes a whole frame apart. Precondition: measure_*() gave bytes.size().
-// Errors: kProtocol for anything malformed; kCorrupt when a checksum that is given does not match.
+// Splits a whole frame into its parts. Precondition: measure_*() returned the frame's size. Errors:
+// kProtocol for anything malformed; kCorrupt when a checksum is present and does not match.
 Result<Request> parse_request(std::string_view frame);
 Result<Reply> parse_reply(Framing framing, std::string_view frame);
 
 // Appends a whole frame. `body` is an encoded body (thrift_codec.h), with request_field_id().
-// with_checksums: RDSN only; fills header and body CRC-32C (real servers do so only when told).
+// with_checksums: RDSN only; fills header and body CRC-32C (real servers do so only when configured
+// to).
 void append_request(std::string& out, const RequestHead& head, std::string_view body,
                     bool with_checksums = false);
-// Answers the request with the given head. `server_address` is the raw rpc_address of this node.
+// Appends the reply to the request with the given head. `server_address` is the raw rpc_address of
+// this node.
 void append_reply(std::string& out, const RequestHead& request, ErrorCode error,
                   std::string_view body, uint64_t server_address, bool with_checksums = false);
 

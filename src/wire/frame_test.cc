@@ -58,7 +58,7 @@ struct Golden {
   std::string frame;
 };
 
-// Frames that were made with, or checked against, Pegasus's own clients.
+// Frames that Pegasus's own clients made or accepted.
 std::vector<Golden> golden_requests() {
   RequestHead query{.framing = Framing::kThriftV0,
                     .id = 1,
@@ -121,8 +121,8 @@ Code parse_error(std::string_view frame) {
   return request ? Code::kInternal : request.error().code();
 }
 
-// Writes the length of the body again, after a change.
-std::string mended(std::string frame) {
+// The frame with its body length updated after a change.
+std::string with_body_length(std::string frame) {
   if (frame.starts_with("RDSN")) {
     store_little_endian(&frame[16], uint32_t(frame.size() - 192));
   } else if (frame[7] == 0) {
@@ -280,7 +280,8 @@ TEST(Frame, RefusesAHeadThatItsFrameCutsOff) {
     size_t body_at = golden.frame.size() - golden.body.size();
     size_t message_at = body_at - 12 - golden.head.name.size();
     for (size_t size = message_at; size < golden.frame.size(); ++size)
-      EXPECT_EQ(is_request(mended(golden.frame.substr(0, size))), size >= body_at) << size;
+      EXPECT_EQ(is_request(with_body_length(golden.frame.substr(0, size))), size >= body_at)
+          << size;
   }
   auto reply = bytes(kReplyNotFound);
   for (size_t size = 4; size < reply.size(); ++size)
@@ -422,7 +423,7 @@ TEST(Frame, SurvivesRandomChanges) {
 TEST(ThreadHash, IsTheFormulaAndWrapsAround) {
   EXPECT_EQ(thread_hash({2, 3}), 15841);
   EXPECT_EQ(thread_hash({0, 0}), 0);
-  Gpid largest{0x7fffffff, 0x7fffffff};  // arrives in headers that nobody has checked
+  Gpid largest{0x7fffffff, 0x7fffffff};  // may arrive in headers that have not been checked
   EXPECT_EQ(thread_hash(largest), int32_t(0x7fffffffU * 7919 + 0x7fffffff));
 }
 

@@ -1,5 +1,5 @@
-// Frames recorded from real Pegasus clusters and official clients: what we speak of them decodes,
-// and encodes to the same bytes.
+// Frames recorded from real Pegasus clusters and official clients: those of supported codes decode,
+// and encode to the same bytes.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -57,7 +57,7 @@ Result<std::string> encode_again(RpcCode code, bool is_request, std::string_view
     append_i64_body(again, context_id, field_id);
     return again;
   }
-  if (code == RpcCode::kCliCall) {  // a struct asks, a bare string answers
+  if (code == RpcCode::kCliCall) {  // the request is a struct, the reply a bare string
     if (is_request) return encode_again<command>(body, field_id);
     auto text = TRY(decode_string_body(body));
     std::string out;
@@ -249,7 +249,7 @@ TEST_P(Transcript, RepliesParseDecodeAndAreWrittenTheSame) {
     EXPECT_EQ(int64_t(head.id), line.at("seqid").get<int64_t>());
     EXPECT_EQ(error_name(head.error), line.at("error").get<std::string>());
     auto code = rpc_code_from_name(without_ack(head.name));
-    // The bodies of errors and of codes that nobody knows stay as they are.
+    // The bodies of errors and of unknown codes stay as they are.
     const bool is_known = code != RpcCode::kUnknown && head.error == ErrorCode::kOk;
     Result<std::string> body = std::string(reply->body);
     if (is_known) body = encode_again(code, false, *body, 0);

@@ -20,7 +20,7 @@ BinaryReader enter_body(std::string_view body) {
 
 // The struct's own STOP has been read: the body's must follow, and nothing else.
 Result<void> leave_body(BinaryReader& in, const char* what) {
-  if (in.i8() != Reader::kStop || !in.rest().empty()) in.fail("bytes behind the message");
+  if (in.i8() != Reader::kStop || !in.rest().empty()) in.fail("bytes after the message");
   if (in.ok()) return {};
   return fail(Code::kProtocol, std::string("malformed ") + what + ": " + std::string(in.error()));
 }
@@ -42,7 +42,7 @@ KeyValueView read_key_value(BinaryReader& in) {
 
 void read_rows(BinaryReader& in, std::vector<KeyValueView>& rows) {
   auto count = in.list(kLeastKeyValueSize);
-  rows.clear();  // a field that comes twice: the last one counts, as in generated code
+  rows.clear();  // of a repeated field the last one counts, as in generated code
   rows.reserve(count);
   while (count-- > 0 && in.ok()) rows.push_back(read_key_value(in));
 }

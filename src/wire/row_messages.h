@@ -13,7 +13,7 @@
 namespace pegmove::wire {
 
 // One row as scans return it: the raw key (length, hash key, sort key), the user's value, and the
-// expiry in seconds since 2016 (0 = none, or not asked for).
+// expiry in seconds since 2016 (0 = none, or not requested).
 struct KeyValueView {
   std::string_view key;
   std::string_view value;
@@ -71,7 +71,7 @@ class ScanReplyBuilder {
   uint32_t rows() const { return rows_; }
   size_t size() const { return body_.size(); }
 
-  // What stands in the reply beside the rows. row_count < 0: the field is left out.
+  // The reply's other fields. row_count < 0: the field is left out.
   struct End {
     int32_t error = 0;
     int64_t context_id = 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "data_types.h"
 #include "wire/binary.h"
 #include "wire/thrift_codec.h"
 
@@ -102,7 +103,7 @@ std::string with_builder(const scan_response& reply) {
                                     .row_count = reply.__isset.kv_count ? reply.kv_count : -1});
 }
 
-// Whether a decoder of row_messages.h takes the body.
+// A decoder of row_messages.h, and whether it accepts a body.
 struct Decoder {
   const char* name;
   std::function<bool(std::string_view)> accepts;

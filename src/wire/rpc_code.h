@@ -1,5 +1,5 @@
-// The RPC codes that are spoken here. Codes travel as names; a reply's name is the request's with
-// "_ACK" behind it. Source: src/common/... task code registrations in Pegasus.
+// The RPC codes that are supported. Codes travel as names; a reply's name is the request's followed
+// by "_ACK". Source: src/common/... task code registrations in Pegasus.
 #pragma once
 
 #include <cstdint>
@@ -67,7 +67,7 @@ enum class RpcCode : uint8_t {
 
 // The name of a code; empty for kUnknown.
 std::string_view rpc_name(RpcCode code);
-// kUnknown when the name is not spoken here. Names of replies are not codes.
+// kUnknown when the name is not supported. Names of replies are not codes.
 RpcCode rpc_code_from_name(std::string_view name);
 
 // True for the codes that belong to a partition (requests with app_id > 0).

@@ -136,7 +136,7 @@ Result<Request> parse_request(std::string_view frame) {
   auto message = read_message_begin(in);
   if (!in.ok()) return ::pegmove::fail(Code::kProtocol, "THFT body: " + std::string(in.error()));
   if (message.type != kCall && message.type != kOneway)
-    return ::pegmove::fail(Code::kProtocol, "THFT message is no call");
+    return ::pegmove::fail(Code::kProtocol, "the THFT message is not a call");
   request.head.id = message.seqid;
   request.head.name = message.name.substr(0, kMaxNameSize);
   request.body = in.rest();
@@ -150,10 +150,11 @@ Result<Reply> parse_reply(std::string_view frame) {
   reply.head.error = error_from_name(in.bytes());
   auto message = read_message_begin(in);
   if (!in.ok()) return ::pegmove::fail(Code::kProtocol, "THFT reply: " + std::string(in.error()));
-  if (message.type != kReply) return ::pegmove::fail(Code::kProtocol, "THFT message is no reply");
+  if (message.type != kReply)
+    return ::pegmove::fail(Code::kProtocol, "the THFT message is not a reply");
   reply.head.id = message.seqid;
   reply.head.name = message.name;
-  // Some paths of real servers leave a default struct behind an error: it means nothing.
+  // Some paths of real servers leave a default struct after an error: it means nothing.
   if (reply.head.error == ErrorCode::kOk) reply.body = in.rest();
   return reply;
 }

@@ -54,7 +54,7 @@ std::string v1_frame(std::string_view meta) {
   base::store_big_endian(&frame[12], uint32_t(body.size()));
   return frame.append(meta).append(body);
 }
-// A reply whose length is written over its first four bytes.
+// A reply with its first four bytes replaced by its length.
 std::string reply_frame(std::string frame) {
   base::store_big_endian(frame.data(), uint32_t(frame.size()));
   return frame;

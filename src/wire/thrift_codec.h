@@ -3,15 +3,11 @@
 // of Pegasus's thrift_message_parser.cpp and serialization_helper/thrift_helper.h.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "backup_types.h"
 #include "base/result.h"
-#include "bulk_load_types.h"
-#include "data_types.h"
-#include "meta_types.h"
-#include "replica_admin_types.h"
 
 namespace pegmove::wire {
 

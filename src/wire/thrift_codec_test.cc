@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "data_types.h"
+#include "meta_types.h"
 #include "wire/binary.h"
 
 namespace pegmove::wire {

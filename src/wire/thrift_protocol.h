@@ -1,7 +1,7 @@
 // Thrift's binary protocol over bytes in memory, for the structs that the Thrift compiler
 // generates: private to thrift_codec.cc. Thrift's own TBinaryProtocol checks a container's claimed
-// size only loosely (a list of structs may claim any size); here a container that cannot lie within
-// the bytes that are left is refused before anything is allocated.
+// size only loosely (a list of structs may claim any size); here a container that cannot fit in the
+// remaining bytes is refused before anything is allocated.
 #pragma once
 
 #include <thrift/protocol/TProtocolException.h>
@@ -22,7 +22,7 @@ using apache::thrift::protocol::TType;
 
 inline std::shared_ptr<apache::thrift::transport::TTransport> unused_transport() {
   static auto transport = std::make_shared<apache::thrift::transport::TMemoryBuffer>(1);
-  return transport;  // TProtocol wants one for its recursion limit (64 levels), nothing else
+  return transport;  // TProtocol needs one only for its recursion limit (64 levels)
 }
 
 class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReader> {
@@ -47,9 +47,9 @@ class BytesReader : public apache::thrift::protocol::TVirtualProtocol<BytesReade
     readByte(raw);
     element = to_type(raw);
     read_count(size, least_size(element));
-    // Structs in memory are hundreds of bytes, and one may be a lone STOP. Writers spend 15 bytes
-    // or more on each (two blobs); lists of shorter scalars are bounded by the 1 MiB of a write
-    // request.
+    // Structs in memory are hundreds of bytes, and one may be encoded as a single STOP. Writers
+    // spend 15 bytes or more on each (two blobs); lists of shorter scalars are bounded by the 1 MiB
+    // of a write request.
     const size_t least = element != apache::thrift::protocol::T_STRUCT ? 0
                          : size > kFewStructs                          ? 15
                          : size > kVeryFewStructs                      ? 4

@@ -54,7 +54,7 @@ TEST_P(KerberosTest, WhoeverShowsNothingIsToldWhatIsAskedFor) {
   ASSERT_FALSE(listed);
   EXPECT_EQ(listed.error().code(), Code::kUnauthenticated);
   EXPECT_THAT(listed.error().to_string(), HasSubstr("Authentication required"));
-  EXPECT_THAT(listed.error().to_string(), HasSubstr("asks for auth=kerberos or a token"));
+  EXPECT_THAT(listed.error().to_string(), HasSubstr("needs auth=kerberos or a token"));
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KerberosTest);  // as a unit test there is no HDFS

@@ -9,6 +9,7 @@
 
 #include "blockstore/digest.h"
 #include "blockstore/provider.h"
+#include "bulk_load_types.h"
 #include "client/backups.h"
 #include "client/bulk_loads.h"
 #include "client/node.h"
@@ -72,7 +73,7 @@ class StoreAwayTest : public ::testing::TestWithParam<StoreKind> {
   std::atomic<const char*> away_at_ = "";
   pegmove::testing::SimClock time_;
   pegmove::testing::TestCluster servers_{
-      time_, {.providers = {{"hdfs", provider_}}, .on_backup_step = [this](std::string_view name) {
+      time_, {.providers = {{"hdfs", provider_}}, .on_failpoint = [this](std::string_view name) {
                 step(name);
               }}};
   pegmove::testing::TestClient client_{servers_.meta_address()};

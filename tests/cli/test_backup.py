@@ -49,23 +49,23 @@ class Backup(WithStore):
         self.assertLess(verdict[0]["files_read"], verdict[0]["files"])
 
     def test_what_is_not_there_is_named(self):
-        self.failed(3, "there is no table 'nothing'", *self.run_verb("backup", "--from", self.a.meta, "--table", "nothing"))
+        self.failed(3, ["'nothing'", "does not exist"], *self.run_verb("backup", "--from", self.a.meta, "--table", "nothing"))
         self.failed(1, ["invalid backup_provider_type other", "ERR_INVALID_PARAMETERS"], "backup", "--config", self.config,
                     "--store", "other", "--state", self.state, "--quiet", "--from", self.a.meta, "--table", "t")
-        self.failed(2, "cluster 'B' is not known", *self.run_verb("backup", "--from", "B", "--table", "t"))
-        self.failed(3, ["no whole backup of table 'nothing'", "pegmove backups ls"],
+        self.failed(2, "cluster 'B' is unknown", *self.run_verb("backup", "--from", "B", "--table", "t"))
+        self.failed(3, ["no complete backup of table 'nothing'", "pegmove backups ls"],
                     *self.run_verb("restore", "--to", self.a.meta, "--cluster", "A", "--table", "nothing"))
         self.failed(1, "ERR_OBJECT_NOT_FOUND", *self.run_verb("restore", "--to", self.a.meta, "--cluster", "A", "--table",
                                                               "t", "--to-table", "x", "--backup-id", 7, "--app-id", 1))
         for verb in ("show", "verify", "rm"):
             self.failed(1, ["has no backup 7", "pegmove backups ls"], "backups", verb, "--config", self.config,
                         "--store", "local", 7)
-        self.failed(1, ["no block service 'other'", "there are: local"], "backups", "ls", "--config", self.config,
+        self.failed(1, ["no block service 'other'", "it has: local"], "backups", "ls", "--config", self.config,
                     "--store", "other")
 
     def test_a_table_that_is_there_is_not_restored_over(self):
         self.done(*self.run_verb("backup", "--from", self.a.meta, "--table", "t"))
-        self.failed(3, ["has a table 't' already", "--to-table"],
+        self.failed(3, ["already has a table 't'", "--to-table"],
                     *self.run_verb("restore", "--to", self.a.meta, "--cluster", "A", "--table", "t"))
 
     def test_nothing_is_removed_without_yes(self):

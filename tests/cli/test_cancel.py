@@ -55,10 +55,10 @@ class Cancel(CliTest):
         self.limit_uploads(1)
         process, run = self.begun("backup", "--from", self.a.meta, "--table", "t", "--store", "local")
         process.stderr_until("backing up: ")
-        self.cancelled(run, 0, "is ended on the cluster, which removes what was uploaded")
+        self.cancelled(run, 0, "was ended on the cluster, which removes what was uploaded")
         ended = process.finish()
         self.assertEqual(ended.code, 7, str(ended))
-        self.assertIn("is ended on the cluster", ended.err)
+        self.assertIn("was ended on the cluster", ended.err)
         self.limit_uploads(0)
 
     def test_a_backup_on_a_real_cluster_cannot_be_ended_and_nobody_says_that_it_was(self):
@@ -79,7 +79,7 @@ class Cancel(CliTest):
     def test_each_method_says_what_stays(self):
         pair = ["--from", self.a.meta, "--to", self.a.meta, "--table", "t", "--to-table", "copy"]
         run = self.died("copy-rows.acted", "copy", *pair, "--create")
-        self.cancelled(run, 0, "stay in table copy", "the source is unchanged", "which this run made, stays")
+        self.cancelled(run, 0, "stay in table copy", "the source is unchanged", "which this run created, stays")
         run = self.died("compare.begun", "verify", *pair)
         self.cancelled(run, 0)
         run = self.died("repair.begun", "repair", *pair)
@@ -90,7 +90,7 @@ class Cancel(CliTest):
         self.cancelled(run, 0, "is complete and stays")
         run = self.died("start-restore.done", "restore", "--to", self.real.meta, "--store", "local", "--cluster", "A",
                         "--table", "t", "--to-table", "restored")
-        self.cancelled(run, 0, "table restored", "drop it if you do not want it")
+        self.cancelled(run, 0, "table restored", "drop it if you do not need it")
         self.shell("create split -p 4")
         words = ["--table", "t", "--to", "local:/split", "--cluster", "A", "--to-table", "split"]
         clusters = os.path.join(self.own_folder(), "clusters.ini")

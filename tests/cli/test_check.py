@@ -103,7 +103,7 @@ class Check(CliTest):
         self.assertEqual(self.kinds(report, "warning"), ["env-left-out"])
         carried = [one["what"] for one in report["findings"] if one["kind"] == "env-carried"]
         self.assertEqual(len(carried), 3, carried)
-        self.assertTrue(any("default_ttl=60 when all rows are copied" in text for text in carried), carried)
+        self.assertTrue(any("default_ttl=60 after all rows are copied" in text for text in carried), carried)
 
     def test_a_cluster_that_makes_no_tables(self):
         frozen = self.cluster("F")

@@ -101,7 +101,7 @@ class Copy(TwoClusters):
         self.failed(1, "places_geo", "copy", *self.between(), "--table", "places", "--geo")
         self.create(self.b, "places_geo", 2)
         copied = self.done("copy", *self.between(), "--table", "places", "--geo")
-        self.assertIn("1 rows have no point", copied.out)
+        self.assertIn("1 rows have no latitude and longitude", copied.out)
         self.assertEqual(len(self.rows_of(self.b, "places")), 2)
         # The cell of Pegasus's geo client at level 12, then the rest of level 30 and the row's key.
         self.assertEqual(self.rows_of(self.b, "places_geo"),
@@ -148,9 +148,9 @@ class Copy(TwoClusters):
         self.failed(2, "--nonsense", *words, "--to", "B", "--nonsense")
         self.failed(2, "--timeout", *words, "--to", "B", "--timeout", "soon")
         for address in ("localhost:port", "host:", ":34601", "a b:1", "127.0.0.1:0", "127.0.0.1:99999", "::1:34601"):
-            self.failed(2, [f"'{address}' is no address", "write it like"], *words, "--to", address)
+            self.failed(2, [f"'{address}' is not an address", "write it like"], *words, "--to", address)
         for verb in ("copy", "verify"):
-            self.failed(2, ["'C'", "not known", "A", "B", self.config, "host:port"], verb, *self.between("A", "C"),
+            self.failed(2, ["'C'", "unknown", "A", "B", self.config, "host:port"], verb, *self.between("A", "C"),
                         "--table", "t")
         self.assertEqual(self.tables_of(self.b), before)
 
@@ -209,7 +209,7 @@ class CopyThroughDuplicate(CliTest):
     def test_wrong_groups_are_refused(self):
         path = os.path.join(self.folder, "wrong.ini")
         for text, says in (("D = 0", "D"), ("D = 128", "D"), ("D = x", "D"), ("D = 1\nE = 1", "the same id, 1"),
-                           ("E = 1", "does not name this cluster, D")):
+                           ("E = 1", "does not contain this cluster, D")):
             with open(path, "w", encoding="utf-8") as file:
                 file.write("[duplication-group]\n" + text + "\n")
             self.failed(2, ["[duplication-group]", says, path], "cluster", "start", "--name", "D", "--meta-port", 0,

@@ -36,7 +36,7 @@ class Shell(CliTest):
 
     def test_what_is_wrong_is_named(self):
         self.failed((2, 3), ["nothing.txt"], "shell", "--cluster", self.a.meta, "nothing.txt")
-        self.failed(2, ["'unknown'", "not known"], "shell", "--cluster", "unknown", "-e", "ls")
+        self.failed(2, ["'unknown'", "is unknown"], "shell", "--cluster", "unknown", "-e", "ls")
         self.failed(2, ["--cluster"], "shell", "-e", "ls")
         self.failed(2, [], "shell", "--cluster", self.a.meta, "-e", "ls", "file")
         self.failed((1, 3), ["127.0.0.1:1", "no meta server"], "shell", "--cluster", "127.0.0.1:1", "-e", "timeout 1000")
@@ -70,7 +70,7 @@ class ConfigFile(CliTest):
         import harness
         outcome = harness.run_program(["shell", "--cluster", "nobody", "-e", "ls", *more], self.place, env=env)
         self.assertEqual(outcome.code, 2, str(outcome))
-        found = re.search(r" knows((?: \S+)*);", outcome.err)
+        found = re.search(r" has the clusters((?: \S+)*);", outcome.err)
         return found.group(1).split() if found else []
 
     def test_the_places_in_their_order(self):

@@ -122,16 +122,16 @@ class SplitAndLoad(WithStore):
 
     def test_what_is_wrong_is_named_before_anything_is_done(self):
         self.shell("create t1 -p 4")
-        self.failed(3, ["no whole backup 7 of table 'golden'", "pegmove backups ls"], *self.split_words("t1", backup=7))
-        self.failed(3, "no whole backup", *self.split_words("t1", table="other"))
-        self.failed(3, ["the table that will be loaded must exist", "'none'"], *self.split_words("none"))
+        self.failed(3, ["no complete backup 7 of table 'golden'", "pegmove backups ls"], *self.split_words("t1", backup=7))
+        self.failed(3, "no complete backup", *self.split_words("t1", table="other"))
+        self.failed(3, ["the table to load must exist", "'none'"], *self.split_words("none"))
         self.failed(3, ["--partitions 8", "has 4"], *self.split_words("t1", "--partitions", 8))
         self.failed(2, "--from 'backups'", "split", "--from", "backups", "--table", "golden", "--to", "local:/x",
                     "--cluster", "ClusterB", *self.options())
         self.failed(2, "--work-dir", *self.split_words("t1", "--work-dir", "/nowhere"))
         self.failed(2, "--memory", *self.split_words("t1", "--memory", "much"))
-        self.failed(3, "too little", *self.split_words("t1", "--memory", "1MiB"))
-        self.failed(3, "too small", *self.split_words("t1", "--disk", "1MiB"))
+        self.failed(3, "raise `--memory` or lower `--workers`", *self.split_words("t1", "--memory", "1MiB"))
+        self.failed(3, "raise `--disk` or lower `--workers`", *self.split_words("t1", "--disk", "1MiB"))
         outcome = self.run_words("split", "--from", "local:/backups/oneboxA", "--table", "golden", "--to", "local:/x",
                                  "--cluster", "Unknown", *self.options())
         self.assertEqual(outcome.code, 3)
@@ -139,7 +139,7 @@ class SplitAndLoad(WithStore):
         self.failed(3, "bulk_load_info", *self.load_words("t1"))
         self.failed(3, "allow_ingest_behind", *self.load_words("t1", "--ingest-behind"))
         self.failed(3, "'none'", *self.load_words("none"))
-        self.failed(2, "not known", "load", "--from", "local:/x", "--to", "C", "--table", "t", *self.options())
+        self.failed(2, "is unknown", "load", "--from", "local:/x", "--to", "C", "--table", "t", *self.options())
 
     def test_a_load_is_started_over_http(self):
         self.shell("create web -p 4 -e rocksdb.allow_ingest_behind=true")
@@ -195,7 +195,7 @@ class SplitAndLoad(WithStore):
         return self.split_words(table, "--engine", "spark", "--master", "yarn", "--spark-submit", submit, *more)
 
     def test_what_spark_tells_is_not_believed_blindly(self):
-        self.failed(1, "nobody told what unit 0 has made", *self.on_spark("s1", "exit 0"))
+        self.failed(1, "no result of unit 0 was reported", *self.on_spark("s1", "exit 0"))
         counts = dict.fromkeys(("read", "written", "bytes", "expired", "misplaced", "filtered"), 1)
 
         def tells(**more):
@@ -204,7 +204,7 @@ class SplitAndLoad(WithStore):
                     "echo pegmove-unit 0; exit 0")
 
         for number, wrong in enumerate(({"partition": 70}, {"name": "u0001_0001.sst"}, {"name": "u0000_/../../x"})):
-            self.failed(1, "unit 0 cannot have made a file", *self.on_spark(f"s2{number}", tells(**wrong)))
+            self.failed(1, "unit 0 cannot have written a file", *self.on_spark(f"s2{number}", tells(**wrong)))
         self.failed(1, "results/0.json: ", *self.on_spark("s3", "echo nonsense >$folder/results/0.json; echo pegmove-unit 0"))
         self.failed(1, ["spark-submit ended with 1", "No module named 'x'"],
                     *self.on_spark("s4", "echo \"ModuleNotFoundError: No module named 'x'\"; exit 1"))
@@ -228,7 +228,7 @@ class SplitAndLoad(WithStore):
     def test_files_of_another_split_are_not_mixed_with(self):
         self.shell("create t2 -p 2")
         self.done(*self.split_words("t2"))
-        self.failed(3, ["has files already", "--to"], *self.split_words("t2"))
+        self.failed(3, ["already has files", "--to"], *self.split_words("t2"))
 
     def test_a_set_for_another_table_is_refused(self):
         self.done("split", "--from", "local:/backups", "--table", "golden", "--to", f"local:/{self.to}", "--cluster",
@@ -268,6 +268,6 @@ class SplitAndLoad(WithStore):
             self.done(*self.load_words(table))
             self.assertEqual(self.rows_of(self.b, table), self.rows_of(self.b, "live"))
         words = ["--table", "live", "--to", "local:/x", "--cluster", "ClusterB", *self.options()]
-        self.failed(2, "give --from, the folder of a backup, or --from-cluster", "split", *words)
-        self.failed(2, "--backup goes with --from", "split", "--from-cluster", "ClusterB", "--backup", 7, *words)
+        self.failed(2, "give either --from, the folder of a backup, or --from-cluster", "split", *words)
+        self.failed(2, "--backup needs --from", "split", "--from-cluster", "ClusterB", "--backup", 7, *words)
         self.failed(3, "'none'", "split", "--from-cluster", "ClusterB", "--table", "none", *words[2:])

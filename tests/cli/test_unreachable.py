@@ -110,7 +110,7 @@ class LongCopy(CliTest):
         notes = [line for line in lines if not line.startswith("copying: ")]
         self.assertRegex(notes[-1], r"^pegmove: run (copy-\d+-\d+); if it is interrupted, continue with `pegmove resume \1`$")
         for line in lines[len(notes):]:
-            self.assertRegex(line, r"^copying: [\d,]+ rows, [\d,]+ rows/s, .*, partitions \d/4(; slowed to .*)?$")
+            self.assertRegex(line, r"^copying: [\d,]+ rows, [\d,]+ rows/s, .*, partitions \d/4(; throttled to .*)?$")
         self.assertNotIn("\r", ended.err)
         self.assertNotIn("\x1b", ended.err)
 
@@ -128,7 +128,7 @@ class LongCopy(CliTest):
         self.b.kill()
         copy.stderr_until("waits: target: ")
         copy.signal(signal.SIGINT)
-        copy.stderr_until("once more ends at once")
+        copy.stderr_until("press Ctrl-C again to abort")
         copy.signal(signal.SIGINT)
         self.assertEqual(copy.finish().code, 7)
 

@@ -165,7 +165,7 @@ class Options(TwoClusters):
         self.assertEqual((sample["seed"], report["verdict"]), (5, "sample equal"))
         self.assertLess(report["source_rows"], 20_000 / 8)
         self.assertEqual(report["source_sum"], report["target_sum"])
-        self.assertIn("nothing is proven of the others", sample["proves"])
+        self.assertIn("nothing is proven about the others", sample["proves"])
         again = self.verify("sampled", "--sample", "1/32", "--seed", 5)
         self.assertEqual(again["source_sum"], report["source_sum"])
         text = self.done(*self.words("verify", "sampled", "--sample", "0.03"))
@@ -249,7 +249,7 @@ class Resumed(TwoClusters):
         self.assertEqual(report["source_rows"], self.ROWS)
         found = sorted((one["kind"], one["hash_key"]) for one in report["differences"])
         self.assertEqual(found, [("missing", "h00007"), ("missing", f"h{self.ROWS - 1}"), ("value", "h00011")])
-        self.failed((1, 2), "over", "resume", run, *more)
+        self.failed((1, 2), "has ended", "resume", run, *more)
 
     def test_another_partition_count_begins_anew(self):
         run, more = self.begin_and_kill("anew", "verify")

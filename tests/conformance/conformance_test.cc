@@ -5,7 +5,6 @@
 //
 // Exits with 0 when every case holds, 1 when one does not or the cluster cannot be asked, 2 for a
 // call that makes no sense.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -153,6 +152,8 @@ int failed(const Error& error, int exit_code) {
 }
 
 int run(const Options& options) {
+  if (options.cluster.empty() && !options.list)
+    return failed(Error(Code::kInvalidArgument, "--cluster or --list is required"), kUsage);
   auto read = read_cases(options.folder);
   if (!read) return failed(read.error(), kUsage);
   auto cases = choose(*std::move(read), options);
@@ -192,26 +193,22 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   pegmove::conformance::Options options;
-  CLI::App program(
+  pegmove::apps::Program program(
+      "conformance",
       "Compares a Pegasus with a description of its data operations.\n"
       "Example: script/conformance --cluster 10.0.0.1:34601,10.0.0.2:34601 --drop");
-  pegmove::apps::add_common_options(program, options.common);
-  auto* cluster = program.add_option("--cluster", options.cluster,
-                                     "meta servers, or a name of the configuration");
-  program.add_option("--cases", options.folder, "folder with *.cases")->required();
-  program.add_option("--table", options.table, "made when it is not there")->capture_default_str();
-  program.add_option("--case", options.names, "only this case (FILE.CASE) or file (FILE)");
-  program.add_flag("--embedded", options.embedded,
-                   "an embedded cluster: also cases on which real servers abort");
-  program.add_flag("--other-limits", options.other_limits,
-                   "leave out what needs the limits of Pegasus's default configuration");
-  auto* list = program.add_flag("--list", options.list, "print the cases and ask nobody");
-  program.add_flag("--drop", options.drop, "drop the table in the end");
-  try {
-    program.parse(argc, argv);
-    if (!*cluster && !*list) throw CLI::RequiredError("--cluster");
-  } catch (const CLI::ParseError& error) {
-    return program.exit(error) == 0 ? pegmove::apps::kDone : pegmove::apps::kUsage;
-  }
+  auto& root = program.root();
+  pegmove::apps::add_common_options(root, options.common);
+  root.add_option("--cluster", options.cluster, "meta servers, or a name of the configuration");
+  root.add_option("--cases", options.folder, "folder with *.cases")->required();
+  root.add_option("--table", options.table, "made when it is not there")->capture_default_str();
+  root.add_option("--case", options.names, "only this case (FILE.CASE) or file (FILE)");
+  root.add_flag("--embedded", options.embedded,
+                "an embedded cluster: also cases on which real servers abort");
+  root.add_flag("--other-limits", options.other_limits,
+                "leave out what needs the limits of Pegasus's default configuration");
+  root.add_flag("--list", options.list, "print the cases and ask nobody");
+  root.add_flag("--drop", options.drop, "drop the table in the end");
+  if (auto ended = program.run(argc, argv)) return *ended;
   return pegmove::conformance::run(options);
 }

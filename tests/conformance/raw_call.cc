@@ -1,6 +1,7 @@
 #include "raw_call.h"
 
 #include "base/units.h"
+#include "data_types.h"
 #include "record/hash.h"
 
 namespace pegmove::conformance {

@@ -1,5 +1,6 @@
 #include "raw_operations.h"
 
+#include "data_types.h"
 #include "raw_call.h"
 #include "raw_scans.h"
 #include "record/key.h"

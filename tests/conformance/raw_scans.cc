@@ -1,6 +1,7 @@
 #include "raw_scans.h"
 
 #include "base/units.h"
+#include "data_types.h"
 #include "raw_call.h"
 #include "record/key.h"
 

@@ -14,7 +14,7 @@ from tables import many_rows
 SOURCES = pathlib.Path(__file__).parents[2] / "src"
 
 
-def steps(kind, header="backup/steps.h"):
+def steps(kind, header="backup/failpoints.h"):
     """The steps at which --die-at can end a backup, a restore, a load or a split, as the sources list them."""
     text = (SOURCES / header).read_text(encoding="utf-8")
     return sorted(re.findall(rf'"({kind}\.\w+)"', text))

@@ -102,7 +102,7 @@ class LoadKills(Backups):
     def test_load_killed_at_every_step(self):
         self.fill()
         self.backed_up()
-        names = steps("load", "bulkload/orders.h")
+        names = steps("load", "bulkload/node_requests.h")
         self.assertGreaterEqual(len(names), 10, names)
         for number, step in enumerate(names):
             table = f"copy{number}"

@@ -53,7 +53,7 @@ class Options(Scenario):
         envs = self.table(self.b).envs
         self.assertEqual((envs.get("default_ttl"), envs.get("replica.slow_query_threshold")), ("86400", "50"))
         # Rows of before the source had a default_ttl have no expiry, in the target neither.
-        self.assertIn("default_ttl=86400 when all rows are copied", outcome.err)
+        self.assertIn("default_ttl=86400 after all rows are copied", outcome.err)
         self.assertEqual(self.table(self.b).rows(), self.source)
 
     def test_default_ttl_of_a_target_that_exists_is_told(self):

@@ -88,13 +88,12 @@ class OnSpark(CliTest):
         return [run for (run,) in self.journal.ask("SELECT id FROM runs WHERE method = 'split' ORDER BY created_unix_ms")]
 
     def units_done(self):
-        with contextlib.suppress(Exception):  # the journal may not be there yet
-            return len(self.journal.ask("SELECT detail FROM lanes WHERE done = 1"))
-        return 0
+        has_journal = os.path.exists(self.state) and self.journal.ask("SELECT 1 FROM sqlite_master WHERE name = 'units'")
+        return len(self.journal.ask("SELECT 1 FROM units WHERE done = 1")) if has_journal else 0
 
     def files_of(self, run):
         return sorted((file["partition"], file["name"], file["rows"], file["digest"])
-                      for (detail,) in self.journal.ask("SELECT detail FROM lanes WHERE run = ?", run)
+                      for (detail,) in self.journal.ask("SELECT detail FROM units WHERE run = ? ORDER BY unit", run)
                       for file in json.loads(detail)["files"])
 
     def check_files(self, run):
@@ -155,11 +154,11 @@ class OnSpark(CliTest):
     def test_what_fails_is_named(self):
         table = self.table("wrong")
         self.failed(2, "needs --master", *self.words(table, "--engine", "spark"))
-        self.failed(2, "go with --engine spark", *self.words(table, "--master", "yarn"))
-        self.failed(2, "go with --engine spark", *self.words(table, "--spark-conf", "a=b"))
+        self.failed(2, "need --engine spark", *self.words(table, "--master", "yarn"))
+        self.failed(2, "need --engine spark", *self.words(table, "--spark-conf", "a=b"))
         self.failed(2, ["spark.hadoop.fs.s3a.secret.key looks like a secret", "--spark-properties"],
                     *self.on_spark(table, "--spark-conf", "spark.hadoop.fs.s3a.secret.key=x"))
-        self.failed(2, "/nowhere is no file", *self.on_spark(table, "--spark-properties", "/nowhere"))
+        self.failed(2, "/nowhere is not a file", *self.on_spark(table, "--spark-properties", "/nowhere"))
         self.failed(2, ["/nowhere/bin/spark-submit", "SPARK_HOME"], *self.on_spark(table, home="/nowhere"))
         self.failed(1, ["spark-submit ended with 1", "Master must", "pegmove resume"],
                     *self.on_spark(table, master="nonsense"))

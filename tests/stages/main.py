@@ -1,11 +1,14 @@
 """The stages of the whole test, and of the long one; script/test and script/test-long run them."""
 import os
 import pathlib
+import shutil
 import sys
 
 from scheduler import Scheduler, Stage, Step, choose
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+MEMORY = "/dev/shm"
+MEMORY_ROOM = 8 << 30
 
 
 def stage(name, *steps, needs="", shown=False):
@@ -24,6 +27,7 @@ TEST = [
           Step("python3 -B -m unittest discover --start-directory tests/stages"), needs="bootstrap"),
     stage("peers", Step("python3 -B tests/peers/peers.py install", cores=0), needs="bootstrap"),
     stage("scenario", Step("tests/scenario/run", cores=1), needs="build"),
+    stage("journals", Step("tests/journals/run", cores=0.5), needs="build"),
     stage("stores", Step("tests/blockstore/run", cores=0.5), needs="build peers", shown=True),
     stage("spark", Step("tests/spark/run", cores=0.5), needs="build peers"),
     stage("unit", Step("script/unit release", cores=1), needs="build"),
@@ -57,7 +61,15 @@ LONG = [
 ]
 
 
+def use_memory():
+    """Temporary files go to memory where there is room, unless TMPDIR says where: tests wait for the disk otherwise,
+    and so does everything beside them."""
+    if "TMPDIR" not in os.environ and os.path.isdir(MEMORY) and shutil.disk_usage(MEMORY).free >= MEMORY_ROOM:
+        os.environ["TMPDIR"] = MEMORY
+
+
 def main(words):
+    use_memory()
     stages = {"test": TEST, "test-long": LONG}[words[0]]
     return Scheduler(choose(stages, words[1:]), ROOT, ROOT / "build" / "stages", len(os.sched_getaffinity(0))).run()
 

@@ -1,5 +1,6 @@
 """Runs the steps of stages, several at once: those that compile one at a time and only with what others leave of
-the processors, all others as long as the processors that they declare are there."""
+the processors, all others as long as the processors that they declare are there. After a failure all stages that do
+not need the failed one still run: one run shows all that fails."""
 import contextlib
 import ctypes
 import os
@@ -19,8 +20,8 @@ SHOWN_LINES = 400  # of a failed stage's output
 
 @dataclass(frozen=True)
 class Step:
-    command: str  # words for a shell's eyes, run without one
-    cores: float = 1  # that it keeps busy, on average
+    command: str  # in shell syntax, but run without a shell
+    cores: float = 1  # kept busy on average
     compiles: bool = False
 
 
@@ -28,8 +29,8 @@ class Step:
 class Stage:
     name: str
     steps: tuple[Step, ...]
-    needs: tuple[str, ...] = ()  # stages that come before it, if they are to run at all
-    shown: bool = False  # its output is worth reading when it passed, too
+    needs: tuple[str, ...] = ()  # stages that run before it, if they run at all
+    shown: bool = False  # its output is shown even when it passes
 
 
 class Interrupted(Exception):
@@ -48,18 +49,20 @@ class Running:
 
 @dataclass
 class Scheduler:
-    """`logs` gets a file NAME.log for each stage. Each has a folder of its own for temporary files."""
+    """`logs` gets a file NAME.log for each stage. Each has its own folder for temporary files."""
     stages: list[Stage]
     root: pathlib.Path
     logs: pathlib.Path
     cores: float
-    end_limit_s: float = 20  # for processes that are asked to end, before they are killed
+    end_limit_s: float = 20  # between asking processes to end and killing them
     running: dict[int, Running] = field(default_factory=dict)  # by process
     spent: dict[str, float] = field(default_factory=dict)  # seconds, of stages that have begun
     passed: set[str] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
+    not_run: list[str] = field(default_factory=list)  # since stages that they need failed
 
     def run(self):
-        """0 when all stages passed, 1 when one failed, 128 and the signal's number when it was interrupted. No
+        """0 when all stages passed, 1 when some failed, 128 and the signal's number when it was interrupted. No
         process that was started here is left in any case."""
         start = time.monotonic()
         self.adopt_orphans()
@@ -67,22 +70,18 @@ class Scheduler:
         self.logs.mkdir(parents=True, exist_ok=True)
         before = {number: signal.signal(number, self.interrupt)
                   for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-        kept = None
         try:
-            waiting = [(stage, 0) for stage in self.stages]
-            while waiting or self.running:
-                waiting = [one for one in waiting if not self.begun(*one)]
+            waiting = self.begin([(stage, 0) for stage in self.stages])
+            while self.running:
                 ended, code = self.next_end()
                 if code != 0:
-                    kept = self.folder / ended.stage.name
-                    self.show_failure(ended, kept)
-                    if self.running:
-                        say(f"ending {', '.join(self.names_running())}")
-                    return 1
-                if ended.step + 1 < len(ended.stage.steps):
+                    self.failed.append(ended.stage.name)
+                    self.show_failure(ended)
+                elif ended.step + 1 < len(ended.stage.steps):
                     waiting.insert(0, (ended.stage, ended.step + 1))
                 else:
                     self.show_success(ended.stage)
+                waiting = self.begin(waiting)
         except Interrupted as interrupted:
             say(f"interrupted by {interrupted}: ending {', '.join(self.names_running()) or 'nothing'}")
             return 128 + interrupted.number
@@ -91,12 +90,23 @@ class Scheduler:
                 signal.signal(number, signal.SIG_IGN)
             end_children(self.end_limit_s)
             for one in self.running.values():
-                one.process.returncode = -signal.SIGKILL  # whatever it was: reaped
-            remove_folders(self.folder, kept)
+                one.process.returncode = -signal.SIGKILL  # its real exit code does not matter
+            remove_folders(self.folder, self.failed)
             for number, handler in before.items():
                 signal.signal(number, handler)
+        if self.failed:
+            say(f"FAILED in {time.monotonic() - start:.0f} s: {', '.join(self.failed)}" +
+                (f"; not run: {', '.join(self.not_run)}" if self.not_run else ""))
+            return 1
         say(f"all {len(self.stages)} stages passed in {time.monotonic() - start:.0f} s")
         return 0
+
+    def begin(self, waiting):
+        """Starts what can be started now; returns the others, without those that cannot run any more."""
+        for stage, _ in waiting:
+            if {*self.failed, *self.not_run}.intersection(stage.needs):
+                self.not_run.append(stage.name)
+        return [one for one in waiting if one[0].name not in self.not_run and not self.begun(*one)]
 
     @staticmethod
     def interrupt(number, _):
@@ -140,7 +150,7 @@ class Scheduler:
         """Waits until a step ends: what ran, and its exit code."""
         while True:
             pid, status, usage = os.wait4(-1, 0)
-            if pid not in self.running:  # somebody's orphan
+            if pid not in self.running:  # an orphan of another process
                 continue
             ended = self.running.pop(pid)
             ended.process.returncode = os.waitstatus_to_exitcode(status)
@@ -155,13 +165,13 @@ class Scheduler:
     def log(self, stage):
         return self.logs / f"{stage.name}.log"
 
-    def show_failure(self, ended, kept):
+    def show_failure(self, ended):
         lines = self.log(ended.stage).read_text(encoding="utf-8", errors="replace").splitlines()
         if len(lines) > SHOWN_LINES:
             say(f"... {len(lines) - SHOWN_LINES} lines more")
         say("\n".join(lines[-SHOWN_LINES:]))
         say(f"== {ended.stage.name}: FAILED after {self.spent[ended.stage.name]:.0f} s; all output: "
-            f"{self.log(ended.stage)}, its temporary files: {kept}")
+            f"{self.log(ended.stage)}, its temporary files: {self.folder / ended.stage.name}")
 
     def show_success(self, stage):
         self.passed.add(stage.name)
@@ -175,12 +185,13 @@ def say(text):
 
 
 def give_way():
-    """In a child: it gets the processors when nobody else wants them."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    """In a child: it gets a tenth of the processors while others want them. Less would delay others, too: a process
+    that holds the file system's log and gets no processor delays every fsync."""
+    os.nice(10)
 
 
 def descendants(pid):
-    """Of a process, dead ones left out."""
+    """Of a process, without dead ones."""
     parents = {}
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -212,7 +223,7 @@ def end_children(limit_s):
                 while True:
                     os.wait()
                     if number == signal.SIGKILL:
-                        send_to_all(number)  # what was being started meanwhile
+                        send_to_all(number)  # processes started meanwhile
             signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
         signal.signal(signal.SIGALRM, before)
@@ -225,14 +236,14 @@ def send_to_all(number):
 
 
 def remove_folders(folder, kept):
-    """All that is in it but for `kept`; disks that are still mounted there are taken away first."""
+    """All folders in it but those named in `kept`; disks that are still mounted there are unmounted first."""
     with open("/proc/mounts", encoding="utf-8") as mounts:
         places = [line.split()[1] for line in mounts]
     for place in places:
         if place.startswith(f"{folder}/"):
             subprocess.run(["umount", "--lazy", place], check=False)
     for one in folder.iterdir():
-        if one != kept:
+        if one.name not in kept:
             shutil.rmtree(one, ignore_errors=True)
     with contextlib.suppress(OSError):
         folder.rmdir()

@@ -17,8 +17,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from scheduler import Scheduler, Stage, Step, choose, descendants  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-# Takes the first two words as fifos: writes a line into one and reads one from the other. Two of them, each with the
-# fifos of the other, come to their ends only when they run at the same time.
+# Takes the first two words as fifos: writes a line into one and reads one from the other. Two of
+# them, each with the fifos of the other, can end only when they run at the same time.
 MEET = "import sys; out = open(sys.argv[1], 'w'); out.write('x'); out.close(); open(sys.argv[2]).read()"
 
 
@@ -83,7 +83,7 @@ class SchedulerTest(unittest.TestCase):
         self.assertEqual(self.run_stages(Stage("a", (Step(one.command, 2, compiles=True),)), Stage("b", (other,))), 0)
 
     def check_one_after_another(self, step):
-        """Each looks whether the other is there."""
+        """Each checks whether the other is running."""
         alone = python(textwrap.dedent(f"""
             import os
             os.mkdir('{self.folder}/here')
@@ -100,29 +100,35 @@ class SchedulerTest(unittest.TestCase):
         self.check_one_after_another({"compiles": True})
 
     def test_compilers_give_way(self):
-        policy = python("import os; print('policy', os.sched_getscheduler(0))")
-        self.run_stages(Stage("a", (Step(policy, compiles=True), Step(policy)), shown=True))
-        self.assertEqual(re.findall(r"policy (\d)", self.said), [str(os.SCHED_IDLE), str(os.SCHED_OTHER)])
+        niceness = python("import os; print('niceness', os.nice(0))")
+        self.run_stages(Stage("a", (Step(niceness, compiles=True), Step(niceness)), shown=True))
+        self.assertEqual(re.findall(r"niceness (\d+)", self.said), [str(min(os.nice(0) + 10, 19)), str(os.nice(0))])
 
-    def test_a_failure_shows_the_output_and_ends_the_others(self):
+    def test_a_failure_shows_the_output_and_all_that_do_not_need_it_still_run(self):
         fifo = self.folder / "fifo"
         os.mkfifo(fifo)
-        # Waits for ever, with a child that has left its session, as detached clusters do.
-        stays = python(textwrap.dedent(f"""
+        # Leaves a child in another session, like detached clusters.
+        fails = python(textwrap.dedent(f"""
             import os, signal
             if os.fork() == 0:
                 os.setsid()
                 signal.signal(signal.SIGTERM, signal.SIG_IGN if os.fork() == 0 else signal.SIG_DFL)
                 open('{fifo}', 'w').write('x')
                 signal.pause()
-            signal.pause()"""))
-        fails = python(f"import os; print('why it failed', os.environ['TMPDIR']); open('{fifo}').read(1); exit(3)")
-        code = self.run_stages(Stage("stays", (Step(stays),)), Stage("fails", (Step(fails),)),
-                               Stage("never", (Step(self.noting("never")),), needs=("fails",)))
+            print('why it failed', os.environ['TMPDIR'])
+            open('{fifo}').read(1)
+            exit(3)"""))
+        code = self.run_stages(Stage("fails", (Step(fails), Step(self.noting("second")))),
+                               Stage("other", (Step("true"), Step(self.noting("other")))),
+                               Stage("never", (Step(self.noting("never")),), needs=("fails",)),
+                               Stage("nor", (Step(self.noting("nor")),), needs=("other", "never")),
+                               Stage("later", (Step("false"),), needs=("other",)))
         self.assertEqual(code, 1)
         self.assertIn("why it failed", self.said)
         self.assertRegex(self.said, r"(?m)^== fails: FAILED after \d+ s; .*/logs/fails.log")
-        self.assertFalse((self.folder / "order").exists())
+        self.assertRegex(self.said, r"FAILED in \d+ s: fails, later; not run: never, nor\n\Z|"
+                                    r"FAILED in \d+ s: later, fails; not run: never, nor\n\Z")
+        self.assertEqual(self.order(), ["other"])
 
     def test_the_files_of_a_stage_that_failed_stay(self):
         files = python("import os; print(open(os.environ['TMPDIR'] + '/kept', 'w').name); exit(1)")
@@ -137,7 +143,7 @@ class SchedulerTest(unittest.TestCase):
         self.assertEqual(self.run_stages(Stage("a", (Step(leaves),))), 0)
 
     def test_an_interrupt_ends_everything_and_says_so(self):
-        """In a process of its own, as a terminal or a CI sends it."""
+        """In a separate process, as a terminal or a CI sends it."""
         for number in (signal.SIGINT, signal.SIGTERM):
             program = textwrap.dedent(f"""
                 import os, pathlib, signal, sys
@@ -175,7 +181,7 @@ class TableTest(unittest.TestCase):
         rows = re.findall(r"(?m)^\| `(\w+)` \| (.*?) \|", page)
         listed = [(name, tuple(re.findall(r"`(\w+)`", needs))) for name, needs in rows[:len(main.TEST)]]
         self.assertEqual(listed, [(stage.name, stage.needs) for stage in main.TEST])
-        made = {"bootstrap", "build", "peers"}  # and what they are made of
+        made = {"bootstrap", "build", "peers"}  # and what builds them
         self.assertEqual({name for name, _ in rows[len(main.TEST):]}, {stage.name for stage in main.LONG} - made)
 
 

@@ -6,6 +6,7 @@
 #include "backup/metadata.h"
 #include "backup/reader.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "blockstore/path.h"
 #include "client/node.h"
@@ -80,20 +81,20 @@ Task<std::string> BackUp::find_others() {
   Json others = Json::array();
   if (status)
     for (const auto& item : status->items) others.push_back(item.backup_id);
-  co_return Json{{"others", std::move(others)}}.dump();
+  co_return base::json_text(Json{{"others", std::move(others)}});
 }
 
 Result<void> BackUp::take(const journal::StepRecord& record) {
-  const auto before = Json::parse(record.before, nullptr, false);
+  const auto before = base::parse_json<Json>(record.before);
   if (before.is_object() && before.contains("others") && before["others"].is_array()) {
     others_.emplace();
     for (const auto& id : before["others"])
       if (id.is_number_integer()) others_->insert(id.get<int64_t>());
   }
   if (record.product.empty()) return {};
-  const auto in = Json::parse(record.product, nullptr, false);
+  const auto in = base::parse_json<Json>(record.product);
   if (!in.is_object() || number_in(in, "backup_id") <= 0 || number_in(in, "app_id") <= 0)
-    return fail(Code::kCorrupt, "it does not name the backup");
+    return fail(Code::kCorrupt, "it does not contain the backup's id");
   place_ = {.root = text_in(in, "root"),
             .backup_id = number_in(in, "backup_id"),
             .table = request_.table,
@@ -104,7 +105,7 @@ Result<void> BackUp::take(const journal::StepRecord& record) {
 namespace {
 
 std::string product_of(int64_t backup_id, int32_t app_id, const std::string& root) {
-  return Json{{"backup_id", backup_id}, {"app_id", app_id}, {"root", root}}.dump();
+  return base::json_text(Json{{"backup_id", backup_id}, {"app_id", app_id}, {"root", root}});
 }
 
 }  // namespace
@@ -117,8 +118,9 @@ Task<std::string> BackUp::start(StepContext) {
   co_return product_of(started.backup_id, table_.app_id, root);
 }
 
-// One that was not there before this run started its own, when its process was killed before it
-// noted so. Runs of older journals do not know those: one that is under way is taken.
+// Finds a backup that this run started when its process was killed before it was journaled: one
+// that did not exist before. Runs of older journals do not know which existed: any running one is
+// taken.
 Task<std::optional<std::string>> BackUp::adopt(StepContext context) {
   auto status = co_await client::backup_status(*cluster_, table_.app_id, 0, deadline());
   if (!status && status.error().code() == Code::kNotFound) co_return std::nullopt;
@@ -138,18 +140,17 @@ Task<client::BackupItem> BackUp::poll() {
   auto status =
       co_await client::backup_status(*cluster_, place_.app_id, place_.backup_id, deadline());
   if (!status && status.error().code() == Code::kNotFound)
-    co_return fail(Code::kNotFound,
-                   status.error().message() +
-                       ": real meta servers forget backups when they restart or another one "
-                       "leads; what was uploaded to " +
-                       place_.backup_folder() +
-                       " is no complete backup: remove it with `pegmove backups rm` and start "
-                       "another backup");
+    co_return fail(Code::kNotFound, status.error().message() +
+                                        ": real meta servers lose their backups when they restart "
+                                        "or another one becomes the leader; what was uploaded to " +
+                                        place_.backup_folder() +
+                                        " is not a complete backup: remove it with `pegmove "
+                                        "backups rm` and start another backup");
   if (!status) co_return fail(std::move(status.error()));
   const auto item =
       std::ranges::find(status->items, place_.backup_id, &client::BackupItem::backup_id);
   if (item == status->items.end())
-    co_return fail(Code::kProtocol, "the meta server's answer does not name the backup");
+    co_return fail(Code::kProtocol, "the meta server's answer does not contain the backup");
   hint_ = status->hint;
   co_return *item;
 }
@@ -164,10 +165,10 @@ std::string BackUp::left_alone() const { return "the cluster continues the backu
 
 Task<> BackUp::show_progress(StepContext context) {
   BackupProgress progress{.partitions = table_.partition_count, .elapsed = elapsed()};
-  auto told = CO_TRY(
+  auto answer = CO_TRY(
       co_await ask_meta(*cluster_, "backup.status", {std::to_string(place_.app_id)}, deadline()));
-  if (told)
-    read_progress(*told, progress);
+  if (answer)
+    read_progress(*answer, progress);
   else
     progress.partitions_done = co_await count_in_store();
   context.session.set_reason(progress.waits_for);
@@ -186,9 +187,9 @@ void BackUp::show(StepContext context, const BackupProgress& progress) {
       progress.partitions_done == progress.partitions);
 }
 
-// Of an embedded cluster.
+// The answer of an embedded cluster.
 void BackUp::read_progress(const std::string& text, BackupProgress& progress) {
-  const auto in = Json::parse(text, nullptr, false);
+  const auto in = base::parse_json<Json>(text);
   if (!in.is_array()) return;
   for (const auto& job : in) {
     if (!job.is_object() || number_in(job, "backup_id") != place_.backup_id) continue;
@@ -218,7 +219,7 @@ Routine<std::optional<int32_t>> BackUp::count_in_store() {
 }
 
 Routine<std::string> BackUp::why_failed(std::string hint) {
-  std::string text = "the cluster says that the backup failed: " + hint;
+  std::string text = "the cluster reports that the backup failed: " + hint;
   if (hint.contains("failed:") || !store_) co_return text;
   std::string missing;
   for (int32_t partition = 0; partition < table_.partition_count; ++partition) {
@@ -226,14 +227,14 @@ Routine<std::string> BackUp::why_failed(std::string hint) {
     if (current && !*current) missing += (missing.empty() ? "" : ", ") + std::to_string(partition);
   }
   if (!missing.empty())
-    text += "; not finished: partitions " + missing + "; their servers' logs say why";
+    text += "; not finished: partitions " + missing + "; see the logs of their servers";
   co_return text;
 }
 
 Task<Undone> BackUp::cancel(StepContext context) {
-  if (place_.backup_id == 0) {  // not known whether it began
+  if (place_.backup_id == 0) {  // it is not known whether the backup began
     auto begun = CO_TRY(co_await adopt(context));
-    if (!begun) co_return Undone{.end = UndoEnd::kUndone, .says = "the backup had not begun"};
+    if (!begun) co_return Undone{.end = UndoEnd::kUndone, .says = "the backup had not started"};
     CO_TRY(take({.product = *begun}));
   }
   const auto name = "backup " + std::to_string(place_.backup_id) + " of table " + place_.table +
@@ -246,21 +247,20 @@ Task<Undone> BackUp::cancel(StepContext context) {
                              "uploaded with `pegmove backups rm`"};
   if (!item) co_return fail(std::move(item.error()));
   if (item->is_failed)
-    co_return Undone{.end = UndoEnd::kUndone, .says = name + " had failed already"};
+    co_return Undone{.end = UndoEnd::kUndone, .says = name + " had already failed"};
   if (item->end_time_ms != 0)
     co_return Undone{.end = UndoEnd::kStays,
                      .says = name + " is complete and stays; remove it with `pegmove backups rm`"};
-  auto told = CO_TRY(co_await ask_meta(
+  auto answer = CO_TRY(co_await ask_meta(
       *cluster_, "backup.cancel", {std::to_string(place_.app_id), std::to_string(place_.backup_id)},
       deadline()));
-  if (!told)
+  if (!answer)
     co_return Undone{.end = UndoEnd::kCannot,
                      .says = name +
-                             " continues on the cluster: this version of Pegasus cannot end "
-                             "a backup; remove it with `pegmove backups rm` when it has "
-                             "ended"};
+                             " continues on the cluster: this version of Pegasus cannot end a "
+                             "backup; when it has ended, remove it with `pegmove backups rm`"};
   co_return Undone{.end = UndoEnd::kUndone,
-                   .says = name + " is ended on the cluster, which removes what was uploaded"};
+                   .says = name + " was ended on the cluster, which removes what was uploaded"};
 }
 
 Task<std::string> BackUp::keep_envs() {
@@ -269,7 +269,7 @@ Task<std::string> BackUp::keep_envs() {
                    "] is not in pegmove's own configuration";
     co_return std::string();
   }
-  // Of the whole backup: those of other tables in the file stay.
+  // The file is that of the backup, not of the table.
   backup::EnvsOfTables all;
   all[blockstore::name_of(place_.table_folder())] = table_.envs;
   CO_TRY(co_await store_->write_file(place_.envs_file(), backup::encode_envs(all)));
@@ -284,16 +284,15 @@ Task<std::string> BackUp::keep_envs() {
 }
 
 std::string to_json(const BackupRequest& request) {
-  return Json{{"from_metas", request.from_metas},
-              {"table", request.table},
-              {"provider", request.provider},
-              {"path", request.path},
-              {"timeout_ms", request.timeout.count()}}
-      .dump();
+  return base::json_text(Json{{"from_metas", request.from_metas},
+                              {"table", request.table},
+                              {"provider", request.provider},
+                              {"path", request.path},
+                              {"timeout_ms", request.timeout.count()}});
 }
 
 Result<BackupRequest> backup_request_from_json(std::string_view text) {
-  return read_request(nlohmann::json::parse(text, nullptr, false));
+  return read_request(base::parse_json<nlohmann::json>(text));
 }
 
 std::string transfer_text(int64_t done, int64_t all, milliseconds elapsed) {
@@ -319,7 +318,7 @@ std::string to_line(const BackupProgress& progress) {
     text += "partitions " + std::to_string(*progress.partitions_done) + "/" +
             std::to_string(progress.partitions);
   else
-    text += "under way for " + base::format_duration(progress.elapsed);
+    text += "in progress for " + base::format_duration(progress.elapsed);
   if (!progress.waits_for.empty()) text += "; " + progress.waits_for;
   return text;
 }
@@ -332,7 +331,7 @@ std::string to_json(const BackupReport& report) {
            {"app_envs_kept", report.has_envs}};
   if (report.bytes >= 0) out["bytes"] = report.bytes;
   if (!report.note.empty()) out["note"] = report.note;
-  return out.dump(2);
+  return base::json_text(out, 2);
 }
 
 Task<std::optional<std::string>> ask_meta(client::Cluster& cluster, std::string command,
@@ -345,7 +344,7 @@ Task<std::optional<std::string>> ask_meta(client::Cluster& cluster, std::string 
     if (text.starts_with("unknown command")) co_return std::nullopt;
     co_return text;
   }
-  co_return fail(Code::kProtocol, "the cluster does not tell which meta server leads");
+  co_return fail(Code::kProtocol, "the cluster does not report its leading meta server");
 }
 
 Task<std::string> backup_root(client::Cluster& cluster, Deadline deadline) {
@@ -355,10 +354,9 @@ Task<std::string> backup_root(client::Cluster& cluster, Deadline deadline) {
                                                              "config-dump", {}, deadline));
     auto root = CO_TRY(inspect::parse_config_dump(dump)).cold_backup_root;
     if (!root.empty()) co_return root;
-    co_return fail(Code::kUnsupported,
-                   "replica server " + node.address.to_string() +
-                       " has no [replication] cold_backup_root in its configuration, and refuses "
-                       "backups without it");
+    co_return fail(Code::kUnsupported, "replica server " + node.address.to_string() +
+                                           " has no [replication] cold_backup_root in its "
+                                           "configuration, and refuses backups without it");
   }
   co_return fail(Code::kUnreachable, "cluster '" + cluster.name() + "' has no live replica server");
 }

@@ -1,5 +1,5 @@
-// Method two, first half: a cold backup, made by the cluster's own servers, which are watched; what
-// Pegasus's format does not keep is written beside it.
+// Method two, first half: a cold backup by the cluster's own servers, which pegmove watches. What
+// Pegasus's format does not contain is written beside the backup.
 #pragma once
 
 #include <functional>
@@ -21,24 +21,24 @@ inline constexpr std::string_view kBackupMethod = "backup";
 
 // Everything that a later process needs to resume it.
 struct BackupRequest {
-  std::string from_metas;  // "host:port,...": a name may mean something else elsewhere
+  std::string from_metas;  // "host:port,...": a name may mean another cluster elsewhere
   std::string table;
-  std::string provider;   // as the cluster's servers know it
-  std::string path = {};  // above the cluster's folder
+  std::string provider;   // [block_service.NAME] of the cluster's servers
+  std::string path = {};  // the parent of the cluster's folder
   async::milliseconds timeout{30'000};
 };
 std::string to_json(const BackupRequest& request);
 // Errors: kCorrupt, saying what is wrong.
 Result<BackupRequest> backup_request_from_json(std::string_view text);
 
-// How far the cluster is. Real clusters tell no bytes: then the partitions that are done are
-// counted in the store, when it can be reached from here.
+// The progress of the cluster. Real clusters do not report bytes: then the finished partitions are
+// counted in the store, if pegmove's configuration has it.
 struct BackupProgress {
   int32_t partitions = 0;
   std::optional<int32_t> partitions_done = {};
   std::optional<int64_t> done_bytes = {};
   std::optional<int64_t> all_bytes = {};
-  std::string waits_for = {};  // "": it does not wait, or does not tell
+  std::string waits_for = {};  // "": it does not wait, or does not report it
   async::milliseconds elapsed{0};
 };
 // "backing up: 12.3 MiB of 98.1 MiB, 12%, 4.1 MiB/s, ETA 21 s, partitions 1/8"
@@ -51,16 +51,16 @@ struct BackupReport {
   int64_t bytes = -1;  // -1: not known
   async::milliseconds elapsed{0};
   bool has_envs = false;  // pegmove_envs was written
-  std::string note = {};  // why not
+  std::string note = {};  // why it was not
 };
 std::string to_json(const BackupReport& report);
 std::string to_text(const BackupReport& report);
 
 // Errors of the run: kInterrupted; kRefused, kUnsupported and kInvalidArgument: the cluster's;
-// kNotFound: no such table, or the meta server has forgotten the backup (real ones do when they
-// restart). After a stop the cluster continues by itself; a cancel ends the backup where the
-// cluster can. Where the provider's store cannot be reached from here, nothing is written beside
-// the backup.
+// kNotFound: no such table, or the meta server no longer knows the backup (real ones lose it when
+// they restart). After a stop the cluster continues by itself; a cancel ends the backup if the
+// cluster can. When pegmove's configuration does not have the store, nothing is written beside the
+// backup.
 class BackUp : public runs::Work, public runs::RemoteJob<client::BackupItem> {
  public:
   BackUp(BackupRequest request, const Ports& ports);
@@ -77,7 +77,7 @@ class BackUp : public runs::Work, public runs::RemoteJob<client::BackupItem> {
   std::string left_alone() const override;
   Task<runs::Undone> cancel(runs::StepContext context) override;
 
-  // Of the backup that was started; root is empty before.
+  // The place of the started backup; root is empty before.
   const backup::Place& place() const { return place_; }
 
  private:
@@ -106,15 +106,15 @@ class BackUp : public runs::Work, public runs::RemoteJob<client::BackupItem> {
   BackupReport report_;
 };
 
-// The folder of a cluster in block stores: cold_backup_root of its replica servers' configuration.
-// Errors: kUnsupported: it is not configured, so that its servers refuse backups.
+// The folder of a cluster in block stores: cold_backup_root in the configuration of its replica
+// servers. Errors: kUnsupported: it is not configured, so that the servers refuse backups.
 Task<std::string> backup_root(client::Cluster& cluster, Deadline deadline);
 
-// What the meta server answers to one of its remote commands; nothing when it does not know it.
+// The meta server's answer to a remote command; nullopt when it does not know the command.
 Task<std::optional<std::string>> ask_meta(client::Cluster& cluster, std::string command,
                                           std::vector<std::string> arguments, Deadline deadline);
 
-// "98.1 MiB"-like numbers of a transfer under way.
+// "12.3 MiB of 98.1 MiB, 12%, 4.1 MiB/s, ETA 21 s" of a transfer in progress.
 std::string transfer_text(int64_t done, int64_t all, async::milliseconds elapsed);
 
 }  // namespace pegmove::migration

@@ -42,10 +42,10 @@ class BackUpTest : public ::testing::Test {
     return runs_.resume(id_);
   }
 
-  // Nodes wait here when a checkpoint is made, until the test lets them go on.
+  // Nodes wait here after a checkpoint is made, until the test lets them continue.
   std::latch go_on_{1};
   std::atomic<bool> holds_ = false;
-  testing::TwoClusters clusters_{{.backups = true, .on_backup_step = [this](std::string_view step) {
+  testing::TwoClusters clusters_{{.backups = true, .on_failpoint = [this](std::string_view step) {
                                     if (holds_ && step == "backup.checkpoint_made") go_on_.wait();
                                   }}};
   testing::RealLike real_{clusters_.source_servers.meta_address().port};
@@ -105,14 +105,15 @@ TEST_F(BackUpTest, ABackupThatNobodyWatchesIsCancelledOnTheClusterToo) {
   runs_.events.show = [this](const std::string&) { runs_.stop.request(); };
   ASSERT_EQ(good(runs_.resume(id_)).state, RunState::kInterrupted);
   runs_.by_word["a"] = nullptr;
-  EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kCancelling) << "the cluster was not told";
+  EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kCancelling)
+      << "no request was sent to the cluster";
   EXPECT_THAT(runs_.seen(id_).reason, HasSubstr("cluster a is away"));
   runs_.by_word["a"] = clusters_.source;
   EXPECT_EQ(good(runs_.cancel(id_)).state, RunState::kCancelled);
   const auto undone = runs::undone_of(runs_.seen(id_));
   ASSERT_EQ(undone.size(), 1u);
   EXPECT_EQ(undone[0].end, runs::UndoEnd::kUndone);
-  EXPECT_THAT(undone[0].says, HasSubstr("is ended on the cluster"));
+  EXPECT_THAT(undone[0].says, HasSubstr("was ended on the cluster"));
   go_on_.count_down();
 }
 
@@ -123,7 +124,7 @@ TEST_F(BackUpTest, OneThatTheMetaServerHasForgottenIsNamedAndAResumeMakesAnother
   const auto ending = good(back_up(
       nlohmann::json{{"backup_id", 1234567890123}, {"app_id", app_id}, {"root", "test"}}.dump()));
   EXPECT_EQ(ending.state, RunState::kFailed);
-  EXPECT_THAT(ending.reason, AllOf(HasSubstr("forget backups"), HasSubstr("test/1234567890123"),
+  EXPECT_THAT(ending.reason, AllOf(HasSubstr("lose their backups"), HasSubstr("test/1234567890123"),
                                    HasSubstr("pegmove backups rm")));
   EXPECT_EQ(good(runs_.resume(id_)).state, RunState::kDone);
 }

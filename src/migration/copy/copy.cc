@@ -4,8 +4,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <numeric>
 
+#include "async/report_each_second.h"
 #include "async/task_group.h"
-#include "async/tell_each_second.h"
 #include "migration/copy/latency_probe.h"
 #include "rows/table_rows.h"
 
@@ -15,14 +15,15 @@ namespace {
 using async::milliseconds;
 using std::chrono::duration_cast;
 
-// How many rows the source has, from one partition: hashing spreads hash keys evenly over them.
+// Estimates the rows of the source from one partition: hashing spreads hash keys evenly over
+// partitions.
 Routine<> estimate_rows(std::shared_ptr<client::Table> table, const async::StopSignal& stop,
                         milliseconds timeout, int64_t& rows_of_one) {
   int64_t rows = 0;
   auto scanner = table->scan_partition(0, {.batch_size = 1000, .only_count = true});
   while (!stop.requested()) {
     auto batch = co_await scanner->next(Deadline::in(table->cluster().client().clock(), timeout));
-    if (!batch) co_return;  // no estimate; the copy itself reports what is wrong
+    if (!batch) co_return;  // no estimate; the copy itself reports the error
     if (!*batch) break;
     rows += (*batch)->count;
   }
@@ -56,23 +57,22 @@ struct Counts {
   }
 };
 
-// So many that each of the target's partitions that a source partition's rows can belong to gets
-// enough of them for a request.
+// Large enough for a full request to each target partition that the rows of one source partition
+// can belong to.
 int64_t batch_rows(const Counts& counts) {
   constexpr int64_t kRowsARequest = 500;
   return kRowsARequest * (counts.target / std::gcd(counts.source, counts.target));
 }
 
 std::unexpected<Error> was_split(const client::Table& table, int32_t before, int32_t now) {
-  return fail(Code::kRefused,
-              "table '" + table.name() + "' was split from " + std::to_string(before) + " to " +
-                  std::to_string(now) +
-                  " partitions while it was copied: rows may be missing; cancel this run and begin "
-                  "another copy");
+  return fail(Code::kRefused, "table '" + table.name() + "' was split from " +
+                                  std::to_string(before) + " to " + std::to_string(now) +
+                                  " partitions during the copy: rows may be missing; cancel this "
+                                  "run and start another copy");
 }
 
-// A partition that is split off takes rows along, which a scan of its parent does not see from
-// then on; and a DUPLICATE request that was made for a parent may hold rows of the child.
+// A partition split moves rows to the new partition, and a scan of the parent no longer sees them;
+// and a DUPLICATE request that was made for the parent may contain rows of the child.
 Task<> check_not_split(const PreparedCopy& copy, Counts before) {
   auto deadline = Deadline::in(copy.source->cluster().client().clock(), copy.options.timeout);
   auto source =
@@ -87,7 +87,7 @@ Task<> check_not_split(const PreparedCopy& copy, Counts before) {
   co_return Result<void>();
 }
 
-// Of the servers' slowest clock; nullopt when one is not known.
+// The time of the servers' slowest clock; nullopt when one is not known.
 std::optional<int64_t> clock_ahead_s(const inspect::SideFacts& side) {
   constexpr int64_t kSecond = 1'000'000;
   std::optional<int64_t> least_us;
@@ -127,7 +127,7 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   const auto& options = copy.options;
   auto writing = CO_TRY(co_await write_options(options.rules, options.duplicate, *copy.source,
                                                *copy.target, options.retry_for));
-  // A server that hangs is to be noticed long before the time to retry is over.
+  // A server that hangs must be noticed long before the time to retry is over.
   for (auto* table :
        {copy.source.get(), copy.target.get(), writing.geo ? writing.geo->table.get() : nullptr}) {
     if (!table) continue;
@@ -150,15 +150,15 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   async::TaskGroup beside(co_await asio::this_coro::executor);
   if (options.rules.filters == rows::RowFilters{})
     beside.spawn(estimate_rows(copy.source, copied, options.timeout, rows_of_one));
-  if (auto* pace = options.pump.pace) {
-    beside.spawn(probe_latency(copy.source, *pace, beside));
-    beside.spawn(probe_latency(copy.target, *pace, beside));
+  if (auto* throttler = options.pump.throttler) {
+    beside.spawn(probe_latency(copy.source, *throttler, beside));
+    beside.spawn(probe_latency(copy.target, *throttler, beside));
   }
   if (listener)
-    beside.spawn(async::tell_each_second(clock, beside, [&] {
+    beside.spawn(async::report_each_second(clock, beside, [&] {
       listener({pump.progress(), elapsed(), copy.source->partition_count(),
                 expected_rows(pump.progress(), rows_of_one), what_it_waits_for(copy),
-                options.pump.pace ? options.pump.pace->why_slow() : ""});
+                options.pump.throttler ? options.pump.throttler->why_slow() : ""});
     }));
   auto moved = co_await pump.run();
   copied.request();

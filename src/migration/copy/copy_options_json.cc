@@ -1,26 +1,23 @@
 #include "migration/copy/copy_options_json.h"
 
-#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/json_fields.h"
 
 namespace pegmove::migration {
 namespace {
 
 using nlohmann::json;
+using Fields = base::JsonFields;
 using rows::Match;
 using rows::RowFilter;
 using rows::WriteMode;
 
+constexpr int64_t kMostNumber = 65535;  // partitions of a table; far more than fields of a value
 constexpr std::array<std::string_view, 4> kModeNames = {"plain", "no_overwrite", "multi_set",
                                                         "geo"};
-
-std::unexpected<Error> wrong(std::string_view field, std::string_view what) {
-  return fail(Code::kCorrupt,
-              "rules of a copy: field '" + std::string(field) + "' " + std::string(what));
-}
 
 json to_json(const RowFilter& filter) {
   json out{{"match", rows::match_name(filter.match)}};
@@ -31,85 +28,24 @@ json to_json(const RowFilter& filter) {
   return out;
 }
 
-// The object has no other fields than these.
-Result<void> check_fields(const json& object, std::string_view name,
-                          std::initializer_list<std::string_view> known) {
-  if (!object.is_object()) return wrong(name, "is no object");
-  for (const auto& [key, value] : object.items())
-    if (std::ranges::find(known, key) == known.end())
-      return wrong(base::printable(key), "is not known");
-  return {};
+Result<RowFilter> read_filter(const Fields& in, const char* name) {
+  if (!in.has(name)) return RowFilter{};
+  const auto filter = TRY(in.object(name));
+  TRY(filter.only({"match", "pattern", "pattern_b64"}));
+  const auto match = rows::parse_match(TRY(filter.text("match")));
+  if (!match) return filter.must_be("match", "a known kind of match");
+  return RowFilter{*match, TRY(filter.text_or_base64("pattern"))};
 }
 
-Result<std::string> read_pattern(const json& object, std::string_view name) {
-  auto plain = object.find("pattern"), coded = object.find("pattern_b64");
-  if ((plain == object.end()) == (coded == object.end()))
-    return wrong(name, "needs one of pattern and pattern_b64");
-  const auto& found = plain != object.end() ? *plain : *coded;
-  if (!found.is_string()) return wrong(name, "has a pattern that is no string");
-  if (plain != object.end()) return found.get<std::string>();
-  auto bytes = base::from_base64(found.get_ref<const std::string&>());
-  if (!bytes) return wrong(name, "has a pattern_b64 that is no base64");
-  return *std::move(bytes);
-}
-
-Result<void> read_filter(const json& object, const char* name, RowFilter& filter) {
-  auto found = object.find(name);
-  if (found == object.end()) return {};
-  TRY(check_fields(*found, name, {"match", "pattern", "pattern_b64"}));
-  auto match = found->find("match");
-  if (match == found->end() || !match->is_string()) return wrong(name, "needs the string match");
-  auto parsed = rows::parse_match(match->get_ref<const std::string&>());
-  if (!parsed) return wrong(name, "has a match that is not known");
-  filter = {*parsed, TRY(read_pattern(*found, name))};
-  return {};
-}
-
-Result<void> read_flag(const json& object, const char* name, bool& flag) {
-  auto found = object.find(name);
-  if (found == object.end()) return {};
-  if (!found->is_boolean()) return wrong(name, "is neither true nor false");
-  flag = found->get<bool>();
-  return {};
-}
-
-Result<int32_t> read_number(const json& value, std::string_view name) {
-  constexpr int64_t kMost = 65535;  // partitions of a table; far more than fields of a value
-  // Numbers above 2^63 count as unsigned and would turn negative.
-  if (!value.is_number_integer() || (value.is_number_unsigned() && value.get<uint64_t>() > kMost) ||
-      value.get<int64_t>() < 0)
-    return wrong(name, "is no number from 0 to " + std::to_string(kMost));
-  return int32_t(value.get<int64_t>());
-}
-
-Result<void> read_partitions(const json& object, std::vector<int32_t>& partitions) {
-  auto found = object.find("partitions");
-  if (found == object.end()) return {};
-  if (!found->is_array()) return wrong("partitions", "is no list");
-  for (const auto& each : *found) partitions.push_back(TRY(read_number(each, "partitions")));
-  return {};
-}
-
-Result<void> read_mode(const json& object, WriteMode& mode) {
-  auto found = object.find("mode");
-  if (found == object.end()) return {};
-  if (!found->is_string()) return wrong("mode", "is no string");
-  auto place = std::ranges::find(kModeNames, found->get_ref<const std::string&>());
-  if (place == kModeNames.end()) return wrong("mode", "is not known");
-  mode = WriteMode(place - kModeNames.begin());
-  return {};
-}
-
-Result<void> read_layout(const json& object, geo::Layout& layout) {
-  auto found = object.find("geo");
-  if (found == object.end()) return {};
-  TRY(check_fields(*found, "geo", {"min_level", "latitude_index", "longitude_index"}));
+Result<geo::Layout> read_layout(const Fields& in, geo::Layout layout) {
+  if (!in.has("geo")) return layout;
+  const auto fields = TRY(in.object("geo"));
+  TRY(fields.only({"min_level", "latitude_index", "longitude_index"}));
   for (auto [name, field] : {std::pair{"min_level", &layout.min_level},
                              std::pair{"latitude_index", &layout.latitude_index},
                              std::pair{"longitude_index", &layout.longitude_index}})
-    if (auto number = found->find(name); number != found->end())
-      *field = TRY(read_number(*number, name));
-  return {};
+    *field = int32_t(TRY(fields.integer(name, 0, kMostNumber, *field)));
+  return layout;
 }
 
 }  // namespace
@@ -134,22 +70,24 @@ json to_json(const CopyRules& rules) {
 }
 
 Result<CopyRules> copy_rules_from_json(const json& object) {
-  TRY(check_fields(object, "(all)",
-                   {"partitions", "hash_key_filter", "sort_key_filter", "value_filter", "values",
-                    "expiry", "mode", "geo"}));
+  const auto in = TRY(Fields::of(object, "rules of a copy"));
+  TRY(in.only({"partitions", "hash_key_filter", "sort_key_filter", "value_filter", "values",
+               "expiry", "mode", "geo"}));
   CopyRules rules;
-  TRY(read_partitions(object, rules.partitions));
-  TRY(read_filter(object, "hash_key_filter", rules.filters.hash_key));
-  TRY(read_filter(object, "sort_key_filter", rules.filters.sort_key));
-  TRY(read_filter(object, "value_filter", rules.filters.value));
-  TRY(read_flag(object, "values", rules.with_values));
-  TRY(read_flag(object, "expiry", rules.with_expiry));
-  TRY(read_mode(object, rules.mode));
-  TRY(read_layout(object, rules.geo_layout));
-  if (object.contains("geo") && rules.mode != WriteMode::kGeo)
-    return wrong("geo", "is only for the mode geo");
+  if (in.has("partitions"))
+    for (const auto each : TRY(in.integers("partitions", 0, kMostNumber)))
+      rules.partitions.push_back(int32_t(each));
+  rules.filters.hash_key = TRY(read_filter(in, "hash_key_filter"));
+  rules.filters.sort_key = TRY(read_filter(in, "sort_key_filter"));
+  rules.filters.value = TRY(read_filter(in, "value_filter"));
+  rules.with_values = TRY(in.boolean("values", rules.with_values));
+  rules.with_expiry = TRY(in.boolean("expiry", rules.with_expiry));
+  if (in.has("mode")) rules.mode = WriteMode(TRY(in.choice("mode", kModeNames)));
+  rules.geo_layout = TRY(read_layout(in, rules.geo_layout));
+  if (in.has("geo") && rules.mode != WriteMode::kGeo)
+    return in.wrong("'geo' is only for the mode geo");
   if (auto checked = check_copy_rules(rules, false); !checked)
-    return fail(Code::kCorrupt, "rules of a copy: " + checked.error().message());
+    return in.wrong(checked.error().message());
   return rules;
 }
 

@@ -1,4 +1,4 @@
-// The rules of a copy as JSON, in which the journal keeps them.
+// The rules of a copy as JSON, as the journal keeps them.
 //
 //   {"partitions": [0, 3],
 //    "hash_key_filter": {"match": "prefix", "pattern": "user"},
@@ -6,7 +6,7 @@
 //    "value_filter": {...}, "values": false, "expiry": false, "mode": "geo",
 //    "geo": {"min_level": 12, "latitude_index": 5, "longitude_index": 4}}
 //
-// A field that is absent has its default; patterns that are no UTF-8 stand as base64.
+// A missing field has its default; patterns that are not UTF-8 are base64.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -15,11 +15,11 @@
 
 namespace pegmove::migration {
 
-// Fields with their default are left out.
+// Fields that have their default are left out.
 nlohmann::json to_json(const CopyRules& rules);
 
 // Strict: fields that are unknown, of a wrong type or out of range are errors, and so are rules
-// that contradict each other. Errors: kCorrupt, naming the field.
+// that exclude each other. Errors: kCorrupt, naming the field.
 Result<CopyRules> copy_rules_from_json(const nlohmann::json& json);
 
 // "plain", "no_overwrite", "multi_set", "geo".

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "migration/copy/copy_options_json.h"
 
@@ -29,13 +30,13 @@ Result<CopyRequest> read_request(const Json& json) {
   options.create = TRY(in.boolean("create"));
   options.timeout = TRY(in.milliseconds("timeout_ms"));
   options.retry_for = TRY(in.milliseconds("retry_for_ms"));
-  auto& pace = request.pace;
-  pace.max_rows_per_second = TRY(in.integer("max_rows_per_second", 0, kMostRate));
-  pace.max_bytes_per_second = TRY(in.integer("max_bytes_per_second", 0, kMostRate * 1'000'000));
-  pace.adaptive = TRY(in.boolean("adaptive"));
-  pace.latency_bound = TRY(in.milliseconds("latency_bound_ms"));
+  auto& throttle = request.throttle;
+  throttle.max_rows_per_second = TRY(in.integer("max_rows_per_second", 0, kMostRate));
+  throttle.max_bytes_per_second = TRY(in.integer("max_bytes_per_second", 0, kMostRate * 1'000'000));
+  throttle.adaptive = TRY(in.boolean("adaptive"));
+  throttle.latency_bound = TRY(in.milliseconds("latency_bound_ms"));
   options.into_nonempty = TRY(in.boolean("into_nonempty"));
-  options.through = Through::kPlain;  // or as `duplicate` says
+  options.through = Through::kPlain;  // or given by `duplicate`
   options.live = TRY(in.boolean("live"));
   options.dual_written = TRY(in.boolean("dual_written"));
   if (in.has("duplicate")) options.duplicate = TRY(read_duplicate(TRY(in.object("duplicate"))));
@@ -61,10 +62,10 @@ std::string to_json(const CopyRequest& request) {
            {"create", options.create},
            {"timeout_ms", options.timeout.count()},
            {"retry_for_ms", options.retry_for.count()},
-           {"max_rows_per_second", request.pace.max_rows_per_second},
-           {"max_bytes_per_second", request.pace.max_bytes_per_second},
-           {"adaptive", request.pace.adaptive},
-           {"latency_bound_ms", request.pace.latency_bound.count()},
+           {"max_rows_per_second", request.throttle.max_rows_per_second},
+           {"max_bytes_per_second", request.throttle.max_bytes_per_second},
+           {"adaptive", request.throttle.adaptive},
+           {"latency_bound_ms", request.throttle.latency_bound.count()},
            {"into_nonempty", options.into_nonempty},
            {"live", options.live},
            {"dual_written", options.dual_written},
@@ -74,29 +75,30 @@ std::string to_json(const CopyRequest& request) {
                         {"timestamp_us", options.duplicate->timestamp_us},
                         {"verify_timetag", options.duplicate->verify_timetag}};
   if (options.partitions) out["partitions"] = *options.partitions;
-  return out.dump();
+  return base::json_text(out);
 }
 
 Result<CopyRequest> copy_request_from_json(std::string_view text) {
-  return read_request(Json::parse(text, nullptr, false));
+  return read_request(base::parse_json<Json>(text));
 }
 
-Result<void> apply_setting(rows::PaceOptions& pace, std::string_view key, std::string_view value) {
+Result<void> apply_setting(rows::ThrottleOptions& throttle, std::string_view key,
+                           std::string_view value) {
   if (key == "max-rows-per-second") {
-    pace.max_rows_per_second = TRY(parse_rate(key, value));
+    throttle.max_rows_per_second = TRY(parse_rate(key, value));
   } else if (key == "max-megabytes-per-second") {
-    pace.max_bytes_per_second = TRY(parse_rate(key, value)) * 1'000'000;
+    throttle.max_bytes_per_second = TRY(parse_rate(key, value)) * 1'000'000;
   } else if (key == "latency-bound") {
-    pace.latency_bound = TRY(in_context(base::parse_duration(value), key));
+    throttle.latency_bound = TRY(in_context(base::parse_duration(value), key));
   } else if (key == "full-speed") {
     if (value != "true" && value != "false")
       return fail(Code::kInvalidArgument,
-                  "full-speed: true or false, not '" + std::string(value) + "'");
-    pace.adaptive = value == "false";
+                  "full-speed: give true or false, not '" + std::string(value) + "'");
+    throttle.adaptive = value == "false";
   } else {
     return fail(Code::kInvalidArgument,
                 "'" + std::string(key) +
-                    "' is no setting of a copy; there are max-rows-per-second, "
+                    "' is not a setting of a copy; the settings are max-rows-per-second, "
                     "max-megabytes-per-second (0: no limit), latency-bound and full-speed");
   }
   return {};

@@ -31,10 +31,10 @@ CopyRequest full_request() {
                       .duplicate = client::DuplicateWrite{.cluster_id = 127,
                                                           .timestamp_us = 1'800'000'000'000'001,
                                                           .verify_timetag = true}},
-          .pace = {.max_rows_per_second = 50'000,
-                   .max_bytes_per_second = 7'000'000,
-                   .adaptive = false,
-                   .latency_bound = milliseconds(150)}};
+          .throttle = {.max_rows_per_second = 50'000,
+                       .max_bytes_per_second = 7'000'000,
+                       .adaptive = false,
+                       .latency_bound = milliseconds(150)}};
 }
 
 TEST(CopyRequestJson, EveryFieldComesBack) {
@@ -58,10 +58,10 @@ TEST(CopyRequestJson, EveryFieldComesBack) {
   EXPECT_EQ(is.duplicate->cluster_id, 127);
   EXPECT_EQ(is.duplicate->timestamp_us, 1'800'000'000'000'001);
   EXPECT_TRUE(is.duplicate->verify_timetag);
-  EXPECT_EQ(back->pace.max_rows_per_second, 50'000);
-  EXPECT_EQ(back->pace.max_bytes_per_second, 7'000'000);
-  EXPECT_FALSE(back->pace.adaptive);
-  EXPECT_EQ(back->pace.latency_bound, milliseconds(150));
+  EXPECT_EQ(back->throttle.max_rows_per_second, 50'000);
+  EXPECT_EQ(back->throttle.max_bytes_per_second, 7'000'000);
+  EXPECT_FALSE(back->throttle.adaptive);
+  EXPECT_EQ(back->throttle.latency_bound, milliseconds(150));
 }
 
 TEST(CopyRequestJson, DefaultsComeBackAndTheWayThatWasChosenStays) {
@@ -74,7 +74,7 @@ TEST(CopyRequestJson, DefaultsComeBackAndTheWayThatWasChosenStays) {
   EXPECT_FALSE(back->options.dual_written);
   EXPECT_FALSE(back->options.partitions);
   EXPECT_FALSE(back->options.duplicate);
-  EXPECT_TRUE(back->pace.adaptive);
+  EXPECT_TRUE(back->throttle.adaptive);
   EXPECT_EQ(back->options.through, Through::kPlain) << "a run does not change its way";
 }
 
@@ -155,22 +155,22 @@ TEST(CopyRequestJson, WhatIsNoObjectIsCorrupt) {
   EXPECT_FALSE(copy_request_from_json(std::string(100'000, '[')));
 }
 
-TEST(CopySetting, EachChangesThePace) {
-  rows::PaceOptions pace;
-  ASSERT_TRUE(apply_setting(pace, "max-rows-per-second", "123"));
-  EXPECT_EQ(pace.max_rows_per_second, 123);
-  ASSERT_TRUE(apply_setting(pace, "max-rows-per-second", "0"));
-  EXPECT_EQ(pace.max_rows_per_second, 0);
-  ASSERT_TRUE(apply_setting(pace, "max-megabytes-per-second", "12"));
-  EXPECT_EQ(pace.max_bytes_per_second, 12'000'000);
-  ASSERT_TRUE(apply_setting(pace, "max-megabytes-per-second", "1000000000000"));
-  EXPECT_EQ(pace.max_bytes_per_second, 1'000'000'000'000'000'000);
-  ASSERT_TRUE(apply_setting(pace, "latency-bound", "50ms"));
-  EXPECT_EQ(pace.latency_bound, milliseconds(50));
-  ASSERT_TRUE(apply_setting(pace, "full-speed", "true"));
-  EXPECT_FALSE(pace.adaptive);
-  ASSERT_TRUE(apply_setting(pace, "full-speed", "false"));
-  EXPECT_TRUE(pace.adaptive);
+TEST(CopySetting, EachChangesTheThrottling) {
+  rows::ThrottleOptions throttle;
+  ASSERT_TRUE(apply_setting(throttle, "max-rows-per-second", "123"));
+  EXPECT_EQ(throttle.max_rows_per_second, 123);
+  ASSERT_TRUE(apply_setting(throttle, "max-rows-per-second", "0"));
+  EXPECT_EQ(throttle.max_rows_per_second, 0);
+  ASSERT_TRUE(apply_setting(throttle, "max-megabytes-per-second", "12"));
+  EXPECT_EQ(throttle.max_bytes_per_second, 12'000'000);
+  ASSERT_TRUE(apply_setting(throttle, "max-megabytes-per-second", "1000000000000"));
+  EXPECT_EQ(throttle.max_bytes_per_second, 1'000'000'000'000'000'000);
+  ASSERT_TRUE(apply_setting(throttle, "latency-bound", "50ms"));
+  EXPECT_EQ(throttle.latency_bound, milliseconds(50));
+  ASSERT_TRUE(apply_setting(throttle, "full-speed", "true"));
+  EXPECT_FALSE(throttle.adaptive);
+  ASSERT_TRUE(apply_setting(throttle, "full-speed", "false"));
+  EXPECT_TRUE(throttle.adaptive);
 }
 
 TEST(CopySetting, AWrongValueIsNamedAndChangesNothing) {
@@ -190,21 +190,21 @@ TEST(CopySetting, AWrongValueIsNamedAndChangesNothing) {
       {"full-speed", ""},
   };
   for (auto [key, value] : kWrong) {
-    rows::PaceOptions pace{.max_rows_per_second = 7, .max_bytes_per_second = 8};
-    auto applied = apply_setting(pace, key, value);
+    rows::ThrottleOptions throttle{.max_rows_per_second = 7, .max_bytes_per_second = 8};
+    auto applied = apply_setting(throttle, key, value);
     ASSERT_FALSE(applied) << key << "=" << value;
     EXPECT_EQ(applied.error().code(), Code::kInvalidArgument);
     EXPECT_THAT(applied.error().to_string(), HasSubstr(key));
-    EXPECT_EQ(pace.max_rows_per_second, 7);
-    EXPECT_EQ(pace.max_bytes_per_second, 8);
-    EXPECT_EQ(pace.latency_bound, rows::PaceOptions().latency_bound);
-    EXPECT_TRUE(pace.adaptive);
+    EXPECT_EQ(throttle.max_rows_per_second, 7);
+    EXPECT_EQ(throttle.max_bytes_per_second, 8);
+    EXPECT_EQ(throttle.latency_bound, rows::ThrottleOptions().latency_bound);
+    EXPECT_TRUE(throttle.adaptive);
   }
 }
 
 TEST(CopySetting, AnUnknownOneIsToldWhichThereAre) {
-  rows::PaceOptions pace;
-  auto applied = apply_setting(pace, "max_rows_per_second", "1");
+  rows::ThrottleOptions throttle;
+  auto applied = apply_setting(throttle, "max_rows_per_second", "1");
   ASSERT_FALSE(applied);
   EXPECT_EQ(applied.error().code(), Code::kInvalidArgument);
   for (const char* key : {"'max_rows_per_second'", "max-rows-per-second",

@@ -13,20 +13,21 @@ Result<void> check_copy_rules(const CopyRules& rules, bool through_duplicate) {
   auto wrong = [](std::string text) { return fail(Code::kInvalidArgument, std::move(text)); };
   for (auto partition : rules.partitions)
     if (partition < 0)
-      return wrong("partitions are counted from 0; there is none " + std::to_string(partition));
+      return wrong("partitions are counted from 0; partition " + std::to_string(partition) +
+                   " cannot exist");
   for (auto partition : rules.partitions)
     if (std::ranges::count(rules.partitions, partition) > 1)
-      return wrong("partition " + std::to_string(partition) + " is named twice");
+      return wrong("partition " + std::to_string(partition) + " is given twice");
   if (rules.filters.hash_key.match == Match::kExact)
     return wrong("hash keys can be filtered by anywhere, prefix and postfix");
   if (!rules.with_values && rules.filters.value.match != Match::kAll)
-    return wrong("a filter of values needs the values: leave out one of the two");
+    return wrong("a filter of values needs the values: leave out --value-filter or --no-value");
   if (!rules.with_values && rules.mode == WriteMode::kGeo)
-    return wrong("geo rows are made from values: they cannot be left out");
+    return wrong("geo rows are made from values: leave out --no-value or --geo");
   if (through_duplicate && rules.mode != WriteMode::kPlain)
     return wrong(
-        "rows that are written through duplicate cannot be written as multi_set, as geo rows, or "
-        "only where nothing stands: write plainly, or leave that out");
+        "--multi-set, --geo and --no-overwrite need --through plain: DUPLICATE does not support "
+        "them");
   if (rules.mode == WriteMode::kGeo) return geo::check_layout(rules.geo_layout);
   return {};
 }
@@ -56,12 +57,12 @@ Task<rows::TableWriteOptions> write_options(CopyRules rules,
   auto opened = co_await client::Table::open(target.router().shared_cluster(), name,
                                              Deadline::in(clock, timeout));
   if (!opened && opened.error().code() == Code::kNotFound)
-    co_return fail(Code::kNotFound, opened.error().message() + "; geo rows go to table '" + name +
-                                        "' beside the target: create it first");
+    co_return fail(Code::kNotFound, opened.error().message() + "; geo rows are written to table '" +
+                                        name + "': create it first");
   auto table = CO_TRY(std::move(opened));
   if (inspect::is_same_table(source, *table))
-    co_return fail(Code::kInvalidArgument, "geo rows would go to table '" + name +
-                                               "', which is the source; name another table");
+    co_return fail(Code::kInvalidArgument, "geo rows would be written to table '" + name +
+                                               "', which is the source; give another table");
   options.geo = rows::GeoTarget{std::move(table), rules.geo_layout};
   co_return options;
 }

@@ -1,5 +1,5 @@
-// Which rows a copy takes and how it writes them: what `pegmove copy` and the shell's copy_data can
-// be told beyond "all rows, as they are".
+// Which rows a copy takes and how it writes them: the filters and modes of `pegmove copy` and of
+// the shell's copy_data.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@
 namespace pegmove::migration {
 
 struct CopyRules {
-  std::vector<int32_t> partitions{};  // of the source; empty: all. A lane each, in this order
+  std::vector<int32_t> partitions{};  // of the source; empty: all. One lane each, in this order
   rows::RowFilters filters{};
   bool with_values = true;  // false: keys with empty values
   bool with_expiry = true;  // false: copied rows never expire, or get the target's default_ttl
@@ -22,17 +22,17 @@ struct CopyRules {
   bool operator==(const CopyRules&) const = default;
 };
 
-// Whether the rules agree with each other, and with how rows are sent. Errors: kInvalidArgument.
+// Checks that the rules can be combined, also with how rows are sent. Errors: kInvalidArgument.
 Result<void> check_copy_rules(const CopyRules& rules, bool through_duplicate);
 
-// True when every row of the source is to stand in the target as it is, so that a comparison of the
-// tables can prove the copy. kNoOverwrite is no such copy: other rows may stay in the target.
+// True when the copy makes every row of the source equal in the target, so that a comparison of the
+// tables can prove the copy. Not so for kNoOverwrite: different rows may stay in the target.
 bool copies_everything(const CopyRules& rules);
 
 rows::TableReadOptions read_options(const CopyRules& rules, async::milliseconds timeout);
 
-// With kGeo the geo table, "TARGET_geo" beside the target, is opened. Errors: kNotFound when there
-// is none; kInvalidArgument when it is the source itself; those of client::Table::open.
+// With kGeo the geo table, "TARGET_geo", is opened. Errors: kNotFound when it does not exist;
+// kInvalidArgument when it is the source itself; those of client::Table::open.
 Task<rows::TableWriteOptions> write_options(CopyRules rules,
                                             std::optional<client::DuplicateWrite> duplicate,
                                             client::Table& source, client::Table& target,

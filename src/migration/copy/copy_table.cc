@@ -5,6 +5,7 @@
 
 #include "async/task_group.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "compare/progress_text.h"
 
 namespace pegmove::migration {
@@ -26,7 +27,8 @@ std::vector<runs::Step> copy_table(CopyTable& copy) {
        .kind = StepKind::kCompensable,
        .run = [&copy](StepContext) { return copy.make_target(); },
        .take = [&copy](const journal::StepRecord& record) { return copy.take_target(record); },
-       .undo = [&copy](StepContext, const journal::StepRecord&) { return copy.leave_target(); }});
+       .undo = [&copy](StepContext,
+                       const journal::StepRecord& record) { return copy.leave_target(record); }});
 
   steps.push_back(
       {.name = "copy-rows",
@@ -38,14 +40,16 @@ std::vector<runs::Step> copy_table(CopyTable& copy) {
                        const journal::StepRecord&) { return copy.leave_rows(context); }});
 
   if (options.create)
-    steps.push_back({.name = "finish-target",
-                     .does = "give " + target + " the app envs that would have changed rows",
-                     .run = [&copy](StepContext) { return copy.finish_target(); }});
+    steps.push_back(
+        {.name = "finish-target",
+         .does = "set the app envs of " + target + " that would have changed copied rows",
+         .run = [&copy](StepContext) { return copy.finish_target(); }});
 
   if (options.live)
-    steps.push_back({.name = "verify-live",
-                     .does = "compare both tables while clients write, and repair what differs",
-                     .run = [&copy](StepContext context) { return copy.verify_live(context); }});
+    steps.push_back(
+        {.name = "verify-live",
+         .does = "compare both tables while clients write, and repair the rows that differ",
+         .run = [&copy](StepContext context) { return copy.verify_live(context); }});
   return steps;
 }
 
@@ -55,16 +59,15 @@ using async::milliseconds;
 using Json = nlohmann::json;
 
 std::string to_json(const CopiedTables& tables) {
-  return Json{{"source_app_id", tables.source_app_id},
-              {"source_partitions", tables.source_partitions},
-              {"target_app_id", tables.target_app_id},
-              {"target_partitions", tables.target_partitions},
-              {"envs_after_copy", tables.envs_after_copy}}
-      .dump();
+  return base::json_text(Json{{"source_app_id", tables.source_app_id},
+                              {"source_partitions", tables.source_partitions},
+                              {"target_app_id", tables.target_app_id},
+                              {"target_partitions", tables.target_partitions},
+                              {"envs_after_copy", tables.envs_after_copy}});
 }
 
 Result<CopiedTables> read_tables(std::string_view text) {
-  const auto json = Json::parse(text, nullptr, false);
+  const auto json = base::parse_json<Json>(text);
   const auto in = TRY(base::JsonFields::of(json, "the tables of a copy"));
   return CopiedTables{
       .source_app_id = int32_t(TRY(in.integer("source_app_id", 0, INT32_MAX))),
@@ -74,8 +77,8 @@ Result<CopiedTables> read_tables(std::string_view text) {
       .envs_after_copy = TRY(in.text_map("envs_after_copy"))};
 }
 
-// A position does not tell whether it is from before a split, and a split takes rows along; and a
-// DUPLICATE request may have put rows of a new partition into its parent.
+// A position does not show whether it is from before a partition split, and a split moves rows; and
+// a DUPLICATE request may have put rows of a new partition into its parent.
 Result<void> check_same_tables(const CopyRequest& request, const CopiedTables& then,
                                const CopiedTables& now, bool duplicates) {
   const auto split = [](const std::string& table, int32_t before, int32_t after) {
@@ -95,14 +98,15 @@ Result<void> check_same_tables(const CopyRequest& request, const CopiedTables& t
                     now.target_partitions);
   if (changed.empty()) return {};
   return fail(Code::kRefused, changed +
-                                  " since the run began; its positions are of no use any more: "
-                                  "cancel it and begin another copy");
+                                  " since the run began, so its positions are no longer valid: "
+                                  "cancel the run and start another copy");
 }
 
-// What a lane's position tells beside the rows that were written.
+// What a lane's position contains besides the rows that were written.
 std::string detail_of(const rows::LaneState& state) {
   if (state.expired + state.kept + state.not_geo == 0) return "";
-  return Json{{"expired", state.expired}, {"kept", state.kept}, {"not_geo", state.not_geo}}.dump();
+  return base::json_text(
+      Json{{"expired", state.expired}, {"kept", state.kept}, {"not_geo", state.not_geo}});
 }
 
 journal::UnitPosition position_of(int32_t partition, const rows::LaneState& state) {
@@ -115,8 +119,8 @@ journal::UnitPosition position_of(int32_t partition, const rows::LaneState& stat
 }
 
 void read_detail(const std::string& detail, rows::LaneState& state) {
-  auto in = Json::parse(detail, nullptr, false);
-  if (!in.is_object()) return;  // there is none
+  auto in = base::parse_json<Json>(detail);
+  if (!in.is_object()) return;  // no detail
   for (auto [key, to] :
        {std::pair("expired", &state.expired), {"kept", &state.kept}, {"not_geo", &state.not_geo}})
     if (in.contains(key) && in[key].is_number_integer()) *to = in[key].get<int64_t>();
@@ -124,13 +128,12 @@ void read_detail(const std::string& detail, rows::LaneState& state) {
 
 // What the report needs, for a later process.
 std::string product_of(const CopyReport& report) {
-  return Json{{"rows", report.rows},
-              {"bytes", report.bytes},
-              {"expired", report.rows_expired},
-              {"kept", report.rows_kept},
-              {"not_geo", report.rows_not_geo},
-              {"partition_rows", report.partition_rows}}
-      .dump();
+  return base::json_text(Json{{"rows", report.rows},
+                              {"bytes", report.bytes},
+                              {"expired", report.rows_expired},
+                              {"kept", report.rows_kept},
+                              {"not_geo", report.rows_not_geo},
+                              {"partition_rows", report.partition_rows}});
 }
 
 Routine<> reach(const Ports& ports, inspect::Side& side) {
@@ -147,21 +150,21 @@ CopyTable::CopyTable(CopyRequest request, const Ports& ports, std::string from, 
 
 CopyTable::~CopyTable() = default;
 
-// What the run has done itself is no obstacle.
+// What the run has done itself must not be refused by the checks.
 CopyOptions CopyTable::options_now() const {
   auto options = request_.options;
-  if (tables_) {  // rows may have been written
+  if (tables_) {  // rows may have been written already
     options.create = false;
     options.into_nonempty = true;
   }
-  // Before the step began the run had made nothing: a table that is there is another's.
+  // Before the step began the run had created nothing: an existing table is not its own.
   options.made_by_this_run = options.create && may_have_made_target_;
   return options;
 }
 
-// Before the first row everything that is wrong on either side is found at once.
+// All problems on either side are reported at once, before the first row.
 Task<runs::Assessment> CopyTable::open(runs::Purpose purpose) {
-  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // nothing is taken back
+  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // there is nothing to undo
   inspect::Side source{from_, nullptr}, target{to_, nullptr};
   {
     async::TaskGroup both(co_await asio::this_coro::executor);
@@ -191,9 +194,9 @@ Task<runs::Assessment> CopyTable::open(runs::Purpose purpose) {
 std::string CopyTable::options() const { return to_json(request_); }
 
 void CopyTable::apply(const std::string& key, const std::string& value) {
-  // Whoever set it has checked it; what a newer pegmove knows means nothing here.
-  if (apply_setting(request_.pace, key, value) && pace_)
-    apply_setting(pace_->options(), key, value).value();
+  // `pegmove set` has checked it; a setting of a newer pegmove has no effect here.
+  if (apply_setting(request_.throttle, key, value) && throttler_)
+    apply_setting(throttler_->options(), key, value).value();
 }
 
 Task<> CopyTable::prepare() {
@@ -226,14 +229,20 @@ Result<void> CopyTable::take_target(const journal::StepRecord& record) {
   return {};
 }
 
-Task<Undone> CopyTable::leave_target() const {
+Task<Undone> CopyTable::leave_target(const journal::StepRecord& record) const {
   if (!request_.options.create) co_return Undone{};
-  co_return Undone{.end = UndoEnd::kStays,
-                   .says = "table " + request_.options.to_table + " on " + to_ +
-                           ", which this run made, stays; drop it if you do not want it"};
+  const auto table = "table " + request_.options.to_table + " on " + to_;
+  if (record.product.empty())  // killed while it was created
+    co_return Undone{.end = UndoEnd::kStays,
+                     .says = table +
+                             " may have been created by this run; if it exists and you do "
+                             "not need it, drop it"};
+  co_return Undone{
+      .end = UndoEnd::kStays,
+      .says = table + ", which this run created, stays; drop it if you do not need it"};
 }
 
-// Of the source, a unit each. Errors: kInvalidArgument (a chosen one that the source has not).
+// Those of the source, one unit each. Errors: kInvalidArgument (a chosen one does not exist).
 Result<std::vector<int32_t>> CopyTable::partitions() const {
   auto partitions = copy_->options.rules.partitions;
   const auto count = copy_->source->partition_count();
@@ -252,16 +261,16 @@ Result<std::vector<int32_t>> CopyTable::partitions() const {
 Task<std::string> CopyTable::copy_rows(StepContext context) {
   CO_TRY(co_await prepare());
   auto& session = context.session;
-  auto pace_options = request_.pace;
-  pace_options.most_at_once = copy_->options.pump.lanes_at_once;
-  pace_ = std::make_unique<rows::Pace>(pace_options, ports_.clock, session.stop());
+  auto throttle_options = request_.throttle;
+  throttle_options.most_at_once = copy_->options.pump.lanes_at_once;
+  throttler_ = std::make_unique<rows::Throttler>(throttle_options, ports_.clock, session.stop());
 
   auto copy = *copy_;
   auto& pump = copy.options.pump;
   const auto units = CO_TRY(partitions());
   auto states = partitions_to_start(session.positions(), copy.source->partition_count());
   for (auto unit : units) pump.start.push_back(std::move(states[size_t(unit)]));
-  pump.pace = pace_.get();
+  pump.throttler = throttler_.get();
   pump.on_lane = [&session, &units](int lane, const rows::LaneState& state) {
     session.note(position_of(units[size_t(lane)], state));
   };
@@ -271,14 +280,14 @@ Task<std::string> CopyTable::copy_rows(StepContext context) {
         session.set_reason(status.waits_for);
         session.show_progress(context.events, speed.progress_of(status), true);
       });
-  pace_.reset();
+  throttler_.reset();
   report_ = CO_TRY(std::move(report));
   co_return product_of(report_);
 }
 
 Result<void> CopyTable::take_rows(const journal::StepRecord& record) {
   if (record.product.empty() || report_.rows > 0) return {};
-  const auto json = Json::parse(record.product, nullptr, false);
+  const auto json = base::parse_json<Json>(record.product);
   const auto in = TRY(base::JsonFields::of(json, "what a copy has copied"));
   for (auto [name, to] : {std::pair("rows", &report_.rows),
                           {"bytes", &report_.bytes},
@@ -294,8 +303,8 @@ Task<Undone> CopyTable::leave_rows(StepContext context) const {
   const auto rows = context.session.run().rows;
   co_return Undone{.end = UndoEnd::kStays,
                    .says = "the rows that were copied (" + std::to_string(rows) +
-                           " by the journal) stay in table " + request_.options.to_table + " on " +
-                           to_ + "; the source is unchanged"};
+                           " according to the journal) stay in table " + request_.options.to_table +
+                           " on " + to_ + "; the source is unchanged"};
 }
 
 Task<std::string> CopyTable::finish_target() {
@@ -322,15 +331,17 @@ Task<std::string> CopyTable::verify_live(StepContext context) {
   co_return std::string();
 }
 
-// A live copy whose verification found what could not be repaired is not done: a later process
-// verifies again.
+// A live copy is not done when its verification found rows that could not be repaired: a later
+// process verifies again.
 runs::Report CopyTable::report(const journal::Run& run) {
   const auto json = to_json(report_, run.id, ends_);
-  runs::Report report{.stored = json.dump(), .json = json.dump(2), .text = to_text(report_, ends_)};
+  runs::Report report{.stored = base::json_text(json),
+                      .json = base::json_text(json, 2),
+                      .text = to_text(report_, ends_)};
   if (report_.live && !report_.live->source_is_there()) {
     report.tables_differ = true;
     report.not_done =
-        Error(Code::kRefused, "all rows are copied, but the verification found some that differ");
+        Error(Code::kRefused, "all rows are copied, but the verification found rows that differ");
   }
   return report;
 }

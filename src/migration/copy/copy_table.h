@@ -10,14 +10,14 @@
 #include "migration/copy/copy_text.h"
 #include "migration/copy/prepare_copy.h"
 #include "migration/ports.h"
-#include "rows/pace.h"
+#include "rows/throttler.h"
 #include "runs/engine.h"
 
 namespace pegmove::migration {
 
 class CopyTable;
 
-// The procedure: make the target table, copy the rows, finish the table, and, of a live copy,
+// The procedure: create the target table, copy the rows, finish the table, and, for a live copy,
 // verify and repair what differs.
 std::vector<runs::Step> copy_table(CopyTable& copy);
 
@@ -27,15 +27,15 @@ struct CopiedTables {
   int32_t source_partitions = 0;
   int32_t target_app_id = 0;
   int32_t target_partitions = 0;
-  EnvMap envs_after_copy{};  // that the target, made by the run, gets in the end
+  EnvMap envs_after_copy{};  // set at the end on a target that the run created
 };
 
 // Errors of the run: those of look_before_copy(), prepare_copy(), copy_rows() and
 // verify_and_repair_live(); kRefused when a table is not the one that the run began with. A cancel
-// leaves what was copied, and the table that was made.
+// leaves the copied rows, and the table that was created.
 class CopyTable : public runs::Work {
  public:
-  // The clusters as people name them; empty: as the request does.
+  // `from` and `to`: the clusters as the user named them; empty: as in the request.
   CopyTable(CopyRequest request, const Ports& ports, std::string from = "", std::string to = "");
   ~CopyTable() override;
 
@@ -52,7 +52,7 @@ class CopyTable : public runs::Work {
   Result<void> take_rows(const journal::StepRecord& record);
   Task<std::string> finish_target();
   Task<std::string> verify_live(runs::StepContext context);
-  Task<runs::Undone> leave_target() const;
+  Task<runs::Undone> leave_target(const journal::StepRecord& record) const;
   Task<runs::Undone> leave_rows(runs::StepContext context) const;
 
   const CopyRequest& request() const { return request_; }
@@ -67,14 +67,14 @@ class CopyTable : public runs::Work {
   std::string from_, to_;
   std::optional<Preflight> preflight_;
   std::optional<PreparedCopy> copy_;
-  std::optional<CopiedTables> tables_;  // known when the target is there
+  std::optional<CopiedTables> tables_;  // known when the target exists
   bool may_have_made_target_ = false;
-  std::unique_ptr<rows::Pace> pace_;  // while rows are copied
+  std::unique_ptr<rows::Throttler> throttler_;  // while rows are copied
   CopyReport report_;
   CopyEnds ends_;
 };
 
-// Where the partitions of a source that has `partitions` are resumed.
+// The positions at which the partitions of a source with `partitions` are resumed.
 std::vector<rows::LaneState> partitions_to_start(
     const std::vector<journal::UnitPosition>& positions, int32_t partitions);
 

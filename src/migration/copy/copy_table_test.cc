@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 using testing::Model;
 
 // Lets one batch be written: the next must wait for its rows' worth of seconds.
-const rows::PaceOptions kOneBatch{.max_rows_per_second = 1, .adaptive = false};
+const rows::ThrottleOptions kOneBatch{.max_rows_per_second = 1, .adaptive = false};
 
 class CopyTableTest : public ::testing::Test {
  protected:
@@ -57,21 +57,21 @@ class CopyTableTest : public ::testing::Test {
 
   // A process that works on the run, from its begin to its end. `at_rows`: called when some are
   // copied.
-  Ended work(rows::PaceOptions pace = {}, std::function<void()> at_rows = {}) {
+  Ended work(rows::ThrottleOptions throttle = {}, std::function<void()> at_rows = {}) {
     runs.events.show = [&](const std::string& line) {
       if (at_rows && line.starts_with("copying: ") && !line.starts_with("copying: 0 ")) at_rows();
     };
     auto ending = good(runs.hold<runs::Ending>(
-        id, [&](runs::RunSession& session) { return carry_out(session, pace); }));
+        id, [&](runs::RunSession& session) { return carry_out(session, throttle); }));
     Ended ended{.end = std::move(ending)};
     if (ended.end.state == RunState::kDone)
       ended.report = nlohmann::json::parse(ended.end.report->json);
     return ended;
   }
-  Task<runs::Ending> carry_out(runs::RunSession& session, rows::PaceOptions pace) {
+  Task<runs::Ending> carry_out(runs::RunSession& session, rows::ThrottleOptions throttle) {
     auto request = CO_TRY(copy_request_from_json(session.run().options));
     request.options.pump.lanes_at_once = lanes_at_once;
-    request.pace = pace;
+    request.throttle = throttle;
     CopyTable copy(std::move(request), runs.ports);
     co_return co_await runs::carry_out(session, copy, runs.events, false);
   }
@@ -242,7 +242,7 @@ TEST_F(CopyTableTest, ChosenPartitionsAreResumedAsThoseThatTheyAre) {
   EXPECT_EQ(differences(model), "");
 }
 
-// A position does not tell whether it is from before a split.
+// A position does not show whether it is from before a split.
 TEST_F(CopyTableTest, ASourceOfAnotherPartitionCountIsRefused) {
   make_source(4);
   auto table = clusters.create_table(target, "t", 3);
@@ -289,7 +289,7 @@ TEST_F(CopyTableTest, RowsThatStayedCountInAllProcesses) {
   EXPECT_EQ(differences(model), "");
 }
 
-// The target is later than the source: what lives there has expired here.
+// The target's clock is ahead of the source's: what is alive there has expired here.
 TEST_F(CopyTableTest, RowsThatExpiredOnTheWayCountInAllProcesses) {
   make_source(4, 0);
   Model lasting;
@@ -317,12 +317,12 @@ TEST_F(CopyTableTest, ACancelLeavesWhatWasCopiedAndSaysSo) {
   make_source(4);
   id = plan({.create = true});
   ASSERT_EQ(work_a_little().end.state, RunState::kInterrupted);
-  runs.by_word.clear();  // nobody has to be asked
+  runs.by_word.clear();  // no cluster is asked
   EXPECT_EQ(good(runs.cancel(id)).state, RunState::kCancelled);
   const auto undone = runs::undone_of(seen());
   ASSERT_EQ(undone.size(), 2u);
   EXPECT_THAT(undone[0].says, HasSubstr("the source is unchanged"));
-  EXPECT_THAT(undone[1].says, HasSubstr("which this run made, stays"));
+  EXPECT_THAT(undone[1].says, HasSubstr("which this run created, stays"));
 }
 
 const std::vector<UnitPosition> kPositions = {

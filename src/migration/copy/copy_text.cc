@@ -24,7 +24,7 @@ std::string rates(int64_t rows, int64_t bytes, milliseconds time) {
 
 nlohmann::ordered_json to_json(const compare::LiveVerification& live) {
   return {{"source_is_there", live.source_is_there()},
-          {"repaired", live.repaired.mended()},
+          {"repaired", live.repaired.repaired()},
           {"differ", live.repaired.differ_now},
           {"not_settled", live.found.not_settled + live.repaired.not_settled},
           {"extra", live.repaired.extra_left}};
@@ -32,11 +32,12 @@ nlohmann::ordered_json to_json(const compare::LiveVerification& live) {
 
 std::string to_text(const compare::LiveVerification& live) {
   auto count = [](int64_t rows) { return format_count(uint64_t(rows)); };
-  return std::string(live.source_is_there() ? "Verified live: every row of the source is there"
-                                            : "NOT EQUAL after the live verification") +
-         "; mended " + count(live.repaired.mended()) + ", still different " +
-         count(live.repaired.differ_now) + ", not settled " +
-         count(live.found.not_settled + live.repaired.not_settled) + ", in the target alone " +
+  return std::string(live.source_is_there()
+                         ? "Verified live: every row of the source is in the target"
+                         : "NOT EQUAL after the live verification") +
+         "; repaired " + count(live.repaired.repaired()) + ", still different " +
+         count(live.repaired.differ_now) + ", kept changing " +
+         count(live.found.not_settled + live.repaired.not_settled) + ", only in the target " +
          count(live.repaired.extra_left) +
          (live.source_is_there() ? ".\n" : "; continue with `pegmove repair --live`.\n");
 }
@@ -46,7 +47,7 @@ std::string to_text(const compare::LiveVerification& live) {
 journal::Progress CopySpeed::progress_of(const CopyStatus& status) {
   const auto& progress = status.progress;
   if (!first_rows_) {
-    // What a process before has written is not this one's speed.
+    // Rows that an earlier process has written do not count for this one's speed.
     first_rows_ = progress.rows - progress.rows_written_now;
     rows_ = *first_rows_;
     bytes_ = progress.bytes - progress.bytes_written_now;
@@ -112,13 +113,14 @@ std::string to_text(const CopyReport& report, const CopyEnds& ends) {
             " were copied before the run was resumed.\n";
   if (report.rows_expired > 0)
     text += format_count(uint64_t(report.rows_expired)) +
-            " rows expired on the way and were left out.\n";
+            " rows expired during the copy and were left out.\n";
   if (report.rows_kept > 0)
-    text +=
-        format_count(uint64_t(report.rows_kept)) + " rows were left as they are in the target.\n";
+    text += format_count(uint64_t(report.rows_kept)) +
+            " rows existed in the target and were not overwritten.\n";
   if (report.rows_not_geo > 0)
     text += format_count(uint64_t(report.rows_not_geo)) +
-            " rows have no point in their values: they are in the table, not in its geo table.\n";
+            " rows have no latitude and longitude in their values: they are in the table, but not "
+            "in its geo table.\n";
   if (report.live) text += to_text(*report.live);
   return text;
 }

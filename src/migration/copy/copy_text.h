@@ -1,4 +1,4 @@
-// What people see of a copy: the line a second, and the report at its end.
+// The texts of a copy: the progress line, and the report at its end.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -8,7 +8,7 @@
 
 namespace pegmove::migration {
 
-// Remembers the status before, for the speed since then.
+// Remembers the previous status, for the speed since then.
 class CopySpeed {
  public:
   journal::Progress progress_of(const CopyStatus& status);
@@ -19,7 +19,7 @@ class CopySpeed {
   async::milliseconds at_{0};
 };
 
-// The names of both ends, for people.
+// The names of both ends, for texts.
 struct CopyEnds {
   std::string from, table, to, to_table;
 };

@@ -6,12 +6,12 @@ namespace {
 using async::milliseconds;
 
 constexpr milliseconds kBetweenQuestions{250};
-// A server that has not answered by then is away rather than slow: what waits for it says so.
+// A server that has not answered by then is down rather than slow: the copy's requests report it.
 constexpr milliseconds kLongestAnswer{2000};
 
 }  // namespace
 
-Routine<> probe_latency(std::shared_ptr<client::Table> table, rows::Pace& pace,
+Routine<> probe_latency(std::shared_ptr<client::Table> table, rows::Throttler& throttler,
                         async::TaskGroup& group) {
   auto& clock = table->cluster().client().clock();
   int64_t busy = table->router().busy_answers();
@@ -23,9 +23,9 @@ Routine<> probe_latency(std::shared_ptr<client::Table> table, rows::Pace& pace,
     auto answer = co_await table->exist("pegmove-latency-" + std::to_string(i % 1024), "",
                                         Deadline::in(clock, kLongestAnswer));
     if (auto now = table->router().busy_answers(); std::exchange(busy, now) != now)
-      pace.note_busy(where + " answers that it is busy");
+      throttler.note_busy(where + " reports that it is busy");
     else if (answer)
-      pace.note_latency(std::chrono::duration_cast<milliseconds>(clock.now() - asked), where);
+      throttler.note_latency(std::chrono::duration_cast<milliseconds>(clock.now() - asked), where);
   }
 }
 

@@ -7,7 +7,7 @@
 namespace pegmove::migration {
 namespace {
 
-// Whether some duplication goes from the source to the target table.
+// The duplication from the source to the target table, or null.
 const inspect::DuplicationInfo* duplication_to_target(const inspect::Inspection& inspection) {
   const auto& target = inspection.target;
   std::set<std::string> names{target.cluster};
@@ -28,21 +28,22 @@ void check_both_written(const inspect::Inspection& inspection, const CopyOptions
     return findings.note("live-duplicated", "it is duplicated to the target",
                          inspection.source.place());
   if (options.dual_written)
-    return findings.note("live-dual-written",
-                         "you say that clients write to both tables; that cannot be seen",
-                         inspection.source.place());
+    return findings.note(
+        "live-dual-written",
+        "--dual-written says that clients write to both tables; pegmove cannot check that",
+        inspection.source.place());
   if (duplication)
     return findings.error(
         Code::kRefused, "live-not-duplicated",
-        "its duplication to the target is in state " + duplication->status + ", and ships nothing",
-        inspection.source.place(), "wait for DS_LOG, or start it");
+        "its duplication to the target is in state " + duplication->status + ", and sends nothing",
+        inspection.source.place(), "wait for state DS_LOG, or start the duplication");
   findings.error(Code::kRefused, "live-not-duplicated",
                  inspection.source.duplications
                      ? "it is not duplicated to the target"
-                     : "whether it is duplicated to the target is not known",
+                     : "it is not known whether it is duplicated to the target",
                  inspection.source.place(),
-                 "--live needs writes that reach both tables: duplicate it first, or say "
-                 "--dual-written when its clients write to both");
+                 "--live needs writes that reach both tables: duplicate it first, or give "
+                 "--dual-written if its clients write to both");
 }
 
 void check_atomic_writes(const inspect::SideFacts& side, inspect::Findings& findings) {
@@ -55,12 +56,12 @@ void check_atomic_writes(const inspect::SideFacts& side, inspect::Findings& find
   if (seen > 0)
     findings.error(Code::kRefused, "live-atomic-writes",
                    std::to_string(seen) +
-                       " INCR, CHECK_AND_SET or CHECK_AND_MUTATE requests were seen since its "
+                       " INCR, CHECK_AND_SET or CHECK_AND_MUTATE requests arrived since its "
                        "servers started: what they write has no time, and would be overwritten",
-                   side.place(), "copy without --live while nobody writes");
+                   side.place(), "stop all writes and copy without --live");
   else if (!known)
     findings.warning("live-atomic-writes",
-                     "whether it gets INCR, CHECK_AND_SET or CHECK_AND_MUTATE is not known",
+                     "it is not known whether it gets INCR, CHECK_AND_SET or CHECK_AND_MUTATE",
                      side.place(), "make sure that it does not");
 }
 
@@ -73,17 +74,17 @@ inspect::Findings check_live(const inspect::Inspection& inspection, const CopyOp
   if (!options.live) return findings;
   if (options.create && !target.info)
     findings.error(Code::kInvalidArgument, "live-create",
-                   "--live and --create contradict each other: a table that is not there gets no "
+                   "--live and --create exclude each other: a table that does not exist gets no "
                    "writes of clients",
-                   target.place(), "make it, let writes reach both tables, then copy");
+                   target.place(), "create it, let writes reach both tables, then copy");
   if (method.impossible)
     findings.error(Code::kUnsupported, "live-needs-duplicate",
-                   "--live needs DUPLICATE, which cannot be had: " + *method.impossible,
-                   target.place(), "copy without --live while nobody writes");
+                   "--live needs DUPLICATE, which cannot be used: " + *method.impossible,
+                   target.place(), "stop all writes and copy without --live");
   for (const auto& node : target.nodes)
     if (std::ranges::count(node.data_versions | std::views::values, 0) > 0) {
       findings.error(Code::kUnsupported, "live-data-version",
-                     "its data version is 0: which of two rows is newer is not known",
+                     "its data version is 0: the newer of two rows cannot be determined",
                      target.place(), "copy to a table of data version 1");
       break;
     }
@@ -94,18 +95,17 @@ inspect::Findings check_live(const inspect::Inspection& inspection, const CopyOp
   if (target.info) {
     check_atomic_writes(target, findings);
     if (!target.duplications)
-      findings.warning("live-onward", "whether it is duplicated onward is not known",
+      findings.warning("live-onward", "it is not known whether it is duplicated to another cluster",
                        target.place(), "make sure that it is not");
     else if (!target.duplications->empty())
       findings.error(Code::kRefused, "live-onward",
-                     "it is duplicated onward, to " + target.duplications->front().remote +
+                     "it is duplicated to cluster " + target.duplications->front().remote +
                          ", which would not get the copied rows",
                      target.place(), "end that duplication, or copy without --live");
   }
   findings.note("live-limits",
-                "rows that clients remove during the copy may come back, and counters since a "
-                "server's start say nothing of atomic writes before it: verify and repair at the "
-                "end",
+                "rows that clients remove during the copy may reappear, and the servers' counters "
+                "do not include atomic writes before their start: verify and repair at the end",
                 target.place());
   return findings;
 }

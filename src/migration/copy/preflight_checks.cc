@@ -17,27 +17,29 @@ void check_rows(const inspect::SideFacts& target, const CopyOptions& options,
     if (std::ranges::count(target.partitions, inspect::Rows::kNotAsked,
                            &inspect::PartitionFacts::rows) == 0)
       return;
-    const std::string what = "whether it has rows is not known for all partitions";
+    const std::string what = "it is not known for all partitions whether they have rows";
     if (options.into_nonempty || options.live)
       findings.warning("rows-unknown", what, target.place());
     else
-      findings.error(Code::kRefused, "rows-unknown", what, target.place(),
-                     "--into-nonempty goes on: rows that the source has, too, are overwritten");
+      findings.error(
+          Code::kRefused, "rows-unknown", what, target.place(),
+          "--into-nonempty continues: rows that also exist in the source are overwritten");
     return;
   }
   auto what = "it has rows, in " + std::to_string(full) + " of " +
               std::to_string(target.partitions.size()) + " partitions";
   if (options.live)
-    return findings.note("target-not-empty", what + "; those that are newer stay", target.place());
+    return findings.note("target-not-empty", what + "; newer rows are kept", target.place());
   if (options.rules.mode == rows::WriteMode::kNoOverwrite)
-    return findings.note("target-not-empty", what + "; they stay as they are", target.place());
+    return findings.note("target-not-empty", what + "; they are not overwritten", target.place());
   if (options.into_nonempty)
-    return findings.note("target-not-empty",
-                         what + "; those that the source has, too, are overwritten, others stay",
-                         target.place());
+    return findings.note(
+        "target-not-empty",
+        what + "; those that also exist in the source are overwritten, others are kept",
+        target.place());
   findings.error(Code::kAlreadyExists, "target-not-empty", what, target.place(),
-                 "--into-nonempty goes on: rows that the source has, too, are overwritten, others "
-                 "stay");
+                 "--into-nonempty continues: rows that also exist in the source are overwritten, "
+                 "others are kept");
 }
 
 void check_target(const inspect::Inspection& inspection, const CopyOptions& options,
@@ -45,24 +47,24 @@ void check_target(const inspect::Inspection& inspection, const CopyOptions& opti
   const auto& target = inspection.target;
   if (!target.info) {
     if (!options.create)
-      findings.error(Code::kNotFound, "no-target-table", "there is no such table", target.place(),
-                     "--create makes it, --partitions says with how many partitions");
+      findings.error(Code::kNotFound, "no-target-table", "the table does not exist", target.place(),
+                     "--create creates it, with the partition count of --partitions");
     return;
   }
   if (options.create && !options.made_by_this_run)
-    return findings.error(Code::kAlreadyExists, "target-exists", "it exists already",
+    return findings.error(Code::kAlreadyExists, "target-exists", "it already exists",
                           target.place(), "leave out --create to copy into it");
   if (inspection.is_same_table)
     return findings.error(Code::kInvalidArgument, "same-table", "the target is the source itself",
-                          target.place(), "name another table or cluster");
+                          target.place(), "give another table or cluster");
   auto wanted =
       options.partitions.value_or(inspection.source.info ? inspection.source.info->partition_count
                                                          : target.info->partition_count);
   if (options.create && target.info->partition_count != wanted)
     findings.error(Code::kAlreadyExists, "target-exists",
                    "it has " + std::to_string(target.info->partition_count) +
-                       " partitions, and this run makes one with " + std::to_string(wanted),
-                   target.place(), "somebody else made it; name another table");
+                       " partitions, but this run creates one with " + std::to_string(wanted),
+                   target.place(), "somebody else created it; give another table with --to-table");
   findings.add(inspect::check_partitions(target));
   check_rows(target, options, findings);
 }
@@ -84,9 +86,9 @@ void check_chosen_partitions(const inspect::SideFacts& source, const CopyOptions
   for (auto partition : options.rules.partitions)
     if (partition < 0 || partition >= source.info->partition_count)
       findings.error(Code::kInvalidArgument, "no-partition",
-                     "there is no partition " + std::to_string(partition) + ", but " +
+                     "partition " + std::to_string(partition) + " does not exist: the table has " +
                          std::to_string(source.info->partition_count) + ", counted from 0",
-                     source.place(), "see --partition");
+                     source.place(), "correct --partition");
 }
 
 inspect::Findings check_tables(const inspect::Inspection& inspection, const CopyOptions& options) {
@@ -94,8 +96,8 @@ inspect::Findings check_tables(const inspect::Inspection& inspection, const Copy
   check_chosen_partitions(inspection.source, options, findings);
   if (!inspection.source.unreachable) {
     if (!inspection.source.info) {
-      findings.error(Code::kNotFound, "no-source-table", "there is no such table",
-                     inspection.source.place(), "`ls` in the shell lists its tables");
+      findings.error(Code::kNotFound, "no-source-table", "the table does not exist",
+                     inspection.source.place(), "`ls` in the shell lists the tables");
     } else {
       findings.add(inspect::check_partitions(inspection.source));
     }
@@ -112,32 +114,32 @@ inspect::Findings check_creation(const inspect::Inspection& inspection, const Co
   if (target.level && int(*target.level) <= int(client::MetaLevel::kFreezed))
     findings.error(Code::kRefused, "meta-level",
                    "its function level is " + client::meta_level_name(*target.level) +
-                       ", at which no tables are made",
-                   "cluster " + target.cluster,
-                   "`set_meta_level steady` in the shell lets them be");
+                       ", at which no table can be created",
+                   "cluster " + target.cluster, "`set_meta_level steady` in the shell allows it");
   if (inspection.source.info->replica_count > target.alive_nodes)
-    findings.warning("too-few-servers",
-                     "the source has " + std::to_string(inspection.source.info->replica_count) +
-                         " replicas, and " + std::to_string(target.alive_nodes) +
-                         " replica servers are alive here: a real cluster refuses to make it",
-                     "cluster " + target.cluster);
+    findings.warning(
+        "too-few-servers",
+        "the source has " + std::to_string(inspection.source.info->replica_count) +
+            " replicas, and " + std::to_string(target.alive_nodes) +
+            " replica servers are alive here: a real cluster refuses to create the table",
+        "cluster " + target.cluster);
   for (const auto& node : target.nodes)
     if (node.config && (node.config->enable_acl || node.config->enable_ranger_acl)) {
-      findings.warning("access-control", "access control is on: making a table may be refused",
-                       "cluster " + target.cluster,
-                       "make the table by hand, and leave out --create");
+      findings.warning(
+          "access-control", "access control is on: the creation of a table may be refused",
+          "cluster " + target.cluster, "create the table by hand, and leave out --create");
       break;
     }
   for (const auto& env : envs) {
     auto text = env.name + "=" + env.value;
     if (env.fate == EnvFate::kAtCreation)
-      findings.note("env-carried", "the new table is made with " + text, target.place());
+      findings.note("env-carried", "the new table is created with " + text, target.place());
     if (env.fate == EnvFate::kAfterCreation)
       findings.note("env-carried", "the new table gets " + text + " after its creation: " + env.why,
                     target.place());
     if (env.fate == EnvFate::kAfterCopy)
       findings.note("env-carried",
-                    "the new table gets " + text + " when all rows are copied: " + env.why,
+                    "the new table gets " + text + " after all rows are copied: " + env.why,
                     target.place());
     if (env.fate == EnvFate::kLeftOut && env.name.starts_with("replica_access_controller."))
       findings.warning("env-left-out", "the new table does not get " + env.name + ": " + env.why,
@@ -154,8 +156,8 @@ inspect::Findings check_write_method(const WriteMethod& method, const CopyOption
   if (method.impossible) {
     if (!options.live)
       findings.error(Code::kUnsupported, "duplicate-impossible",
-                     "DUPLICATE cannot be had: " + *method.impossible, "",
-                     "--through plain or auto writes as a client does");
+                     "DUPLICATE cannot be used: " + *method.impossible, "",
+                     "use --through plain or --through auto");
     return findings;
   }
   if (!method.duplicate) {
@@ -165,7 +167,7 @@ inspect::Findings check_write_method(const WriteMethod& method, const CopyOption
   findings.note("way",
                 "rows are written through DUPLICATE as cluster " +
                     std::to_string(method.duplicate->cluster_id) + ", since " + method.reason +
-                    "; alarms on lagging duplicated writes may go off",
+                    "; alarms on lagging duplicated writes may be triggered",
                 "");
   return findings;
 }

@@ -1,5 +1,5 @@
-// Everything that is wrong with a copy that is about to begin, and how it would be made, by what is
-// known of both sides. Pure: no clock, no network.
+// The preflight checks of a copy, and how it would write rows, from what is known of both sides.
+// Pure: no clock, no network.
 #pragma once
 
 #include "inspect/finding.h"
@@ -11,18 +11,18 @@ namespace pegmove::migration {
 struct PreflightResult {
   inspect::Findings findings{};
   WriteMethod method{};
-  std::vector<EnvDecision> envs{};  // of the table that is to be made
+  std::vector<EnvDecision> envs{};  // of the table that will be created
 };
 
 // All checks of inspect/ and of live_checks.h, and those below.
 PreflightResult check_copy(const inspect::Inspection& inspection, const CopyOptions& options);
 
-// Whether the tables are there, or can be made, and serve.
+// Whether the tables exist, or can be created, and serve.
 inspect::Findings check_tables(const inspect::Inspection& inspection, const CopyOptions& options);
-// What a table that is made gets of the source's envs.
+// Whether the target table can be created, and which of the source's envs it gets.
 inspect::Findings check_creation(const inspect::Inspection& inspection, const CopyOptions& options,
                                  const std::vector<EnvDecision>& envs);
-// The method, as a finding.
+// The write method, as a finding.
 inspect::Findings check_write_method(const WriteMethod& method, const CopyOptions& options);
 
 }  // namespace pegmove::migration

@@ -121,8 +121,8 @@ TEST_F(PreflightChecksTest, EverythingIsToldAtOnce) {
   EXPECT_EQ(errors(), 5);
   auto error = inspect::to_error(findings());
   EXPECT_EQ(error.code(), Code::kNotFound);
-  EXPECT_THAT(error.message(), AllOf(StartsWith("5 things stand in the way:\n"),
-                                     HasSubstr("has rows"), HasSubstr("no primary")));
+  EXPECT_THAT(error.message(), AllOf(StartsWith("5 problems were found:\n"), HasSubstr("has rows"),
+                                     HasSubstr("no primary")));
 }
 
 TEST_F(PreflightChecksTest, ATargetThatIsMissingOrInTheWayIsTold) {
@@ -227,8 +227,8 @@ TEST_F(PreflightChecksTest, ATableThatIsMadeGetsTheSourcesEnvsAndSaysSo) {
                                   {"replica.write_throttling", "1*reject*1"},
                                   {"replica_access_controller.allowed_users", "me"},
                                   {"of.the.future", "x"}};
-  expect(inspect::Severity::kNote, "env-carried", "is made with rocksdb.num_levels=4");
-  expect(inspect::Severity::kNote, "env-carried", "gets default_ttl=60 when all rows are copied");
+  expect(inspect::Severity::kNote, "env-carried", "is created with rocksdb.num_levels=4");
+  expect(inspect::Severity::kNote, "env-carried", "gets default_ttl=60 after all rows are copied");
   expect(inspect::Severity::kNote, "env-left-out", "replica.write_throttling=1*reject*1");
   expect(inspect::Severity::kNote, "env-left-out", "of.the.future");
   expect(inspect::Severity::kWarning, "env-left-out", "nothing protects");
@@ -245,7 +245,7 @@ TEST_F(PreflightChecksTest, AClusterThatMakesNoTablesIsTold) {
   inspection.source.info->replica_count = 3;
   expect(inspect::Severity::kWarning, "too-few-servers", "the source has 3 replicas");
   inspection.target.nodes[0].config->enable_acl = true;
-  expect(inspect::Severity::kWarning, "access-control", "making a table may be refused");
+  expect(inspect::Severity::kWarning, "access-control", "the creation of a table may be refused");
 }
 
 TEST_F(PreflightChecksTest, VersionsAreToldWithWhatTheyLack) {
@@ -255,7 +255,7 @@ TEST_F(PreflightChecksTest, VersionsAreToldWithWhatTheyLack) {
   inspection.target.nodes[0].version = inspect::ServerVersion{2, 0, "2.0.1"};
   expect(inspect::Severity::kWarning, "server-version", "2.0.1, without DUPLICATE");
   inspection.target.nodes.push_back(inspection.source.nodes[0]);
-  expect(inspect::Severity::kNote, "mixed-versions", "2 versions");
+  expect(inspect::Severity::kNote, "mixed-versions", "2 different versions");
 }
 
 TEST_F(PreflightChecksTest, DataVersionsAreTold) {
@@ -290,7 +290,7 @@ TEST_F(PreflightChecksTest, ClocksTooFarApartAreAWarningAndForDuplicateAnError) 
 TEST_F(PreflightChecksTest, TheWayIsToldWithItsReason) {
   expect(inspect::Severity::kNote, "way", "as a client writes them, since the target is in no");
   group_both();
-  expect(inspect::Severity::kNote, "way", "alarms on lagging duplicated writes may go off");
+  expect(inspect::Severity::kNote, "way", "alarms on lagging duplicated writes may be triggered");
   group_both();
   inspection.target.nodes[0].config->duplication_group.clear();
   options.through = Through::kDuplicate;
@@ -335,7 +335,7 @@ TEST_F(PreflightChecksTest, LiveRefusesATargetThatIsDuplicatedOnward) {
   inspection.target.duplications.reset();
   expect(inspect::Severity::kWarning, "live-onward", "not known");
   inspection.target.duplications.emplace({inspect::DuplicationInfo{"C", "t", "DS_LOG"}});
-  expect_error("live-onward", "onward, to C");
+  expect_error("live-onward", "duplicated to cluster C");
 }
 
 TEST_F(PreflightChecksTest, LiveRefusesDataVersion0AndATableToBeMade) {

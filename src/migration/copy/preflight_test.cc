@@ -173,7 +173,7 @@ TEST_F(PreflightTest, ATargetThatThisRunBeganToMakeIsFinished) {
     EXPECT_EQ(envs_of_target(), (EnvMap{{"business.info", "x"}}));
     EXPECT_EQ(envs_after_copy(*copy), (EnvMap{{"default_ttl", "1000"}}));
   }
-  put_row(target);  // of others: a run that has not told which tables it has writes none
+  put_row(target);  // not its own: a run that has not stored its tables has written no row
   EXPECT_FALSE(prepare(options));
 }
 

@@ -7,7 +7,7 @@ using async::milliseconds;
 
 constexpr milliseconds kCreateTimeout{60'000};
 
-// Nothing when all envs are as they shall be.
+// Sends no request when all envs already have their values.
 Task<> set_missing_envs(client::Cluster& target, const std::string& table, EnvMap wanted,
                         milliseconds timeout) {
   auto deadline = Deadline::in(target.client().clock(), timeout);

@@ -14,13 +14,13 @@ using Ids = std::map<std::string, int>;
 
 WriteMethod no(std::string why) { return {.impossible = std::move(why)}; }
 
-// The configuration that all of the target's servers agree on. Errors: why there is none.
+// The configuration that all of the target's servers have. Errors: the reason why there is none.
 Result<inspect::ServerConfig> agreed_config(const inspect::SideFacts& side) {
   std::optional<inspect::ServerConfig> agreed;
   for (const auto& node : side.nodes) {
     if (!node.config)
       return fail(Code::kUnreachable,
-                  "replica server " + node.node + " does not tell its [duplication-group]");
+                  "replica server " + node.node + " does not report its [duplication-group]");
     if (agreed && (agreed->duplication_group != node.config->duplication_group ||
                    agreed->cluster_name != node.config->cluster_name ||
                    agreed->ignores_other_ids != node.config->ignores_other_ids))
@@ -44,7 +44,7 @@ std::optional<int> source_own_id(const inspect::SideFacts& source) {
   return std::nullopt;
 }
 
-// The source's id if the target takes it, else nullopt.
+// The source's id if the target accepts it, else nullopt.
 std::optional<int> id_of_source(const inspect::SideFacts& source,
                                 const inspect::ServerConfig& target, int own) {
   auto id = target.id_of(source_name(source));
@@ -59,7 +59,7 @@ std::optional<int> any_other_id(const inspect::ServerConfig& target, int own) {
   return own == kMostId ? kMostId - 1 : kMostId;
 }
 
-// Why DUPLICATE is not sent although the ids would allow it.
+// The reason why DUPLICATE is not sent although the ids would allow it.
 std::optional<std::string> obstacle(const inspect::Inspection& inspection,
                                     const CopyOptions& options) {
   const auto& target = inspection.target;
@@ -67,21 +67,21 @@ std::optional<std::string> obstacle(const inspect::Inspection& inspection,
     if (!node.version) return "the version of replica server " + node.node + " is not known";
     if (!node.version->is_at_least(2, 4))
       return "replica server " + node.node + " is version " + node.version->text +
-             ", and DUPLICATE takes many rows from 2.4 on";
+             ", and DUPLICATE with many rows needs 2.4";
     if (!node.clock)
       return "the clock of replica server " + node.node +
-             " is not known, and a time later than its own would end it";
+             " is not known, and the server aborts on a time later than its own";
     if (inspect::is_far_off(*node.clock))
-      return "the clock of replica server " + node.node + " is far off";
+      return "the clock of replica server " + node.node + " differs too much from this machine's";
   }
   if (options.rules.mode != rows::WriteMode::kPlain)
-    return "rows are to be written in a way that DUPLICATE has not";
+    return "--no-overwrite, --multi-set and --geo are not possible with DUPLICATE";
   bool may_choose = options.through == Through::kAuto && !options.live && !options.duplicate;
   if (may_choose && target.info && !target.duplications)
-    return "it is not known whether the target is duplicated onward, and duplicated writes are not "
-           "passed on";
+    return "it is not known whether the target is duplicated to another cluster, and duplicated "
+           "writes are not passed on";
   if (may_choose && target.duplications && !target.duplications->empty())
-    return "the target is duplicated onward, and duplicated writes are not passed on";
+    return "the target is duplicated to another cluster, and duplicated writes are not passed on";
   return std::nullopt;
 }
 
@@ -91,7 +91,7 @@ WriteMethod duplicate_method(const inspect::Inspection& inspection, const CopyOp
   if (config->duplication_group.empty()) return no("the target is in no [duplication-group]");
   auto own = config->own_id();
   if (!own)
-    return no("the target's [duplication-group] does not name its own cluster, " +
+    return no("the target's [duplication-group] does not contain its own cluster, " +
               config->cluster_name);
   if (auto why = obstacle(inspection, options)) return no(*why);
   if (auto id = id_of_source(inspection.source, *config, *own))
@@ -104,12 +104,12 @@ WriteMethod duplicate_method(const inspect::Inspection& inspection, const CopyOp
   auto id = any_other_id(*config, *own);
   if (!id) return no("the target's [duplication-group] has no id but its own");
   return {duplicate_as(*id, options.live, inspection),
-          "DUPLICATE was asked for; the target's [duplication-group] has no id of the source, " +
+          "DUPLICATE was requested; the target's [duplication-group] has no id of the source, " +
               source_name(inspection.source) + ", other than its own, and id " +
-              std::to_string(*id) + " stands for it"};
+              std::to_string(*id) + " is used instead"};
 }
 
-// A run that goes on keeps its id and its time, if the target's servers still take them.
+// A resumed run keeps its id and its time, if the target's servers still accept them.
 WriteMethod given_method(const inspect::Inspection& inspection, const CopyOptions& options) {
   auto method = duplicate_method(inspection, options);
   if (method.impossible) return method;
@@ -121,7 +121,7 @@ WriteMethod given_method(const inspect::Inspection& inspection, const CopyOption
   if (!is_known || id == config->own_id())
     return no("the target's [duplication-group] no longer has another cluster with id " +
               std::to_string(id));
-  return {options.duplicate, "the run began so"};
+  return {options.duplicate, "the run began with it"};
 }
 
 }  // namespace
@@ -138,7 +138,7 @@ client::DuplicateWrite duplicate_as(int cluster_id, bool live,
 
 WriteMethod choose_write_method(const inspect::Inspection& inspection, const CopyOptions& options) {
   if (options.duplicate) return given_method(inspection, options);
-  if (options.through == Through::kPlain) return {.reason = "it was asked for"};
+  if (options.through == Through::kPlain) return {.reason = "it was requested"};
   auto method = duplicate_method(inspection, options);
   if (!method.impossible || options.through == Through::kDuplicate || options.live) return method;
   return {.reason = *method.impossible};

@@ -1,4 +1,4 @@
-// How rows are to be written to the target: as a client does, or through DUPLICATE.
+// How rows are written to the target: as a client does, or through DUPLICATE.
 #pragma once
 
 #include <optional>
@@ -13,21 +13,21 @@ struct WriteMethod {
   // Empty: plain writes (PUT and MULTI_PUT).
   std::optional<client::DuplicateWrite> duplicate{};
   std::string reason{};  // a clause that follows "since"
-  // What was asked for and cannot be had: why not. The method is plain then.
+  // Why the requested method is not possible. The method is plain then.
   std::optional<std::string> impossible{};
 };
 
 // Real servers abort, all tables with them, on DUPLICATE when they are in no [duplication-group]:
-// whether they are is read from their configuration before the first such request, and when one of
-// them does not tell, none is sent.
+// their configuration is read before the first such request, and when one of them does not report
+// it, none is sent.
 WriteMethod choose_write_method(const inspect::Inspection& inspection, const CopyOptions& options);
 
-// As whom and as of when rows are written. One place for both modes:
+// The cluster id and the time with which rows are written. One function for both modes:
 //   plain: verify_timetag is off, the copied row overwrites, as a PUT does.
-//   live: verify_timetag is on, and the time lies before the copy began, so that what clients of
-//     the target write meanwhile is newer and stays. The rows' own times are not carried: a scan
-//     does not tell them.
-// In both the time lies ten minutes before the start, by the slowest of the clocks: real servers
+//   live: verify_timetag is on, and the time is before the copy began, so that what clients of
+//     the target write during the copy is newer and is kept. The rows' own times are not carried
+//     over: a scan does not return them.
+// In both the time is ten minutes before the start, by the slowest of the clocks: real servers
 // abort on a time that is later than their own clock.
 client::DuplicateWrite duplicate_as(int cluster_id, bool live,
                                     const inspect::Inspection& inspection);

@@ -110,12 +110,12 @@ TEST_F(WriteMethodTest, WithoutAGroupNothingIsDuplicated) {
 
 TEST_F(WriteMethodTest, AGroupWithoutTheTargetItselfWouldEndItsServers) {
   configure({{"A", 1}});
-  expect_no_duplicate(inspection, options, "does not name its own cluster, B");
+  expect_no_duplicate(inspection, options, "does not contain its own cluster, B");
 }
 
 TEST_F(WriteMethodTest, AServerThatDoesNotTellItsGroupIsNotTried) {
   inspection.target.nodes[1].config.reset();
-  expect_no_duplicate(inspection, options, "b:2 does not tell");
+  expect_no_duplicate(inspection, options, "b:2 does not report");
 }
 
 TEST_F(WriteMethodTest, ServersThatDisagreeAreNotTried) {
@@ -125,7 +125,7 @@ TEST_F(WriteMethodTest, ServersThatDisagreeAreNotTried) {
 
 TEST_F(WriteMethodTest, AClockThatIsFarOffOrNotKnownForbidsDuplicate) {
   inspection.target.nodes[1].clock = inspect::ClockOffset{-3600 * kSecond, -3599 * kSecond};
-  expect_no_duplicate(inspection, options, "clock of replica server b:2 is far off");
+  expect_no_duplicate(inspection, options, "clock of replica server b:2 differs too much");
   inspection.target.nodes[1].clock.reset();
   expect_no_duplicate(inspection, options, "clock of replica server b:2 is not known");
 }
@@ -171,7 +171,7 @@ TEST_F(WriteMethodTest, ATargetThatIsDuplicatedOnwardIsWrittenPlain) {
   inspection.target.duplications->push_back(
       {.remote = "C", .remote_table = "t", .status = "DS_LOG"});
   EXPECT_FALSE(choose().duplicate);
-  EXPECT_THAT(choose().reason, HasSubstr("onward"));
+  EXPECT_THAT(choose().reason, HasSubstr("duplicated to another cluster"));
   options.through = Through::kDuplicate;
   EXPECT_TRUE(choose().duplicate);
 }

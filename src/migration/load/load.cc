@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
+#include "bulk_load_types.h"
 #include "migration/cold_backup/back_up.h"
 
 namespace pegmove::migration {
@@ -31,7 +33,7 @@ std::string env_of(const client::TableInfo& table, const char* name) {
   return found == table.envs.end() ? "" : found->second;
 }
 
-// Files of the set, each partition's.
+// Checks the files of the set, partition by partition.
 Task<> check_set(const blockstore::AsyncStore& store, bulkload::Place place,
                  const client::TableInfo& table) {
   const auto info = CO_TRY(co_await bulkload::read_info(store, place));
@@ -50,10 +52,11 @@ Task<> check_set(const blockstore::AsyncStore& store, bulkload::Place place,
       const auto path = place.file(partition, file.name);
       const auto found = CO_TRY(co_await store.find(path));
       if (!found || found->is_folder)
-        co_return fail(Code::kNotFound, store.store().description() + ": there is no " + path);
+        co_return fail(Code::kNotFound,
+                       store.store().description() + ": " + path + " does not exist");
       if (found->size != file.size)
         co_return fail(Code::kCorrupt, store.store().description() + ": " + path + " has " +
-                                           std::to_string(found->size) + " bytes and not " +
+                                           std::to_string(found->size) + " bytes instead of " +
                                            std::to_string(file.size));
     }
   }
@@ -79,8 +82,8 @@ Load::Load(LoadRun request, const Ports& ports)
   report_.behind = request_.load.ingest_behind;
 }
 
-// Method three, last part: the cluster's own servers take the files of a split in. The settings
-// that this needs are noted before they are changed, and put back after, whatever the end.
+// Method three, last part: the cluster's own servers ingest the files of a split. The settings that
+// this needs are journaled before they are changed, and restored after it, however it ends.
 std::vector<runs::Step> Load::steps() {
   const auto& load = request_.load;
   std::vector<runs::Step> steps{
@@ -103,7 +106,7 @@ std::vector<runs::Step> Load::steps() {
                           }));
   steps.push_back({.name = "finish-load",
                    .does = std::string("set ") + kScenario +
-                           " to normal, and the meta servers' level to what it was",
+                           " to normal, and restore the meta servers' function level",
                    .run = [this](StepContext) { return finish(); }});
   return steps;
 }
@@ -129,16 +132,15 @@ Task<std::string> Load::find_settings() {
   const auto table = CO_TRY(co_await cluster_->table_info(request_.load.table, deadline()));
   auto status = co_await client::load_status(*cluster_, request_.load.table, deadline());
   if (!status && !status.error().wire_code()) co_return fail(std::move(status.error()));
-  co_return Json{{"level", int(level)},
-                 {"scenario", env_of(table, kScenario)},
-                 {"was_loaded", status && status->status == wire::BLS_SUCCEED}}
-      .dump();
+  co_return base::json_text(Json{{"level", int(level)},
+                                 {"scenario", env_of(table, kScenario)},
+                                 {"was_loaded", status && status->status == wire::BLS_SUCCEED}});
 }
 
 Result<void> Load::take(const journal::StepRecord& record) {
-  const auto in = Json::parse(record.before, nullptr, false);
+  const auto in = base::parse_json<Json>(record.before);
   if (!in.is_object() || number_in(in, "level") < 0)
-    return fail(Code::kCorrupt, "it does not tell the settings from before");
+    return fail(Code::kCorrupt, "it does not contain the previous settings");
   level_before_ = MetaLevel(number_in(in, "level"));
   scenario_before_ = base::text_in(in, "scenario");
   was_loaded_before_ = !in.contains("was_loaded") || in["was_loaded"] != false;
@@ -150,8 +152,8 @@ Task<std::string> Load::prepare_table() {
   co_return std::string();
 }
 
-// A loaded table compacts again; one that was not loaded gets back what it had, so that the next
-// try finds it as this one did.
+// A loaded table gets normal compactions again; one that was not loaded gets its previous setting,
+// so that the next attempt finds it unchanged.
 Task<> Load::put_back(bool is_loaded) {
   const auto scenario = is_loaded || scenario_before_.empty() ? "normal" : scenario_before_;
   CO_TRY(co_await cluster_->set_envs(request_.load.table, {{kScenario, scenario}}, deadline()));
@@ -165,8 +167,8 @@ Task<std::string> Load::start(StepContext) {
   co_return std::string();
 }
 
-// One that runs is this run's when its process was killed before it noted so; one that has ended
-// well, too, unless it may be an earlier one.
+// Finds a load that this run started when its process was killed before it was journaled. A load
+// that succeeded counts too, unless it may be an earlier one.
 Task<std::optional<std::string>> Load::adopt(StepContext) {
   auto status = co_await client::load_status(*cluster_, request_.load.table, deadline());
   if (!status && !status.error().wire_code()) co_return fail(std::move(status.error()));
@@ -207,7 +209,7 @@ Task<bool> Load::look(StepContext context, const LoadStatus& status) {
   if (status.status == wire::BLS_SUCCEED) co_return true;
   if (status.status == wire::BLS_CANCELED)
     co_return fail(Code::kRefused, "the load was cancelled on the cluster");
-  co_return fail(Code::kRefused, "the load ended early: " + status.hint);
+  co_return fail(Code::kRefused, "the load failed: " + status.hint);
 }
 
 Task<> Load::after_failure(StepContext context) {
@@ -216,17 +218,21 @@ Task<> Load::after_failure(StepContext context) {
       {.name = "prepare-table", .state = journal::StepState::kUndone});
 }
 
-// Once the cluster takes files in, it ends by itself.
+// Once the cluster ingests files, the load runs to its end.
 bool Load::can_be_cancelled(const LoadStatus& status) const {
   return status.status != wire::BLS_DOWNLOADED && status.status != wire::BLS_INGESTING;
 }
 
 std::string Load::left_alone() const { return "the cluster continues the load by itself"; }
 
-// Waits until the cluster has ended the load, or cannot any more.
+// Waits until the cluster has ended the load, or can no longer end it.
 Task<Undone> Load::cancel(StepContext) {
   const auto& table = request_.load.table;
-  auto status = CO_TRY(co_await client::load_status(*cluster_, table, deadline()));
+  auto current = co_await client::load_status(*cluster_, table, deadline());
+  if (!current && current.error().wire_code())  // its last load has ended, and did not succeed
+    co_return Undone{.end = UndoEnd::kUndone,
+                     .says = "nothing is loading: " + current.error().message()};
+  auto status = CO_TRY(std::move(current));
   const bool was_loading = status.is_loading;
   const auto end = Deadline::in(ports_.clock, kCancelWithin);
   while (status.is_loading && status.status != wire::BLS_CANCELED) {
@@ -236,32 +242,32 @@ Task<Undone> Load::cancel(StepContext) {
       co_return fail(std::move(cancelled.error()));
     if (end.passed(ports_.clock))
       co_return fail(Code::kTimeout,
-                     "the cluster is still loading; cancel again when it has ended, so that what "
-                     "was set for the load is put back");
+                     "the cluster is still loading; cancel again when the load has ended, so that "
+                     "the settings are restored");
     if (!cancelled) co_await ports_.clock.sleep_for(kBetweenPolls);  // no result
     status = CO_TRY(co_await client::load_status(*cluster_, table, deadline()));
   }
-  // Without either it is the status of an earlier load.
+  // Otherwise it is the status of an earlier load.
   const bool is_ours = may_have_started_ || was_loading;
   if (is_ours && status.status == wire::BLS_SUCCEED)
     co_return Undone{.end = UndoEnd::kTooLate,
                      .says = "it was too late to cancel: table " + table + " has the loaded rows"};
   co_return Undone{.end = UndoEnd::kUndone,
-                   .says = "the load is ended on the cluster; table " + table + " is as it was"};
+                   .says = "the load was ended on the cluster; table " + table + " is unchanged"};
 }
 
 Task<Undone> Load::undo_prepare() {
   CO_TRY(co_await put_back(false));
   co_return Undone{.end = UndoEnd::kUndone,
                    .says = std::string(kScenario) + " of table " + request_.load.table +
-                           " and the meta servers' level are as they were"};
+                           " and the meta servers' function level are restored"};
 }
 
-// Embedded clusters tell how long writes were held.
+// Embedded clusters report how long writes were held.
 Task<std::string> Load::finish() {
   CO_TRY(co_await put_back(true));
-  auto told = CO_TRY(co_await ask_meta(*cluster_, "bulk_load.status", {}, deadline()));
-  const auto in = told ? Json::parse(*told, nullptr, false) : Json();
+  auto answer = CO_TRY(co_await ask_meta(*cluster_, "bulk_load.status", {}, deadline()));
+  const auto in = answer ? base::parse_json<Json>(*answer) : Json();
   if (in.is_array())
     for (const auto& load : in)
       if (load.is_object() && base::text_in(load, "table") == request_.load.table)
@@ -271,18 +277,17 @@ Task<std::string> Load::finish() {
 
 std::string to_json(const LoadRun& request) {
   const auto& load = request.load;
-  return Json{{"to_metas", request.to_metas},
-              {"table", load.table},
-              {"cluster", load.cluster},
-              {"provider", load.provider},
-              {"path", load.path},
-              {"ingest_behind", load.ingest_behind},
-              {"timeout_ms", request.timeout.count()}}
-      .dump();
+  return base::json_text(Json{{"to_metas", request.to_metas},
+                              {"table", load.table},
+                              {"cluster", load.cluster},
+                              {"provider", load.provider},
+                              {"path", load.path},
+                              {"ingest_behind", load.ingest_behind},
+                              {"timeout_ms", request.timeout.count()}});
 }
 
 Result<LoadRun> load_run_from_json(std::string_view text) {
-  return read_request(Json::parse(text, nullptr, false));
+  return read_request(base::parse_json<Json>(text));
 }
 
 std::string to_line(const LoadProgress& progress) {
@@ -293,9 +298,10 @@ std::string to_line(const LoadProgress& progress) {
       return "loading: " + std::to_string(progress.percent) + "% downloaded, " + count +
              (progress.waits_for.empty() ? "" : "; " + progress.waits_for);
     case wire::BLS_DOWNLOADED:
-    case wire::BLS_INGESTING: return "loading: taking files in, " + count;
+    case wire::BLS_INGESTING: return "loading: ingesting files, " + count;
     case wire::BLS_PAUSING:
-    case wire::BLS_PAUSED: return "loading: paused on the cluster; `restart_bulk_load` goes on";
+    case wire::BLS_PAUSED:
+      return "loading: paused on the cluster; `restart_bulk_load` in the shell continues";
     case wire::BLS_SUCCEED: return "loading: " + count + " have the rows";
     default: return "loading: " + std::to_string(int(progress.status));
   }
@@ -308,7 +314,7 @@ std::string to_json(const LoadReport& report) {
                              {"notes", report.notes},
                              {"elapsed_ms", report.elapsed.count()}};
   if (report.writes_held) out["writes_held_ms"] = report.writes_held->count();
-  return out.dump(2);
+  return base::json_text(out, 2);
 }
 
 Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRun& request,
@@ -324,25 +330,25 @@ Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRu
       CO_TRY(co_await ask_meta(cluster, "bulk_load.status", {}, deadline)).has_value();
   if (!is_embedded && table.replica_count < 2)
     co_return refuse(
-        "has one replica a partition, and such a table cannot be bulk loaded by real servers when "
-        "its files arrive quickly (they end with ERR_CORRUPTION): set_max_replica_count 3 first, "
-        "or use `pegmove restore` or `pegmove copy`");
+        "has one replica per partition, and real servers cannot bulk load such a table when its "
+        "files arrive quickly (the load fails with ERR_CORRUPTION): run set_max_replica_count 3 "
+        "first, or use `pegmove restore` or `pegmove copy`");
   if (load.ingest_behind && env_of(table, kBehind) != "true")
     co_return refuse(
-        "was made without rocksdb.allow_ingest_behind=true: make it anew with "
-        "`create NAME -e rocksdb.allow_ingest_behind=true,"
-        "rocksdb.usage_scenario=bulk_load`");
+        "was created without rocksdb.allow_ingest_behind=true: create another table with `create "
+        "NAME -e rocksdb.allow_ingest_behind=true,rocksdb.usage_scenario=bulk_load`, or leave out "
+        "--ingest-behind");
   if (load.ingest_behind && env_of(table, kScenario) != "bulk_load")
     co_return refuse(
-        "has not rocksdb.usage_scenario=bulk_load: if it was compacted since its "
-        "first write, rows that clients deleted come back by a load behind; make it "
-        "anew with that env, write to it, and load then");
+        "does not have rocksdb.usage_scenario=bulk_load: if it was compacted since its first "
+        "write, a load behind brings back rows that clients deleted; create another table with "
+        "that env, write to it, and then load");
   auto status = co_await client::load_status(cluster, load.table, deadline);
-  if (status && status->is_loading) co_return refuse("is being loaded already");
+  if (status && status->is_loading) co_return refuse("is already being loaded");
   std::vector<std::string> notes;
   if (!store) {
-    notes.push_back("the files were not looked at before, since [block_service." + load.provider +
-                    "] is not in pegmove's own configuration");
+    notes.push_back("the files were not checked before the load, since [block_service." +
+                    load.provider + "] is not in pegmove's own configuration");
     co_return notes;
   }
   CO_TRY(co_await check_set(*store, CO_TRY(bulkload::place_of(load.path, load.cluster, load.table)),
@@ -356,7 +362,7 @@ std::string to_text(const LoadReport& report) {
                      base::format_duration(report.elapsed);
   if (report.writes_held)
     text += "; writes were held for " + base::format_duration(*report.writes_held) +
-            " a partition at most";
+            " per partition at most";
   text += ".\n";
   for (const auto& note : report.notes) text += "Note: " + note + ".\n";
   return text;

@@ -1,5 +1,5 @@
-// Method three, last part: a bulk load, made by the cluster's own servers, which are watched.
-// Settings that the load needs are noted before they are changed, and put back after.
+// Method three, last part: a bulk load by the cluster's own servers, which pegmove watches.
+// Settings that the load needs are journaled before they are changed, and restored after it.
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bulk_load_types.h"
 #include "bulkload/reader.h"
 #include "client/bulk_loads.h"
 #include "migration/ports.h"
@@ -31,9 +32,9 @@ Result<LoadRun> load_run_from_json(std::string_view text);
 struct LoadProgress {
   wire::bulk_load_status status = wire::BLS_INVALID;
   int32_t partitions = 0;
-  int32_t partitions_done = 0;  // with what the status says
+  int32_t partitions_done = 0;  // of the current phase, which `status` names
   int32_t percent = 0;          // of the bytes, while they are downloaded
-  std::string waits_for = {};   // "": it does not wait, or does not tell
+  std::string waits_for = {};   // "": it does not wait, or does not report it
 };
 std::string to_line(const LoadProgress& progress);
 
@@ -41,23 +42,22 @@ struct LoadReport {
   std::string table;
   int32_t partitions = 0;
   bool behind = false;
-  std::optional<async::milliseconds> writes_held = {};  // longest of a partition, where it is told
+  std::optional<async::milliseconds> writes_held = {};  // longest of a partition, if reported
   std::vector<std::string> notes = {};
   async::milliseconds elapsed{0};
 };
 std::string to_json(const LoadReport& report);
 std::string to_text(const LoadReport& report);
 
-// What can be known before the cluster is told anything: the table, its settings, and, where the
-// store can be reached from here, the set of files. Returns notes. Errors: kNotFound, kCorrupt and
-// kInvalidArgument: the set, naming the file; kRefused: the table cannot be loaded so, and what
-// helps.
+// Checks before the load: the table, its settings, and, when pegmove's configuration has the store,
+// the set of files. Read-only. Returns notes. Errors: kNotFound, kCorrupt and kInvalidArgument: the
+// set, naming the file; kRefused: the table cannot be loaded, with what to do.
 Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRun& request,
                                           const std::optional<blockstore::AsyncStore>& store);
 
-// Errors of the run: kInterrupted; kRefused and kCorrupt: the load failed, and what holds now: the
-// table has its settings from before. After a stop the cluster continues by itself. A cancel ends
-// the load until the cluster takes files in: from then on the run is carried to its end.
+// Errors of the run: kInterrupted; kRefused and kCorrupt: the load failed, and the table has its
+// previous settings again. After a stop the cluster continues by itself. A cancel ends the load
+// before the cluster ingests files; from then on the run is carried to its end.
 class Load : public runs::Work, public runs::RemoteJob<client::LoadStatus> {
  public:
   Load(LoadRun request, const Ports& ports);
@@ -91,7 +91,7 @@ class Load : public runs::Work, public runs::RemoteJob<client::LoadStatus> {
   std::shared_ptr<client::Cluster> cluster_;
   client::MetaLevel level_before_ = client::MetaLevel::kLively;
   std::string scenario_before_;    // "": the env was not set
-  bool was_loaded_before_ = true;  // or not known: the status of a load may be an earlier one's
+  bool was_loaded_before_ = true;  // or not known: the status may be that of an earlier load
   bool may_have_started_ = false;
   LoadReport report_;
 };

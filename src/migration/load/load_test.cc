@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "blockstore/digest.h"
+#include "bulk_load_types.h"
 #include "migration/runs_test.h"
 #include "record/hash.h"
 #include "record/key.h"
@@ -90,7 +91,7 @@ class LoadTest : public ::testing::Test {
     };
     return good(runs_.resume(id_));
   }
-  // Nodes are let go on once the meta server has heard of the cancel.
+  // Nodes continue once the meta server has received the cancel.
   std::thread release_when_cancelled() {
     return std::thread([this] {
       testing::TestClient other(clusters_.source_servers.meta_address());
@@ -119,7 +120,7 @@ class LoadTest : public ::testing::Test {
   std::atomic<bool> holds_ = false;
   std::string holds_at_ = "load.file_downloaded";
   std::optional<journal::Request> at_first_look_;
-  testing::TwoClusters clusters_{{.backups = true, .on_backup_step = [this](std::string_view step) {
+  testing::TwoClusters clusters_{{.backups = true, .on_failpoint = [this](std::string_view step) {
                                     if (holds_ && step == holds_at_) go_on_.wait();
                                   }}};
   TestRuns runs_{clusters_};
@@ -169,8 +170,8 @@ TEST_F(LoadTest, ACancelIsPassedOnWhileFilesAreDownloaded) {
   EXPECT_EQ(ending.state, RunState::kCancelled) << ending.reason;
   const auto undone = runs::undone_of(runs_.seen(id_));
   ASSERT_EQ(undone.size(), 2u);
-  EXPECT_THAT(undone[0].says, HasSubstr("table t is as it was"));
-  EXPECT_THAT(undone[1].says, HasSubstr("are as they were"));
+  EXPECT_THAT(undone[0].says, HasSubstr("table t is unchanged"));
+  EXPECT_THAT(undone[1].says, HasSubstr("are restored"));
   EXPECT_EQ(scenario(), "normal");
 }
 
@@ -252,9 +253,10 @@ TEST_F(LoadTest, WhatIsWrongWithTheSetIsFoundBefore) {
   EXPECT_THAT(bad(check(*clusters_.source)).message(), HasSubstr("partition count 64"));
   put_info(1, kPartitions);
   clusters_.must(store().write_file(place.file(1, "1.sst"), "cut"));
-  EXPECT_THAT(bad(check(*clusters_.source)).message(), HasSubstr("1/1.sst has 3 bytes and not"));
+  EXPECT_THAT(bad(check(*clusters_.source)).message(), HasSubstr("1/1.sst has 3 bytes instead of"));
   clusters_.must(store().remove(place.file(1, "1.sst")));
-  EXPECT_THAT(bad(check(*clusters_.source)).message(), HasSubstr("there is no split/B/t/1/1.sst"));
+  EXPECT_THAT(bad(check(*clusters_.source)).message(),
+              HasSubstr("split/B/t/1/1.sst does not exist"));
   EXPECT_THAT(good(check(*clusters_.source, /*with_store=*/false)).at(0),
               HasSubstr("[block_service.disk]"));
 }
@@ -265,7 +267,7 @@ TEST_F(LoadTest, ATableThatMayHaveBeenCompactedIsNotLoadedBehind) {
   make_set();
   const auto error = bad(check(*clusters_.source));
   EXPECT_EQ(error.code(), Code::kRefused);
-  EXPECT_THAT(error.message(), HasSubstr("rows that clients deleted come back"));
+  EXPECT_THAT(error.message(), HasSubstr("brings back rows that clients deleted"));
   clusters_.must(clusters_.source->set_envs("t", {{"rocksdb.usage_scenario", "bulk_load"}},
                                             clusters_.deadline()));
   EXPECT_THAT(good(check(*clusters_.source)), IsEmpty());

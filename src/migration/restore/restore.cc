@@ -5,6 +5,7 @@
 
 #include "backup/reader.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "blockstore/path.h"
 #include "migration/cold_backup/back_up.h"
@@ -40,7 +41,7 @@ Result<RestoreRun> read_request(const nlohmann::json& json) {
                     .timeout = TRY(in.milliseconds("timeout_ms"))};
 }
 
-std::string product_of(int32_t app_id) { return Json{{"app_id", app_id}}.dump(); }
+std::string product_of(int32_t app_id) { return base::json_text(Json{{"app_id", app_id}}); }
 
 }  // namespace
 
@@ -50,7 +51,7 @@ Restore::Restore(RestoreRun request, const Ports& ports)
   report_.table = restore.new_table.empty() ? restore.table : restore.new_table;
 }
 
-// Method two, second half: the cluster's own servers make a table out of the backup.
+// Method two, second half: the cluster's own servers create a table from the backup.
 std::vector<runs::Step> Restore::steps() {
   const auto& restore = request_.restore;
   auto steps = runs::steps_of<RestoredPartitions>(
@@ -86,7 +87,7 @@ runs::Report Restore::report(const journal::Run&) {
 
 Result<void> Restore::take(const journal::StepRecord& record) {
   if (record.product.empty()) return {};
-  const auto in = Json::parse(record.product, nullptr, false);
+  const auto in = base::parse_json<Json>(record.product);
   if (!in.is_object() || number_in(in, "app_id") <= 0)
     return fail(Code::kCorrupt, "it does not name the table");
   report_.app_id = int32_t(number_in(in, "app_id"));
@@ -97,9 +98,10 @@ Task<> Restore::complete() {
   auto& restore = request_.restore;
   if (restore.backup_id > 0 && restore.app_id > 0) co_return Result<void>();
   if (!store_)
-    co_return fail(std::move(ports_.get_store(restore.provider).error())
-                       .with_context("looking for the newest backup, since --backup-id and "
-                                     "--app-id were not given"));
+    co_return fail(
+        std::move(ports_.get_store(restore.provider).error())
+            .with_context(
+                "finding the newest backup, since --backup-id and --app-id were not given"));
   const auto root = CO_TRY(backup::root_of(restore.path, restore.cluster, restore.policy));
   const auto place = CO_TRY(co_await backup::find_backup(*store_, root, restore.backup_id,
                                                          restore.table, restore.app_id));
@@ -115,8 +117,8 @@ Task<> Restore::check_name_is_free() {
   if (!table && table.error().code() == Code::kNotFound) co_return Result<void>();
   if (!table) co_return fail(std::move(table.error()));
   co_return fail(Code::kAlreadyExists,
-                 "cluster '" + cluster_->name() + "' has a table '" + report_.table +
-                     "' already; restore into another one with --to-table, or drop it");
+                 "cluster '" + cluster_->name() + "' already has a table '" + report_.table +
+                     "'; restore into another table with --to-table, or drop it");
 }
 
 Task<std::string> Restore::start(StepContext) {
@@ -125,14 +127,14 @@ Task<std::string> Restore::start(StepContext) {
       CO_TRY(co_await client::start_restore(*cluster_, request_.restore, deadline())));
 }
 
-// Killed between the request and the note of it, the table is there.
+// After a kill between the request and its journal entry, the table exists.
 Task<std::optional<std::string>> Restore::adopt(StepContext) {
   auto table = co_await cluster_->table_info(report_.table, deadline());
   if (!table && table.error().code() == Code::kNotFound) co_return std::nullopt;
   if (!table) co_return fail(std::move(table.error()));
   const auto env = table->envs.find("restore.backup_id");
   if (env == table->envs.end() || env->second != std::to_string(request_.restore.backup_id))
-    co_return std::nullopt;  // another's: start() refuses it
+    co_return std::nullopt;  // not of this run: start() refuses it
   co_return product_of(table->app_id);
 }
 
@@ -143,7 +145,7 @@ Task<RestoredPartitions> Restore::poll() {
   co_return status;
 }
 
-// True when all partitions are there.
+// Returns true when all partitions are restored.
 Task<bool> Restore::look(StepContext context, const RestoredPartitions& partitions) {
   RestoreProgress progress{
       .partitions = int32_t(partitions.size()),
@@ -156,9 +158,9 @@ Task<bool> Restore::look(StepContext context, const RestoredPartitions& partitio
     if (partitions[i].state == RestoreState::kSkipped) report_.skipped.push_back(int32_t(i));
   }
   progress.permille = partitions.empty() ? 0 : int32_t(sum / int64_t(partitions.size()));
-  auto told = CO_TRY(
+  auto answer = CO_TRY(
       co_await ask_meta(*cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline()));
-  if (told) read_told(*told, progress);
+  if (answer) read_answer(*answer, progress);
   report_.partitions = progress.partitions;
   const bool is_done = progress.partitions > 0 && progress.partitions_done == progress.partitions;
   const bool in_bytes = progress.done_bytes && progress.all_bytes;
@@ -175,9 +177,9 @@ Task<bool> Restore::look(StepContext context, const RestoredPartitions& partitio
 std::string Restore::left_alone() const { return "the cluster continues the restore by itself"; }
 
 Task<Undone> Restore::cancel(StepContext context) {
-  if (report_.app_id == 0) {  // not known whether it began
+  if (report_.app_id == 0) {  // it is not known whether the restore began
     auto begun = CO_TRY(co_await adopt(context));
-    if (!begun) co_return Undone{.end = UndoEnd::kUndone, .says = "the restore had not begun"};
+    if (!begun) co_return Undone{.end = UndoEnd::kUndone, .says = "the restore had not started"};
     CO_TRY(take({.product = *begun}));
   }
   auto status = co_await client::restore_status(*cluster_, report_.app_id, deadline());
@@ -185,14 +187,14 @@ Task<Undone> Restore::cancel(StepContext context) {
       (status.error().code() == Code::kRefused || status.error().code() == Code::kNotFound))
     co_return Undone{.end = UndoEnd::kUndone, .says = "the cluster has dropped the table"};
   if (!status) co_return fail(std::move(status.error()));
-  co_return Undone{.end = UndoEnd::kStays,
-                   .says = "table " + report_.table + " (id " + std::to_string(report_.app_id) +
-                           ") stays, and the cluster continues to restore it; drop it if you do "
-                           "not want it"};
+  co_return Undone{
+      .end = UndoEnd::kStays,
+      .says = "table " + report_.table + " (id " + std::to_string(report_.app_id) +
+              ") stays, and the cluster continues to restore it; drop it if you do not need it"};
 }
 
-void Restore::read_told(const std::string& text, RestoreProgress& progress) {
-  const auto in = Json::parse(text, nullptr, false);
+void Restore::read_answer(const std::string& text, RestoreProgress& progress) {
+  const auto in = base::parse_json<Json>(text);
   if (!in.is_array() || in.empty() || !in[0].is_object()) return;
   for (auto [name, to] :
        {std::pair("done_bytes", &progress.done_bytes), {"all_bytes", &progress.all_bytes}})
@@ -202,20 +204,20 @@ void Restore::read_told(const std::string& text, RestoreProgress& progress) {
 
 Routine<std::string> Restore::why_dropped() {
   std::string text = "a partition could not be restored, so the cluster dropped the table";
-  auto told =
+  auto answer =
       co_await ask_meta(*cluster_, "restore.status", {std::to_string(report_.app_id)}, deadline());
-  const auto in = told && *told ? Json::parse(**told, nullptr, false) : Json();
+  const auto in = answer && *answer ? base::parse_json<Json>(**answer) : Json();
   if (in.is_array() && !in.empty() && in[0].is_object())
     if (const auto reason = text_in(in[0], "reason"); !reason.empty())
       co_return text + ": " + reason;
   co_return text +
-      "; `pegmove backups verify` finds what is damaged, and --skip-bad-partition "
-      "restores the rest";
+      "; `pegmove backups verify` finds the damaged files, and --skip-bad-partition restores the "
+      "other partitions";
 }
 
 Task<std::string> Restore::bring_envs_back() {
   if (!store_) {
-    report_.notes.push_back("the app envs are not brought back, since [block_service." +
+    report_.notes.push_back("the app envs are not set, since [block_service." +
                             request_.restore.provider + "] is not in pegmove's own configuration");
     co_return std::string();
   }
@@ -233,21 +235,21 @@ Task<std::string> Restore::bring_envs_back() {
     report_.notes = std::move(returning.notes);
   } else {
     report_.notes.push_back(
-        "the backup has no app envs (real servers keep none): set those that "
-        "the table needs by hand");
+        "the backup has no app envs (real servers do not keep them): set those that the table "
+        "needs by hand");
   }
   const auto table = CO_TRY(co_await backup::read_table(*store_, place));
   if (table.init_partition_count > 0 && table.init_partition_count != table.partition_count) {
     envs[kValidateHash] = "true";
     report_.notes.push_back(std::string(kValidateHash) +
-                            " is set, since the table was split once: its files hold rows of "
-                            "other partitions");
+                            " is set, since the table had a partition split: its files contain "
+                            "rows of other partitions");
   }
   CO_TRY(co_await set_envs(std::move(envs)));
   co_return std::string();
 }
 
-// All at once; where the cluster refuses one, each by itself.
+// All in one request; when the cluster refuses one of them, each in its own.
 Task<> Restore::set_envs(std::map<std::string, std::string> envs) {
   if (envs.empty()) co_return Result<void>();
   auto set = co_await cluster_->set_envs(report_.table, envs, deadline());
@@ -261,29 +263,28 @@ Task<> Restore::set_envs(std::map<std::string, std::string> envs) {
     if (one)
       report_.envs.push_back(name);
     else
-      report_.notes.push_back(name + " is not brought back: " + one.error().message());
+      report_.notes.push_back(name + " is not set: " + one.error().message());
   }
   co_return Result<void>();
 }
 
 std::string to_json(const RestoreRun& request) {
   const auto& restore = request.restore;
-  return Json{{"to_metas", request.to_metas},
-              {"cluster", restore.cluster},
-              {"policy", restore.policy},
-              {"backup_id", restore.backup_id},
-              {"table", restore.table},
-              {"app_id", restore.app_id},
-              {"new_table", restore.new_table},
-              {"provider", restore.provider},
-              {"skip_bad_partition", restore.skip_bad_partition},
-              {"path", restore.path},
-              {"timeout_ms", request.timeout.count()}}
-      .dump();
+  return base::json_text(Json{{"to_metas", request.to_metas},
+                              {"cluster", restore.cluster},
+                              {"policy", restore.policy},
+                              {"backup_id", restore.backup_id},
+                              {"table", restore.table},
+                              {"app_id", restore.app_id},
+                              {"new_table", restore.new_table},
+                              {"provider", restore.provider},
+                              {"skip_bad_partition", restore.skip_bad_partition},
+                              {"path", restore.path},
+                              {"timeout_ms", request.timeout.count()}});
 }
 
 Result<RestoreRun> restore_run_from_json(std::string_view text) {
-  return read_request(nlohmann::json::parse(text, nullptr, false));
+  return read_request(base::parse_json<nlohmann::json>(text));
 }
 
 std::string to_line(const RestoreProgress& progress) {
@@ -298,14 +299,14 @@ std::string to_line(const RestoreProgress& progress) {
 }
 
 std::string to_json(const RestoreReport& report) {
-  return Json{{"app_id", report.app_id},
-              {"table", report.table},
-              {"partitions", report.partitions},
-              {"skipped_partitions", report.skipped},
-              {"app_envs", report.envs},
-              {"notes", report.notes},
-              {"elapsed_ms", report.elapsed.count()}}
-      .dump(2);
+  return base::json_text(Json{{"app_id", report.app_id},
+                              {"table", report.table},
+                              {"partitions", report.partitions},
+                              {"skipped_partitions", report.skipped},
+                              {"app_envs", report.envs},
+                              {"notes", report.notes},
+                              {"elapsed_ms", report.elapsed.count()}},
+                         2);
 }
 
 std::string to_text(const RestoreReport& report) {
@@ -313,12 +314,12 @@ std::string to_text(const RestoreReport& report) {
                      ", " + std::to_string(report.partitions) + " partitions) in " +
                      base::format_duration(report.elapsed) + ".\n";
   if (!report.skipped.empty()) {
-    text += "Made empty, since their backup is damaged: partitions";
+    text += "Created empty, since their backup is damaged: partitions";
     for (const auto partition : report.skipped) text += " " + std::to_string(partition);
     text += ".\n";
   }
   if (!report.envs.empty()) {
-    text += "App envs brought back:";
+    text += "App envs set:";
     for (const auto& name : report.envs) text += " " + name;
     text += ".\n";
   }

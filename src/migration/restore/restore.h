@@ -1,5 +1,5 @@
-// A table out of a cold backup, as a run of the journal: the cluster is told to restore it,
-// watched, and the app envs are brought back, which Pegasus's own restore loses.
+// A restore as a run: the cluster creates a table from a cold backup, and pegmove watches it and
+// sets the app envs, which Pegasus's own restore loses.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@ namespace pegmove::migration {
 
 inline constexpr std::string_view kRestoreMethod = "restore";
 
-// Everything that a later process needs to go on with.
+// Everything that a later process needs to resume the run.
 struct RestoreRun {
   std::string to_metas;
   client::RestoreRequest restore;
@@ -30,10 +30,10 @@ Result<RestoreRun> restore_run_from_json(std::string_view text);
 struct RestoreProgress {
   int32_t partitions = 0;
   int32_t partitions_done = 0;
-  int32_t permille = 0;                    // of the bytes, as the cluster tells it
-  std::optional<int64_t> done_bytes = {};  // told by embedded clusters
+  int32_t permille = 0;                    // of the bytes, as the cluster reports
+  std::optional<int64_t> done_bytes = {};  // embedded clusters only
   std::optional<int64_t> all_bytes = {};
-  std::string waits_for = {};  // why the cluster waits; told by embedded ones
+  std::string waits_for = {};  // why the cluster waits; embedded clusters only
   async::milliseconds elapsed{0};
 };
 std::string to_line(const RestoreProgress& progress);
@@ -42,8 +42,8 @@ struct RestoreReport {
   int32_t app_id = 0;
   std::string table;
   int32_t partitions = 0;
-  std::vector<int32_t> skipped = {};   // partitions that were made empty
-  std::vector<std::string> envs = {};  // names of those that were brought back
+  std::vector<int32_t> skipped = {};   // partitions that were created empty
+  std::vector<std::string> envs = {};  // names of the envs that were set
   std::vector<std::string> notes = {};
   async::milliseconds elapsed{0};
 };
@@ -53,10 +53,10 @@ std::string to_text(const RestoreReport& report);
 using RestoredPartitions = std::vector<client::RestoredPartitionStatus>;
 
 // Errors of the run: kInterrupted; kNotFound and kCorrupt: the backup; kAlreadyExists: a table of
-// that name; kRefused: a partition could not be restored, and the cluster has dropped the table.
-// A backup id or an app id of 0 is looked up in the store when the run begins: the newest complete
-// backup of the table. After a stop or a cancel the cluster continues by itself. Where the
-// provider's store cannot be reached from here, the envs cannot be read.
+// that name exists; kRefused: a partition could not be restored, and the cluster has dropped the
+// table. A backup id or an app id of 0 is looked up in the store when the run begins: the newest
+// complete backup of the table. After a stop or a cancel the cluster continues by itself. When
+// pegmove's configuration does not have the store, the envs cannot be read.
 class Restore : public runs::Work, public runs::RemoteJob<RestoredPartitions> {
  public:
   Restore(RestoreRun request, const Ports& ports);
@@ -78,7 +78,7 @@ class Restore : public runs::Work, public runs::RemoteJob<RestoredPartitions> {
   Result<void> take(const journal::StepRecord& record);
   Task<> complete();
   Task<> check_name_is_free();
-  static void read_told(const std::string& text, RestoreProgress& progress);
+  static void read_answer(const std::string& text, RestoreProgress& progress);
   Routine<std::string> why_dropped();
   Task<std::string> bring_envs_back();
   Task<> set_envs(std::map<std::string, std::string> envs);

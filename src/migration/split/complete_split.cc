@@ -6,9 +6,9 @@
 namespace pegmove::migration {
 namespace {
 
-// One option: what was given must be what is.
-Result<void> settle_option(const SplitRequest& request, const char* option, bool is_given,
-                           int32_t& given, int32_t real) {
+// One option: a given value must be the real one.
+Result<void> resolve_option(const SplitRequest& request, const char* option, bool is_given,
+                            int32_t& given, int32_t real) {
   if (is_given && given != real)
     return fail(Code::kInvalidArgument, std::string(option) + " " + std::to_string(given) +
                                             ": table '" + request.to.table + "' of cluster '" +
@@ -17,35 +17,35 @@ Result<void> settle_option(const SplitRequest& request, const char* option, bool
   return {};
 }
 
-// The table that will be loaded, as its cluster knows it, where it can be asked.
+// Asks the cluster, if possible, about the table that will be loaded.
 Task<> ask_target(const Ports& ports, const SplitQuestions& questions, SplitRequest& request) {
   request.data_version = questions.data_version < 0 ? 1 : questions.data_version;
   if (questions.target_metas.empty()) {
     if (request.to_app_id > 0 && request.to_partitions > 0) co_return Result<void>();
     co_return fail(Code::kInvalidArgument,
                    "cluster '" + request.to.cluster +
-                       "' is not in the config file, so that the table cannot be asked about; give "
+                       "' is not in the config file, so it cannot be asked about the table; give "
                        "--app-id and --partitions, as `app " +
-                       request.to.table + "` shows them on it");
+                       request.to.table + "` in its shell shows them");
   }
   auto cluster = CO_TRY(co_await ports.connect(questions.target_metas));
   const auto deadline = [&] { return Deadline::in(ports.clock, ports.timeout); };
   const auto table = CO_TRY(in_context(co_await cluster->table_info(request.to.table, deadline()),
-                                       "the table that will be loaded must exist"));
-  CO_TRY(settle_option(request, "--partitions", request.to_partitions > 0, request.to_partitions,
-                       table.partition_count));
+                                       "the table to load must exist"));
+  CO_TRY(resolve_option(request, "--partitions", request.to_partitions > 0, request.to_partitions,
+                        table.partition_count));
   CO_TRY(
-      settle_option(request, "--app-id", request.to_app_id > 0, request.to_app_id, table.app_id));
+      resolve_option(request, "--app-id", request.to_app_id > 0, request.to_app_id, table.app_id));
   if (!request.for_old_servers)
     request.for_old_servers =
         CO_TRY(co_await inspect::find_older_server(*cluster, 2, 5, ports.timeout)).has_value();
   auto version = co_await inspect::data_version_of(*cluster, table.app_id, deadline());
-  // Whoever gives it knows what a server would not tell.
+  // With --data-version the servers need not answer.
   if (!version && questions.data_version < 0)
     co_return fail(std::move(version.error()).with_context("without --data-version"));
   if (!version) co_return Result<void>();
-  co_return settle_option(request, "--data-version", questions.data_version >= 0,
-                          request.data_version, *version);
+  co_return resolve_option(request, "--data-version", questions.data_version >= 0,
+                           request.data_version, *version);
 }
 
 }  // namespace

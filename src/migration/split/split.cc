@@ -11,7 +11,7 @@
 #include "migration/split/split_json.h"
 #include "migration/split/split_units.h"
 #include "record/expiry.h"
-#include "splitter/class_files.h"
+#include "splitter/residue_class_files.h"
 
 namespace pegmove::migration {
 namespace {
@@ -27,7 +27,7 @@ using splitter::UnitResult;
 
 constexpr const char* kRowsStep = "split-rows";
 
-// Of a scan a unit is a class: there are no files at whose keys it could be cut.
+// A unit of a scan is a residue class: there are no files at whose keys it could be divided.
 Task<SplitPlan> plan_of(const SplitRequest& request, const RowOrigin& origin, const Clock& clock) {
   auto rules = rules_of(request, record::pegasus_seconds(clock.unix_seconds()));
   if (!origin.table)
@@ -35,15 +35,15 @@ Task<SplitPlan> plan_of(const SplitRequest& request, const RowOrigin& origin, co
                                             std::move(rules), request.limits);
   if (origin.table->partition_count() != rules.shape.sources)
     co_return fail(Code::kInvalidArgument,
-                   "table '" + origin.table->name() + "' has another partition count now");
+                   "table '" + origin.table->name() + "' now has another partition count");
   SplitPlan plan{.rules = std::move(rules), .units = {}};
-  for (int32_t which = 0; which < plan.rules.shape.classes(); ++which)
+  for (int32_t which = 0; which < plan.rules.shape.residue_classes(); ++which)
     plan.units.push_back({.which = which, .from = "", .to = ""});
   CO_TRY(splitter::check_limits(request.limits, plan.rules, 0));
   co_return plan;
 }
 
-// Of a store, at once.
+// Calls to a store at the same time.
 int calls_of(const SplitRequest& request) { return request.limits.units_at_once + 5; }
 
 }  // namespace
@@ -71,7 +71,7 @@ Split::~Split() = default;
 // count.
 std::vector<runs::Step> Split::steps() {
   return {{.name = "plan-split",
-           .does = "cut the work into units, each a merge of some checkpoints",
+           .does = "divide the work into units, each a merge of some checkpoints",
            .run = [this](StepContext context) { return plan(context); },
            .take = [this](const journal::StepRecord& record) { return take_plan(record); }},
           {.name = kRowsStep,
@@ -89,14 +89,15 @@ std::vector<runs::Step> Split::steps() {
 void Split::bind(SplitRequest request) { request_ = std::move(request); }
 
 Task<runs::Assessment> Split::open(runs::Purpose purpose) {
-  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // nothing is taken back
+  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // there is nothing to undo
   runs::Assessment assessment;
   if (purpose == runs::Purpose::kBegin) {
     const bool was_for_old_servers = request_.for_old_servers;
     if (questions_) CO_TRY(co_await complete_split(ports_, *questions_, request_));
     if (request_.for_old_servers && !was_for_old_servers)
-      assessment.notes.push_back("the files are written for servers before 2.5, since cluster '" +
-                                 request_.to.cluster + "' has one");
+      assessment.notes.push_back(
+          "the files are written for servers before Pegasus 2.5, since cluster '" +
+          request_.to.cluster + "' has one");
     CO_TRY(co_await open_ends());
     new_plan_ = CO_TRY(co_await check_split(request_, *origin_, target_->store));
   }
@@ -115,7 +116,7 @@ Task<> Split::open_ends() {
 
 std::string Split::options() const { return to_json(request_); }
 
-// Once for the run: its files depend on the plan.
+// Only once in a run: its files depend on the plan.
 Task<std::string> Split::plan(StepContext context) {
   CO_TRY(co_await open_ends());
   auto plan = new_plan_ ? *std::move(new_plan_)
@@ -153,7 +154,7 @@ Task<> Split::read_plan(StepContext context) {
   co_return Result<void>();
 }
 
-// Here, or where the engine says.
+// In this process, or by the engine of Ports.
 Task<std::string> Split::split_rows(StepContext context) {
   CO_TRY(co_await open_ends());
   CO_TRY(co_await read_plan(context));
@@ -169,7 +170,7 @@ Task<std::string> Split::split_rows(StepContext context) {
       .on_done = [this, context](
                      size_t unit,
                      UnitResult result) { return note(context, unit, std::move(result)); },
-      .on_step = context.events.at};
+      .on_failpoint = context.events.at};
   LocalUnits here(*origin_, *target_);
   std::unique_ptr<UnitEngine> elsewhere;
   if (ports_.make_unit_engine) elsewhere = CO_TRY(ports_.make_unit_engine(request_));
@@ -178,16 +179,15 @@ Task<std::string> Split::split_rows(StepContext context) {
   request.limits = limits_;
   CO_TRY(co_await engine.carry_out(request, plan_, units, std::move(events)));
   if (const auto missing = std::ranges::find(done_, false); missing != done_.end())
-    co_return fail(Code::kProtocol, "nobody told what unit " +
-                                        std::to_string(missing - done_.begin()) +
-                                        " has made; a resume does it again");
+    co_return fail(Code::kProtocol, "no result of unit " + std::to_string(missing - done_.begin()) +
+                                        " was reported; `pegmove resume` repeats it");
   co_return std::string();
 }
 
 Task<Undone> Split::leave_files() const {
   co_return Undone{.end = UndoEnd::kStays,
                    .says = "files that were written stay in " + request_.to_store + ":/" +
-                           request_.to.table_folder() + "; remove them if you do not want them"};
+                           request_.to.table_folder() + "; remove them if you do not need them"};
 }
 
 Task<std::string> Split::finish(StepContext context) {
@@ -197,14 +197,14 @@ Task<std::string> Split::finish(StepContext context) {
   co_return std::string();
 }
 
-// The set must not have files that are of nobody, nor miss some that are there.
+// The set must have exactly the files that its units may write.
 Result<void> Split::check(size_t unit, const UnitResult& result) const {
   const auto targets = plan_.rules.shape.targets_of(plan_.units[unit].which);
   for (const auto& each : result.files)
     if (std::ranges::find(targets, each.partition) == targets.end() ||
         !each.file.name.starts_with(splitter::unit_prefix(int(unit)) + "_") ||
         !blockstore::is_name(each.file.name))
-      return fail(Code::kProtocol, "unit " + std::to_string(unit) + " cannot have made a file " +
+      return fail(Code::kProtocol, "unit " + std::to_string(unit) + " cannot have written a file " +
                                        base::printable(each.file.name) + " of partition " +
                                        std::to_string(each.partition));
   return {};
@@ -212,7 +212,8 @@ Result<void> Split::check(size_t unit, const UnitResult& result) const {
 
 Result<void> Split::note(StepContext context, size_t unit, UnitResult result) {
   if (unit >= plan_.units.size() || done_[unit])
-    return fail(Code::kProtocol, "nobody asked for unit " + std::to_string(unit));
+    return fail(Code::kProtocol, "a result was reported for a unit that was not requested: unit " +
+                                     std::to_string(unit));
   TRY(check(unit, result));
   results_[unit] = std::move(result);
   done_[unit] = true;
@@ -291,10 +292,10 @@ Task<SplitPlan> check_split(const SplitRequest& request, RowOrigin origin,
   auto found = co_await target.list(request.to.table_folder());
   if (!found && found.error().code() != Code::kNotFound) co_return fail(std::move(found.error()));
   if (found && !found->empty())
-    co_return fail(Code::kAlreadyExists,
-                   target.store().description() + ": /" + request.to.table_folder() +
-                       " has files already, of another split or load; remove them, or choose "
-                       "another folder with --to");
+    co_return fail(Code::kAlreadyExists, target.store().description() + ": /" +
+                                             request.to.table_folder() +
+                                             " already has files of another split or load; remove "
+                                             "them, or give another folder with --to");
   co_return co_await plan_of(request, origin, target.clock());
 }
 
@@ -308,14 +309,14 @@ std::string to_text(const SplitReport& report) {
   const std::pair<int64_t, const char*> left_out[] = {
       {counts.expired, "had expired"},
       {counts.misplaced, "did not belong to their partition (an old partition split left them)"},
-      {counts.filtered, "were not wanted"}};
+      {counts.filtered, "did not match the filters"}};
   for (const auto& [count, why] : left_out)
     if (count > 0)
       text += "Left out: " + base::format_count(uint64_t(count)) + " rows that " + why + ".\n";
   if (report.empty_partitions > 0)
     text += std::to_string(report.empty_partitions) +
-            " partitions have no rows, and one file with a record that nobody sees: servers load "
-            "nothing else.\n";
+            " partitions have no rows. They have one file with a record that clients do not see, "
+            "since servers refuse to load empty partitions.\n";
   return text + "Load it with: start_bulk_load -a " + report.place.table + " -c " +
          report.place.cluster + " -p " + report.store + " -r /" + report.place.root + "\n";
 }

@@ -1,4 +1,4 @@
-// Method three, middle part: an offline split; what it does is in src/splitter/.
+// Method three, middle part: an offline split as a run; src/splitter/ does the work.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,7 @@ namespace pegmove::migration {
 
 inline constexpr std::string_view kSplitMethod = "split";
 
-// Where a Spark cluster carries the units out; "" as master: this process does.
+// The Spark cluster that carries out the units; `master` is "": this process does.
 struct SparkOptions {
   std::string master;               // "yarn", "spark://host:7077", "local-cluster[2,1,1024]"
   std::string submit;               // the program spark-submit
@@ -24,11 +24,11 @@ struct SparkOptions {
   std::vector<std::string> conf{};  // KEY=VALUE for its --conf; nothing secret
 };
 
-// What the journal keeps of a split, so that resume needs nothing else.
+// Everything that a later process needs to resume it.
 struct SplitRequest {
   std::string from_store;       // [block_service.NAME] of pegmove's own configuration; or
   std::string from_metas = {};  // the cluster whose table is scanned
-  backup::Place from = {};      // of the table alone, when it is scanned
+  backup::Place from = {};      // only the table, when it is scanned
   int32_t from_partitions = 0;
   std::string to_store;
   bulkload::Place to;
@@ -45,13 +45,14 @@ std::string to_json(const SplitRequest& request);
 // Errors: kCorrupt, naming the field.
 Result<SplitRequest> split_request_from_json(std::string_view text);
 
-// Where the rows come from: one of the two.
+// The source of the rows: one of the two.
 struct RowOrigin {
   std::optional<blockstore::AsyncStore> store = {};  // of the backup
   std::shared_ptr<client::Table> table = {};         // shared with its scans
 };
 
-// What the request names. Errors: those of Ports::get_store() and client::Table::open().
+// Opens the source that the request names. Errors: those of Ports::get_store() and
+// client::Table::open().
 Task<RowOrigin> open_row_origin(const Ports& ports, const SplitRequest& request);
 
 struct SplitProgress {
@@ -77,25 +78,26 @@ struct SplitReport {
 std::string to_json(const SplitReport& report);
 std::string to_text(const SplitReport& report);
 
-// What a split that begins does not say: which backup, and what the table is that will be loaded.
+// What is not known when a split begins: which backup, and the table that will be loaded.
 struct SplitQuestions {
-  std::string path = {};          // of the backup: the folder that holds its id, or the one above
+  std::string path = {};          // of the backup: the folder that contains its id, or its parent
   int64_t backup_id = 0;          // 0: the newest complete one
-  std::string target_metas = {};  // of the cluster that will load; "": it cannot be asked
-  int data_version = -1;          // -1: as its servers say, or else 1
+  std::string target_metas = {};  // of the cluster that will load the files; "": it cannot be asked
+  int data_version = -1;          // -1: as its servers report, or else 1
 };
 
-// The plan of a new run, with what can be known before: whether the place is free, the checkpoints
-// can be read and the limits are enough. Errors: kAlreadyExists, when files of another are in the
-// place; those of splitter::plan_split().
+// Makes the plan of a new run and checks it: the place is empty, the checkpoints can be read and
+// the limits are sufficient. Errors: kAlreadyExists, when the place has files; those of
+// splitter::plan_split().
 Task<splitter::SplitPlan> check_split(const SplitRequest& request, RowOrigin origin,
                                       blockstore::AsyncStore target);
 
-// Does the units that are not done yet, several at once, and finishes the set. Errors of the run:
-// kInterrupted; those of splitter/split.h and of the engine of Ports. A cancel leaves the files.
+// Carries out the units that are not done yet, several at the same time, and finishes the set.
+// Errors of the run: kInterrupted; those of splitter/split.h and of the engine of Ports. A cancel
+// leaves the files.
 class Split : public runs::Work {
  public:
-  // `questions`: of a run that begins; complete_split() answers them.
+  // `questions`: for a new run; complete_split() answers them.
   Split(SplitRequest request, const Ports& ports, std::optional<SplitQuestions> questions = {});
   ~Split() override;
 
@@ -104,7 +106,7 @@ class Split : public runs::Work {
   std::vector<runs::Step> steps() override;
   runs::Report report(const journal::Run& run) override;
 
-  // What was not known when the run began. Before the first step acts.
+  // Sets what was not known when the run began. Before the first step acts.
   void bind(SplitRequest request);
   SplitReport made() const;  // after the last step
 

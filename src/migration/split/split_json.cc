@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "migration/copy/copy_options_json.h"
 
 namespace pegmove::migration {
@@ -61,7 +62,7 @@ Result<void> read_plan(const base::JsonFields& in, SplitPlan& plan) {
   return {};
 }
 
-// Runs of before there was Spark have none of it.
+// Runs of versions without Spark do not have these fields.
 Result<SparkOptions> read_spark(const base::JsonFields& in) {
   if (!in.has("spark_master")) return SparkOptions{};
   return SparkOptions{.master = TRY(in.text("spark_master")),
@@ -89,7 +90,7 @@ Result<SplitRequest> read_request(const base::JsonFields& in) {
       .data_version = int(TRY(in.integer("data_version", 0, 1))),
       .filters = TRY(copy_rules_from_json(*TRY(in.any("filters")))).filters,
       .most_file_bytes = TRY(in.integer("most_file_bytes", 1, kMostBytes)),
-      // Splits that began before there was a choice have none.
+      // Splits of versions without filters do not have this field.
       .for_old_servers = in.has("for_old_servers") && TRY(in.boolean("for_old_servers")),
       .limits = {.units_at_once = int(TRY(in.integer("units_at_once", 1, 1024))),
                  .memory_bytes = TRY(in.integer("memory_bytes", 1, kMostBytes)),
@@ -101,36 +102,35 @@ Result<SplitRequest> read_request(const base::JsonFields& in) {
 }  // namespace
 
 std::string to_json(const SplitRequest& request) {
-  return Json{{"from_store", request.from_store},
-              {"from_metas", request.from_metas},
-              {"from_root", request.from.root},
-              {"backup_id", request.from.backup_id},
-              {"table", request.from.table},
-              {"app_id", request.from.app_id},
-              {"from_partitions", request.from_partitions},
-              {"to_store", request.to_store},
-              {"to_root", request.to.root},
-              {"to_cluster", request.to.cluster},
-              {"to_table", request.to.table},
-              {"to_app_id", request.to_app_id},
-              {"to_partitions", request.to_partitions},
-              {"data_version", request.data_version},
-              {"filters", to_json(CopyRules{.filters = request.filters})},
-              {"most_file_bytes", request.most_file_bytes},
-              {"for_old_servers", request.for_old_servers},
-              {"units_at_once", request.limits.units_at_once},
-              {"memory_bytes", request.limits.memory_bytes},
-              {"disk_bytes", request.limits.disk_bytes},
-              {"work_folder", request.limits.work_folder},
-              {"spark_master", request.spark.master},
-              {"spark_submit", request.spark.submit},
-              {"spark_properties", request.spark.properties},
-              {"spark_conf", request.spark.conf}}
-      .dump();
+  return base::json_text(Json{{"from_store", request.from_store},
+                              {"from_metas", request.from_metas},
+                              {"from_root", request.from.root},
+                              {"backup_id", request.from.backup_id},
+                              {"table", request.from.table},
+                              {"app_id", request.from.app_id},
+                              {"from_partitions", request.from_partitions},
+                              {"to_store", request.to_store},
+                              {"to_root", request.to.root},
+                              {"to_cluster", request.to.cluster},
+                              {"to_table", request.to.table},
+                              {"to_app_id", request.to_app_id},
+                              {"to_partitions", request.to_partitions},
+                              {"data_version", request.data_version},
+                              {"filters", to_json(CopyRules{.filters = request.filters})},
+                              {"most_file_bytes", request.most_file_bytes},
+                              {"for_old_servers", request.for_old_servers},
+                              {"units_at_once", request.limits.units_at_once},
+                              {"memory_bytes", request.limits.memory_bytes},
+                              {"disk_bytes", request.limits.disk_bytes},
+                              {"work_folder", request.limits.work_folder},
+                              {"spark_master", request.spark.master},
+                              {"spark_submit", request.spark.submit},
+                              {"spark_properties", request.spark.properties},
+                              {"spark_conf", request.spark.conf}});
 }
 
 Result<SplitRequest> split_request_from_json(std::string_view text) {
-  const auto json = Json::parse(text, nullptr, false);
+  const auto json = base::parse_json<Json>(text);
   return read_request(TRY(base::JsonFields::of(json, "the journal's options of a split")));
 }
 
@@ -146,26 +146,25 @@ splitter::SplitRules rules_of(const SplitRequest& request, uint32_t now_ts) {
 std::string to_json(const SplitPlan& plan) {
   Json units = Json::array();
   for (const auto& unit : plan.units) units.push_back(json_of(unit));
-  return Json{{"now_ts", plan.rules.now_ts},
-              {"most_file_bytes", plan.rules.most_file_bytes},
-              {"units", std::move(units)}}
-      .dump();
+  return base::json_text(Json{{"now_ts", plan.rules.now_ts},
+                              {"most_file_bytes", plan.rules.most_file_bytes},
+                              {"units", std::move(units)}});
 }
 
-std::string to_json(const Unit& unit) { return json_of(unit).dump(); }
+std::string to_json(const Unit& unit) { return base::json_text(json_of(unit)); }
 
 std::string head_to_json(const SplitPlan& plan) {
-  return Json{{"now_ts", plan.rules.now_ts}, {"most_file_bytes", plan.rules.most_file_bytes}}
-      .dump();
+  return base::json_text(
+      Json{{"now_ts", plan.rules.now_ts}, {"most_file_bytes", plan.rules.most_file_bytes}});
 }
 
 Result<SplitPlan> plan_from_json(std::string_view head, const std::vector<std::string>& units,
                                  const SplitRequest& request) {
   SplitPlan plan{.rules = rules_of(request, 0), .units = {}};
-  const auto json = Json::parse(head, nullptr, false);
+  const auto json = base::parse_json<Json>(head);
   TRY(read_head(TRY(base::JsonFields::of(json, "the plan of a split")), plan));
   for (const auto& unit : units) {
-    const auto each = Json::parse(unit, nullptr, false);
+    const auto each = base::parse_json<Json>(unit);
     plan.units.push_back(TRY(read_unit(TRY(base::JsonFields::of(each, "a unit of a split")))));
   }
   return plan;
@@ -173,7 +172,7 @@ Result<SplitPlan> plan_from_json(std::string_view head, const std::vector<std::s
 
 Result<SplitPlan> plan_from_json(std::string_view text, const SplitRequest& request) {
   SplitPlan plan{.rules = rules_of(request, 0), .units = {}};
-  const auto json = Json::parse(text, nullptr, false);
+  const auto json = base::parse_json<Json>(text);
   TRY(read_plan(TRY(base::JsonFields::of(json, "the plan of a split")), plan));
   return plan;
 }
@@ -187,12 +186,12 @@ std::string to_json(const UnitResult& result) {
                      {"md5", each.file.md5},
                      {"rows", each.rows},
                      {"digest", each.digest}});
-  return Json{{"counts", to_json(result.counts)}, {"files", std::move(files)}}.dump();
+  return base::json_text(Json{{"counts", to_json(result.counts)}, {"files", std::move(files)}});
 }
 
 Result<UnitResult> unit_result_from_json(std::string_view text) {
-  const auto json = Json::parse(text, nullptr, false);
-  const auto in = TRY(base::JsonFields::of(json, "what a unit has made"));
+  const auto json = base::parse_json<Json>(text);
+  const auto in = TRY(base::JsonFields::of(json, "the result of a unit"));
   UnitResult result{.counts = TRY(read_counts(TRY(in.object("counts")))), .files = {}};
   for (const auto& each : TRY(in.objects("files")))
     result.files.push_back({.partition = TRY(each.int32("partition", 0, kMostPartitions)),
@@ -205,13 +204,17 @@ Result<UnitResult> unit_result_from_json(std::string_view text) {
 }
 
 std::string to_json(const SplitReport& report) {
-  return nlohmann::ordered_json{
-      {"store", report.store},           {"folder", report.place.table_folder()},
-      {"cluster", report.place.cluster}, {"table", report.place.table},
-      {"partitions", report.partitions}, {"empty_partitions", report.empty_partitions},
-      {"files", report.files},           {"file_bytes", report.file_bytes},
-      {"rows", to_json(report.counts)},  {"elapsed_ms", report.elapsed.count()}}
-      .dump(2);
+  return base::json_text(nlohmann::ordered_json{{"store", report.store},
+                                                {"folder", report.place.table_folder()},
+                                                {"cluster", report.place.cluster},
+                                                {"table", report.place.table},
+                                                {"partitions", report.partitions},
+                                                {"empty_partitions", report.empty_partitions},
+                                                {"files", report.files},
+                                                {"file_bytes", report.file_bytes},
+                                                {"rows", to_json(report.counts)},
+                                                {"elapsed_ms", report.elapsed.count()}},
+                         2);
 }
 
 }  // namespace pegmove::migration

@@ -5,7 +5,7 @@
 #include "record/hash.h"
 #include "record/key.h"
 #include "record/value.h"
-#include "splitter/class_files.h"
+#include "splitter/residue_class_files.h"
 #include "splitter/unit_output.h"
 
 namespace pegmove::migration {
@@ -56,7 +56,7 @@ class ScanRun {
   }
 
  private:
-  // The next rows; none at the end.
+  // The next rows; empty at the end.
   Task<std::vector<KeptRow>> gather() {
     std::vector<KeptRow> rows;
     for (size_t bytes = 0; rows.size() < kMostRows && bytes < kMostBytes;) {
@@ -79,7 +79,7 @@ class ScanRun {
     });
   }
 
-  // Servers give each partition's own rows.
+  // Servers return only the partition's own rows.
   splitter::SourceRow as_source_row(const KeptRow& row) const {
     const auto parts = record::split_key(row.key);
     const auto partition =
@@ -94,7 +94,7 @@ class ScanRun {
   const splitter::SplitTarget& target_;
   const splitter::UnitEvents& events_;
   splitter::UnitOutput output_;
-  splitter::ClassFiles files_;
+  splitter::ResidueClassFiles files_;
   compare::MergedScan scan_;
 };
 

@@ -33,7 +33,7 @@ Task<> LocalUnits::carry_out(const SplitRequest& request, const SplitPlan& plan,
              .should_stop = events.should_stop,
              .on_progress = [&,
                              unit](const RowCounts& counts) { events.on_progress(unit, counts); },
-             .on_step = events.on_step}));
+             .on_failpoint = events.on_failpoint}));
         co_return events.on_done(unit, std::move(result));
       });
 }

@@ -1,16 +1,20 @@
 #include "migration/verify/compare_journal.h"
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/json_fields.h"
+#include "base/json_text.h"
 #include "compare/difference_file.h"
 #include "compare/progress_text.h"
 
 namespace pegmove::migration {
 namespace {
 
+using Fields = base::OrderedJsonFields;
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMostListedBytes = 64 << 10;  // of the differences that a position carries
+constexpr size_t kMostListedBytes = 64 << 10;  // of the differences in a position
 
 struct CountField {
   const char* name;
@@ -33,41 +37,42 @@ Json shape_of(const compare::TablePair& tables) {
           tables.target->partition_count()};
 }
 
-std::unexpected<Error> corrupt(const std::string& what) {
-  return fail(Code::kCorrupt, "the journal's " + what + " cannot be read; start another run");
-}
-
-Result<int64_t> get_integer(const Json& from, const char* name, int64_t least, int64_t most) {
-  const auto found = from.find(name);
-  if (found == from.end() || !found->is_number_integer()) return corrupt(name);
-  const auto number = found->get<int64_t>();
-  if (number < least || number > most) return corrupt(name);
-  return number;
-}
-
-Result<compare::RowSum> get_sum(const Json& from, const char* name) {
-  const auto found = from.find(name);
-  if (found == from.end() || !found->is_string()) return corrupt(name);
-  return compare::RowSum::from_hex(found->get_ref<const std::string&>());
+Result<compare::RowSum> read_sum(const Fields& in, const char* name) {
+  const auto sum = compare::RowSum::from_hex(TRY(in.text(name)));
+  if (!sum) return in.must_be(name, "a sum of rows");
+  return *sum;
 }
 
 Result<compare::ResidueClassState> parse_state(const journal::UnitPosition& position,
                                                const Json& shape) {
-  const auto json = Json::parse(position.detail, nullptr, false);
-  if (!json.is_object() || !json.contains("tables")) return corrupt("position");
-  if (json["tables"] != shape)
+  const auto json = base::parse_json<Json>(position.detail);
+  const auto in = TRY(Fields::of(json, "the journal's position of a comparison"));
+  if (*TRY(in.any("tables")) != shape)
     return fail(Code::kInvalidArgument,
-                "it is another table than before, or its partition count has changed");
+                "the table was replaced by another one, or its partition count has changed");
   compare::ResidueClassState state{.last_key = position.last_key, .done = position.done};
   for (const auto& [name, field] : kCounts)
-    state.counts.*field = TRY(get_integer(json, name, 0, INT64_MAX));
-  state.counts.source_sum = TRY(get_sum(json, "source_sum"));
-  state.counts.target_sum = TRY(get_sum(json, "target_sum"));
-  const auto listed = json.find("differences");
-  if (listed == json.end() || !listed->is_array()) return corrupt("differences");
-  for (const auto& line : *listed)
-    state.listed.push_back(TRY(compare::parse_difference(line.dump())));
+    state.counts.*field = TRY(in.integer(name, 0, INT64_MAX));
+  state.counts.source_sum = TRY(read_sum(in, "source_sum"));
+  state.counts.target_sum = TRY(read_sum(in, "target_sum"));
+  TRY(in.objects("differences"));
+  for (const auto& line : *TRY(in.any("differences")))
+    state.listed.push_back(TRY(compare::parse_difference(base::json_text(line))));
   return state;
+}
+
+Result<compare::SampleOptions> read_sample(const Fields& in) {
+  constexpr double kLeast = std::numeric_limits<double>::min();  // more than nothing
+  return compare::SampleOptions{.share = TRY(in.number("share", kLeast, 1)),
+                                .seed = TRY(in.unsigned_integer("seed"))};
+}
+
+Result<compare::RecheckOptions> read_recheck(const Fields& in) {
+  constexpr int64_t kYear = int64_t{86'400'000} * 365;
+  return compare::RecheckOptions{
+      .lag = async::milliseconds(TRY(in.integer("lag_ms", 0, kYear))),
+      .reads = int(TRY(in.integer("reads", 2, 1000))),
+      .settle_for = async::milliseconds(TRY(in.integer("settle_for_ms", 0, kYear)))};
 }
 
 }  // namespace
@@ -81,33 +86,17 @@ std::string to_json_text(const compare::CompareOptions& options) {
     json["live"] = {{"lag_ms", options.live->lag.count()},
                     {"reads", options.live->reads},
                     {"settle_for_ms", options.live->settle_for.count()}};
-  return json.dump();
+  return base::json_text(json);
 }
 
 Result<compare::CompareOptions> parse_compare_options(std::string_view text) {
-  constexpr int64_t kDays = int64_t(86'400'000) * 365;
-  const auto json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) return corrupt("options of the run");
+  const auto json = base::parse_json<Json>(text);
+  const auto in = TRY(Fields::of(json, "the journal's options of a comparison"));
   compare::CompareOptions options;
-  options.most_listed = size_t(TRY(get_integer(json, "most_listed", 0, 1 << 20)));
-  options.expiry_tolerance_s =
-      uint32_t(TRY(get_integer(json, "expiry_tolerance_s", 0, UINT32_MAX)));
-  if (const auto sample = json.find("sample"); sample != json.end()) {
-    const auto share = sample->is_object() ? sample->value("share", Json()) : Json();
-    const auto seed = sample->is_object() ? sample->value("seed", Json()) : Json();
-    if (!share.is_number() || !seed.is_number_unsigned() || share.get<double>() <= 0 ||
-        share.get<double>() > 1)
-      return corrupt("sample");
-    options.sample = {.share = share.get<double>(), .seed = seed.get<uint64_t>()};
-  }
-  if (const auto live = json.find("live"); live != json.end()) {
-    if (!live->is_object()) return corrupt("live");
-    options.live.emplace();
-    options.live->lag = async::milliseconds(TRY(get_integer(*live, "lag_ms", 0, kDays)));
-    options.live->reads = int(TRY(get_integer(*live, "reads", 2, 1000)));
-    options.live->settle_for =
-        async::milliseconds(TRY(get_integer(*live, "settle_for_ms", 0, kDays)));
-  }
+  options.most_listed = size_t(TRY(in.integer("most_listed", 0, 1 << 20)));
+  options.expiry_tolerance_s = uint32_t(TRY(in.integer("expiry_tolerance_s", 0, UINT32_MAX)));
+  if (in.has("sample")) options.sample = TRY(read_sample(TRY(in.object("sample"))));
+  if (in.has("live")) options.live = TRY(read_recheck(TRY(in.object("live"))));
   return options;
 }
 
@@ -123,14 +112,14 @@ journal::UnitPosition to_position(int number, const compare::ResidueClassState& 
     auto line = difference_json(difference);
     if (bytes + line.size() > kMostListedBytes) continue;
     bytes += line.size();
-    listed.push_back(Json::parse(line));
+    listed.push_back(base::parse_json<Json>(line));
   }
   return {.unit = number,
           .last_key = state.last_key,
           .rows = state.counts.source_rows,
           .bytes = state.counts.source_bytes,
           .done = state.done,
-          .detail = json.dump()};
+          .detail = base::json_text(json)};
 }
 
 RestoredClasses restore_classes(const std::vector<journal::UnitPosition>& positions,
@@ -140,8 +129,9 @@ RestoredClasses restore_classes(const std::vector<journal::UnitPosition>& positi
   std::vector<compare::ResidueClassState> states(size_t(tables.classes()));
   for (const auto& position : positions) {
     auto state = parse_state(position, shape);
-    if (!state) return {.states = {}, .why_anew = state.error().message()};
-    if (position.unit >= tables.classes()) return {.states = {}, .why_anew = "an unknown unit"};
+    if (!state) return {.states = {}, .why_restarted = state.error().message()};
+    if (position.unit >= tables.classes())
+      return {.states = {}, .why_restarted = "an unknown unit"};
     states[size_t(position.unit)] = *std::move(state);
   }
   if (!positions.empty()) restored.states = std::move(states);
@@ -153,10 +143,10 @@ Task<compare::CompareReport> compare_journaled(runs::StepContext context, compar
                                                compare::DifferenceSink* sink, std::string doing) {
   auto& session = context.session;
   auto restored = restore_classes(session.positions(), tables);
-  if (!restored.why_anew.empty()) {
+  if (!restored.why_restarted.empty()) {
     CO_TRY(co_await session.forget_positions());
     context.events.warn_of("run " + session.run().id +
-                           " starts from the beginning: " + restored.why_anew);
+                           " starts from the beginning: " + restored.why_restarted);
   }
   options.start = std::move(restored.states);
   compare::ProgressText text(std::move(doing));

@@ -10,7 +10,7 @@ using testing::Model;
 
 class CompareJournalTest : public compare::TwoTablesTest {};
 
-// Every class is told with a position from which a second comparison comes to the same result.
+// Every class is reported with a position from which a second comparison gets the same result.
 TEST_F(CompareJournalTest, GoesOnBehindThePositionsThatItTold) {
   Model model;
   for (int i = 0; i < 3000; ++i)
@@ -33,7 +33,7 @@ TEST_F(CompareJournalTest, GoesOnBehindThePositionsThatItTold) {
   ASSERT_FALSE(stopped);
   EXPECT_EQ(stopped.error().code(), Code::kInterrupted);
   auto restored = restore_classes(positions, tables());
-  ASSERT_EQ(restored.states.size(), 2u) << restored.why_anew;
+  ASSERT_EQ(restored.states.size(), 2u) << restored.why_restarted;
   int64_t rows_before = 0;
   for (const auto& state : restored.states) rows_before += state.counts.source_rows;
   EXPECT_GT(rows_before, 500);
@@ -52,14 +52,14 @@ TEST_F(CompareJournalTest, PositionsOfOtherTablesBeginAnew) {
   auto position = to_position(1, {.last_key = "k", .done = true}, tables());
   EXPECT_TRUE(restore_classes({position}, tables()).states.at(1).done);
   EXPECT_TRUE(restore_classes({}, tables()).states.empty());
-  EXPECT_EQ(restore_classes({}, tables()).why_anew, "");
+  EXPECT_EQ(restore_classes({}, tables()).why_restarted, "");
   auto other = clusters.create_table(clusters.target, "u", 8);
   auto restored = restore_classes({position}, {.source = source, .target = other});
   EXPECT_TRUE(restored.states.empty());
-  EXPECT_NE(restored.why_anew.find("partition count"), std::string::npos);
+  EXPECT_NE(restored.why_restarted.find("partition count"), std::string::npos);
   for (const char* detail : {"", "{}", "[1]", "{\"tables\":[1,2,3,4]}"}) {
     position.detail = detail;
-    EXPECT_NE(restore_classes({position}, tables()).why_anew, "") << detail;
+    EXPECT_NE(restore_classes({position}, tables()).why_restarted, "") << detail;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "compare/difference_file.h"
 #include "compare/progress_text.h"
@@ -24,24 +25,23 @@ constexpr int kMostErrorsShown = 20;
 std::string count(int64_t rows) { return base::format_count(uint64_t(rows)); }
 
 Task<Undone> leave_repaired() {
-  co_return Undone{.end = UndoEnd::kStays,
-                   .says = "rows that were repaired stay as they are in the source"};
+  co_return Undone{.end = UndoEnd::kStays, .says = "rows that were repaired stay repaired"};
 }
 
 }  // namespace
 
 std::string to_json(const RepairRequest& request) {
-  auto json = Json::parse(to_json_text(request.options));
+  auto json = base::parse_json<Json>(to_json_text(request.options));
   json["differences"] = request.differences;
   json["delete_extra"] = request.delete_extra;
   json["from_metas"] = request.from_metas;
   json["to_metas"] = request.to_metas;
-  return json.dump();
+  return base::json_text(json);
 }
 
 Result<RepairRequest> repair_request_from_json(const journal::Run& run) {
   RepairRequest request{.options = TRY(parse_compare_options(run.options))};
-  const auto json = Json::parse(run.options);
+  const auto json = base::parse_json<Json>(run.options);
   request.from_metas = base::text_in(json, "from_metas");
   request.to_metas = base::text_in(json, "to_metas");
   request.options.table = run.table;
@@ -72,15 +72,15 @@ Result<int64_t> check_differences(const std::string& path) {
   }
   if (wrong == 0) return rows;
   return fail(Code::kInvalidArgument,
-              lines + path + ": " + count(wrong) + " lines are wrong; nothing was changed");
+              lines + path + ": " + count(wrong) + " lines are malformed; nothing was changed");
 }
 
 RepairRun::RepairRun(RepairRequest request, const Ports& ports)
     : request_(std::move(request)), ports_(ports) {}
 
 std::vector<runs::Step> RepairRun::steps() {
-  const auto which = request_.differences.empty() ? "that a comparison finds different"
-                                                  : "of " + request_.differences;
+  const auto which =
+      request_.differences.empty() ? "that differ" : "of the list " + request_.differences;
   return {{.name = "repair",
            .does = "write the rows " + which + " as they are in table " + request_.options.table +
                    " on " + request_.from_metas + " to table " + request_.options.to_table +
@@ -91,7 +91,7 @@ std::vector<runs::Step> RepairRun::steps() {
 }
 
 Task<runs::Assessment> RepairRun::open(runs::Purpose purpose) {
-  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // nothing is taken back
+  if (purpose == runs::Purpose::kUndo) co_return runs::Assessment{};  // there is nothing to undo
   if (purpose == runs::Purpose::kResume && !request_.differences.empty())
     CO_TRY(check_differences(request_.differences));
   tables_ = CO_TRY(co_await open_pair(ports_, request_.from_metas, request_.to_metas,
@@ -123,7 +123,8 @@ Task<> RepairRun::repair_list(compare::Repair& repair) {
 }
 
 Task<std::string> RepairRun::repair(StepContext context) {
-  // What was left different before an interruption is to be found again, so that the report has it.
+  // Rows that were left different before an interruption are found again, so that the report
+  // includes them.
   CO_TRY(co_await context.session.forget_positions());
   compare::Repair repair(*tables_, repair_options(), context.session.stop());
   if (request_.differences.empty())
@@ -160,7 +161,7 @@ Task<runs::Report> RepairRun::dry_run(const runs::Events& events, const journal:
 }
 
 bool RepairRun::all_agree() const {
-  return repaired_.all_agree() && !(request_.dry_run && repaired_.mended() > 0) &&
+  return repaired_.all_agree() && !(request_.dry_run && repaired_.repaired() > 0) &&
          (!compared_ || compared_->not_settled == 0);
 }
 
@@ -183,11 +184,11 @@ std::string RepairRun::json(const journal::Run& run, bool with_rows) const {
             {"not_settled", repaired_.not_settled + (compared_ ? compared_->not_settled : 0)}};
   if (compared_) json["rows_compared"] = compared_->source_rows;
   if (request_.options.sample) json["seed"] = request_.options.sample->seed;
-  if (!with_rows) return json.dump();
+  if (!with_rows) return base::json_text(json);
   auto& left = json["left"] = Json::array();
   for (const auto& difference : repaired_.left)
-    left.push_back(Json::parse(compare::difference_json(difference)));
-  return json.dump(2);
+    left.push_back(base::parse_json<Json>(compare::difference_json(difference)));
+  return base::json_text(json, 2);
 }
 
 std::string RepairRun::text() const {
@@ -198,16 +199,16 @@ std::string RepairRun::text() const {
       fmt::format("{}: {} missing rows written, {} values, {} expiries, {} extra rows deleted.\n",
                   request_.dry_run ? "Would repair" : "Repaired", count(repaired_.missing),
                   count(repaired_.value), count(repaired_.expiry), count(repaired_.extra_deleted));
-  text += fmt::format("Of {} rows looked at, {} agreed already.\n", count(repaired_.looked_at),
+  text += fmt::format("Of {} rows checked, {} already agreed.\n", count(repaired_.looked_at),
                       count(repaired_.agreed_before));
   if (!request_.dry_run)
     text += fmt::format("Read back: {} agree now, {} differ.\n", count(repaired_.agree_now),
                         count(repaired_.differ_now));
   if (repaired_.extra_left > 0)
-    text += fmt::format("Extra rows left in the target: {}; --delete-extra deletes such.\n",
+    text += fmt::format("Extra rows left in the target: {}; --delete-extra deletes them.\n",
                         count(repaired_.extra_left));
   if (auto open = repaired_.not_settled + (compared_ ? compared_->not_settled : 0); open > 0)
-    text += fmt::format("Not settled: {} rows kept changing.\n", count(open));
+    text += fmt::format("Not proven: {} rows kept changing; repair again.\n", count(open));
   return text;
 }
 

@@ -1,4 +1,4 @@
-// Repair as a run: the rows that differ are written as they are in the source.
+// Repair as a run: the differing rows of the target are made equal to those of the source.
 #pragma once
 
 #include "compare/repair.h"
@@ -12,7 +12,7 @@ struct RepairRequest {
   std::string from_metas{};
   std::string to_metas{};
   compare::CompareOptions options{};  // with the names of the tables
-  std::string differences{};          // a list, absolute path; empty: what a comparison finds
+  std::string differences{};          // a list, absolute path; empty: found by a comparison
   bool delete_extra = false;
   bool dry_run = false;  // never in the journal
 };
@@ -21,7 +21,7 @@ std::string to_json(const RepairRequest& request);
 Result<RepairRequest> repair_request_from_json(const journal::Run& run);
 
 // Reads a whole list before anything is changed. Returns the number of its rows. Errors:
-// kInvalidArgument: wrong lines, the first of them told.
+// kInvalidArgument: malformed lines; the message shows the first ones.
 Result<int64_t> check_differences(const std::string& path);
 
 class RepairRun : public runs::Work {
@@ -33,7 +33,7 @@ class RepairRun : public runs::Work {
   std::vector<runs::Step> steps() override;
   runs::Report report(const journal::Run& run) override;
 
-  // Says what would be done, without a run. After open().
+  // Reports what would be done, without a run. After open().
   Task<runs::Report> dry_run(const runs::Events& events, const journal::NewRun& names);
 
  private:

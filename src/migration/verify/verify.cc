@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "compare/certificate.h"
 #include "compare/difference_file.h"
@@ -36,14 +37,14 @@ std::string notes_text(const CompareReport& report) {
     text += fmt::format("Sample of {:g} of the rows, seed {}: {}.\n", options.sample->share,
                         options.sample->seed, compare::what_a_sample_proves(report));
   if (options.expiry_tolerance_s > 0)
-    text +=
-        fmt::format("Expiries up to {} s apart count as the same: rows were compared, not sums.\n",
-                    options.expiry_tolerance_s);
+    text += fmt::format(
+        "Expiries that differ by at most {} s count as equal: rows were compared, not sums.\n",
+        options.expiry_tolerance_s);
   if (report.suspects > 0)
     text += "Read again: " + count(report.suspects) + " rows that differed at first.\n";
   if (report.not_settled > 0)
-    text += "Not settled: " + count(report.not_settled) +
-            " rows kept changing; verify again, or with a longer --settle-for.\n";
+    text += "Not proven: " + count(report.not_settled) +
+            " rows kept changing; verify again, or give a longer --settle-for.\n";
   return text;
 }
 
@@ -82,25 +83,25 @@ Task<compare::TablePair> open_pair(const Ports& ports, std::string from, std::st
       CO_TRY(co_await compare::open_tables(source, target, std::move(table), std::move(to_table),
                                            Deadline::in(ports.clock, ports.timeout)));
   if (inspect::is_same_table(*tables.source, *tables.target))
-    co_return fail(Code::kInvalidArgument, "--from and --to are one and the same table, '" +
+    co_return fail(Code::kInvalidArgument, "--from and --to are the same table, '" +
                                                tables.source->name() + "' on cluster " +
                                                tables.source->cluster().name() +
-                                               "; name another table or cluster");
+                                               "; give another table or cluster");
   co_return tables;
 }
 
 std::string to_json(const VerifyRequest& request) {
-  auto json = Json::parse(to_json_text(request.options));
+  auto json = base::parse_json<Json>(to_json_text(request.options));
   json["certificate"] = request.certificate;
   json["show"] = request.show;
   json["from_metas"] = request.from_metas;
   json["to_metas"] = request.to_metas;
-  return json.dump();
+  return base::json_text(json);
 }
 
 Result<VerifyRequest> verify_request_from_json(const journal::Run& run) {
   VerifyRequest request{.options = TRY(parse_compare_options(run.options))};
-  const auto json = Json::parse(run.options);
+  const auto json = base::parse_json<Json>(run.options);
   request.from_metas = base::text_in(json, "from_metas");
   request.to_metas = base::text_in(json, "to_metas");
   request.options.table = run.table;
@@ -108,7 +109,7 @@ Result<VerifyRequest> verify_request_from_json(const journal::Run& run) {
   request.certificate = base::text_in(json, "certificate");
   if (const auto show = base::number_in(json, "show"); show >= 0) request.show = size_t(show);
   if (request.from_metas.empty() || request.to_metas.empty())
-    return fail(Code::kCorrupt, "the journal does not tell the clusters of run " + run.id);
+    return fail(Code::kCorrupt, "the journal does not contain the clusters of run " + run.id);
   return request;
 }
 

@@ -15,25 +15,25 @@ inline constexpr std::string_view kVerifyMethod = "verify";
 
 // Everything that a later process needs to resume it.
 struct VerifyRequest {
-  std::string from_metas{};  // "host:port,...": a name may mean something else elsewhere
+  std::string from_metas{};  // "host:port,...": a name may mean another cluster elsewhere
   std::string to_metas{};
   compare::CompareOptions options{};  // with the names of the tables
   std::string certificate{};          // the file, absolute; empty: none
-  size_t show = 20;                   // differences in the text; more are kept
+  size_t show = 20;                   // differences printed; more are kept
 };
 std::string to_json(const VerifyRequest& request);
 // Errors: kCorrupt, saying what is wrong.
 Result<VerifyRequest> verify_request_from_json(const journal::Run& run);
 
-// Connects and opens the tables of a comparison. Errors: also kInvalidArgument: both are one and
-// the same table.
+// Connects and opens the tables of a comparison. Errors: also kInvalidArgument: both are the same
+// table.
 Task<compare::TablePair> open_pair(const Ports& ports, std::string from, std::string to,
                                    std::string table, std::string to_table);
 
-// Tables that differ are no failure of the run: its report says so.
+// The run also succeeds when the tables differ: its report says so.
 class Verify : public runs::Work {
  public:
-  // `pair`: open already; else open() opens it.
+  // `pair`: already open; otherwise open() opens it.
   Verify(VerifyRequest request, const Ports& ports);
 
   Task<runs::Assessment> open(runs::Purpose purpose) override;
@@ -41,7 +41,7 @@ class Verify : public runs::Work {
   std::vector<runs::Step> steps() override;
   runs::Report report(const journal::Run& run) override;
 
-  // What was not known when the run began. Before the first step acts.
+  // Sets what was not known when the run began. Before the first step acts.
   void bind(VerifyRequest request) { request_ = std::move(request); }
   const VerifyRequest& request() const { return request_; }
 

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "base/small_file.h"
 #include "base/units.h"
 
@@ -21,8 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// The first had the meta server's values in three JSON files, which MetaState::open() takes over; a
-// version that knows no other must not make new ones beside the store.
+// Format 1 keeps the meta server's values in three JSON files, which MetaState::open() converts;
+// versions that know only format 1 must not create new JSON files beside the store.
 constexpr int kFirstFormat = 1;
 constexpr int kFormat = 2;
 constexpr int kStopSeconds = 60;
@@ -39,15 +40,15 @@ Result<Json> read_json(const std::string& path) {
 }
 
 Result<void> write_json(const std::string& path, const Json& json) {
-  return base::replace_file(path, json.dump(2) + "\n");
+  return base::replace_file(path, base::json_text(json, 2) + "\n");
 }
 
-// What a process leaves that was killed while it made the folder.
+// Files left by a process that was killed while it made the folder.
 bool is_beginning(const fs::path& name) {
   return name == "LOCK" || name == "cluster.log" || name.string().starts_with("cluster.json.");
 }
 
-// A new or empty folder becomes ours; any other must be already.
+// Claims a new or empty folder; any other must be a data folder of this cluster already.
 Result<void> claim(const std::string& path, const std::string& name) {
   std::error_code error;
   fs::create_directories(path, error);
@@ -57,7 +58,7 @@ Result<void> claim(const std::string& path, const std::string& name) {
     for (const auto& entry : fs::directory_iterator(path, error))
       if (!is_beginning(entry.path().filename()))
         return fail(Code::kInvalidArgument,
-                    path + " is not empty and no data folder of pegmove (it holds " +
+                    path + " is not empty and is not a data folder of pegmove (it contains " +
                         entry.path().filename().string() + "); choose another folder");
     if (error) return fail(Code::kIo, "reading folder " + path + ": " + error.message());
     return write_json(identity, {{"format", kFormat}, {"name", name}});
@@ -68,7 +69,7 @@ Result<void> claim(const std::string& path, const std::string& name) {
     return fail(Code::kUnsupported, path + " was made by another version of pegmove");
   if (json.value("name", "") != name)
     return fail(Code::kInvalidArgument,
-                path + " holds the data of cluster '" + json.value("name", "") + "', not of '" +
+                path + " contains the data of cluster '" + json.value("name", "") + "', not of '" +
                     name + "'; use --name " + json.value("name", "") + " or another folder");
   if (format != kFormat) return write_json(identity, {{"format", kFormat}, {"name", name}});
   return {};
@@ -99,7 +100,7 @@ ClusterFolder::~ClusterFolder() {
 Result<ClusterFolder> ClusterFolder::take(const std::string& path, const std::string& name) {
   std::error_code error;
   if (fs::exists(path, error) && !fs::is_directory(path, error))
-    return fail(Code::kInvalidArgument, path + " is no folder");
+    return fail(Code::kInvalidArgument, path + " is not a folder");
   if (!fs::exists(path, error)) TRY(claim(path, name));
   auto lock_path = path + "/LOCK";
   bool had_lock = fs::exists(lock_path, error);
@@ -133,7 +134,7 @@ Result<void> ClusterFolder::announce(const RunningCluster& running) {
 
 Result<std::optional<RunningCluster>> ClusterFolder::running(const std::string& path) {
   if (!fs::exists(path + "/cluster.json"))
-    return fail(Code::kNotFound, path + " is no data folder of a pegmove cluster");
+    return fail(Code::kNotFound, path + " is not a data folder of a pegmove cluster");
   int fd = open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return std::nullopt;
   bool is_free = flock(fd, LOCK_EX | LOCK_NB) == 0;

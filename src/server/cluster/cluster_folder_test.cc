@@ -22,7 +22,7 @@ class ClusterFolderTest : public ::testing::Test {
   nlohmann::json identity() const {
     return nlohmann::json::parse(testing::read_file(path_of("cluster.json")));
   }
-  // A folder whose cluster.json is this.
+  // A folder with this cluster.json.
   void make(const std::string& identity) {
     std::filesystem::create_directories(folder_ / "data");
     testing::write_file(path_of("cluster.json"), identity);

@@ -16,8 +16,8 @@
 namespace pegmove::server::cluster {
 namespace {
 
-// Each connection and each file of a table is a descriptor, and shells allow few by default: takes
-// as many as are allowed, and leaves half of them to the tables, which would fail without.
+// Each connection and each file of a table is a descriptor, and shells allow few by default: raises
+// the limit as far as allowed, and leaves half of them to the tables, which would fail without.
 void share_descriptors(EmbeddedClusterOptions& options) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -30,8 +30,8 @@ void share_descriptors(EmbeddedClusterOptions& options) {
   constexpr size_t kFew = 1000;
   if (most >= kFew) return;
   Logger("cluster=" + options.name)
-      .warning("each server takes " + std::to_string(most) +
-               " connections at most: the process may have " + std::to_string(limit.rlim_cur) +
+      .warning("each server accepts at most " + std::to_string(most) +
+               " connections: the process may open " + std::to_string(limit.rlim_cur) +
                " descriptors (ulimit -n)");
 }
 
@@ -39,7 +39,7 @@ void share_descriptors(EmbeddedClusterOptions& options) {
 
 Result<void> serve(EmbeddedClusterOptions options,
                    const std::function<Result<void>(const RunningCluster&)>& on_ready) {
-  // Blocked before threads are made, so that only this one takes them.
+  // Blocked before threads are made, so that only this one receives them.
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGINT);
@@ -80,7 +80,7 @@ Result<void> let_go(const std::string& line, const std::string& folder) {
   close(log);
   const auto said = line + "\n";
   if (write(STDOUT_FILENO, said.data(), said.size()) != ssize_t(said.size()))
-    return fail(Code::kIo, "saying that the cluster is ready");
+    return fail(Code::kIo, "reporting that the cluster is ready");
   const int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
   dup2(nothing, STDOUT_FILENO);
   close(nothing);

@@ -12,23 +12,22 @@
 
 namespace pegmove::server::cluster {
 
-// Takes the folder `options.data_dir` and serves until SIGINT or SIGTERM. `on_ready` hears where,
-// once it does; its error ends everything. To be called before the process has other threads: the
-// two signals are blocked in all of them. Errors: those of ClusterFolder::take() and
+// Opens the folder `options.data_dir` and serves until SIGINT or SIGTERM. Calls `on_ready` with the
+// addresses once it serves; an error of that ends the cluster. Call it before the process has other
+// threads: the two signals are blocked in all of them. Errors: those of ClusterFolder::take() and
 // EmbeddedCluster::start().
 Result<void> serve(EmbeddedClusterOptions options,
                    const std::function<Result<void>(const RunningCluster&)>& on_ready);
 
-// How the start of a process in the background ended.
+// The result of starting a process in the background.
 struct BackgroundStart {
-  std::string line;   // what it said when it served; "": it ended before
-  int exit_code = 0;  // then; that of a signal is negative
+  std::string line;   // what it printed once it served; "": it ended before
+  int exit_code = 0;  // if it ended; a signal's number is negative
 };
-// Runs this program with other words, in a session of its own, and waits until it has called
-// let_go() or has ended; what it logs goes to this process's stderr until then. Errors: kNotFound,
-// kIo.
+// Runs this program with other arguments, in its own session, and waits until it has called
+// let_go() or has ended; until then its log goes to this process's stderr. Errors: kNotFound, kIo.
 Result<BackgroundStart> start_in_background(std::vector<std::string> words);
-// For the process that was started so: says the line, and from then on logs to the folder's log.
+// For the process started that way: prints the line, and from then on logs to the folder's log.
 // Errors: kIo.
 Result<void> let_go(const std::string& line, const std::string& folder);
 

@@ -4,6 +4,7 @@
 
 #include "async/context_thread.h"
 #include "async/run_on.h"
+#include "meta_types.h"
 #include "server/meta/meta_service.h"
 #include "server/replica/replica_node.h"
 
@@ -41,21 +42,21 @@ class LocalNodes : public meta::NodePort {
     table.may_be_new = may_be_new;
     return nodes_[size_t(node)]->host(table, partition_index);
   }
-  Task<int64_t> back_up(int node, backup::BackupOrder order,
+  Task<int64_t> back_up(int node, backup::BackupRequest request,
                         std::shared_ptr<backup::PartitionProgress> progress) override {
-    return on(node, &ReplicaNode::back_up, std::move(order), std::move(progress));
+    return on(node, &ReplicaNode::back_up, std::move(request), std::move(progress));
   }
-  Task<> restore(int node, backup::RestoreOrder order,
+  Task<> restore(int node, backup::RestoreRequest request,
                  std::shared_ptr<backup::PartitionProgress> progress) override {
-    return on(node, &ReplicaNode::restore, std::move(order), std::move(progress));
+    return on(node, &ReplicaNode::restore, std::move(request), std::move(progress));
   }
-  Task<> download_load(int node, bulkload::LoadOrder order,
+  Task<> download_load(int node, bulkload::LoadRequest request,
                        std::shared_ptr<bulkload::LoadProgress> progress) override {
-    return on(node, &ReplicaNode::download_load, std::move(order), std::move(progress));
+    return on(node, &ReplicaNode::download_load, std::move(request), std::move(progress));
   }
-  Task<> ingest_load(int node, bulkload::LoadOrder order,
+  Task<> ingest_load(int node, bulkload::LoadRequest request,
                      std::shared_ptr<bulkload::LoadProgress> progress) override {
-    return on(node, &ReplicaNode::ingest_load, std::move(order), std::move(progress));
+    return on(node, &ReplicaNode::ingest_load, std::move(request), std::move(progress));
   }
   Task<> clean_load(int node, Gpid gpid) override {
     return on(node, &ReplicaNode::clean_load, gpid);
@@ -82,7 +83,7 @@ class LocalNodes : public meta::NodePort {
   }
 
  private:
-  // Carries the call out on the node's own thread. The node outlives it.
+  // Makes the call on the node's own thread. The node outlives it.
   template <typename T, typename... Wanted, typename... Given>
   Task<T> on(int node, Task<T> (ReplicaNode::*call)(Wanted...), Given... given) {
     auto& target = *nodes_[size_t(node)];
@@ -126,7 +127,8 @@ struct NodeRole {
 
 }  // namespace
 
-// In the order of destruction, from the end: the meta server goes before the nodes it tells.
+// In the order of destruction, from the end: the meta server is destroyed before the nodes that it
+// calls.
 struct EmbeddedCluster::Parts {
   std::vector<std::unique_ptr<NodeRole>> nodes;
   LocalNodes ports;
@@ -156,7 +158,7 @@ struct EmbeddedCluster::Parts {
                                .max_connections = options.max_connections,
                                .providers = options.providers,
                                .cold_backup_root = cold_backup_root(options),
-                               .on_backup_step = options.on_backup_step},
+                               .on_failpoint = options.on_failpoint},
           clock, log.with("node", "replica" + std::to_string(i)));
       auto started = role->thread.wait_for(start_node(*role->node));
       if (!started) {
@@ -184,7 +186,7 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterO
                         .max_connections = options.max_connections,
                         .backups = {.cold_backup_root = cold_backup_root(options),
                                     .providers = options.providers,
-                                    .on_step = options.on_backup_step}},
+                                    .on_failpoint = options.on_failpoint}},
       clock, log.with("node", "meta"));
   TRY(parts->meta_thread.wait_for(parts->meta->start()));
   return std::unique_ptr<EmbeddedCluster>(new EmbeddedCluster(std::move(parts)));

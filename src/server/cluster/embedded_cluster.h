@@ -1,6 +1,6 @@
 // The embedded cluster, wired together: one meta server and several replica servers in one process,
-// each listening on a port of its own with a thread of its own. Everything else sees it through TCP
-// only, as it would see a real cluster.
+// each with its own port and its own thread. Everything else accesses it through TCP only, like a
+// real cluster.
 #pragma once
 
 #include <map>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "async/clock.h"
-#include "backup/orders.h"
+#include "backup/node_requests.h"
 #include "base/log.h"
 #include "blockstore/provider.h"
 #include "net/address.h"
@@ -18,7 +18,7 @@ namespace pegmove::server::cluster {
 
 struct EmbeddedClusterOptions {
   std::string name;
-  std::string data_dir;  // must exist; meta/ and replica0/, replica1/, ... are made in it
+  std::string data_dir;  // must exist; meta/ and replica0/, replica1/, ... are created in it
   uint32_t listen_ipv4 = 0x7f000001;
   uint16_t meta_port = 0;     // 0: a free one
   uint16_t replica_port = 0;  // of the first replica server, the others follow; 0: free ones
@@ -26,17 +26,16 @@ struct EmbeddedClusterOptions {
   bool sync_writes = false;
   size_t max_request_size = 1 << 20;  // [replication] max_allowed_write_size; 0: no limit
   size_t max_connections = 4096;      // [network] max_connections: of each server
-  // [duplication-group]: the ids (1 to 127) of clusters by name, this one's among them; empty:
-  // none.
+  // [duplication-group]: the ids (1 to 127) of clusters by name, including this one's; empty: none.
   std::map<std::string, uint8_t> duplication_group = {};
   blockstore::Providers providers = {};  // [block_service.NAME]; none: no backups
   std::string cold_backup_root = {};     // the cluster's folder in them; empty: its name
-  backup::StepListener on_backup_step = {};
+  backup::FailpointListener on_failpoint = {};
 };
 
 class EmbeddedCluster {
  public:
-  // Opens the data and listens. Errors name the port, the folder or the file that is wrong.
+  // Opens the data and listens. Errors name the port, the folder or the file.
   static Result<std::unique_ptr<EmbeddedCluster>> start(EmbeddedClusterOptions options,
                                                         Clock& clock);
   // Refuses new requests, finishes those under way, closes the data.

@@ -1,5 +1,5 @@
-// A meta server with nodes that do at once whatever they are told, and a disk for its store that
-// can be looked at: for tests of many partitions, of what is noted when, and of restarts.
+// A meta server with nodes that carry out every call at once, and an inspectable disk for its
+// store: for tests of many partitions, of when records are written, and of restarts.
 #pragma once
 
 #include <boost/asio/post.hpp>
@@ -15,6 +15,7 @@
 #include "async/context_thread.h"
 #include "async/event.h"
 #include "async/pool.h"
+#include "meta_types.h"
 #include "server/meta/meta_service.h"
 #include "server/meta/store/sim_files_test.h"
 #include "testing/sim_clock.h"
@@ -23,12 +24,12 @@
 
 namespace pegmove::server::meta {
 
-// On the meta server's executor, but host() and release().
+// On the meta server's executor, except host() and release().
 class FakeNodes : public NodePort {
  public:
   using Gate = std::function<Task<>(int32_t partition)>;
 
-  // What each call waits for, and fails with.
+  // Awaited by each call, which fails with its error.
   Gate on_back_up = pass, on_restore = pass, on_download = pass, on_ingest = pass, on_clean = pass;
 
   std::vector<meta_view::NodeAddress> addresses() const override {
@@ -45,23 +46,23 @@ class FakeNodes : public NodePort {
   wire::CompactionStatus compaction_status(int, Gpid) const override {
     return wire::CompactionStatus::kIdle;
   }
-  Task<int64_t> back_up(int, backup::BackupOrder order,
+  Task<int64_t> back_up(int, backup::BackupRequest request,
                         std::shared_ptr<backup::PartitionProgress> progress) override {
-    CO_TRY(co_await on_back_up(order.gpid.partition_index));
+    CO_TRY(co_await on_back_up(request.gpid.partition_index));
     progress->done_bytes = progress->all_bytes = 10;
     co_return 10;
   }
-  Task<> restore(int, backup::RestoreOrder order,
+  Task<> restore(int, backup::RestoreRequest request,
                  std::shared_ptr<backup::PartitionProgress>) override {
-    return on_restore(order.gpid.partition_index);
+    return on_restore(request.gpid.partition_index);
   }
-  Task<> download_load(int, bulkload::LoadOrder order,
+  Task<> download_load(int, bulkload::LoadRequest request,
                        std::shared_ptr<bulkload::LoadProgress>) override {
-    return on_download(order.gpid.partition_index);
+    return on_download(request.gpid.partition_index);
   }
-  Task<> ingest_load(int, bulkload::LoadOrder order,
+  Task<> ingest_load(int, bulkload::LoadRequest request,
                      std::shared_ptr<bulkload::LoadProgress>) override {
-    return on_ingest(order.gpid.partition_index);
+    return on_ingest(request.gpid.partition_index);
   }
   Task<> clean_load(int, Gpid gpid) override { return on_clean(gpid.partition_index); }
   void stop_transfers() override {}
@@ -70,7 +71,7 @@ class FakeNodes : public NodePort {
   static Task<> pass(int32_t) { co_return Result<void>(); }
 };
 
-// Where the call for one partition waits until the test lets it go on. From any thread.
+// Blocks the call for one partition until the test opens it. From any thread.
 class TestGate {
  public:
   TestGate(asio::any_io_executor executor, int32_t partition)
@@ -98,12 +99,12 @@ class TestGate {
   asio::any_io_executor executor_;
   int32_t partition_;
   std::latch reached_{1};
-  bool is_reached_ = false, is_open_ = false;  // on the executor, as is what follows
+  bool is_reached_ = false, is_open_ = false;  // on the executor, like the following members
   async::Event opened_;
 };
 
-// The meta server, on a thread of its own; its block service "local" is a folder. Its time stands
-// still until the test moves it.
+// The meta server, on its own thread; its block service "local" is a folder. Its time moves only
+// when the test moves it.
 class MetaServer {
  public:
   ~MetaServer() { stop(); }
@@ -121,7 +122,7 @@ class MetaServer {
                                                {.name = "local",
                                                 .type = "local_service",
                                                 .args = store_dir()}}},
-                                .on_step = on_step}},
+                                .on_failpoint = on_failpoint}},
         time, Logger());
     auto started = thread.wait_for(meta_->start());
     if (!started) throw std::runtime_error(started.error().to_string());
@@ -141,17 +142,17 @@ class MetaServer {
   T must(Task<T> task) {
     return client->must(std::move(task));
   }
-  // Asks until it is so.
+  // Polls until `holds` returns true.
   void wait_until(const std::function<bool()>& holds) {
     for (const auto end = deadline(); !holds();)
-      if (end.passed(client->clock())) throw std::runtime_error("it does not come to its end");
+      if (end.passed(client->clock())) throw std::runtime_error("it does not end");
   }
 
   testing::TestFolder folder;
   testing::SimClock time;
   std::unique_ptr<SimDisk> disk = std::make_unique<SimDisk>();
   FakeNodes nodes;
-  backup::StepListener on_step = {};
+  backup::FailpointListener on_failpoint = {};
   async::ContextThread thread;
   std::unique_ptr<testing::TestClient> client;
 

@@ -1,5 +1,5 @@
-// What backups, restores and loads of many partitions cost the meta server's disk, and what is
-// there of them when a server starts again.
+// The disk writes of the meta server for backups, restores and loads of many partitions, and what a
+// restarted server finds.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +9,7 @@
 
 #include "blockstore/digest.h"
 #include "blockstore/local_store.h"
+#include "bulk_load_types.h"
 #include "bulkload/metadata.h"
 #include "client/backups.h"
 #include "client/bulk_loads.h"
@@ -57,6 +58,19 @@ class MetaJobsTest : public ::testing::Test {
   client::LoadStatus load(const std::string& table) {
     return server_.must(client::load_status(server_.cluster(), table, server_.deadline()));
   }
+  // Waits until all partitions but one, which a gate holds, have ingested their files.
+  void wait_for_the_others(const std::string& table, int partitions) {
+    server_.wait_until([&] {
+      return std::ranges::count(load(table).partitions, wire::BLS_SUCCEED,
+                                &client::LoadPartition::status) == partitions - 1;
+    });
+  }
+  // Lets the time pass after which what partitions have done is written.
+  void flush() {
+    const int before = server_.disk->syncs;
+    server_.time.advance(async::milliseconds(1'000));
+    server_.wait_until([&] { return server_.disk->syncs > before; });
+  }
   void wait_for_load(const std::string& table, wire::bulk_load_status status) {
     server_.wait_until([&] {
       const auto now = load(table);
@@ -70,7 +84,7 @@ class MetaJobsTest : public ::testing::Test {
     return server_.must(server_.cluster().tables(client::ListedTables::kAll, server_.deadline()))
         .size();
   }
-  // What the store has, once the server has stopped.
+  // The store's values, once the server has stopped.
   MetaValues stored() {
     server_.stop();
     return (*MetaStore::open(server_.folder.path(), server_.disk->files()))->values();
@@ -127,19 +141,15 @@ TEST_F(MetaJobsTest, WhatPartitionsHaveDoneIsOnTheDiskWithinASecond) {
   server_.nodes.on_ingest = gate.gate();
   start_load("t", app_id, 8);
   gate.wait_until_reached();
-  server_.wait_until([&] {
-    return std::ranges::count(load("t").partitions, wire::BLS_SUCCEED,
-                              &client::LoadPartition::status) == 7;
-  });
+  wait_for_the_others("t", 8);
   const int before = server_.disk->syncs;
-  server_.time.advance(async::milliseconds(1'000));
-  server_.wait_until([&] { return server_.disk->syncs > before; });
+  flush();
   EXPECT_EQ(server_.disk->syncs, before + 1);
   gate.open();
   wait_for_load("t", wire::BLS_SUCCEED);
 }
 
-// The files that a kill leaves at any moment of a load are those of one of these moments.
+// A kill at any moment of a load leaves the files of one of these moments.
 TEST_F(MetaJobsTest, ALoadGoesOnFromWhateverAKillLeaves) {
   const auto app_id = make_table("t", 8);
   std::set<std::string> left;
@@ -148,7 +158,8 @@ TEST_F(MetaJobsTest, ALoadGoesOnFromWhateverAKillLeaves) {
   server_.nodes.on_ingest = gate.gate();
   start_load("t", app_id, 8);
   gate.wait_until_reached();
-  server_.time.advance(async::milliseconds(1'000));
+  wait_for_the_others("t", 8);
+  flush();
   gate.open();
   wait_for_load("t", wire::BLS_SUCCEED);
   server_.stop();
@@ -156,7 +167,7 @@ TEST_F(MetaJobsTest, ALoadGoesOnFromWhateverAKillLeaves) {
   for (const auto& bytes : left) {
     server_.disk = std::make_unique<SimDisk>(server_.folder / "meta_store", bytes);
     server_.start();
-    if (load("t").status != wire::BLS_INVALID)  // else it was killed before it was noted
+    if (load("t").status != wire::BLS_INVALID)  // else it was killed before it was recorded
       wait_for_load("t", wire::BLS_SUCCEED);
     server_.stop();
   }

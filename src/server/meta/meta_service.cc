@@ -1,16 +1,17 @@
 #include "server/meta/meta_service.h"
 
 #include "async/all.h"
+#include "meta_types.h"
 #include "net/tcp.h"
-#include "server/meta/catalog_json.h"
-#include "server/meta/table_admin.h"
+#include "server/meta/admin/table_admin.h"
+#include "server/meta/catalog/catalog_json.h"
 
 namespace pegmove::server::meta {
 namespace {
 
 using wire::RpcCode;
 
-// How often the data of dropped tables whose time is over is looked for.
+// How often expired data of dropped tables is looked for.
 constexpr async::milliseconds kPurgePeriod{60'000};
 
 }  // namespace
@@ -60,10 +61,10 @@ Task<> MetaService::start() {
   operations_.set_port(server_->local().port);
   server_->start();
   tasks_.spawn(purge_dropped());
-  backup_jobs_.go_on();
-  backup_policies_.go_on();
-  restores_.go_on();
-  loads_.go_on();
+  backup_jobs_.resume();
+  backup_policies_.resume();
+  restores_.resume();
+  loads_.resume();
   co_return Result<void>();
 }
 
@@ -93,21 +94,21 @@ Task<> MetaService::release_one(const AppRecord& app, int32_t index, bool delete
       [this, node, gpid, delete_files] { return nodes_.release(node, gpid, delete_files); });
 }
 
-Routine<> MetaService::settle(int32_t app_id) {
-  if (!settling_.insert(app_id).second) co_return;
+Routine<> MetaService::apply_catalog(int32_t app_id) {
+  if (!applying_.insert(app_id).second) co_return;
   while (!tasks_.stopped()) {
     const auto* app = catalog_.find_by_id(app_id);
     if (!app) break;
     bool is_available = app->is_available();
-    co_await settle_once(*app);  // no result
+    co_await apply_catalog_once(*app);  // no result
     const auto* now = catalog_.find_by_id(app_id);
     if (!now || now->is_available() == is_available) break;
   }
-  settling_.erase(app_id);
+  applying_.erase(app_id);
 }
 
-// The files of a dropped table stay until its reserve time is over.
-Routine<> MetaService::settle_once(AppRecord app) {
+// The files of a dropped table stay until its reserve time has passed.
+Routine<> MetaService::apply_catalog_once(AppRecord app) {
   for (int32_t index = 0; index < app.info.partition_count && !tasks_.stopped(); ++index) {
     if (app.is_available() && restores_.is_pending(app.info.app_id, index)) continue;
     auto done = app.is_available() ? co_await host_one(app, index)
@@ -115,7 +116,7 @@ Routine<> MetaService::settle_once(AppRecord app) {
     if (!done) log_.error(done.error().to_string());
     const auto* now = catalog_.find_by_id(app.info.app_id);
     if (!now || now->is_available() != app.is_available()) co_return;
-    // What was told to the nodes meanwhile did not reach the partition that was being opened.
+    // Changes sent to the nodes meanwhile did not reach the partition that was being opened.
     if (app.is_available() &&
         (now->info.envs != app.info.envs || now->info.app_name != app.info.app_name))
       nodes_.apply_envs(now->info);
@@ -138,14 +139,14 @@ meta_view::ClusterFacts MetaService::facts() const {
           .meta_function_level = std::string(level_name(catalog_.level()))};
 }
 
-// Files of a dropped table go when its reserve time is over; not while the cluster is kept from
-// changing by itself, as in Pegasus.
+// Deletes the files of dropped tables whose reserve time has passed; not at a function level that
+// forbids automatic changes, as in Pegasus.
 Routine<> MetaService::purge_dropped() {
   while (!tasks_.stopped()) {
     std::vector<AppRecord> over;
     for (const auto& [id, app] : catalog_.apps())
       if (!app.is_available() && is_reservation_over(app, clock_.unix_seconds()) &&
-          catalog_.level() > wire::fl_steady && !settling_.contains(id))
+          catalog_.level() > wire::fl_steady && !applying_.contains(id))
         over.push_back(app);
     for (const auto& app : over) purging_.insert(app.info.app_id);
     for (const auto& app : over) {
@@ -170,7 +171,7 @@ Routine<> MetaService::purge(AppRecord app) {
   if (auto forgotten = forget(id); !forgotten) log_.error(forgotten.error().to_string());
 }
 
-// What was kept of the table goes with its data.
+// Records of the table are removed with its data.
 Result<void> MetaService::forget(int32_t app_id) {
   TRY(catalog_.forget(app_id));
   forget_table(backups_.records, app_id);
@@ -183,7 +184,7 @@ void MetaService::register_handlers() {
   dispatcher_.on_message<configuration_create_app_request, configuration_create_app_response>(
       RpcCode::kCreateApp, [this](const auto& request, const auto&) {
         auto response = catalog_.create(request, clock_.unix_seconds());
-        if (response.err.code == ErrorCode::kOk) tasks_.spawn(settle(response.appid));
+        if (response.err.code == ErrorCode::kOk) tasks_.spawn(apply_catalog(response.appid));
         return response;
       });
   dispatcher_.on_message<configuration_drop_app_request, configuration_drop_app_response>(
@@ -246,7 +247,7 @@ void MetaService::register_table_handlers() {
         if (purging_.contains(request.app_id)) return response;
         response = recall_app(catalog_, request, clock_.unix_seconds());
         if (response.err.code == ErrorCode::kOk) {
-          tasks_.spawn(settle(request.app_id));
+          tasks_.spawn(apply_catalog(request.app_id));
           restores_.table_recalled(request.app_id);
         }
         return response;

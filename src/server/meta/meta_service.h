@@ -1,17 +1,19 @@
-// The meta server of the embedded cluster: answers requests about tables and nodes, and tells the
-// nodes what to serve.
+// The meta server of the embedded cluster: answers requests about tables and nodes, and assigns
+// partitions to the nodes.
 #pragma once
 
 #include <set>
 
 #include "async/pool.h"
-#include "server/meta/app_catalog.h"
-#include "server/meta/backup_jobs.h"
-#include "server/meta/backup_policies.h"
-#include "server/meta/bulk_loads.h"
-#include "server/meta/catalog_views.h"
+#include "bulk_load_types.h"
+#include "meta_types.h"
+#include "server/meta/backup/backup_jobs.h"
+#include "server/meta/backup/backup_policies.h"
+#include "server/meta/backup/restores.h"
+#include "server/meta/catalog/app_catalog.h"
+#include "server/meta/catalog/catalog_views.h"
+#include "server/meta/load/bulk_loads.h"
 #include "server/meta/meta_state.h"
-#include "server/meta/restores.h"
 #include "service/dispatcher.h"
 #include "service/operations.h"
 
@@ -26,10 +28,9 @@ struct MetaOptions {
 };
 
 // On one executor. A request that changes something is answered when the change is on disk (which
-// blocks this executor: nothing but administration runs on it); what jobs note as they go waits on
-// another thread. Partitions are opened after the answer, as in real servers; until then they have
-// no primary.
-// Order: start(); ...; stop(); co_await join(); destroy.
+// blocks this executor: nothing but administration runs on it); job progress is written on another
+// thread. Partitions are opened after the answer, as in real servers; until then they have no
+// primary. Order: start(); ...; stop(); co_await join(); destroy.
 class MetaService {
  public:
   MetaService(asio::any_io_executor executor, MetaState state, NodePort& nodes, async::Pool& pool,
@@ -47,11 +48,11 @@ class MetaService {
   void register_handlers();
   void register_table_handlers();
   void register_compaction_handlers();
-  // In meta_backups.cc.
+  // In backup/meta_backups.cc.
   void register_backup_handlers();
   void register_backup_commands();
   net::HttpReply http_backup_policy(const service::HttpQuery& query) const;
-  // In meta_loads.cc.
+  // In load/meta_loads.cc.
   void register_load_handlers();
   Routine<> start_load(net::IncomingCall call, wire::start_bulk_load_request request);
   void register_load_commands();
@@ -69,17 +70,17 @@ class MetaService {
 
   Task<> host_one(const AppRecord& app, int32_t index, bool may_be_new = true);
   Task<> release_one(const AppRecord& app, int32_t index, bool delete_files);
-  // Makes the nodes serve the table, or let go of it, as the catalog says. Once at a time a table:
-  // whoever is at it goes on until it has done what the catalog says then.
-  Routine<> settle(int32_t app_id);
-  Routine<> settle_once(AppRecord app);
+  // Makes the nodes serve or release the table, as the catalog says. At most one call per table
+  // works at a time: it repeats until the nodes match the catalog, and other calls return at once.
+  Routine<> apply_catalog(int32_t app_id);
+  Routine<> apply_catalog_once(AppRecord app);
   Routine<> purge_dropped();
   Routine<> purge(AppRecord app);
   Result<void> forget(int32_t app_id);
   bool is_served(Gpid gpid) const;
   meta_view::ClusterFacts facts() const;
 
-  // In meta_http.cc.
+  // In admin/meta_http.cc.
   void register_http();
   wire::query_cfg_response partitions_of(const std::string& table) const;
   net::HttpReply http_app(const service::HttpQuery& query) const;
@@ -91,7 +92,7 @@ class MetaService {
   net::HttpReply http_start_compaction(const service::HttpQuery& query);
   net::HttpReply set_envs(const std::string& table, const std::map<std::string, std::string>& envs);
 
-  // In meta_commands.cc.
+  // In admin/meta_commands.cc.
   void define_settings();
   void register_commands();
   std::string black_list(service::RemoteCommands::Arguments arguments);
@@ -114,8 +115,8 @@ class MetaService {
   BackupPolicies backup_policies_;
   Restores restores_;
   BulkLoads loads_;
-  std::set<int32_t> settling_;      // ids of tables whose nodes are being told
-  std::set<int32_t> purging_;       // ids of tables whose data is being deleted: not to be had back
+  std::set<int32_t> applying_;  // ids of tables whose nodes are being updated
+  std::set<int32_t> purging_;  // ids of tables whose data is being deleted: they cannot be recalled
   service::Operations operations_;  // its handlers run on the executor
   std::set<std::string> black_list_;
   std::set<int32_t> ignored_apps_;

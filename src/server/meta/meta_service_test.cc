@@ -1,10 +1,11 @@
-// Tables that are dropped and recalled: what the nodes serve, and when the data goes.
+// Dropped and recalled tables: what the nodes serve, and when the data is deleted.
 #include "server/meta/meta_service.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
+#include "meta_types.h"
 #include "testing/sim_clock.h"
 #include "testing/wire_client.h"
 
@@ -55,7 +56,7 @@ class DropTest : public ::testing::Test {
   std::optional<std::string> read_row(const std::string& table) {
     return client.must(client.open_table(table)->get("h", "s", client.deadline())).value;
   }
-  // Lets minutes pass until the table is not even listed, for as long as the deadline lets it.
+  // Advances time by minutes until the table is not listed any more, or the deadline passes.
   void pass_minutes_until_forgotten(size_t tables_left) {
     auto deadline = client.deadline();
     while (listed_tables() > tables_left && !deadline.passed(client.clock()))

@@ -2,7 +2,7 @@
 
 #include "base/local_file.h"
 #include "base/small_file.h"
-#include "server/meta/catalog_json.h"
+#include "server/meta/catalog/catalog_json.h"
 #include "server/meta/old_books.h"
 
 namespace pegmove::server::meta {
@@ -22,7 +22,7 @@ MetaBatch values_of(const OldBooks& books) {
   return batch;
 }
 
-// The store's file, once it is there, is what counts.
+// Once the store's file exists, the old files are ignored.
 Result<void> take_old_books(const std::string& folder, MetaStore& store) {
   if (store.values().empty()) {
     const auto books = TRY(read_old_books(folder));
@@ -32,14 +32,14 @@ Result<void> take_old_books(const std::string& folder, MetaStore& store) {
   return put_old_books_away(folder);
 }
 
-// Restores and loads are of tables that there are, and of all their partitions.
+// Restores and loads must belong to existing tables, and cover all their partitions.
 template <typename Records>
 Result<void> check_tables(const AppCatalog& catalog, const Records& records, const char* kind) {
   for (const auto& [app_id, record] : records) {
     const auto* app = catalog.find_by_id(app_id);
     if (app && app->partitions.size() == record.partitions.size()) continue;
     return fail(Code::kCorrupt, std::string("the ") + kind + " of the table with the id " +
-                                    std::to_string(app_id) + " does not fit the tables");
+                                    std::to_string(app_id) + " does not match the tables");
   }
   return {};
 }
@@ -50,7 +50,7 @@ Result<MetaState> MetaState::open(const std::string& folder, int node_count,
                                   std::unique_ptr<MetaFiles> files) {
   TRY(base::make_folders(folder));
   auto store = TRY(MetaStore::open(folder, std::move(files)));
-  TRY(in_context(take_old_books(folder, *store), "taking over what an earlier version left"));
+  TRY(in_context(take_old_books(folder, *store), "converting the files of an earlier version"));
   auto catalog = TRY(AppCatalog::open(*store, node_count));
   const auto values = store->values();
   MetaState state{.store = std::move(store),

@@ -1,12 +1,12 @@
-// What the meta server asks of the nodes.
+// What the meta server calls on the nodes.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "async/task.h"
-#include "backup/orders.h"
-#include "bulkload/orders.h"
+#include "backup/node_requests.h"
+#include "bulkload/node_requests.h"
 #include "meta_types.h"
 #include "meta_view/node_address.h"
 #include "wire/compaction_status.h"
@@ -19,33 +19,33 @@ class NodePort {
  public:
   virtual ~NodePort() = default;
   virtual std::vector<meta_view::NodeAddress> addresses() const = 0;
-  // Serves the partition, making it if it is new and that is allowed. Errors: what is wrong with
-  // its files.
+  // Serves the partition, creating it if it is new and that is allowed. Errors: of its files.
   virtual Result<void> host(int node, const wire::app_info& app, int32_t partition_index,
                             bool may_be_new) = 0;
   virtual Result<void> release(int node, Gpid gpid, bool delete_files) = 0;
   virtual bool serves(int node, Gpid gpid) const = 0;
-  // Tells all nodes the name and the app envs that the table has now.
+  // Sends the table's current name and app envs to all nodes.
   virtual void apply_envs(const wire::app_info& app) = 0;
   // kIdle when the node does not serve the partition.
   virtual wire::CompactionStatus compaction_status(int node, Gpid gpid) const = 0;
 
-  // Brings a partition to a block store; its checkpoint's bytes. Errors: kNotFound when the node
-  // does not serve it; kInterrupted when it was cancelled or backups are stopped; the store's.
-  virtual Task<int64_t> back_up(int node, backup::BackupOrder order,
+  // Uploads a partition to a block store; returns its checkpoint's bytes. Errors: kNotFound when
+  // the node does not serve it; kInterrupted when it was cancelled or backups are stopped; the
+  // store's.
+  virtual Task<int64_t> back_up(int node, backup::BackupRequest request,
                                 std::shared_ptr<backup::PartitionProgress> progress) = 0;
-  // Gets the files of a partition, before it is hosted. Errors: kNotFound and kCorrupt when the
-  // backup is damaged; kInterrupted; the store's.
-  virtual Task<> restore(int node, backup::RestoreOrder order,
+  // Downloads the files of a partition, before it is hosted. Errors: kNotFound and kCorrupt when
+  // the backup is damaged; kInterrupted; the store's.
+  virtual Task<> restore(int node, backup::RestoreRequest request,
                          std::shared_ptr<backup::PartitionProgress> progress) = 0;
   // The parts of a bulk load; see server/replica/load_runner.h. Errors: also kNotFound when the
   // node does not serve the partition.
-  virtual Task<> download_load(int node, bulkload::LoadOrder order,
+  virtual Task<> download_load(int node, bulkload::LoadRequest request,
                                std::shared_ptr<bulkload::LoadProgress> progress) = 0;
-  virtual Task<> ingest_load(int node, bulkload::LoadOrder order,
+  virtual Task<> ingest_load(int node, bulkload::LoadRequest request,
                              std::shared_ptr<bulkload::LoadProgress> progress) = 0;
   virtual Task<> clean_load(int node, Gpid gpid) = 0;
-  // All of these end soon, and go on when they are asked for again after a start.
+  // Ends all of these soon; they continue when they are requested again after a start.
   virtual void stop_transfers() = 0;
 };
 

@@ -2,10 +2,9 @@
 
 #include <filesystem>
 
-#include "base/atomic_file.h"
 #include "base/local_file.h"
 #include "base/small_file.h"
-#include "server/meta/catalog_json.h"
+#include "server/meta/catalog/catalog_json.h"
 #include "server/meta/store/value_json.h"
 
 namespace pegmove::server::meta {
@@ -20,13 +19,13 @@ constexpr const char* kNames[] = {"apps.json", "backups.json", "bulk_loads.json"
   throw Json::other_error::create(599, why, &json);
 }
 
-// They are the same values in other places, so each of these functions takes them to pieces, and
-// the functions that read the store check them.
+// They have the same values in other places: these functions split them up, and the functions that
+// read the store check them.
 void put(MetaValues& values, std::string path, const Json& json) {
   if (!values.emplace(path, value_text(json)).second) refuse("there are two of " + path, json);
 }
 
-// A list of partitions becomes values of their own, and their number.
+// A list of partitions becomes one value each, and their number.
 template <typename Make>
 void put_with_partitions(MetaValues& values, const std::string& path, Json json, Make make) {
   const auto partitions = std::move(json.at("partitions"));
@@ -36,7 +35,7 @@ void put_with_partitions(MetaValues& values, const std::string& path, Json json,
   for (size_t i = 0; i < partitions.size(); ++i) put(values, path_of(path, i), make(partitions[i]));
 }
 
-// The first version had no function level.
+// Version 1 has no function level.
 MetaValues values_of_catalog(const Json& book) {
   MetaValues values;
   const bool has_level = book.at("version") == 2;
@@ -101,7 +100,7 @@ Result<State> decode_book(const std::string& text, int version,
   }
 }
 
-// An empty state where there is no file. `is_there` becomes true otherwise.
+// An empty state when there is no file; otherwise sets `is_there` to true.
 template <typename State>
 Result<State> read_book(const std::string& path, int version, MetaValues (*values_of)(const Json&),
                         Result<State> (*read)(const MetaValues&), bool& is_there) {
@@ -111,17 +110,17 @@ Result<State> read_book(const std::string& path, int version, MetaValues (*value
   auto state = decode_book(*text, version, values_of, read);
   if (!state)
     return fail(state.error().code(), path + " cannot be used (" + state.error().to_string() +
-                                          "): it is left as it is; put a good copy of it in its "
+                                          "): it was not changed; put a good copy of it in its "
                                           "place");
   return state;
 }
 
-// Those versions wrote the files one after the other, and did not forget.
+// Those versions wrote the files one after the other, and did not remove records of deleted tables.
 void make_consistent(OldBooks& books) {
   auto& apps = books.catalog.apps;
   std::erase_if(books.backups.backups,
                 [&](const auto& each) { return !apps.contains(each.first.second); });
-  // Its record came to the disk before its table.
+  // Its record was written before its table.
   std::erase_if(books.backups.restores, [&](const auto& each) {
     const auto app = apps.find(each.first);
     return app == apps.end() || !app->second.info.envs.contains("restore.backup_id");
@@ -151,7 +150,7 @@ Result<void> put_old_books_away(const std::string& folder) {
   for (const auto* name : kNames) {
     const auto path = folder + "/" + name;
     if (std::filesystem::exists(path, error)) TRY(base::rename_file(path, path + ".old"));
-    TRY(base::remove_leftovers(path));
+    std::filesystem::remove(path + ".tmp", error);  // of a write that was killed
   }
   return {};
 }

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "base/log.h"
+#include "bulk_load_types.h"
+#include "meta_types.h"
 #include "server/meta/meta_state.h"
 #include "server/meta/store/sim_files_test.h"
 #include "testing/test_folder.h"
@@ -14,7 +16,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// As an earlier version has written them, killed at several moments.
+// Written by an earlier version that was killed at several moments.
 constexpr const char* kBooks = "tests/golden/meta-books";
 
 class OldBooksTest : public ::testing::Test {
@@ -98,7 +100,7 @@ TEST_F(OldBooksTest, LeaveOutWhatIsOfNoTable) {
   EXPECT_FALSE(state->catalog.find("loaded")->info.is_bulk_loading);
 }
 
-// The store's file counts as soon as it is there.
+// The store's file counts as soon as it exists.
 TEST_F(OldBooksTest, AreTakenOverOnceThroughAKill) {
   int cuts = 0;
   disk_.on_write = [&] {
@@ -111,8 +113,8 @@ TEST_F(OldBooksTest, AreTakenOverOnceThroughAKill) {
   ASSERT_TRUE(open());
   EXPECT_GT(cuts, 0);
   disk_.on_write = {};
-  // Killed before they were put away.
-  testing::write_file(folder_ / "apps.json", "no more looked at");
+  // Killed before they were renamed.
+  testing::write_file(folder_ / "apps.json", "not read any more");
   testing::write_file(folder_ / "apps.json.tmp", "killed");
   ASSERT_TRUE(open());
   EXPECT_FALSE(std::filesystem::exists(folder_ / "apps.json"));

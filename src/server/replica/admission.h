@@ -1,6 +1,6 @@
-// Whether a request to a partition is carried out, and when: the app envs that deny and throttle,
-// and the partition hash after a split. In the order of Pegasus: deny, hash, throttles.
-// Pegasus: src/replica/replica_throttle.cpp, replica::on_client_read and on_client_write.
+// Whether and when a request to a partition is carried out: app envs that deny and throttle, and
+// the partition hash after a split. In Pegasus's order: deny, hash, throttles. Pegasus:
+// src/replica/replica_throttle.cpp, replica::on_client_read and on_client_write.
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,7 @@ struct Admission {
 // Safe from any thread.
 class AdmissionControl {
  public:
-  // max_request_size: of writes, 0 = no limit; larger ones do not count against throttles.
+  // max_request_size: of writes, 0 = no limit; refused larger ones do not count against throttles.
   AdmissionControl(Gpid gpid, Clock& clock, size_t max_request_size)
       : gpid_(gpid), clock_(clock), max_request_size_(max_request_size) {}
 
@@ -37,7 +37,7 @@ class AdmissionControl {
 
   Admission read(const wire::RequestHead& head);
   Admission write(const wire::RequestHead& head);
-  // What a read has cost, against replica.read_throttling_by_size.
+  // Counts a finished read against replica.read_throttling_by_size.
   void count_read(size_t reply_bytes);
 
  private:
@@ -46,7 +46,7 @@ class AdmissionControl {
     bool validate_partition_hash = false;
     int32_t partition_count = 1;
     service::ThrottleWindow writes, write_bytes, reads, backup_reads;
-    // What a read costs is known when it is done, and is paid then: bytes a second, 0 = no limit.
+    // The cost of a read is known, and charged, when it is done: bytes per second, 0 = no limit.
     base::TokenBucket read_bytes{std::chrono::seconds(1)};
   };
   std::optional<Admission> refuse_first(const wire::RequestHead& head, bool is_write) const;

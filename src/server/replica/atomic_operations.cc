@@ -1,6 +1,7 @@
 #include "server/replica/atomic_operations.h"
 
 #include "base/units.h"
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"
@@ -42,8 +43,7 @@ void put(const AtomicContext& context, std::string_view key, std::string_view va
             record::make_timetag(0, context.cluster_id, false));
 }
 
-// The expiry that the counter has from now on: 0 in the request keeps the old one, a negative
-// number removes it.
+// The counter's new expiry: 0 in the request keeps the old one, a negative number removes it.
 uint32_t expiry_of_counter(int32_t requested, const std::optional<store::StoredValue>& row) {
   if (requested > 0) return uint32_t(requested);
   return requested == 0 && row ? row->expire_ts() : 0;
@@ -76,8 +76,8 @@ wire::incr_response incr(const AtomicContext& context, const wire::incr_request&
   return response;
 }
 
-// Looks the checked row up and decides; fills error and the check_value fields of the response.
-// True: go on and write.
+// Reads the checked row and evaluates the check; fills error and the check_value fields of the
+// response. True: the write should proceed.
 template <typename Request, typename Response>
 bool passes_check(const AtomicContext& context, const Request& request, Response& response) {
   response.error = int32_t(StorageStatus::kInvalidArgument);
@@ -139,7 +139,7 @@ wire::check_and_mutate_response check_and_mutate(const AtomicContext& context,
   return response;
 }
 
-// A request that does not decode is refused as one that makes no sense.
+// A request that does not decode is refused like an invalid one.
 template <typename Request, typename Response>
 std::string with_request(const AtomicContext& context, std::string_view body,
                          Response (*operation)(const AtomicContext&, const Request&,

@@ -1,5 +1,5 @@
 // The writes that read first: INCR, CHECK_AND_SET, CHECK_AND_MUTATE. They run at the head of a
-// partition's write path, where no other write is under way, so what they read is what stands.
+// partition's write path, where no other write is under way, so what they read stays current.
 // Pegasus: src/server/pegasus_write_service_impl.h.
 #pragma once
 
@@ -19,15 +19,15 @@ struct AtomicContext {
   std::string_view server;
   int64_t decree = 0;
   uint32_t now = 0;             // seconds since 2016
-  uint32_t default_expiry = 0;  // of rows that are given none; 0 = none
-  uint8_t cluster_id = 0;       // this cluster's own; 0 = it is in no [duplication-group]
+  uint32_t default_expiry = 0;  // of rows without an expiry; 0 = none
+  uint8_t cluster_id = 0;       // this cluster's own; 0 = not in a [duplication-group]
 };
 
 bool is_atomic(wire::RpcCode code);
 
-// Carries the request out and returns the body of its reply. What it writes goes to the batch;
-// nothing when it is refused (status 4), its check does not pass (13), or the row cannot be read
-// (2 and 5). Rows that it writes have the time 0 in their timetag, as in Pegasus.
+// Carries out the request and returns the body of its reply. Its writes go to the batch; none when
+// it is refused (status 4), its check fails (13), or the row cannot be read (2 and 5). Rows that it
+// writes have the time 0 in their timetag, as in Pegasus.
 std::string apply_atomic(const AtomicContext& context, wire::RpcCode code, std::string_view body,
                          store::WriteBatch& batch);
 

@@ -11,9 +11,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using backup::BackupOrder;
+using backup::BackupRequest;
 using backup::PartitionProgress;
-using backup::RestoreOrder;
+using backup::RestoreRequest;
 
 constexpr const char* kSendRate = "max_send_rate_megabytes_per_disk";
 constexpr const char* kOldSendRate = "max_send_rate_megabytes";
@@ -22,8 +22,8 @@ constexpr const char* kHdfsWriteRate = "hdfs_write_limit_rate_mb_per_sec";
 constexpr const char* kHdfsReadRate = "hdfs_read_limit_rate_mb_per_sec";
 
 // "backup.<policy>.<id>.<decree>.<timestamp ms>", as in Pegasus; while it is made, "backup_tmp...".
-std::string checkpoint_prefix(const BackupOrder& order) {
-  return "backup." + order.policy + "." + std::to_string(order.place.backup_id) + ".";
+std::string checkpoint_prefix(const BackupRequest& request) {
+  return "backup." + request.policy + "." + std::to_string(request.place.backup_id) + ".";
 }
 
 struct Named {
@@ -49,23 +49,23 @@ Result<void> delete_tree(const fs::path& path) {
   return {};
 }
 
-// The checkpoint that an earlier try made whole; others of its policy are removed.
+// The complete checkpoint of an earlier attempt; others of its policy are removed.
 Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string& folder,
-                                                               const BackupOrder& order) {
+                                                               const BackupRequest& request) {
   std::optional<backup::LocalCheckpoint> found;
   std::error_code error;
   std::vector<fs::path> others;
   for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
        entry.increment(error)) {
     const auto name = entry->path().filename().string();
-    const auto named = parse_name(name, checkpoint_prefix(order));
+    const auto named = parse_name(name, checkpoint_prefix(request));
     if (named && !found)
       found = backup::LocalCheckpoint{.folder = entry->path().string(),
                                       .decree = named->decree,
                                       .timestamp_ms = named->timestamp_ms,
                                       .name = ""};
-    else if (name.starts_with("backup." + order.policy + ".") ||
-             name.starts_with("backup_tmp." + order.policy + "."))
+    else if (name.starts_with("backup." + request.policy + ".") ||
+             name.starts_with("backup_tmp." + request.policy + "."))
       others.push_back(entry->path());
   }
   if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
@@ -73,7 +73,7 @@ Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string
   return found;
 }
 
-// The folder of all checkpoints goes with the last one.
+// Removes the folder of all checkpoints with the last one.
 Result<void> delete_checkpoint(const std::string& path) {
   TRY(delete_tree(path));
   std::error_code ignored;
@@ -81,7 +81,7 @@ Result<void> delete_checkpoint(const std::string& path) {
   return {};
 }
 
-// `replica` is let go of here: a dropped table's data can be removed while its backup is uploaded.
+// `replica` is released here: a dropped table's data can be removed while its backup is uploaded.
 Result<int64_t> make_checkpoint(std::shared_ptr<Replica> replica, const std::string& path) {
   return replica->checkpoint(path);
 }
@@ -108,8 +108,8 @@ void BackupRunner::stop() {
   stores_.stop();
 }
 
-void BackupRunner::step(std::string_view name) const {
-  if (options_.on_step) options_.on_step(name);
+void BackupRunner::failpoint(std::string_view name) const {
+  if (options_.on_failpoint) options_.on_failpoint(name);
 }
 
 Task<blockstore::AsyncStore> BackupRunner::store(std::string provider) {
@@ -143,41 +143,42 @@ backup::CheckpointTransfer BackupRunner::transfer(
                 progress->done_bytes = done;
                 progress->all_bytes = all;
               },
-          .on_step = [this](std::string_view name) { step(name); }};
+          .on_failpoint = [this](std::string_view name) { failpoint(name); }};
 }
 
-Task<backup::LocalCheckpoint> BackupRunner::checkpoint(const BackupOrder& order, std::string folder,
+Task<backup::LocalCheckpoint> BackupRunner::checkpoint(const BackupRequest& request,
+                                                       std::string folder,
                                                        std::shared_ptr<Replica> replica) {
   CO_TRY(co_await pool_.run([&] { return base::make_folders(folder); }));
-  const auto prefix = checkpoint_prefix(order);
-  auto found = CO_TRY(co_await pool_.run([&] { return find_checkpoint(folder, order); }));
+  const auto prefix = checkpoint_prefix(request);
+  auto found = CO_TRY(co_await pool_.run([&] { return find_checkpoint(folder, request); }));
   if (!found) {
     const auto timestamp_ms = clock_.unix_us() / 1000;
-    const auto made = folder + "/backup_tmp." + order.policy + "." +
-                      std::to_string(order.place.backup_id) + "." + std::to_string(timestamp_ms);
+    const auto made = folder + "/backup_tmp." + request.policy + "." +
+                      std::to_string(request.place.backup_id) + "." + std::to_string(timestamp_ms);
     const auto decree = CO_TRY(co_await pool_.run([&made, replica = std::move(replica)]() mutable {
       return make_checkpoint(std::move(replica), made);
     }));
-    step("backup.checkpoint_made");
+    failpoint("backup.checkpoint_made");
     found = backup::LocalCheckpoint{.folder = folder + "/" + prefix + std::to_string(decree) + "." +
                                               std::to_string(timestamp_ms),
                                     .decree = decree,
                                     .timestamp_ms = timestamp_ms,
                                     .name = ""};
     CO_TRY(co_await pool_.run([&] { return base::rename_file(made, found->folder); }));
-    step("backup.checkpoint_named");
+    failpoint("backup.checkpoint_named");
   }
   found->name = backup::checkpoint_name(server_);
   co_return std::move(*found);
 }
 
-Task<int64_t> BackupRunner::back_up(BackupOrder order, std::string partition_dir,
+Task<int64_t> BackupRunner::back_up(BackupRequest request, std::string partition_dir,
                                     std::shared_ptr<Replica> replica,
                                     std::shared_ptr<PartitionProgress> progress) {
   auto metrics = replica->observer();  // shared with the replica
   metrics->backup_started_count.add();
   metrics->backup_running_count.set(1);
-  auto done = co_await back_up_with(metrics, std::move(order), std::move(partition_dir),
+  auto done = co_await back_up_with(metrics, std::move(request), std::move(partition_dir),
                                     std::move(replica), progress);
   metrics->backup_running_count.set(0);
   metrics->backup_max_duration_ms.set(0);
@@ -191,15 +192,15 @@ Task<int64_t> BackupRunner::back_up(BackupOrder order, std::string partition_dir
   co_return done;
 }
 
-Task<int64_t> BackupRunner::back_up_with(std::shared_ptr<ReplicaMetrics> metrics, BackupOrder order,
-                                         std::string partition_dir,
+Task<int64_t> BackupRunner::back_up_with(std::shared_ptr<ReplicaMetrics> metrics,
+                                         BackupRequest request, std::string partition_dir,
                                          std::shared_ptr<Replica> replica,
                                          std::shared_ptr<PartitionProgress> progress) {
   const auto begin = clock_.now();
-  auto store = CO_TRY(co_await this->store(order.provider));
+  auto store = CO_TRY(co_await this->store(request.provider));
   const auto folder = partition_dir + "/backup";
-  auto local = CO_TRY(co_await checkpoint(order, folder, std::move(replica)));
-  auto how = transfer(Way::kThere, order.provider, progress);
+  auto local = CO_TRY(co_await checkpoint(request, folder, std::move(replica)));
+  auto how = transfer(Way::kThere, request.provider, progress);
   how.on_progress = [&, on_progress = how.on_progress](int64_t done, int64_t all) {
     on_progress(done, all);
     metrics->backup_file_upload_max_bytes.set(done);
@@ -212,20 +213,20 @@ Task<int64_t> BackupRunner::back_up_with(std::shared_ptr<ReplicaMetrics> metrics
     metrics->backup_file_upload_total_bytes.add(file.sum.size);
     progress->sent_bytes += file.sum.size;
   };
-  auto uploaded = co_await backup::upload_checkpoint(store, order.place, order.gpid.partition_index,
-                                                     local, std::move(how));
+  auto uploaded = co_await backup::upload_checkpoint(
+      store, request.place, request.gpid.partition_index, local, std::move(how));
   if (!uploaded) {
     metrics->backup_file_upload_failed_count.add(uploaded.error().code() != Code::kInterrupted);
-    // A server that goes down goes on with it later.
+    // A stopped server resumes with it later.
     if (!stopped_) CO_TRY(co_await pool_.run([&] { return delete_checkpoint(local.folder); }));
     co_return uploaded;
   }
   CO_TRY(co_await pool_.run([&] { return delete_checkpoint(local.folder); }));
-  step("backup.checkpoint_removed");
+  failpoint("backup.checkpoint_removed");
   co_return uploaded;
 }
 
-Task<> BackupRunner::restore(RestoreOrder order, std::string partition_dir,
+Task<> BackupRunner::restore(RestoreRequest request, std::string partition_dir,
                              std::shared_ptr<PartitionProgress> progress) {
   const auto place = partition_dir + "/data/rdb";
   std::error_code error;
@@ -233,13 +234,13 @@ Task<> BackupRunner::restore(RestoreOrder order, std::string partition_dir,
     progress->done_bytes = progress->all_bytes.load();
     co_return Result<void>();
   }
-  auto store = CO_TRY(co_await this->store(order.provider));
-  const auto folder = partition_dir + "/restore." + std::to_string(order.place.backup_id);
-  auto downloaded =
-      co_await backup::download_checkpoint(store, order.place, order.gpid.partition_index, folder,
-                                           transfer(Way::kHere, order.provider, progress));
+  auto store = CO_TRY(co_await this->store(request.provider));
+  const auto folder = partition_dir + "/restore." + std::to_string(request.place.backup_id);
+  auto downloaded = co_await backup::download_checkpoint(
+      store, request.place, request.gpid.partition_index, folder,
+      transfer(Way::kHere, request.provider, progress));
   if (!downloaded) {
-    // What is damaged, or given up, is of no use to a later try.
+    // Damaged or cancelled downloads are of no use to a later attempt.
     const auto code = downloaded.error().code();
     if (code == Code::kCorrupt || code == Code::kNotFound || (progress->cancelled && !stopped_))
       CO_TRY(co_await pool_.run([&] { return delete_tree(folder); }));
@@ -249,7 +250,7 @@ Task<> BackupRunner::restore(RestoreOrder order, std::string partition_dir,
     TRY(base::make_folders(partition_dir + "/data"));
     return base::rename_file(folder, place);
   }));
-  step("restore.partition_in_place");
+  failpoint("restore.partition_in_place");
   co_return Result<void>();
 }
 

@@ -9,7 +9,7 @@ CheckResult passed_if(bool passed) {
   return passed ? CheckResult::kPassed : CheckResult::kNotPassed;
 }
 
-// `order` is negative, 0 or positive: how the value stands to the operand. `offset` counts from
+// `order` is negative, 0 or positive: how the value compares to the operand. `offset` counts from
 // ..._LESS.
 CheckResult compare(int offset, int order) {
   constexpr int kLess = 0, kLessOrEqual = 1, kEqual = 2, kGreaterOrEqual = 3;

@@ -12,10 +12,10 @@ namespace pegmove::server::replica {
 enum class CheckResult {
   kPassed,
   kNotPassed,
-  kInvalid,  // a value or an operand that must be a number is none
+  kInvalid,  // a value or an operand that must be a number is not one
 };
 
-// Types from outside may be any number.
+// Types in requests may be any number.
 bool is_check_type(int type);
 
 // `value`: nothing when the row does not exist or has expired. Precondition: is_check_type().

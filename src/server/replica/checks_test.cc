@@ -1,4 +1,5 @@
 #include "server/replica/checks.h"
+#include "data_types.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@ namespace pegmove::server::replica {
 void CompactionRunner::consider(std::shared_ptr<Replica> replica) {
   auto request = replica->queue_compaction();
   if (!request) return;
-  // Held weakly: one that waits its turn does not keep the database open.
+  // Weak: a waiting compaction does not keep the database open.
   pool_.post([this, held = std::weak_ptr(replica), request = *request] {
     auto replica = held.lock();
     if (!replica) return;

@@ -9,11 +9,13 @@
 
 namespace pegmove::server::replica {
 
-// Safe from any thread. Close the replicas first, which ends what runs; the destructor waits.
+// Safe from any thread. Close the replicas first, which ends running compactions; the destructor
+// waits for them.
 class CompactionRunner {
  public:
-  // Queues the partition when its compaction is due and none is under way. One that finds as many
-  // running on the node as its table allows is let go, and considered again with the next call.
+  // Queues the partition when its compaction is due and none is under way. A partition is skipped
+  // when the node already runs as many as its table allows, and considered again with the next
+  // call.
   void consider(std::shared_ptr<Replica> replica);
 
  private:

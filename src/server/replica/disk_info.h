@@ -10,12 +10,12 @@
 
 namespace pegmove::server::replica {
 
-// What the one disk of a node is called: Pegasus names them in [replication] data_dirs.
+// The name of a node's only disk: Pegasus names disks in [replication] data_dirs.
 inline constexpr const char* kDiskTag = "data";
 
-// The size of the file system that `data_dir` lies on, in MiB, what is available to this process,
-// and the partitions, all as primaries. Answers ERR_FILE_OPERATION_FAILED when the system does not
-// tell. Blocks.
+// The size of the file system of `data_dir` and the space available to this process, in MiB, and
+// the partitions, all as primaries. Answers ERR_FILE_OPERATION_FAILED when the system call fails.
+// Blocks.
 wire::query_disk_info_response disk_info_of(const std::string& data_dir,
                                             std::span<const Gpid> partitions);
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "meta_types.h"
+#include "replica_admin_types.h"
 #include "testing/sim_clock.h"
 #include "testing/wire_client.h"
 

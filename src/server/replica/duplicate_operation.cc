@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/bytes.h"
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"
@@ -20,7 +21,7 @@ using wire::StorageStatus;
 
 Error refuse(std::string hint) { return Error(Code::kInvalidArgument, std::move(hint)); }
 
-// A row as it stands when the entries so far have been carried out.
+// The state of a row after the entries so far.
 struct Standing {
   uint64_t timetag = 0;
   uint32_t expire_ts = 0;
@@ -48,9 +49,9 @@ class Duplication {
 
   const DuplicateContext& context_;
   store::WriteBatch& batch_;
-  std::string_view last_task_code_;  // entries of one request are mostly of one code
+  std::string_view last_task_code_;  // entries of one request mostly have the same code
   RpcCode last_code_ = RpcCode::kUnknown;
-  bool remembers_ = false;  // some entry asks for what entries before it did
+  bool remembers_ = false;  // some entry depends on earlier entries
   std::unordered_map<std::string, std::optional<Standing>> changed_;  // nothing: removed
 };
 
@@ -148,7 +149,7 @@ void Duplication::remove_row(std::string_view key) {
   if (remembers_) changed_[std::string(key)] = std::nullopt;
 }
 
-// Databases of data version 0 know no timetags: every put acts there.
+// Databases of data version 0 have no timetags: every put is applied there.
 Result<bool> Duplication::is_stale(std::string_view key, uint64_t timetag) const {
   if (context_.db.data_version() < 1) return false;
   std::optional<Standing> standing;

@@ -12,8 +12,8 @@ namespace pegmove::server::replica {
 
 // The [duplication-group] that a cluster belongs to.
 struct ClusterIds {
-  uint8_t own = 0;         // goes into the timetags of the cluster's own writes; 0 = no group
-  std::bitset<128> known;  // the ids of all clusters of the group, the own one among them
+  uint8_t own = 0;         // in the timetags of the cluster's own writes; 0 = no group
+  std::bitset<128> known;  // the ids of all clusters of the group, including its own
 };
 
 // What DUPLICATE needs to know of its mutation.
@@ -22,18 +22,18 @@ struct DuplicateContext {
   const ClusterIds& clusters;
   int64_t unix_us = 0;
   uint32_t now = 0;             // seconds since 2016
-  uint32_t default_expiry = 0;  // of rows that are given none; 0 = none
+  uint32_t default_expiry = 0;  // of rows without an expiry; 0 = none
 };
 
-// Carries the entries out in their order and returns the body of the reply. Entries may be PUT,
-// MULTI_PUT, REMOVE and MULTI_REMOVE. A row gets the timetag that its entry gives it (timestamp and
-// cluster id). With verify_timetag a put leaves a row alone that has not expired and whose timetag
-// is the same or greater, be it in the database or of an entry before; removes always act.
+// Applies the entries in order and returns the body of the reply. Entries may be PUT, MULTI_PUT,
+// REMOVE and MULTI_REMOVE. A row gets the timetag of its entry (timestamp and cluster id). With
+// verify_timetag a put does not change an unexpired row whose timetag is the same or greater,
+// whether from the database or from an earlier entry; removes are always applied.
 //
-// One entry that cannot be carried out refuses all of them: status 4 with a hint, and nothing goes
-// to the batch. Beside what Pegasus refuses (a cluster id that is not configured, the cluster's
-// own, another code), these are an entry that does not decode, and a timestamp later than this
-// server's clock: a real server aborts on it. Status 2 and 5: a row cannot be read.
+// One entry that cannot be applied makes the whole request refused: status 4 with a hint, and
+// nothing goes to the batch. Besides what Pegasus refuses (a cluster id that is not configured, the
+// cluster's own, another code), these are an entry that does not decode, and a timestamp later than
+// this server's clock: a real server aborts on it. Status 2 and 5: a row cannot be read.
 std::string apply_duplicate(const DuplicateContext& context, std::string_view body,
                             store::WriteBatch& batch);
 

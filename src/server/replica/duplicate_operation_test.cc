@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"

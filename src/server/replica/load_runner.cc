@@ -11,12 +11,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using bulkload::LoadOrder;
 using bulkload::LoadProgress;
+using bulkload::LoadRequest;
 
 std::string folder_of(const std::string& partition_dir) { return partition_dir + "/bulk_load"; }
 
-// The files that a download has left, by name.
+// The downloaded files, by name.
 Result<std::vector<std::string>> files_in(const std::string& folder) {
   std::vector<std::string> files;
   std::error_code error;
@@ -43,46 +43,46 @@ void LoadRunner::stop() {
   stores_.stop();
 }
 
-Task<> LoadRunner::download(LoadOrder order, std::string partition_dir,
+Task<> LoadRunner::download(LoadRequest request, std::string partition_dir,
                             std::shared_ptr<Replica> replica,
                             std::shared_ptr<LoadProgress> progress) {
-  if (replica->db().last_load() == order.load) co_return Result<void>();
+  if (replica->db().last_load() == request.load) co_return Result<void>();
   const auto metrics = replica->observer();  // shared with the replica
   metrics->bulk_load_downloading_count.add();
-  auto fetched = co_await fetch_in_turn(order, partition_dir, *metrics, std::move(progress));
+  auto fetched = co_await fetch_in_turn(request, partition_dir, *metrics, std::move(progress));
   if (!fetched) {
     metrics->bulk_load_download_file_failed_count.add(fetched.error().code() != Code::kInterrupted);
     co_return fetched;
   }
   CO_TRY(co_await pool_.run([&]() -> Result<void> {
-    if (order.behind) TRY(replica->db().check_load_behind());
+    if (request.behind) TRY(replica->db().check_load_behind());
     return store::check_table_files(TRY(files_in(folder_of(partition_dir))),
-                                    {.partition = order.gpid.partition_index,
-                                     .partition_count = order.partition_count,
+                                    {.partition = request.gpid.partition_index,
+                                     .partition_count = request.partition_count,
                                      .data_version = replica->db().data_version()});
   }));
-  step("load.files_checked");
+  failpoint("load.files_checked");
   co_return Result<void>();
 }
 
-Task<> LoadRunner::fetch_in_turn(const LoadOrder& order, const std::string& partition_dir,
+Task<> LoadRunner::fetch_in_turn(const LoadRequest& request, const std::string& partition_dir,
                                  ReplicaMetrics& metrics, std::shared_ptr<LoadProgress> progress) {
   downloads_.resize(at_once_);
   const auto permit = co_await async::Permit::take(&downloads_);
-  auto fetched = co_await fetch(order, partition_dir, metrics, std::move(progress));
+  auto fetched = co_await fetch(request, partition_dir, metrics, std::move(progress));
   downloads_.resize(at_once_);
   co_return fetched;
 }
 
-Task<> LoadRunner::fetch(const LoadOrder& order, const std::string& partition_dir,
+Task<> LoadRunner::fetch(const LoadRequest& request, const std::string& partition_dir,
                          ReplicaMetrics& metrics, std::shared_ptr<LoadProgress> progress) {
-  blockstore::AsyncStore store(CO_TRY(stores_.get(order.provider)), pool_, clock_);
-  const auto partition = order.gpid.partition_index;
-  auto metadata = CO_TRY(co_await bulkload::read_metadata(store, order.place, partition));
+  blockstore::AsyncStore store(CO_TRY(stores_.get(request.provider)), pool_, clock_);
+  const auto partition = request.gpid.partition_index;
+  auto metadata = CO_TRY(co_await bulkload::read_metadata(store, request.place, partition));
   co_return co_await blockstore::download_files(
-      store, order.place.partition_folder(partition), std::move(metadata.files),
+      store, request.place.partition_folder(partition), std::move(metadata.files),
       folder_of(partition_dir),
-      {.limits = limits_of_(order.provider),
+      {.limits = limits_of_(request.provider),
        .should_stop = [this, progress] { return stopped_ || progress->cancelled; },
        .on_progress =
            [progress](int64_t done, int64_t all) {
@@ -93,23 +93,23 @@ Task<> LoadRunner::fetch(const LoadOrder& order, const std::string& partition_di
            [&](const auto& file) {
              metrics.bulk_load_download_file_successful_count.add();
              metrics.bulk_load_download_file_bytes.add(file.size);
-             step("load.file_downloaded");
+             failpoint("load.file_downloaded");
            }});
 }
 
-Task<> LoadRunner::ingest(LoadOrder order, std::string partition_dir,
+Task<> LoadRunner::ingest(LoadRequest request, std::string partition_dir,
                           std::shared_ptr<Replica> replica,
                           std::shared_ptr<LoadProgress> progress) {
-  if (replica->db().last_load() == order.load) co_return Result<void>();
+  if (replica->db().last_load() == request.load) co_return Result<void>();
   auto& metrics = replica->metrics();
   metrics.bulk_load_ingesting_count.add();
   auto ingested = co_await pool_.run([&]() -> Result<void> {
     const auto files = TRY(files_in(folder_of(partition_dir)));
-    progress->writes_held_us = TRY(replica->ingest(files, order.behind, order.load)).count();
+    progress->writes_held_us = TRY(replica->ingest(files, request.behind, request.load)).count();
     return {};
   });
   (ingested ? metrics.bulk_load_successful_count : metrics.bulk_load_failed_count).add();
-  if (ingested) step("load.files_ingested");
+  if (ingested) failpoint("load.files_ingested");
   co_return ingested;
 }
 

@@ -6,7 +6,7 @@
 namespace pegmove::server::replica {
 namespace {
 
-// The unix time of a minute of the local day in which `now` lies.
+// The unix time of a minute of the local day that contains `now`.
 int64_t minute_of_today(int minute, int64_t now) {
   std::time_t time = now;
   std::tm day{};

@@ -10,7 +10,7 @@ enum class CompactionState { kIdle, kQueuing, kRunning, kFinished };
 
 // How to compact now, if at all: "once" when its time has come and no compaction has ended since;
 // else "periodic" when one of its times of the local day has passed since the last end.
-// Other than in Pegasus a trigger time that lies ahead is waited for.
+// Unlike in Pegasus, a trigger time in the future is waited for.
 std::optional<CompactionPlan::How> compaction_due(const CompactionPlan& plan,
                                                   int64_t last_end_unix_seconds,
                                                   int64_t now_unix_seconds);

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 
@@ -26,7 +27,7 @@ Response addressed(const ReadContext& context, int32_t error) {
   return response;
 }
 
-// The row if it is there and has not expired.
+// The row if it exists and has not expired.
 Result<std::optional<store::StoredValue>> live_row(const ReadContext& context,
                                                    std::string_view key) {
   auto found = TRY(context.db.get(key));
@@ -159,10 +160,10 @@ Range range_of(const wire::multi_get_request& request) {
   return range;
 }
 
-// One pass over a range, in either direction. An early end is told from a complete one as real
-// servers do: the record at the far boundary completes the range even when it also reached a limit,
-// and otherwise any further record within the hash key (in reverse: of the partition) counts as
-// more.
+// One pass over a range, in either direction. An early end is distinguished from a complete one as
+// on real servers: the record at the far boundary completes the range even when it also reached a
+// limit, and otherwise any further record within the hash key (in reverse: of the partition) counts
+// as more.
 Result<wire::multi_get_response> multi_get_range(const ReadContext& context, const Clock& clock,
                                                  const wire::multi_get_request& request) {
   auto response = addressed<wire::multi_get_response>(context, kOk);
@@ -279,7 +280,7 @@ Result<std::string> answer(const ReadContext& context, const Clock& clock, RpcCo
     case RpcCode::kSortkeyCount:
       return with_request<wire::blob>(
           body, [&](auto& hash_key) { return sortkey_count(context, clock, hash_key); });
-    default: return fail(Code::kInternal, "no read operation");
+    default: return fail(Code::kInternal, "not a read operation");
   }
 }
 

@@ -16,7 +16,7 @@ inline constexpr int64_t kMultiGetMostBytes = 30ll << 20;  // rocksdb_multi_get_
 Result<std::string> answer(const ReadContext& context, const Clock& clock, wire::RpcCode code,
                            std::string_view body);
 
-// The time that one iteration may take; the clock is asked now and then only.
+// The time that one iteration may take; the clock is read only now and then.
 class IterationTime {
  public:
   IterationTime(const ReadContext& context, const Clock& clock)

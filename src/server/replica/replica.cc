@@ -47,7 +47,7 @@ void Replica::admit(Admission admission, net::IncomingCall call, CarryOut carry_
   if (admission.kind == kDrop) return;
   if (admission.pause.count() > 0) {
     const auto pause = std::exchange(admission.pause, {});
-    // Held weakly: a request that waits does not keep the database open.
+    // Weak: a waiting request does not keep the database open.
     return options_.later(
         pause, [held = weak_from_this(), admission, carry_out, call = std::move(call)]() mutable {
           auto self = held.lock();
@@ -69,7 +69,7 @@ void Replica::read(RpcCode code, net::IncomingCall call) {
 void Replica::start_read(RpcCode code, net::IncomingCall call) {
   pool_.post([self = shared_from_this(), code, call = std::move(call)]() mutable {
     if (call.has_room_for_reply()) return self->answer_read(code, call);
-    // Held weakly, as in admit().
+    // Weak, as in admit().
     net::IncomingCall::when_room_for_reply(
         std::move(call), [held = std::weak_ptr(self), code](net::IncomingCall waited) {
           auto replica = held.lock();
@@ -154,7 +154,7 @@ std::optional<Replica::QueuedCompaction> Replica::queue_compaction() {
   const auto state = compaction_state_.load();
   if (state == CompactionState::kQueuing || state == CompactionState::kRunning) return std::nullopt;
   if (waits_for_load_behind_) return std::nullopt;
-  // One that failed is not tried again for the same trigger.
+  // A failed one is not retried for the same trigger.
   const auto last_end =
       std::max(db_->last_compact_unix_ms() / 1000, failed_compaction_unix_seconds_.load());
   const auto how = compaction_due(plan_, last_end, clock_.unix_seconds());

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json_text.h"
 #include "server/replica/replica_node.h"
 #include "service/local_time.h"
 
@@ -24,8 +25,8 @@ bool is_copy_rate(int64_t megabytes) {
          (megabytes > 0 && megabytes < INT64_MAX >> 20 && megabytes << 20 > kNfsBlockBytes);
 }
 
-// The settings of Pegasus that operators ask for or change here; docs/compatibility.md says which
-// of them act.
+// Pegasus's settings that operators can query or change here; docs/compatibility.md says which of
+// them have an effect.
 std::vector<SettingInfo> replica_settings() {
   auto number = [](const char* section, const char* name, SettingType type, int64_t value,
                    const char* description, bool is_mutable) {
@@ -46,13 +47,13 @@ std::vector<SettingInfo> replica_settings() {
       number(ours, "max_concurrent_uploading_file_count", kUint64, 10, "Uploads at once", false),
       number(ours, "max_replicas_on_load_for_each_disk", kUint64, 256,
              "Replicas of a disk that are opened at once", true),
-      number(ours, "load_replica_max_wait_time_ms", kUint64, 10, "Wait for a replica's opening",
-             true),
+      number(ours, "load_replica_max_wait_time_ms", kUint64, 10,
+             "Maximum wait for a replica to open", true),
       number(ours, "config_sync_interval_ms", kUint32, 30'000, "Period of config sync", true),
       number("pegasus.server", "rocksdb_max_iteration_count", kUint32, 1000, "Rows of a scan reply",
              false),
       number("pegasus.server", "rocksdb_multi_get_max_iteration_count", kUint32, 3000,
-             "Rows that a MULTI_GET looks at", false),
+             "Rows that a MULTI_GET reads", false),
       number("pegasus.server", "rocksdb_multi_get_max_iteration_size", kUint64, 30 << 20,
              "Bytes of a MULTI_GET", false),
       number("pegasus.server", "rocksdb_iteration_threshold_time_ms", kUint64, 30'000,
@@ -81,7 +82,7 @@ std::string progress_of(const Replica& replica) {
                            "last_applied_decree", "last_flushed_decree", "last_durable_decree"})
     progress[name] = decree;
   progress["max_gc_decree"] = 0;
-  return progress.dump(4);
+  return base::json_text(progress, 4);
 }
 
 std::string compaction_of(const Replica& replica) {
@@ -90,11 +91,10 @@ std::string compaction_of(const Replica& replica) {
     return unix_ms > 0 ? service::local_date_time(unix_ms / 1000) : std::string("-");
   };
   const int64_t took = times.took_ms;
-  return nlohmann::json{{"recent_enqueue_at", at(times.queued_ms)},
-                        {"recent_start_at", at(times.started_ms)},
-                        {"last_finish", at(replica.db().last_compact_unix_ms())},
-                        {"last_used_ms", took > 0 ? std::to_string(took) : "-"}}
-      .dump();
+  return base::json_text(nlohmann::json{{"recent_enqueue_at", at(times.queued_ms)},
+                                        {"recent_start_at", at(times.started_ms)},
+                                        {"last_finish", at(replica.db().last_compact_unix_ms())},
+                                        {"last_used_ms", took > 0 ? std::to_string(took) : "-"}});
 }
 
 std::string envs_of(const Replica& replica) {
@@ -106,9 +106,8 @@ std::string envs_of(const Replica& replica) {
 
 }  // namespace
 
-// What limits the bytes of cold backups. In Pegasus the first two limit file transfers between
-// nodes only, though its documentation names them for backups; here they limit what goes to a block
-// store.
+// Rate limits of cold backups. In Pegasus the first two only limit file transfers between nodes,
+// though its documentation names them for backups; here they limit uploads to a block store.
 void ReplicaNode::define_rates() {
   const auto define = [this](const char* section, const char* name, SettingType type,
                              const char* value, const char* description,
@@ -127,7 +126,7 @@ void ReplicaNode::define_rates() {
   for (const char* name : {"max_send_rate_megabytes_per_disk", "max_send_rate_megabytes"})
     define("nfs", name, SettingType::kInt64, "0", "MB/s of files sent; 0: no limit");
   define("nfs", "max_copy_rate_megabytes_per_disk", SettingType::kInt64, "0",
-         "MB/s of files got; 0: no limit", is_copy_rate);
+         "MB/s of files received; 0: no limit", is_copy_rate);
   define("replication", "hdfs_write_limit_rate_mb_per_sec", SettingType::kUint32, "200",
          "MB/s sent to an HDFS; 0: no limit");
   define("replication", "hdfs_read_limit_rate_mb_per_sec", SettingType::kUint32, "200",
@@ -181,7 +180,7 @@ void ReplicaNode::register_commands() {
                       "The maximum bandwidth (MB/s) of reading data per local disk when "
                       "transferring data to remote node, 0 means no limit",
                       settings, "max_send_rate_megabytes_per_disk");
-  commands.on_integer("nfs.max_send_rate_megabytes", "The name of before Pegasus 2.4", settings,
+  commands.on_integer("nfs.max_send_rate_megabytes", "The name before Pegasus 2.4", settings,
                       "max_send_rate_megabytes");
   commands.on_integer("nfs.max_copy_rate_megabytes_per_disk",
                       "The maximum bandwidth (MB/s) of writing data per local disk when copying "
@@ -286,7 +285,7 @@ void ReplicaNode::refresh_metrics() {
   using metrics::Kind;
   disk_->gauge({"disk_capacity_total_mb", Kind::kGauge, "MegaBytes", "Size of the file system"})
       .set(int64_t(space.capacity >> 20));
-  disk_->gauge({"disk_capacity_avail_mb", Kind::kGauge, "MegaBytes", "Room that is left"})
+  disk_->gauge({"disk_capacity_avail_mb", Kind::kGauge, "MegaBytes", "Available space"})
       .set(int64_t(space.available >> 20));
 }
 

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.h"
 #include "server/replica/replica_node.h"
 
 namespace pegmove::server::replica {
@@ -48,7 +49,7 @@ void ReplicaNode::register_http() {
               versions[std::to_string(gpid.partition_index)] = {
                   {"data_version", std::to_string(replica->db().data_version())}};
             if (versions.empty()) return not_found("app_id=" + app->text + " not found");
-            return {.body = versions.dump()};
+            return {.body = base::json_text(versions)};
           });
   http.on("replica/manual_compaction", "app_id=<app_id>",
           "Query the manual compaction status of an app.",
@@ -62,7 +63,7 @@ void ReplicaNode::register_http() {
                         {"queuing", counts[CompactionState::kQueuing]},
                         {"running", counts[CompactionState::kRunning]},
                         {"finished", counts[CompactionState::kFinished]}};
-            return {.body = json{{"status", std::move(status)}}.dump()};
+            return {.body = base::json_text(json{{"status", std::move(status)}})};
           });
 }
 

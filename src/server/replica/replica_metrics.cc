@@ -60,23 +60,25 @@ metrics::Attributes attributes_of(Gpid gpid) {
 
 NodeMetrics::NodeMetrics(metrics::Entity& server, Logger log)
     : log_(std::move(log)),
-      read_failed_(server.counter(requests("read_failed_requests", "Reads answered an error"))),
-      read_busy_(server.counter(requests("read_busy_requests", "Reads answered ERR_BUSY"))),
-      write_failed_(server.counter(requests("write_failed_requests", "Writes answered an error"))),
-      write_busy_(server.counter(requests("write_busy_requests", "Writes answered ERR_BUSY"))),
+      read_failed_(
+          server.counter(requests("read_failed_requests", "Reads answered with an error"))),
+      read_busy_(server.counter(requests("read_busy_requests", "Reads answered with ERR_BUSY"))),
+      write_failed_(
+          server.counter(requests("write_failed_requests", "Writes answered with an error"))),
+      write_busy_(server.counter(requests("write_busy_requests", "Writes answered with ERR_BUSY"))),
       total_replicas_(server.gauge(gauge("total_replicas", "Replicas", "Replicas served"))),
       primary_replicas_(server.gauge(gauge("primary_replicas", "Replicas", "Primary replicas"))),
       block_cache_(server.gauge(
           gauge("rdb_block_cache_mem_usage_bytes", "Bytes", "Block cache of all replicas"))),
       memtables_(server.gauge(
           gauge("rdb_wbm_total_mem_usage_bytes", "Bytes", "Memtables of all replicas"))),
-      mutable_memtables_(server.gauge(
-          gauge("rdb_wbm_mutable_mem_usage_bytes", "Bytes", "Memtables that still take writes"))) {
-  // What cannot be otherwise here: tools add these up.
+      mutable_memtables_(server.gauge(gauge("rdb_wbm_mutable_mem_usage_bytes", "Bytes",
+                                            "Memtables that still accept writes"))) {
+  // Always 0 here, but tools add them up.
   for (const char* name :
        {"secondary_replicas", "opening_replicas", "closing_replicas", "inactive_replicas",
         "error_replicas", "learning_replicas", "splitting_replicas"})
-    server.gauge(gauge(name, "Replicas", "There are none of these here"));
+    server.gauge(gauge(name, "Replicas", "Always 0"));
 }
 
 void NodeMetrics::answered(const net::Answered& answer) {
@@ -105,7 +107,7 @@ void NodeMetrics::set_storage(const store::StoreResources& resources) {
 ReplicaMetrics::StorageGauges::StorageGauges(metrics::Entity& entity)
     : files(entity.gauge(gauge("rdb_total_sst_files", "Files", "Table files"))),
       file_mb(entity.gauge(gauge("rdb_total_sst_size_mb", "MegaBytes", "Size of table files"))),
-      rows(entity.gauge(gauge("rdb_estimated_keys", "Keys", "RocksDB's guess of its keys"))),
+      rows(entity.gauge(gauge("rdb_estimated_keys", "Keys", "RocksDB's estimate of its keys"))),
       memtables(entity.gauge(
           gauge("rdb_memtable_mem_usage_bytes", "Bytes", "Memtables of the database"))),
       table_readers(entity.gauge(gauge("rdb_index_and_filter_blocks_mem_usage_bytes", "Bytes",
@@ -117,11 +119,11 @@ ReplicaMetrics::ReplicaMetrics(metrics::Registry& registry, Gpid gpid,
       node_(std::move(node)),
       clock_(clock),
       storage_(*entity_),
-      committed_requests_(counter("committed_requests", "Requests", "Writes that are done")),
+      committed_requests_(counter("committed_requests", "Requests", "Completed writes")),
       read_capacity_units_(counter("read_capacity_units", "CapacityUnits", "4 KiB of reads each")),
       write_capacity_units_(
           counter("write_capacity_units", "CapacityUnits", "4 KiB of writes each")),
-      read_expired_values(counter("read_expired_values", "Values", "Expired rows met by reads")),
+      read_expired_values(counter("read_expired_values", "Values", "Expired rows found by reads")),
       read_filtered_values(
           counter("read_filtered_values", "Values", "Rows that reads left out by their filters")),
       throttling_delayed_read_requests(
@@ -142,11 +144,11 @@ ReplicaMetrics::ReplicaMetrics(metrics::Registry& registry, Gpid gpid,
       backup_started_count(counter("backup_started_count", "Backups", "Backups begun")),
       backup_successful_count(counter("backup_successful_count", "Backups", "Backups done")),
       backup_failed_count(counter("backup_failed_count", "Backups", "Backups that failed")),
-      backup_cancelled_count(counter("backup_cancelled_count", "Backups", "Backups given up")),
+      backup_cancelled_count(counter("backup_cancelled_count", "Backups", "Backups cancelled")),
       backup_file_upload_successful_count(
-          counter("backup_file_upload_successful_count", "Files", "Files brought to a backup")),
+          counter("backup_file_upload_successful_count", "Files", "Files uploaded to a backup")),
       backup_file_upload_failed_count(counter("backup_file_upload_failed_count", "Files",
-                                              "Files that could not be brought to a backup")),
+                                              "Files that could not be uploaded to a backup")),
       backup_file_upload_total_bytes(
           counter("backup_file_upload_total_bytes", "Bytes", "Bytes sent to backups")),
       bulk_load_downloading_count(
@@ -157,21 +159,22 @@ ReplicaMetrics::ReplicaMetrics(metrics::Registry& registry, Gpid gpid,
           counter("bulk_load_successful_count", "BulkLoads", "Bulk loads that succeeded")),
       bulk_load_failed_count(
           counter("bulk_load_failed_count", "BulkLoads", "Bulk loads that failed")),
-      bulk_load_download_file_successful_count(
-          counter("bulk_load_download_file_successful_count", "Files", "Files of bulk loads got")),
-      bulk_load_download_file_failed_count(counter("bulk_load_download_file_failed_count", "Files",
-                                                   "Files of bulk loads that could not be got")),
+      bulk_load_download_file_successful_count(counter("bulk_load_download_file_successful_count",
+                                                       "Files", "Files of bulk loads downloaded")),
+      bulk_load_download_file_failed_count(
+          counter("bulk_load_download_file_failed_count", "Files",
+                  "Files of bulk loads that could not be downloaded")),
       bulk_load_download_file_bytes(
-          counter("bulk_load_download_file_bytes", "Bytes", "Bytes of bulk loads got")),
+          counter("bulk_load_download_file_bytes", "Bytes", "Bytes of bulk loads downloaded")),
       bulk_load_ingestion_rejected_write_requests(
           counter("bulk_load_ingestion_rejected_write_requests", "Requests",
-                  "Writes refused while files were taken in")),
+                  "Writes refused while files were ingested")),
       backup_running_count(
-          entity_->gauge(gauge("backup_running_count", "Backups", "Backups under way"))),
+          entity_->gauge(gauge("backup_running_count", "Backups", "Running backups"))),
       backup_max_duration_ms(entity_->gauge(
-          gauge("backup_max_duration_ms", "MilliSeconds", "How long the backup is under way"))),
-      backup_file_upload_max_bytes(entity_->gauge(gauge("backup_file_upload_max_bytes", "Bytes",
-                                                        "Uploaded so far by a backup under way"))) {
+          gauge("backup_max_duration_ms", "MilliSeconds", "How long the backup has been running"))),
+      backup_file_upload_max_bytes(entity_->gauge(
+          gauge("backup_file_upload_max_bytes", "Bytes", "Uploaded so far by a running backup"))) {
   add_operations();
 }
 

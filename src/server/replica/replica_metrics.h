@@ -1,4 +1,4 @@
-// What a replica server counts: of each replica, and of the node. Names, units and meaning are
+// Metrics of a replica server: of each replica, and of the node. Names, units and meaning are
 // Pegasus's (src/server/pegasus_server_impl.cpp, src/replica/replica_base.cpp, replica_stub.cpp);
 // descriptions are ours.
 #pragma once
@@ -18,7 +18,7 @@
 namespace pegmove::server::replica {
 
 // Of the node, in the entity "server". Safe from any thread. Refers to the entity, which must
-// outlive it. Also watches the calls for partitions that are not here.
+// outlive it. Also observes calls for partitions that are not served here.
 class NodeMetrics : public net::CallObserver {
  public:
   NodeMetrics(metrics::Entity& server, Logger log);
@@ -44,18 +44,18 @@ class NodeMetrics : public net::CallObserver {
   metrics::Gauge& mutable_memtables_;
 };
 
-// Of one replica. Safe from any thread. Watches the replica's calls: whoever hands one to the
-// replica lets it observe the call.
+// Of one replica. Safe from any thread. Observes the replica's calls: the caller that passes one to
+// the replica sets it as observer.
 class ReplicaMetrics : public net::CallObserver {
  public:
   ReplicaMetrics(metrics::Registry& registry, Gpid gpid, std::shared_ptr<NodeMetrics> node,
                  const Clock& clock);
 
   void answered(const net::Answered& answer) override;
-  // A request that was carried out. Bytes are those of the bodies.
+  // Counts a request that was carried out. Bytes are those of the bodies.
   void count(wire::RpcCode code, size_t request_bytes, size_t reply_bytes,
              std::chrono::nanoseconds taken);
-  // What a throttle did to a request: nothing is counted when it did nothing.
+  // Counts a request that a throttle delayed or refused; others are not counted.
   void count_throttled(const Admission& admission, bool is_backup, wire::RpcCode code);
   // Gauges of the database.
   void set_storage(const store::PartitionStatistics& statistics);
@@ -87,7 +87,7 @@ class ReplicaMetrics : public net::CallObserver {
   metrics::Counter& write_capacity_units_;
 
  public:
-  // Counted by those who know.
+  // Incremented from outside.
   metrics::Counter& read_expired_values;
   metrics::Counter& read_filtered_values;
   metrics::Counter& throttling_delayed_read_requests;

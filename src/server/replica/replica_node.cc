@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "meta_types.h"
 #include "net/tcp.h"
+#include "replica_admin_types.h"
 #include "server/replica/disk_info.h"
 
 namespace pegmove::server::replica {
@@ -16,7 +18,7 @@ using wire::RpcCode;
 constexpr size_t kBlockCacheBytes = 128 << 20;
 constexpr size_t kMemtableBytes = 256 << 20;
 
-constexpr async::milliseconds kLookAfter{30'000};  // as often as real nodes learn of new envs
+constexpr async::milliseconds kReplicaCheckPeriod{30'000};  // as often as real nodes fetch new envs
 
 constexpr RpcCode kReads[] = {RpcCode::kGet,      RpcCode::kTtl,          RpcCode::kBatchGet,
                               RpcCode::kMultiGet, RpcCode::kSortkeyCount, RpcCode::kGetScanner,
@@ -44,9 +46,10 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
       disk_(operations_.metrics.add("disk", std::string("disk@") + kDiskTag,
                                     {{"tag", kDiskTag}, {"data_dir", options_.data_dir}})),
       pool_(options_.pool_threads),
-      backups_({.providers = options_.providers, .on_step = options_.on_backup_step}, clock_, log_),
+      backups_({.providers = options_.providers, .on_failpoint = options_.on_failpoint}, clock_,
+               log_),
       loads_(
-          {.providers = options_.providers, .on_step = options_.on_backup_step},
+          {.providers = options_.providers, .on_failpoint = options_.on_failpoint},
           [this](const std::string& provider) { return backups_.limits_of_reads(provider); },
           clock_) {
   register_handlers();
@@ -77,7 +80,7 @@ void ReplicaNode::register_handlers() {
                  [this](net::IncomingCall call) { answer_disk_info(std::move(call)); });
   dispatcher_.on(RpcCode::kCliCall,
                  [this](net::IncomingCall call) { operations_.commands.handle(std::move(call)); });
-  // No authentication here: clients that would negotiate are told so.
+  // No authentication: clients that try to negotiate get that as the answer.
   dispatcher_.on_message<wire::negotiation_request, wire::negotiation_response>(
       RpcCode::kNegotiation, [](const auto&, const auto&) {
         wire::negotiation_response response;
@@ -106,7 +109,7 @@ Result<void> ReplicaNode::start() {
   operations_.set_port(server_->local().port);
   backups_.set_server(server_->local().to_string());
   server_->start();
-  tasks_.spawn(look_after_replicas());
+  tasks_.spawn(check_replicas());
   return {};
 }
 
@@ -120,9 +123,9 @@ Routine<> ReplicaNode::join() {
   co_await tasks_.join();    // no result
 }
 
-Routine<> ReplicaNode::look_after_replicas() {
+Routine<> ReplicaNode::check_replicas() {
   while (!tasks_.stopped()) {
-    co_await clock_.sleep_for(kLookAfter);  // no result
+    co_await clock_.sleep_for(kReplicaCheckPeriod);  // no result
     std::lock_guard lock(mutex_);
     for (auto& [gpid, replica] : replicas_) {
       replica->drop_idle_scans();
@@ -198,7 +201,7 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
       table_names_.erase(gpid.app_id);
   }
   if (replica) {
-    // Who comes next, a recall or the deletion of the files, needs the database closed.
+    // A following recall, or the deletion of the files, needs the database closed.
     auto closed = replica->closed();
     replica->close();
     replica.reset();
@@ -211,33 +214,34 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
   return {};
 }
 
-Task<int64_t> ReplicaNode::back_up(backup::BackupOrder order,
+Task<int64_t> ReplicaNode::back_up(backup::BackupRequest request,
                                    std::shared_ptr<backup::PartitionProgress> progress) {
-  auto replica = CO_TRY(get(order.gpid));
-  const auto dir = partition_dir(order.gpid);
-  co_return co_await backups_.back_up(std::move(order), dir, std::move(replica),
+  auto replica = CO_TRY(get(request.gpid));
+  const auto dir = partition_dir(request.gpid);
+  co_return co_await backups_.back_up(std::move(request), dir, std::move(replica),
                                       std::move(progress));
 }
 
-Task<> ReplicaNode::restore(backup::RestoreOrder order,
+Task<> ReplicaNode::restore(backup::RestoreRequest request,
                             std::shared_ptr<backup::PartitionProgress> progress) {
-  const auto dir = partition_dir(order.gpid);
-  co_return co_await backups_.restore(std::move(order), dir, std::move(progress));
+  const auto dir = partition_dir(request.gpid);
+  co_return co_await backups_.restore(std::move(request), dir, std::move(progress));
 }
 
-Task<> ReplicaNode::download_load(bulkload::LoadOrder order,
+Task<> ReplicaNode::download_load(bulkload::LoadRequest request,
                                   std::shared_ptr<bulkload::LoadProgress> progress) {
-  auto replica = CO_TRY(get(order.gpid));
-  const auto dir = partition_dir(order.gpid);
-  co_return co_await loads_.download(std::move(order), dir, std::move(replica),
+  auto replica = CO_TRY(get(request.gpid));
+  const auto dir = partition_dir(request.gpid);
+  co_return co_await loads_.download(std::move(request), dir, std::move(replica),
                                      std::move(progress));
 }
 
-Task<> ReplicaNode::ingest_load(bulkload::LoadOrder order,
+Task<> ReplicaNode::ingest_load(bulkload::LoadRequest request,
                                 std::shared_ptr<bulkload::LoadProgress> progress) {
-  auto replica = CO_TRY(get(order.gpid));
-  const auto dir = partition_dir(order.gpid);
-  co_return co_await loads_.ingest(std::move(order), dir, std::move(replica), std::move(progress));
+  auto replica = CO_TRY(get(request.gpid));
+  const auto dir = partition_dir(request.gpid);
+  co_return co_await loads_.ingest(std::move(request), dir, std::move(replica),
+                                   std::move(progress));
 }
 
 Task<> ReplicaNode::clean_load(Gpid gpid) { co_return co_await loads_.clean(partition_dir(gpid)); }
@@ -260,7 +264,7 @@ CompactionState ReplicaNode::compaction_state(Gpid gpid) const {
   return replica ? replica->compaction_state() : CompactionState::kIdle;
 }
 
-// The disk is asked on the pool: one that hangs must not stop the node's thread.
+// On the pool: a disk that hangs must not block the node's thread.
 void ReplicaNode::answer_disk_info(net::IncomingCall call) {
   auto request = wire::decode_body<wire::query_disk_info_request>(call.body());
   if (!request) return call.reply(ErrorCode::kInvalidParameters);

@@ -1,4 +1,4 @@
-// A replica server: the partitions that one node serves, behind one port.
+// A replica server: the partitions that one node serves, on one port.
 #pragma once
 
 #include <unordered_map>
@@ -16,31 +16,31 @@ namespace pegmove::server::replica {
 struct NodeOptions {
   std::string cluster_name = {};
   std::string
-      data_dir;  // partitions lie in <data_dir>/<app_id>.<index>.pegasus/data/rdb, as in Pegasus
+      data_dir;  // partitions are in <data_dir>/<app_id>.<index>.pegasus/data/rdb, as in Pegasus
   net::Address listen;
   bool sync_writes = false;
   size_t max_request_size = 1 << 20;
   ClusterIds clusters = {};                                   // [duplication-group]
-  std::map<std::string, std::string> duplication_group = {};  // the same as it is configured
+  std::map<std::string, std::string> duplication_group = {};  // the same as configured
   int pool_threads = 2;
   size_t max_connections = net::RpcServerLimits().max_connections;
   blockstore::Providers providers = {};  // [block_service.NAME]
   std::string cold_backup_root = {};     // shown by config-dump
-  backup::StepListener on_backup_step = {};
+  backup::FailpointListener on_failpoint = {};
 };
 
-// What a node is told of the table that a partition belongs to.
+// The table of a partition, as the meta server describes it to a node.
 struct HostedTable {
   int32_t app_id = 0;
   std::string name;
   int32_t partition_count = 1;
   EnvMap envs;
-  // Otherwise its files must be there: a restored partition is never made anew, empty.
+  // Otherwise its files must exist: a restored partition is never created empty.
   bool may_be_new = true;
 };
 
-// start(), stop() and join() on the executor; host(), release() and the rest from any thread but
-// the executor's (they block). Order: start(); ...; stop(); co_await join(); destroy.
+// start(), stop() and join() on the executor; host(), release() and the others from any thread
+// except the executor's (they block). Order: start(); ...; stop(); co_await join(); destroy.
 class ReplicaNode {
  public:
   ReplicaNode(asio::any_io_executor executor, NodeOptions options, Clock& clock, Logger log);
@@ -52,28 +52,33 @@ class ReplicaNode {
   Routine<> join();
   net::Address address() const { return server_->local(); }
 
-  // Opens the partition, making it when it is new, and serves it. Errors: what is wrong with its
-  // files; other partitions go on serving. Repeatable, also while it is under way: calls of host()
-  // and release() follow each other.
+  // Opens the partition, creating it when it is new, and serves it. Errors: of its files; other
+  // partitions keep serving. Repeatable, also while another call runs: calls of host() and
+  // release() are serialized.
   Result<void> host(const HostedTable& table, int32_t partition_index);
-  // Stops serving it. delete_files: its data goes, too.
+  // Stops serving it. delete_files: its data is deleted, too.
   Result<void> release(Gpid gpid, bool delete_files);
-  // What is told of the table anew: its name, and the app envs of the partitions served here.
+  // Applies the table's new name and app envs to the partitions served here.
   void apply_envs(const HostedTable& table);
   bool serves(Gpid gpid) const;
   asio::any_io_executor executor() const { return executor_; }
 
-  // On the executor: brings a partition to a block store, and gets one from there, before host().
-  // See BackupRunner. Errors of back_up(): also kNotFound when the partition is not served here.
-  Task<int64_t> back_up(backup::BackupOrder order,
+  // On the executor: uploads a partition to a block store, and downloads one from there, before
+  // host(). See BackupRunner. Errors of back_up(): also kNotFound when the partition is not served
+  // here.
+  Task<int64_t> back_up(backup::BackupRequest request,
                         std::shared_ptr<backup::PartitionProgress> progress);
-  Task<> restore(backup::RestoreOrder order, std::shared_ptr<backup::PartitionProgress> progress);
+  Task<> restore(backup::RestoreRequest request,
+                 std::shared_ptr<backup::PartitionProgress> progress);
   // On the executor: the parts of a bulk load; see LoadRunner. Errors: also kNotFound when the
   // partition is not served here.
-  Task<> download_load(bulkload::LoadOrder order, std::shared_ptr<bulkload::LoadProgress> progress);
-  Task<> ingest_load(bulkload::LoadOrder order, std::shared_ptr<bulkload::LoadProgress> progress);
+  Task<> download_load(bulkload::LoadRequest request,
+                       std::shared_ptr<bulkload::LoadProgress> progress);
+  Task<> ingest_load(bulkload::LoadRequest request,
+                     std::shared_ptr<bulkload::LoadProgress> progress);
   Task<> clean_load(Gpid gpid);
-  // From any thread: they end soon, with kInterrupted, and go on when they are asked for again.
+  // From any thread: transfers end soon, with kInterrupted, and continue when they are requested
+  // again.
   void stop_transfers() {
     backups_.stop();
     loads_.stop();
@@ -87,10 +92,10 @@ class ReplicaNode {
   std::shared_ptr<Replica> find(Gpid gpid) const;
   Result<std::shared_ptr<Replica>> get(Gpid gpid) const;
   void register_handlers();
-  Routine<> look_after_replicas();
+  Routine<> check_replicas();
   Routine<> run_after(async::milliseconds pause, std::move_only_function<void()> work);
   void answer_disk_info(net::IncomingCall call);
-  // The replica that a request is for, which then watches the call. Null: the call is answered or
+  // The replica that a request is for, which then observes the call. Null: the call is answered or
   // dropped.
   std::shared_ptr<Replica> admit(wire::RpcCode code, net::IncomingCall& call);
 

@@ -1,4 +1,4 @@
-// Reads of clients that do not take their replies.
+// Reads of clients that do not read their replies.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -72,7 +72,7 @@ class ReplyMemoryTest : public ::testing::Test, public net::CallHandler {
     streams.push_back(std::move(*stream));
     return *streams.back();
   }
-  void settle() {
+  void run_until_idle() {
     context.restart();
     while (context.run_one_for(milliseconds(100)) > 0) {
     }
@@ -109,14 +109,14 @@ TEST_F(ReplyMemoryTest, WaitUntilTheRepliesBeforeThemAreTaken) {
   wire::append_put(body, {key, std::string(kValueBytes, 'v'), 0}, 0);
   wire::append_request(put, {.id = 1, .name = "RPC_RRDB_RRDB_PUT", .gpid = {1, 0}}, body);
   ASSERT_TRUE(async::run_to_end(context, open().write_all(put)));
-  settle();
+  run_until_idle();
   const auto get = wire::encode_body(wire::blob{key});
   for (size_t i = 0; i < kReads; ++i)
     wire::append_request(frames, {.id = i, .name = "RPC_RRDB_RRDB_GET", .gpid = {1, 0}}, get);
   for (size_t i = 0; i < kClients; ++i)
     ASSERT_TRUE(async::run_to_end(context, open().write_all(frames)));
-  settle();
-  // All are admitted, and nobody takes a reply: what is made fits the budget and the system's
+  run_until_idle();
+  // All are admitted, and no client reads a reply: the replies fit the budget and the system's
   // buffers.
   EXPECT_EQ(reads, kClients * kReads);
   EXPECT_LT(observer->bytes, kClients * kReads * kValueBytes / 2);

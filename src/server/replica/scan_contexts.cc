@@ -7,7 +7,7 @@ namespace pegmove::server::replica {
 namespace {
 
 constexpr async::milliseconds kIdleLimit{5 * 60 * 1000};
-// Each context pins files of the database; clients that open more lose their oldest.
+// Each context pins files of the database; when clients open more, the oldest are dropped.
 constexpr size_t kMostContexts = 1000;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The scans that clients have open on a partition: each holds a snapshot until it is read to its
+// The scans that clients have open on a partition: each keeps a snapshot until it is read to its
 // end, cleared, or idle for too long.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "async/clock.h"
+#include "data_types.h"
 #include "store/partition_db.h"
 #include "wire/thrift_codec.h"
 
@@ -20,8 +21,8 @@ struct Scan {
   size_t last_reply_bytes = 0;
 };
 
-// Ids are used once: each reply carries a new one. They are positive and begin at a random place,
-// so that an id of an earlier process, or of another server, is not taken for one of this.
+// Ids are used once: each reply has a new one. They are positive and begin at a random number, so
+// that an id of an earlier process, or of another server, is not mistaken for one of this server.
 // Thread-safe.
 class ScanContexts {
  public:
@@ -30,7 +31,7 @@ class ScanContexts {
   int64_t put(std::unique_ptr<Scan> scan);
   // nullptr: unknown, used before, or expired.
   std::unique_ptr<Scan> take(int64_t id);
-  // Drops what has been idle for five minutes.
+  // Drops contexts that have been idle for five minutes.
   void drop_idle();
   void clear();
   size_t size();

@@ -1,5 +1,6 @@
 #include "server/replica/scan_operations.h"
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/hash.h"
 #include "record/key.h"
@@ -13,7 +14,7 @@ using wire::StorageStatus;
 
 constexpr int64_t kEnd = -1;
 constexpr int64_t kNoContext = 0;
-constexpr size_t kEndBytes = 128;  // behind the rows of a reply, at most
+constexpr size_t kEndBytes = 128;  // after the rows of a reply, at most
 
 wire::ScanReplyBuilder::End end_of_reply(const ReadContext& context, StorageStatus status,
                                          int64_t context_id) {
@@ -29,7 +30,7 @@ std::string reply_without_rows(const ReadContext& context, StorageStatus status,
   return wire::ScanReplyBuilder().finish(end_of_reply(context, status, context_id));
 }
 
-// After a split a partition still holds rows that belong to another one now.
+// After a split a partition still has rows that now belong to another one.
 bool belongs_here(const ReadContext& context, const Scan& scan, std::string_view key) {
   const auto& request = scan.request;
   if (context.partition_count <= 0) return true;
@@ -52,7 +53,7 @@ bool wants(const Scan& scan, std::string_view key) {
                  parts->sort_key);
 }
 
-// A hash-key prefix filter lets the scan begin where such keys can first stand.
+// With a hash-key prefix filter the scan begins at the first possible key with that prefix.
 void narrow(wire::get_scanner_request& request) {
   const auto& pattern = request.hash_key_filter_pattern.data;
   if (request.hash_key_filter_type != wire::FT_MATCH_PREFIX || pattern.empty()) return;
@@ -63,14 +64,14 @@ void narrow(wire::get_scanner_request& request) {
   request.start_inclusive = true;
 }
 
-// One batch from where the cursor stands; keeps the scan under a new id when there may be more.
+// One batch from the cursor's position; stores the scan under a new id when there may be more.
 Result<std::string> next_batch(const ReadContext& context, const Clock& clock, ScanContexts& scans,
                                std::unique_ptr<Scan> scan, int32_t most_iterations) {
   const auto& request = scan->request;
   const IterationTime time(context, clock);
   int32_t most_rows =
       request.batch_size > 0 ? std::min(request.batch_size, kScanMostRows) : kScanMostRows;
-  // The batches of a scan are alike.
+  // The batches of a scan have similar sizes.
   wire::ScanReplyBuilder reply(scan->last_reply_bytes);
   auto& cursor = *scan->cursor;
   int32_t rows = 0, iterated = 0;
@@ -130,7 +131,7 @@ Result<std::string> open_scan(const ReadContext& context, const Clock& clock, Sc
   narrow(request);
   const auto& start = request.start_key.data;
   const auto& stop = request.stop_key.data;
-  // An empty stop lies before every key, as in real servers.
+  // An empty stop key sorts before every key, as on real servers.
   if (start > stop || (start == stop && !(request.start_inclusive && request.stop_inclusive)))
     return reply_without_rows(context, StorageStatus::kOk, kEnd);
   const auto parts = record::split_key(start);

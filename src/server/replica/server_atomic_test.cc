@@ -1,6 +1,7 @@
 // INCR, CHECK_AND_SET and CHECK_AND_MUTATE over the wire.
 #include <gtest/gtest.h>
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "testing/sim_clock.h"
@@ -99,7 +100,7 @@ TEST_F(ServerAtomicTest, IncrRefusesWhatIsNoNumberAndWhatOverflows) {
   auto large = incr("large", 1);
   EXPECT_EQ(large.error, kInvalidArgument);
   EXPECT_EQ(large.new_value, INT64_MAX);
-  EXPECT_GT(large.decree, text.decree);  // a refused one counts, too
+  EXPECT_GT(large.decree, text.decree);  // a refused request counts, too
   set("small", "-9223372036854775808");
   EXPECT_EQ(incr("small", -1).error, kInvalidArgument);
   EXPECT_EQ(incr("small", -1).new_value, INT64_MIN);

@@ -1,9 +1,10 @@
-// App envs that act, seen from outside.
+// The effects of app envs, seen by clients.
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/hash.h"
 #include "record/key.h"
@@ -44,7 +45,7 @@ class ServerEnvTest : public ::testing::Test {
   bool has(const std::string& sort_key) {
     return client.must(table->get("h", sort_key, client.deadline())).value.has_value();
   }
-  // Lets requests go to and fro, one at least, until `reached` says so.
+  // Sends requests, at least one, until `reached` returns true.
   template <typename Reached>
   bool wait_until(Reached reached) {
     for (auto end = client.deadline(); !end.passed(client.clock());) {
@@ -119,7 +120,7 @@ TEST_F(ServerEnvTest, AClientTriesADeniedWriteAgainUntilItIsAllowed) {
 }
 
 TEST_F(ServerEnvTest, ADelayedWriteWaitsForItsPause) {
-  set_env("replica.write_throttling", "1*delay*100");  // a share of 2 a second
+  set_env("replica.write_throttling", "1*delay*100");  // a share of 2 per second
   EXPECT_EQ(put_error("1"), ErrorCode::kOk);
   EXPECT_EQ(put_error("2"), ErrorCode::kOk);
   auto sleepers = clock.sleepers();
@@ -219,7 +220,7 @@ TEST_F(ServerEnvTest, ACompactionWhoseTimeLiesAheadIsWaitedFor) {
   set_env("default_ttl", "100");
   set_env("manual_compact.once.trigger_time", std::to_string(clock.unix_seconds() + 10));
   EXPECT_EQ(client.must(table->ttl("h", "s", client.deadline())).seconds, -1);
-  clock.advance(30s);  // nodes look after their replicas as often
+  clock.advance(30s);  // nodes check their replicas that often
   EXPECT_TRUE(wait_until(
       [&] { return client.must(table->ttl("h", "s", client.deadline())).seconds == 100; }));
 }
@@ -238,10 +239,12 @@ TEST_F(ServerEnvTest, ARecalledTableServesAlthoughAWriteWasWaiting) {
   wire.start(RpcCode::kPut, gpid, body, [this](Result<net::IncomingReply> reply) {
     answered = reply && reply->error == ErrorCode::kOk;
   });
-  // Others may have gone to sleep: what counts is that the server has read the write, which came on
+  // Others may be sleeping, too: what matters is that the server has read the write, which came on
   // the same connection as the requests of this wait.
   ASSERT_TRUE(wait_until([&] { return clock.sleepers() > sleepers; }));
   client.must(client.cluster().drop_table("t", 3600, client.deadline()));
+  // A table that is recalled before its node has closed it is never closed, and the write is valid.
+  ASSERT_TRUE(wait_until([&] { return get_error("any") == ErrorCode::kObjectNotFound; }));
   client.must(client.cluster().recall_table(gpid.app_id, "", client.deadline()));
   client.must(client.cluster().wait_until_ready("t", {}, client.deadline()));
   clock.advance(10s);

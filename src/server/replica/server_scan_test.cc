@@ -1,6 +1,7 @@
-// Scans on the wire: what each reply holds, and how long a context lives.
+// Scans on the wire: the contents of each reply, and the lifetime of a context.
 #include <gmock/gmock.h>
 
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "testing/sim_clock.h"
@@ -36,13 +37,13 @@ class ServerScanTest : public ::testing::Test {
   wire::scan_response open(const wire::get_scanner_request& request) {
     return wire.call<wire::scan_response>(RpcCode::kGetScanner, gpid, request);
   }
-  wire::scan_response go_on(int64_t context) {
+  wire::scan_response next_batch(int64_t context) {
     wire::scan_request request;
     request.context_id = context;
     return wire.call<wire::scan_response>(RpcCode::kScan, gpid, request);
   }
   void expect_forgotten(int64_t context) {
-    auto reply = go_on(context);
+    auto reply = next_batch(context);
     EXPECT_EQ(reply.error, kNotFound);
     EXPECT_EQ(reply.context_id, 0);
     EXPECT_TRUE(reply.kvs.empty());
@@ -82,12 +83,12 @@ TEST_F(ServerScanTest, EachReplyHasANewContextUntilTheEnd) {
   EXPECT_EQ(reply.kvs.size(), 4u);
   auto first = reply.context_id;
   ASSERT_GT(first, 0);
-  reply = go_on(first);
+  reply = next_batch(first);
   EXPECT_EQ(reply.kvs.size(), 4u);
   ASSERT_GT(reply.context_id, 0);
   EXPECT_NE(reply.context_id, first);
   expect_forgotten(first);
-  reply = go_on(reply.context_id);
+  reply = next_batch(reply.context_id);
   EXPECT_EQ(reply.kvs.size(), 2u);
   EXPECT_EQ(reply.context_id, kEnd);
 }
@@ -100,13 +101,13 @@ TEST_F(ServerScanTest, TheRowAtAnInclusiveStopEndsTheScan) {
   auto reply = open(request);
   EXPECT_EQ(reply.kvs.size(), 4u);
   EXPECT_EQ(reply.context_id, kEnd);
-  // With an exclusive stop the row there makes an empty batch.
+  // With an exclusive stop, the row at the stop gives an empty batch.
   request.stop_key.data = record::encode_key("h", "10004");
   request.stop_inclusive = false;
   reply = open(request);
   EXPECT_EQ(reply.kvs.size(), 4u);
   ASSERT_GT(reply.context_id, 0);
-  reply = go_on(reply.context_id);
+  reply = next_batch(reply.context_id);
   EXPECT_TRUE(reply.kvs.empty());
   EXPECT_EQ(reply.context_id, kEnd);
 }
@@ -163,14 +164,14 @@ TEST_F(ServerScanTest, ABatchHasAtMost1000RowsAndLooksAtNoMore) {
   for (int32_t batch_size : {0, -1, 5000}) {
     auto reply = open(whole("h", batch_size));
     EXPECT_EQ(reply.kvs.size(), 1000u);
-    EXPECT_EQ(go_on(reply.context_id).kvs.size(), 1000u);
+    EXPECT_EQ(next_batch(reply.context_id).kvs.size(), 1000u);
   }
   auto request = whole("h", 10);
   request.sort_key_filter_type = wire::FT_MATCH_POSTFIX;
   request.sort_key_filter_pattern.data = "12499";  // the last one
   auto reply = open(request);
   int batches = 1;
-  for (; reply.kvs.empty() && reply.context_id > 0; ++batches) reply = go_on(reply.context_id);
+  for (; reply.kvs.empty() && reply.context_id > 0; ++batches) reply = next_batch(reply.context_id);
   EXPECT_EQ(reply.kvs.size(), 1u);
   EXPECT_EQ(batches, 151);  // 1000 rows in the first, 10 in each other
 }
@@ -182,7 +183,7 @@ TEST_F(ServerScanTest, ACountComesInsteadOfRows) {
   auto reply = open(request);
   EXPECT_TRUE(reply.kvs.empty());
   EXPECT_EQ(reply.kv_count, 7);
-  reply = go_on(reply.context_id);
+  reply = next_batch(reply.context_id);
   EXPECT_TRUE(reply.__isset.kv_count);
   EXPECT_EQ(reply.kv_count, 3);
   EXPECT_EQ(reply.context_id, kEnd);
@@ -196,9 +197,9 @@ TEST_F(ServerScanTest, AContextThatNobodyGaveOutIsUnknown) {
 TEST_F(ServerScanTest, AContextLivesForFiveIdleMinutes) {
   fill("h", 10);
   auto reply = open(whole("h", 2));
-  for (int i = 0; i < 3; ++i) {  // each use counts anew
+  for (int i = 0; i < 3; ++i) {  // each use restarts the idle time
     clock.advance(std::chrono::seconds(299));
-    reply = go_on(reply.context_id);
+    reply = next_batch(reply.context_id);
     EXPECT_EQ(reply.kvs.size(), 2u);
   }
   clock.advance(std::chrono::seconds(301));
@@ -221,7 +222,7 @@ TEST_F(ServerScanTest, AClearedContextIsForgottenWithoutAnAnswer) {
   std::string body;
   wire::append_i64_body(body, context, 0);
   wire.start(RpcCode::kClearScanner, gpid, body, [this](auto) { answered = true; });
-  for (int i = 0; i < 100; ++i) open(whole("h", 100));  // asked later, and answered
+  for (int i = 0; i < 100; ++i) open(whole("h", 100));  // opened later, and still answered
   expect_forgotten(context);
   EXPECT_FALSE(answered);
 }
@@ -234,12 +235,12 @@ TEST_F(ServerScanTest, AScanSeesNoLaterWritesAndKeepsTheTimeOfEachRequest) {
   client.must(table->del("h", "10003", client.deadline()));
   client.must(table->set("h", "10002", "changed", 0, client.deadline()));
   clock.advance(std::chrono::seconds(10));
-  reply = go_on(reply.context_id);
+  reply = next_batch(reply.context_id);
   ASSERT_EQ(reply.kvs.size(), 2u);
   EXPECT_EQ(reply.kvs[0].value.data, "v");
   EXPECT_EQ(reply.kvs[1].key.data, record::encode_key("h", "10003"));
-  reply = go_on(reply.context_id);
-  EXPECT_TRUE(reply.kvs.empty());  // what has expired meanwhile is gone
+  reply = next_batch(reply.context_id);
+  EXPECT_TRUE(reply.kvs.empty());  // rows that expired meanwhile are gone
   EXPECT_EQ(reply.context_id, kEnd);
 }
 

@@ -1,6 +1,8 @@
-// The servers on the wire: framings, what they refuse, what they keep.
+// The servers on the wire: framings, refusals, persistence.
 #include <gmock/gmock.h>
 
+#include "data_types.h"
+#include "meta_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "store/partition_db.h"

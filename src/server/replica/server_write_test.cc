@@ -1,6 +1,7 @@
-// The write path seen from outside: order, decrees, atomicity, default_ttl, sizes.
+// The write path seen by clients: order, decrees, atomicity, default_ttl, sizes.
 #include <gmock/gmock.h>
 
+#include "data_types.h"
 #include "record/key.h"
 #include "testing/sim_clock.h"
 #include "testing/wire_client.h"
@@ -79,11 +80,11 @@ TEST_F(ServerWriteTest, PutsInFlightAreCarriedOutAndAnsweredInOrder) {
   ASSERT_EQ(order.size(), 3000u);
   EXPECT_TRUE(std::ranges::is_sorted(order));
   for (size_t i = 1; i < decrees.size(); ++i) {
-    // Puts that arrive together share a mutation; no decree is left out.
+    // Puts that arrive together share a mutation; decrees have no gaps.
     ASSERT_GE(decrees[i], decrees[i - 1]);
     ASSERT_LE(decrees[i], decrees[i - 1] + 1);
   }
-  EXPECT_LT(decrees.back() - decrees.front(), 2999);  // some were together
+  EXPECT_LT(decrees.back() - decrees.front(), 2999);  // some shared a mutation
   EXPECT_EQ(get("s"), "2999");
 }
 
@@ -160,7 +161,7 @@ TEST_F(ServerWriteTest, WritersOnSeveralConnectionsShareTheDecrees) {
     EXPECT_EQ(get(std::to_string(writer)), "199");
   }
   EXPECT_EQ(*all.begin(), before + 1);
-  EXPECT_EQ(*all.rbegin(), before + int64_t(all.size()));  // none left out
+  EXPECT_EQ(*all.rbegin(), before + int64_t(all.size()));  // none is missing
   EXPECT_EQ(next_decree(), *all.rbegin() + 1);
 }
 

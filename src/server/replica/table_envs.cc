@@ -36,7 +36,7 @@ class Reader {
   const EnvMap& envs_;
 };
 
-// "3:00,21:30": minutes of the day; what is no time of day is left out.
+// "3:00,21:30": minutes of the day; other texts are left out.
 std::vector<int> parse_times_of_day(std::string_view text) {
   std::vector<int> minutes;
   for (auto time : base::split_fields(text, ',', false)) {

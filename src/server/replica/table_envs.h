@@ -1,6 +1,6 @@
-// The app envs of a table that act on its replicas, out of their texts. They were checked when they
-// were set, but not when they came with CREATE_APP: what does not parse here does not act.
-// Pegasus: src/common/replica_envs.h, src/replica/replica_config.cpp and replica_throttle.cpp.
+// The app envs of a table that affect its replicas, parsed. They were checked when they were set,
+// but not by CREATE_APP: what does not parse here has no effect. Pegasus:
+// src/common/replica_envs.h, src/replica/replica_config.cpp and replica_throttle.cpp.
 #pragma once
 
 #include <chrono>
@@ -19,7 +19,7 @@ using EnvMap = std::map<std::string, std::string>;
 
 // manual_compact.once.* and manual_compact.periodic.*
 struct CompactionPlan {
-  int64_t once_trigger_unix_seconds = 0;  // 0: not wanted
+  int64_t once_trigger_unix_seconds = 0;  // 0: not requested
   std::vector<int> daily_minutes = {};    // of the local day, ascending
   struct How {
     int target_level = -1;
@@ -39,11 +39,11 @@ struct TableEnvs {
   base::Throttle read_throttle;
   base::Throttle backup_throttle;
   uint64_t read_bytes_per_second = 0;                // of the table; 0 = no limit
-  std::chrono::milliseconds slow_query{0};           // 0 = not looked at
+  std::chrono::milliseconds slow_query{0};           // 0 = not checked
   std::chrono::milliseconds iteration_time{30'000};  // 0 = no limit
   bool validate_partition_hash = false;
   store::Tuning tuning;
-  bool allow_ingest_behind = false;  // counts when the database is opened
+  bool allow_ingest_behind = false;  // takes effect when the database is opened
   std::string compaction_rules;
   CompactionPlan compaction;
 };

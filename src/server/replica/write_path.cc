@@ -3,6 +3,7 @@
 #include <condition_variable>
 
 #include "base/units.h"
+#include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"

@@ -25,7 +25,7 @@ class LocalFiles : public MetaFiles {
   }
   Result<std::unique_ptr<File>> create(const std::string& path) override {
     std::error_code ignored;
-    std::filesystem::remove(path, ignored);  // what a killed process left
+    std::filesystem::remove(path, ignored);  // left by a killed process
     return std::make_unique<WrittenFile>(TRY(base::LocalFile::create(path, 0666)));
   }
   Result<void> rename(const std::string& from, const std::string& to) override {

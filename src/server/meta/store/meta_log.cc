@@ -13,7 +13,7 @@ constexpr std::string_view kMark = "\xFFrecord\xFF";
 constexpr size_t kFrameBytes = kMark.size() + 8;
 constexpr uint32_t kRemoved = 0xFFFFFFFF;
 constexpr size_t kSnapshotRecordBytes =
-    1 << 20;  // records of a new file have no more than this, or one value
+    1 << 20;  // records of a new file have at most this, or one value
 
 std::unexpected<Error> damaged(size_t at, const std::string& what) {
   return fail(Code::kCorrupt, "damaged at byte " + std::to_string(at) + ": " + what);
@@ -27,9 +27,9 @@ std::string encode_head(uint64_t size) {
   return head;
 }
 
-// The size that the file had when it got its name.
+// The file's size when it was renamed into place.
 Result<uint64_t> read_head(std::string_view bytes) {
-  if (!bytes.starts_with(kFormat)) return damaged(0, "it is no file of a meta server");
+  if (!bytes.starts_with(kFormat)) return damaged(0, "it is not a file of a meta server");
   if (!bytes.substr(kFormat.size()).starts_with(kVersion))
     return fail(Code::kUnsupported, "it was written by a later version of pegmove: use that one");
   const auto size_at = kFormat.size() + kVersion.size();
@@ -42,7 +42,7 @@ Result<uint64_t> read_head(std::string_view bytes) {
   return size;
 }
 
-// The changes of the record that begins there; nothing when it is not whole.
+// The changes of the record that begins there; nothing when it is incomplete.
 std::optional<std::string_view> record_at(std::string_view bytes, size_t at) {
   const auto rest = bytes.substr(at);
   if (rest.size() < kFrameBytes || !rest.starts_with(kMark)) return std::nullopt;
@@ -60,7 +60,7 @@ bool has_record_behind(std::string_view bytes, size_t at) {
   return false;
 }
 
-// A text behind its size; nothing when it is not whole.
+// A string preceded by its size; nothing when it is incomplete.
 std::optional<std::string_view> take_text(std::string_view& from, uint32_t size) {
   if (size > from.size()) return std::nullopt;
   const auto text = from.substr(0, size);
@@ -137,7 +137,7 @@ Result<MetaValues> decode_log(std::string_view bytes) {
   for (size_t at = kHeadBytes; at < bytes.size();) {
     const auto changes = record_at(bytes, at);
     if (!changes && (at < named_size || has_record_behind(bytes, at)))
-      return damaged(at, "the record there is not whole");
+      return damaged(at, "the record there is incomplete");
     if (!changes) break;
     const auto batch = decode_changes(*changes);
     if (!batch) return damaged(at, "the changes of the record there cannot be read");

@@ -1,13 +1,12 @@
 // The file of a MetaStore: a head, then records, each a batch of changes.
 //
-//   head    "pegmove meta store 1\n", size, crc      size: that of the file when it got its name
-//   record  "\xFFrecord\xFF", crc, size, changes     size: that of the changes
-//   change  size, path, size, value                  the size of a value that is removed:
-//   0xFFFFFFFF
+//   head    "pegmove meta store 1\n", size, crc      size: of the file when it was renamed
+//   record  "\xFFrecord\xFF", crc, size, changes     size: of the changes
+//   change  size, path, size, value                  size of a removed value: 0xFFFFFFFF
 //
 // Numbers are big-endian, of 4 bytes (the head's size of 8); a crc is the CRC-32C of what follows
-// it (the head's: of what precedes it). No text of UTF-8 holds the mark at the beginning of a
-// record.
+// it (the head's: of what precedes it). The mark at the beginning of a record cannot occur in UTF-8
+// text.
 #pragma once
 
 #include <cstdint>
@@ -28,9 +27,9 @@ std::string frame_record(std::string_view changes);
 // A whole file with these values.
 std::string encode_log(const MetaValues& values);
 
-// A file's values. A write that was cut off leaves a last record that is not whole: it is passed
-// over, since nobody was answered that it is there. Errors: kCorrupt when anything else is wrong,
-// saying what and at which byte; kUnsupported for a later version.
+// A file's values. A write that was cut off leaves a last record that is incomplete: it is ignored,
+// since it was never acknowledged. Errors: kCorrupt when anything else is wrong, naming the byte;
+// kUnsupported for a later version.
 Result<MetaValues> decode_log(std::string_view bytes);
 
 }  // namespace pegmove::server::meta

@@ -9,13 +9,13 @@ namespace {
 
 constexpr size_t kMostFileBytes = size_t{1} << 30;
 constexpr size_t kMostTimes =
-    4;  // as large as a new file it may always be before it is written anew
+    4;  // factor of a new file's size that the file may always reach before it is rewritten
 
 }  // namespace
 
 struct MetaStore::Group {
   MetaBatch batch;
-  std::string changes;                  // the same, as its record has them
+  std::string changes;                  // the same, encoded
   std::optional<Result<void>> outcome;  // of its write; guarded by writing_
 };
 
@@ -28,7 +28,7 @@ Result<std::unique_ptr<MetaStore>> MetaStore::open(const std::string& folder,
     auto decoded = decode_log(*bytes);
     if (!decoded)
       return fail(decoded.error().code(), path + " cannot be used (" + decoded.error().message() +
-                                              "): it is left as it is; put a good copy of it in "
+                                              "): it was not changed; put a good copy of it in "
                                               "its place");
     values = std::move(*decoded);
   }
@@ -69,7 +69,7 @@ Result<void> MetaStore::flush(const Ticket& ticket) {
   return *ticket->outcome;
 }
 
-// Precondition: one waits. Whatever is added from now on is of another.
+// Precondition: a group waits. Later batches go to another one.
 MetaStore::Ticket MetaStore::next_group() {
   const std::lock_guard lock(adding_);
   auto group = std::move(waiting_.front());
@@ -78,16 +78,16 @@ MetaStore::Ticket MetaStore::next_group() {
 }
 
 Result<void> MetaStore::write(const Group& group) {
-  if (!file_) return write_anew(group.batch);
+  if (!file_) return rewrite(group.batch);
   if (auto appended = append(group); !appended) {
     file_.reset();
     return appended;
   }
   group.batch.apply_to(values_);
   if (file_bytes_ <= most_file_bytes_) return {};
-  if (auto compacted = write_anew({}); !compacted) {
+  if (auto compacted = rewrite({}); !compacted) {
     log_.warning("it has " + std::to_string(file_bytes_) +
-                 " bytes and cannot be written anew: " + compacted.error().to_string());
+                 " bytes and cannot be rewritten: " + compacted.error().to_string());
     most_file_bytes_ = 2 * file_bytes_;
   }
   return {};
@@ -101,8 +101,8 @@ Result<void> MetaStore::append(const Group& group) {
   return {};
 }
 
-// Until the new file gets its name everything stays as it was.
-Result<void> MetaStore::write_anew(const MetaBatch& batch) {
+// Until the new file is renamed into place nothing changes.
+Result<void> MetaStore::rewrite(const MetaBatch& batch) {
   auto values = values_;
   batch.apply_to(values);
   const auto bytes = encode_log(values);

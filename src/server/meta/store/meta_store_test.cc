@@ -65,7 +65,7 @@ TEST(MetaStore, RemovesAValueWithAllBelowIt) {
 }
 
 // Random batches; at each moment of each write the power is cut in every way. Small files are
-// written anew every few commits.
+// rewritten every few commits.
 TEST(MetaStore, KeepsCommittedBatchesWholeWhereverThePowerIsCut) {
   std::mt19937 random(5);
   SimDisk disk;
@@ -121,7 +121,7 @@ TEST(MetaStore, GoesOnBehindARecordThatWasCutOff) {
 TEST(MetaStore, NamesTheFileAndTheByteThatIsDamaged) {
   SimDisk disk;
   const auto store = open_on(disk);
-  ASSERT_TRUE(store->commit(put("/apps/1", "first")));  // of the file that got its name
+  ASSERT_TRUE(store->commit(put("/apps/1", "first")));  // of the file that was renamed into place
   const auto named = disk.read(kFile).size();
   ASSERT_TRUE(store->commit(put("/apps/2", "second")));
   const auto last = disk.read(kFile).size();
@@ -156,7 +156,7 @@ TEST(MetaStore, SyncsOnceForWhatWaitsTogether) {
   ASSERT_TRUE(store->commit(put("/apps/0", "v")));
   disk.syncs = 0;
   MetaStore::Ticket last;
-  disk.on_write = [&] {  // while the first commit is on its way
+  disk.on_write = [&] {  // while the first commit is being written
     if (!last)
       for (int i = 0; i < 1000; ++i) last = store->add(put(path_of("/bulk_load/1", i), "v"));
   };

@@ -7,7 +7,7 @@
 namespace pegmove::server::meta {
 namespace {
 
-// What is below a path lies between these two in the order of paths.
+// Paths below a path sort between these two.
 std::string first_below(std::string_view path) { return std::string(path) + '/'; }
 std::string behind_below(std::string_view path) { return std::string(path) + char('/' + 1); }
 
@@ -52,7 +52,7 @@ Result<std::map<int64_t, std::string_view>> numbered_children_of(const MetaValue
   for (const auto& [name, value] : children_of(values, path)) {
     const auto number = base::parse_integer(name, 0, std::numeric_limits<int64_t>::max());
     if (!number || std::to_string(*number) != name)
-      return fail(Code::kCorrupt, path_of(path, name) + ": its last name is no number");
+      return fail(Code::kCorrupt, path_of(path, name) + ": its last name is not a number");
     numbered.emplace(*number, value);
   }
   return numbered;

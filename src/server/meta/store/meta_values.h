@@ -1,15 +1,16 @@
-// The tree of values that a meta server keeps: in Pegasus nodes of ZooKeeper, here a MetaStore. A
-// path is that of Pegasus below its cluster root; a value is a text. What ours alone has is marked.
+// The tree of values that a meta server keeps: in Pegasus nodes of ZooKeeper, here a MetaStore.
+// Paths are Pegasus's, relative to its cluster root; a value is a string. Paths that Pegasus does
+// not have are marked "ours".
 //
-//   /apps                               what holds for all tables (ours)
+//   /apps                               state of all tables (ours)
 //   /apps/<app id>                      a table, dropped ones too
 //   /apps/<app id>/<partition>          where the partition is
 //   /backup/<policy>                    a backup policy
 //   /backup/<policy>/<backup id>        one of its rounds
 //   /bulk_load/<app id>                 the last bulk load of a table
-//   /bulk_load/<app id>/<partition>     how far the partition is
+//   /bulk_load/<app id>/<partition>     state of the partition
 //   /restore/<app id>                   the restore of a table (ours)
-//   /restore/<app id>/<partition>       how far the partition is
+//   /restore/<app id>/<partition>       state of the partition
 //   /table_backup/<app id>/<backup id>  the backup of one table (ours)
 #pragma once
 
@@ -27,12 +28,12 @@ using MetaValues = std::map<std::string, std::string, std::less<>>;  // by path
 
 struct MetaChange {
   std::string path;
-  std::optional<std::string> value;  // none: the value and all below its path are removed
+  std::optional<std::string> value;  // nullopt: the value and all below its path are removed
 
   bool operator==(const MetaChange&) const = default;
 };
 
-// Changes that are made together or not at all, in this order.
+// Changes that are applied together or not at all, in this order.
 class MetaBatch {
  public:
   void put(std::string path, std::string value) {
@@ -66,7 +67,7 @@ std::string path_of(std::string_view root, const Names&... names) {
   return path;
 }
 
-// All that is kept of a table.
+// Removes all values of a table.
 void remove_table(MetaBatch& batch, int32_t app_id);
 
 // The values below a path, by the rest of their paths.
@@ -75,7 +76,7 @@ std::map<std::string, std::string_view> values_below(const MetaValues& values,
 // Those directly below it.
 std::map<std::string, std::string_view> children_of(const MetaValues& values,
                                                     std::string_view path);
-// The same where the names are numbers. Errors: kCorrupt, naming a path whose name is none.
+// The same where the names are numbers. Errors: kCorrupt, naming a path whose name is not a number.
 Result<std::map<int64_t, std::string_view>> numbered_children_of(const MetaValues& values,
                                                                  std::string_view path);
 

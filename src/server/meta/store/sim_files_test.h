@@ -1,5 +1,5 @@
-// A disk for tests of the meta server's store: it counts what is synced, fails when it is told to,
-// and says what a power cut would leave on it.
+// A disk for tests of the meta server's store: it counts syncs, fails on request, and computes what
+// a power cut would leave on it.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@
 
 namespace pegmove::server::meta {
 
-// Used by one thread at a time; its numbers by any.
+// Used by one thread at a time; its counters by any.
 class SimDisk {
  public:
   SimDisk() = default;
@@ -36,8 +36,8 @@ class SimDisk {
     return found == names_.end() ? "" : found->second->bytes;
   }
 
-  // What a power cut may leave now of a file: of what was not synced any prefix, zeros in its
-  // place, or its second half alone. Nothing: there is no such file.
+  // What a power cut may leave now of a file: of unsynced data any prefix, zeros instead of it, or
+  // only its second half. Nothing: there is no such file.
   std::set<std::optional<std::string>> after_power_cut(const std::string& path) const {
     std::set<std::optional<std::string>> states;
     for (const auto* names : {&synced_names_, &names_}) {
@@ -80,7 +80,7 @@ class SimDisk {
    public:
     OpenFile(SimDisk& disk, std::shared_ptr<Content> content)
         : disk_(disk), content_(std::move(content)) {}
-    // What fails has written a part.
+    // A failed write has written a part.
     Result<void> append(std::string_view bytes) override {
       content_->bytes += disk_.fails ? bytes.substr(0, bytes.size() / 2) : bytes;
       return disk_.step();
