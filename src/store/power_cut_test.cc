@@ -142,13 +142,11 @@ void cut_at_every(uint64_t seed, bool sync, int64_t stride) {
 }
 
 TEST(PowerCut, WithSyncNoWriteThatReturnedIsLost) {
-  cut_at_every(1, true, 1);
-  for (uint64_t seed = 2; seed < 10; ++seed) cut_at_every(seed, true, 20);
+  for (uint64_t seed = 1; seed < 10; ++seed) cut_at_every(seed, true, 20);
 }
 
 TEST(PowerCut, WithoutSyncWhatIsBeforeTheFirstLossIsThereInOrder) {
-  cut_at_every(1, false, 1);
-  for (uint64_t seed = 2; seed < 10; ++seed) cut_at_every(seed, false, 20);
+  for (uint64_t seed = 1; seed < 10; ++seed) cut_at_every(seed, false, 20);
 }
 
 // A database whose first log has lost its end, while the second is there, would lose writes from
@@ -167,8 +165,8 @@ TEST(PowerCut, EachLogIsSyncedBeforeTheNextIsWritten) {
     if (operation.kind == DiskOperation::Kind::kAppend) {
       unsynced.insert(operation.path);
       written.insert(operation.path);
-      EXPECT_EQ(unsynced.size(), 1u);
     }
+    EXPECT_LE(unsynced.size(), 1u);
     return DiskFault{};
   });
   const auto db =
