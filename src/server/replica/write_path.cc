@@ -25,7 +25,7 @@ constexpr int32_t kInvalidArgument = int32_t(StorageStatus::kInvalidArgument);
 constexpr size_t kMostUpdates = 512;
 constexpr size_t kMostBytes = 1 << 20;
 constexpr size_t kMostMutationsAtOnce = 32;
-constexpr size_t kBatchOverhead = 160;  // the batch's header, the decree, the timestamp
+constexpr size_t kBatchOverhead = 160;           // the batch's header, the decree, the timestamp
 constexpr std::chrono::seconds kNotableStep{1};  // of the clock, back
 
 bool may_share_mutation(RpcCode code) { return code == RpcCode::kPut || code == RpcCode::kRemove; }
