@@ -11,6 +11,7 @@
 #include <set>
 
 #include "async/run.h"
+#include "data_types.h"
 #include "net/rpc_client.h"
 #include "net/tcp.h"
 #include "record/key.h"
@@ -262,7 +263,7 @@ class History {
     if (random_() % 2 == 0) partition_.clock.advance(async::milliseconds(random_() % 3));
   }
 
-  // Good from now on, or full, or broken: some of what is appended to logs or tables then fails.
+  // Good from now on, or full, or broken: some of what is appended to logs then fails.
   void change_disk() {
     if (random_() % 2 == 0) return partition_.disk.set_plan(nullptr);
     auto random = std::make_shared<std::mt19937_64>(random_());
@@ -272,9 +273,9 @@ class History {
     partition_.disk.set_plan([=](const DiskOperation& operation) -> DiskFault {
       const std::lock_guard lock(*mutex);
       using enum DiskFault::Kind;
-      const bool is_log = operation.path.ends_with(".log");
       if (cuts && (*random)() % 8 == 0) return {.kind = kPowerCut};
-      if (!is_log && !operation.path.ends_with(".sst")) return {};
+      // Only logs: RocksDB 7.8 may wait for ever when tables cannot be written while it resumes.
+      if (!operation.path.ends_with(".log")) return {};
       if ((*random)() % 2 == 0) return {};
       const auto kind = (*random)() % 3;
       return {.kind = kind == 0 ? kRefused : kind == 1 ? kTorn : kLate, .is_full = is_full};
@@ -308,8 +309,8 @@ class History {
   }
 
   void reopen() {
-    const bool was_cut = !partition_.disk.has_power();
     partition_.close();
+    const bool was_cut = !partition_.disk.has_power();
     expect_each_decree_and_timestamp_once();
     partition_.open(was_cut || (power_cuts_ && random_() % 2 == 0) ? &random_ : nullptr);
     opened_decree_ = partition_.db().last_decree();
