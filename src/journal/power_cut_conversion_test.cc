@@ -52,7 +52,8 @@ class PowerCutConversionTest : public ::testing::Test {
     if (const auto found = TRY(connection.text("PRAGMA integrity_check", "")); found != "ok")
       return fail(Code::kCorrupt, path + ": " + found);
     const auto version = TRY(connection.integer("PRAGMA user_version", ""));
-    if (version == 1) EXPECT_EQ(TRY(connection.text(kOldRows, "")), old_rows_) << path;
+    if (version == 1 && TRY(connection.text(kOldRows, "")) != old_rows_)
+      return fail(Code::kCorrupt, path + ": its rows are not whole");
     return version;
   }
 
@@ -102,7 +103,7 @@ class PowerCutConversionTest : public ::testing::Test {
         ASSERT_TRUE(version) << to_string(cut) << ": " << version.error().to_string();
         ASSERT_FALSE(HasFailure()) << to_string(cut);
         ++versions[*version];
-        if (moment == end) EXPECT_EQ(*version, 2) << "it was acknowledged";
+        EXPECT_TRUE(moment < end || *version == 2) << "it was acknowledged";
       }
     EXPECT_EQ(versions.size(), 2u);
     EXPECT_GT(versions[1], 50u);

@@ -174,6 +174,14 @@ TEST(ForeignDatabase, WithBadMetaKeysIsAnError) {
       {{{kDataVersionKey, "2"}}, Code::kUnsupported, "data version is 2"},
       {{{kDataVersionKey, "x"}}, Code::kCorrupt, "no number"},
       {{{kDataVersionKey, "1"}, {kLastFlushedDecreeKey, "-1"}}, Code::kCorrupt, "no number"},
+      {{{kDataVersionKey, "1"}, {kLastFlushedDecreeKey, "7"}, {kLastTimestampKey, "soon"}},
+       Code::kCorrupt,
+       "pegmove_last_timestamp_us is \"soon\""},
+      {{{kDataVersionKey, "1"},
+        {kLastFlushedDecreeKey, "7"},
+        {kLastTimestampKey, "9223372036854775807"}},
+       Code::kCorrupt,
+       "no number from 0 to 36028797018963968"},
   };
   for (const Case& one : cases) {
     const TestFolder folder;

@@ -23,10 +23,18 @@ std::string parent_of(std::string_view path) {
   return std::string(path.substr(0, slash == 0 ? 1 : slash));
 }
 
+rocksdb::Status sync_folder(rocksdb::Env& env, const std::string& path) {
+  std::unique_ptr<rocksdb::Directory> folder;
+  const rocksdb::Status status = env.NewDirectory(path, &folder);
+  return status.ok() ? folder->Fsync() : status;
+}
+
 Result<void> create_folders(rocksdb::Env& env, const std::string& path) {
   if (env.FileExists(path).ok()) return {};
-  TRY(create_folders(env, parent_of(path)));
-  const rocksdb::Status status = env.CreateDirIfMissing(path);
+  const std::string parent = parent_of(path);
+  TRY(create_folders(env, parent));
+  rocksdb::Status status = env.CreateDirIfMissing(path);
+  if (status.ok()) status = sync_folder(env, parent);
   if (!status.ok()) return fail(to_error(status, "creating the folder of", path));
   return {};
 }
@@ -53,12 +61,6 @@ rocksdb::Status build(const PartitionOptions& options, rocksdb::DBOptions db_opt
   for (rocksdb::ColumnFamilyHandle* family : families) db->DestroyColumnFamilyHandle(family);
   const rocksdb::Status closed = db->Close();
   return status.ok() ? closed : status;
-}
-
-rocksdb::Status sync_folder(rocksdb::Env& env, const std::string& path) {
-  std::unique_ptr<rocksdb::Directory> folder;
-  const rocksdb::Status status = env.NewDirectory(path, &folder);
-  return status.ok() ? folder->Fsync() : status;
 }
 
 }  // namespace

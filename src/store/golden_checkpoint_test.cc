@@ -49,6 +49,7 @@ TEST(GoldenCheckpoint, YieldsTheLiveRowsOfTheRealServer) {
     const auto db = PartitionDb::open({.path = copy, .create_if_missing = false});
     ASSERT_TRUE(db) << db.error().to_string();
     EXPECT_EQ((*db)->data_version(), 1);
+    EXPECT_EQ((*db)->last_timestamp_us(), 0);
     const std::string metadata = read_file(checkpoint_of(partition) + "/backup_metadata");
     const std::string decree =
         "\"checkpoint_decree\":" + std::to_string((*db)->last_decree()) + ",";

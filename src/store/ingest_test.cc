@@ -68,6 +68,16 @@ TEST_F(IngestTest, LoadedRowsWinOverThoseThatAreThere) {
   EXPECT_EQ(data_of(9), "after");
 }
 
+TEST_F(IngestTest, ALoadKeepsTheDecreeAndTheTimestamp) {
+  open_db(false);
+  WriteBatch batch = db_->new_batch();
+  ASSERT_TRUE(db_->write(batch, 7, 1000));
+  ASSERT_TRUE(db_->ingest({file_of_rows("a.sst", 0, 5)}, false, 100));
+  open_db(false);
+  EXPECT_EQ(db_->last_decree(), 7);
+  EXPECT_EQ(db_->last_timestamp_us(), 1000);
+}
+
 TEST_F(IngestTest, BehindNewerWritesAndDeletesStay) {
   open_db(true);
   ASSERT_TRUE(put_row(*db_, 1, "newer"));

@@ -11,7 +11,10 @@ namespace {
 
 constexpr int kLevels = 6;  // as Pegasus: fewer than a database has would not open it
 constexpr int kFirstCompressedLevel = 2;
-constexpr size_t kMetaMemtableBytes = size_t{4} << 20;  // one key, written again and again
+// Two keys, written again and again: full after some 70,000 batches, and the rows are flushed with
+// it. A block counts as used memory as soon as anything is in it, so that it is not made larger.
+constexpr size_t kMetaMemtableBytes = size_t{8} << 20;
+constexpr size_t kMetaMemtableBlockBytes = size_t{512} << 10;
 constexpr size_t kLogFileBytes = size_t{1} << 20;
 constexpr int kMaxOpenFiles = 256;
 
@@ -41,12 +44,14 @@ rocksdb::DBOptions make_db_options(const PartitionOptions& options, const Partit
   db.atomic_flush = true;  // the decree in the meta family and the rows must stay together
   db.paranoid_checks = true;
   // A torn end of the log is what a kill or a power cut leaves. Without sync_writes a power cut may
-  // also leave holes: what stands before the first is kept, in the order of the writes.
+  // also leave holes: what stands before the first is kept, in the order of the writes. There
+  // are none between two logs: see LogSync.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   db.allow_fallocate = false;  // it would take 70 MB for the log of each partition, rows or not
   db.avoid_flush_during_shutdown = true;  // the log has everything
   db.max_open_files = kMaxOpenFiles;
   db.listeners = {hooks.errors};
+  if (hooks.log_sync) db.listeners.push_back(hooks.log_sync);
   db.allow_ingest_behind = options.allow_ingest_behind;
   db.max_bgerror_resume_count = 0;  // see ErrorListener
   if (options.resources) db.write_buffer_manager = options.resources->write_buffers;
@@ -66,9 +71,11 @@ std::vector<rocksdb::ColumnFamilyDescriptor> make_families(const PartitionOption
   meta.level_compaction_dynamic_level_bytes = !options.allow_ingest_behind;
   meta.compression = rocksdb::kNoCompression;
   meta.write_buffer_size = kMetaMemtableBytes;
+  meta.arena_block_size = kMetaMemtableBlockBytes;
   meta.table_factory = make_table_factory(options);
 
   rocksdb::ColumnFamilyOptions rows = meta;
+  rows.arena_block_size = 0;  // RocksDB's own choice
   rows.compression_per_level.assign(kLevels, rocksdb::kLZ4Compression);
   for (int level = 0; level < kFirstCompressedLevel; ++level) {
     rows.compression_per_level[level] = rocksdb::kNoCompression;

@@ -14,6 +14,7 @@
 
 #include "store/compaction_filter.h"
 #include "store/error_listener.h"
+#include "store/log_sync.h"
 #include "store/tuning.h"
 
 namespace rocksdb {
@@ -25,13 +26,17 @@ namespace pegmove::store {
 
 inline constexpr const char* kMetaFamily = "pegasus_meta_cf";
 
-// Keys of the meta family; the values are ASCII, the three numbers decimal.
+// Keys of the meta family; the values are ASCII, numbers decimal.
 inline constexpr const char* kDataVersionKey = "pegasus_data_version";
 inline constexpr const char* kLastFlushedDecreeKey = "pegasus_last_flushed_decree";
 inline constexpr const char* kManualCompactFinishTimeKey =
     "pegasus_last_manual_compact_finish_time";  // unix milliseconds, 0 = never
-// Ours: the load whose files were taken in last; absent: none.
+// Ours, which Pegasus does not look at: the load whose files were taken in last; absent: none.
 inline constexpr const char* kLastLoadKey = "pegmove_last_load";
+// Ours: the greatest timestamp that a write was given, unix microseconds; absent: none was.
+inline constexpr const char* kLastTimestampKey = "pegmove_last_timestamp_us";
+// Greater ones are not believed: half of what a timetag holds, so that there is room to count on.
+inline constexpr int64_t kMaxTimestampUs = int64_t{1} << 55;
 inline constexpr const char* kUsageScenarioKey = "rocksdb.usage_scenario";  // absent: normal
 
 // What the partitions of one process share; shared because each of them needs it until it closes,
@@ -68,6 +73,7 @@ struct PartitionOptions {
 // The hooks that a database calls while it is open.
 struct PartitionHooks {
   std::shared_ptr<ErrorListener> errors;
+  std::shared_ptr<LogSync> log_sync;                      // empty when each write is synced
   std::shared_ptr<TableFilterFactory> compaction_filter;  // may be absent
 };
 

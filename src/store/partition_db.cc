@@ -2,7 +2,9 @@
 
 #include <rocksdb/utilities/checkpoint.h>
 
+#include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/bytes.h"
@@ -22,22 +24,29 @@ class SilentLogger : public rocksdb::Logger {
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
-// A number of the meta family.
-Result<int64_t> read_number(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* meta, const char* key,
-                            const std::string& path) {
+// A number of the meta family; nothing when it is not there.
+Result<std::optional<int64_t>> find_number(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* meta,
+                                           const char* key, int64_t most, const std::string& path) {
   std::string text;
   const rocksdb::Status status = db.Get(rocksdb::ReadOptions(), meta, key, &text);
-  if (status.IsNotFound()) {
-    return fail(Code::kCorrupt, "opening the database " + path + ": " + key +
-                                    " is missing, so it is no whole partition of Pegasus");
-  }
+  if (status.IsNotFound()) return std::nullopt;
   if (!status.ok()) return fail(to_error(status, "opening", path));
-  const auto number = base::parse_integer(text, 0, std::numeric_limits<int64_t>::max());
+  const auto number = base::parse_integer(text, 0, most);
   if (!number) {
     return fail(Code::kCorrupt, "opening the database " + path + ": " + key + " is \"" +
-                                    base::printable(text) + "\", which is no number");
+                                    base::printable(text) + "\", which is no number from 0 to " +
+                                    std::to_string(most));
   }
   return *number;
+}
+
+// One that must be there.
+Result<int64_t> read_number(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* meta, const char* key,
+                            const std::string& path) {
+  const auto number = TRY(find_number(db, meta, key, std::numeric_limits<int64_t>::max(), path));
+  if (number) return *number;
+  return fail(Code::kCorrupt, "opening the database " + path + ": " + key +
+                                  " is missing, so it is no whole partition of Pegasus");
 }
 
 // The decree that a closed database holds. Leaves no new file in its folder.
@@ -60,6 +69,7 @@ Result<int64_t> read_decree(rocksdb::DBOptions options, const std::string& path)
 PartitionDb::PartitionDb(const PartitionOptions& options)
     : path_(options.path), unix_seconds_(options.unix_seconds), tuning_(options.tuning) {
   hooks_.errors = std::make_shared<ErrorListener>();
+  if (!options.sync_writes) hooks_.log_sync = std::make_shared<LogSync>(options.env, options.path);
   if (options.unix_seconds) {
     hooks_.compaction_filter = std::make_shared<TableFilterFactory>(options.unix_seconds);
   }
@@ -124,6 +134,8 @@ Result<void> PartitionDb::read_meta() {
   }
   data_version_ = static_cast<int>(version);
   last_decree_ = TRY(read_number(*db_, meta_, kLastFlushedDecreeKey, path_));
+  last_timestamp_us_ =
+      TRY(find_number(*db_, meta_, kLastTimestampKey, kMaxTimestampUs, path_)).value_or(0);
   // Pegasus wants it to be there; nothing is lost without it.
   const auto compacted = read_number(*db_, meta_, kManualCompactFinishTimeKey, path_);
   last_compact_unix_ms_ = compacted.value_or(0);
@@ -142,11 +154,16 @@ Error PartitionDb::bad_value(std::string_view raw_key) const {
                               base::printable(raw_key) + " is shorter than its header"};
 }
 
-Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree) {
-  if (decree < last_decree_) {
-    return fail(Code::kInvalidArgument, "writing to the database " + path_ + ": decree " +
-                                            std::to_string(decree) + " is below the last one, " +
-                                            std::to_string(last_decree_));
+Result<void> PartitionDb::check_write(const WriteBatch& batch, int64_t decree,
+                                      int64_t timestamp_us) const {
+  if (decree <= last_decree_) {
+    return fail(Code::kInvalidArgument,
+                "writing to the database " + path_ + ": decree " + std::to_string(decree) +
+                    " is not above the last one, " + std::to_string(last_decree_));
+  }
+  if (timestamp_us > kMaxTimestampUs) {
+    return fail(Code::kInvalidArgument, "writing to the database " + path_ + ": timestamp " +
+                                            std::to_string(timestamp_us) + " us is too large");
   }
   if (batch.data_version() != data_version_) {
     return fail(Code::kInvalidArgument, "writing to the database " + path_ +
@@ -155,13 +172,27 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree) {
                                             ", the database has " + std::to_string(data_version_));
   }
   if (!batch.first_error_.ok()) return fail(error(batch.first_error_, "writing to"));
+  return {};
+}
+
+rocksdb::Status PartitionDb::add_meta(rocksdb::WriteBatch& batch, int64_t decree,
+                                      int64_t timestamp_us) const {
+  rocksdb::Status status = batch.Put(meta_, kLastFlushedDecreeKey, std::to_string(decree));
+  if (status.ok() && timestamp_us > last_timestamp_us_)
+    status = batch.Put(meta_, kLastTimestampKey, std::to_string(timestamp_us));
+  return status;
+}
+
+Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree, int64_t timestamp_us) {
+  TRY(check_write(batch, decree, timestamp_us));
   batch.batch_.SetSavePoint();
-  rocksdb::Status status = batch.batch_.Put(meta_, kLastFlushedDecreeKey, std::to_string(decree));
+  rocksdb::Status status = add_meta(batch.batch_, decree, timestamp_us);
   if (status.ok() && hooks_.errors->take_sealed()) status = fill_memtable();
   if (status.ok()) status = db_->Write(write_options_, &batch.batch_);
   batch.batch_.RollbackToSavePoint().PermitUncheckedError();
   if (!status.ok()) return fail(error(status, "writing to"));
   last_decree_ = decree;
+  last_timestamp_us_ = std::max(last_timestamp_us_.load(), timestamp_us);
   return {};
 }
 

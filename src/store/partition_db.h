@@ -64,20 +64,26 @@ class PartitionDb {
 
   const std::string& path() const { return path_; }
   int data_version() const { return data_version_; }
-  // The decree of the last successful write; 0 in a new database.
+  // The decree of the last successful write; 0 in a new database. Decrees may have gaps.
   int64_t last_decree() const { return last_decree_; }
+  // The greatest timestamp of a write, unix microseconds; 0 when none had one, as in databases of
+  // Pegasus. It is kept with the rows, in checkpoints too.
+  int64_t last_timestamp_us() const { return last_timestamp_us_; }
 
   // `expected_bytes`: of what it will hold, so that it need not move while it grows.
   WriteBatch new_batch(size_t expected_bytes = 0) const {
     return WriteBatch(data_version_, expected_bytes);
   }
 
-  // Applies the batch and the decree in one step; an empty batch writes the decree alone. The batch
-  // is left as it was. May be repeated after an error: a failed write cannot be seen, but a later
-  // open may show it whole.
-  // Errors: kInvalidArgument when the decree is below last_decree() or the batch was made for
-  // another data version, kIo, kCorrupt. After kIo all writes fail until resume() succeeds.
-  Result<void> write(WriteBatch& batch, int64_t decree);
+  // Applies the batch, the decree and the timestamp in one step; an empty batch writes these alone.
+  // A timestamp that is not above last_timestamp_us() is not kept. The batch is left as it was.
+  //
+  // May be repeated after an error, with the same batch: a failed write cannot be seen, but a later
+  // open may show it whole, so that its decree must not be used for anything else.
+  // Errors: kInvalidArgument when the decree is not above last_decree(), the timestamp is above
+  // kMaxTimestampUs or the batch was made for another data version, kIo, kCorrupt. After kIo all
+  // writes fail until resume() succeeds.
+  Result<void> write(WriteBatch& batch, int64_t decree, int64_t timestamp_us = 0);
 
   // Nothing, or the error that made RocksDB stop taking writes (or stop compacting); reads go on.
   Result<void> health() const;
@@ -151,6 +157,8 @@ class PartitionDb {
   explicit PartitionDb(const PartitionOptions& options);
   Result<void> open_existing(const PartitionOptions& options);
   Result<void> read_meta();
+  Result<void> check_write(const WriteBatch& batch, int64_t decree, int64_t timestamp_us) const;
+  rocksdb::Status add_meta(rocksdb::WriteBatch& batch, int64_t decree, int64_t timestamp_us) const;
   rocksdb::Status fill_memtable();
   bool memtables_are_empty() const;
   bool compacted_since_made() const;
@@ -167,6 +175,7 @@ class PartitionDb {
   rocksdb::WriteOptions write_options_;
   int data_version_ = 0;
   std::atomic<int64_t> last_decree_ = 0;
+  std::atomic<int64_t> last_timestamp_us_ = 0;
   std::atomic<int64_t> last_compact_unix_ms_ = 0;
   std::atomic<int64_t> last_load_ = 0;
   std::function<int64_t()> unix_seconds_;  // may be empty

@@ -147,13 +147,78 @@ TEST(PartitionDb, KeepsRowsAndDecreeOverAReopen) {
   EXPECT_EQ(db->estimated_rows(), 2u);
 }
 
-TEST(PartitionDb, RefusesADecreeThatGoesBack) {
+TEST(PartitionDb, RefusesADecreeThatIsNotNew) {
   const TestFolder folder;
   const auto db = open(folder / "db");
   put(*db, 5, encode_key("h", ""), "v");
   WriteBatch batch = db->new_batch();
   EXPECT_THAT(error_of(db->write(batch, 4), Code::kInvalidArgument), HasSubstr("decree 4"));
-  EXPECT_TRUE(db->write(batch, 5));
+  EXPECT_THAT(error_of(db->write(batch, 5), Code::kInvalidArgument), HasSubstr("decree 5"));
+  EXPECT_TRUE(db->write(batch, 8)) << "gaps are legal";
+  EXPECT_EQ(db->last_decree(), 8);
+}
+
+TEST(PartitionDb, KeepsTheGreatestTimestampWithTheRows) {
+  const TestFolder folder;
+  const auto write = [](PartitionDb& db, int64_t decree, int64_t timestamp_us) {
+    WriteBatch batch = db.new_batch();
+    return db.write(batch, decree, timestamp_us);
+  };
+  {
+    const auto db = open(folder / "db");
+    EXPECT_EQ(db->last_timestamp_us(), 0);
+    ASSERT_TRUE(write(*db, 1, 1000));
+    ASSERT_TRUE(write(*db, 2, 999));
+    put(*db, 3, encode_key("h", ""), "without one");
+    EXPECT_EQ(db->last_timestamp_us(), 1000);
+    EXPECT_THAT(error_of(write(*db, 4, kMaxTimestampUs + 1), Code::kInvalidArgument),
+                HasSubstr("too large"));
+  }
+  const auto db = open(folder / "db");
+  EXPECT_EQ(db->last_timestamp_us(), 1000);
+  ASSERT_TRUE(write(*db, 4, 2000));
+  ASSERT_TRUE(db->checkpoint(folder / "copy"));
+  ASSERT_TRUE(write(*db, 5, kMaxTimestampUs));
+  ASSERT_TRUE(db->compact());
+  EXPECT_EQ(db->last_timestamp_us(), kMaxTimestampUs);
+  EXPECT_EQ(open(folder / "copy")->last_timestamp_us(), 2000);
+}
+
+// Before the last timestamp was kept and each log synced when the next is begun: a row and its
+// decree, and no more.
+TEST(PartitionDb, OpensTheTwoLogsOfAnEarlierVersion) {
+  const TestFolder folder;
+  open(folder / "db").reset();
+  rocksdb::Options options;
+  options.atomic_flush = true;
+  options.write_buffer_size = 64 << 10;
+  rocksdb::DB* opened = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  ASSERT_TRUE(rocksdb::DB::Open(options, folder / "db",
+                                {{"default", options}, {kMetaFamily, options}}, &families, &opened)
+                  .ok());
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  ASSERT_TRUE(db->PauseBackgroundWork().ok());  // flushes wait, and the first log with them
+  for (int row = 1; row <= 30; ++row) {
+    rocksdb::WriteBatch batch;
+    batch.Put(encode_key("row", std::to_string(row)), std::string(12 + 3000, '\0'));
+    batch.Put(families[1], kLastFlushedDecreeKey, std::to_string(row));
+    ASSERT_TRUE(db->Write({}, &batch).ok());
+  }
+  std::filesystem::copy(folder / "db", folder / "killed");
+  ASSERT_TRUE(db->ContinueBackgroundWork().ok());
+  for (auto* family : families) db->DestroyColumnFamilyHandle(family);
+
+  const auto is_used_log = [](const auto& file) {
+    return file.first.ends_with(".log") && !file.second.empty();
+  };
+  EXPECT_EQ(std::ranges::count_if(contents(folder / "killed"), is_used_log), 2);
+  const auto reopened = open(folder / "killed");
+  EXPECT_EQ(reopened->last_decree(), 30);
+  EXPECT_EQ(reopened->last_timestamp_us(), 0);
+  const auto cursor = reopened->new_cursor();
+  cursor->seek("");
+  EXPECT_EQ(walk(*cursor).size(), 30u);
 }
 
 TEST(PartitionDb, RefusesABatchOfAnotherDataVersion) {

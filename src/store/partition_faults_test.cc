@@ -13,9 +13,9 @@
 
 #include "base/child_process.h"
 #include "base/units.h"
-#include "store/full_disk_env.h"
 #include "store/partition_db.h"
 #include "store/partitions_test.h"
+#include "testing/faulty_disk.h"
 
 namespace pegmove::store {
 namespace {
@@ -78,7 +78,7 @@ TEST(KilledProcess, LosesNoReportedRow) {
 class FullDisk : public ::testing::Test {
  protected:
   std::unique_ptr<PartitionDb> open_limited() {
-    return open({.path = folder_ / "db", .env = env_.get()});
+    return open({.path = folder_ / "db", .env = disk_.env()});
   }
   void expect_full(const Result<void>& result) {
     ASSERT_FALSE(result);
@@ -88,13 +88,12 @@ class FullDisk : public ::testing::Test {
   }
 
   TestFolder folder_;
-  DiskSpace space_;
-  std::unique_ptr<rocksdb::Env> env_ = make_full_disk_env(space_);
+  testing::FaultyDisk disk_{folder_ / "trash"};
 };
 
 TEST_F(FullDisk, StopsWritesAndLetsThemGoOnWhenThereIsSpace) {
   auto db = open_limited();
-  space_.set(100'000);
+  disk_.set_space(100'000);
   int64_t number = 1;
   while (put_row(*db, number, std::string(1000, 'v'))) ++number;  // the first that fails
   ASSERT_GT(number, 50);
@@ -107,7 +106,7 @@ TEST_F(FullDisk, StopsWritesAndLetsThemGoOnWhenThereIsSpace) {
   EXPECT_TRUE(has_row(*db, number - 1));
   EXPECT_FALSE(has_row(*db, number));
 
-  space_.set_endless();
+  disk_.set_endless_space();
   const auto resumed = db->resume();
   ASSERT_TRUE(resumed) << resumed.error().to_string();
   EXPECT_TRUE(db->health());
@@ -123,9 +122,9 @@ TEST_F(FullDisk, LetsWritesGoOnWhenNothingIsInMemory) {
   auto db = open_limited();
   ASSERT_TRUE(put_row(*db, 1, "v"));
   ASSERT_TRUE(db->flush());
-  space_.set(30);
+  disk_.set_space(30);
   expect_full(put_row(*db, 2, std::string(1000, 'v')));
-  space_.set_endless();
+  disk_.set_endless_space();
   const auto resumed = db->resume();
   ASSERT_TRUE(resumed) << resumed.error().to_string();
   for (int64_t row = 2; row < 10; ++row) {
@@ -141,15 +140,15 @@ TEST_F(FullDisk, LetsWritesGoOnWhenNothingIsInMemory) {
 TEST_F(FullDisk, CanBeClosedAndOpenedAgainWithoutSpaceInBetween) {
   auto db = open_limited();
   ASSERT_TRUE(put_row(*db, 1, "v"));
-  space_.set(30);
+  disk_.set_space(30);
   expect_full(put_row(*db, 2, std::string(1000, 'v')));
   expect_full(db->flush());
   expect_full(db->compact());
   EXPECT_FALSE(db->checkpoint(folder_ / "copy"));
   EXPECT_FALSE(db->needs_reopen());
   db.reset();
-  EXPECT_FALSE(PartitionDb::open({.path = folder_ / "db", .env = env_.get()}));
-  space_.set_endless();
+  EXPECT_FALSE(PartitionDb::open({.path = folder_ / "db", .env = disk_.env()}));
+  disk_.set_endless_space();
   db = open_limited();
   EXPECT_TRUE(has_row(*db, 1));
   EXPECT_EQ(db->last_decree(), 1);
@@ -176,14 +175,14 @@ TEST_F(FullDisk, LosesNothingWhenAMemtableIsJustFull) {
   for (int64_t rows = kFirst; rows <= kLast; ++rows) {
     const PartitionOptions options{.path = folder_ / std::to_string(rows),
                                    .tuning = {.memtable_bytes = 64 << 10},
-                                   .env = env_.get()};
+                                   .env = disk_.env()};
     auto db = open(options);
     for (int64_t row = 1; row <= rows; ++row) {
       ASSERT_TRUE(put_row(*db, row, std::string(1000, 'v')));
     }
-    space_.set(30);
+    disk_.set_space(30);
     ASSERT_FALSE(put_row(*db, rows + 1, std::string(1000, 'v')));
-    space_.set_endless();
+    disk_.set_endless_space();
     make_writable(db, options);
     const auto written = put_row(*db, rows + 1, "again");
     ASSERT_TRUE(written) << written.error().to_string();
@@ -196,10 +195,10 @@ TEST_F(FullDisk, LosesNothingWhenAMemtableIsJustFull) {
 TEST_F(FullDisk, FailsAFlushAndLetsItGoOn) {
   auto db = open_limited();
   ASSERT_TRUE(put_row(*db, 1, std::string(1000, 'v')));
-  space_.set(100);
+  disk_.set_space(100);
   expect_full(db->flush());
   EXPECT_TRUE(has_row(*db, 1));
-  space_.set_endless();
+  disk_.set_endless_space();
   const auto resumed = db->resume();
   ASSERT_TRUE(resumed) << resumed.error().to_string();
   ASSERT_TRUE(put_row(*db, 2, "v"));
@@ -210,30 +209,30 @@ TEST_F(FullDisk, FailsACheckpointAndLeavesNothingOfIt) {
   auto db = open_limited();
   ASSERT_TRUE(put_row(*db, 1, "v"));
   ASSERT_TRUE(db->flush());
-  space_.set(10);
+  disk_.set_space(10);
   const auto decree = db->checkpoint(folder_ / "copy");
   ASSERT_FALSE(decree);
   EXPECT_TRUE(is_disk_full(decree.error())) << decree.error().to_string();
   EXPECT_FALSE(std::filesystem::exists(folder_ / "copy"));
-  space_.set_endless();
+  disk_.set_endless_space();
   EXPECT_EQ(db->checkpoint(folder_ / "copy"), 1);
 }
 
 TEST_F(FullDisk, FailsAnOpenOrACreation) {
-  space_.set(10);
+  disk_.set_space(10);
   for (int attempt = 0; attempt < 2; ++attempt) {
-    const auto db = PartitionDb::open({.path = folder_ / "db", .env = env_.get()});
+    const auto db = PartitionDb::open({.path = folder_ / "db", .env = disk_.env()});
     ASSERT_FALSE(db);
     EXPECT_TRUE(is_disk_full(db.error())) << db.error().to_string();
     EXPECT_FALSE(std::filesystem::exists(folder_ / "db"));
   }
-  space_.set_endless();
+  disk_.set_endless_space();
   ASSERT_TRUE(put_row(*open_limited(), 1, "v"));
-  space_.set(10);
-  const auto db = PartitionDb::open({.path = folder_ / "db", .env = env_.get()});
+  disk_.set_space(10);
+  const auto db = PartitionDb::open({.path = folder_ / "db", .env = disk_.env()});
   ASSERT_FALSE(db);
   EXPECT_TRUE(is_disk_full(db.error())) << db.error().to_string();
-  space_.set_endless();
+  disk_.set_endless_space();
   EXPECT_TRUE(has_row(*open_limited(), 1));
 }
 

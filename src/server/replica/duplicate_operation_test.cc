@@ -296,5 +296,17 @@ TEST_F(DuplicateWithoutGroupTest, OwnWritesHaveTheIdZero) {
   EXPECT_EQ(record::timetag_cluster_id(timetag), 0);
 }
 
+TEST_F(DuplicateTest, WritesAreNewerAfterARestartThoughTheClockWasSetBack) {
+  set("row", "first");
+  const auto first = clock.unix_us();
+  clock.set_unix_seconds(clock.unix_seconds() - 3600);
+  cluster.restart();
+  set("row", "second");
+  clock.set_unix_seconds(clock.unix_seconds() + 3600);
+  must_send({verified("row", "as old as the first", first)});
+  EXPECT_EQ(get("row"), "second");
+  EXPECT_GT(record::timetag_timestamp_us(stored_timetag("row")), uint64_t(first));
+}
+
 }  // namespace
 }  // namespace pegmove::server::replica

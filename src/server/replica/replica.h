@@ -93,7 +93,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
                                            int64_t load);
   ReplicaMetrics& metrics() const { return *options_.metrics; }
   const std::shared_ptr<ReplicaMetrics>& observer() const { return options_.metrics; }
-  int64_t last_decree() const { return writes_.last_decree(); }
+  int64_t last_decree() const { return db_->last_decree(); }
 
  private:
   Replica(ReplicaOptions options, std::unique_ptr<store::PartitionDb> db, async::Pool& pool,

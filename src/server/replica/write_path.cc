@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 
+#include "base/units.h"
 #include "data_types.h"
 #include "record/expiry.h"
 #include "record/key.h"
@@ -24,7 +25,8 @@ constexpr int32_t kInvalidArgument = int32_t(StorageStatus::kInvalidArgument);
 constexpr size_t kMostUpdates = 512;
 constexpr size_t kMostBytes = 1 << 20;
 constexpr size_t kMostMutationsAtOnce = 32;
-constexpr size_t kBatchOverhead = 64;  // the batch's header and the decree
+constexpr size_t kBatchOverhead = 160;           // the batch's header, the decree, the timestamp
+constexpr std::chrono::seconds kNotableStep{1};  // of the clock, back
 
 bool may_share_mutation(RpcCode code) { return code == RpcCode::kPut || code == RpcCode::kRemove; }
 
@@ -44,7 +46,14 @@ WritePath::WritePath(store::PartitionDb& db, async::Pool& pool, Clock& clock, Lo
       clock_(clock),
       log_(std::move(log)),
       options_(std::move(options)),
-      last_decree_(db.last_decree()) {}
+      given_decree_(db.last_decree()),
+      given_timestamp_us_(db.last_timestamp_us()) {
+  const auto ahead = std::chrono::microseconds(given_timestamp_us_ - clock_.unix_us());
+  if (ahead > kNotableStep)
+    log_.warning("the last write is " +
+                 base::format_duration(std::chrono::duration_cast<async::milliseconds>(ahead)) +
+                 " ahead of the clock; timestamps of writes continue from there");
+}
 
 void WritePath::submit(RpcCode code, net::IncomingCall call) {
   if (options_.max_request_size > 0 && call.head().message_size > options_.max_request_size)
@@ -99,7 +108,7 @@ std::vector<Mutation> WritePath::next_mutations(std::deque<Waiting>& queue) {
   bool blind = is_blind(queue.front().code);
   size_t bytes = 0;
   do {
-    mutations.push_back(next_mutation(queue, last_decree_ + 1 + int64_t(mutations.size())));
+    mutations.push_back(next_mutation(queue));
     bytes += mutations.back().bytes;
   } while (blind && !queue.empty() && is_blind(queue.front().code) && bytes < kMostBytes &&
            mutations.size() < kMostMutationsAtOnce);
@@ -107,9 +116,9 @@ std::vector<Mutation> WritePath::next_mutations(std::deque<Waiting>& queue) {
 }
 
 // The writes at the head of the queue that go into one mutation.
-Mutation WritePath::next_mutation(std::deque<Waiting>& queue, int64_t decree) {
-  last_timestamp_us_ = std::max(last_timestamp_us_ + 1, clock_.unix_us());
-  Mutation mutation{.decree = decree, .timestamp_us = last_timestamp_us_, .updates = {}};
+Mutation WritePath::next_mutation(std::deque<Waiting>& queue) {
+  given_timestamp_us_ = std::max(given_timestamp_us_ + 1, clock_.unix_us());
+  Mutation mutation{.decree = ++given_decree_, .timestamp_us = given_timestamp_us_, .updates = {}};
   bool shared = may_share_mutation(queue.front().code);
   do {
     auto& next = queue.front();
@@ -129,11 +138,10 @@ void WritePath::apply(std::vector<Mutation> mutations) {
   auto batch = db_.new_batch(bytes);
   for (auto& mutation : mutations)
     for (auto& update : mutation.updates) add_to_batch(update, mutation, batch);
-  auto decree = mutations.back().decree;
-  auto written = db_.write(batch, decree);
-  if (!written && db_.resume()) written = db_.write(batch, decree);
+  const auto& last = mutations.back();
+  auto written = db_.write(batch, last.decree, last.timestamp_us);
+  if (!written && db_.resume()) written = db_.write(batch, last.decree, last.timestamp_us);
   if (!written) return reply_failed(mutations, written.error());
-  last_decree_ = decree;
   for (auto& mutation : mutations) reply(mutation);
 }
 
@@ -148,7 +156,9 @@ void WritePath::add_to_batch(Update& update, const Mutation& mutation, store::Wr
     case RpcCode::kMultiRemove:
       update.reply = add_multi_remove(body, mutation.decree, batch);
       return;
-    case RpcCode::kDuplicate: update.reply = add_duplicate(body, batch); return;
+    case RpcCode::kDuplicate:
+      update.reply = add_duplicate(body, mutation.timestamp_us, batch);
+      return;
     default: update.reply = add_atomic(update, mutation.decree, batch);
   }
 }
@@ -223,10 +233,12 @@ std::string WritePath::add_atomic(const Update& update, int64_t decree, store::W
   return apply_atomic(context, update.code, update.call.body(), batch);
 }
 
-std::string WritePath::add_duplicate(std::string_view body, store::WriteBatch& batch) {
+// No row gets a later timestamp than its mutation: what clients write next is newer.
+std::string WritePath::add_duplicate(std::string_view body, int64_t timestamp_us,
+                                     store::WriteBatch& batch) {
   DuplicateContext context{.db = db_,
                            .clusters = options_.clusters,
-                           .unix_us = clock_.unix_us(),
+                           .unix_us = std::min(clock_.unix_us(), timestamp_us),
                            .now = record::pegasus_seconds(clock_.unix_seconds()),
                            .default_expiry = default_expiry()};
   return apply_duplicate(context, body, batch);
@@ -249,7 +261,8 @@ void WritePath::reply(Mutation& mutation) {
   }
 }
 
-// Nothing of the mutations was written, and their decrees are free again.
+// Nothing of the mutations can be seen, but some of it may be in RocksDB's log, and a later opening
+// may show them whole. So their decrees and timestamps are not given again.
 void WritePath::reply_failed(std::vector<Mutation>& mutations, const Error& error) {
   log_.error("decree " + std::to_string(mutations.front().decree) +
              (mutations.size() > 1 ? " to " + std::to_string(mutations.back().decree) : "") +

@@ -36,8 +36,8 @@ struct Update {
 };
 
 struct Mutation {
-  int64_t decree = 0;
-  int64_t timestamp_us = 0;  // strictly increasing within the partition
+  int64_t decree = 0;        // of no other mutation of this opening, also when it is not written
+  int64_t timestamp_us = 0;  // strictly increasing within the partition, also over restarts
   std::vector<Update> updates;
   size_t bytes = 0;  // of the requests' bodies
 };
@@ -68,7 +68,6 @@ class WritePath {
 
   // Table env default_ttl: seconds that rows without expiry get; 0 = none.
   void set_default_ttl(int32_t seconds) { default_ttl_ = seconds; }
-  int64_t last_decree() const { return last_decree_; }
 
  private:
   struct Waiting {
@@ -78,7 +77,7 @@ class WritePath {
 
   void work_off_queue();
   std::vector<Mutation> next_mutations(std::deque<Waiting>& queue);
-  Mutation next_mutation(std::deque<Waiting>& queue, int64_t decree);
+  Mutation next_mutation(std::deque<Waiting>& queue);
   void apply(std::vector<Mutation> mutations);
   void add_to_batch(Update& update, const Mutation& mutation, store::WriteBatch& batch);
   int32_t add_put(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch);
@@ -86,7 +85,7 @@ class WritePath {
   int32_t add_remove(std::string_view body, store::WriteBatch& batch);
   std::string add_multi_remove(std::string_view body, int64_t decree, store::WriteBatch& batch);
   std::string add_atomic(const Update& update, int64_t decree, store::WriteBatch& batch);
-  std::string add_duplicate(std::string_view body, store::WriteBatch& batch);
+  std::string add_duplicate(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch);
   uint64_t timetag_of(int64_t timestamp_us) const;
   void reply(Mutation& mutation);
   void reply_failed(std::vector<Mutation>& mutations, const Error& error);
@@ -99,8 +98,9 @@ class WritePath {
   Logger log_;
   WriteOptions options_;
   std::atomic<int32_t> default_ttl_ = 0;
-  std::atomic<int64_t> last_decree_;
-  int64_t last_timestamp_us_ = 0;
+  // Of the last mutation that was made, written or not. The worker's.
+  int64_t given_decree_;
+  int64_t given_timestamp_us_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable idle_;
