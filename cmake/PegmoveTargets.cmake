@@ -2,7 +2,9 @@
 #
 # One static library a folder of src/: target pegmove_<folder>, alias pegmove::<folder>, with its unit
 # tests in the program <folder>_test. LINKS are public: what a folder includes, its users see too.
-# HOT: those of the sources that rows pass through: inlined as -O2 does, all others only a little.
+# HOT: those of the sources that rows pass through: inlined as -O2 does, all others only a little. The
+# others are compiled several together (PEGMOVE_TOGETHER), since most of a source's compile time is for
+# templates that its neighbours instantiate as well. So names in anonymous namespaces are unique in a folder.
 # WITHOUT_ASIO: for folders that are linked into programs without pegmove::async.
 
 # How everything is compiled: pegmove_flags alone, or with one of the precompiled headers of cmake/.
@@ -30,16 +32,51 @@ endif()
 # Inlining is a third of the compiler's time, and of no use where no rows pass.
 set(cold_options $<$<CONFIG:Release>:-mllvm> $<$<CONFIG:Release>:-inline-threshold=25>)
 
+# Replaces sources by files that include several of them each. Generated ones stay alone.
+option(PEGMOVE_TOGETHER "Compile several sources of a folder together" ON)
+set(most_together 6)
+function(pegmove_together folder sources)
+  if(NOT PEGMOVE_TOGETHER)
+    return()
+  endif()
+  set(out)
+  set(text)
+  set(count 0)
+  set(number 0)
+  foreach(source IN LISTS ${sources})
+    if(IS_ABSOLUTE ${source})
+      list(APPEND out ${source})
+      continue()
+    endif()
+    string(APPEND text "#include \"${folder}/${source}\"\n")
+    math(EXPR count "${count} + 1")
+    if(count EQUAL most_together)
+      file(CONFIGURE OUTPUT together_${number}.cc CONTENT "${text}" @ONLY)
+      list(APPEND out ${CMAKE_CURRENT_BINARY_DIR}/together_${number}.cc)
+      math(EXPR number "${number} + 1")
+      set(text)
+      set(count 0)
+    endif()
+  endforeach()
+  if(text)
+    file(CONFIGURE OUTPUT together_${number}.cc CONTENT "${text}" @ONLY)
+    list(APPEND out ${CMAKE_CURRENT_BINARY_DIR}/together_${number}.cc)
+  endif()
+  set(${sources} ${out} PARENT_SCOPE)
+endfunction()
+
 function(pegmove_library folder)
   cmake_parse_arguments(ARG "WITHOUT_ASIO" "" "SOURCES;HOT;LINKS;TESTS;TEST_LINKS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
-  add_library(pegmove_${name} STATIC ${ARG_SOURCES})
+  set(cold ${ARG_SOURCES})
+  list(REMOVE_ITEM cold ${ARG_HOT})
+  pegmove_together(${folder} cold)
+  add_library(pegmove_${name} STATIC ${ARG_HOT} ${cold})
   add_library(pegmove::${name} ALIAS pegmove_${name})
   set_target_properties(pegmove_${name} PROPERTIES EXPORT_NAME ${name})
   target_include_directories(pegmove_${name} PUBLIC
     $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/src> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/pegmove>)
-  list(REMOVE_ITEM ARG_SOURCES ${ARG_HOT})
-  set_property(SOURCE ${ARG_SOURCES} APPEND PROPERTY COMPILE_OPTIONS ${cold_options})
+  set_property(SOURCE ${cold} APPEND PROPERTY COMPILE_OPTIONS ${cold_options})
   set(options pegmove_asio_options)
   if(ARG_WITHOUT_ASIO)
     set(options pegmove_options)

@@ -16,7 +16,7 @@ using async::milliseconds;
 using journal::Journal;
 using runs::RunView;
 
-struct Arguments {
+struct RunIdArguments {
   std::string state, id;
   bool json = false;
   bool watch = false;
@@ -36,7 +36,7 @@ void wait(milliseconds length) {
   async::run_to_end(context, sleep(clock, length));
 }
 
-int list(const Arguments& arguments, Journal& journal) {
+int list(const RunIdArguments& arguments, Journal& journal) {
   auto runs = journal.list(arguments.most);
   if (!runs) return report(runs.error());
   std::vector<RunView> views;
@@ -62,7 +62,7 @@ Result<RunView> find(const Journal& journal, const std::string& id) {
   return runs::view_of(journal, TRY(journal.get(id)));
 }
 
-int status(const Arguments& arguments, Journal& journal) {
+int status(const RunIdArguments& arguments, Journal& journal) {
   while (true) {
     auto view = find(journal, arguments.id);
     if (!view) return report(view.error(), kUsage);
@@ -77,7 +77,7 @@ int status(const Arguments& arguments, Journal& journal) {
   }
 }
 
-int forget(const Arguments& arguments, Journal& journal) {
+int forget(const RunIdArguments& arguments, Journal& journal) {
   if (arguments.ids.empty() == arguments.older_than.empty())
     return report(Error(Code::kInvalidArgument, "give the ids of runs, or --older-than"), kUsage);
   for (const auto& id : arguments.ids) {
@@ -104,7 +104,7 @@ Result<void> check_setting(const runs::Registry& registry, const journal::Run& r
   return fail(Code::kInvalidArgument, "runs of method '" + run.method + "' have no settings");
 }
 
-int set(const Arguments& arguments, Journal& journal) {
+int set(const RunIdArguments& arguments, Journal& journal) {
   auto run = journal.get(arguments.id);
   if (!run) return report(run.error(), kUsage);
   auto command = CommandRun::start({});
@@ -128,10 +128,10 @@ int set(const Arguments& arguments, Journal& journal) {
   return kDone;
 }
 
-using Action = int (*)(const Arguments& arguments, Journal& journal);
+using RunAction = int (*)(const RunIdArguments& arguments, Journal& journal);
 
 // A missing journal is created: the first `pegmove list` shows no runs instead of failing.
-int with_journal(const Arguments& arguments, Action action) {
+int with_journal(const RunIdArguments& arguments, RunAction action) {
   async::SystemClock clock;
   auto journal = open_journal(arguments.state, clock);
   if (!journal) return report(journal.error());
@@ -139,37 +139,37 @@ int with_journal(const Arguments& arguments, Action action) {
 }
 
 Verb* add_run_verb(Verb& program, int& exit_code, const std::string& name,
-                   const std::string& description, std::shared_ptr<Arguments> arguments,
-                   Action action) {
+                   const std::string& description, std::shared_ptr<RunIdArguments> arguments,
+                   RunAction action) {
   auto* verb = program.add_verb(name, description);
   add_state_option(*verb, arguments->state);
   verb->callback([arguments, action, &exit_code] { exit_code = with_journal(*arguments, action); });
   return verb;
 }
 
-void add_id(Verb& verb, Arguments& arguments) {
+void add_id(Verb& verb, RunIdArguments& arguments) {
   verb.add_option("id", arguments.id, "id of the run, as `pegmove list` shows it")->required();
 }
 
 void add_list_and_status(Verb& program, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
-  auto* verb = add_run_verb(program, exit_code, "list",
-                            "Example: pegmove list\n\n"
-                            "Lists the runs of the journal, newest first. A run whose process "
-                            "ended unexpectedly is \"killed\": continue it with `pegmove resume`.",
-                            arguments,
-                            [](const Arguments& a, Journal& journal) { return list(a, journal); });
+  auto arguments = std::make_shared<RunIdArguments>();
+  auto* verb = add_run_verb(
+      program, exit_code, "list",
+      "Example: pegmove list\n\n"
+      "Lists the runs of the journal, newest first. A run whose process "
+      "ended unexpectedly is \"killed\": continue it with `pegmove resume`.",
+      arguments, [](const RunIdArguments& a, Journal& journal) { return list(a, journal); });
   verb->add_flag("--json", arguments->json, "print an array of objects");
   verb->add_option("--most", arguments->most, "how many runs to show")
       ->capture_default_str()
       ->in_range(int64_t(1), Journal::kMostListed);
 
-  arguments = std::make_shared<Arguments>();
+  arguments = std::make_shared<RunIdArguments>();
   verb = add_run_verb(program, exit_code, "status",
                       "Example: pegmove status copy-20261122-1 --watch\n\n"
                       "Shows the progress of a run, and what it waits for.",
                       arguments,
-                      [](const Arguments& a, Journal& journal) { return status(a, journal); });
+                      [](const RunIdArguments& a, Journal& journal) { return status(a, journal); });
   add_id(*verb, *arguments);
   verb->add_flag("--watch", arguments->watch,
                  "print one line per second until no process works on the run");
@@ -177,26 +177,26 @@ void add_list_and_status(Verb& program, int& exit_code) {
 }
 
 void add_set(Verb& program, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
-  auto* verb =
-      add_run_verb(program, exit_code, "set",
-                   "Example: pegmove set copy-20261122-1 max-rows-per-second=50000\n\n"
-                   "Changes the limits of a run, while it works or for the next `pegmove resume`: "
-                   "max-rows-per-second and max-megabytes-per-second (0: no limit), latency-bound "
-                   "(200ms), full-speed (true, false).",
-                   arguments, [](const Arguments& a, Journal& journal) { return set(a, journal); });
+  auto arguments = std::make_shared<RunIdArguments>();
+  auto* verb = add_run_verb(
+      program, exit_code, "set",
+      "Example: pegmove set copy-20261122-1 max-rows-per-second=50000\n\n"
+      "Changes the limits of a run, while it works or for the next `pegmove resume`: "
+      "max-rows-per-second and max-megabytes-per-second (0: no limit), latency-bound "
+      "(200ms), full-speed (true, false).",
+      arguments, [](const RunIdArguments& a, Journal& journal) { return set(a, journal); });
   add_id(*verb, *arguments);
   verb->add_option("settings", arguments->settings, "KEY=VALUE ...")->required();
 }
 
 void add_forget(Verb& program, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<RunIdArguments>();
   auto* verb = add_run_verb(
       program, exit_code, "forget",
       "Example: pegmove forget --older-than 2160h\n\n"
       "Removes runs that have ended (done or cancelled) from the journal. Tables, backups and "
       "files are kept.",
-      arguments, [](const Arguments& a, Journal& journal) { return forget(a, journal); });
+      arguments, [](const RunIdArguments& a, Journal& journal) { return forget(a, journal); });
   verb->add_option("ids", arguments->ids, "ids of runs, as `pegmove list` shows them");
   verb->add_option("--older-than", arguments->older_than,
                    "all runs that ended longer ago than this; 2160h is 90 days");

@@ -16,13 +16,13 @@ namespace {
 
 constexpr size_t kMostSpec = 256 << 20;
 
-struct Arguments {
+struct SplitUnitArguments {
   CommonOptions common;
   std::string spec, work_folder;
   int64_t unit = 0;
 };
 
-Result<spark::UnitSpec> read_spec(const Arguments& arguments) {
+Result<spark::UnitSpec> read_spec(const SplitUnitArguments& arguments) {
   const auto text = TRY(base::read_file(arguments.spec, kMostSpec));
   if (!text) return fail(Code::kNotFound, arguments.spec + " does not exist");
   auto spec = TRY(in_context(spark::unit_spec_from_json(*text), arguments.spec));
@@ -43,7 +43,7 @@ Task<splitter::UnitResult> work(const migration::Ports& ports, spark::UnitSpec s
       {.should_stop = [&] { return ports.stop.requested(); }});
 }
 
-int split_unit(const Arguments& arguments) {
+int split_unit(const SplitUnitArguments& arguments) {
   // The work ends together with the executor, also when the executor has ended already.
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (getppid() == 1) return kInterrupted;
@@ -61,7 +61,7 @@ int split_unit(const Arguments& arguments) {
 }  // namespace
 
 void add_split_unit_command(Verb& program, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SplitUnitArguments>();
   auto* verb = program.add_verb("split-unit", "Carries out one unit of a split, for Spark.");
   verb->hide();
   verb->add_option("--spec", arguments->spec)->required();

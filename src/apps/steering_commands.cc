@@ -15,7 +15,7 @@ namespace {
 
 using journal::RunState;
 
-struct Arguments {
+struct SteeringArguments {
   RunArguments run;
   std::string id;
   std::string wait = "1m";
@@ -30,7 +30,8 @@ runs::SessionPlace place_of(CommandRun& run, std::string path, const std::string
           .run = id};
 }
 
-int report_steered(const Arguments& arguments, const Result<journal::Run>& run, RunState wanted) {
+int report_steered(const SteeringArguments& arguments, const Result<journal::Run>& run,
+                   RunState wanted) {
   if (!run) {
     const auto code = run.error().code();
     return report(run.error(),
@@ -54,7 +55,7 @@ int report_steered(const Arguments& arguments, const Result<journal::Run>& run, 
   return run->state == wanted && !is_left ? kDone : kFailed;
 }
 
-int steer(const Arguments& arguments, RunState wanted) {
+int steer(const SteeringArguments& arguments, RunState wanted) {
   auto longest = base::parse_duration(arguments.wait);
   if (!longest) return report(std::move(longest).error().with_context("--wait"), kUsage);
   auto run = CommandRun::start(arguments.run.common);
@@ -78,7 +79,7 @@ int steer(const Arguments& arguments, RunState wanted) {
 }
 
 Verb* add_verb_of_run(Verb& program, const char* name, const char* description,
-                      std::shared_ptr<Arguments> arguments) {
+                      std::shared_ptr<SteeringArguments> arguments) {
   auto* verb = program.add_verb(name, description);
   verb->add_option("id", arguments->id, "id of the run, as `pegmove list` shows it")->required();
   add_state_option(*verb, arguments->run.state);
@@ -88,7 +89,7 @@ Verb* add_verb_of_run(Verb& program, const char* name, const char* description,
 }
 
 void add_pause(Verb& program, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SteeringArguments>();
   auto* verb = add_verb_of_run(program, "pause",
                                "Example: pegmove pause copy-20261122-1\n\n"
                                "Asks the process that works on a run to finish its current batches "
@@ -100,7 +101,7 @@ void add_pause(Verb& program, int& exit_code) {
 }
 
 void add_cancel(Verb& program, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SteeringArguments>();
   auto* verb = add_verb_of_run(
       program, "cancel",
       "Example: pegmove cancel copy-20261122-1\n\n"
@@ -121,7 +122,7 @@ void add_cancel(Verb& program, int& exit_code) {
 }
 
 void add_resume(Verb& program, int& exit_code) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SteeringArguments>();
   auto* verb = add_verb_of_run(program, "resume",
                                "Example: pegmove resume copy-20261122-1\n\n"
                                "Continues a run that was interrupted, killed or paused, or that "

@@ -6,6 +6,7 @@
 
 #include "base/local_file.h"
 #include "base/text.h"
+#include "blockstore/environment.h"
 #include "blockstore/http.h"
 
 namespace pegmove::blockstore {
@@ -15,11 +16,6 @@ constexpr const char* kDefaultHttpPort = "9870";
 constexpr size_t kMostTokenBytes = 64 << 10;
 
 using Properties = std::map<std::string, std::string>;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
 
 Result<void> read_site(const std::string& path, Properties& properties) {
   pugi::xml_document site;

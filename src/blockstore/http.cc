@@ -12,7 +12,7 @@ namespace pegmove::blockstore {
 namespace {
 
 // The state of the callbacks of one call.
-struct Transfer {
+struct CurlTransfer {
   const HttpCall& call;
   HttpAnswer answer;
   size_t sent = 0;
@@ -21,7 +21,7 @@ struct Transfer {
 };
 
 size_t take_body(char* bytes, size_t, size_t count, void* user) {
-  auto& transfer = *static_cast<Transfer*>(user);
+  auto& transfer = *static_cast<CurlTransfer*>(user);
   if (transfer.answer.body.size() + count > transfer.call.most_reply_bytes) {
     transfer.is_too_large = true;
     return 0;
@@ -31,7 +31,7 @@ size_t take_body(char* bytes, size_t, size_t count, void* user) {
 }
 
 size_t take_header(char* bytes, size_t, size_t count, void* user) {
-  auto& transfer = *static_cast<Transfer*>(user);
+  auto& transfer = *static_cast<CurlTransfer*>(user);
   std::string_view line(bytes, count);
   while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
   if (line.starts_with("HTTP/")) transfer.answer.headers.clear();  // of a "100 Continue" before
@@ -46,7 +46,7 @@ size_t take_header(char* bytes, size_t, size_t count, void* user) {
 }
 
 size_t give_body(char* to, size_t, size_t room, void* user) {
-  auto& transfer = *static_cast<Transfer*>(user);
+  auto& transfer = *static_cast<CurlTransfer*>(user);
   const auto count = transfer.call.body.copy(to, room, transfer.sent);
   transfer.sent += count;
   return count;
@@ -59,17 +59,17 @@ int listen(CURL*, curl_infotype type, char* bytes, size_t count, void* user) {
   if (type != CURLINFO_TEXT || !line.starts_with(kNoTicket)) return 0;
   line.remove_prefix(kNoTicket.size());
   while (line.ends_with('\n') || line.ends_with(' ') || line.ends_with('.')) line.remove_suffix(1);
-  static_cast<Transfer*>(user)->answer.ticket_error = line;
+  static_cast<CurlTransfer*>(user)->answer.ticket_error = line;
   return 0;
 }
 
 int rewind_body(void* user, curl_off_t offset, int) {
-  static_cast<Transfer*>(user)->sent = size_t(offset);
+  static_cast<CurlTransfer*>(user)->sent = size_t(offset);
   return CURL_SEEKFUNC_OK;
 }
 
 int look_at_stop(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<Transfer*>(user)->stopped ? 1 : 0;
+  return static_cast<CurlTransfer*>(user)->stopped ? 1 : 0;
 }
 
 Code code_of(CURLcode result) {
@@ -94,7 +94,7 @@ void add_header(Headers& headers, const std::string& line) {
   headers.reset(curl_slist_append(headers.release(), line.c_str()));
 }
 
-void set_up(CURL* curl, const HttpOptions& options, const HttpCall& call, Transfer& transfer,
+void set_up(CURL* curl, const HttpOptions& options, const HttpCall& call, CurlTransfer& transfer,
             Headers& headers) {
   curl_easy_setopt(curl, CURLOPT_URL, call.url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -177,7 +177,7 @@ bool HttpClient::can_negotiate() {
 
 Result<HttpAnswer> HttpClient::send(const HttpCall& call) {
   if (stopped_) return fail(Code::kInterrupted, "stopped");
-  Transfer transfer{.call = call, .answer = {}, .stopped = stopped_};
+  CurlTransfer transfer{.call = call, .answer = {}, .stopped = stopped_};
   char text[CURL_ERROR_SIZE] = "";
   Headers headers;
   auto* curl = handles_->take();

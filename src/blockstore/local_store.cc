@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kChunkBytes = 512 << 10;  // fits into the processor's caches
+constexpr size_t kLocalChunkBytes = 512 << 10;  // fits into the processor's caches
 constexpr size_t kMostSidecarBytes = 4096;
 // Files are written under temporary names. Without a sidecar they are not listed. A link is not a
 // file of the store (see stat_file()).
@@ -87,8 +87,8 @@ class LocalProof : public Proof {
     const auto wanted = wanted_.finish_hex();
     if (fed_ != noted_.size || wanted != noted_.md5) return false;
     Digest found;
-    for (int64_t offset = 0; offset < fed_; offset += kChunkBytes)
-      found.feed(TRY(file_.read(offset, kChunkBytes)));
+    for (int64_t offset = 0; offset < fed_; offset += kLocalChunkBytes)
+      found.feed(TRY(file_.read(offset, kLocalChunkBytes)));
     return found.finish_hex() == wanted && TRY(file_.size()) == fed_;
   }
 
@@ -104,7 +104,7 @@ class LocalStore : public BlockStore {
   LocalStore(std::string name, std::string root) : name_(std::move(name)), root_(std::move(root)) {}
 
   std::string description() const override { return name_ + " (local_service " + root_ + ")"; }
-  size_t chunk_bytes() const override { return kChunkBytes; }
+  size_t chunk_bytes() const override { return kLocalChunkBytes; }
 
   Result<std::vector<Entry>> list(const std::string& path) override {
     const auto folder = TRY(place(path));
@@ -141,7 +141,7 @@ class LocalStore : public BlockStore {
   Result<size_t> read_into(const std::string& path, int64_t offset, char* to,
                            size_t size) override {
     const auto file = TRY(open(path));
-    if (size >= kChunkBytes) file.will_read(offset + int64_t(size), 2 * kChunkBytes);
+    if (size >= kLocalChunkBytes) file.will_read(offset + int64_t(size), 2 * kLocalChunkBytes);
     return in(file.read_into(offset, to, size));
   }
 

@@ -3,6 +3,7 @@
 
 #include "base/ini.h"
 #include "base/local_file.h"
+#include "blockstore/environment.h"
 #include "blockstore/http.h"
 #include "blockstore/path.h"
 #include "blockstore/s3_store.h"
@@ -11,11 +12,6 @@ namespace pegmove::blockstore {
 namespace {
 
 constexpr size_t kMostFileBytes = 1 << 20;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
 
 // Messages name the file and the profile, never the text after a "=".
 Result<S3Credentials> read_credentials(const std::string& path, const std::string& profile) {

@@ -12,7 +12,7 @@ namespace {
 using runs::StepContext;
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t kMostBytes = int64_t{1} << 60;
+constexpr int64_t kMostLimitBytes = int64_t{1} << 60;
 
 BackupRequest backup_of(const BackUpAndLoadRequest& request) {
   return {.from_metas = request.copy.from_metas,
@@ -72,8 +72,8 @@ Result<BackUpAndLoadRequest> read_request(const nlohmann::json& json) {
       .cluster = TRY(in.text("cluster")),
       .split_path = TRY(in.text("split_path")),
       .limits = {.units_at_once = int(TRY(in.integer("units_at_once", 1, 1024))),
-                 .memory_bytes = TRY(in.integer("memory_bytes", 1, kMostBytes)),
-                 .disk_bytes = TRY(in.integer("disk_bytes", 1, kMostBytes)),
+                 .memory_bytes = TRY(in.integer("memory_bytes", 1, kMostLimitBytes)),
+                 .disk_bytes = TRY(in.integer("disk_bytes", 1, kMostLimitBytes)),
                  .work_folder = TRY(in.text("work_folder"))}};
 }
 

@@ -45,7 +45,7 @@ constexpr std::array<std::string_view, 17> kCheckTypes = {"not_exist",
                                                           "int_greater_or_equal",
                                                           "int_greater"};
 
-std::unexpected<Error> wrong(std::string text) {
+std::unexpected<Error> wrong_value(std::string text) {
   return fail(Code::kInvalidArgument, std::move(text));
 }
 
@@ -57,16 +57,17 @@ Result<CheckType> parse_check_type(const std::string& typed) {
         typed, name, [](unsigned char a, unsigned char b) { return std::tolower(a) == b; });
   };
   auto found = std::ranges::find_if(kCheckTypes, is_typed);
-  if (found == kCheckTypes.end()) return wrong("invalid check_type param");
+  if (found == kCheckTypes.end()) return wrong_value("invalid check_type param");
   return CheckType(1 + (found - kCheckTypes.begin()));
 }
 
 Result<Check> parse_check(const Options& options) {
   Check check;
   if (options.has('t')) check.type = TRY(parse_check_type(options.text('t')));
-  if (!options.has('c')) return wrong("check_sort_key not provided");
-  if (!options.has('t')) return wrong("check_type not provided");
-  if (!options.has('o') && needs_operand(check.type)) return wrong("check_operand not provided");
+  if (!options.has('c')) return wrong_value("check_sort_key not provided");
+  if (!options.has('t')) return wrong_value("check_type not provided");
+  if (!options.has('o') && needs_operand(check.type))
+    return wrong_value("check_operand not provided");
   check.sort_key = options.text('c');
   check.operand = options.text('o');
   check.return_value = options.has('r');
@@ -133,7 +134,7 @@ Result<Loaded> load_mutations(Session& session, client::Table& table) {
       return loaded;
     }
   }
-  return wrong("the input ended before \"ok\"; nothing was changed");
+  return wrong_value("the input ended before \"ok\"; nothing was changed");
 }
 
 void echo_mutations(std::ostream& err, const std::vector<Mutation>& mutations) {
@@ -212,7 +213,7 @@ Outcome run_check_and_mutate(Session& session, Words words) {
     session.err() << "INFO: abort check_and_mutate command\n";
     return Outcome::kDone;
   }
-  // A person has seen what was wrong; a script has not.
+  // A person has seen what was wrong_value; a script has not.
   if (loaded->wrong_lines > 0 && !session.is_attended())
     return data_failed(
         session, Error(Code::kInvalidArgument, "some mutations are invalid; nothing was changed"));

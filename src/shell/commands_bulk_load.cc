@@ -19,7 +19,7 @@ constexpr OptionSpec kStartOptions[] = {{'a', "app_name", true},
                                         {'p', "file_provider_type", true},
                                         {'r', "root_path", true},
                                         {'i', "ingest_behind"}};
-constexpr OptionSpec kQueryOptions[] = {
+constexpr OptionSpec kQueryLoadOptions[] = {
     {'a', "app_name", true}, {'i', "partition_index", true}, {'d', "detailed"}};
 constexpr OptionSpec kNameOptions[] = {{'a', "app_name", true}};
 constexpr OptionSpec kCancelOptions[] = {{'a', "app_name", true}, {'f', "forced"}};
@@ -170,7 +170,7 @@ Outcome run_start_bulk_load(Session& session, Words words) {
 }
 
 Outcome run_query_bulk_load_status(Session& session, Words words) {
-  auto options = Options::parse(words, kQueryOptions);
+  auto options = Options::parse(words, kQueryLoadOptions);
   if (!options) return wrong_usage(session, options.error());
   if (!are_given(session, *options, {{'a', "app_name"}})) return Outcome::kWrongUsage;
   auto wanted = options->number('i', "partition_index", -1);

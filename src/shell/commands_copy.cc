@@ -48,26 +48,28 @@ struct CopyArguments {
   }
 };
 
-std::unexpected<Error> wrong(std::string text) {
+std::unexpected<Error> wrong_copy(std::string text) {
   return fail(Code::kInvalidArgument, std::move(text));
 }
 
-// In the order in which Pegasus's shell finds what is wrong.
+// In the order in which Pegasus's shell finds what is wrong_copy.
 Result<void> check(const CopyArguments& copy) {
-  if (copy.to_cluster.empty()) return wrong("target_cluster_name not specified");
-  if (copy.to_table.empty()) return wrong("target_app_name not specified");
+  if (copy.to_cluster.empty()) return wrong_copy("target_cluster_name not specified");
+  if (copy.to_table.empty()) return wrong_copy("target_app_name not specified");
   TRY(check_split_arguments(copy.splits));
   if (copy.no_value && copy.splits.filters.value.match != Match::kAll)
-    return wrong("no_value should not be set when value_filter_type is set");
-  if (copy.most_multi_sets <= 0) return wrong("max_multi_set_concurrency should be greater than 0");
+    return wrong_copy("no_value should not be set when value_filter_type is set");
+  if (copy.most_multi_sets <= 0)
+    return wrong_copy("max_multi_set_concurrency should be greater than 0");
   if (copy.multi_set && copy.no_overwrite)
-    return wrong("copy with multi_set not support no_overwrite!");
+    return wrong_copy("copy with multi_set not support no_overwrite!");
   // Pegasus's shell overwrites then.
-  if (copy.geo && copy.no_overwrite) return wrong("copy with geo_data not support no_overwrite!");
+  if (copy.geo && copy.no_overwrite)
+    return wrong_copy("copy with geo_data not support no_overwrite!");
   return {};
 }
 
-Result<CopyArguments> parse_arguments(Session& session, const Options& options) {
+Result<CopyArguments> parse_copy_arguments(Session& session, const Options& options) {
   CopyArguments copy{.to_cluster = options.text('c'), .to_table = options.text('a')};
   copy.splits = TRY(read_split_arguments(session, options));
   copy.most_multi_sets =
@@ -117,7 +119,7 @@ std::shared_ptr<client::Table> open_target(Session& session,
   return *table;
 }
 
-// The tables of a copy. No source: something is wrong and has been said.
+// The tables of a copy. No source: something is wrong_copy and has been said.
 struct CopyTables {
   std::shared_ptr<client::Table> source{}, target{}, geo{};
 };
@@ -233,7 +235,7 @@ Outcome copy_rows(Session& session, const CopyTables& tables, const CopyArgument
 Outcome run_copy_data(Session& session, Words words) {
   auto options = Options::parse(words, kCopyOptions);
   if (!options) return wrong_usage(session, options.error());
-  auto copy = parse_arguments(session, *options);
+  auto copy = parse_copy_arguments(session, *options);
   if (!copy) return wrong_usage(session, copy.error());
   echo(session, *copy);
   if (copy->to_cluster == session.cluster_word() && copy->to_table == session.settings().table) {

@@ -8,6 +8,7 @@
 #include "shell/report.h"
 #include "shell/row_statistics.h"
 #include "shell/splits.h"
+#include "shell/words.h"
 
 namespace pegmove::shell {
 namespace {
@@ -41,7 +42,7 @@ struct CountArguments {
   }
 };
 
-Result<CountArguments> parse_arguments(Session& session, const Options& options) {
+Result<CountArguments> parse_count_arguments(Session& session, const Options& options) {
   CountArguments count;
   count.top_count = TRY(options.number('n', "top_count", 0));
   count.run_seconds = TRY(options.number('r', "run_seconds", 0));
@@ -58,8 +59,6 @@ Result<CountArguments> parse_arguments(Session& session, const Options& options)
     return fail(Code::kInvalidArgument, "run_seconds should be no less than 0");
   return count;
 }
-
-const char* text_of(bool value) { return value ? "true" : "false"; }
 
 void echo(Session& session, const CountArguments& count) {
   echo_split_arguments(session, count.splits);
@@ -172,7 +171,7 @@ Outcome run_count_data(Session& session, Words words) {
   auto options = Options::parse(words, kCountOptions);
   if (!options) return wrong_usage(session, options.error());
   if (words.empty()) return run_count_estimate(session);
-  auto count = parse_arguments(session, *options);
+  auto count = parse_count_arguments(session, *options);
   if (!count) return wrong_usage(session, count.error());
   echo(session, *count);
   auto table = open_for_splits(session, count->splits);

@@ -9,7 +9,7 @@ namespace pegmove::shell {
 namespace {
 
 constexpr OptionSpec kGetOptions[] = {{'j', "json"}};
-constexpr OptionSpec kClearOptions[] = {{'a', "all"}, {'p', "prefix", true}};
+constexpr OptionSpec kClearEnvOptions[] = {{'a', "all"}, {'p', "prefix", true}};
 
 // What the server tells of keys that are gone: "deleted keys:" and the keys.
 Outcome done(Session& session, std::string_view what, const std::string& hint) {
@@ -63,7 +63,7 @@ Outcome run_del_app_envs(Session& session, Words words) {
 }
 
 Outcome run_clear_app_envs(Session& session, Words words) {
-  auto options = Options::parse(words, kClearOptions);
+  auto options = Options::parse(words, kClearEnvOptions);
   if (!options) return wrong_usage(session, options.error());
   auto prefix = options->text('p');
   // An empty prefix would clear all, which only --all may.

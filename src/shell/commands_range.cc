@@ -36,8 +36,6 @@ struct RangeArguments {
   rows::RowFilter sort_key{};
 };
 
-const char* text_of(bool value) { return value ? "true" : "false"; }
-
 Result<RangeArguments> parse_range(const Options& options) {
   const auto& keys = options.rest();
   auto filters = TRY(parse_filters(options, Patterns::kPlain));

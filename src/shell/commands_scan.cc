@@ -55,7 +55,7 @@ struct ScanArguments {
   int32_t partition = -1;  // negative: all
 };
 
-Result<ScanArguments> parse_arguments(Session& session, const Options& options) {
+Result<ScanArguments> parse_scan_arguments(Session& session, const Options& options) {
   ScanArguments scan{.filters = TRY(parse_filters(options, Patterns::kPlain))};
   scan.start_inclusive = TRY(options.boolean('a', "start_inclusive", true));
   scan.stop_inclusive = TRY(options.boolean('b', "stop_inclusive", false));
@@ -84,8 +84,6 @@ client::ScanOptions scan_options(const ScanArguments& scan) {
   scan.filters.apply_to(options);
   return options;
 }
-
-const char* text_of(bool value) { return value ? "true" : "false"; }
 
 void echo_rest(Session& session, const ScanArguments& scan) {
   print_filter(session.err(), "sort_key", scan.filters.sort_key);
@@ -199,7 +197,7 @@ Outcome run_hash_scan(Session& session, Words words) {
   if (!options) return wrong_usage(session, options.error());
   const auto& keys = options->rest();
   if (keys.size() != 3) return Outcome::kWrongUsage;
-  auto scan = parse_arguments(session, *options);
+  auto scan = parse_scan_arguments(session, *options);
   if (!scan) return wrong_usage(session, scan.error());
   echo_hash_scan(session, keys, *scan);
   auto table = session.table();
@@ -215,7 +213,7 @@ Outcome run_hash_scan(Session& session, Words words) {
 Outcome run_full_scan(Session& session, Words words) {
   auto options = Options::parse(words, kFullScanOptions);
   if (!options) return wrong_usage(session, options.error());
-  auto scan = parse_arguments(session, *options);
+  auto scan = parse_scan_arguments(session, *options);
   if (!scan) return wrong_usage(session, scan.error());
   session.err() << "partition: " << (scan->partition < 0 ? "all" : std::to_string(scan->partition))
                 << "\n";

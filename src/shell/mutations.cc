@@ -9,7 +9,7 @@ namespace {
 constexpr std::string_view kHowToEnd =
     ", print \"ok\" to finish loading, print \"abort\" to abort this command";
 
-std::unexpected<Error> wrong(std::string text) {
+std::unexpected<Error> wrong_mutation(std::string text) {
   return fail(Code::kInvalidArgument, std::move(text));
 }
 
@@ -23,12 +23,13 @@ Result<MutationLine> parse_mutation(std::string_view line) {
   if (operation == "ok") return LoadEnd::kOk;
   if (operation == "del" && count == 2) return TypedDel{(*words)[1]};
   if (operation != "set" || (count != 3 && count != 4))
-    return wrong("invalid mutation, print \"ok\" to finish loading");
+    return wrong_mutation("invalid mutation, print \"ok\" to finish loading");
   TypedSet set{(*words)[1], (*words)[2]};
   if (count == 3) return set;
   auto ttl = parse_int32((*words)[3]);
-  if (!ttl) return wrong("parse \"" + (*words)[3] + "\" as ttl failed" + std::string(kHowToEnd));
-  if (*ttl <= 0) return wrong("invalid ttl " + (*words)[3] + std::string(kHowToEnd));
+  if (!ttl)
+    return wrong_mutation("parse \"" + (*words)[3] + "\" as ttl failed" + std::string(kHowToEnd));
+  if (*ttl <= 0) return wrong_mutation("invalid ttl " + (*words)[3] + std::string(kHowToEnd));
   set.ttl_seconds = *ttl;
   return set;
 }

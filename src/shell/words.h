@@ -21,6 +21,9 @@ namespace pegmove::shell {
 // not followed by a blank or the end.
 Result<std::vector<std::string>> split_words(std::string_view line);
 
+// As the shell prints flags.
+inline const char* text_of(bool value) { return value ? "true" : "false"; }
+
 // The bytes as the shell prints keys and values (Pegasus: src/base/pegasus_utils.cpp,
 // c_escape_string): \n \r \t \" \' \\ and \xHH (upper case) for other bytes outside 0x20-0x7E. With
 // `all`, every byte becomes \xHH. No quotes are put around.

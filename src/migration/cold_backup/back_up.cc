@@ -23,10 +23,10 @@ using runs::UndoEnd;
 using runs::Undone;
 using Json = nlohmann::ordered_json;
 
-constexpr milliseconds kBetweenPolls{500};
+constexpr milliseconds kBetweenBackupPolls{500};
 constexpr int64_t kSkewMs = 600'000;  // between this clock and the cluster's
 
-Result<BackupRequest> read_request(const nlohmann::json& json) {
+Result<BackupRequest> read_backup_request(const nlohmann::json& json) {
   const auto in = TRY(base::JsonFields::of(json, "the journal's options of a backup"));
   return BackupRequest{.from_metas = TRY(in.text("from_metas")),
                        .table = TRY(in.text("table")),
@@ -46,7 +46,7 @@ std::vector<runs::Step> BackUp::steps() {
       *this, "backup",
       "have cluster " + request_.from_metas + " back up table " + request_.table + " to " +
           request_.provider + ":/" + request_.path,
-      "wait until every partition is in the store", kBetweenPolls,
+      "wait until every partition is in the store", kBetweenBackupPolls,
       [this](const journal::StepRecord& record) { return take(record); });
   steps[0].find_before = [this](StepContext) { return find_others(); };
   steps.push_back({.name = "keep-envs",
@@ -292,7 +292,7 @@ std::string to_json(const BackupRequest& request) {
 }
 
 Result<BackupRequest> backup_request_from_json(std::string_view text) {
-  return read_request(base::parse_json<nlohmann::json>(text));
+  return read_backup_request(base::parse_json<nlohmann::json>(text));
 }
 
 std::string transfer_text(int64_t done, int64_t all, milliseconds elapsed) {

@@ -10,7 +10,7 @@
 namespace pegmove::migration {
 namespace {
 
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
 constexpr int64_t kMostRate = 1'000'000'000'000;
 
@@ -20,7 +20,7 @@ Result<client::DuplicateWrite> read_duplicate(const base::JsonFields& in) {
                                 .verify_timetag = TRY(in.boolean("verify_timetag"))};
 }
 
-Result<CopyRequest> read_request(const Json& json) {
+Result<CopyRequest> read_copy_request(const SortedJson& json) {
   const auto in = TRY(base::JsonFields::of(json, "the journal's options of a copy"));
   CopyRequest request{.from_metas = TRY(in.text("from_metas")),
                       .to_metas = TRY(in.text("to_metas"))};
@@ -55,21 +55,21 @@ Result<int64_t> parse_rate(std::string_view key, std::string_view value) {
 
 std::string to_json(const CopyRequest& request) {
   const auto& options = request.options;
-  Json out{{"from_metas", request.from_metas},
-           {"to_metas", request.to_metas},
-           {"table", options.table},
-           {"to_table", options.to_table},
-           {"create", options.create},
-           {"timeout_ms", options.timeout.count()},
-           {"retry_for_ms", options.retry_for.count()},
-           {"max_rows_per_second", request.throttle.max_rows_per_second},
-           {"max_bytes_per_second", request.throttle.max_bytes_per_second},
-           {"adaptive", request.throttle.adaptive},
-           {"latency_bound_ms", request.throttle.latency_bound.count()},
-           {"into_nonempty", options.into_nonempty},
-           {"live", options.live},
-           {"dual_written", options.dual_written},
-           {"rules", to_json(options.rules)}};
+  SortedJson out{{"from_metas", request.from_metas},
+                 {"to_metas", request.to_metas},
+                 {"table", options.table},
+                 {"to_table", options.to_table},
+                 {"create", options.create},
+                 {"timeout_ms", options.timeout.count()},
+                 {"retry_for_ms", options.retry_for.count()},
+                 {"max_rows_per_second", request.throttle.max_rows_per_second},
+                 {"max_bytes_per_second", request.throttle.max_bytes_per_second},
+                 {"adaptive", request.throttle.adaptive},
+                 {"latency_bound_ms", request.throttle.latency_bound.count()},
+                 {"into_nonempty", options.into_nonempty},
+                 {"live", options.live},
+                 {"dual_written", options.dual_written},
+                 {"rules", to_json(options.rules)}};
   if (options.duplicate)
     out["duplicate"] = {{"cluster_id", options.duplicate->cluster_id},
                         {"timestamp_us", options.duplicate->timestamp_us},
@@ -79,7 +79,7 @@ std::string to_json(const CopyRequest& request) {
 }
 
 Result<CopyRequest> copy_request_from_json(std::string_view text) {
-  return read_request(base::parse_json<Json>(text));
+  return read_copy_request(base::parse_json<SortedJson>(text));
 }
 
 Result<void> apply_setting(rows::ThrottleOptions& throttle, std::string_view key,

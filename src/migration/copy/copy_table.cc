@@ -56,18 +56,18 @@ std::vector<runs::Step> copy_table(CopyTable& copy) {
 namespace {
 
 using async::milliseconds;
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
 std::string to_json(const CopiedTables& tables) {
-  return base::json_text(Json{{"source_app_id", tables.source_app_id},
-                              {"source_partitions", tables.source_partitions},
-                              {"target_app_id", tables.target_app_id},
-                              {"target_partitions", tables.target_partitions},
-                              {"envs_after_copy", tables.envs_after_copy}});
+  return base::json_text(SortedJson{{"source_app_id", tables.source_app_id},
+                                    {"source_partitions", tables.source_partitions},
+                                    {"target_app_id", tables.target_app_id},
+                                    {"target_partitions", tables.target_partitions},
+                                    {"envs_after_copy", tables.envs_after_copy}});
 }
 
 Result<CopiedTables> read_tables(std::string_view text) {
-  const auto json = base::parse_json<Json>(text);
+  const auto json = base::parse_json<SortedJson>(text);
   const auto in = TRY(base::JsonFields::of(json, "the tables of a copy"));
   return CopiedTables{
       .source_app_id = int32_t(TRY(in.integer("source_app_id", 0, INT32_MAX))),
@@ -106,7 +106,7 @@ Result<void> check_same_tables(const CopyRequest& request, const CopiedTables& t
 std::string detail_of(const rows::LaneState& state) {
   if (state.expired + state.kept + state.not_geo == 0) return "";
   return base::json_text(
-      Json{{"expired", state.expired}, {"kept", state.kept}, {"not_geo", state.not_geo}});
+      SortedJson{{"expired", state.expired}, {"kept", state.kept}, {"not_geo", state.not_geo}});
 }
 
 journal::UnitPosition position_of(int32_t partition, const rows::LaneState& state) {
@@ -119,7 +119,7 @@ journal::UnitPosition position_of(int32_t partition, const rows::LaneState& stat
 }
 
 void read_detail(const std::string& detail, rows::LaneState& state) {
-  auto in = base::parse_json<Json>(detail);
+  auto in = base::parse_json<SortedJson>(detail);
   if (!in.is_object()) return;  // no detail
   for (auto [key, to] :
        {std::pair("expired", &state.expired), {"kept", &state.kept}, {"not_geo", &state.not_geo}})
@@ -128,12 +128,12 @@ void read_detail(const std::string& detail, rows::LaneState& state) {
 
 // What the report needs, for a later process.
 std::string product_of(const CopyReport& report) {
-  return base::json_text(Json{{"rows", report.rows},
-                              {"bytes", report.bytes},
-                              {"expired", report.rows_expired},
-                              {"kept", report.rows_kept},
-                              {"not_geo", report.rows_not_geo},
-                              {"partition_rows", report.partition_rows}});
+  return base::json_text(SortedJson{{"rows", report.rows},
+                                    {"bytes", report.bytes},
+                                    {"expired", report.rows_expired},
+                                    {"kept", report.rows_kept},
+                                    {"not_geo", report.rows_not_geo},
+                                    {"partition_rows", report.partition_rows}});
 }
 
 Routine<> reach(const Ports& ports, inspect::Side& side) {
@@ -287,7 +287,7 @@ Task<std::string> CopyTable::copy_rows(StepContext context) {
 
 Result<void> CopyTable::take_rows(const journal::StepRecord& record) {
   if (record.product.empty() || report_.rows > 0) return {};
-  const auto json = base::parse_json<Json>(record.product);
+  const auto json = base::parse_json<SortedJson>(record.product);
   const auto in = TRY(base::JsonFields::of(json, "what a copy has copied"));
   for (auto [name, to] : {std::pair("rows", &report_.rows),
                           {"bytes", &report_.bytes},

@@ -21,9 +21,9 @@ using runs::StepContext;
 using runs::StepKind;
 using runs::UndoEnd;
 using runs::Undone;
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
-constexpr milliseconds kBetweenPolls{300};
+constexpr milliseconds kBetweenLoadPolls{300};
 constexpr milliseconds kCancelWithin{600'000};
 constexpr const char* kScenario = "rocksdb.usage_scenario";
 constexpr const char* kBehind = "rocksdb.allow_ingest_behind";
@@ -63,7 +63,7 @@ Task<> check_set(const blockstore::AsyncStore& store, bulkload::Place place,
   co_return Result<void>();
 }
 
-Result<LoadRun> read_request(const Json& json) {
+Result<LoadRun> read_load_run(const SortedJson& json) {
   const auto in = TRY(base::JsonFields::of(json, "the journal's options of a load"));
   return LoadRun{.to_metas = TRY(in.text("to_metas")),
                  .load = {.table = TRY(in.text("table")),
@@ -99,7 +99,7 @@ std::vector<runs::Step> Load::steps() {
                           "have cluster " + request_.to_metas + " load the files of " +
                               load.provider + ":/" + load.path + " into table " + load.table +
                               (load.ingest_behind ? ", behind newer writes" : ""),
-                          "wait until every partition has the rows", kBetweenPolls,
+                          "wait until every partition has the rows", kBetweenLoadPolls,
                           [this](const journal::StepRecord& record) {
                             may_have_started_ = record.state != journal::StepState::kUndone;
                             return Result<void>();
@@ -132,13 +132,14 @@ Task<std::string> Load::find_settings() {
   const auto table = CO_TRY(co_await cluster_->table_info(request_.load.table, deadline()));
   auto status = co_await client::load_status(*cluster_, request_.load.table, deadline());
   if (!status && !status.error().wire_code()) co_return fail(std::move(status.error()));
-  co_return base::json_text(Json{{"level", int(level)},
-                                 {"scenario", env_of(table, kScenario)},
-                                 {"was_loaded", status && status->status == wire::BLS_SUCCEED}});
+  co_return base::json_text(
+      SortedJson{{"level", int(level)},
+                 {"scenario", env_of(table, kScenario)},
+                 {"was_loaded", status && status->status == wire::BLS_SUCCEED}});
 }
 
 Result<void> Load::take(const journal::StepRecord& record) {
-  const auto in = base::parse_json<Json>(record.before);
+  const auto in = base::parse_json<SortedJson>(record.before);
   if (!in.is_object() || number_in(in, "level") < 0)
     return fail(Code::kCorrupt, "it does not contain the previous settings");
   level_before_ = MetaLevel(number_in(in, "level"));
@@ -244,7 +245,7 @@ Task<Undone> Load::cancel(StepContext) {
       co_return fail(Code::kTimeout,
                      "the cluster is still loading; cancel again when the load has ended, so that "
                      "the settings are restored");
-    if (!cancelled) co_await ports_.clock.sleep_for(kBetweenPolls);  // no result
+    if (!cancelled) co_await ports_.clock.sleep_for(kBetweenLoadPolls);  // no result
     status = CO_TRY(co_await client::load_status(*cluster_, table, deadline()));
   }
   // Otherwise it is the status of an earlier load.
@@ -267,7 +268,7 @@ Task<Undone> Load::undo_prepare() {
 Task<std::string> Load::finish() {
   CO_TRY(co_await put_back(true));
   auto answer = CO_TRY(co_await ask_meta(*cluster_, "bulk_load.status", {}, deadline()));
-  const auto in = answer ? base::parse_json<Json>(*answer) : Json();
+  const auto in = answer ? base::parse_json<SortedJson>(*answer) : SortedJson();
   if (in.is_array())
     for (const auto& load : in)
       if (load.is_object() && base::text_in(load, "table") == request_.load.table)
@@ -277,17 +278,17 @@ Task<std::string> Load::finish() {
 
 std::string to_json(const LoadRun& request) {
   const auto& load = request.load;
-  return base::json_text(Json{{"to_metas", request.to_metas},
-                              {"table", load.table},
-                              {"cluster", load.cluster},
-                              {"provider", load.provider},
-                              {"path", load.path},
-                              {"ingest_behind", load.ingest_behind},
-                              {"timeout_ms", request.timeout.count()}});
+  return base::json_text(SortedJson{{"to_metas", request.to_metas},
+                                    {"table", load.table},
+                                    {"cluster", load.cluster},
+                                    {"provider", load.provider},
+                                    {"path", load.path},
+                                    {"ingest_behind", load.ingest_behind},
+                                    {"timeout_ms", request.timeout.count()}});
 }
 
 Result<LoadRun> load_run_from_json(std::string_view text) {
-  return read_request(base::parse_json<Json>(text));
+  return read_load_run(base::parse_json<SortedJson>(text));
 }
 
 std::string to_line(const LoadProgress& progress) {

@@ -23,10 +23,10 @@ using runs::UndoEnd;
 using runs::Undone;
 using Json = nlohmann::ordered_json;
 
-constexpr milliseconds kBetweenPolls{300};
+constexpr milliseconds kBetweenRestorePolls{300};
 constexpr const char* kValidateHash = "replica.split.validate_partition_hash";
 
-Result<RestoreRun> read_request(const nlohmann::json& json) {
+Result<RestoreRun> read_restore_run(const nlohmann::json& json) {
   const auto in = TRY(base::JsonFields::of(json, "the journal's options of a restore"));
   return RestoreRun{.to_metas = TRY(in.text("to_metas")),
                     .restore = {.cluster = TRY(in.text("cluster")),
@@ -58,7 +58,7 @@ std::vector<runs::Step> Restore::steps() {
       *this, "restore",
       "have cluster " + request_.to_metas + " restore backup " + std::to_string(restore.backup_id) +
           " of table " + restore.table + " as table " + report_.table,
-      "wait until every partition serves", kBetweenPolls,
+      "wait until every partition serves", kBetweenRestorePolls,
       [this](const journal::StepRecord& record) { return take(record); });
   steps.push_back({.name = "bring-back-envs",
                    .does = "set the app envs that were kept beside the backup",
@@ -284,7 +284,7 @@ std::string to_json(const RestoreRun& request) {
 }
 
 Result<RestoreRun> restore_run_from_json(std::string_view text) {
-  return read_request(base::parse_json<nlohmann::json>(text));
+  return read_restore_run(base::parse_json<nlohmann::json>(text));
 }
 
 std::string to_line(const RestoreProgress& progress) {

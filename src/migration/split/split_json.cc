@@ -14,7 +14,7 @@ using splitter::RowCounts;
 using splitter::SplitPlan;
 using splitter::Unit;
 using splitter::UnitResult;
-using Json = nlohmann::json;
+using SortedJson = nlohmann::json;
 
 constexpr int64_t kMostBytes = int64_t{1} << 60;
 constexpr int32_t kMostPartitions = 65'536;
@@ -24,8 +24,8 @@ constexpr std::pair<const char*, int64_t RowCounts::*> kCounts[] = {
     {"bytes", &RowCounts::bytes},         {"expired", &RowCounts::expired},
     {"misplaced", &RowCounts::misplaced}, {"filtered", &RowCounts::filtered}};
 
-Json to_json(const RowCounts& counts) {
-  Json out;
+SortedJson to_json(const RowCounts& counts) {
+  SortedJson out;
   for (const auto& [name, field] : kCounts) out[name] = counts.*field;
   return out;
 }
@@ -49,7 +49,7 @@ Result<void> read_head(const base::JsonFields& in, SplitPlan& plan) {
   return {};
 }
 
-Json json_of(const Unit& unit) {
+SortedJson json_of(const Unit& unit) {
   return {{"class", unit.which},
           {"from", base::to_base64(unit.from)},
           {"to", base::to_base64(unit.to)},
@@ -102,35 +102,35 @@ Result<SplitRequest> read_request(const base::JsonFields& in) {
 }  // namespace
 
 std::string to_json(const SplitRequest& request) {
-  return base::json_text(Json{{"from_store", request.from_store},
-                              {"from_metas", request.from_metas},
-                              {"from_root", request.from.root},
-                              {"backup_id", request.from.backup_id},
-                              {"table", request.from.table},
-                              {"app_id", request.from.app_id},
-                              {"from_partitions", request.from_partitions},
-                              {"to_store", request.to_store},
-                              {"to_root", request.to.root},
-                              {"to_cluster", request.to.cluster},
-                              {"to_table", request.to.table},
-                              {"to_app_id", request.to_app_id},
-                              {"to_partitions", request.to_partitions},
-                              {"data_version", request.data_version},
-                              {"filters", to_json(CopyRules{.filters = request.filters})},
-                              {"most_file_bytes", request.most_file_bytes},
-                              {"for_old_servers", request.for_old_servers},
-                              {"units_at_once", request.limits.units_at_once},
-                              {"memory_bytes", request.limits.memory_bytes},
-                              {"disk_bytes", request.limits.disk_bytes},
-                              {"work_folder", request.limits.work_folder},
-                              {"spark_master", request.spark.master},
-                              {"spark_submit", request.spark.submit},
-                              {"spark_properties", request.spark.properties},
-                              {"spark_conf", request.spark.conf}});
+  return base::json_text(SortedJson{{"from_store", request.from_store},
+                                    {"from_metas", request.from_metas},
+                                    {"from_root", request.from.root},
+                                    {"backup_id", request.from.backup_id},
+                                    {"table", request.from.table},
+                                    {"app_id", request.from.app_id},
+                                    {"from_partitions", request.from_partitions},
+                                    {"to_store", request.to_store},
+                                    {"to_root", request.to.root},
+                                    {"to_cluster", request.to.cluster},
+                                    {"to_table", request.to.table},
+                                    {"to_app_id", request.to_app_id},
+                                    {"to_partitions", request.to_partitions},
+                                    {"data_version", request.data_version},
+                                    {"filters", to_json(CopyRules{.filters = request.filters})},
+                                    {"most_file_bytes", request.most_file_bytes},
+                                    {"for_old_servers", request.for_old_servers},
+                                    {"units_at_once", request.limits.units_at_once},
+                                    {"memory_bytes", request.limits.memory_bytes},
+                                    {"disk_bytes", request.limits.disk_bytes},
+                                    {"work_folder", request.limits.work_folder},
+                                    {"spark_master", request.spark.master},
+                                    {"spark_submit", request.spark.submit},
+                                    {"spark_properties", request.spark.properties},
+                                    {"spark_conf", request.spark.conf}});
 }
 
 Result<SplitRequest> split_request_from_json(std::string_view text) {
-  const auto json = base::parse_json<Json>(text);
+  const auto json = base::parse_json<SortedJson>(text);
   return read_request(TRY(base::JsonFields::of(json, "the journal's options of a split")));
 }
 
@@ -144,27 +144,27 @@ splitter::SplitRules rules_of(const SplitRequest& request, uint32_t now_ts) {
 }
 
 std::string to_json(const SplitPlan& plan) {
-  Json units = Json::array();
+  SortedJson units = SortedJson::array();
   for (const auto& unit : plan.units) units.push_back(json_of(unit));
-  return base::json_text(Json{{"now_ts", plan.rules.now_ts},
-                              {"most_file_bytes", plan.rules.most_file_bytes},
-                              {"units", std::move(units)}});
+  return base::json_text(SortedJson{{"now_ts", plan.rules.now_ts},
+                                    {"most_file_bytes", plan.rules.most_file_bytes},
+                                    {"units", std::move(units)}});
 }
 
 std::string to_json(const Unit& unit) { return base::json_text(json_of(unit)); }
 
 std::string head_to_json(const SplitPlan& plan) {
   return base::json_text(
-      Json{{"now_ts", plan.rules.now_ts}, {"most_file_bytes", plan.rules.most_file_bytes}});
+      SortedJson{{"now_ts", plan.rules.now_ts}, {"most_file_bytes", plan.rules.most_file_bytes}});
 }
 
 Result<SplitPlan> plan_from_json(std::string_view head, const std::vector<std::string>& units,
                                  const SplitRequest& request) {
   SplitPlan plan{.rules = rules_of(request, 0), .units = {}};
-  const auto json = base::parse_json<Json>(head);
+  const auto json = base::parse_json<SortedJson>(head);
   TRY(read_head(TRY(base::JsonFields::of(json, "the plan of a split")), plan));
   for (const auto& unit : units) {
-    const auto each = base::parse_json<Json>(unit);
+    const auto each = base::parse_json<SortedJson>(unit);
     plan.units.push_back(TRY(read_unit(TRY(base::JsonFields::of(each, "a unit of a split")))));
   }
   return plan;
@@ -172,13 +172,13 @@ Result<SplitPlan> plan_from_json(std::string_view head, const std::vector<std::s
 
 Result<SplitPlan> plan_from_json(std::string_view text, const SplitRequest& request) {
   SplitPlan plan{.rules = rules_of(request, 0), .units = {}};
-  const auto json = base::parse_json<Json>(text);
+  const auto json = base::parse_json<SortedJson>(text);
   TRY(read_plan(TRY(base::JsonFields::of(json, "the plan of a split")), plan));
   return plan;
 }
 
 std::string to_json(const UnitResult& result) {
-  Json files = Json::array();
+  SortedJson files = SortedJson::array();
   for (const auto& each : result.files)
     files.push_back({{"partition", each.partition},
                      {"name", each.file.name},
@@ -186,11 +186,12 @@ std::string to_json(const UnitResult& result) {
                      {"md5", each.file.md5},
                      {"rows", each.rows},
                      {"digest", each.digest}});
-  return base::json_text(Json{{"counts", to_json(result.counts)}, {"files", std::move(files)}});
+  return base::json_text(
+      SortedJson{{"counts", to_json(result.counts)}, {"files", std::move(files)}});
 }
 
 Result<UnitResult> unit_result_from_json(std::string_view text) {
-  const auto json = base::parse_json<Json>(text);
+  const auto json = base::parse_json<SortedJson>(text);
   const auto in = TRY(base::JsonFields::of(json, "the result of a unit"));
   UnitResult result{.counts = TRY(read_counts(TRY(in.object("counts")))), .files = {}};
   for (const auto& each : TRY(in.objects("files")))

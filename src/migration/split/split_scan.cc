@@ -14,7 +14,7 @@ namespace {
 using splitter::FinishedFile;
 
 constexpr size_t kMostRows = 4'000;
-constexpr size_t kMostBytes = 2 << 20;
+constexpr size_t kMostBatchBytes = 2 << 20;
 
 // A row, kept until it is written.
 struct KeptRow {
@@ -59,7 +59,7 @@ class ScanRun {
   // The next rows; empty at the end.
   Task<std::vector<KeptRow>> gather() {
     std::vector<KeptRow> rows;
-    for (size_t bytes = 0; rows.size() < kMostRows && bytes < kMostBytes;) {
+    for (size_t bytes = 0; rows.size() < kMostRows && bytes < kMostBatchBytes;) {
       const auto* row = scan_.advance_if_ready();
       if (!row) row = CO_TRY(co_await scan_.advance());
       if (!row) break;

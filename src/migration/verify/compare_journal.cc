@@ -11,7 +11,7 @@
 namespace pegmove::migration {
 namespace {
 
-using Fields = base::OrderedJsonFields;
+using PositionFields = base::OrderedJsonFields;
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kMostListedBytes = 64 << 10;  // of the differences in a position
@@ -20,24 +20,24 @@ struct CountField {
   const char* name;
   int64_t compare::CompareCounts::* field;
 };
-constexpr CountField kCounts[] = {{"source_rows", &compare::CompareCounts::source_rows},
-                                  {"target_rows", &compare::CompareCounts::target_rows},
-                                  {"source_bytes", &compare::CompareCounts::source_bytes},
-                                  {"missing", &compare::CompareCounts::missing},
-                                  {"extra", &compare::CompareCounts::extra},
-                                  {"value", &compare::CompareCounts::value_differs},
-                                  {"expiry", &compare::CompareCounts::expiry_differs},
-                                  {"suspects", &compare::CompareCounts::suspects},
-                                  {"not_settled", &compare::CompareCounts::not_settled},
-                                  {"slices", &compare::CompareCounts::slices},
-                                  {"rows_skipped", &compare::CompareCounts::rows_skipped}};
+constexpr CountField kCountFields[] = {{"source_rows", &compare::CompareCounts::source_rows},
+                                       {"target_rows", &compare::CompareCounts::target_rows},
+                                       {"source_bytes", &compare::CompareCounts::source_bytes},
+                                       {"missing", &compare::CompareCounts::missing},
+                                       {"extra", &compare::CompareCounts::extra},
+                                       {"value", &compare::CompareCounts::value_differs},
+                                       {"expiry", &compare::CompareCounts::expiry_differs},
+                                       {"suspects", &compare::CompareCounts::suspects},
+                                       {"not_settled", &compare::CompareCounts::not_settled},
+                                       {"slices", &compare::CompareCounts::slices},
+                                       {"rows_skipped", &compare::CompareCounts::rows_skipped}};
 
 Json shape_of(const compare::TablePair& tables) {
   return {tables.source->app_id(), tables.source->partition_count(), tables.target->app_id(),
           tables.target->partition_count()};
 }
 
-Result<compare::RowSum> read_sum(const Fields& in, const char* name) {
+Result<compare::RowSum> read_sum(const PositionFields& in, const char* name) {
   const auto sum = compare::RowSum::from_hex(TRY(in.text(name)));
   if (!sum) return in.must_be(name, "a sum of rows");
   return *sum;
@@ -46,12 +46,12 @@ Result<compare::RowSum> read_sum(const Fields& in, const char* name) {
 Result<compare::ResidueClassState> parse_state(const journal::UnitPosition& position,
                                                const Json& shape) {
   const auto json = base::parse_json<Json>(position.detail);
-  const auto in = TRY(Fields::of(json, "the journal's position of a comparison"));
+  const auto in = TRY(PositionFields::of(json, "the journal's position of a comparison"));
   if (*TRY(in.any("tables")) != shape)
     return fail(Code::kInvalidArgument,
                 "the table was replaced by another one, or its partition count has changed");
   compare::ResidueClassState state{.last_key = position.last_key, .done = position.done};
-  for (const auto& [name, field] : kCounts)
+  for (const auto& [name, field] : kCountFields)
     state.counts.*field = TRY(in.integer(name, 0, INT64_MAX));
   state.counts.source_sum = TRY(read_sum(in, "source_sum"));
   state.counts.target_sum = TRY(read_sum(in, "target_sum"));
@@ -61,13 +61,13 @@ Result<compare::ResidueClassState> parse_state(const journal::UnitPosition& posi
   return state;
 }
 
-Result<compare::SampleOptions> read_sample(const Fields& in) {
+Result<compare::SampleOptions> read_sample(const PositionFields& in) {
   constexpr double kLeast = std::numeric_limits<double>::min();  // more than nothing
   return compare::SampleOptions{.share = TRY(in.number("share", kLeast, 1)),
                                 .seed = TRY(in.unsigned_integer("seed"))};
 }
 
-Result<compare::RecheckOptions> read_recheck(const Fields& in) {
+Result<compare::RecheckOptions> read_recheck(const PositionFields& in) {
   constexpr int64_t kYear = int64_t{86'400'000} * 365;
   return compare::RecheckOptions{
       .lag = async::milliseconds(TRY(in.integer("lag_ms", 0, kYear))),
@@ -91,7 +91,7 @@ std::string to_json_text(const compare::CompareOptions& options) {
 
 Result<compare::CompareOptions> parse_compare_options(std::string_view text) {
   const auto json = base::parse_json<Json>(text);
-  const auto in = TRY(Fields::of(json, "the journal's options of a comparison"));
+  const auto in = TRY(PositionFields::of(json, "the journal's options of a comparison"));
   compare::CompareOptions options;
   options.most_listed = size_t(TRY(in.integer("most_listed", 0, 1 << 20)));
   options.expiry_tolerance_s = uint32_t(TRY(in.integer("expiry_tolerance_s", 0, UINT32_MAX)));
@@ -103,7 +103,7 @@ Result<compare::CompareOptions> parse_compare_options(std::string_view text) {
 journal::UnitPosition to_position(int number, const compare::ResidueClassState& state,
                                   const compare::TablePair& tables) {
   Json json{{"tables", shape_of(tables)}};
-  for (const auto& [name, field] : kCounts) json[name] = state.counts.*field;
+  for (const auto& [name, field] : kCountFields) json[name] = state.counts.*field;
   json["source_sum"] = state.counts.source_sum.to_hex();
   json["target_sum"] = state.counts.target_sum.to_hex();
   size_t bytes = 0;

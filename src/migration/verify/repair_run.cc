@@ -22,7 +22,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kMostErrorsShown = 20;
 
-std::string count(int64_t rows) { return base::format_count(uint64_t(rows)); }
+std::string lines_text(int64_t rows) { return base::format_count(uint64_t(rows)); }
 
 Task<Undone> leave_repaired() {
   co_return Undone{.end = UndoEnd::kStays, .says = "rows that were repaired stay repaired"};
@@ -71,8 +71,8 @@ Result<int64_t> check_differences(const std::string& path) {
     ++rows;
   }
   if (wrong == 0) return rows;
-  return fail(Code::kInvalidArgument,
-              lines + path + ": " + count(wrong) + " lines are malformed; nothing was changed");
+  return fail(Code::kInvalidArgument, lines + path + ": " + lines_text(wrong) +
+                                          " lines are malformed; nothing was changed");
 }
 
 RepairRun::RepairRun(RepairRequest request, const Ports& ports)
@@ -197,18 +197,19 @@ std::string RepairRun::text() const {
     text += "left: " + compare::difference_text(difference) + "\n";
   text +=
       fmt::format("{}: {} missing rows written, {} values, {} expiries, {} extra rows deleted.\n",
-                  request_.dry_run ? "Would repair" : "Repaired", count(repaired_.missing),
-                  count(repaired_.value), count(repaired_.expiry), count(repaired_.extra_deleted));
-  text += fmt::format("Of {} rows checked, {} already agreed.\n", count(repaired_.looked_at),
-                      count(repaired_.agreed_before));
+                  request_.dry_run ? "Would repair" : "Repaired", lines_text(repaired_.missing),
+                  lines_text(repaired_.value), lines_text(repaired_.expiry),
+                  lines_text(repaired_.extra_deleted));
+  text += fmt::format("Of {} rows checked, {} already agreed.\n", lines_text(repaired_.looked_at),
+                      lines_text(repaired_.agreed_before));
   if (!request_.dry_run)
-    text += fmt::format("Read back: {} agree now, {} differ.\n", count(repaired_.agree_now),
-                        count(repaired_.differ_now));
+    text += fmt::format("Read back: {} agree now, {} differ.\n", lines_text(repaired_.agree_now),
+                        lines_text(repaired_.differ_now));
   if (repaired_.extra_left > 0)
     text += fmt::format("Extra rows left in the target: {}; --delete-extra deletes them.\n",
-                        count(repaired_.extra_left));
+                        lines_text(repaired_.extra_left));
   if (auto open = repaired_.not_settled + (compared_ ? compared_->not_settled : 0); open > 0)
-    text += fmt::format("Not proven: {} rows kept changing; repair again.\n", count(open));
+    text += fmt::format("Not proven: {} rows kept changing; repair again.\n", lines_text(open));
   return text;
 }
 

@@ -3,7 +3,6 @@
 namespace pegmove::server::meta {
 namespace {
 
-constexpr async::milliseconds kWaitForStore{5'000};
 constexpr async::milliseconds kSoon{1'000};
 
 }  // namespace

@@ -17,6 +17,9 @@
 
 namespace pegmove::server::meta {
 
+// How long to wait before an unreachable store is asked again.
+inline constexpr async::milliseconds kWaitForStore{5'000};
+
 struct BackupOptions {
   std::string cold_backup_root;          // the cluster's folder in a store; normally its name
   blockstore::Providers providers = {};  // none: all requests about backups are refused

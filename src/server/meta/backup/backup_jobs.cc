@@ -11,10 +11,9 @@ namespace {
 
 using wire::ErrorCode;
 
-constexpr size_t kPartitionsAtOnce = 32;
+constexpr size_t kBackupsAtOnce = 32;
 constexpr async::milliseconds kWaitForPrimary{200};
 constexpr async::milliseconds kLongestWaitForPrimary{600'000};
-constexpr async::milliseconds kWaitForStore{5'000};
 
 std::string id_text(int64_t id) { return std::to_string(id); }
 
@@ -274,9 +273,8 @@ Task<> BackupJobs::back_up_table(BackupKey key) {
     active.partitions.back()->cancelled = !record(key).cancel_reason.empty();
   }
   CO_TRY(co_await write_marker(key, BackupContext::Patience::kMinutes));
-  CO_TRY(co_await async::for_each(count, kPartitionsAtOnce, [this, key](size_t i) {
-    return back_up_partition(key, int32_t(i));
-  }));
+  CO_TRY(co_await async::for_each(
+      count, kBackupsAtOnce, [this, key](size_t i) { return back_up_partition(key, int32_t(i)); }));
   co_return co_await finish_table(key);
 }
 

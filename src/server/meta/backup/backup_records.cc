@@ -11,10 +11,10 @@ namespace {
 using Json = nlohmann::json;
 using base::JsonFields;
 
-constexpr int32_t kInt32Max = std::numeric_limits<int32_t>::max();
+constexpr int32_t kMostInt32 = std::numeric_limits<int32_t>::max();
 constexpr int32_t kInt32Min = std::numeric_limits<int32_t>::min();
 constexpr int64_t kInt64Min = std::numeric_limits<int64_t>::min();
-constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
+constexpr int64_t kMostInt64 = std::numeric_limits<int64_t>::max();
 constexpr size_t kMostEndedBackups = 1000;
 constexpr std::string_view kBackups = "/table_backup";
 constexpr std::string_view kRestores = "/restore";
@@ -33,9 +33,9 @@ Json to_json(const backup::Place& place) {
 // Its numbers come from a client's request.
 Result<backup::Place> read_place(const JsonFields& fields) {
   return backup::Place{.root = TRY(fields.text("root")),
-                       .backup_id = TRY(fields.integer("backup_id", kInt64Min, kInt64Max)),
+                       .backup_id = TRY(fields.integer("backup_id", kInt64Min, kMostInt64)),
                        .table = TRY(fields.text("table")),
-                       .app_id = TRY(fields.int32("app_id", kInt32Min, kInt32Max))};
+                       .app_id = TRY(fields.int32("app_id", kInt32Min, kMostInt32))};
 }
 
 Json to_json(const BackupRecord& record) {
@@ -56,12 +56,12 @@ Result<BackupRecord> read_backup(const JsonFields& fields) {
                       .provider = TRY(fields.text("provider")),
                       .path = TRY(fields.text("path")),
                       .policy = TRY(fields.text("policy")),
-                      .start_ms = TRY(fields.integer("start_ms", 0, kInt64Max)),
-                      .end_ms = TRY(fields.integer("end_ms", 0, kInt64Max)),
+                      .start_ms = TRY(fields.integer("start_ms", 0, kMostInt64)),
+                      .end_ms = TRY(fields.integer("end_ms", 0, kMostInt64)),
                       .state = JobState(TRY(fields.choice("state", kStates))),
                       .reason = TRY(fields.text("reason")),
                       .cancel_reason = TRY(fields.text("cancel_reason")),
-                      .bytes = TRY(fields.integer("bytes", 0, kInt64Max))};
+                      .bytes = TRY(fields.integer("bytes", 0, kMostInt64))};
 }
 
 Json to_json(const RestoreRecord& record) {
@@ -81,16 +81,16 @@ Result<RestoreRecord> read_restore(const JsonFields& fields) {
   return RestoreRecord{
       .place = TRY(read_place(TRY(fields.object("place")))),
       .provider = TRY(fields.text("provider")),
-      .app_id = TRY(fields.int32("app_id", 1, kInt32Max)),
+      .app_id = TRY(fields.int32("app_id", 1, kMostInt32)),
       .skip_bad = TRY(fields.boolean("skip_bad")),
-      .start_ms = TRY(fields.integer("start_ms", 0, kInt64Max)),
-      .end_ms = TRY(fields.integer("end_ms", 0, kInt64Max)),
+      .start_ms = TRY(fields.integer("start_ms", 0, kMostInt64)),
+      .end_ms = TRY(fields.integer("end_ms", 0, kMostInt64)),
       .state = JobState(TRY(fields.choice("state", kStates))),
       .reason = TRY(fields.text("reason")),
       .partitions = std::vector(TRY(read_partition_count(fields)), RestoredPartition::kMissing)};
 }
 
-Result<RestoredPartition> read_partition(const JsonFields& fields) {
+Result<RestoredPartition> read_restored_partition(const JsonFields& fields) {
   return RestoredPartition(TRY(fields.choice("state", kPartitions)));
 }
 
@@ -111,12 +111,12 @@ Result<PolicyRecord> read_policy(const JsonFields& fields) {
       .name = TRY(fields.text("name")),
       .provider = TRY(fields.text("provider")),
       .app_ids = {},
-      .interval_seconds = TRY(fields.integer("interval_seconds", 1, kInt64Max / 1000)),
-      .history_count = TRY(fields.int32("history_count", 1, kInt32Max)),
+      .interval_seconds = TRY(fields.integer("interval_seconds", 1, kMostInt64 / 1000)),
+      .history_count = TRY(fields.int32("history_count", 1, kMostInt32)),
       .is_disabled = TRY(fields.boolean("disabled")),
       .start_hour = TRY(fields.int32("start_hour", 0, 24)),
       .start_minute = TRY(fields.int32("start_minute", 0, 59))};
-  for (const auto app_id : TRY(fields.integers("app_ids", 1, kInt32Max)))
+  for (const auto app_id : TRY(fields.integers("app_ids", 1, kMostInt32)))
     policy.app_ids.insert(int32_t(app_id));
   return policy;
 }
@@ -158,7 +158,7 @@ Result<void> read_restores(const MetaValues& values, BackupState& state) {
     const auto path = path_of(kRestores, app_id);
     auto record = TRY(read_value(path, text, read_restore));
     TRY(check_path(path, path_of(kRestores, record.app_id)));
-    TRY(read_partitions(values, path, record.partitions, read_partition));
+    TRY(read_partitions(values, path, record.partitions, read_restored_partition));
     state.restores[record.app_id] = std::move(record);
   }
   return {};

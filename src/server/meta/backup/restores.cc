@@ -13,8 +13,8 @@ namespace {
 
 using wire::ErrorCode;
 
-constexpr size_t kPartitionsAtOnce = 16;
-constexpr int32_t kWhole = 1000;  // progress in per mille
+constexpr size_t kRestoresAtOnce = 16;
+constexpr int32_t kPerMille = 1000;  // progress in per mille
 constexpr int64_t kReserveSecondsOfFailed = 1;
 
 wire::configuration_create_app_response refusal(ErrorCode code) {
@@ -47,7 +47,7 @@ std::map<std::string, std::string> restore_envs(
 int32_t permille(const backup::PartitionProgress& progress) {
   const auto all = progress.all_bytes.load();
   if (all <= 0) return 0;
-  return int32_t(double(progress.done_bytes) / double(all) * (kWhole - 1));
+  return int32_t(double(progress.done_bytes) / double(all) * (kPerMille - 1));
 }
 
 }  // namespace
@@ -184,10 +184,10 @@ Routine<> Restores::work(int32_t app_id) {
 
 Task<> Restores::restore_table(int32_t app_id) {
   const auto count = find(app_id)->partitions.size();
-  CO_TRY(co_await async::for_each(count, kPartitionsAtOnce, [this, app_id](size_t i) {
+  CO_TRY(co_await async::for_each(count, kRestoresAtOnce, [this, app_id](size_t i) {
     return fetch_partition(app_id, int32_t(i));
   }));
-  co_return co_await async::for_each(count, kPartitionsAtOnce, [this, app_id](size_t i) {
+  co_return co_await async::for_each(count, kRestoresAtOnce, [this, app_id](size_t i) {
     return open_partition(app_id, int32_t(i));
   });
 }
@@ -316,7 +316,7 @@ wire::configuration_query_restore_response Restores::query(
     wire::error_code status;
     if (state == RestoredPartition::kSkipped) status.code = ErrorCode::kIgnoreBadData;
     response.restore_status.push_back(status);
-    response.restore_progress.push_back(state != RestoredPartition::kMissing ? kWhole
+    response.restore_progress.push_back(state != RestoredPartition::kMissing ? kPerMille
                                         : active != active_.end() &&
                                                 active->second.partitions.size() > i
                                             ? permille(*active->second.partitions[i])

@@ -14,7 +14,7 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
-std::unexpected<Error> refuse(std::string hint) {
+std::unexpected<Error> refuse_env(std::string hint) {
   return fail(Code::kInvalidArgument, std::move(hint));
 }
 
@@ -37,12 +37,12 @@ Result<void> check_deny_client(std::string_view value) {
 
 Result<void> check_usage_scenario(std::string_view value) {
   if (value == "normal" || value == "prefer_write" || value == "bulk_load") return {};
-  return refuse("bulk_load | normal | prefer_write");
+  return refuse_env("bulk_load | normal | prefer_write");
 }
 
 Result<void> check_bottommost(std::string_view value) {
   if (value == "force" || value == "skip") return {};
-  return refuse("force | skip");
+  return refuse_env("force | skip");
 }
 
 Result<void> accept_any_text(std::string_view) { return {}; }
@@ -131,11 +131,11 @@ Result<void> check_integer(const Rule& rule, std::string_view value) {
                                                *number <= std::numeric_limits<int32_t>::max()));
   if (!fits) {
     const auto bits = rule.type == Type::kInt64 ? "64"sv : "32"sv;
-    return refuse("invalid value " + quoted(value) + ", should be an " + std::string(bits) +
-                  " bits integer");
+    return refuse_env("invalid value " + quoted(value) + ", should be an " + std::string(bits) +
+                      " bits integer");
   }
   if (!rule.is_good(*number)) {
-    return refuse("invalid value " + quoted(value) + ", should be " + quoted(rule.limit));
+    return refuse_env("invalid value " + quoted(value) + ", should be " + quoted(rule.limit));
   }
   return {};
 }
@@ -144,11 +144,11 @@ Result<void> check_integer(const Rule& rule, std::string_view value) {
 
 Result<void> check_app_env(std::string_view name, std::string_view value) {
   const auto* rule = std::ranges::find(kRules, name, &Rule::name);
-  if (rule == kRules.end()) return refuse("app_env " + quoted(name) + " is not supported");
+  if (rule == kRules.end()) return refuse_env("app_env " + quoted(name) + " is not supported");
   switch (rule->type) {
     case Type::kBool:
       if (is_boolean(value)) return {};
-      return refuse("invalid value " + quoted(value) + ", should be a boolean");
+      return refuse_env("invalid value " + quoted(value) + ", should be a boolean");
     case Type::kInt32:
     case Type::kInt64: return check_integer(*rule, value);
     case Type::kText: return rule->check(value);

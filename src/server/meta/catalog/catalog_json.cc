@@ -67,7 +67,7 @@ Result<void> read_root(const base::JsonFields& fields, CatalogState& state) {
   return {};
 }
 
-Result<PartitionRecord> read_partition(const base::JsonFields& fields) {
+Result<PartitionRecord> read_app_partition(const base::JsonFields& fields) {
   TRY(fields.only({"ballot", "node"}));
   return PartitionRecord{.ballot = TRY(fields.integer("ballot", 1, kInt64Max)),
                          .node = TRY(fields.int32("node", 0, kInt32Max))};
@@ -148,7 +148,7 @@ Result<CatalogState> read_catalog(const MetaValues& values) {
     if (app.is_available() && !names.insert(app.info.app_name).second)
       return damaged(path + ": another available table has the name " +
                      base::printable(app.info.app_name));
-    TRY(read_partitions(values, path, app.partitions, read_partition));
+    TRY(read_partitions(values, path, app.partitions, read_app_partition));
     state.apps.emplace(app.info.app_id, std::move(app));
   }
   return state;

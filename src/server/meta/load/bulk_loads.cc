@@ -13,7 +13,7 @@ namespace {
 
 using wire::ErrorCode;
 
-constexpr int32_t kWhole = 100;  // progress in percent
+constexpr int32_t kPercent = 100;  // progress in percent
 
 std::string app_text(const std::string& table) { return "app(" + table + ")"; }
 
@@ -202,12 +202,12 @@ wire::partition_bulk_load_state BulkLoads::state_of(const LoadRecord& record,
                                                     size_t partition) const {
   wire::partition_bulk_load_state state;
   const auto status = record.partitions[partition];
-  int32_t percent = status == wire::BLS_DOWNLOADING || status == wire::BLS_PAUSED ? 0 : kWhole;
+  int32_t percent = status == wire::BLS_DOWNLOADING || status == wire::BLS_PAUSED ? 0 : kPercent;
   if (const auto* active = work_.progress(record.app_id);
       active && status == wire::BLS_DOWNLOADING) {
     const auto& progress = *(*active)[partition];
     const auto all = progress.all_bytes.load();
-    if (all > 0) percent = int32_t(double(progress.done_bytes) / double(all) * (kWhole - 1));
+    if (all > 0) percent = int32_t(double(progress.done_bytes) / double(all) * (kPercent - 1));
   }
   state.__set_download_progress(percent);
   wire::error_code download;

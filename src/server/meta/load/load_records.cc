@@ -9,12 +9,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
+constexpr int64_t kMostLoadInt64 = std::numeric_limits<int64_t>::max();
 constexpr std::string_view kLoads = "/bulk_load";
 
-constexpr std::string_view kStatusNames[] = {"BLS_INVALID",   "BLS_DOWNLOADING", "BLS_DOWNLOADED",
-                                             "BLS_INGESTING", "BLS_SUCCEED",     "BLS_FAILED",
-                                             "BLS_PAUSING",   "BLS_PAUSED",      "BLS_CANCELED"};
+constexpr std::string_view kLoadStatusNames[] = {
+    "BLS_INVALID", "BLS_DOWNLOADING", "BLS_DOWNLOADED", "BLS_INGESTING", "BLS_SUCCEED",
+    "BLS_FAILED",  "BLS_PAUSING",     "BLS_PAUSED",     "BLS_CANCELED"};
 
 Json to_json(const LoadRecord& record) {
   return {{"app_id", record.app_id},
@@ -36,25 +36,26 @@ Json to_json(const LoadRecord& record) {
 
 // Its partitions are read separately.
 Result<LoadRecord> read_record(const base::JsonFields& fields) {
-  return LoadRecord{.app_id = TRY(fields.int32("app_id", 1, std::numeric_limits<int32_t>::max())),
-                    .table = TRY(fields.text("table")),
-                    .provider = TRY(fields.text("provider")),
-                    .place = {.root = TRY(fields.text("root")),
-                              .cluster = TRY(fields.text("cluster")),
-                              .table = TRY(fields.text("place_table"))},
-                    .behind = TRY(fields.boolean("behind")),
-                    .load = TRY(fields.integer("load", 0, kInt64Max)),
-                    .end_ms = TRY(fields.integer("end_ms", 0, kInt64Max)),
-                    .status = wire::bulk_load_status(TRY(fields.choice("status", kStatusNames))),
-                    .partitions = std::vector(TRY(read_partition_count(fields)), wire::BLS_INVALID),
-                    .error = wire::error_from_name(TRY(fields.text("error"))),
-                    .reason = TRY(fields.text("reason")),
-                    .writes_held_us = TRY(fields.integer("writes_held_us", 0, kInt64Max)),
-                    .is_over = TRY(fields.boolean("is_over"))};
+  return LoadRecord{
+      .app_id = TRY(fields.int32("app_id", 1, std::numeric_limits<int32_t>::max())),
+      .table = TRY(fields.text("table")),
+      .provider = TRY(fields.text("provider")),
+      .place = {.root = TRY(fields.text("root")),
+                .cluster = TRY(fields.text("cluster")),
+                .table = TRY(fields.text("place_table"))},
+      .behind = TRY(fields.boolean("behind")),
+      .load = TRY(fields.integer("load", 0, kMostLoadInt64)),
+      .end_ms = TRY(fields.integer("end_ms", 0, kMostLoadInt64)),
+      .status = wire::bulk_load_status(TRY(fields.choice("status", kLoadStatusNames))),
+      .partitions = std::vector(TRY(read_partition_count(fields)), wire::BLS_INVALID),
+      .error = wire::error_from_name(TRY(fields.text("error"))),
+      .reason = TRY(fields.text("reason")),
+      .writes_held_us = TRY(fields.integer("writes_held_us", 0, kMostLoadInt64)),
+      .is_over = TRY(fields.boolean("is_over"))};
 }
 
-Result<wire::bulk_load_status> read_partition(const base::JsonFields& fields) {
-  return wire::bulk_load_status(TRY(fields.choice("status", kStatusNames)));
+Result<wire::bulk_load_status> read_partition_status(const base::JsonFields& fields) {
+  return wire::bulk_load_status(TRY(fields.choice("status", kLoadStatusNames)));
 }
 
 }  // namespace
@@ -74,7 +75,8 @@ bool is_final(wire::bulk_load_status status) {
 }
 
 std::string_view status_name(wire::bulk_load_status status) {
-  return size_t(status) < std::size(kStatusNames) ? kStatusNames[size_t(status)] : "BLS_INVALID";
+  return size_t(status) < std::size(kLoadStatusNames) ? kLoadStatusNames[size_t(status)]
+                                                      : "BLS_INVALID";
 }
 
 void put_load(MetaBatch& batch, const LoadRecord& record) {
@@ -100,7 +102,7 @@ Result<LoadState> read_loads(const MetaValues& values) {
     const auto path = path_of(kLoads, app_id);
     auto record = TRY(read_value(path, text, read_record));
     TRY(check_path(path, path_of(kLoads, record.app_id)));
-    TRY(read_partitions(values, path, record.partitions, read_partition));
+    TRY(read_partitions(values, path, record.partitions, read_partition_status));
     state[record.app_id] = std::move(record);
   }
   return state;

@@ -10,7 +10,7 @@ namespace {
 using bulkload::LoadProgress;
 using wire::ErrorCode;
 
-constexpr size_t kPartitionsAtOnce = 16;
+constexpr size_t kLoadsAtOnce = 16;
 constexpr async::milliseconds kWaitForNode{100};
 constexpr async::milliseconds kWaitForDisk{5'000};
 
@@ -91,9 +91,8 @@ Routine<> LoadWork::work(int32_t app_id) {
 Task<> LoadWork::carry_out(int32_t app_id) {
   const auto count = find_load(records_, app_id)->partitions.size();
   if (find_load(records_, app_id)->status == wire::BLS_DOWNLOADING)
-    CO_TRY(co_await async::for_each(count, kPartitionsAtOnce, [this, app_id](size_t i) {
-      return download(app_id, int32_t(i));
-    }));
+    CO_TRY(co_await async::for_each(
+        count, kLoadsAtOnce, [this, app_id](size_t i) { return download(app_id, int32_t(i)); }));
   auto* record = find_load(records_, app_id);
   if (record->status != wire::BLS_DOWNLOADING && record->status != wire::BLS_INGESTING)
     co_return fail(Code::kInterrupted, "the load was stopped");
@@ -108,7 +107,7 @@ Task<> LoadWork::carry_out(int32_t app_id) {
     co_return fail(Code::kInterrupted, "the load was stopped");
   context_.failpoint("load.ingesting_noted");
   co_return co_await async::for_each(
-      count, kPartitionsAtOnce, [this, app_id](size_t i) { return ingest(app_id, int32_t(i)); });
+      count, kLoadsAtOnce, [this, app_id](size_t i) { return ingest(app_id, int32_t(i)); });
 }
 
 Task<> LoadWork::wait_for_node(int32_t app_id, int32_t partition) {
