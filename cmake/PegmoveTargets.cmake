@@ -34,7 +34,7 @@ set(cold_options $<$<CONFIG:Release>:-mllvm> $<$<CONFIG:Release>:-inline-thresho
 
 # Replaces sources by files that include several of them each. Generated ones stay alone.
 option(PEGMOVE_TOGETHER "Compile several sources of a folder together" ON)
-set(most_together 6)
+set(most_together 12)
 function(pegmove_together folder sources)
   if(NOT PEGMOVE_TOGETHER)
     return()

@@ -39,7 +39,7 @@ RemoteError remote_error(const HttpAnswer& answer) {
   return {.exception = "", .message = base::printable(title_or_all(answer.body), 200)};
 }
 
-Code code_of(int status, const std::string& exception) {
+Code code_of_hdfs(int status, const std::string& exception) {
   if (exception == "FileNotFoundException") return Code::kNotFound;
   if (exception == "FileAlreadyExistsException") return Code::kAlreadyExists;
   if (exception == "AccessControlException" || exception == "SecurityException")
@@ -94,7 +94,7 @@ Error HdfsRest::error_of(const Reply& reply) const {
   if (is_stranger && !reply.is_from_data_node && asks_for_ticket()) text += ticket_hint(answer);
   if (answer.status == 401 && !options_.kerberos && options_.token.empty())
     text += "; this HDFS needs auth=kerberos or a token in args";
-  return {code_of(answer.status, remote.exception), text};
+  return {code_of_hdfs(answer.status, remote.exception), text};
 }
 
 std::string HdfsRest::url(const std::string& address, const std::string& path,

@@ -72,7 +72,7 @@ int look_at_stop(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<CurlTransfer*>(user)->stopped ? 1 : 0;
 }
 
-Code code_of(CURLcode result) {
+Code code_of_curl(CURLcode result) {
   switch (result) {
     case CURLE_OPERATION_TIMEDOUT: return Code::kTimeout;
     case CURLE_UNSUPPORTED_PROTOCOL:
@@ -194,7 +194,7 @@ Result<HttpAnswer> HttpClient::send(const HttpCall& call) {
   if (transfer.is_too_large)
     return fail(Code::kTooLarge, whom + "the answer has more than " +
                                      std::to_string(call.most_reply_bytes) + " bytes");
-  return fail(code_of(result), whom + (*text ? text : curl_easy_strerror(result)));
+  return fail(code_of_curl(result), whom + (*text ? text : curl_easy_strerror(result)));
 }
 
 Result<std::chrono::seconds> parse_silence(std::string_view text) {

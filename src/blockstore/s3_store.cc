@@ -26,7 +26,7 @@ std::string time_text(const Clock& clock) {
   return text;
 }
 
-Code code_of(int status, std::string_view code) {
+Code code_of_s3(int status, std::string_view code) {
   if (code == "SlowDown" || code == "InternalError" || code == "ServiceUnavailable" ||
       status == 429 || status == 500 || status == 502 || status == 503 || status == 504)
     return Code::kBusy;
@@ -50,7 +50,7 @@ Error error_of(const HttpAnswer& answer) {
   std::string text = "HTTP status " + std::to_string(answer.status);
   if (!code.empty()) text += ", " + code;
   if (!message.empty()) text += ": " + message;
-  return {code_of(answer.status, code), text};
+  return {code_of_s3(answer.status, code), text};
 }
 
 // Signed requests to one bucket.

@@ -7,6 +7,7 @@
 #include "shell/handlers.h"
 #include "shell/report.h"
 #include "shell/splits.h"
+#include "shell/words.h"
 
 namespace pegmove::shell {
 namespace {
@@ -88,7 +89,6 @@ Result<CopyArguments> parse_copy_arguments(Session& session, const Options& opti
 
 void echo(Session& session, const CopyArguments& copy) {
   auto& err = session.err();
-  auto text_of = [](bool value) { return value ? "true" : "false"; };
   err << "INFO: source_cluster_name = " << session.cluster_word()
       << "\nINFO: source_app_name = " << session.settings().table
       << "\nINFO: target_cluster_name = " << copy.to_cluster

@@ -8,6 +8,7 @@
 #include "shell/host_name.h"
 #include "shell/report.h"
 #include "shell/session.h"
+#include "shell/words.h"
 
 namespace pegmove::shell {
 namespace {
@@ -27,8 +28,6 @@ constexpr OptionSpec kLsOptions[] = {{'a', "all"},
                                      {'m', "match_type", true}};
 constexpr std::string_view kStatuses[] = {"all", "available", "creating", "dropping", "dropped"};
 constexpr std::string_view kMatchTypes[] = {"all", "exact", "anywhere", "prefix", "postfix"};
-
-const char* text_of(bool value) { return value ? "true" : "false"; }
 
 int replicas_of(const PartitionInfo& partition) {
   return int(partition.secondaries.size()) + (partition.primary.port != 0 ? 1 : 0);

@@ -11,8 +11,6 @@ namespace {
 
 constexpr OptionSpec kJsonOption[] = {{'j', "json"}};
 
-const char* text_of(bool value) { return value ? "true" : "false"; }
-
 Outcome set_atomic_idempotent(Session& session, Words words, bool value) {
   auto options = Options::parse(words, {});
   if (!options) return wrong_usage(session, options.error());
