@@ -14,7 +14,7 @@ from wait import until
 
 GOLDEN = pathlib.Path(__file__).parent.parent / "golden" / "cold-backup"
 MASTER = "local-cluster[2,1,1024]"
-SLOW_S = 120
+SLOW_S = 600
 
 
 def children_of(pid):
