@@ -5,6 +5,7 @@ import signal
 import socket
 
 from harness import CliTest, Cluster, can_connect, port_of, row
+from wait import until
 
 
 def contents(folder):
@@ -39,7 +40,8 @@ class ClusterLife(CliTest):
             self.assertTrue(can_connect(address), address)
         self.assertIn(status["meta"], self.done("cluster", "status", "--data", "detached").out)
         self.assertEqual(self.done("cluster", "stop", "--data", "detached").out, "stopped\n")
-        self.assertFalse(os.path.exists(f"/proc/{status['pid']}/fd/0"), "still running after stop")
+        # It has released its folder, and is about to be gone.
+        until(lambda: not os.path.exists(f"/proc/{status['pid']}/fd/0"), "the end of the process")
         self.assertEqual(self.status("detached"), (1, {"running": False}))
         self.assertEqual(self.done("cluster", "stop", "--data", "detached").out, "was not running\n")
         self.assertFalse(can_connect(status["meta"]))
