@@ -75,13 +75,13 @@ def main():
     job = concurrent.futures.ThreadPoolExecutor(1).submit(
         context.parallelize(units, len(units)).foreach,
         lambda unit: results.add([{"unit": unit, "result": carry_out(unit)}]))
-    told = 0
+    written = 0
     while True:
         is_over = concurrent.futures.wait([job], timeout=LOOK_EVERY_S).done
-        for result in results.value[told:]:
+        for result in results.value[written:]:
             put(folder, "%d.json" % result["unit"], json.dumps(result["result"]))
             print("pegmove-unit %d" % result["unit"], flush=True)
-            told += 1
+            written += 1
         if is_over:
             break
     failure = job.exception()

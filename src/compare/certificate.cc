@@ -64,6 +64,18 @@ std::string what_was_compared(const CompareReport& report) {
                                " s count as equal: rows were compared, not sums");
 }
 
+Json counts_json(const CompareReport& report) {
+  return {{"source_rows", report.source_rows},
+          {"target_rows", report.target_rows},
+          {"missing", report.missing},
+          {"extra", report.extra},
+          {"value", report.value_differs},
+          {"expiry", report.expiry_differs},
+          {"not_settled", report.not_settled},
+          {"source_sum", report.source_sum.to_hex()},
+          {"target_sum", report.target_sum.to_hex()}};
+}
+
 }  // namespace
 
 Task<TableFacts> describe(client::Table& table, Deadline deadline) {
@@ -95,17 +107,9 @@ std::string what_a_sample_proves(const CompareReport& report) {
 }
 
 std::string summary(const CompareReport& report) {
-  return base::json_text(Json{{"verdict", verdict(report)},
-                              {"equal", report.equal()},
-                              {"source_rows", report.source_rows},
-                              {"target_rows", report.target_rows},
-                              {"missing", report.missing},
-                              {"extra", report.extra},
-                              {"value", report.value_differs},
-                              {"expiry", report.expiry_differs},
-                              {"not_settled", report.not_settled},
-                              {"source_sum", report.source_sum.to_hex()},
-                              {"target_sum", report.target_sum.to_hex()}});
+  Json json{{"verdict", verdict(report)}, {"equal", report.equal()}};
+  json.update(counts_json(report));
+  return base::json_text(json);
 }
 
 std::string certificate(const CertificateFacts& facts, const TableFacts& source,
@@ -128,16 +132,8 @@ std::string certificate(const CertificateFacts& facts, const TableFacts& source,
             {"options", options_json(report)},
             {"source", to_json(source, report.source_rows, report.source_sum)},
             {"target", to_json(target, report.target_rows, report.target_sum)},
-            {"source_rows", report.source_rows},
-            {"target_rows", report.target_rows},
-            {"missing", report.missing},
-            {"extra", report.extra},
-            {"value", report.value_differs},
-            {"expiry", report.expiry_differs},
-            {"suspects", report.suspects},
-            {"not_settled", report.not_settled},
-            {"source_sum", report.source_sum.to_hex()},
-            {"target_sum", report.target_sum.to_hex()}};
+            {"suspects", report.suspects}};
+  json.update(counts_json(report));
   if (report.options.sample)
     json["sample"] = {{"share", report.options.sample->share},
                       {"seed", report.options.sample->seed},

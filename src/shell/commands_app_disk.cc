@@ -47,7 +47,7 @@ StoredByNode stored_by_node(const std::vector<NodeSample>& samples) {
   return stored;
 }
 
-// The replicas of a table with what they take; counts those that told.
+// The replicas of a table with their sizes; counts those that reported one.
 class DiskUse {
  public:
   DiskUse(const TableConfig& config, const StoredByNode& stored, bool resolve)
@@ -115,7 +115,7 @@ class DiskUse {
   std::vector<Column> columns_;
   std::optional<Table> details_;
   double primaries_mb_ = 0, all_mb_ = 0;
-  int primaries_ = 0, replicas_ = 0;  // that told their size
+  int primaries_ = 0, replicas_ = 0;  // that reported their size
 };
 
 }  // namespace

@@ -80,14 +80,14 @@ Table all_partitions(const LoadStatus& status) {
   return table;
 }
 
-// What is told of each replica depends on what the table is doing.
+// The last column depends on the phase of the load.
 Table single_partition(const LoadStatus& status, size_t index) {
-  const char* told = status.status == wire::BLS_DOWNLOADING ? "download_progress(%)"
-                     : status.status == wire::BLS_INGESTING ? "ingestion_status"
-                     : status.status == wire::BLS_PAUSING   ? "is_paused"
-                                                            : "is_cleaned_up";
+  const char* phase = status.status == wire::BLS_DOWNLOADING ? "download_progress(%)"
+                      : status.status == wire::BLS_INGESTING ? "ingestion_status"
+                      : status.status == wire::BLS_PAUSING   ? "is_paused"
+                                                             : "is_cleaned_up";
   auto table =
-      Table::with_columns("single partition", {{"partition_index"}, {"node_address"}, {told}});
+      Table::with_columns("single partition", {{"partition_index"}, {"node_address"}, {phase}});
   for (const auto& replica : status.partitions[index].replicas)
     table.add_row({std::to_string(index), replica.node,
                    status.status == wire::BLS_DOWNLOADING ? std::to_string(replica.percent)

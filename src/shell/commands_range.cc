@@ -63,7 +63,7 @@ const char* how_fetched(bool complete) { return complete ? "completed" : "not co
 // Deletes the rows of a scan, some at a time.
 class RangeDeleter {
  public:
-  // Where deleted keys are told; nullptr: nowhere.
+  // Where deleted keys are printed; nullptr: nowhere.
   RangeDeleter(Session& session, client::Table& table, std::string hash_key, std::ostream* to)
       : session_(session), table_(table), hash_key_(std::move(hash_key)), to_(to) {}
 

@@ -81,7 +81,7 @@ class StdinLines : public LineSource {
   }
 };
 
-// While it lives, readline and Ctrl-C work for this shell.
+// While it exists, readline and Ctrl-C work for this shell.
 class Terminal : public LineSource {
  public:
   Terminal(Session& session, std::string history_path) : history_path_(std::move(history_path)) {

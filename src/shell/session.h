@@ -89,7 +89,7 @@ class Session {
   Result<std::shared_ptr<client::Cluster>> open_cluster(std::string_view cluster);
   // The current table. Precondition: connected, and a table is used. Errors: client::Table::open.
   Result<std::shared_ptr<client::Table>> table();
-  // Looks the current table up anew next time.
+  // The current table is looked up again the next time.
   void forget_table() { table_.reset(); }
   // Names of the available tables; empty when they cannot be had within moments.
   std::vector<std::string> table_names();

@@ -9,7 +9,7 @@
 
 namespace pegmove::store {
 
-// Told by RocksDB, from its threads, of errors in log writes, flushes and compactions. It also
+// RocksDB reports to it, from its threads, errors in log writes, flushes and compactions. It also
 // turns off RocksDB's own recovery, which would try every five seconds and refuse a resume()
 // meanwhile: whoever owns the database decides when there is space again.
 //

@@ -53,7 +53,7 @@ Result<void> PartitionDb::check_load_behind() const {
     return fail(Code::kRefused,
                 doing +
                     "it has been compacted, or loaded before, so that rows which clients deleted "
-                    "could come back; make the table anew with "
+                    "could come back; create the table again with "
                     "rocksdb.usage_scenario=bulk_load, which compacts nothing");
   return {};
 }

@@ -268,7 +268,7 @@ void WritePath::reply_failed(std::vector<Mutation>& mutations, const Error& erro
              (mutations.size() > 1 ? " to " + std::to_string(mutations.back().decree) : "") +
              " was not written: " + error.to_string());
   auto code = store::is_disk_full(error) ? ErrorCode::kDiskInsufficient : ErrorCode::kDiskIoError;
-  // Clients in other languages don't know ERR_DISK_IO_ERROR; they are told of a full disk instead.
+  // Clients in other languages do not know ERR_DISK_IO_ERROR; they get that of a full disk.
   for (auto& mutation : mutations)
     for (auto& update : mutation.updates)
       update.call.reply(

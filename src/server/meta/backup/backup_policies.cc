@@ -70,6 +70,14 @@ wire::backup_entry to_entry(const backup::BackupInfo& info) {
   return entry;
 }
 
+// A malformed time changes nothing, as in Pegasus.
+void set_start(PolicyRecord& policy, std::string_view time) {
+  const auto start = parse_start_time(time);
+  if (!start) return;
+  policy.start_hour = start->hour;
+  policy.start_minute = start->minute;
+}
+
 }  // namespace
 
 std::optional<StartTime> parse_start_time(std::string_view text) {
@@ -312,19 +320,20 @@ wire::configuration_add_backup_policy_response BackupPolicies::add(
     return refuse("invalid policy name: '" + policy.name + "', policy name is already exist");
   if (!context_.options.providers.contains(policy.provider))
     return refuse("invalid backup_provider_type: " + policy.provider);
-  if (const auto start = parse_start_time(request.start_time)) {
-    policy.start_hour = start->hour;
-    policy.start_minute = start->minute;
-  }
+  set_start(policy, request.start_time);
+  if (!save(std::move(policy), "adding policy "))
+    response.err.code = ErrorCode::kFileOperationFailed;
+  return response;
+}
+
+bool BackupPolicies::save(PolicyRecord policy, const std::string& doing) {
   MetaBatch batch;
   put_policy(batch, policy);
-  if (!context_.save_now(std::move(batch), "adding policy " + policy.name)) {
-    response.err.code = ErrorCode::kFileOperationFailed;
-    return response;
-  }
-  policies[policy.name] = std::move(policy);
+  if (!context_.save_now(std::move(batch), doing + policy.name)) return false;
+  auto& kept = context_.records.policies[policy.name];
+  kept = std::move(policy);
   begin_due_rounds();
-  return response;
+  return true;
 }
 
 wire::configuration_modify_backup_policy_response BackupPolicies::modify(
@@ -354,19 +363,9 @@ wire::configuration_modify_backup_policy_response BackupPolicies::modify(
     policy.interval_seconds = std::min(request.new_backup_interval_sec, kMostSeconds);
   if (request.__isset.backup_history_count_to_keep && request.backup_history_count_to_keep > 0)
     policy.history_count = request.backup_history_count_to_keep;
-  if (request.__isset.start_time)
-    if (const auto start = parse_start_time(request.start_time)) {
-      policy.start_hour = start->hour;
-      policy.start_minute = start->minute;
-    }
-  MetaBatch batch;
-  put_policy(batch, policy);
-  if (!context_.save_now(std::move(batch), "changing policy " + policy.name)) {
+  if (request.__isset.start_time) set_start(policy, request.start_time);
+  if (!save(std::move(policy), "changing policy "))
     response.err.code = ErrorCode::kFileOperationFailed;
-    return response;
-  }
-  *found = std::move(policy);
-  begin_due_rounds();
   return response;
 }
 

@@ -40,6 +40,8 @@ class BackupPolicies {
   Result<backup::Place> place_of(int64_t backup_id) const;
   Routine<> remove_old_rounds(std::string name);
   PolicyRecord* find(const std::string& name);
+  // Stores the policy and begins rounds that are due. False: it could not be written.
+  bool save(PolicyRecord policy, const std::string& doing);
   PolicyRound* find_round(const std::string& name, int64_t backup_id);
 
   BackupContext& context_;
