@@ -38,7 +38,8 @@ bool confirm(Session& session, const std::string& action);
 
 // Prints "ERROR: " and the text of the error.
 Outcome wrong_usage(Session& session, const Error& error);
-// The same for a data request that failed; a table that no longer exists is looked up again the next time.
+// The same for a data request that failed; a table that no longer exists is looked up again the
+// next time.
 Outcome data_failed(Session& session, const Error& error);
 // After a data operation: prints on Session::err() where it was carried out.
 Outcome done_at(Session& session, const client::OperationInfo& info);
