@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import select
 import shlex
 import shutil
 import signal
@@ -45,6 +46,7 @@ class Running:
     step: int
     process: subprocess.Popen
     start: float
+    descriptor: int  # becomes readable when the process ends
 
 
 @dataclass
@@ -55,6 +57,7 @@ class Scheduler:
     logs: pathlib.Path
     cores: float
     end_limit_s: float = 20  # between asking processes to end and killing them
+    report_every_s: float = 60  # while no stage ends
     running: dict[int, Running] = field(default_factory=dict)  # by process
     spent: dict[str, float] = field(default_factory=dict)  # seconds, of stages that have begun
     passed: set[str] = field(default_factory=set)
@@ -91,6 +94,7 @@ class Scheduler:
             end_children(self.end_limit_s)
             for one in self.running.values():
                 one.process.returncode = -signal.SIGKILL  # its real exit code does not matter
+                os.close(one.descriptor)
             remove_folders(self.folder, self.failed)
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -143,16 +147,19 @@ class Scheduler:
                 shlex.split(step.command), cwd=self.root, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 env={**os.environ, "TMPDIR": str(temporary)}, process_group=0,
                 preexec_fn=give_way if step.compiles else None)
-        self.running[process.pid] = Running(stage, number, process, time.monotonic())
+        self.running[process.pid] = Running(stage, number, process, time.monotonic(), os.pidfd_open(process.pid))
         return True
 
     def next_end(self):
         """Waits until a step ends: what ran, and its exit code."""
         while True:
-            pid, status, usage = os.wait4(-1, 0)
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+            if pid == 0:
+                self.wait_for_any()
             if pid not in self.running:  # an orphan of another process
                 continue
             ended = self.running.pop(pid)
+            os.close(ended.descriptor)
             ended.process.returncode = os.waitstatus_to_exitcode(status)
             took_s = time.monotonic() - ended.start
             name = ended.stage.name
@@ -161,6 +168,16 @@ class Scheduler:
                 log.write(f"-- {ended.stage.steps[ended.step].command}: {took_s:.1f} s, processors "
                           f"{usage.ru_utime + usage.ru_stime:.1f} s, exit code {ended.process.returncode}\n")
             return ended, ended.process.returncode
+
+    def wait_for_any(self):
+        """Until one of those that run ends. Meanwhile it says what runs, so that nobody takes it for dead."""
+        ends = select.poll()
+        for one in self.running.values():
+            ends.register(one.descriptor, select.POLLIN)
+        while not ends.poll(self.report_every_s * 1000):
+            now = time.monotonic()
+            say("   running: " + ", ".join(f"{one.stage.name} {now - one.start:.0f} s" for one in self.running.values()) +
+                f"; {len(self.passed)} of {len(self.stages)} stages passed")
 
     def log(self, stage):
         return self.logs / f"{stage.name}.log"

@@ -34,9 +34,9 @@ class SchedulerTest(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.said = ""
 
-    def run_stages(self, *stages, cores=2):
-        scheduler = Scheduler(list(stages), self.folder, self.folder / "logs", cores, end_limit_s=0.2)
-        with contextlib.redirect_stdout(io.StringIO()) as said:
+    def run_stages(self, *stages, cores=2, report_every_s=60, output=None):
+        scheduler = Scheduler(list(stages), self.folder, self.folder / "logs", cores, 0.2, report_every_s)
+        with contextlib.redirect_stdout(output or io.StringIO()) as said:
             code = scheduler.run()
         self.said = said.getvalue()
         self.assertEqual(descendants(os.getpid()), [], "processes are left")
@@ -64,6 +64,21 @@ class SchedulerTest(unittest.TestCase):
         self.assertRegex(self.said, r"(?m)^== a$")
         self.assertRegex(self.said, r"(?m)^== b: ok, \d+ s$")
         self.assertRegex(self.said, r"all 2 stages passed in \d+ s\n\Z")
+
+    def test_what_runs_is_said_while_nothing_ends(self):
+        fifo = self.folder / "fifo"
+        os.mkfifo(fifo)
+
+        class EndsTheStage(io.StringIO):
+            """Output that lets the stage end when it was named as running."""
+            def write(self, text):
+                if "running: waits" in text:
+                    fifo.write_text("x")
+                return super().write(text)
+
+        waits = python(f"open('{fifo}').read(1)")
+        self.assertEqual(self.run_stages(Stage("waits", (Step(waits),)), report_every_s=0.02, output=EndsTheStage()), 0)
+        self.assertRegex(self.said, r"(?m)^   running: waits \d+ s; 0 of 1 stages passed$")
 
     def test_what_a_stage_needs_comes_first(self):
         self.run_stages(Stage("last", (Step(self.noting("last")),), needs=("first", "middle")),
