@@ -3,9 +3,10 @@
 #include <filesystem>
 #include <random>
 
+#include "apps/process_ports.h"
 #include "base/units.h"
 #include "compare/progress_text.h"
-#include "migration/copy/prepare_copy.h"
+#include "migration/verify/verify.h"
 
 namespace pegmove::apps {
 
@@ -80,16 +81,9 @@ Result<compare::CompareOptions> compare_options(const CompareArguments& argument
 Task<compare::TablePair> open_tables(CommandRun& run, std::string from, std::string to,
                                      std::string table, std::string to_table) {
   run.prepare();
-  auto source = CO_TRY(co_await run.connect(std::move(from)));
-  auto target = CO_TRY(co_await run.connect(std::move(to)));
-  auto tables =
-      CO_TRY(co_await compare::open_tables(source, target, std::move(table), std::move(to_table),
-                                           Deadline::in(run.clock(), run.timeout())));
-  if (inspect::is_same_table(*tables.source, *tables.target))
-    co_return fail(Code::kInvalidArgument, "--from and --to are the same table, '" +
-                                               tables.source->name() + "' on cluster " +
-                                               tables.source->cluster().name() +
-                                               "; give another table or cluster");
+  const ProcessPorts ports(run);
+  auto tables = CO_TRY(co_await migration::open_pair(ports.get(), std::move(from), std::move(to),
+                                                     std::move(table), std::move(to_table)));
   run.begin_work();
   co_return tables;
 }

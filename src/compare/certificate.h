@@ -32,8 +32,6 @@ Task<TableFacts> describe(client::Table& table, Deadline deadline);
 std::string verdict(const CompareReport& report);
 // What a sample without a difference proves, as a sentence.
 std::string what_a_sample_proves(const CompareReport& report);
-// How many rows the source has: exact, or estimated from a sample.
-int64_t rows_in_all(const CompareReport& report);
 
 // Only verdict and counts, as JSON: what the journal keeps as the result.
 std::string summary(const CompareReport& report);

@@ -103,13 +103,4 @@ Task<CompareReport> compare(TablePair tables, CompareOptions options, const asyn
   co_return report_of(comparison, std::move(options), elapsed());
 }
 
-Task<CompareReport> compare_tables(std::shared_ptr<client::Cluster> source,
-                                   std::shared_ptr<client::Cluster> target, CompareOptions options,
-                                   const async::StopSignal& stop, CompareEvents events) {
-  auto deadline = Deadline::in(source->client().clock(), options.timeout);
-  auto tables =
-      CO_TRY(co_await open_tables(source, target, options.table, options.to_table, deadline));
-  co_return co_await compare(std::move(tables), std::move(options), stop, std::move(events));
-}
-
 }  // namespace pegmove::compare

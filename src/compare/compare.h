@@ -63,9 +63,4 @@ Task<TablePair> open_tables(std::shared_ptr<client::Cluster> source,
 Task<CompareReport> compare(TablePair tables, CompareOptions options, const async::StopSignal& stop,
                             CompareEvents events);
 
-// open_tables() and compare().
-Task<CompareReport> compare_tables(std::shared_ptr<client::Cluster> source,
-                                   std::shared_ptr<client::Cluster> target, CompareOptions options,
-                                   const async::StopSignal& stop, CompareEvents events);
-
 }  // namespace pegmove::compare

@@ -35,8 +35,11 @@ class CompareTest : public ::testing::Test {
     clusters.must(table->set(key.hash_key, key.sort_key, value, expire_ts, clusters.deadline()));
   }
   Result<CompareReport> try_compare(CompareOptions options) {
+    auto tables = clusters.run(open_tables(clusters.source, clusters.target, options.table,
+                                           options.to_table, clusters.deadline()));
+    if (!tables) return fail(tables.error());
     return clusters.run(
-        compare_tables(clusters.source, clusters.target, std::move(options), clusters.stop, {}));
+        compare::compare(*std::move(tables), std::move(options), clusters.stop, {}));
   }
   CompareReport compare(CompareOptions options = {.table = "t"}) {
     auto report = try_compare(std::move(options));

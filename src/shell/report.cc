@@ -140,11 +140,6 @@ Outcome done_at(Session& session, const client::OperationInfo& info) {
   return Outcome::kDone;
 }
 
-Outcome not_supported(Session& session, std::string_view option, std::string_view instead) {
-  session.err() << "ERROR: option " << option << " is not supported here; " << instead << "\n";
-  return Outcome::kFailed;
-}
-
 ReportOptions report_options(const Options& options) {
   return {.json = options.has('j'), .file = options.text('o')};
 }

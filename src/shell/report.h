@@ -43,10 +43,6 @@ Outcome wrong_usage(Session& session, const Error& error);
 Outcome data_failed(Session& session, const Error& error);
 // After a data operation: prints on Session::err() where it was carried out.
 Outcome done_at(Session& session, const client::OperationInfo& info);
-// The same as wrong_usage() for an option that Pegasus's shell knows and this one does not: says
-// what to use instead.
-Outcome not_supported(Session& session, std::string_view option, std::string_view instead);
-
 // Where and in which form tables are printed (-j, -o).
 struct ReportOptions {
   bool json = false;

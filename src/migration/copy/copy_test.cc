@@ -47,8 +47,9 @@ class CopyTest : public ::testing::Test {
   }
   compare::CompareReport compare(compare::CompareOptions options) {
     async::StopSignal stop;
-    return clusters->must(
-        compare_tables(clusters->source, clusters->target, std::move(options), stop, {}));
+    auto tables = clusters->must(compare::open_tables(
+        clusters->source, clusters->target, options.table, options.to_table, clusters->deadline()));
+    return clusters->must(compare::compare(std::move(tables), std::move(options), stop, {}));
   }
   // How a table of the target differs from the model, by a reader of another kind.
   std::string differences(const std::string& table, const Model& model) {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/atomic_file.h"
 #include "base/json_text.h"
 #include "base/small_file.h"
 #include "base/units.h"
@@ -121,7 +122,9 @@ Result<ClusterFolder> ClusterFolder::take(const std::string& path, const std::st
   auto pid = std::to_string(getpid());
   if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) != ssize_t(pid.size()))
     return system_error("writing " + lock_path);
-  unlink((path + "/run.json").c_str());  // of a process that was killed
+  // Of a process that was killed.
+  unlink((path + "/run.json").c_str());
+  for (const char* name : {"/run.json", "/cluster.json"}) TRY(base::remove_leftovers(path + name));
   return folder;
 }
 

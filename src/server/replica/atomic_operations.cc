@@ -154,11 +154,6 @@ std::string with_request(const AtomicContext& context, std::string_view body,
 
 }  // namespace
 
-bool is_atomic(RpcCode code) {
-  return code == RpcCode::kIncr || code == RpcCode::kCheckAndSet ||
-         code == RpcCode::kCheckAndMutate;
-}
-
 std::string apply_atomic(const AtomicContext& context, RpcCode code, std::string_view body,
                          store::WriteBatch& batch) {
   switch (code) {

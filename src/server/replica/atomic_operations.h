@@ -23,8 +23,6 @@ struct AtomicContext {
   uint8_t cluster_id = 0;       // this cluster's own; 0 = not in a [duplication-group]
 };
 
-bool is_atomic(wire::RpcCode code);
-
 // Carries out the request and returns the body of its reply. Its writes go to the batch; none when
 // it is refused (status 4), its check fails (13), or the row cannot be read (2 and 5). Rows that it
 // writes have the time 0 in their timetag, as in Pegasus.
