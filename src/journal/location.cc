@@ -1,12 +1,8 @@
 #include "journal/location.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
+
+#include "base/local_file.h"
 
 namespace pegmove::journal {
 namespace {
@@ -15,18 +11,6 @@ namespace fs = std::filesystem;
 
 // Only the owner may read the folders: the journal contains names of clusters and tables.
 constexpr mode_t kFolderMode = 0700;
-
-Result<void> make_folders(const fs::path& folder) {
-  std::error_code ignored;
-  if (fs::is_directory(folder, ignored)) return {};
-  if (folder.has_parent_path() && folder != folder.parent_path())
-    TRY(make_folders(folder.parent_path()));
-  if (mkdir(folder.c_str(), kFolderMode) == 0) return sync_folder(folder.parent_path());
-  const int error = errno;  // another process may have been faster
-  if (error == EEXIST && fs::is_directory(folder, ignored)) return {};
-  return fail(Code::kIo, "creating the folder " + folder.string() + " for the journal: " +
-                             std::strerror(error) + "; give another place with --state");
-}
 
 }  // namespace
 
@@ -52,21 +36,12 @@ Result<std::string> prepare_place(const std::string& path) {
                 "journal '" + path + "': this is a folder; give a file with --state");
   const fs::path absolute = fs::absolute(path, error).lexically_normal();
   if (error) return fail(Code::kIo, "journal " + path + ": " + error.message());
-  TRY(make_folders(absolute.parent_path()));
+  if (const auto made = base::make_folders(absolute.parent_path(), kFolderMode); !made)
+    return fail(Code::kIo, "journal " + path + ": " + made.error().message() +
+                               "; give another place with --state");
   const fs::path real = fs::weakly_canonical(absolute, error);
   if (error) return fail(Code::kIo, "journal " + path + ": " + error.message());
   return real.string();
-}
-
-Result<void> sync_folder(const std::string& folder) {
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool done = fd >= 0 && fsync(fd) == 0;
-  const int error = errno;
-  if (fd >= 0) close(fd);
-  // EINVAL: the file system has nothing to wait for.
-  if (!done && error != EINVAL)
-    return fail(Code::kIo, "writing the folder " + folder + ": " + std::strerror(error));
-  return {};
 }
 
 }  // namespace pegmove::journal

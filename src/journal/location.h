@@ -21,7 +21,4 @@ Result<std::string> default_state_path(const Environment& environment);
 // kIo.
 Result<std::string> prepare_place(const std::string& path);
 
-// Waits until the folder's list of names is on the disk. Errors: kIo.
-Result<void> sync_folder(const std::string& folder);
-
 }  // namespace pegmove::journal

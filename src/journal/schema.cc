@@ -2,14 +2,13 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 
-#include "journal/location.h"
+#include "base/local_file.h"
 #include "journal/run_lock.h"
 
 namespace pegmove::journal {
@@ -27,14 +26,7 @@ std::string sql_quoted(const std::string& text) {
   return out;
 }
 
-Result<void> sync_file(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool synced = fd >= 0 && fsync(fd) == 0;
-  const int error = errno;
-  if (fd >= 0) close(fd);
-  if (synced) return {};
-  return fail(Code::kIo, path + ": " + std::strerror(error));
-}
+Result<void> sync_file(const std::string& path) { return TRY(base::LocalFile::open(path)).sync(); }
 
 // Runs the steps that are missing, if any.
 Result<void> migrate(Connection& connection, std::span<const std::string_view> steps) {
@@ -91,16 +83,15 @@ Result<void> create(const std::string& path, std::span<const std::string_view> s
     made = fail(Code::kIo, "journal " + path + ": creating it: " + std::strerror(errno));
   unlink(staging.c_str());
   TRY(std::move(made));
-  return sync_folder(fs::path(path).parent_path());
+  return base::sync_folder(fs::path(path).parent_path());
 }
 
 // Keeps the file of the older version, for a return to that version: "JOURNAL.v1".
 Result<void> keep_copy(const Connection& connection, const std::string& path, int64_t version) {
   const auto copy = path + ".v" + std::to_string(version);
-  const auto folder = fs::path(path).parent_path();
   std::error_code ignored;
   // Another process was faster, or was killed after it: perhaps before its name was durable.
-  if (fs::exists(copy, ignored)) return sync_folder(folder);
+  if (fs::exists(copy, ignored)) return base::sync_folder(fs::path(path).parent_path());
   std::string staging = copy + ".XXXXXX";
   const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600; SQLite takes an empty file
   if (fd < 0)
@@ -110,12 +101,11 @@ Result<void> keep_copy(const Connection& connection, const std::string& path, in
   auto copied = connection.execute("VACUUM INTO '" + sql_quoted(staging) + "'",
                                    "keeping a copy of the older version");
   if (copied) copied = sync_file(staging);
-  if (copied && rename(staging.c_str(), copy.c_str()) != 0)
-    copied = fail(Code::kIo,
-                  "journal " + path + ": keeping the copy " + copy + ": " + std::strerror(errno));
+  if (copied)
+    copied = in_context(base::rename_file(staging, copy),
+                        "journal " + path + ": keeping a copy of the older version");
   if (!copied) unlink(staging.c_str());
-  TRY(std::move(copied));
-  return sync_folder(folder);
+  return copied;
 }
 
 // A process of the older version would fail on the new tables.

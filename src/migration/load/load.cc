@@ -130,8 +130,8 @@ runs::Report Load::report(const journal::Run&) {
 Task<std::string> Load::find_settings() {
   const auto level = CO_TRY(co_await cluster_->meta_level(deadline()));
   const auto table = CO_TRY(co_await cluster_->table_info(request_.load.table, deadline()));
-  auto status = co_await client::load_status(*cluster_, request_.load.table, deadline());
-  if (!status && !status.error().wire_code()) co_return fail(std::move(status.error()));
+  auto status = co_await poll();
+  if (!status && status.error().code() != Code::kRefused) co_return fail(std::move(status.error()));
   co_return base::json_text(
       SortedJson{{"level", int(level)},
                  {"scenario", env_of(table, kScenario)},
@@ -171,13 +171,15 @@ Task<std::string> Load::start(StepContext) {
 // Finds a load that this run started when its process was killed before it was journaled. A load
 // that succeeded counts too, unless it may be an earlier one.
 Task<std::optional<std::string>> Load::adopt(StepContext) {
-  auto status = co_await client::load_status(*cluster_, request_.load.table, deadline());
-  if (!status && !status.error().wire_code()) co_return fail(std::move(status.error()));
+  auto status = co_await poll();
+  if (!status && status.error().code() != Code::kRefused) co_return fail(std::move(status.error()));
   const bool has_begun = status && (status->is_loading ||
                                     (status->status == wire::BLS_SUCCEED && !was_loaded_before_));
   co_return has_begun ? std::optional<std::string>("") : std::nullopt;
 }
 
+// kRefused: the cluster has answered that the last load of the table ended without success, or that
+// there was none.
 Task<LoadStatus> Load::poll() {
   auto status = co_await client::load_status(*cluster_, request_.load.table, deadline());
   if (!status && status.error().wire_code())
@@ -229,14 +231,10 @@ std::string Load::left_alone() const { return "the cluster continues the load by
 // Waits until the cluster has ended the load, or can no longer end it.
 Task<Undone> Load::cancel(StepContext) {
   const auto& table = request_.load.table;
-  auto current = co_await client::load_status(*cluster_, table, deadline());
-  if (!current && current.error().wire_code())  // its last load has ended, and did not succeed
-    co_return Undone{.end = UndoEnd::kUndone,
-                     .says = "nothing is loading: " + current.error().message()};
-  auto status = CO_TRY(std::move(current));
-  const bool was_loading = status.is_loading;
+  auto status = co_await poll();
+  const bool was_loading = status && status->is_loading;
   const auto end = Deadline::in(ports_.clock, kCancelWithin);
-  while (status.is_loading && status.status != wire::BLS_CANCELED) {
+  while (status && status->is_loading && status->status != wire::BLS_CANCELED) {
     auto cancelled =
         co_await client::control_load(*cluster_, table, LoadControl::kCancel, deadline());
     if (!cancelled && cancelled.error().code() != Code::kRefused)
@@ -246,11 +244,15 @@ Task<Undone> Load::cancel(StepContext) {
                      "the cluster is still loading; cancel again when the load has ended, so that "
                      "the settings are restored");
     if (!cancelled) co_await ports_.clock.sleep_for(kBetweenLoadPolls);  // no result
-    status = CO_TRY(co_await client::load_status(*cluster_, table, deadline()));
+    status = co_await poll();
   }
+  if (!status && status.error().code() == Code::kRefused)
+    co_return Undone{.end = UndoEnd::kUndone,
+                     .says = "nothing is loading: " + status.error().message()};
+  if (!status) co_return fail(std::move(status.error()));
   // Otherwise it is the status of an earlier load.
   const bool is_ours = may_have_started_ || was_loading;
-  if (is_ours && status.status == wire::BLS_SUCCEED)
+  if (is_ours && status->status == wire::BLS_SUCCEED)
     co_return Undone{.end = UndoEnd::kTooLate,
                      .says = "it was too late to cancel: table " + table + " has the loaded rows"};
   co_return Undone{.end = UndoEnd::kUndone,
