@@ -1,5 +1,7 @@
 #include "backup/checkpoint_transfer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -30,12 +32,12 @@ Result<std::vector<LocalEntry>> list_files(const std::string& folder) {
   for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
        entry.increment(error)) {
     if (!entry->is_regular_file(error) || error)
-      return fail(Code::kIo, folder + " has " + entry->path().filename().string() +
-                                 ", which is not a regular file");
+      return fail(Code::kIo, fmt::format("{} has {}, which is not a regular file", folder,
+                                         entry->path().filename().string()));
     files.push_back(
         {.name = entry->path().filename().string(), .size = int64_t(entry->file_size(error))});
   }
-  if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("listing {}: {}", folder, error.message()));
   if (std::ranges::find(files, "CURRENT", &LocalEntry::name) == files.end())
     return fail(Code::kIo, folder + " has no file CURRENT: it is not a checkpoint");
   std::ranges::sort(files, {}, &LocalEntry::name);

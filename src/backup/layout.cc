@@ -1,5 +1,7 @@
 #include "backup/layout.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -14,7 +16,7 @@ std::string Place::backup_folder() const { return join(root, std::to_string(back
 std::string Place::info_file() const { return join(backup_folder(), kBackupInfo); }
 std::string Place::envs_file() const { return join(backup_folder(), kEnvsFile); }
 std::string Place::table_folder() const {
-  return join(backup_folder(), table + "_" + std::to_string(app_id));
+  return join(backup_folder(), fmt::format("{}_{}", table, app_id));
 }
 std::string Place::metadata_file() const { return join(table_folder(), "meta", "app_metadata"); }
 std::string Place::status_file() const { return join(table_folder(), "meta", "app_backup_status"); }
@@ -33,10 +35,10 @@ Result<std::string> root_of(std::string_view path, std::string_view cluster,
                             std::string_view policy) {
   if (!blockstore::is_name(cluster))
     return fail(Code::kInvalidArgument,
-                "\"" + base::printable(cluster) + "\" is not a valid name of a cluster");
+                fmt::format("\"{}\" is not a valid name of a cluster", base::printable(cluster)));
   if (!policy.empty() && !blockstore::is_name(policy))
     return fail(Code::kInvalidArgument,
-                "\"" + base::printable(policy) + "\" is not a valid name of a policy");
+                fmt::format("\"{}\" is not a valid name of a policy", base::printable(policy)));
   return join(TRY(blockstore::check_path(path)), cluster, policy);
 }
 

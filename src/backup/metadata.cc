@@ -1,5 +1,7 @@
 #include "backup/metadata.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -54,7 +56,8 @@ Result<BackupInfo> read_of_policy(const Json& json) {
   for (auto& [id, name] : TRY(fields.text_map("app_names"))) {
     const auto app_id = base::parse_integer(id, 1, INT32_MAX);
     if (!app_id)
-      return fields.wrong("'app_names' has " + base::printable(id) + ", which is not an app id");
+      return fields.wrong(
+          fmt::format("'app_names' has {}, which is not an app id", base::printable(id)));
     info.tables[int32_t(*app_id)] = name;
   }
   return info;

@@ -17,7 +17,7 @@ constexpr size_t kMostNameBytes = 300;
 
 template <typename T>
 Result<T> in_file(Result<T> result, const AsyncStore& store, const std::string& path) {
-  return in_context(std::move(result), store.store().description() + ": " + path);
+  return in_context(std::move(result), fmt::format("{}: {}", store.store().description(), path));
 }
 
 // Lists a folder; one that was removed meanwhile counts as empty.
@@ -51,7 +51,7 @@ Task<> judge(const AsyncStore& store, BackupSummary& summary) {
   for (auto& table : summary.tables) {
     const bool is_unfinished = CO_TRY(co_await exists(store, place(table).unfinished_file()));
     if (is_unfinished)
-      summary.why = "the backup of " + table.table + " is in progress, or was abandoned";
+      summary.why = fmt::format("the backup of {} is in progress, or was abandoned", table.table);
     table.is_whole = *info && !is_unfinished && (*info)->tables.contains(table.app_id) &&
                      CO_TRY(co_await exists(store, place(table).metadata_file()));
   }
@@ -64,7 +64,7 @@ Task<> judge(const AsyncStore& store, BackupSummary& summary) {
     const auto found = std::ranges::find(summary.tables, id, &TableSummary::app_id);
     const bool is_whole = found != summary.tables.end() && found->is_whole;
     if (summary.why.empty() && !is_whole)
-      summary.why = "the app_metadata of " + name + " is missing";
+      summary.why = fmt::format("the app_metadata of {} is missing", name);
   }
   if ((*info)->is_deleting)
     summary.state = BackupState::kDeleting;
@@ -105,8 +105,8 @@ Task<wire::app_info> read_table(const AsyncStore& store, Place place) {
   auto table = CO_TRY(in_file(decode_app_metadata(text), store, path));
   if (table.app_name != place.table || table.app_id != place.app_id)
     co_return in_file(Result<wire::app_info>(fail(Code::kInvalidArgument,
-                                                  "it is that of table '" + table.app_name +
-                                                      "' with id " + std::to_string(table.app_id))),
+                                                  fmt::format("it is that of table '{}' with id {}",
+                                                              table.app_name, table.app_id))),
                       store, path);
   co_return table;
 }
@@ -118,8 +118,8 @@ Task<std::optional<BackupInfo>> read_info(const AsyncStore& store, Place place) 
   if (!text) co_return fail(std::move(text.error()));
   auto info = CO_TRY(in_file(decode_backup_info(*text), store, path));
   if (info.backup_id != place.backup_id)
-    co_return fail(Code::kCorrupt, store.store().description() + ": " + path +
-                                       " is that of backup " + std::to_string(info.backup_id));
+    co_return fail(Code::kCorrupt, fmt::format("{}: {} is that of backup {}",
+                                               store.store().description(), path, info.backup_id));
   co_return info;
 }
 
@@ -140,8 +140,8 @@ Task<Checkpoint> read_checkpoint(const AsyncStore& store, Place place, int32_t p
   auto name = CO_TRY(co_await store.read_file(current, kMostNameBytes));
   while (name.ends_with('\n')) name.pop_back();
   if (!is_checkpoint_name(name))
-    co_return fail(Code::kCorrupt, store.store().description() + ": " + current +
-                                       " does not contain the name of a checkpoint");
+    co_return fail(Code::kCorrupt, fmt::format("{}: {} does not contain the name of a checkpoint",
+                                               store.store().description(), current));
   Checkpoint checkpoint{.folder = place.checkpoint_folder(partition, name), .metadata = {}};
   const auto path = join(checkpoint.folder, kBackupMetadata);
   const auto text = CO_TRY(co_await store.read_file(path, kMostMetadataBytes));
@@ -184,8 +184,7 @@ Task<Place> find_backup(const AsyncStore& store, std::string path, int64_t backu
                          .table = table,
                          .app_id = each.app_id});
       else
-        why_not =
-            "; backup " + std::to_string(summary.backup_id) + " is not complete: " + summary.why;
+        why_not = fmt::format("; backup {} is not complete: {}", summary.backup_id, summary.why);
     }
   }
   if (found.size() == 1) co_return found[0];
@@ -199,8 +198,10 @@ Task<Place> find_backup(const AsyncStore& store, std::string path, int64_t backu
                     app_id > 0 ? " with app id " + std::to_string(app_id) : "", path, why_not));
   std::string folders;
   for (const auto& place : found) folders += (folders.empty() ? "/" : ", /") + place.table_folder();
-  co_return fail(Code::kInvalidArgument, "several backups match: " + folders +
-                                             "; give the folder that contains the backup's id");
+  co_return fail(
+      Code::kInvalidArgument,
+      fmt::format("several backups match: {}; give the folder that contains the backup's id",
+                  folders));
 }
 
 }  // namespace pegmove::backup

@@ -1,5 +1,7 @@
 #include "backup/verifier.h"
 
+#include <fmt/format.h>
+
 #include "async/for_each.h"
 #include "blockstore/digest.h"
 #include "blockstore/path.h"
@@ -78,9 +80,7 @@ class Verifier {
     if (!entry || !*entry) {
       add(partition, path, entry ? "it is missing" : entry.error().message());
     } else if ((*entry)->size != file.size) {
-      add(partition, path,
-          "it has " + std::to_string((*entry)->size) + " bytes instead of " +
-              std::to_string(file.size));
+      add(partition, path, fmt::format("it has {} bytes instead of {}", (*entry)->size, file.size));
     } else if (is_sampled(path, options_.share)) {
       CO_TRY(co_await read_file(partition, path, std::move(file)));
     }
@@ -99,10 +99,9 @@ class Verifier {
     report_.bytes_read += sum->size;
     if (sum->size != file.size)
       add(partition, path,
-          "it ends after " + std::to_string(sum->size) + " bytes instead of " +
-              std::to_string(file.size));
+          fmt::format("it ends after {} bytes instead of {}", sum->size, file.size));
     else if (!file.md5.empty() && sum->md5 != file.md5)
-      add(partition, path, "its MD5 is " + sum->md5 + " instead of " + file.md5);
+      add(partition, path, fmt::format("its MD5 is {} instead of {}", sum->md5, file.md5));
     co_return Result<void>();
   }
 

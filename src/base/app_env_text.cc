@@ -1,5 +1,7 @@
 #include "base/app_env_text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -48,14 +50,14 @@ Result<uint64_t> parse_units(std::string_view text) {
 Result<void> parse_item(std::string_view item, Throttle& throttle) {
   const auto fields = split_fields(item, '*', true);
   if (fields.size() != 3)
-    return refuse("The field count of " + quoted(item) + " separated by '*' must be 3");
+    return refuse(fmt::format("The field count of {} separated by '*' must be 3", quoted(item)));
   const uint64_t units = TRY(parse_units(fields[0]));
   if (fields[1] != "delay" && fields[1] != "reject")
     return refuse(quoted(fields[1]) + " should be 'delay' or 'reject'");
   const auto pause = parse_unsigned(fields[2]);
   if (!pause) return refuse(quoted(fields[2]) + " should be an unsigned integer");
   auto& place = fields[1] == "delay" ? throttle.delay : throttle.reject;
-  if (place) return refuse("duplicate " + quoted(fields[1]) + " config");
+  if (place) return refuse(fmt::format("duplicate {} config", quoted(fields[1])));
   constexpr uint64_t kLongest = 24ull * 3600 * 1000;  // a huge number must not overflow a clock
   place = ThrottleStep{.units = units, .pause = milliseconds(std::min(*pause, kLongest))};
   return {};

@@ -1,5 +1,6 @@
 #include "base/atomic_file.h"
 
+#include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@ Result<std::string> behind_links(const std::string& path) {
 // The descriptor of this process that a path like "/dev/stdout" or "/dev/fd/3" means. The file that
 // it is open for belongs to somebody else: it may already have content, and must not be replaced.
 std::optional<int> own_descriptor(const std::string& path) {
-  const fs::path own = "/proc/" + std::to_string(::getpid()) + "/fd";
+  const fs::path own = fmt::format("/proc/{}/fd", ::getpid());
   fs::path place = path;
   for (int i = 0; i < kMostLinks; ++i) {
     std::error_code error;
@@ -90,7 +91,7 @@ Result<LocalFile> make_temporary(const std::string& name, mode_t mode,
                                  const std::string* existing) {
   if (!existing) return LocalFile::create(name, mode);
   if (::link(existing->c_str(), name.c_str()) != 0)
-    return fail(system_error("linking " + *existing + " to", name, errno));
+    return fail(system_error(fmt::format("linking {} to", *existing), name, errno));
   auto file = LocalFile::open(name);
   if (!file) ::unlink(name.c_str());
   return file;
@@ -226,7 +227,7 @@ Result<void> remove_leftovers(const std::string& path) {
         ::unlink(entries->path().c_str()) != 0 && errno != ENOENT)
       return fail(system_error("removing", entries->path().string(), errno));
   if (error && error != std::errc::no_such_file_or_directory)
-    return fail(Code::kIo, "listing " + folder.string() + ": " + error.message());
+    return fail(Code::kIo, fmt::format("listing {}: {}", folder.string(), error.message()));
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "base/child_process.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -108,8 +109,9 @@ class ChildProcess::Patience {
   Result<void> check() const {
     if (wait_.should_stop && wait_.should_stop()) return fail(Code::kInterrupted, "it was stopped");
     if (wait_.limit && SystemTime::now() - began_ >= *wait_.limit)
-      return fail(Code::kTimeout, "a program has neither ended nor written more within " +
-                                      std::to_string(wait_.limit->count()) + " ms");
+      return fail(Code::kTimeout,
+                  fmt::format("a program has neither ended nor written more within {} ms",
+                              wait_.limit->count()));
     return {};
   }
   // Not longer than the limit.

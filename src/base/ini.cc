@@ -1,5 +1,7 @@
 #include "base/ini.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -42,9 +44,9 @@ Result<IniSections> parse_ini(std::string_view text, IniRules rules) {
   for (int number = 1; !text.empty(); ++number) {
     const auto end = std::min(text.find('\n'), text.size());
     if (!take_line(text.substr(0, end), rules, section, sections) && !rules.skips_unknown_lines)
-      return fail(Code::kInvalidArgument,
-                  "line " + std::to_string(number) +
-                      " is not valid INI: neither [section] nor name = value");
+      return fail(
+          Code::kInvalidArgument,
+          fmt::format("line {} is not valid INI: neither [section] nor name = value", number));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return sections;

@@ -38,7 +38,7 @@ Result<JsonFieldsOf<Json>> JsonFieldsOf<Json>::of(const Json& object, std::strin
 
 template <typename Json>
 std::unexpected<Error> JsonFieldsOf<Json>::error(const std::string& text) const {
-  return fail(document_->code, document_->name + ": " + text);
+  return fail(document_->code, fmt::format("{}: {}", document_->name, text));
 }
 
 template <typename Json>

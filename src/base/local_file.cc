@@ -1,6 +1,7 @@
 #include "base/local_file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ Code code_of(int number) {
 }  // namespace
 
 Error system_error(const std::string& doing, const std::string& path, int number) {
-  return {code_of(number), doing + " " + path + ": " + std::strerror(number)};
+  return {code_of(number), fmt::format("{} {}: {}", doing, path, std::strerror(number))};
 }
 
 Result<LocalFile> LocalFile::open_with(const std::string& path, int flags, mode_t mode,
@@ -46,7 +47,7 @@ Result<LocalFile> LocalFile::open(const std::string& path) {
   struct stat found{};
   if (fstat(file.fd_.get(), &found) != 0) return fail(system_error("looking at", path, errno));
   if (!S_ISREG(found.st_mode))
-    return fail(Code::kIo, "opening " + path + ": it is not a regular file");
+    return fail(Code::kIo, fmt::format("opening {}: it is not a regular file", path));
   return file;
 }
 
@@ -135,7 +136,7 @@ Result<void> make_folders(const std::string& path, mode_t mode) {
   const int number = errno;
   // Another process may have made it meanwhile; and "a/b/" and "a/." exist by now.
   if (number == EEXIST && std::filesystem::is_directory(path, ignored)) return {};
-  return fail(Code::kIo, "making the folder " + path + ": " + std::strerror(number));
+  return fail(Code::kIo, fmt::format("making the folder {}: {}", path, std::strerror(number)));
 }
 
 Result<void> sync_folder(const std::string& path) {
@@ -150,7 +151,7 @@ Result<void> sync_folder(const std::string& path) {
 Result<void> rename_file(const std::string& from, const std::string& to) {
   if (std::rename(from.c_str(), to.c_str()) != 0) {
     const int number = errno;
-    return fail(system_error("renaming " + from + " to", to, number));
+    return fail(system_error(fmt::format("renaming {} to", from), to, number));
   }
   return sync_folder(parent_of(to));
 }

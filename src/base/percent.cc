@@ -1,5 +1,7 @@
 #include "base/percent.h"
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
 
 namespace pegmove::base {
@@ -40,9 +42,9 @@ Result<std::string> percent_decode(std::string_view text) {
     const auto pair = text.substr(i + 1, 2);
     const auto byte = from_hex(pair);
     if (!byte)
-      return fail(Code::kInvalidArgument, "The characters " + std::string(pair) +
-                                              " do not form a hex value. Please escape it or pass "
-                                              "a valid hex value");
+      return fail(Code::kInvalidArgument, fmt::format("The characters {} do not form a hex value. "
+                                                      "Please escape it or pass a valid hex value",
+                                                      pair));
     decoded += *byte;
     i += 2;
   }

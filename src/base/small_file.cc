@@ -1,5 +1,7 @@
 #include "base/small_file.h"
 
+#include <fmt/format.h>
+
 #include "base/atomic_file.h"
 
 namespace pegmove::base {
@@ -11,7 +13,7 @@ Result<std::optional<std::string>> read_file(const std::string& path, size_t mos
   auto text = TRY(file->read(0, most_bytes + 1));
   if (text.size() > most_bytes)
     return fail(Code::kCorrupt,
-                path + " has more than " + std::to_string(most_bytes) + " bytes: too many");
+                fmt::format("{} has more than {} bytes: too many", path, most_bytes));
   return text;
 }
 

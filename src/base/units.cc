@@ -39,7 +39,7 @@ Result<uint64_t> parse_with_unit(std::string_view text, const Units& units, cons
       return number * unit.factor;
     }
   return fail(Code::kInvalidArgument,
-              "'" + std::string(text) + "' is not understood; write it like " + example);
+              fmt::format("'{}' is not understood; write it like {}", text, example));
 }
 
 std::string format(const char* pattern, double value) {

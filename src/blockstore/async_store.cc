@@ -207,8 +207,8 @@ Task<std::optional<Entry>> AsyncStore::find(std::string path) const {
 Task<std::string> AsyncStore::read_file(std::string path, size_t most_bytes) const {
   auto bytes = CO_TRY(co_await call([&] { return store_->read(path, 0, most_bytes + 1); }));
   if (bytes.size() > most_bytes)
-    co_return fail(Code::kTooLarge, store_->description() + ": " + path + " has more than " +
-                                        std::to_string(most_bytes) + " bytes");
+    co_return fail(Code::kTooLarge, fmt::format("{}: {} has more than {} bytes",
+                                                store_->description(), path, most_bytes));
   co_return bytes;
 }
 

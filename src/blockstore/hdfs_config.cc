@@ -1,5 +1,7 @@
 #include "blockstore/hdfs_config.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <map>
 #include <pugixml.hpp>
@@ -22,7 +24,8 @@ Result<void> read_site(const std::string& path, Properties& properties) {
   const auto parsed = site.load_file(path.c_str());
   if (parsed.status == pugi::status_file_not_found) return {};
   if (!parsed)
-    return fail(Code::kInvalidArgument, path + " cannot be read: " + parsed.description());
+    return fail(Code::kInvalidArgument,
+                fmt::format("{} cannot be read: {}", path, parsed.description()));
   for (const auto& property : site.child("configuration").children("property"))
     properties[property.child_value("name")] = property.child_value("value");
   return {};
@@ -70,10 +73,12 @@ Result<std::vector<std::string>> find_addresses(const HdfsOptions& options,
   // A name node has a port; a name without port that is in no site file may be a name service.
   if (colon != std::string::npos && !host.empty())
     return std::vector{"http://" + host + ":" + kDefaultHttpPort};
-  return fail(Code::kInvalidArgument,
-              "the WebHDFS addresses of the name nodes of '" + options.name_node +
-                  "' are not known: set HADOOP_CONF_DIR to a folder whose hdfs-site.xml contains "
-                  "them, or add webhdfs=http://HOST:9870,... to args");
+  return fail(
+      Code::kInvalidArgument,
+      fmt::format(
+          "the WebHDFS addresses of the name nodes of '{}' are not known: set HADOOP_CONF_DIR to a "
+          "folder whose hdfs-site.xml contains them, or add webhdfs=http://HOST:9870,... to args",
+          options.name_node));
 }
 
 Result<std::string> read_token(const std::string& path) {
@@ -90,7 +95,8 @@ Result<void> take_word(HdfsOptions& options, const std::string& word) {
     options.addresses = base::split(value, ',');
     for (auto& address : options.addresses) {
       if (!address.starts_with("http://") && !address.starts_with("https://"))
-        return fail(Code::kInvalidArgument, "webhdfs=" + address + " is not an http:// address");
+        return fail(Code::kInvalidArgument,
+                    fmt::format("webhdfs={} is not an http:// address", address));
       if (address.contains('@'))
         return fail(Code::kInvalidArgument, "webhdfs= must not contain a password");
       address = host_of(address);
@@ -107,9 +113,9 @@ Result<void> take_word(HdfsOptions& options, const std::string& word) {
     options.silence_timeout = TRY(parse_silence(value));
   } else {
     return fail(Code::kInvalidArgument,
-                "'" + key +
-                    "' is unknown; after <name_node> [root_path] args may have webhdfs=, user=, "
-                    "token_file=, auth=kerberos, ca= and timeout=");
+                fmt::format("'{}' is unknown; after <name_node> [root_path] args may have "
+                            "webhdfs=, user=, token_file=, auth=kerberos, ca= and timeout=",
+                            key));
   }
   return {};
 }

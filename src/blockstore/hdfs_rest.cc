@@ -1,5 +1,7 @@
 #include "blockstore/hdfs_rest.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -64,8 +66,9 @@ Code code_of_hdfs(int status, const std::string& exception) {
 std::string ticket_hint(const HttpAnswer& answer) {
   if (answer.ticket_error.empty())
     return "; the name node does not accept this Kerberos ticket (see klist)";
-  return "; no Kerberos ticket: " + base::printable(answer.ticket_error, 300) +
-         "; get one with kinit, or set KRB5_CLIENT_KTNAME to a keytab";
+  return fmt::format(
+      "; no Kerberos ticket: {}; get one with kinit, or set KRB5_CLIENT_KTNAME to a keytab",
+      base::printable(answer.ticket_error, 300));
 }
 
 // Whether another name node may succeed.
@@ -129,7 +132,7 @@ Result<HdfsRest::Reply> HdfsRest::call(const std::string& path, const std::strin
       active_ = which;
       return Reply{.answer = std::move(*answer), .is_from_data_node = is_redirected};
     }
-    last = answer ? Error(Code::kBusy, "name node " + address + " is on standby")
+    last = answer ? Error(Code::kBusy, fmt::format("name node {} is on standby", address))
                   : std::move(answer.error());
     if (last.code() == Code::kInterrupted || last.code() == Code::kUnauthenticated) break;
   }
@@ -144,8 +147,8 @@ Result<Json> HdfsRest::ask(const std::string& method, const std::string& path,
   if (answer.body.empty()) return Json::object();
   auto json = base::parse_json<Json>(answer.body);
   if (!json.is_object())
-    return fail(Code::kProtocol, "the answer to " + operation +
-                                     " is not a JSON object: " + base::printable(answer.body, 100));
+    return fail(Code::kProtocol, fmt::format("the answer to {} is not a JSON object: {}", operation,
+                                             base::printable(answer.body, 100)));
   return json;
 }
 

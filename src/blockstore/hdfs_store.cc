@@ -1,5 +1,7 @@
 #include "blockstore/hdfs_store.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -66,9 +68,8 @@ class Hdfs {
   }
 
   Result<std::string> read(const std::string& path, int64_t offset, size_t size) {
-    return rest_.move_data(
-        "GET", path, "OPEN&offset=" + std::to_string(offset) + "&length=" + std::to_string(size),
-        "", std::max(size, kMostErrorBytes));
+    return rest_.move_data("GET", path, fmt::format("OPEN&offset={}&length={}", offset, size), "",
+                           std::max(size, kMostErrorBytes));
   }
 
   Result<void> remove(const std::string& path) {
@@ -114,8 +115,9 @@ class HdfsUpload : public Upload {
   Result<void> finish(const std::string& md5) override {
     if (!begun_) TRY(send(""));
     if (!TRY(hdfs_.has(partial_, sum_, md5)))
-      return fail(Code::kCorrupt,
-                  "HDFS's checksum of " + partial_ + " does not match the bytes that were sent");
+      return fail(
+          Code::kCorrupt,
+          fmt::format("HDFS's checksum of {} does not match the bytes that were sent", partial_));
     TRY(hdfs_.rename(partial_, path_));
     finished_ = true;
     return {};
@@ -221,7 +223,7 @@ class HdfsStore : public BlockStore {
 
   Result<void> rename(const std::string& from, const std::string& to) override {
     const auto before = TRY(place(from)), after = TRY(place(to));
-    const auto doing = "renaming /" + before + " to /" + after;
+    const auto doing = fmt::format("renaming /{} to /{}", before, after);
     TRY(in(hdfs_.rest().ask("PUT", parent_of(after), "MKDIRS"), doing));
     return in(hdfs_.rename(before, after), doing);
   }

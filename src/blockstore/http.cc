@@ -1,6 +1,7 @@
 #include "blockstore/http.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
@@ -190,17 +191,17 @@ Result<HttpAnswer> HttpClient::send(const HttpCall& call) {
   handles_->give_back(curl);
   transfer.answer.status = int(status);
   if (result == CURLE_OK) return std::move(transfer.answer);
-  const auto whom = call.method + " to " + host_of(call.url) + ": ";
+  const auto whom = fmt::format("{} to {}: ", call.method, host_of(call.url));
   if (transfer.is_too_large)
-    return fail(Code::kTooLarge, whom + "the answer has more than " +
-                                     std::to_string(call.most_reply_bytes) + " bytes");
+    return fail(Code::kTooLarge,
+                fmt::format("{}the answer has more than {} bytes", whom, call.most_reply_bytes));
   return fail(code_of_curl(result), whom + (*text ? text : curl_easy_strerror(result)));
 }
 
 Result<std::chrono::seconds> parse_silence(std::string_view text) {
   const auto length = TRY(in_context(base::parse_duration(text), "timeout"));
   if (length < std::chrono::seconds(1) || length > std::chrono::hours(1))
-    return fail(Code::kInvalidArgument, "timeout: " + std::string(text) + " is not from 1s to 1h");
+    return fail(Code::kInvalidArgument, fmt::format("timeout: {} is not from 1s to 1h", text));
   return std::chrono::duration_cast<std::chrono::seconds>(length);
 }
 

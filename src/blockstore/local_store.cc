@@ -210,8 +210,8 @@ class LocalStore : public BlockStore {
   Result<void> check_root() const {
     std::error_code error;
     if (fs::is_directory(root_, error)) return {};
-    return fail(Code::kIo,
-                description() + ": the folder " + root_ + " does not exist; is its disk mounted?");
+    return fail(Code::kIo, fmt::format("{}: the folder {} does not exist; is its disk mounted?",
+                                       description(), root_));
   }
 
   // The path on this machine. Checks that its existing folders are below the root.
@@ -225,7 +225,7 @@ class LocalStore : public BlockStore {
         std::mismatch(real_root.begin(), real_root.end(), real.begin(), real.end());
     if (!error && end == real_root.end()) return file;
     return fail(Code::kRefused,
-                description() + ": " + file + " leads out of the folder through a link");
+                fmt::format("{}: {} leads out of the folder through a link", description(), file));
   }
 
   static Result<Entry> stat_file(const std::string& file) {

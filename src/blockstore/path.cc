@@ -1,5 +1,7 @@
 #include "blockstore/path.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/bytes.h"
@@ -16,7 +18,7 @@ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x
 Result<std::string> check_path(std::string_view path) {
   const auto refused = [&](std::string_view why) {
     return fail(Code::kInvalidArgument,
-                "the path \"" + base::printable(path) + "\" " + std::string(why));
+                fmt::format("the path \"{}\" {}", base::printable(path), why));
   };
   if (path.size() > kMostBytes) return refused("is longer than 4096 bytes");
   std::string checked;

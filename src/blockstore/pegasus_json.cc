@@ -33,7 +33,7 @@ Result<StoredFile> read_file(const PegasusFields& fields) {
     return fields.wrong(fmt::format("a file is named \"{}\", which is not a valid file name",
                                     base::printable(file.name)));
   if (!file.md5.empty() && !is_md5_hex(file.md5))
-    return fields.wrong("the MD5 of " + file.name + " is malformed");
+    return fields.wrong(fmt::format("the MD5 of {} is malformed", file.name));
   return file;
 }
 
@@ -77,7 +77,7 @@ Result<std::vector<StoredFile>> read_files(const PegasusFields& fields, const ch
   for (const auto& each : TRY(fields.objects(name))) {
     auto file = TRY(read_file(each));
     if (!names.insert(file.name).second)
-      return fields.wrong("the file " + file.name + " is listed twice");
+      return fields.wrong(fmt::format("the file {} is listed twice", file.name));
     if (file.size > kMost - total) return fields.wrong("the sizes of the files are impossible");
     total += file.size;
     files.push_back(std::move(file));

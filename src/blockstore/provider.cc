@@ -1,5 +1,7 @@
 #include "blockstore/provider.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <sstream>
 
@@ -22,7 +24,7 @@ Result<std::unique_ptr<BlockStore>> open(const Provider& provider, const Clock& 
   if (provider.type == "local_service") {
     if (words.size() != 1 || !words[0].starts_with('/'))
       return fail(Code::kInvalidArgument,
-                  "args must be one absolute path, not '" + provider.args + "'");
+                  fmt::format("args must be one absolute path, not '{}'", provider.args));
     return make_local_store(provider.name, words[0]);
   }
   if (provider.type == "hdfs_service") {
@@ -31,9 +33,10 @@ Result<std::unique_ptr<BlockStore>> open(const Provider& provider, const Clock& 
   }
   if (provider.type == "s3_service")
     return make_s3_store(TRY(parse_s3_args(provider.name, words)), clock);
-  return fail(Code::kInvalidArgument,
-              "type '" + provider.type +
-                  "' is unknown; the types are local_service, hdfs_service and s3_service");
+  return fail(
+      Code::kInvalidArgument,
+      fmt::format("type '{}' is unknown; the types are local_service, hdfs_service and s3_service",
+                  provider.type));
 }
 
 }  // namespace
@@ -45,7 +48,7 @@ bool has_root(const Provider& provider) {
 }
 
 Result<std::unique_ptr<BlockStore>> open_store(const Provider& provider, const Clock& clock) {
-  return in_context(open(provider, clock), "[block_service." + provider.name + "]");
+  return in_context(open(provider, clock), fmt::format("[block_service.{}]", provider.name));
 }
 
 }  // namespace pegmove::blockstore

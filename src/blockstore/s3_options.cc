@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -22,7 +24,8 @@ Result<S3Credentials> read_credentials(const std::string& path, const std::strin
                       .session_token = values["aws_session_token"]};
   if (found.access_key.empty() || found.secret_key.empty())
     return fail(Code::kInvalidArgument,
-                path + " has no aws_access_key_id and aws_secret_access_key in [" + profile + "]");
+                fmt::format("{} has no aws_access_key_id and aws_secret_access_key in [{}]", path,
+                            profile));
   return found;
 }
 
@@ -44,10 +47,11 @@ Result<void> take_word(S3Options& options, const std::string& word, std::string&
   } else if (key == "timeout") {
     options.silence_timeout = TRY(parse_silence(value));
   } else {
-    return fail(Code::kInvalidArgument,
-                "'" + (equals == std::string::npos ? word : key) +
-                    "' is unknown; after <endpoint> <bucket> [prefix] args may have region=, "
-                    "style=path, style=host, credentials=FILE, profile=, ca= and timeout=");
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("'{}' is unknown; after <endpoint> <bucket> [prefix] args may have region=, "
+                    "style=path, style=host, credentials=FILE, profile=, ca= and timeout=",
+                    equals == std::string::npos ? word : key));
   }
   return {};
 }
@@ -61,13 +65,14 @@ Result<S3Options> parse_s3_args(const std::string& name, const std::vector<std::
   S3Options options{.name = name, .endpoint = host_of(words[0]), .bucket = words[1]};
   if (!options.endpoint.starts_with("http://") && !options.endpoint.starts_with("https://"))
     return fail(Code::kInvalidArgument,
-                "the endpoint '" + words[0] + "' must begin with http:// or https://");
+                fmt::format("the endpoint '{}' must begin with http:// or https://", words[0]));
   if (options.endpoint.contains('@'))
     return fail(Code::kInvalidArgument,
                 "the endpoint must not contain keys; put them into the environment or into a file "
                 "(credentials=)");
   if (!is_name(options.bucket) || options.bucket.contains('='))
-    return fail(Code::kInvalidArgument, "'" + options.bucket + "' is not a valid name of a bucket");
+    return fail(Code::kInvalidArgument,
+                fmt::format("'{}' is not a valid name of a bucket", options.bucket));
   std::string file, profile = "default";
   size_t next = 2;
   if (words.size() > 2 && !words[2].contains('=')) options.prefix = TRY(check_path(words[next++]));

@@ -1,5 +1,7 @@
 #include "blockstore/s3_store.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <ctime>
@@ -122,7 +124,7 @@ class ETag {
     if (parts_ == 0 || in_part_ > 0) end_part();
     // A file of at most one part is sent at once.
     if (parts_ == 1) return base::to_hex(md5s_);
-    return md5_hex(md5s_) + "-" + std::to_string(parts_);
+    return fmt::format("{}-{}", md5_hex(md5s_), parts_);
   }
 
  private:
@@ -183,8 +185,9 @@ class S3Upload : public Upload {
     const auto wanted = etag_.finish();
     // The SHA-256 of the data was part of the signature; encrypted files have another ETag.
     if (got == wanted || is_encrypted_) return {};
-    return fail(Code::kCorrupt, "S3's checksum of " + key_ + ", " + got +
-                                    ", does not match what was sent, " + wanted);
+    return fail(Code::kCorrupt,
+                fmt::format("S3's checksum of {}, {}, does not match what was sent, {}", key_, got,
+                            wanted));
   }
 
  private:
@@ -210,8 +213,8 @@ class S3Upload : public Upload {
   Result<std::string> complete() {
     std::string body = "<CompleteMultipartUpload>";
     for (size_t i = 0; i < parts_.size(); ++i)
-      body += "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>" + parts_[i] +
-              "</ETag></Part>";
+      body +=
+          fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", i + 1, parts_[i]);
     body += "</CompleteMultipartUpload>";
     auto answer = TRY(bucket_.ask("POST", key_, {{"uploadId", id_}}, body));
     is_encrypted_ = is_encrypted(answer);
@@ -283,8 +286,7 @@ class S3Store : public BlockStore {
     const auto key = TRY(place(path));
     const auto doing = "reading " + key;
     if (size == 0) return "";
-    const auto range =
-        "bytes=" + std::to_string(offset) + "-" + std::to_string(offset + int64_t(size) - 1);
+    const auto range = fmt::format("bytes={}-{}", offset, offset + int64_t(size) - 1);
     auto answer = TRY(
         in(bucket_.send("GET", key, {}, {}, {{"range", range}}, std::max(size, kMostReplyBytes)),
            doing));
@@ -370,8 +372,8 @@ class S3Store : public BlockStore {
                                 std::vector<Entry>& entries) {
     const auto add = [&](std::string key, bool is_folder, int64_t size) -> Result<void> {
       if (!key.starts_with(prefix))
-        return fail(Code::kProtocol,
-                    "S3 lists the key " + base::printable(key) + ", which was not requested");
+        return fail(Code::kProtocol, fmt::format("S3 lists the key {}, which was not requested",
+                                                 base::printable(key)));
       key.erase(0, prefix.size());
       if (is_folder && key.ends_with('/')) key.pop_back();
       if (!key.empty()) entries.push_back({.name = key, .is_folder = is_folder, .size = size});

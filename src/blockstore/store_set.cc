@@ -1,5 +1,7 @@
 #include "blockstore/store_set.h"
 
+#include <fmt/format.h>
+
 namespace pegmove::blockstore {
 
 Result<std::shared_ptr<BlockStore>> StoreSet::get(const std::string& name) {
@@ -9,9 +11,10 @@ Result<std::shared_ptr<BlockStore>> StoreSet::get(const std::string& name) {
   if (!provider) {
     std::string known;
     for (const auto& [each, ignored] : providers_) known += (known.empty() ? "" : ", ") + each;
-    return fail(Code::kNotFound, "the configuration has no block service '" + name + "'; " +
-                                     (known.empty() ? "add a section [block_service." + name + "]"
-                                                    : "it has: " + known));
+    return fail(Code::kNotFound,
+                fmt::format("the configuration has no block service '{}'; {}", name,
+                            known.empty() ? fmt::format("add a section [block_service.{}]", name)
+                                          : "it has: " + known));
   }
   std::shared_ptr<BlockStore> store = TRY(open_store(*provider, clock_));
   if (is_stopped_) store->stop();

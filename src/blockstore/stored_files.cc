@@ -1,5 +1,7 @@
 #include "blockstore/stored_files.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <set>
 
@@ -24,7 +26,7 @@ Result<void> remove_others(const std::string& folder, const std::vector<StoredFi
     if (!wanted.contains(entry->path().filename().string())) others.push_back(entry->path());
   for (const auto& path : others)
     if (!error) fs::remove_all(path, error);
-  if (error) return fail(Code::kIo, "cleaning " + folder + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("cleaning {}: {}", folder, error.message()));
   return {};
 }
 

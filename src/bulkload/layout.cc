@@ -1,5 +1,7 @@
 #include "bulkload/layout.h"
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
 #include "blockstore/path.h"
 
@@ -30,8 +32,8 @@ Result<Place> place_of(std::string_view root, std::string_view cluster, std::str
   for (const auto& [what, name] : {std::pair("cluster", cluster), {"table", table}})
     if (!blockstore::is_name(name))
       return fail(Code::kInvalidArgument,
-                  "the " + std::string(what) + " \"" + base::printable(name) +
-                      "\" is not a valid name of a folder in a block store");
+                  fmt::format("the {} \"{}\" is not a valid name of a folder in a block store",
+                              what, base::printable(name)));
   return place;
 }
 

@@ -1,5 +1,7 @@
 #include "meta_view/table_view.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -87,9 +89,9 @@ wire::configuration_list_apps_response list_apps(
   const bool has_pattern = request.__isset.app_name_pattern && request.__isset.match_type;
   if (has_pattern && !matches("", "", request.match_type)) {
     response.err.code = ErrorCode::kNotImplemented;
-    response.__set_hint_message(
-        "match_type is not supported: val=" + std::to_string(static_cast<int>(request.match_type)) +
-        ", str=" + name_of(request.match_type));
+    response.__set_hint_message(fmt::format("match_type is not supported: val={}, str={}",
+                                            static_cast<int>(request.match_type),
+                                            name_of(request.match_type)));
     return response;
   }
   for (const auto* info : tables) {

@@ -1,6 +1,7 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <netdb.h>
 
 #include <memory>
@@ -11,16 +12,15 @@
 namespace pegmove::net {
 
 std::string Address::to_string() const {
-  std::string text;
-  for (int shift : {24, 16, 8, 0})
-    text += std::to_string(ipv4 >> shift & 255) + (shift ? "." : ":");
-  return text + std::to_string(port);
+  return fmt::format("{}.{}.{}.{}:{}", ipv4 >> 24, ipv4 >> 16 & 255, ipv4 >> 8 & 255, ipv4 & 255,
+                     port);
 }
 
 Result<HostPort> parse_host_port(std::string_view text) {
   auto wrong = [&](const char* why) {
-    return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is not an address: " +
-                                            why + "; write it like 10.0.0.1:34601");
+    return fail(Code::kInvalidArgument,
+                fmt::format("'{}' is not an address: {}; write it like 10.0.0.1:34601",
+                            base::printable(text), why));
   };
   auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return wrong("it has no port");
@@ -61,8 +61,8 @@ Result<std::vector<Address>> look_up(const HostPort& host_port) {
   int error = getaddrinfo(host_port.host.c_str(), nullptr, &hints, &found);
   std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
   if (error != 0)
-    return fail(Code::kUnreachable,
-                "host '" + host_port.host + "' cannot be looked up: " + gai_strerror(error));
+    return fail(Code::kUnreachable, fmt::format("host '{}' cannot be looked up: {}", host_port.host,
+                                                gai_strerror(error)));
   std::vector<Address> addresses;
   for (auto* entry = found; entry; entry = entry->ai_next) {
     auto* ip = reinterpret_cast<sockaddr_in*>(entry->ai_addr);
@@ -74,7 +74,8 @@ Result<std::vector<Address>> look_up(const HostPort& host_port) {
 Result<uint32_t> parse_ipv4(std::string_view text) {
   in_addr parsed{};
   if (inet_pton(AF_INET, std::string(text).c_str(), &parsed) != 1)
-    return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is not an IPv4 address");
+    return fail(Code::kInvalidArgument,
+                fmt::format("'{}' is not an IPv4 address", base::printable(text)));
   return ntohl(parsed.s_addr);
 }
 

@@ -1,5 +1,7 @@
 #include "net/host_names.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -62,7 +64,7 @@ Task<std::vector<Address>> HostNames::resolve(HostPort host, Deadline deadline) 
         name, deadline.earlier(Deadline::in(clock_, options_.longest_wait)));
   if (tasks_.stopped()) co_return fail(Code::kInterrupted, "the client has been closed");
   if (name->addresses.empty() && name->being_asked)
-    co_return fail(Code::kTimeout, "looking up host '" + host.host + "' took too long");
+    co_return fail(Code::kTimeout, fmt::format("looking up host '{}' took too long", host.host));
   if (name->addresses.empty()) co_return fail(*name->error);
   std::vector<Address> addresses;
   for (auto ipv4 : name->addresses) addresses.push_back({ipv4, host.port});
@@ -101,7 +103,7 @@ Routine<> HostNames::ask(std::string host, std::shared_ptr<Name> name) {
   name->answered_at = clock_.now();
   name->error.reset();
   if (found && found->empty())
-    found = fail(Code::kUnreachable, "host '" + host + "' has no IPv4 address");
+    found = fail(Code::kUnreachable, fmt::format("host '{}' has no IPv4 address", host));
   if (found) {
     name->addresses = merge(name->addresses, *found);
     name->has_failed = false;

@@ -1,5 +1,7 @@
 #include "net/http_get.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <boost/asio/this_coro.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -22,7 +24,7 @@ constexpr async::milliseconds kConnectTime{
 Error wrong(const error_code& error, size_t max_body) {
   if (error == http::error::body_limit || error == http::error::buffer_overflow)
     return {Code::kTooLarge,
-            "the reply has more than " + std::to_string(max_body) + " bytes, which is the limit"};
+            fmt::format("the reply has more than {} bytes, which is the limit", max_body)};
   return {Code::kProtocol, "the reply is not valid HTTP: " + error.message()};
 }
 
@@ -93,7 +95,7 @@ Task<HttpResponse> http_get(Connector& connector, Clock& clock, Address to, std:
   watchers.stop();
   co_await watchers.join();  // no result
   stream->close();
-  auto doing = "GET " + target.substr(0, target.find('?')) + " of " + to.to_string();
+  auto doing = fmt::format("GET {} of {}", target.substr(0, target.find('?')), to.to_string());
   if (!reply && watch.is_late) co_return fail(Code::kTimeout, doing + ": no whole reply in time");
   co_return in_context(std::move(reply), doing);
 }

@@ -1,5 +1,7 @@
 #include "net/rpc_channel.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -141,7 +143,8 @@ Routine<> RpcChannel::expire_calls() {
     for (const auto& [id, call] : pending_)
       if (call.deadline.passed(clock_)) late.push_back(id);
     for (auto id : late)
-      finish(id, fail(Code::kTimeout, "no answer from " + address_.to_string() + " in time"));
+      finish(id,
+             fail(Code::kTimeout, fmt::format("no answer from {} in time", address_.to_string())));
   }
 }
 

@@ -1,5 +1,7 @@
 #include "net/rpc_server.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -112,8 +114,8 @@ Routine<> RpcServer::accept_connections() {
     }
     if (connections_.size() >= limits_.max_connections) {
       if (!std::exchange(full, true))  // once, not for each: there may be many
-        log_.warning("refusing connections, first from " + (*stream)->peer().to_string() +
-                     ": there are " + std::to_string(connections_.size()) + " already");
+        log_.warning(fmt::format("refusing connections, first from {}: there are {} already",
+                                 (*stream)->peer().to_string(), connections_.size()));
       continue;
     }
     full = false;
@@ -135,12 +137,13 @@ Routine<> RpcServer::close_late_connections() {
     for (auto& connection : connections_) {
       const bool holds_up = connection->holds_others_up(others_wait);
       if (connection->http_deadline() <= now)
-        log_.info("closed an HTTP connection from " + connection->peer().to_string() +
-                  " that took too long");
+        log_.info(fmt::format("closed an HTTP connection from {} that took too long",
+                              connection->peer().to_string()));
       else if (holds_up)
-        log_.warning("closed the connection from " + connection->peer().to_string() +
-                     ": it took too long to send a request or to read a reply, and others wait for "
-                     "the memory");
+        log_.warning(
+            fmt::format("closed the connection from {}: it took too long to send a request or to "
+                        "read a reply, and others wait for the memory",
+                        connection->peer().to_string()));
       else
         continue;
       connection->close();
@@ -156,8 +159,8 @@ Routine<> RpcServer::write(std::shared_ptr<ServerConnection> connection) {
 Routine<> RpcServer::serve(std::shared_ptr<ServerConnection> connection) {
   auto ended = co_await connection->read_requests(handler_, http_);
   if (!ended && ended.error().code() != Code::kUnreachable)
-    log_.warning("closed the connection from " + connection->peer().to_string() + ": " +
-                 ended.error().to_string());
+    log_.warning(fmt::format("closed the connection from {}: {}", connection->peer().to_string(),
+                             ended.error().to_string()));
   connection->close();
   std::erase(connections_, connection);
 }

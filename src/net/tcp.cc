@@ -1,5 +1,7 @@
 #include "net/tcp.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -60,7 +62,8 @@ class TcpStream : public Stream {
 
  private:
   std::unexpected<Error> broken(const error_code& error) const {
-    return fail(Code::kUnreachable, "connection to " + peer_.to_string() + ": " + error.message());
+    return fail(Code::kUnreachable,
+                fmt::format("connection to {}: {}", peer_.to_string(), error.message()));
   }
 
   tcp::socket socket_;
@@ -112,9 +115,10 @@ Task<std::unique_ptr<Stream>> TcpConnector::connect(Address to, Deadline deadlin
   // cancel finds it waiting, or its handler must run first.
   if (timer.cancel() == 0 && !too_late) co_await timer.async_wait(kAsTuple);  // no result
   if (too_late)
-    co_return fail(Code::kTimeout, "connecting to " + to.to_string() + " took too long");
+    co_return fail(Code::kTimeout, fmt::format("connecting to {} took too long", to.to_string()));
   if (error)
-    co_return fail(Code::kUnreachable, "connecting to " + to.to_string() + ": " + error.message());
+    co_return fail(Code::kUnreachable,
+                   fmt::format("connecting to {}: {}", to.to_string(), error.message()));
   co_return std::make_unique<TcpStream>(std::move(socket));
 }
 
@@ -128,7 +132,8 @@ Result<std::unique_ptr<Acceptor>> listen_tcp(asio::any_io_executor executor, Add
   if (error == asio::error::address_in_use)
     return fail(Code::kAlreadyExists,
                 at.to_string() + " is in use by another process; choose another port");
-  if (error) return fail(Code::kIo, "listening on " + at.to_string() + ": " + error.message());
+  if (error)
+    return fail(Code::kIo, fmt::format("listening on {}: {}", at.to_string(), error.message()));
   return std::make_unique<TcpAcceptor>(std::move(acceptor));
 }
 

@@ -1,5 +1,7 @@
 #include "service/http_router.h"
 
+#include <fmt/format.h>
+
 #include "base/percent.h"
 #include "service/table_json.h"
 
@@ -89,7 +91,7 @@ void HttpRouter::answer(net::IncomingHttp http) const {
   if (query->path.empty()) return http.reply(list_all());
   auto found = routes_.find(query->path);
   if (found == routes_.end())
-    return http.reply(not_found("service not found for \"" + query->path + "\""));
+    return http.reply(not_found(fmt::format("service not found for \"{}\"", query->path)));
   found->second.handler(*std::move(query), std::move(http));
 }
 

@@ -1,5 +1,6 @@
 #include "service/operations.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -90,8 +91,8 @@ void Operations::set_memory() {
 Result<void> Operations::dump(const std::string& file, const std::string& text) const {
   if (options_.dump_dir.empty() || !is_plain_file_name(file))
     return fail(Code::kInvalidArgument,
-                "'" + file + "' is not a plain file name; dumps go to the server's folder " +
-                    options_.dump_dir);
+                fmt::format("'{}' is not a plain file name; dumps go to the server's folder {}",
+                            file, options_.dump_dir));
   TRY(base::make_folders(options_.dump_dir));
   auto out =
       TRY(base::AtomicFile::create(options_.dump_dir + "/" + file, {.follows_links = false}));
@@ -117,7 +118,7 @@ void Operations::add_commands() {
 std::string Operations::reset_log_level(RemoteCommands::Arguments arguments) const {
   auto found = arguments.empty() ? std::ranges::find(kLevels, first_log_level_, &LevelName::level)
                                  : std::ranges::find(kLevels, arguments[0], &LevelName::name);
-  if (found == std::end(kLevels)) return "ERROR: invalid level '" + arguments[0] + "'";
+  if (found == std::end(kLevels)) return fmt::format("ERROR: invalid level '{}'", arguments[0]);
   base::set_log_level(found->level);
   return "OK, current level is LOG_LEVEL_" + std::string(found->name);
 }
@@ -125,8 +126,8 @@ std::string Operations::reset_log_level(RemoteCommands::Arguments arguments) con
 std::string Operations::dump_settings(RemoteCommands::Arguments arguments) const {
   if (arguments.empty()) return settings.to_ini();
   if (auto dumped = dump(arguments[0], settings.to_ini()); !dumped)
-    return "ERROR: " + dumped.error().message() + "\n";
-  return "config dump to file " + arguments[0] + "\n";
+    return fmt::format("ERROR: {}\n", dumped.error().message());
+  return fmt::format("config dump to file {}\n", arguments[0]);
 }
 
 void Operations::add_perf_counter_commands() {

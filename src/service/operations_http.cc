@@ -1,5 +1,7 @@
 // The HTTP handlers that every server has. Pegasus: src/http/builtin_http_calls.cpp,
 // config_http_service.cpp, http_server.cpp, and metrics_http_service in src/utils/metrics.cpp.
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.h"
@@ -51,7 +53,7 @@ Result<MetricsQuery> parse_metrics_query(const HttpQuery& query) {
                     "the value of detail should be a boolean value, i.e. true or false");
       detail = *wanted;
     } else {
-      return fail(Code::kInvalidArgument, "unknown field " + name + "=" + value);
+      return fail(Code::kInvalidArgument, fmt::format("unknown field {}={}", name, value));
     }
   }
   if (!has_fields && !detail) parsed.fields = metrics::brief_fields();
@@ -95,7 +97,8 @@ void Operations::add_http() {
             const auto& name = query.argument("name");
             if (name.empty()) return bad_request("name shouldn't be empty");
             auto json = settings.to_json(name);
-            return {.body = json ? *json : "ERR_OBJECT_NOT_FOUND: '" + name + "' is not found"};
+            return {.body = json ? *json
+                                 : fmt::format("ERR_OBJECT_NOT_FOUND: '{}' is not found", name)};
           });
   http.on("configs", "", "Lists all settings.", [this](const HttpQuery& query) -> net::HttpReply {
     if (!query.arguments.empty()) return bad_request("");

@@ -1,5 +1,7 @@
 #include "service/remote_commands.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <charconv>
 #include <cstdlib>
@@ -81,8 +83,8 @@ void RemoteCommands::on_integer(const std::string& name, const std::string& help
        if (arguments.empty()) {
          reply[name] = settings.text(setting);
        } else if (arguments.size() > 1) {
-         reply["error"] = "ERR: invalid arguments '" + join(arguments, " ") +
-                          "', only one argument is acceptable";
+         reply["error"] = fmt::format(
+             "ERR: invalid arguments '{}', only one argument is acceptable", join(arguments, " "));
        } else if (is_default(arguments[0])) {
          settings.set(setting, std::to_string(original));
          reply[name] = original;
@@ -90,7 +92,7 @@ void RemoteCommands::on_integer(const std::string& name, const std::string& help
          auto value = parse_integer(arguments[0]);
          if (!value || !is_acceptable(*value) || !settings.set(setting, arguments[0]))
            reply["error"] =
-               "ERR: invalid argument '" + arguments[0] + "', the value is not acceptable";
+               fmt::format("ERR: invalid argument '{}', the value is not acceptable", arguments[0]);
        }
        return pretty(reply);
      });
@@ -105,7 +107,7 @@ void RemoteCommands::on_boolean(const std::string& name, const std::string& help
     } else if (arguments.size() > 1) {
       reply["error"] = "ERR: invalid arguments, only one boolean argument is acceptable";
     } else if (!settings.set(setting, arguments[0])) {
-      reply["error"] = "ERR: invalid arguments, '" + arguments[0] + "' is not a boolean";
+      reply["error"] = fmt::format("ERR: invalid arguments, '{}' is not a boolean", arguments[0]);
     }
     return pretty(reply);
   });
@@ -114,7 +116,7 @@ void RemoteCommands::on_boolean(const std::string& name, const std::string& help
 std::string RemoteCommands::help(Arguments arguments) const {
   if (!arguments.empty()) {
     auto found = commands_.find(arguments[0]);
-    if (found == commands_.end()) return "cannot find command '" + arguments[0] + "'";
+    if (found == commands_.end()) return fmt::format("cannot find command '{}'", arguments[0]);
     return found->second->help + "\n" + found->second->usage + "\n";
   }
   std::string text;
@@ -126,7 +128,7 @@ std::string RemoteCommands::help(Arguments arguments) const {
 
 std::string RemoteCommands::run(const std::string& name, Arguments arguments) const {
   auto found = commands_.find(name);
-  if (found == commands_.end()) return "unknown command '" + name + "'";
+  if (found == commands_.end()) return fmt::format("unknown command '{}'", name);
   return found->second->handler(arguments);
 }
 

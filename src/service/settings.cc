@@ -1,5 +1,7 @@
 #include "service/settings.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -81,17 +83,18 @@ std::optional<bool> parse_boolean(std::string_view text) {
 }
 
 std::string SettingRefusal::description() const {
-  return std::string(wire::error_name(error)) + ": " + reason;
+  return fmt::format("{}: {}", wire::error_name(error), reason);
 }
 
 void Settings::define(SettingInfo setting) {
   auto value = parse(setting.type, setting.value);
-  if (!value) throw std::logic_error("setting " + setting.name + " cannot be " + setting.value);
+  if (!value)
+    throw std::logic_error(fmt::format("setting {} cannot be {}", setting.name, setting.value));
   setting.value = std::move(value->text);
   std::lock_guard lock(mutex_);
   auto name = setting.name;
   if (!settings_.emplace(name, std::move(setting)).second)
-    throw std::logic_error("setting " + name + " exists already");
+    throw std::logic_error(fmt::format("setting {} exists already", name));
 }
 
 std::optional<SettingRefusal> Settings::update(const std::string& name, std::string_view value) {
@@ -145,7 +148,7 @@ int64_t Settings::integer(const std::string& name) const {
   int64_t number = 0;
   auto end = std::from_chars(value.data(), value.data() + value.size(), number).ptr;
   if (end != value.data() + value.size())
-    throw std::logic_error("setting " + name + " is not an integer");
+    throw std::logic_error(fmt::format("setting {} is not an integer", name));
   return number;
 }
 

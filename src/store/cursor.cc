@@ -1,5 +1,7 @@
 #include "store/cursor.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/bytes.h"
@@ -51,8 +53,10 @@ void Cursor::settle(Direction direction) {
 
 Result<void> Cursor::status() const {
   if (bad_value_) {
-    return fail(Code::kCorrupt, "reading the database " + path_ + ": the value of key " +
-                                    base::printable(key()) + " is shorter than its header");
+    return fail(
+        Code::kCorrupt,
+        fmt::format("reading the database {}: the value of key {} is shorter than its header",
+                    path_, base::printable(key())));
   }
   const rocksdb::Status status = rows_->status();
   if (!status.ok()) return fail(to_error(status, "reading", path_));

@@ -1,5 +1,6 @@
 #include "store/folder.h"
 
+#include <fmt/format.h>
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
@@ -72,7 +73,8 @@ Result<FolderState> look_at_folder(rocksdb::Env& env, const std::string& path) {
   bool is_folder = false;
   const rocksdb::Status asked = env.IsDirectory(path, &is_folder);
   if (!asked.ok()) return fail(to_error(asked, "looking at", path));
-  if (!is_folder) return fail(Code::kIo, "opening the database " + path + ": it is no folder");
+  if (!is_folder)
+    return fail(Code::kIo, fmt::format("opening the database {}: it is no folder", path));
   std::vector<std::string> names;
   const rocksdb::Status listed = env.GetChildren(path, &names);
   if (!listed.ok()) return fail(to_error(listed, "listing", path));
@@ -96,13 +98,15 @@ Result<void> check_families(const rocksdb::DBOptions& options, const std::string
     if (name == kMetaFamily) {
       has_meta = true;
     } else if (name != rocksdb::kDefaultColumnFamilyName) {
-      return fail(Code::kCorrupt, "opening the database " + path + ": it has the column family " +
-                                      base::printable(name) + ", so it is no partition of Pegasus");
+      return fail(Code::kCorrupt, fmt::format("opening the database {}: it has the column family "
+                                              "{}, so it is no partition of Pegasus",
+                                              path, base::printable(name)));
     }
   }
   if (!has_meta) {
-    return fail(Code::kCorrupt, "opening the database " + path + ": it lacks the column family " +
-                                    kMetaFamily + ", so it is no partition of Pegasus");
+    return fail(Code::kCorrupt, fmt::format("opening the database {}: it lacks the column family "
+                                            "{}, so it is no partition of Pegasus",
+                                            path, kMetaFamily));
   }
   return {};
 }

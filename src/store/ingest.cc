@@ -1,4 +1,5 @@
 // Whole table files taken into a database in one step: the other half of PartitionDb.
+#include <fmt/format.h>
 #include <rocksdb/sst_file_writer.h>
 
 #include "base/units.h"
@@ -45,7 +46,7 @@ Result<void> PartitionDb::ingest(const std::vector<std::string>& files, bool beh
 }
 
 Result<void> PartitionDb::check_load_behind() const {
-  const std::string doing = "loading behind the database " + path_ + ": ";
+  const std::string doing = fmt::format("loading behind the database {}: ", path_);
   if (!db_->GetDBOptions().allow_ingest_behind)
     return fail(Code::kRefused,
                 doing + "its table was made without rocksdb.allow_ingest_behind=true");

@@ -1,5 +1,6 @@
 #include "store/partition_db.h"
 
+#include <fmt/format.h>
 #include <rocksdb/utilities/checkpoint.h>
 
 #include <algorithm>
@@ -33,9 +34,10 @@ Result<std::optional<int64_t>> find_number(rocksdb::DB& db, rocksdb::ColumnFamil
   if (!status.ok()) return fail(to_error(status, "opening", path));
   const auto number = base::parse_integer(text, 0, most);
   if (!number) {
-    return fail(Code::kCorrupt, "opening the database " + path + ": " + key + " is \"" +
-                                    base::printable(text) + "\", which is no number from 0 to " +
-                                    std::to_string(most));
+    return fail(
+        Code::kCorrupt,
+        fmt::format("opening the database {}: {} is \"{}\", which is no number from 0 to {}", path,
+                    key, base::printable(text), most));
   }
   return *number;
 }
@@ -45,8 +47,10 @@ Result<int64_t> read_number(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* meta, 
                             const std::string& path) {
   const auto number = TRY(find_number(db, meta, key, std::numeric_limits<int64_t>::max(), path));
   if (number) return *number;
-  return fail(Code::kCorrupt, "opening the database " + path + ": " + key +
-                                  " is missing, so it is no whole partition of Pegasus");
+  return fail(
+      Code::kCorrupt,
+      fmt::format("opening the database {}: {} is missing, so it is no whole partition of Pegasus",
+                  path, key));
 }
 
 // The decree that a closed database holds. Leaves no new file in its folder.
@@ -90,13 +94,15 @@ Result<std::unique_ptr<PartitionDb>> PartitionDb::open(const PartitionOptions& o
   const FolderState state = TRY(look_at_folder(*db->db_options_.env, options.path));
   switch (state) {
     case FolderState::kForeign:
-      return fail(Code::kCorrupt, "opening the database " + options.path +
-                                      ": the folder has files but no CURRENT, so it is no "
-                                      "database; name another folder, or move the files away");
+      return fail(Code::kCorrupt,
+                  fmt::format("opening the database {}: the folder has files but no CURRENT, so it "
+                              "is no database; name another folder, or move the files away",
+                              options.path));
     case FolderState::kMissing:
     case FolderState::kEmpty:
       if (!options.create_if_missing) {
-        return fail(Code::kNotFound, "opening the database " + options.path + ": nothing is there");
+        return fail(Code::kNotFound,
+                    fmt::format("opening the database {}: nothing is there", options.path));
       }
       TRY(create_database(options, db->db_options_));
       break;
@@ -129,8 +135,9 @@ Result<void> PartitionDb::open_existing(const PartitionOptions& options) {
 Result<void> PartitionDb::read_meta() {
   const int64_t version = TRY(read_number(*db_, meta_, kDataVersionKey, path_));
   if (version > record::kMaxServedDataVersion) {
-    return fail(Code::kUnsupported, "opening the database " + path_ + ": its data version is " +
-                                        std::to_string(version) + "; known are 0 and 1");
+    return fail(Code::kUnsupported,
+                fmt::format("opening the database {}: its data version is {}; known are 0 and 1",
+                            path_, version));
   }
   data_version_ = static_cast<int>(version);
   last_decree_ = TRY(read_number(*db_, meta_, kLastFlushedDecreeKey, path_));
@@ -150,26 +157,29 @@ Error PartitionDb::error(const rocksdb::Status& status, std::string_view doing) 
 }
 
 Error PartitionDb::bad_value(std::string_view raw_key) const {
-  return {Code::kCorrupt, "reading the database " + path_ + ": the value of key " +
-                              base::printable(raw_key) + " is shorter than its header"};
+  return {Code::kCorrupt,
+          fmt::format("reading the database {}: the value of key {} is shorter than its header",
+                      path_, base::printable(raw_key))};
 }
 
 Result<void> PartitionDb::check_write(const WriteBatch& batch, int64_t decree,
                                       int64_t timestamp_us) const {
   if (decree <= last_decree_) {
     return fail(Code::kInvalidArgument,
-                "writing to the database " + path_ + ": decree " + std::to_string(decree) +
-                    " is not above the last one, " + std::to_string(last_decree_));
+                fmt::format("writing to the database {}: decree {} is not above the last one, {}",
+                            path_, decree, last_decree_));
   }
   if (timestamp_us > kMaxTimestampUs) {
-    return fail(Code::kInvalidArgument, "writing to the database " + path_ + ": timestamp " +
-                                            std::to_string(timestamp_us) + " us is too large");
+    return fail(Code::kInvalidArgument,
+                fmt::format("writing to the database {}: timestamp {} us is too large", path_,
+                            timestamp_us));
   }
   if (batch.data_version() != data_version_) {
-    return fail(Code::kInvalidArgument, "writing to the database " + path_ +
-                                            ": the batch is for data version " +
-                                            std::to_string(batch.data_version()) +
-                                            ", the database has " + std::to_string(data_version_));
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format(
+            "writing to the database {}: the batch is for data version {}, the database has {}",
+            path_, batch.data_version(), data_version_));
   }
   if (!batch.first_error_.ok()) return fail(error(batch.first_error_, "writing to"));
   return {};
@@ -396,14 +406,16 @@ Result<int64_t> PartitionDb::checkpoint(const std::string& path) {
   TRY(health());
   rocksdb::Env& env = *db_options_.env;
   if (env.FileExists(path).ok()) {
-    return fail(Code::kAlreadyExists, "a checkpoint of the database " + path_ + " cannot go to " +
-                                          path + ": something is there already");
+    return fail(
+        Code::kAlreadyExists,
+        fmt::format("a checkpoint of the database {} cannot go to {}: something is there already",
+                    path_, path));
   }
   rocksdb::Checkpoint* made = nullptr;
   rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
   if (status.ok()) status = checkpoint->CreateCheckpoint(path);  // flushes both families first
-  if (!status.ok()) return fail(error(status, "making the checkpoint " + path + " of"));
+  if (!status.ok()) return fail(error(status, fmt::format("making the checkpoint {} of", path)));
   auto decree = finish_checkpoint(path);
   if (decree) return decree;
   const auto deleted = delete_folder(env, path);
@@ -420,7 +432,7 @@ Result<int64_t> PartitionDb::finish_checkpoint(const std::string& path) {
   for (const std::string& name : names) {
     if (status.ok() && name.ends_with(".log")) status = env.DeleteFile(file_in(path, name));
   }
-  if (!status.ok()) return fail(error(status, "making the checkpoint " + path + " of"));
+  if (!status.ok()) return fail(error(status, fmt::format("making the checkpoint {} of", path)));
   return read_decree(db_options_, path);
 }
 

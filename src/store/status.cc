@@ -1,5 +1,7 @@
 #include "store/status.h"
 
+#include <fmt/format.h>
+
 #include <string>
 
 namespace pegmove::store {
@@ -31,9 +33,9 @@ Code code_of(const rocksdb::Status& status, std::string_view text) {
 
 Error to_error(const rocksdb::Status& status, std::string_view doing, std::string_view path) {
   const std::string text = status.ToString();
-  std::string message = std::string(doing) + " the database " + std::string(path) + ": ";
+  std::string message = fmt::format("{} the database {}: ", doing, path);
   if (means_disk_full(status, text)) {
-    return {Code::kIo, message + std::string(kDiskFull) + "; make space (" + text + ")"};
+    return {Code::kIo, fmt::format("{}{}; make space ({})", message, kDiskFull, text)};
   }
   const Code code = code_of(status, text);
   if (code == Code::kBusy && means_locked(text)) message += "it is open already; close it first: ";

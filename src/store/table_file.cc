@@ -1,5 +1,6 @@
 #include "store/table_file.h"
 
+#include <fmt/format.h>
 #include <rocksdb/sst_file_reader.h>
 
 #include <algorithm>
@@ -44,8 +45,8 @@ class TableFileCheck {
 
  private:
   std::unexpected<Error> wrong(const std::string& what) const {
-    return fail(Code::kCorrupt, "the file " + name_ + " of partition " +
-                                    std::to_string(place_.partition) + ": " + what);
+    return fail(Code::kCorrupt,
+                fmt::format("the file {} of partition {}: {}", name_, place_.partition, what));
   }
 
   Result<void> check_row(std::string_view key, std::string_view value) const {
@@ -55,10 +56,11 @@ class TableFileCheck {
     const auto belongs =
         record::partition_index(record::raw_key_hash(*parts), place_.partition_count);
     if (belongs != place_.partition)
-      return wrong("the key " + base::printable(key) + " belongs to partition " +
-                   std::to_string(belongs) + " of " + std::to_string(place_.partition_count));
+      return wrong(fmt::format("the key {} belongs to partition {} of {}", base::printable(key),
+                               belongs, place_.partition_count));
     if (!record::decode_value(place_.data_version, value))
-      return wrong("the value of key " + base::printable(key) + " is shorter than its header");
+      return wrong(
+          fmt::format("the value of key {} is shorter than its header", base::printable(key)));
     return {};
   }
 
@@ -75,9 +77,10 @@ Result<void> check_table_files(const std::vector<std::string>& paths, TablePlace
   std::ranges::sort(ranges, {}, &KeyRange::first);
   for (size_t i = 1; i < ranges.size(); ++i)
     if (ranges[i].first <= ranges[i - 1].last)
-      return fail(Code::kCorrupt, "the files " + ranges[i - 1].name + " and " + ranges[i].name +
-                                      " of partition " + std::to_string(place.partition) +
-                                      " overlap at the key " + base::printable(ranges[i].first));
+      return fail(Code::kCorrupt,
+                  fmt::format("the files {} and {} of partition {} overlap at the key {}",
+                              ranges[i - 1].name, ranges[i].name, place.partition,
+                              base::printable(ranges[i].first)));
   return {};
 }
 

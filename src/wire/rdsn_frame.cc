@@ -1,5 +1,7 @@
 #include "wire/rdsn_frame.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/bytes.h"
@@ -92,8 +94,7 @@ Result<size_t> measure(std::string_view bytes, size_t max_frame_size) {
     return fail(Code::kProtocol, "RDSN header with a wrong header length");
   size_t size = kHeaderSize + load_little_endian<uint32_t>(&bytes[kBodyLength]);
   if (size > max_frame_size)
-    return fail(Code::kTooLarge,
-                "RDSN frame of " + std::to_string(size) + " bytes is over the limit");
+    return fail(Code::kTooLarge, fmt::format("RDSN frame of {} bytes is over the limit", size));
   return size;
 }
 

@@ -1,5 +1,7 @@
 #include "wire/row_messages.h"
 
+#include <fmt/format.h>
+
 #include "wire/binary.h"
 
 namespace pegmove::wire {
@@ -22,7 +24,7 @@ BinaryReader enter_body(std::string_view body) {
 Result<void> leave_body(BinaryReader& in, const char* what) {
   if (in.i8() != Reader::kStop || !in.rest().empty()) in.fail("bytes after the message");
   if (in.ok()) return {};
-  return fail(Code::kProtocol, std::string("malformed ") + what + ": " + std::string(in.error()));
+  return fail(Code::kProtocol, fmt::format("malformed {}: {}", what, in.error()));
 }
 
 KeyValueView read_key_value(BinaryReader& in) {

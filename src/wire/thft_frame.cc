@@ -1,5 +1,7 @@
 #include "wire/thft_frame.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/bytes.h"
@@ -23,8 +25,7 @@ constexpr uint32_t kStrictVersion = 0x80010000;
 
 Result<size_t> bounded(uint64_t size, size_t max_frame_size) {
   if (size > max_frame_size)
-    return fail(Code::kTooLarge,
-                "THFT frame of " + std::to_string(size) + " bytes is over the limit");
+    return fail(Code::kTooLarge, fmt::format("THFT frame of {} bytes is over the limit", size));
   return size_t(size);
 }
 
@@ -111,7 +112,7 @@ Result<size_t> measure_request(std::string_view bytes, size_t max_frame_size) {
   if (version == 1)
     return bounded(kV1HeaderSize + length + load_big_endian<uint32_t>(&bytes[12]), max_frame_size);
   if (version != 0)
-    return fail(Code::kProtocol, "THFT version " + std::to_string(version) + " is unknown");
+    return fail(Code::kProtocol, fmt::format("THFT version {} is unknown", version));
   if (length != kV0HeaderSize)
     return fail(Code::kProtocol, "THFT header with a wrong header length");
   if (bytes.size() < kV0HeaderSize) return 0;

@@ -1,6 +1,7 @@
 #include "server/cluster/cluster_folder.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -30,7 +31,7 @@ constexpr int kFormat = 2;
 constexpr int kStopSeconds = 60;
 
 std::unexpected<Error> system_error(const std::string& what) {
-  return fail(Code::kIo, what + ": " + std::strerror(errno));
+  return fail(Code::kIo, fmt::format("{}: {}", what, std::strerror(errno)));
 }
 
 Result<Json> read_json(const std::string& path) {
@@ -53,15 +54,16 @@ bool is_beginning(const fs::path& name) {
 Result<void> claim(const std::string& path, const std::string& name) {
   std::error_code error;
   fs::create_directories(path, error);
-  if (error) return fail(Code::kIo, "making folder " + path + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("making folder {}: {}", path, error.message()));
   auto identity = path + "/cluster.json";
   if (!fs::exists(identity)) {
     for (const auto& entry : fs::directory_iterator(path, error))
       if (!is_beginning(entry.path().filename()))
         return fail(Code::kInvalidArgument,
-                    path + " is not empty and is not a data folder of pegmove (it contains " +
-                        entry.path().filename().string() + "); choose another folder");
-    if (error) return fail(Code::kIo, "reading folder " + path + ": " + error.message());
+                    fmt::format("{} is not empty and is not a data folder of pegmove (it contains "
+                                "{}); choose another folder",
+                                path, entry.path().filename().string()));
+    if (error) return fail(Code::kIo, fmt::format("reading folder {}: {}", path, error.message()));
     return write_json(identity, {{"format", kFormat}, {"name", name}});
   }
   auto json = TRY(read_json(identity));
@@ -69,9 +71,11 @@ Result<void> claim(const std::string& path, const std::string& name) {
   if (format != kFormat && format != kFirstFormat)
     return fail(Code::kUnsupported, path + " was made by another version of pegmove");
   if (json.value("name", "") != name)
-    return fail(Code::kInvalidArgument,
-                path + " contains the data of cluster '" + json.value("name", "") + "', not of '" +
-                    name + "'; use --name " + json.value("name", "") + " or another folder");
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format(
+            "{} contains the data of cluster '{}', not of '{}'; use --name {} or another folder",
+            path, json.value("name", ""), name, json.value("name", "")));
   if (format != kFormat) return write_json(identity, {{"format", kFormat}, {"name", name}});
   return {};
 }
@@ -110,8 +114,9 @@ Result<ClusterFolder> ClusterFolder::take(const std::string& path, const std::st
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     auto pid = pid_in(fd);
     close(fd);
-    return fail(Code::kBusy, path + " is in use by process " + std::to_string(pid) +
-                                 "; `pegmove cluster stop --data " + path + "` ends it");
+    return fail(Code::kBusy,
+                fmt::format("{} is in use by process {}; `pegmove cluster stop --data {}` ends it",
+                            path, pid, path));
   }
   ClusterFolder folder(path, name, fd);
   auto claimed = claim(path, name);
@@ -164,8 +169,8 @@ Result<bool> ClusterFolder::stop(const std::string& path) {
     if (auto still = TRY(running(path)); !still || still->pid != found->pid) return true;
     poll(nullptr, 0, 20);
   }
-  return fail(Code::kTimeout, "process " + std::to_string(found->pid) + " has not ended within " +
-                                  std::to_string(kStopSeconds) + " s; its log: " + log_path(path));
+  return fail(Code::kTimeout, fmt::format("process {} has not ended within {} s; its log: {}",
+                                          found->pid, kStopSeconds, log_path(path)));
 }
 
 }  // namespace pegmove::server::cluster

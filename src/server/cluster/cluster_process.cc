@@ -1,6 +1,7 @@
 #include "server/cluster/cluster_process.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -30,9 +31,9 @@ void share_descriptors(EmbeddedClusterOptions& options) {
   constexpr size_t kFew = 1000;
   if (most >= kFew) return;
   Logger("cluster=" + options.name)
-      .warning("each server accepts at most " + std::to_string(most) +
-               " connections: the process may open " + std::to_string(limit.rlim_cur) +
-               " descriptors (ulimit -n)");
+      .warning(fmt::format("each server accepts at most {} connections: the process may open {} "
+                           "descriptors (ulimit -n)",
+                           most, limit.rlim_cur));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "server/cluster/embedded_cluster.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "async/context_thread.h"
@@ -149,7 +151,7 @@ struct EmbeddedCluster::Parts {
       role->node = std::make_unique<ReplicaNode>(
           role->thread.executor(),
           replica::NodeOptions{.cluster_name = options.name,
-                               .data_dir = options.data_dir + "/replica" + std::to_string(i),
+                               .data_dir = fmt::format("{}/replica{}", options.data_dir, i),
                                .listen = {options.listen_ipv4, uint16_t(port)},
                                .sync_writes = options.sync_writes,
                                .max_request_size = options.max_request_size,

@@ -1,5 +1,7 @@
 #include "server/meta/meta_state.h"
 
+#include <fmt/format.h>
+
 #include "base/local_file.h"
 #include "base/small_file.h"
 #include "server/meta/catalog/catalog_json.h"
@@ -38,8 +40,9 @@ Result<void> check_tables(const AppCatalog& catalog, const Records& records, con
   for (const auto& [app_id, record] : records) {
     const auto* app = catalog.find_by_id(app_id);
     if (app && app->partitions.size() == record.partitions.size()) continue;
-    return fail(Code::kCorrupt, std::string("the ") + kind + " of the table with the id " +
-                                    std::to_string(app_id) + " does not match the tables");
+    return fail(
+        Code::kCorrupt,
+        fmt::format("the {} of the table with the id {} does not match the tables", kind, app_id));
   }
   return {};
 }

@@ -1,5 +1,7 @@
 #include "server/meta/old_books.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
 #include "base/local_file.h"
@@ -109,9 +111,11 @@ Result<State> read_book(const std::string& path, int version, MetaValues (*value
   is_there = true;
   auto state = decode_book(*text, version, values_of, read);
   if (!state)
-    return fail(state.error().code(), path + " cannot be used (" + state.error().to_string() +
-                                          "): it was not changed; put a good copy of it in its "
-                                          "place");
+    return fail(
+        state.error().code(),
+        fmt::format(
+            "{} cannot be used ({}): it was not changed; put a good copy of it in its place", path,
+            state.error().to_string()));
   return state;
 }
 

@@ -1,5 +1,7 @@
 #include "server/replica/backup_runner.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <filesystem>
 #include <optional>
@@ -23,7 +25,7 @@ constexpr const char* kHdfsReadRate = "hdfs_read_limit_rate_mb_per_sec";
 
 // "backup.<policy>.<id>.<decree>.<timestamp ms>", as in Pegasus; while it is made, "backup_tmp...".
 std::string checkpoint_prefix(const BackupRequest& request) {
-  return "backup." + request.policy + "." + std::to_string(request.place.backup_id) + ".";
+  return fmt::format("backup.{}.{}.", request.policy, request.place.backup_id);
 }
 
 struct Named {
@@ -45,7 +47,7 @@ std::optional<Named> parse_name(std::string_view name, const std::string& prefix
 Result<void> delete_tree(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);
-  if (error) return fail(Code::kIo, "removing " + path.string() + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("removing {}: {}", path.string(), error.message()));
   return {};
 }
 
@@ -68,7 +70,7 @@ Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string
              name.starts_with("backup_tmp." + request.policy + "."))
       others.push_back(entry->path());
   }
-  if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("listing {}: {}", folder, error.message()));
   for (const auto& path : others) TRY(delete_tree(path));
   return found;
 }
@@ -154,17 +156,17 @@ Task<backup::LocalCheckpoint> BackupRunner::checkpoint(const BackupRequest& requ
   auto found = CO_TRY(co_await pool_.run([&] { return find_checkpoint(folder, request); }));
   if (!found) {
     const auto timestamp_ms = clock_.unix_us() / 1000;
-    const auto made = folder + "/backup_tmp." + request.policy + "." +
-                      std::to_string(request.place.backup_id) + "." + std::to_string(timestamp_ms);
+    const auto made = fmt::format("{}/backup_tmp.{}.{}.{}", folder, request.policy,
+                                  request.place.backup_id, timestamp_ms);
     const auto decree = CO_TRY(co_await pool_.run([&made, replica = std::move(replica)]() mutable {
       return make_checkpoint(std::move(replica), made);
     }));
     failpoint("backup.checkpoint_made");
-    found = backup::LocalCheckpoint{.folder = folder + "/" + prefix + std::to_string(decree) + "." +
-                                              std::to_string(timestamp_ms),
-                                    .decree = decree,
-                                    .timestamp_ms = timestamp_ms,
-                                    .name = ""};
+    found = backup::LocalCheckpoint{
+        .folder = fmt::format("{}/{}{}.{}", folder, prefix, decree, timestamp_ms),
+        .decree = decree,
+        .timestamp_ms = timestamp_ms,
+        .name = ""};
     CO_TRY(co_await pool_.run([&] { return base::rename_file(made, found->folder); }));
     failpoint("backup.checkpoint_named");
   }
@@ -235,7 +237,7 @@ Task<> BackupRunner::restore(RestoreRequest request, std::string partition_dir,
     co_return Result<void>();
   }
   auto store = CO_TRY(co_await this->store(request.provider));
-  const auto folder = partition_dir + "/restore." + std::to_string(request.place.backup_id);
+  const auto folder = fmt::format("{}/restore.{}", partition_dir, request.place.backup_id);
   auto downloaded = co_await backup::download_checkpoint(
       store, request.place, request.gpid.partition_index, folder,
       transfer(Way::kHere, request.provider, progress));

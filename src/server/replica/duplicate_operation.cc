@@ -1,5 +1,7 @@
 #include "server/replica/duplicate_operation.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <unordered_map>
 
@@ -72,11 +74,10 @@ Result<void> Duplication::check(const DuplicateEntryView& entry) const {
     return fail(refuse("request cluster id is unconfigured"));
   if (entry.cluster_id == clusters.own) return fail(refuse("self-duplicating"));
   if (entry.timestamp_us < 0)
-    return fail(refuse("timestamp " + std::to_string(entry.timestamp_us) + " us is negative"));
+    return fail(refuse(fmt::format("timestamp {} us is negative", entry.timestamp_us)));
   if (entry.timestamp_us > context_.unix_us)
-    return fail(refuse("timestamp " + std::to_string(entry.timestamp_us) +
-                       " us is later than this server's clock, " +
-                       std::to_string(context_.unix_us) + " us"));
+    return fail(refuse(fmt::format("timestamp {} us is later than this server's clock, {} us",
+                                   entry.timestamp_us, context_.unix_us)));
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "server/replica/load_runner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -23,7 +25,7 @@ Result<std::vector<std::string>> files_in(const std::string& folder) {
   for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
        entry.increment(error))
     files.push_back(entry->path().string());
-  if (error) return fail(Code::kIo, "listing " + folder + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("listing {}: {}", folder, error.message()));
   std::ranges::sort(files);
   return files;
 }
@@ -118,7 +120,8 @@ Task<> LoadRunner::clean(std::string partition_dir) {
     std::error_code error;
     fs::remove_all(folder_of(partition_dir), error);
     if (error)
-      return fail(Code::kIo, "removing " + folder_of(partition_dir) + ": " + error.message());
+      return fail(Code::kIo,
+                  fmt::format("removing {}: {}", folder_of(partition_dir), error.message()));
     return {};
   });
 }

@@ -1,5 +1,7 @@
 #include "server/replica/replica.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/units.h"
@@ -105,8 +107,8 @@ void Replica::answer_read(RpcCode code, net::IncomingCall& call) {
   carry_out_read(code, call);
   const auto took = std::chrono::duration_cast<async::milliseconds>(clock_.now() - begin);
   if (took >= threshold)
-    log_.warning("slow query: " + std::string(wire::rpc_name(code)) + " from " +
-                 call.peer().to_string() + " took " + base::format_duration(took));
+    log_.warning(fmt::format("slow query: {} from {} took {}", wire::rpc_name(code),
+                             call.peer().to_string(), base::format_duration(took)));
 }
 
 void Replica::carry_out_read(RpcCode code, net::IncomingCall& call) {

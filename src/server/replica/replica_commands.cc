@@ -1,5 +1,7 @@
 // The remote commands, settings and gauges of a replica server. Pegasus: replica_stub.cpp,
 // nfs_server_impl.cpp, nfs_client_impl.cpp.
+#include <fmt/format.h>
+
 #include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -255,12 +257,11 @@ std::string ReplicaNode::run_on_replicas(Arguments arguments,
         results.emplace(*id, run(*replica));
     }
   }
-  auto text = std::to_string(results.size()) + " processed, " + std::to_string(missing.size()) +
-              " not found";
+  auto text = fmt::format("{} processed, {} not found", results.size(), missing.size());
   for (auto gpid : missing) results.emplace(gpid, "");
   for (const auto& [gpid, result] : results)
-    text += "\n    " + gpid.to_string() + "@" + address().to_string() +
-            (missing.contains(gpid) ? " : not found" : "@P : " + result);
+    text += fmt::format("\n    {}@{}{}", gpid.to_string(), address().to_string(),
+                        missing.contains(gpid) ? " : not found" : "@P : " + result);
   return text;
 }
 

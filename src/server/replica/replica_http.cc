@@ -1,4 +1,6 @@
 // The HTTP handlers of a replica server. Pegasus: src/replica/replica_http_service.cpp.
+#include <fmt/format.h>
+
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -48,7 +50,7 @@ void ReplicaNode::register_http() {
             for (const auto& [gpid, replica] : replicas_of(app->id))
               versions[std::to_string(gpid.partition_index)] = {
                   {"data_version", std::to_string(replica->db().data_version())}};
-            if (versions.empty()) return not_found("app_id=" + app->text + " not found");
+            if (versions.empty()) return not_found(fmt::format("app_id={} not found", app->text));
             return {.body = base::json_text(versions)};
           });
   http.on("replica/manual_compaction", "app_id=<app_id>",

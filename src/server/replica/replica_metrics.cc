@@ -1,5 +1,6 @@
 #include "server/replica/replica_metrics.h"
 
+#include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/write_buffer_manager.h>
 
@@ -89,8 +90,8 @@ void NodeMetrics::answered(const net::Answered& answer) {
   else
     (is_busy ? read_busy_ : read_failed_).add();
   if (is_verbose_)
-    log_.error("answered " + std::string(answer.head.name) + " for " +
-               answer.head.gpid.to_string() + ": " + std::string(wire::error_name(answer.error)));
+    log_.error(fmt::format("answered {} for {}: {}", answer.head.name, answer.head.gpid.to_string(),
+                           wire::error_name(answer.error)));
 }
 
 void NodeMetrics::set_replicas(size_t count) {

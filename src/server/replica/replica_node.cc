@@ -1,5 +1,7 @@
 #include "server/replica/replica_node.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -151,8 +153,8 @@ std::shared_ptr<Replica> ReplicaNode::find(Gpid gpid) const {
 
 Result<std::shared_ptr<Replica>> ReplicaNode::get(Gpid gpid) const {
   if (auto replica = find(gpid)) return replica;
-  return fail(Code::kNotFound,
-              "partition " + gpid.to_string() + " is not served by " + address().to_string());
+  return fail(Code::kNotFound, fmt::format("partition {} is not served by {}", gpid.to_string(),
+                                           address().to_string()));
 }
 
 bool ReplicaNode::serves(Gpid gpid) const { return find(gpid) != nullptr; }
@@ -164,7 +166,7 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
   auto dir = partition_dir(gpid) + "/data";
   std::error_code error;
   std::filesystem::create_directories(dir, error);
-  if (error) return fail(Code::kIo, "creating " + dir + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("creating {}: {}", dir, error.message()));
   const auto envs = parse_table_envs(table.envs);
   ReplicaOptions options{
       .gpid = gpid,
@@ -182,7 +184,7 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
       .metrics = std::make_shared<ReplicaMetrics>(operations_.metrics, gpid, metrics_, clock_)};
   auto replica = TRY(in_context(
       Replica::open(std::move(options), pool_, clock_, log_.with("partition", gpid.to_string())),
-      "partition " + std::to_string(partition_index) + " of table '" + table.name + "'"));
+      fmt::format("partition {} of table '{}'", partition_index, table.name)));
   replica->apply_envs(table.envs, table.partition_count);
   std::lock_guard lock(mutex_);
   replicas_.emplace(gpid, std::move(replica));
@@ -210,7 +212,8 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
   if (!delete_files) return {};
   std::error_code error;
   std::filesystem::remove_all(partition_dir(gpid), error);
-  if (error) return fail(Code::kIo, "removing " + partition_dir(gpid) + ": " + error.message());
+  if (error)
+    return fail(Code::kIo, fmt::format("removing {}: {}", partition_dir(gpid), error.message()));
   return {};
 }
 

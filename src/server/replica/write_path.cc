@@ -1,5 +1,7 @@
 #include "server/replica/write_path.h"
 
+#include <fmt/format.h>
+
 #include <condition_variable>
 
 #include "base/units.h"
@@ -50,9 +52,9 @@ WritePath::WritePath(store::PartitionDb& db, async::Pool& pool, Clock& clock, Lo
       given_timestamp_us_(db.last_timestamp_us()) {
   const auto ahead = std::chrono::microseconds(given_timestamp_us_ - clock_.unix_us());
   if (ahead > kNotableStep)
-    log_.warning("the last write is " +
-                 base::format_duration(std::chrono::duration_cast<async::milliseconds>(ahead)) +
-                 " ahead of the clock; timestamps of writes continue from there");
+    log_.warning(fmt::format(
+        "the last write is {} ahead of the clock; timestamps of writes continue from there",
+        base::format_duration(std::chrono::duration_cast<async::milliseconds>(ahead))));
 }
 
 void WritePath::submit(RpcCode code, net::IncomingCall call) {
@@ -264,9 +266,10 @@ void WritePath::reply(Mutation& mutation) {
 // Nothing of the mutations can be seen, but some of it may be in RocksDB's log, and a later opening
 // may show them whole. So their decrees and timestamps are not given again.
 void WritePath::reply_failed(std::vector<Mutation>& mutations, const Error& error) {
-  log_.error("decree " + std::to_string(mutations.front().decree) +
-             (mutations.size() > 1 ? " to " + std::to_string(mutations.back().decree) : "") +
-             " was not written: " + error.to_string());
+  log_.error(
+      fmt::format("decree {}{} was not written: {}", mutations.front().decree,
+                  mutations.size() > 1 ? " to " + std::to_string(mutations.back().decree) : "",
+                  error.to_string()));
   auto code = store::is_disk_full(error) ? ErrorCode::kDiskInsufficient : ErrorCode::kDiskIoError;
   // Clients in other languages do not know ERR_DISK_IO_ERROR; they get that of a full disk.
   for (auto& mutation : mutations)

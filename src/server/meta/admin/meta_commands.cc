@@ -2,6 +2,8 @@
 // server_state.cpp, partition_guardian.cpp, greedy_load_balancer.cpp, app_balance_policy.cpp,
 // load_balance_policy.cpp. There is nothing to balance here: balancer settings are stored and
 // shown.
+#include <fmt/format.h>
+
 #include <charconv>
 #include <nlohmann/json.hpp>
 
@@ -132,7 +134,7 @@ std::string MetaService::black_list(Arguments arguments) {
     std::set<std::string> nodes;
     for (const auto& node : base::split(arguments[0], ',')) {
       if (!net::parse_host_port(node)) {
-        reply["error"] = "invalid argument, bad host:port '" + node + "'";
+        reply["error"] = fmt::format("invalid argument, bad host:port '{}'", node);
         return pretty(reply);
       }
       nodes.insert(node);

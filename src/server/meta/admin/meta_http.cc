@@ -1,4 +1,6 @@
 // The HTTP handlers of the meta server. Pegasus: src/meta/meta_http_service.cpp.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -30,7 +32,7 @@ bool has_only(const HttpQuery& query, std::initializer_list<std::string_view> na
 }
 
 std::string host_port_text(const wire::host_port& node) {
-  return node.host + ":" + std::to_string(node.port);
+  return fmt::format("{}:{}", node.host, node.port);
 }
 
 std::string flag(bool value) { return value ? "true" : "false"; }
@@ -98,7 +100,7 @@ void add_replicas_table(TableJson& json, const wire::query_cfg_response& table) 
     bool has_primary = partition.hp_primary.is_set();
     json.row({"pidx", "ballot", "replica_count", "primary", "secondaries"},
              {std::to_string(partition.pid.id.partition_index), std::to_string(partition.ballot),
-              std::to_string(int(has_primary)) + "/" + std::to_string(partition.max_replica_count),
+              fmt::format("{}/{}", int(has_primary), partition.max_replica_count),
               has_primary ? host_port_text(partition.hp_primary) : "-", "[]"});
   }
   json.end_table();
@@ -138,7 +140,7 @@ net::HttpReply MetaService::http_app(const HttpQuery& query) const {
   if (name.empty()) return bad_request(kNoName);
   auto table = partitions_of(name);
   if (table.err.code == wire::ErrorCode::kObjectNotFound)
-    return not_found("table not found: \"" + name + "\"");
+    return not_found(fmt::format("table not found: \"{}\"", name));
   TableJson json;
   json.begin_table("general")
       .value("app_name", name)

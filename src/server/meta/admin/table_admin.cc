@@ -1,5 +1,7 @@
 #include "server/meta/admin/table_admin.h"
 
+#include <fmt/format.h>
+
 #include <string>
 #include <utility>
 
@@ -27,7 +29,9 @@ Response refusal(ErrorCode code, std::string hint) {
   return response;
 }
 
-std::string no_such_app(const std::string& name) { return "app(" + name + ") does not exist"; }
+std::string no_such_app(const std::string& name) {
+  return fmt::format("app({}) does not exist", name);
+}
 
 std::string to_text(int64_t number) { return std::to_string(number); }
 
@@ -93,11 +97,12 @@ wire::configuration_rename_app_response rename_app(
   const std::string& new_name = request.new_app_name;
   const AppRecord* found = catalog.find(old_name);
   if (!found) {
-    return refusal<Response>(ErrorCode::kAppNotExist, "ERROR: app(" + old_name + ") not exist!");
+    return refusal<Response>(ErrorCode::kAppNotExist,
+                             fmt::format("ERROR: app({}) not exist!", old_name));
   }
   if (catalog.find(new_name)) {
     return refusal<Response>(ErrorCode::kInvalidParameters,
-                             "ERROR: app(" + new_name + ") already exist!");
+                             fmt::format("ERROR: app({}) already exist!", new_name));
   }
   if (auto good = check_app_name(new_name); !good) {
     return refusal<Response>(ErrorCode::kInvalidParameters, good.error().message());
@@ -135,15 +140,17 @@ wire::configuration_set_max_replica_count_response set_max_replica_count(
   const int32_t count = request.max_replica_count;
   if (catalog.is_frozen()) return answer(ErrorCode::kStateFreezed, kFrozen);
   if (count < kMinReplicaCount || count > kMaxReplicaCount) {
-    return answer(ErrorCode::kInvalidParameters,
-                  "requested replica count(" + to_text(count) +
-                      ") must be within the range of [min=" + to_text(kMinReplicaCount) +
-                      ", max=" + to_text(kMaxReplicaCount) + "]");
+    return answer(
+        ErrorCode::kInvalidParameters,
+        fmt::format("requested replica count({}) must be within the range of [min={}, max={}]",
+                    count, kMinReplicaCount, kMaxReplicaCount));
   }
   if (count > catalog.node_count()) {
-    return answer(ErrorCode::kInvalidParameters,
-                  "there are not enough alive replica servers(" + to_text(catalog.node_count()) +
-                      ") for the requested replica count(" + to_text(count) + ")");
+    return answer(
+        ErrorCode::kInvalidParameters,
+        fmt::format(
+            "there are not enough alive replica servers({}) for the requested replica count({})",
+            catalog.node_count(), count));
   }
   if (count != app->info.max_replica_count) {
     return answer(ErrorCode::kInvalidParameters,
@@ -206,29 +213,30 @@ wire::start_app_manual_compact_response start_manual_compact(
   const auto answer = compact_refusal<wire::start_app_manual_compact_response>;
   const AppRecord* found = catalog.find(request.app_name);
   if (!found) {
-    return answer(ErrorCode::kAppNotExist, "app " + request.app_name + " is not existed");
+    return answer(ErrorCode::kAppNotExist, fmt::format("app {} is not existed", request.app_name));
   }
   const auto disabled = found->info.envs.find("manual_compact.disabled");
   if (disabled != found->info.envs.end() && disabled->second == "true") {
     return answer(ErrorCode::kOperationDisabled,
-                  "app " + request.app_name + " disable manual compaction");
+                  fmt::format("app {} disable manual compaction", request.app_name));
   }
   if (waits_for_load_behind(found->info.envs)) {
     return answer(
         ErrorCode::kOperationDisabled,
-        "app " + request.app_name +
-            " waits for a load behind its rows (rocksdb.usage_scenario=bulk_load): after a "
-            "compaction that load would bring back rows that clients deleted");
+        fmt::format("app {} waits for a load behind its rows (rocksdb.usage_scenario=bulk_load): "
+                    "after a compaction that load would bring back rows that clients deleted",
+                    request.app_name));
   }
   const int32_t target_level = request.__isset.target_level ? request.target_level : -1;
   if (target_level < -1) {
-    return answer(ErrorCode::kInvalidParameters, "invalid target_level(" + to_text(target_level) +
-                                                     "), should in range of [-1, num_levels]");
+    return answer(
+        ErrorCode::kInvalidParameters,
+        fmt::format("invalid target_level({}), should in range of [-1, num_levels]", target_level));
   }
   const int32_t running = request.__isset.max_running_count ? request.max_running_count : 0;
   if (running < 0) {
     return answer(ErrorCode::kInvalidParameters,
-                  "invalid max_running_count(" + to_text(running) + "), should be greater than 0");
+                  fmt::format("invalid max_running_count({}), should be greater than 0", running));
   }
   const bool is_forced = request.__isset.bottommost && request.bottommost;
   const int64_t trigger_time = request.__isset.trigger_time ? request.trigger_time : now_unix;
@@ -252,7 +260,7 @@ wire::query_app_manual_compact_response query_manual_compact(
   const auto answer = compact_refusal<wire::query_app_manual_compact_response>;
   const AppRecord* app = catalog.find(request.app_name);
   if (!app) {
-    return answer(ErrorCode::kAppNotExist, "app " + request.app_name + " is not existed");
+    return answer(ErrorCode::kAppNotExist, fmt::format("app {} is not existed", request.app_name));
   }
   int32_t idle = 0, finished = 0;
   const auto count = static_cast<int32_t>(app->partitions.size());
@@ -263,7 +271,7 @@ wire::query_app_manual_compact_response query_manual_compact(
   }
   if (idle == count) {
     return answer(ErrorCode::kInvalidState,
-                  "app " + request.app_name + " is not manual compaction");
+                  fmt::format("app {} is not manual compaction", request.app_name));
   }
   auto response = answer(ErrorCode::kOk, "succeed");
   response.__set_progress(finished * 100 / count);

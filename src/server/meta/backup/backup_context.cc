@@ -1,5 +1,7 @@
 #include "server/meta/backup/backup_context.h"
 
+#include <fmt/format.h>
+
 namespace pegmove::server::meta {
 namespace {
 
@@ -58,7 +60,7 @@ Task<> BackupContext::patiently(std::string doing, std::function<Task<>()> attem
       co_return outcome;
     }
     const auto why = "it waits: " + outcome.error().to_string();
-    log.warning(doing + ": " + why);
+    log.warning(fmt::format("{}: {}", doing, why));
     report(why);
     has_waited = true;
     co_await clock.sleep_for(kWaitForStore);  // no result

@@ -1,5 +1,7 @@
 #include "server/meta/backup/backup_jobs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -48,11 +50,12 @@ std::optional<BackupJobs::Refusal> BackupJobs::check_start(
   if (!context_.catalog.find_by_id(request.app_id)) return Refusal{ErrorCode::kAppNotExist, ""};
   if (!available_table(request.app_id))
     return Refusal{ErrorCode::kInvalidState,
-                   "Backup failed: invalid app id " + id_text(request.app_id) + "."};
+                   fmt::format("Backup failed: invalid app id {}.", request.app_id)};
   const auto provider = options.providers.find(request.backup_provider_type);
   if (provider == options.providers.end())
-    return Refusal{ErrorCode::kInvalidParameters, "Backup failed: invalid backup_provider_type " +
-                                                      request.backup_provider_type + "."};
+    return Refusal{ErrorCode::kInvalidParameters,
+                   fmt::format("Backup failed: invalid backup_provider_type {}.",
+                               request.backup_provider_type)};
   if (!request.backup_path.empty() && blockstore::has_root(provider->second))
     return Refusal{ErrorCode::kInvalidParameters,
                    "Backup failed: the default backup path has already configured in "
@@ -60,8 +63,9 @@ std::optional<BackupJobs::Refusal> BackupJobs::check_start(
                    "backup path."};
   for (const auto& [key, record] : context_.records.backups)
     if (key.second == request.app_id && record.policy.empty() && record.state == JobState::kRunning)
-      return Refusal{ErrorCode::kInvalidState, "Backup failed: app " + id_text(request.app_id) +
-                                                   " is actively being backed up."};
+      return Refusal{
+          ErrorCode::kInvalidState,
+          fmt::format("Backup failed: app {} is actively being backed up.", request.app_id)};
   return std::nullopt;
 }
 
@@ -110,17 +114,18 @@ Routine<wire::start_backup_app_response> BackupJobs::start(wire::start_backup_ap
   active_[*key];
   if (auto written = co_await write_marker(*key, BackupContext::Patience::kNone); !written) {
     context_.log.error(written.error().to_string());
-    refuse(wire_code_of(written.error()), "Backup failed: could not backup metadata for app " +
-                                              id_text(request.app_id) + ". " +
-                                              written.error().to_string());
+    refuse(wire_code_of(written.error()),
+           fmt::format("Backup failed: could not backup metadata for app {}. {}", request.app_id,
+                       written.error().to_string()));
     co_await end(*key, std::move(written));  // no result
     co_return response;
   }
   context_.tasks.spawn(work(*key));
   response.__set_backup_id(key->first);
-  response.hint_message =
-      "Backup succeed: metadata of app " + id_text(request.app_id) +
-      " has been successfully backed up and backup request has been sent to replica servers.";
+  response.hint_message = fmt::format(
+      "Backup succeed: metadata of app {} has been successfully backed up and backup request has "
+      "been sent to replica servers.",
+      request.app_id);
   co_return response;
 }
 
@@ -135,16 +140,16 @@ wire::query_backup_status_response BackupJobs::query(
       continue;
     items.push_back(to_item(record));
     if (!record.reason.empty())
-      reasons += " Backup " + id_text(key.first) + " " + std::string(to_string(record.state)) +
-                 ": " + record.reason;
+      reasons +=
+          fmt::format(" Backup {} {}: {}", key.first, to_string(record.state), record.reason);
   }
   if (items.empty()) {
     response.err.code = ErrorCode::kInvalidParameters;
     response.hint_message = "Backup not found, please check app_id or backup_id.";
     return response;
   }
-  response.hint_message = "There are " + std::to_string(items.size()) +
-                          " available backups for app " + id_text(request.app_id) + "." + reasons;
+  response.hint_message = fmt::format("There are {} available backups for app {}.{}", items.size(),
+                                      request.app_id, reasons);
   response.__set_backup_items(std::move(items));
   return response;
 }
@@ -248,7 +253,7 @@ Task<> BackupJobs::back_up_partition(BackupKey key, int32_t partition) {
     const Gpid gpid{key.second, partition};
     if (blockstore::is_transient(done.error())) {
       record(key).reason = "waits: " + done.error().to_string();
-      context_.log.warning("backup of table " + place.table + " " + record(key).reason);
+      context_.log.warning(fmt::format("backup of table {} {}", place.table, record(key).reason));
       co_await context_.clock.sleep_for(kWaitForStore);  // no result
       continue;
     }
@@ -335,9 +340,9 @@ Routine<> BackupJobs::end(BackupKey key, Result<void> outcome) {
                                          : JobState::kFailed;
   record(key).reason = !cancelled.empty() ? cancelled : outcome ? "" : outcome.error().to_string();
   const auto ended = record(key);
-  const auto text = "backup " + id_text(key.first) + " of table " + ended.place.table + ": " +
-                    std::string(to_string(ended.state)) +
-                    (ended.reason.empty() ? "" : ": " + ended.reason);
+  const auto text =
+      fmt::format("backup {} of table {}: {}{}", key.first, ended.place.table,
+                  to_string(ended.state), ended.reason.empty() ? "" : ": " + ended.reason);
   ended.state == JobState::kDone ? context_.log.info(text) : context_.log.error(text);
   MetaBatch batch;
   put_backup(batch, ended);
@@ -357,8 +362,8 @@ Routine<> BackupJobs::remove_files(BackupRecord ended) {
   if (!store) co_return;
   for (const auto& path : paths)
     if (auto removed = co_await store->remove(path); !removed) {
-      context_.log.error(removed.error().to_string() + "; " + paths.back() +
-                         " is not a backup, and can be removed by hand");
+      context_.log.error(fmt::format("{}; {} is not a backup, and can be removed by hand",
+                                     removed.error().to_string(), paths.back()));
       co_return;
     }
 }

@@ -1,5 +1,7 @@
 #include "server/meta/backup/backup_policies.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -38,8 +40,9 @@ bool is_label(std::string_view name, bool may_have_colons) {
 // What Pegasus answers to an invalid name; empty: it is valid.
 std::string wrong_name(const std::string& name) {
   if (name.contains("backup_info"))
-    return "invalid policy name: '" + name + "', policy name is reserved";
-  const auto begin = "invalid policy name: '" + name + "', policy name should match regex '";
+    return fmt::format("invalid policy name: '{}', policy name is reserved", name);
+  const auto begin =
+      fmt::format("invalid policy name: '{}', policy name should match regex '", name);
   if (!is_label(name, true))
     return begin + "[a-zA-Z_:][a-zA-Z0-9_:]*' when act as a metric name in prometheus";
   if (!is_label(name, false))
@@ -207,7 +210,8 @@ Task<> BackupPolicies::run_round(std::string name, backup::BackupInfo info) {
     if (record == backups.end() || !app || !app->is_available())
       info.tables.erase(app_id);
     else
-      failed += (failed.empty() ? "table " : "; table ") + table + ": " + record->second.reason;
+      failed += fmt::format("{}{}: {}", failed.empty() ? "table " : "; table ", table,
+                            record->second.reason);
   }
   if (!failed.empty()) co_return fail(Code::kRefused, failed);
   if (info.tables.empty()) co_return fail(Code::kNotFound, "all its tables were dropped");
@@ -250,7 +254,7 @@ Routine<> BackupPolicies::work(std::string name, int64_t backup_id) {
   if (!outcome) {
     round->is_failed = true;
     round->reason = outcome.error().to_string();
-    context_.log.error("policy " + name + ": " + round->reason);
+    context_.log.error(fmt::format("policy {}: {}", name, round->reason));
   }
   MetaBatch batch;
   put_round(batch, name, *round);
@@ -258,7 +262,7 @@ Routine<> BackupPolicies::work(std::string name, int64_t backup_id) {
                          "recording the end of a round of policy " + name);  // no result
   if (!outcome)
     if (auto removed = co_await remove_files(find(name)->provider, backup_id); !removed)
-      context_.log.error("policy " + name + ": " + removed.error().to_string());
+      context_.log.error(fmt::format("policy {}: {}", name, removed.error().to_string()));
   co_await remove_old_rounds(name);  // no result
   begin_due_rounds();
 }
@@ -277,7 +281,7 @@ Routine<> BackupPolicies::remove_old_rounds(std::string name) {
     const auto backup_id = oldest->info.backup_id;
     if (!oldest->is_failed)
       if (auto removed = co_await remove_files(policy->provider, backup_id); !removed) {
-        context_.log.error("policy " + name + ": " + removed.error().to_string());
+        context_.log.error(fmt::format("policy {}: {}", name, removed.error().to_string()));
         co_return;
       }
     policy = find(name);
@@ -317,7 +321,8 @@ wire::configuration_add_backup_policy_response BackupPolicies::add(
   if (auto wrong = wrong_name(policy.name); !wrong.empty()) return refuse(wrong);
   auto& policies = context_.records.policies;
   if (policies.contains(policy.name))
-    return refuse("invalid policy name: '" + policy.name + "', policy name is already exist");
+    return refuse(
+        fmt::format("invalid policy name: '{}', policy name is already exist", policy.name));
   if (!context_.options.providers.contains(policy.provider))
     return refuse("invalid backup_provider_type: " + policy.provider);
   set_start(policy, request.start_time);

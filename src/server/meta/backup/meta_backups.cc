@@ -1,4 +1,6 @@
 // Requests about backups and restores: dispatches RPCs, HTTP requests and remote commands.
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "backup_types.h"
@@ -106,7 +108,7 @@ void MetaService::register_backup_commands() {
                 if (arguments.empty() || arguments.size() > 2 || !app_id || !backup_id)
                   return "ERR: invalid arguments, app_id [backup_id] are expected";
                 const auto count = backup_jobs_.cancel(int32_t(*app_id), *backup_id, "cancelled");
-                return "OK, " + std::to_string(count) + " cancelled";
+                return fmt::format("OK, {} cancelled", count);
               });
   commands.on({"backup.status"}, "Show the backups of all tables, or of one, as JSON", "[app_id]",
               [this, id_of](Arguments arguments) -> std::string {

@@ -1,5 +1,7 @@
 #include "server/meta/backup/restores.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -106,7 +108,7 @@ Routine<wire::configuration_create_app_response> Restores::start(
     wire::configuration_restore_request request) {
   if (context_.catalog.is_frozen()) co_return refusal(ErrorCode::kStateFreezed);
   const auto refuse = [&](const Error& error) {
-    context_.log.warning("restoring " + request.app_name + ": " + error.to_string());
+    context_.log.warning(fmt::format("restoring {}: {}", request.app_name, error.to_string()));
     return refusal(wire_code_of(error));
   };
   auto store = context_.store(request.backup_provider_name, BackupContext::Patience::kNone);
@@ -123,8 +125,8 @@ Routine<wire::configuration_create_app_response> Restores::start(
   if (unfinished && *unfinished)
     co_return refuse(Error(Code::kNotFound, "the backup is not finished"));
   if (context_.catalog.find(request.new_app_name)) {
-    context_.log.warning("restoring " + request.app_name + ": there is a table " +
-                         request.new_app_name);
+    context_.log.warning(
+        fmt::format("restoring {}: there is a table {}", request.app_name, request.new_app_name));
     co_return refusal(ErrorCode::kInvalidParameters);
   }
   auto app_id = make_table(request, *place, *saved);
@@ -139,8 +141,9 @@ Routine<wire::configuration_create_app_response> Restores::start(
 Result<int32_t> Restores::make_table(const wire::configuration_restore_request& request,
                                      const backup::Place& place, const wire::app_info& saved) {
   if (saved.partition_count > kMaxPartitionCount)
-    return fail(Code::kInvalidArgument, "a table of an embedded cluster has at most " +
-                                            std::to_string(kMaxPartitionCount) + " partitions");
+    return fail(Code::kInvalidArgument,
+                fmt::format("a table of an embedded cluster has at most {} partitions",
+                            kMaxPartitionCount));
   auto app = context_.catalog.make_restored(saved, request.new_app_name, restore_envs(request),
                                             context_.clock.unix_seconds());
   TRY(check_envs_fit(app.info.envs));
@@ -169,8 +172,8 @@ Routine<> Restores::work(int32_t app_id) {
   // An error of the configuration, not damage: a start with the right configuration resumes the
   // restore.
   if (auto store = context_.store(record->provider); !store) {
-    context_.log.error("restoring table " + record->place.table +
-                       " waits: " + store.error().to_string());
+    context_.log.error(fmt::format("restoring table {} waits: {}", record->place.table,
+                                   store.error().to_string()));
     co_return;
   }
   auto& partitions = active_[app_id].partitions;
@@ -274,7 +277,7 @@ Routine<> Restores::end(int32_t app_id, Result<void> outcome) {
   auto* record = find(app_id);
   if (!outcome) {
     record->reason = outcome.error().to_string();
-    context_.log.error("restoring table " + record->place.table + ": " + record->reason);
+    context_.log.error(fmt::format("restoring table {}: {}", record->place.table, record->reason));
     drop(app_id);
   }
   record->end_ms = context_.now_ms();

@@ -1,5 +1,7 @@
 #include "server/meta/catalog/app_catalog.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <tuple>
@@ -27,18 +29,19 @@ std::unexpected<Error> refuse(std::string message) {
 Result<void> check_create(const wire::configuration_create_app_request& request) {
   const auto& options = request.options;
   if (options.partition_count <= 0 || options.partition_count > kMaxPartitionCount) {
-    return refuse("the partition count is " + std::to_string(options.partition_count) +
-                  ", which is not 1 to " + std::to_string(kMaxPartitionCount));
+    return refuse(fmt::format("the partition count is {}, which is not 1 to {}",
+                              options.partition_count, kMaxPartitionCount));
   }
   if (options.replica_count < kMinReplicaCount || options.replica_count > kMaxReplicaCount) {
-    return refuse("the replica count is " + std::to_string(options.replica_count) +
-                  ", which is not 1 to 5");
+    return refuse(
+        fmt::format("the replica count is {}, which is not 1 to 5", options.replica_count));
   }
   TRY(check_app_envs_at_create(options.envs));
   TRY(check_app_name(request.app_name));
   TRY(check_envs_fit(options.envs));
   if (options.app_type != "pegasus") {
-    return refuse("the type is " + base::printable(options.app_type) + ", which is not pegasus");
+    return refuse(
+        fmt::format("the type is {}, which is not pegasus", base::printable(options.app_type)));
   }
   return {};
 }
@@ -67,8 +70,8 @@ Result<void> check_app_name(std::string_view name) {
   const bool has_control = std::ranges::any_of(
       name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
   if (name.empty() || name.size() > kMaxAppNameSize || has_control || !base::is_utf8(name)) {
-    return refuse("a name is UTF-8 without control characters, 1 to " +
-                  std::to_string(kMaxAppNameSize) + " bytes long");
+    return refuse(fmt::format("a name is UTF-8 without control characters, 1 to {} bytes long",
+                              kMaxAppNameSize));
   }
   return {};
 }
@@ -98,12 +101,11 @@ Result<void> AppCatalog::check_nodes() const {
     for (const auto& partition : app.partitions) {
       if (partition.node < node_count_) continue;
       return fail(Code::kRefused,
-                  "node " + std::to_string(partition.node) + " has data of the table " +
-                      base::printable(app.info.app_name) + " (id " + std::to_string(id) +
-                      (app.is_available() ? "" : ", dropped") +
-                      ") and the cluster was started with " + std::to_string(node_count_) +
-                      " nodes: start it with --replica-servers " +
-                      std::to_string(int64_t{partition.node} + 1) + " or more");
+                  fmt::format("node {} has data of the table {} (id {}{}) and the cluster was "
+                              "started with {} nodes: start it with --replica-servers {} or more",
+                              partition.node, base::printable(app.info.app_name), id,
+                              app.is_available() ? "" : ", dropped", node_count_,
+                              int64_t{partition.node} + 1));
     }
   }
   return {};
@@ -271,7 +273,8 @@ wire::configuration_create_app_response AppCatalog::create_follower(
   if (*status == "created") return create_answer(ErrorCode::kAppExist);
   AppRecord created = app;
   created.info.envs[kFollowerStatus] = "created";
-  if (!replace(std::move(created), "marking the follower " + app.info.app_name + " as created")) {
+  if (!replace(std::move(created),
+               fmt::format("marking the follower {} as created", app.info.app_name))) {
     return create_answer(ErrorCode::kFileOperationFailed);
   }
   return create_answer(ErrorCode::kOk, id);
@@ -317,8 +320,8 @@ Result<void> AppCatalog::forget(int32_t app_id) {
   if (!found)
     return fail(Code::kNotFound, "there is no table with the id " + std::to_string(app_id));
   if (found->is_available()) {
-    return fail(Code::kRefused, "the table " + base::printable(found->info.app_name) +
-                                    " is not dropped: drop it first");
+    return fail(Code::kRefused, fmt::format("the table {} is not dropped: drop it first",
+                                            base::printable(found->info.app_name)));
   }
   return commit({.forgotten = {app_id}});
 }

@@ -1,5 +1,7 @@
 #include "server/meta/catalog/app_env_rules.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -131,11 +133,12 @@ Result<void> check_integer(const Rule& rule, std::string_view value) {
                                                *number <= std::numeric_limits<int32_t>::max()));
   if (!fits) {
     const auto bits = rule.type == Type::kInt64 ? "64"sv : "32"sv;
-    return refuse_env("invalid value " + quoted(value) + ", should be an " + std::string(bits) +
-                      " bits integer");
+    return refuse_env(
+        fmt::format("invalid value {}, should be an {} bits integer", quoted(value), bits));
   }
   if (!rule.is_good(*number)) {
-    return refuse_env("invalid value " + quoted(value) + ", should be " + quoted(rule.limit));
+    return refuse_env(
+        fmt::format("invalid value {}, should be {}", quoted(value), quoted(rule.limit)));
   }
   return {};
 }
@@ -144,11 +147,12 @@ Result<void> check_integer(const Rule& rule, std::string_view value) {
 
 Result<void> check_app_env(std::string_view name, std::string_view value) {
   const auto* rule = std::ranges::find(kRules, name, &Rule::name);
-  if (rule == kRules.end()) return refuse_env("app_env " + quoted(name) + " is not supported");
+  if (rule == kRules.end())
+    return refuse_env(fmt::format("app_env {} is not supported", quoted(name)));
   switch (rule->type) {
     case Type::kBool:
       if (is_boolean(value)) return {};
-      return refuse_env("invalid value " + quoted(value) + ", should be a boolean");
+      return refuse_env(fmt::format("invalid value {}, should be a boolean", quoted(value)));
     case Type::kInt32:
     case Type::kInt64: return check_integer(*rule, value);
     case Type::kText: return rule->check(value);

@@ -1,5 +1,7 @@
 #include "server/meta/catalog/app_env_update.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 #include <vector>
 
@@ -89,13 +91,13 @@ Result<void> check_envs_fit(const Envs& envs) {
     size += key.size() + value.size();
     if (!base::is_utf8(key) || !base::is_utf8(value)) {
       return fail(Code::kInvalidArgument,
-                  "app_env '" + base::printable(key) + "' and its value should be UTF-8");
+                  fmt::format("app_env '{}' and its value should be UTF-8", base::printable(key)));
     }
   }
   if (size > kMaxEnvsSize) {
-    return fail(Code::kInvalidArgument, "the app envs have " + std::to_string(size) +
-                                            " bytes and a table may have " +
-                                            std::to_string(kMaxEnvsSize));
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("the app envs have {} bytes and a table may have {}", size, kMaxEnvsSize));
   }
   return {};
 }

@@ -1,5 +1,7 @@
 #include "server/meta/catalog/catalog_json.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <set>
@@ -144,10 +146,10 @@ Result<CatalogState> read_catalog(const MetaValues& values) {
     auto app = TRY(read_value(path, text, read_app));
     TRY(check_path(path, path_of(kRoot, app.info.app_id)));
     if (id >= state.next_app_id)
-      return damaged(path + " exists although the next id is " + std::to_string(state.next_app_id));
+      return damaged(fmt::format("{} exists although the next id is {}", path, state.next_app_id));
     if (app.is_available() && !names.insert(app.info.app_name).second)
-      return damaged(path + ": another available table has the name " +
-                     base::printable(app.info.app_name));
+      return damaged(fmt::format("{}: another available table has the name {}", path,
+                                 base::printable(app.info.app_name)));
     TRY(read_partitions(values, path, app.partitions, read_app_partition));
     state.apps.emplace(app.info.app_id, std::move(app));
   }

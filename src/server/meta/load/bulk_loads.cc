@@ -1,5 +1,7 @@
 #include "server/meta/load/bulk_loads.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -101,7 +103,7 @@ Routine<wire::start_bulk_load_response> BulkLoads::start(wire::start_bulk_load_r
   if (!place) co_return refuse(ErrorCode::kInvalidParameters, place.error().message());
   auto info = co_await bulkload::read_info(*store, *place);
   if (!info) {
-    context_.log.warning("loading " + request.app_name + ": " + info.error().to_string());
+    context_.log.warning(fmt::format("loading {}: {}", request.app_name, info.error().to_string()));
     const bool is_damaged = info.error().code() == Code::kCorrupt;
     co_return refuse(wire_code_of(info.error()),
                      is_damaged ? "bulk_load_info damaged" : "read bulk_load_info failed");
@@ -160,8 +162,9 @@ wire::control_bulk_load_response BulkLoads::control(
   const auto status = record->status;
   auto changed = *record;
   const auto refuse = [&](const char* verb) {
-    return answer(ErrorCode::kInvalidState, std::string("can not ") + verb + " bulk load for " +
-                                                name + " with status(" + status_text(status) + ")");
+    return answer(ErrorCode::kInvalidState,
+                  fmt::format("can not {} bulk load for {} with status({})", verb, name,
+                              status_text(status)));
   };
   switch (request.type) {
     case wire::BLC_PAUSE:
@@ -284,8 +287,9 @@ wire::clear_bulk_load_state_response BulkLoads::clear(
   if (!context_.save_now(std::move(batch), "removing the record of a bulk load"))
     return answer(ErrorCode::kFileOperationFailed, "it could not be noted");
   records_.erase(app_id);
-  return answer(ErrorCode::kOk,
-                "clear " + name + " bulk load result succeed, remove bulk load dir succeed");
+  return answer(
+      ErrorCode::kOk,
+      fmt::format("clear {} bulk load result succeed, remove bulk load dir succeed", name));
 }
 
 std::string BulkLoads::status(int32_t app_id) const {

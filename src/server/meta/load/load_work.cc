@@ -1,5 +1,7 @@
 #include "server/meta/load/load_work.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "async/for_each.h"
@@ -208,7 +210,7 @@ void LoadWork::end(int32_t app_id, const Result<void>& outcome) {
                             "create the table again and repeat the load"
                           : "; the table is as it was";
     std::ranges::fill(record->partitions, wire::BLS_FAILED);
-    context_.log.error("loading table " + record->table + ": " + record->reason);
+    context_.log.error(fmt::format("loading table {}: {}", record->table, record->reason));
   }
 }
 

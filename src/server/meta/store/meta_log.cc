@@ -1,5 +1,7 @@
 #include "server/meta/store/meta_log.h"
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
 #include "wire/crc32c.h"
 
@@ -16,7 +18,7 @@ constexpr size_t kSnapshotRecordBytes =
     1 << 20;  // records of a new file have at most this, or one value
 
 std::unexpected<Error> damaged(size_t at, const std::string& what) {
-  return fail(Code::kCorrupt, "damaged at byte " + std::to_string(at) + ": " + what);
+  return fail(Code::kCorrupt, fmt::format("damaged at byte {}: {}", at, what));
 }
 
 std::string encode_head(uint64_t size) {
@@ -38,7 +40,7 @@ Result<uint64_t> read_head(std::string_view bytes) {
     return damaged(0, "the checksum of its head is wrong");
   const auto size = base::load_big_endian<uint64_t>(&bytes[size_at]);
   if (size > bytes.size())
-    return damaged(bytes.size(), "it ends here and should have " + std::to_string(size) + " bytes");
+    return damaged(bytes.size(), fmt::format("it ends here and should have {} bytes", size));
   return size;
 }
 

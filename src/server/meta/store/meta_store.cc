@@ -1,5 +1,7 @@
 #include "server/meta/store/meta_store.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "server/meta/store/meta_log.h"
@@ -27,9 +29,11 @@ Result<std::unique_ptr<MetaStore>> MetaStore::open(const std::string& folder,
   if (const auto bytes = TRY(files->read(path, kMostFileBytes))) {
     auto decoded = decode_log(*bytes);
     if (!decoded)
-      return fail(decoded.error().code(), path + " cannot be used (" + decoded.error().message() +
-                                              "): it was not changed; put a good copy of it in "
-                                              "its place");
+      return fail(
+          decoded.error().code(),
+          fmt::format(
+              "{} cannot be used ({}): it was not changed; put a good copy of it in its place",
+              path, decoded.error().message()));
     values = std::move(*decoded);
   }
   return std::unique_ptr<MetaStore>(
@@ -48,8 +52,9 @@ MetaStore::Ticket MetaStore::add(MetaBatch batch) {
   auto changes = encode_changes(batch);
   if (changes.size() > kMostRecordBytes) {
     auto refused = std::make_shared<Group>();
-    refused->outcome = fail(Code::kTooLarge, std::to_string(changes.size()) +
-                                                 " bytes are too many for one batch of " + path_);
+    refused->outcome =
+        fail(Code::kTooLarge,
+             fmt::format("{} bytes are too many for one batch of {}", changes.size(), path_));
     return refused;
   }
   const std::lock_guard lock(adding_);
@@ -86,8 +91,8 @@ Result<void> MetaStore::write(const Group& group) {
   group.batch.apply_to(values_);
   if (file_bytes_ <= most_file_bytes_) return {};
   if (auto compacted = rewrite({}); !compacted) {
-    log_.warning("it has " + std::to_string(file_bytes_) +
-                 " bytes and cannot be rewritten: " + compacted.error().to_string());
+    log_.warning(fmt::format("it has {} bytes and cannot be rewritten: {}", file_bytes_,
+                             compacted.error().to_string()));
     most_file_bytes_ = 2 * file_bytes_;
   }
   return {};

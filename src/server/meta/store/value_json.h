@@ -1,6 +1,8 @@
 // Reading and writing values of the meta server's store, which are JSON objects. For .cc files.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -35,7 +37,7 @@ Result<T> read_value(const std::string& path, std::string_view text,
 // Whether a value is at the path that its fields say. Errors: kCorrupt.
 inline Result<void> check_path(const std::string& path, const std::string& expected) {
   if (path == expected) return {};
-  return fail(Code::kCorrupt, path + " has the value of " + expected);
+  return fail(Code::kCorrupt, fmt::format("{} has the value of {}", path, expected));
 }
 
 // The values of a table's partitions, below its path; `partitions` must have their number. Errors:
@@ -46,9 +48,8 @@ Result<void> read_partitions(const MetaValues& values, const std::string& path,
                              Result<T> (*read)(const base::JsonFields&)) {
   const auto found = TRY(numbered_children_of(values, path));
   if (found.size() != partitions.size() || found.rbegin()->first != int64_t(found.size()) - 1)
-    return fail(Code::kCorrupt, path + " has " + std::to_string(found.size()) +
-                                    " partitions, which are not 0 to " +
-                                    std::to_string(int64_t(partitions.size()) - 1));
+    return fail(Code::kCorrupt, fmt::format("{} has {} partitions, which are not 0 to {}", path,
+                                            found.size(), int64_t(partitions.size()) - 1));
   for (const auto& [index, text] : found)
     partitions[size_t(index)] = TRY(read_value(path_of(path, index), text, read));
   return {};
