@@ -1,5 +1,7 @@
 #include "apps/compare_arguments.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <random>
 
@@ -86,10 +88,11 @@ Task<compare::TablePair> open_tables(CommandRun& run, std::string from, std::str
       CO_TRY(co_await compare::open_tables(source, target, std::move(table), std::move(to_table),
                                            Deadline::in(run.clock(), run.timeout())));
   if (inspect::is_same_table(*tables.source, *tables.target))
-    co_return fail(Code::kInvalidArgument, "--from and --to are the same table, '" +
-                                               tables.source->name() + "' on cluster " +
-                                               tables.source->cluster().name() +
-                                               "; give another table or cluster");
+    co_return fail(
+        Code::kInvalidArgument,
+        fmt::format(
+            "--from and --to are the same table, '{}' on cluster {}; give another table or cluster",
+            tables.source->name(), tables.source->cluster().name()));
   run.begin_work();
   co_return tables;
 }
