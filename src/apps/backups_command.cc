@@ -1,4 +1,6 @@
 // backups ls, show, verify, rm: the backups in a block store.
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -41,13 +43,14 @@ Task<std::vector<BackupSummary>> find_backups(const blockstore::AsyncStore& stor
          CO_TRY(co_await backup::list_backups(store, CO_TRY(backup::root_of(path, cluster)))))
       if (arguments.id == 0 || summary.backup_id == arguments.id) all.push_back(std::move(summary));
   if (arguments.id != 0 && all.empty())
-    co_return fail(Code::kNotFound, store.store().description() + " has no backup " +
-                                        std::to_string(arguments.id) + " below /" + path +
-                                        "; `pegmove backups ls` lists the backups");
+    co_return fail(
+        Code::kNotFound,
+        fmt::format("{} has no backup {} below /{}; `pegmove backups ls` lists the backups",
+                    store.store().description(), arguments.id, path));
   if (arguments.id != 0 && all.size() > 1)
-    co_return fail(Code::kInvalidArgument, "several clusters have a backup " +
-                                               std::to_string(arguments.id) +
-                                               "; select one with --cluster");
+    co_return fail(
+        Code::kInvalidArgument,
+        fmt::format("several clusters have a backup {}; select one with --cluster", arguments.id));
   co_return all;
 }
 
@@ -80,7 +83,7 @@ Task<int> list(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
   for (const auto& summary : backups) {
     std::string tables;
     for (const auto& table : summary.tables)
-      tables += " " + table.table + " (" + std::to_string(table.app_id) + ")";
+      tables += fmt::format(" {} ({})", table.table, table.app_id);
     std::printf(
         "%lld  %-10s  %s  /%s %s%s%s\n", static_cast<long long>(summary.backup_id),
         std::string(backup::to_string(summary.state)).c_str(),
@@ -183,9 +186,8 @@ Task<int> show(CommandRun&, BackupStores& stores, BackupsArguments arguments) {
 }
 
 std::string progress_text(const VerifyReport& report) {
-  return "verifying: " + std::to_string(report.files) + " files, " +
-         format_size(uint64_t(report.bytes_read)) + " read, " +
-         std::to_string(report.problem_count) + " damaged";
+  return fmt::format("verifying: {} files, {} read, {} damaged", report.files,
+                     format_size(uint64_t(report.bytes_read)), report.problem_count);
 }
 
 // A sample proves only what it read.
@@ -218,12 +220,11 @@ void print_verdict(const BackupSummary& summary, const std::string& table,
                 problem.partition < 0 ? "table"
                                       : ("partition " + std::to_string(problem.partition)).c_str(),
                 problem.file.c_str(), problem.what.c_str());
-  const auto read = std::to_string(report.files_read) + " of " + std::to_string(report.files) +
-                    " files read (" + format_size(uint64_t(report.bytes_read)) + " of " +
-                    format_size(uint64_t(report.bytes)) + ")";
+  const auto read =
+      fmt::format("{} of {} files read ({} of {})", report.files_read, report.files,
+                  format_size(uint64_t(report.bytes_read)), format_size(uint64_t(report.bytes)));
   const auto verdict = verdict_of(report);
-  const std::string end = verdict == "damaged"
-                              ? ", " + std::to_string(report.problem_count) + " problems"
+  const std::string end = verdict == "damaged" ? fmt::format(", {} problems", report.problem_count)
                           : verdict == "whole" ? "; all match their metadata"
                                                : "; only the size of the others was checked";
   std::printf("%s: table %s of backup %lld, %d partitions, %s%s\n",
@@ -265,8 +266,8 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
       print_verdict(summary, table.table, verified);
   }
   if (looked_at == 0)
-    co_return fail(Code::kNotFound, "backup " + std::to_string(arguments.id) + " has no table '" +
-                                        arguments.table + "'");
+    co_return fail(Code::kNotFound,
+                   fmt::format("backup {} has no table '{}'", arguments.id, arguments.table));
   if (summary.state != BackupState::kComplete && arguments.table.empty()) {
     std::fprintf(stderr, "pegmove: backup %lld is not complete: %s\n",
                  static_cast<long long>(summary.backup_id), summary.why.c_str());

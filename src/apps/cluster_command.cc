@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -33,8 +35,8 @@ struct FolderArguments {
 std::string describe(const RunningCluster& cluster) {
   std::string replicas;
   for (const auto& replica : cluster.replicas) replicas += (replicas.empty() ? "" : " ") + replica;
-  return "cluster " + cluster.name + ": meta " + cluster.meta + ", replica servers " + replicas +
-         ", process " + std::to_string(cluster.pid);
+  return fmt::format("cluster {}: meta {}, replica servers {}, process {}", cluster.name,
+                     cluster.meta, replicas, cluster.pid);
 }
 
 struct Bounds {
@@ -47,7 +49,7 @@ Result<void> take_number(IniSections& ini, const std::string& section, const std
   auto found = ini[section].find(name);
   if (found == ini[section].end()) return {};
   value = size_t(TRY(in_context(base::parse_integer(found->second, bounds.least, bounds.most),
-                                "[" + section + "] " + name)));
+                                fmt::format("[{}] {}", section, name))));
   return {};
 }
 
@@ -67,9 +69,11 @@ Result<void> take_block_services(IniSections& ini, EmbeddedClusterOptions& optio
 
 Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) {
   if (arguments.name.empty() || arguments.name.find_first_of(" \t/\"'") != std::string::npos)
-    return fail(Code::kInvalidArgument,
-                "--name '" + arguments.name +
-                    "' is not valid: a name is not empty and has no space, tab, slash or quote");
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format(
+            "--name '{}' is not valid: a name is not empty and has no space, tab, slash or quote",
+            arguments.name));
   auto replica_port = arguments.replica_port >= 0 ? arguments.replica_port
                       : arguments.meta_port == 0  ? 0
                                                   : arguments.meta_port + 200;
@@ -104,8 +108,9 @@ Result<void> serve(const StartArguments& arguments) {
   auto options = TRY(cluster_options(arguments));
   if (options.listen_ipv4 >> 24 != 127)
     Logger("cluster=" + options.name)
-        .warning("listening on " + arguments.listen +
-                 ": everybody who can reach this address can read and write");
+        .warning(
+            fmt::format("listening on {}: everybody who can reach this address can read and write",
+                        arguments.listen));
   return server::cluster::serve(
       std::move(options), [&](const RunningCluster& running) -> Result<void> {
         if (arguments.background) return server::cluster::let_go(describe(running), arguments.data);

@@ -1,5 +1,7 @@
 #include "apps/cluster_config.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -29,15 +31,15 @@ std::string find_file() {
 Result<IniSections> read_ini(const std::string& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error))
-    return fail(Code::kInvalidArgument, "config file " + path + " is a directory");
+    return fail(Code::kInvalidArgument, fmt::format("config file {} is a directory", path));
   std::ifstream file(path);
   if (!file)
     return fail(Code::kNotFound,
-                "config file " + path + " cannot be opened: " + std::strerror(errno));
+                fmt::format("config file {} cannot be opened: {}", path, std::strerror(errno)));
   std::ostringstream text;
   text << file.rdbuf();
   if (file.bad())
-    return fail(Code::kIo, "reading config file " + path + ": " + std::strerror(errno));
+    return fail(Code::kIo, fmt::format("reading config file {}: {}", path, std::strerror(errno)));
   return in_context(base::parse_ini(text.view(), {.comments_behind_values = true}),
                     "config file " + path);
 }
@@ -49,18 +51,18 @@ Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sect
   if (section == sections.end()) return ids;
   std::map<uint8_t, std::string> names;
   for (const auto& [name, text] : section->second) {
-    auto id = uint8_t(TRY(
-        in_context(base::parse_integer(text, 1, 127), "[" + std::string(kGroup) + "] " + name)));
+    auto id = uint8_t(
+        TRY(in_context(base::parse_integer(text, 1, 127), fmt::format("[{}] {}", kGroup, name))));
     auto [other, is_new] = names.emplace(id, name);
     if (!is_new)
-      return fail(Code::kInvalidArgument, "[" + std::string(kGroup) + "] gives " + other->second +
-                                              " and " + name + " the same id, " + text);
+      return fail(Code::kInvalidArgument, fmt::format("[{}] gives {} and {} the same id, {}",
+                                                      kGroup, other->second, name, text));
     ids[name] = id;
   }
   if (!ids.empty() && !ids.contains(own_name))
-    return fail(Code::kInvalidArgument, "[" + std::string(kGroup) +
-                                            "] does not contain this cluster, " + own_name +
-                                            "; add it with an id of its own");
+    return fail(Code::kInvalidArgument,
+                fmt::format("[{}] does not contain this cluster, {}; add it with an id of its own",
+                            kGroup, own_name));
   return ids;
 }
 
@@ -77,7 +79,7 @@ Result<blockstore::Providers> block_services(const IniSections& sections) {
         .name = section.substr(kPrefix.size()), .type = value("type"), .args = value("args")};
     if (provider.name.empty() || provider.type.empty())
       return fail(Code::kInvalidArgument,
-                  "[" + section + "] needs a name after the dot, a type and args");
+                  fmt::format("[{}] needs a name after the dot, a type and args", section));
     auto name = provider.name;
     providers.emplace(std::move(name), std::move(provider));
   }
@@ -98,8 +100,8 @@ Result<std::vector<net::HostPort>> ClusterConfig::metas_of(std::string_view name
   if (section != sections_.end())
     if (auto found = section->second.find(std::string(name)); found != section->second.end())
       return in_context(net::parse_host_port_list(found->second),
-                        "cluster '" + std::string(name) + "' in " + path_);
-  std::string text = "cluster '" + std::string(name) + "' is unknown: ";
+                        fmt::format("cluster '{}' in {}", name, path_));
+  std::string text = fmt::format("cluster '{}' is unknown: ", name);
   if (path_.empty())
     text +=
         "no config file was found; give one that has a section [pegasus.clusters] with --config, "

@@ -1,5 +1,7 @@
 #include "apps/copy_options.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "shell/words.h"
@@ -21,8 +23,7 @@ Result<rows::RowFilter> parse_filter(const char* option, const std::optional<std
   rows::RowFilter filter;
   if (!typed) return filter;
   auto wrong = [&](std::string_view what) {
-    return fail(Code::kInvalidArgument,
-                std::string(option) + " '" + *typed + "': " + std::string(what));
+    return fail(Code::kInvalidArgument, fmt::format("{} '{}': {}", option, *typed, what));
   };
   auto colon = typed->find(':');
   auto match = rows::parse_match(std::string_view(*typed).substr(0, colon));
@@ -49,7 +50,7 @@ Result<WriteMode> parse_mode(const CopyFilterArguments& arguments) {
     if (!is_given) continue;
     if (given)
       return fail(Code::kInvalidArgument,
-                  std::string(given) + " and " + named.first + " exclude each other");
+                  fmt::format("{} and {} exclude each other", given, named.first));
     given = named.first;
     mode = named.second;
   }

@@ -1,5 +1,6 @@
 #include "apps/die_at.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,7 +42,7 @@ Result<backup::FailpointListener> die_at(const std::string& text) {
   auto left = std::make_shared<std::atomic<int64_t>>(times);
   const auto point = text.substr(0, colon);
   if (!is_failpoint(point))
-    return fail(Code::kInvalidArgument, "--die-at: unknown failpoint '" + point + "'");
+    return fail(Code::kInvalidArgument, fmt::format("--die-at: unknown failpoint '{}'", point));
   return backup::FailpointListener([point, left](std::string_view reached) {
     if (reached == point && --*left == 0) kill(getpid(), SIGKILL);
   });

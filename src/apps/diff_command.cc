@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstdio>
 
 #include "apps/compare_arguments.h"
@@ -44,7 +46,7 @@ int diff(const DiffArguments& arguments) {
   if (!arguments.common.quiet) {
     std::string seed;
     if (result->options.sample)
-      seed = " (a sample, seed " + std::to_string(result->options.sample->seed) + ")";
+      seed = fmt::format(" (a sample, seed {})", result->options.sample->seed);
     std::fprintf(stderr, "pegmove: %s rows compared%s, %s differ\n",
                  format_count(uint64_t(result->source_rows)).c_str(), seed.c_str(),
                  format_count(uint64_t(result->differing())).c_str());

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -27,8 +29,8 @@ struct FileArguments {
 Task<> pump_with_progress(rows::Pump& pump, Clock& clock, ProgressLine& line, std::string doing) {
   async::TaskGroup beside(co_await asio::this_coro::executor);
   beside.spawn(async::report_each_second(clock, beside, [&pump, &line, doing] {
-    line.show(doing + ": " + format_count(uint64_t(pump.progress().rows)) + " rows, " +
-              format_size(uint64_t(pump.progress().bytes)));
+    line.show(fmt::format("{}: {} rows, {}", doing, format_count(uint64_t(pump.progress().rows)),
+                          format_size(uint64_t(pump.progress().bytes))));
   }));
   auto moved = co_await pump.run();
   beside.stop();
@@ -43,9 +45,11 @@ Task<std::shared_ptr<client::Table>> open_table(CommandRun& run, FileArguments a
     auto created = co_await cluster->create_table(
         arguments.table, {.partition_count = arguments.partitions}, deadline);
     if (!created && created.error().code() == Code::kAlreadyExists)
-      co_return fail(Code::kAlreadyExists, "table '" + arguments.table +
-                                               "' already exists on cluster " + cluster->name() +
-                                               "; leave out --create to import into it");
+      co_return fail(
+          Code::kAlreadyExists,
+          fmt::format(
+              "table '{}' already exists on cluster {}; leave out --create to import into it",
+              arguments.table, cluster->name()));
     CO_TRY(std::move(created));
     CO_TRY(co_await cluster->wait_until_ready(arguments.table, {}, deadline));
   }

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstdio>
 
 #include "apps/compare_arguments.h"
@@ -40,11 +42,11 @@ int repair(const RepairArguments& arguments) {
   auto options = compare_options(compared, (*run)->timeout());
   if (!options) return report(options.error(), kUsage);
   if (arguments.delete_extra && !arguments.dry_run && !arguments.yes)
-    return report(
-        Error(Code::kInvalidArgument,
-              "--delete-extra deletes rows of table '" + compared.table + "' on " + compared.to +
-                  "; add --yes, or use --dry-run to see what would be deleted"),
-        kUsage);
+    return report(Error(Code::kInvalidArgument,
+                        fmt::format("--delete-extra deletes rows of table '{}' on {}; add --yes, "
+                                    "or use --dry-run to see what would be deleted",
+                                    compared.table, compared.to)),
+                  kUsage);
   if (!arguments.differences.empty())
     if (auto rows = migration::check_differences(arguments.differences); !rows)
       return report(rows.error(), kUsage);

@@ -1,4 +1,6 @@
 // list, status, set, forget: the runs of the journal.
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -101,7 +103,8 @@ Result<void> check_setting(const runs::Registry& registry, const journal::Run& r
                            const std::string& key, const std::string& value) {
   const auto& method = *TRY(registry.find(run));
   if (method.check_setting) return method.check_setting(key, value);
-  return fail(Code::kInvalidArgument, "runs of method '" + run.method + "' have no settings");
+  return fail(Code::kInvalidArgument,
+              fmt::format("runs of method '{}' have no settings", run.method));
 }
 
 int set(const RunIdArguments& arguments, Journal& journal) {
@@ -115,7 +118,8 @@ int set(const RunIdArguments& arguments, Journal& journal) {
   for (const auto& text : arguments.settings) {
     auto equals = text.find('=');
     if (equals == std::string::npos)
-      return report(Error(Code::kInvalidArgument, "'" + text + "' is not KEY=VALUE"), kUsage);
+      return report(Error(Code::kInvalidArgument, fmt::format("'{}' is not KEY=VALUE", text)),
+                    kUsage);
     settings.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     const auto& [key, value] = settings.back();
     if (auto checked = check_setting(registry, *run, key, value); !checked)

@@ -1,5 +1,7 @@
 #include "apps/runs.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -34,8 +36,8 @@ void print_assessment(const runs::Assessment& assessment, bool quiet) {
 
 void announce(const std::string& run, const RunArguments& arguments) {
   if (arguments.common.quiet) return;
-  say("run " + run + "; if it is interrupted, continue with `pegmove resume " + run +
-      state_words(arguments.state) + "`");
+  say(fmt::format("run {}; if it is interrupted, continue with `pegmove resume {}{}`", run, run,
+                  state_words(arguments.state)));
 }
 
 void print_report(const runs::Report& report, bool json) {
@@ -45,14 +47,17 @@ void print_report(const runs::Report& report, bool json) {
 // How to continue a run that has not ended.
 void print_next_step(const std::string& run, const RunArguments& arguments, RunState state) {
   const auto words = run + state_words(arguments.state);
-  const auto is = "run " + run + " is " + std::string(journal::to_string(state)) + "; ";
+  const auto is = fmt::format("run {} is {}; ", run, journal::to_string(state));
   if (state == RunState::kFailed)
-    say("run " + run + " failed; fix the cause, then continue with `pegmove resume " + words + "`");
+    say(fmt::format("run {} failed; fix the cause, then continue with `pegmove resume {}`", run,
+                    words));
   else if (state == RunState::kCancelling)
-    say(is + "fix the cause, then continue with `pegmove cancel " + words +
-        "`, or end it as it is with --abandon");
+    say(
+        fmt::format("{}fix the cause, then continue with `pegmove cancel {}`, or end it as it is "
+                    "with --abandon",
+                    is, words));
   else
-    say(is + "continue with `pegmove resume " + words + "`");
+    say(fmt::format("{}continue with `pegmove resume {}`", is, words));
 }
 
 int report_ending(const std::string& run, const RunArguments& arguments, const Ending& ending) {
@@ -61,7 +66,7 @@ int report_ending(const std::string& run, const RunArguments& arguments, const E
   if (ending.state == RunState::kDone) return ending.report->tables_differ ? kTablesDiffer : kDone;
   if (!ending.reason.empty()) say(ending.reason);
   if (ending.state == RunState::kCancelled) {
-    say("run " + run + " is cancelled");
+    say(fmt::format("run {} is cancelled", run));
     print_undone(ending.undone);
     return kInterrupted;
   }

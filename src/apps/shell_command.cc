@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -21,7 +22,7 @@ Result<std::string> read_script(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
-  if (!file) return fail(Code::kNotFound, "script " + path + " cannot be read");
+  if (!file) return fail(Code::kNotFound, fmt::format("script {} cannot be read", path));
   return text.str();
 }
 

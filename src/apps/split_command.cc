@@ -1,4 +1,6 @@
 // split: turns a cold backup into the files of a bulk load, for any partition count.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -71,14 +73,15 @@ Result<migration::SparkOptions> spark_of(const SplitArguments& arguments) {
   for (const auto& setting : spark.conf)
     if (looks_secret(setting))
       return fail(Code::kInvalidArgument,
-                  "--spark-conf " + setting.substr(0, setting.find('=')) +
-                      " looks like a secret, and the journal would keep it; put it into a file and "
-                      "give that with --spark-properties");
+                  fmt::format("--spark-conf {} looks like a secret, and the journal would keep it; "
+                              "put it into a file and give that with --spark-properties",
+                              setting.substr(0, setting.find('='))));
   spark.submit = TRY(spark::submit_program(spark.submit));
   std::error_code error;
   if (!spark.properties.empty() && !std::filesystem::is_regular_file(spark.properties, error))
-    return fail(Code::kInvalidArgument,
-                "--spark-properties " + spark.properties + " is not a file on this machine");
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("--spark-properties {} is not a file on this machine", spark.properties));
   if (!spark.properties.empty())
     spark.properties = std::filesystem::absolute(spark.properties).string();
   return spark;

@@ -1,5 +1,6 @@
 #include "apps/split_limits.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,7 +34,8 @@ Result<std::string> work_folder_of(const std::string& given) {
   if (given.empty()) return TRY(own_folder(std::filesystem::temp_directory_path())) + "/split";
   std::error_code error;
   if (!std::filesystem::is_directory(given, error))
-    return fail(Code::kInvalidArgument, "--work-dir " + given + " is not a folder on this machine");
+    return fail(Code::kInvalidArgument,
+                fmt::format("--work-dir {} is not a folder on this machine", given));
   return (std::filesystem::absolute(given) / "pegmove-split").string();
 }
 

@@ -1,5 +1,6 @@
 // split-unit: carries out one unit of a split on a machine that has nothing else of the split.
 // Spark's executors run it (src/spark/); it is not for people, and --help does not list it.
+#include <fmt/format.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -27,8 +28,8 @@ Result<spark::UnitSpec> read_spec(const SplitUnitArguments& arguments) {
   if (!text) return fail(Code::kNotFound, arguments.spec + " does not exist");
   auto spec = TRY(in_context(spark::unit_spec_from_json(*text), arguments.spec));
   if (size_t(arguments.unit) >= spec.plan.units.size())
-    return fail(Code::kInvalidArgument, "the plan has " + std::to_string(spec.plan.units.size()) +
-                                            " units, counted from 0");
+    return fail(Code::kInvalidArgument,
+                fmt::format("the plan has {} units, counted from 0", spec.plan.units.size()));
   spec.request.limits.work_folder = arguments.work_folder;
   return spec;
 }

@@ -2,6 +2,8 @@
 #include "backup_types.h"
 #include "meta_types.h"
 
+#include <fmt/format.h>
+
 namespace pegmove::client {
 namespace {
 
@@ -14,17 +16,18 @@ Task<Response> ask(Cluster& cluster, RpcCode code, Request request, Deadline dea
   if (response) co_return response;
   const auto number = response.error().wire_code();
   if (number == int(ErrorCode::kServiceNotActive))
-    co_return fail(Error(Code::kUnsupported,
-                         "cluster '" + cluster.name() +
-                             "' has no backup service: on real servers [meta_server] "
-                             "cold_backup_disabled must be false; an embedded cluster needs a "
-                             "section [block_service.NAME] in the file of --config")
-                       .with_wire_code(*number));
+    co_return fail(
+        Error(Code::kUnsupported,
+              fmt::format("cluster '{}' has no backup service: on real servers [meta_server] "
+                          "cold_backup_disabled must be false; an embedded cluster needs a section "
+                          "[block_service.NAME] in the file of --config",
+                          cluster.name()))
+            .with_wire_code(*number));
   if (number == int(ErrorCode::kHandlerNotFound))
     co_return fail(
-        Error(Code::kUnsupported, "cluster '" + cluster.name() + "' does not support " +
-                                      std::string(wire::rpc_name(code)) +
-                                      ": one-time backups need Pegasus 2.3, policies need 1.8")
+        Error(Code::kUnsupported, fmt::format("cluster '{}' does not support {}: one-time backups "
+                                              "need Pegasus 2.3, policies need 1.8",
+                                              cluster.name(), wire::rpc_name(code)))
             .with_wire_code(*number));
   co_return response;
 }
@@ -60,10 +63,10 @@ Task<StartedBackup> start_backup(Cluster& cluster, int32_t app_id, std::string p
   auto response = CO_TRY(co_await ask<wire::start_backup_app_response>(
       cluster, RpcCode::kStartBackupApp, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(job_refused(response.err.code,
-                               "backing up the table with id " + std::to_string(app_id) +
-                                   " on cluster '" + cluster.name() + "'",
-                               response.hint_message));
+    co_return fail(job_refused(
+        response.err.code,
+        fmt::format("backing up the table with id {} on cluster '{}'", app_id, cluster.name()),
+        response.hint_message));
   co_return StartedBackup{.backup_id = response.backup_id, .hint = response.hint_message};
 }
 
@@ -75,10 +78,13 @@ Task<BackupStatus> backup_status(Cluster& cluster, int32_t app_id, int64_t backu
   auto response = CO_TRY(co_await ask<wire::query_backup_status_response>(
       cluster, RpcCode::kQueryBackupStatus, std::move(request), deadline));
   if (response.err.code == ErrorCode::kInvalidParameters)
-    co_return fail(Error(Code::kNotFound, "the meta server of cluster '" + cluster.name() +
-                                              "' does not know this backup of the table with id " +
-                                              std::to_string(app_id))
-                       .with_wire_code(int(response.err.code)));
+    co_return fail(
+        Error(
+            Code::kNotFound,
+            fmt::format(
+                "the meta server of cluster '{}' does not know this backup of the table with id {}",
+                cluster.name(), app_id))
+            .with_wire_code(int(response.err.code)));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(job_refused(response.err.code, "querying backups", response.hint_message));
   BackupStatus status{.hint = response.hint_message, .items = {}};
@@ -101,9 +107,8 @@ Task<int32_t> start_restore(Cluster& cluster, RestoreRequest request, Deadline d
       cluster, RpcCode::kStartRestore, std::move(message), deadline));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(job_refused(response.err.code,
-                               "restoring table '" + request.table + "' of backup " +
-                                   std::to_string(request.backup_id) + " on cluster '" +
-                                   cluster.name() + "'",
+                               fmt::format("restoring table '{}' of backup {} on cluster '{}'",
+                                           request.table, request.backup_id, cluster.name()),
                                ""));
   co_return response.appid;
 }
@@ -145,7 +150,7 @@ Task<> add_backup_policy(Cluster& cluster, BackupPolicy policy, Deadline deadlin
   auto response = CO_TRY(co_await ask<wire::configuration_add_backup_policy_response>(
       cluster, RpcCode::kAddBackupPolicy, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(job_refused(response.err.code, "adding policy '" + policy.name + "'",
+    co_return fail(job_refused(response.err.code, fmt::format("adding policy '{}'", policy.name),
                                response.hint_message));
   co_return Result<void>();
 }
@@ -164,7 +169,7 @@ Task<std::string> modify_backup_policy(Cluster& cluster, BackupPolicyChange chan
   auto response = CO_TRY(co_await ask<wire::configuration_modify_backup_policy_response>(
       cluster, RpcCode::kModifyBackupPolicy, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(job_refused(response.err.code, "changing policy '" + change.name + "'",
+    co_return fail(job_refused(response.err.code, fmt::format("changing policy '{}'", change.name),
                                response.hint_message));
   co_return response.hint_message;
 }

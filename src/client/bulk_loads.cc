@@ -1,6 +1,8 @@
 #include "client/bulk_loads.h"
 #include "bulk_load_types.h"
 
+#include <fmt/format.h>
+
 namespace pegmove::client {
 namespace {
 
@@ -31,8 +33,7 @@ LoadStatus to_status(const wire::query_bulk_load_response& response) {
     LoadPartition partition{.status = response.partitions_status[i], .replicas = {}};
     if (has_names && i < response.hp_bulk_load_states.size()) {
       for (const auto& [node, state] : response.hp_bulk_load_states[i])
-        partition.replicas.push_back(
-            to_replica(node.host + ":" + std::to_string(node.port), state));
+        partition.replicas.push_back(to_replica(fmt::format("{}:{}", node.host, node.port), state));
     } else if (i < response.bulk_load_states.size()) {
       for (const auto& [node, state] : response.bulk_load_states[i])
         partition.replicas.push_back(to_replica(text_of(node), state));
@@ -54,9 +55,10 @@ Task<> start_load(Cluster& cluster, LoadRequest load, Deadline deadline) {
   const auto response = CO_TRY(co_await cluster.metas().call<wire::start_bulk_load_response>(
       RpcCode::kStartBulkLoad, std::move(request), deadline));
   if (response.err.code == ErrorCode::kOk) co_return Result<void>();
-  co_return fail(job_refused(
-      response.err.code, "loading table '" + load.table + "' of cluster '" + cluster.name() + "'",
-      response.hint_msg));
+  co_return fail(
+      job_refused(response.err.code,
+                  fmt::format("loading table '{}' of cluster '{}'", load.table, cluster.name()),
+                  response.hint_msg));
 }
 
 Task<> control_load(Cluster& cluster, std::string table, LoadControl control, Deadline deadline) {
@@ -66,8 +68,8 @@ Task<> control_load(Cluster& cluster, std::string table, LoadControl control, De
   const auto response = CO_TRY(co_await cluster.metas().call<wire::control_bulk_load_response>(
       RpcCode::kControlBulkLoad, std::move(request), deadline));
   if (response.err.code == ErrorCode::kOk) co_return Result<void>();
-  co_return fail(
-      job_refused(response.err.code, "the load of table '" + table + "'", response.hint_msg));
+  co_return fail(job_refused(response.err.code, fmt::format("the load of table '{}'", table),
+                             response.hint_msg));
 }
 
 Task<LoadStatus> load_status(Cluster& cluster, std::string table, Deadline deadline) {
@@ -76,8 +78,8 @@ Task<LoadStatus> load_status(Cluster& cluster, std::string table, Deadline deadl
   const auto response = CO_TRY(co_await cluster.metas().call<wire::query_bulk_load_response>(
       RpcCode::kQueryBulkLoadStatus, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(
-        job_refused(response.err.code, "the load of table '" + table + "'", response.hint_msg));
+    co_return fail(job_refused(response.err.code, fmt::format("the load of table '{}'", table),
+                               response.hint_msg));
   co_return to_status(response);
 }
 
@@ -87,8 +89,8 @@ Task<std::string> clear_load(Cluster& cluster, std::string table, Deadline deadl
   auto response = CO_TRY(co_await cluster.metas().call<wire::clear_bulk_load_state_response>(
       RpcCode::kClearBulkLoad, std::move(request), deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(
-        job_refused(response.err.code, "the load of table '" + table + "'", response.hint_msg));
+    co_return fail(job_refused(response.err.code, fmt::format("the load of table '{}'", table),
+                               response.hint_msg));
   co_return std::move(response.hint_msg);
 }
 

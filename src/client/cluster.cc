@@ -1,6 +1,8 @@
 #include "client/cluster.h"
 #include "meta_types.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace pegmove::client {
@@ -70,7 +72,7 @@ std::optional<MetaLevel> meta_level_from_word(std::string_view word) {
 }
 
 std::string Cluster::quoted(const std::string& table) const {
-  return "table '" + table + "' on cluster " + (name_.empty() ? meta_list() : name_);
+  return fmt::format("table '{}' on cluster {}", table, name_.empty() ? meta_list() : name_);
 }
 
 Task<std::shared_ptr<Cluster>> Cluster::connect(Client& client, std::vector<net::HostPort> metas,
@@ -158,10 +160,11 @@ Task<int32_t> Cluster::create_table(std::string table, CreateOptions options, De
       wire::RpcCode::kCreateApp, request, deadline));
   if (response.err.code == ErrorCode::kOk) co_return response.appid;
   auto error = wire::to_error(response.err.code, "creating " + quoted(table));
-  if (response.err.code == ErrorCode::kInvalidParameters)
-    error = Error(Code::kInvalidArgument,
-                  error.message() + ": " + co_await why_not_created(table, options, deadline))
+  if (response.err.code == ErrorCode::kInvalidParameters) {
+    const auto why = co_await why_not_created(table, options, deadline);
+    error = Error(Code::kInvalidArgument, fmt::format("{}: {}", error.message(), why))
                 .with_wire_code(int(response.err.code));
+  }
   if (response.err.code == ErrorCode::kStateFreezed)
     co_return fail(
         Error(error.code(), error.message() +
@@ -176,13 +179,12 @@ Routine<std::string> Cluster::why_not_created(std::string table, CreateOptions o
                                               Deadline deadline) {
   auto existing = co_await table_info(table, deadline);
   if (existing)
-    co_return "the table exists with " + std::to_string(existing->partition_count) +
-        " partitions, or with other app envs";
-  co_return "the cluster refuses " + std::to_string(options.partition_count) +
-      " partitions (the embedded cluster allows 1 to 1024), " +
-      std::to_string(options.replica_count) +
-      " replicas (more than it has nodes?), the name, or a value of " +
-      std::to_string(options.envs.size()) + " app envs";
+    co_return fmt::format("the table exists with {} partitions, or with other app envs",
+                          existing->partition_count);
+  co_return fmt::format(
+      "the cluster refuses {} partitions (the embedded cluster allows 1 to 1024), {} replicas "
+      "(more than it has nodes?), the name, or a value of {} app envs",
+      options.partition_count, options.replica_count, options.envs.size());
 }
 
 Task<> Cluster::wait_until_ready(std::string table, std::function<void(int, int)> progress,
@@ -195,9 +197,8 @@ Task<> Cluster::wait_until_ready(std::string table, std::function<void(int, int)
     if (progress) progress(ready, config.partition_count);
     if (ready == config.partition_count) co_return Result<void>();
     if (deadline.left(client_.clock()) <= kBetweenLooks)
-      co_return fail(Code::kTimeout, quoted(table) + ": only " + std::to_string(ready) + " of " +
-                                         std::to_string(config.partition_count) +
-                                         " partitions have a primary");
+      co_return fail(Code::kTimeout, fmt::format("{}: only {} of {} partitions have a primary",
+                                                 quoted(table), ready, config.partition_count));
     co_await client_.clock().sleep_for(kBetweenLooks);  // no result
   }
 }
@@ -221,9 +222,9 @@ Task<TableInfo> Cluster::recall_table(int32_t app_id, std::string new_name, Dead
   auto response = CO_TRY(co_await metas_.call<wire::configuration_recall_app_response>(
       wire::RpcCode::kRecallApp, request, deadline));
   if (response.err.code != ErrorCode::kOk)
-    co_return fail(
-        wire::to_error(response.err.code, "recalling the table with id " + std::to_string(app_id) +
-                                              (new_name.empty() ? "" : " as '" + new_name + "'")));
+    co_return fail(wire::to_error(
+        response.err.code, fmt::format("recalling the table with id {}{}", app_id,
+                                       new_name.empty() ? "" : fmt::format(" as '{}'", new_name))));
   co_return table_info_of(response.info);
 }
 
@@ -235,7 +236,7 @@ Task<> Cluster::rename_table(std::string old_name, std::string new_name, Deadlin
       wire::RpcCode::kRenameApp, request, deadline));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(refused(response.err.code,
-                           "renaming " + quoted(old_name) + " to '" + new_name + "'",
+                           fmt::format("renaming {} to '{}'", quoted(old_name), new_name),
                            response.hint_message));
   co_return Result<void>();
 }

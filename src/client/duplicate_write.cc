@@ -1,5 +1,7 @@
 #include "client/duplicate_write.h"
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
 #include "client/row_groups.h"
 #include "data_types.h"
@@ -42,8 +44,9 @@ Result<void> check_written(Table& table, const DuplicateWrite& how,
                            const net::IncomingReply& reply) {
   auto response = TRY(wire::decode_body<wire::duplicate_response>(reply.body.view));
   if (response.error == 0) return {};
-  std::string what = "write through DUPLICATE as cluster id " + std::to_string(how.cluster_id) +
-                     " to table '" + table.name() + "' on cluster " + table.cluster().name();
+  std::string what =
+      fmt::format("write through DUPLICATE as cluster id {} to table '{}' on cluster {}",
+                  how.cluster_id, table.name(), table.cluster().name());
   const auto& hint = response.error_hint;
   if (!hint.empty()) what += ": " + base::printable(hint, 256);
   if (hint == "request cluster id is unconfigured")

@@ -1,6 +1,8 @@
 #include "client/meta_caller.h"
 #include "meta_types.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace pegmove::client {
@@ -16,7 +18,7 @@ constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{1000};
 
 Error refused_as(Code kind, const Error& error, const std::string& hint) {
-  auto message = error.message() + (hint.empty() ? "" : " [hint:\"" + hint + "\"]");
+  auto message = error.message() + (hint.empty() ? "" : fmt::format(" [hint:\"{}\"]", hint));
   return Error(kind, std::move(message)).with_wire_code(*error.wire_code());
 }
 
@@ -86,10 +88,11 @@ Task<std::optional<net::IncomingReply>> MetaCaller::call_one(Meta which, wire::R
   if (!reply) {
     if (reply.error().code() == Code::kInterrupted) co_return fail(std::move(reply).error());
     if (reply.error().code() == Code::kTimeout && CO_TRY(co_await demands_authentication(meta)))
-      co_return fail(Code::kUnauthenticated,
-                     "meta server " + meta.to_string() +
-                         " requires authentication (SASL), which pegmove does not support; disable "
-                         "[security] mandatory_auth there during the work");
+      co_return fail(
+          Code::kUnauthenticated,
+          fmt::format("meta server {} requires authentication (SASL), which pegmove does not "
+                      "support; disable [security] mandatory_auth there during the work",
+                      meta.to_string()));
     last_error_ = std::move(reply).error();
     co_return std::nullopt;
   }
@@ -101,7 +104,7 @@ Task<std::optional<net::IncomingReply>> MetaCaller::call_one(Meta which, wire::R
   }
   if (reply->error != ErrorCode::kOk)
     co_return fail(wire::to_error(reply->error,
-                                  std::string(wire::rpc_name(code)) + " at " + meta.to_string()));
+                                  fmt::format("{} at {}", wire::rpc_name(code), meta.to_string())));
   co_return std::move(*reply);
 }
 
@@ -119,9 +122,9 @@ Task<> MetaCaller::try_next(int attempt, Deadline deadline) {
   auto pause = async::back_off(attempt / int(metas_.size()), kFirstPause, kLongestPause);
   if (deadline.left(clock) <= pause) {
     auto why = last_error_ ? last_error_->to_string() : "all forward to others";
-    co_return fail(Code::kUnreachable,
-                   "no meta server of " + description() + " answers (" + why +
-                       "); check the addresses and that the cluster is running");
+    co_return fail(Code::kUnreachable, fmt::format("no meta server of {} answers ({}); check the "
+                                                   "addresses and that the cluster is running",
+                                                   description(), why));
   }
   if (!follows_leader && (attempt + 1) % int(metas_.size()) == 0)
     co_await clock.sleep_for(pause);  // no result

@@ -1,5 +1,7 @@
 #include "client/node.h"
 
+#include <fmt/format.h>
+
 #include "meta_types.h"
 #include "replica_admin_types.h"
 #include "wire/error_code.h"
@@ -20,8 +22,8 @@ Task<net::IncomingReply> call(Client& client, net::HostPort node, RpcCode code, 
     auto reply = co_await client.channel(address).call(
         {.code = code, .body = body, .deadline = deadline, .sent = &sent});
     if (reply && reply->error != ErrorCode::kOk)
-      co_return fail(wire::to_error(reply->error,
-                                    std::string(wire::rpc_name(code)) + " at " + node.to_string()));
+      co_return fail(wire::to_error(
+          reply->error, fmt::format("{} at {}", wire::rpc_name(code), node.to_string())));
     if (reply || reply.error().code() == Code::kInterrupted) co_return reply;
     client.host_names().failed(node, address);
     last = std::move(reply).error();
@@ -47,7 +49,7 @@ Task<std::string> remote_command(Client& client, net::HostPort node, std::string
   auto reply =
       CO_TRY(co_await call(client, node, RpcCode::kCliCall, wire::encode_body(request), deadline));
   co_return in_context(wire::decode_string_body(reply.body.view),
-                       "the answer of " + node.to_string() + " to '" + command + "'");
+                       fmt::format("the answer of {} to '{}'", node.to_string(), command));
 }
 
 Task<NodeDisks> query_disk_info(Client& client, net::HostPort node, std::string table,
@@ -61,9 +63,9 @@ Task<NodeDisks> query_disk_info(Client& client, net::HostPort node, std::string 
       co_await call(client, node, RpcCode::kQueryDiskInfo, wire::encode_body(request), deadline));
   auto response = CO_TRY(wire::decode_body<wire::query_disk_info_response>(reply.body.view));
   if (response.err.code == ErrorCode::kObjectNotFound)
-    co_return fail(
-        Error(Code::kNotFound, node.to_string() + " has no partition of table '" + table + "'")
-            .with_wire_code(int(response.err.code)));
+    co_return fail(Error(Code::kNotFound,
+                         fmt::format("{} has no partition of table '{}'", node.to_string(), table))
+                       .with_wire_code(int(response.err.code)));
   if (response.err.code != ErrorCode::kOk)
     co_return fail(wire::to_error(response.err.code, "disks of " + node.to_string()));
   NodeDisks disks{response.total_capacity_mb, response.total_available_mb, {}};

@@ -1,5 +1,7 @@
 #include "client/partition_router.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "record/hash.h"
@@ -144,11 +146,12 @@ Routine<std::map<std::string, net::Address>> PartitionRouter::look_up(const Tabl
 Task<> PartitionRouter::take_over(TableConfig config, Deadline deadline) {
   if (config.partition_count > kMostPartitions ||
       config.partition_count != int32_t(config.partitions.size()))
-    co_return fail(Code::kProtocol,
-                   "table '" + table_ + "': the listed partitions do not match their count");
+    co_return fail(
+        Code::kProtocol,
+        fmt::format("table '{}': the listed partitions do not match their count", table_));
   if (app_id_ != 0 && app_id_ != config.app_id)
     co_return fail(Code::kNotFound,
-                   "table '" + table_ + "' was dropped and created again while in use");
+                   fmt::format("table '{}' was dropped and created again while in use", table_));
   const auto addresses = co_await look_up(config, deadline);
   std::vector<Primary> primaries(config.partitions.size());
   for (size_t i = 0; i < primaries.size(); ++i) {
@@ -232,13 +235,15 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
         if (repeat == Repeat::kForbidden && sent) co_return fail(unknown_outcome(std::move(last)));
       }
     }
-    waiting.because(last.to_string().starts_with(where) ? last.to_string()
-                                                        : where + ": " + last.to_string());
+    waiting.because(last.to_string().starts_with(where)
+                        ? last.to_string()
+                        : fmt::format("{}: {}", where, last.to_string()));
     if (stop_ && stop_->requested())
       co_return fail(Code::kInterrupted, "stopped on request while " + last.to_string());
     auto pause = async::back_off(attempt, kFirstPause, kLongestPause);
     if (deadline.left(clock) <= pause)
-      co_return fail(Code::kTimeout, where + " did not answer in time: " + last.to_string());
+      co_return fail(Code::kTimeout,
+                     fmt::format("{} did not answer in time: {}", where, last.to_string()));
     co_await clock.sleep_for(pause);  // no result
   }
 }

@@ -1,5 +1,7 @@
 #include "client/row_groups.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string_view>
 #include <unordered_map>
@@ -75,12 +77,12 @@ Task<> write_again(Table& table, int32_t partition_index, RowGroup group, const 
 Error explain_size(Table& table, const RawRow& row, size_t request_bytes, Error error) {
   if (error.wire_code() != int(ErrorCode::kInvalidData)) return error;
   auto parts = *record::split_key(row.key);
-  return Error(Code::kInvalidArgument,
-               "row \"" + base::printable(parts.hash_key) + "\" : \"" +
-                   base::printable(parts.sort_key) + "\" is too large: its write request has " +
-                   std::to_string(request_bytes) + " bytes, more than cluster " +
-                   table.cluster().name() +
-                   " allows ([replication] max_allowed_write_size, 1 MiB by default)");
+  return Error(
+      Code::kInvalidArgument,
+      fmt::format("row \"{}\" : \"{}\" is too large: its write request has {} bytes, more than "
+                  "cluster {} allows ([replication] max_allowed_write_size, 1 MiB by default)",
+                  base::printable(parts.hash_key), base::printable(parts.sort_key), request_bytes,
+                  table.cluster().name()));
 }
 
 Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup> groups,

@@ -1,6 +1,8 @@
 #include "client/scanner.h"
 #include "data_types.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace pegmove::client {
@@ -97,10 +99,9 @@ Task<std::optional<ScanBatch>> Scanner::next(Deadline deadline) {
     if (options_.only_count)
       co_return fail(Code::kRefused, "the server no longer knows the scan; count again");
     if (asked_anew && batch.rows.empty())
-      co_return fail(Code::kRefused, "a scan of partition " +
-                                         std::to_string(target_.partition_index) + " of table '" +
-                                         router_->table() +
-                                         "' makes no progress within the server's time limit");
+      co_return fail(Code::kRefused, fmt::format("a scan of partition {} of table '{}' makes no "
+                                                 "progress within the server's time limit",
+                                                 target_.partition_index, router_->table()));
     if (!batch.rows.empty()) co_return batch;
   }
   co_return std::nullopt;
@@ -118,8 +119,8 @@ Task<ScanBatch> Scanner::take(net::IncomingReply reply) {
   if (view.error == int32_t(StorageStatus::kIncomplete))
     context_lost_ = true;  // the time limit: rows so far, and no context
   else if (view.error != int32_t(StorageStatus::kOk))
-    co_return fail(
-        wire::to_error(StorageStatus(view.error), "scan of table '" + router_->table() + "'"));
+    co_return fail(wire::to_error(StorageStatus(view.error),
+                                  fmt::format("scan of table '{}'", router_->table())));
   else if (view.context_id == kEnd || view.context_id == kNoContext)
     done_ = true;
   else

@@ -1,5 +1,7 @@
 #include "client/table.h"
 
+#include <fmt/format.h>
+
 #include <map>
 
 #include "base/bytes.h"
@@ -58,10 +60,11 @@ Result<CheckResult> check_result(Response response, std::string_view what) {
 // A server's answer to a request that is too large does not say so.
 Error explain_size(Error error, size_t bytes) {
   if (error.wire_code() != int(ErrorCode::kInvalidData)) return error;
-  return Error(Code::kInvalidArgument, "the row is too large: its write request has " +
-                                           std::to_string(bytes) +
-                                           " bytes, more than the cluster allows ([replication] "
-                                           "max_allowed_write_size, 1 MiB by default)")
+  return Error(
+             Code::kInvalidArgument,
+             fmt::format("the row is too large: its write request has {} bytes, more than the "
+                         "cluster allows ([replication] max_allowed_write_size, 1 MiB by default)",
+                         bytes))
       .with_wire_code(int(ErrorCode::kInvalidData));
 }
 

@@ -1,5 +1,7 @@
 #include "compare/certificate.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -60,8 +62,9 @@ std::string what_was_compared(const CompareReport& report) {
   return "keys, values and expiry of " +
          std::string(report.options.sample ? "a sample of" : "all") + " rows" +
          (tolerance == 0 ? std::string(", exactly")
-                         : "; expiries that differ by at most " + std::to_string(tolerance) +
-                               " s count as equal: rows were compared, not sums");
+                         : fmt::format("; expiries that differ by at most {} s count as equal: "
+                                       "rows were compared, not sums",
+                                       tolerance));
 }
 
 Json counts_json(const CompareReport& report) {

@@ -1,5 +1,7 @@
 #include "compare/compare.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <numeric>
@@ -99,7 +101,7 @@ Task<CompareReport> compare(TablePair tables, CompareOptions options, const asyn
   auto compared = co_await comparison.run(options.classes_at_once);
   beside.stop();
   co_await beside.join();  // no result
-  CO_TRY(in_context(std::move(compared), "comparing table '" + name + "'"));
+  CO_TRY(in_context(std::move(compared), fmt::format("comparing table '{}'", name)));
   co_return report_of(comparison, std::move(options), elapsed());
 }
 

@@ -1,6 +1,7 @@
 #include "compare/difference.h"
 
 #define XXH_INLINE_ALL
+#include <fmt/format.h>
 #include <xxhash.h>
 
 #include <array>
@@ -25,8 +26,8 @@ Result<DifferenceKind> parse_difference_kind(std::string_view text) {
   for (auto kind : {kMissing, kExtra, kValue, kExpiry})
     if (to_string(kind) == text) return kind;
   return fail(Code::kInvalidArgument,
-              "'" + base::printable(text) +
-                  "' is not a kind of difference: give missing, extra, value or expiry");
+              fmt::format("'{}' is not a kind of difference: give missing, extra, value or expiry",
+                          base::printable(text)));
 }
 
 Difference Difference::of(DifferenceKind kind, std::string_view raw_key) {

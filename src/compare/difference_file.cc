@@ -1,5 +1,7 @@
 #include "compare/difference_file.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -72,7 +74,7 @@ Result<DifferenceReader> DifferenceReader::open(std::string path) {
   auto* file = std::fopen(path.c_str(), "re");
   if (!file)
     return fail(errno == ENOENT ? Code::kNotFound : Code::kIo,
-                "reading " + path + ": " + std::strerror(errno));
+                fmt::format("reading {}: {}", path, std::strerror(errno)));
   return DifferenceReader(std::move(path), file);
 }
 
@@ -88,7 +90,7 @@ Result<bool> DifferenceReader::read_line() {
       too_long_ = true;
   }
   if (std::ferror(file_.get()))
-    return fail(Code::kIo, "reading " + path_ + ": " + std::strerror(errno));
+    return fail(Code::kIo, fmt::format("reading {}: {}", path_, std::strerror(errno)));
   if (byte == EOF && text_.empty()) return false;
   ++line_;
   if (text_.ends_with('\r')) text_.pop_back();
@@ -97,10 +99,10 @@ Result<bool> DifferenceReader::read_line() {
 
 Result<std::optional<Difference>> DifferenceReader::next() {
   while (TRY(read_line())) {
-    const auto place = path_ + " line " + std::to_string(line_);
+    const auto place = fmt::format("{} line {}", path_, line_);
     if (too_long_)
       return fail(Code::kInvalidArgument,
-                  place + ": longer than " + std::to_string(kMostLineBytes) + " bytes");
+                  fmt::format("{}: longer than {} bytes", place, kMostLineBytes));
     if (text_.empty()) continue;
     return TRY(in_context(parse_difference(text_), place));
   }

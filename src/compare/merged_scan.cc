@@ -1,5 +1,7 @@
 #include "compare/merged_scan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "async/all.h"
@@ -45,8 +47,8 @@ Task<> MergedScan::fill(Lane& lane) {
   for (const auto& row : lane.batch.rows) {
     if (!last.empty() && row.key <= last)
       co_return fail(Code::kProtocol,
-                     "partition " + std::to_string(lane.scanner->partition_index()) +
-                         " of table '" + table_->name() + "' returns rows out of order");
+                     fmt::format("partition {} of table '{}' returns rows out of order",
+                                 lane.scanner->partition_index(), table_->name()));
     last = row.key;
     bytes += int64_t(row.key.size() + row.value.size());
   }

@@ -1,5 +1,7 @@
 #include "compare/repair.h"
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
 #include "record/expiry.h"
 #include "record/key.h"
@@ -91,8 +93,9 @@ Task<bool> Repair::repair_row(std::string raw_key, bool first_round) {
     auto written =
         co_await tables_.target->set(std::string(parts.hash_key), std::string(parts.sort_key),
                                      std::move(row->value), row->expire_ts, deadline);
-    CO_TRY(in_context(std::move(written), "row \"" + base::printable(parts.hash_key) + "\" : \"" +
-                                              base::printable(parts.sort_key) + "\""));
+    CO_TRY(in_context(std::move(written),
+                      fmt::format("row \"{}\" : \"{}\"", base::printable(parts.hash_key),
+                                  base::printable(parts.sort_key))));
   }
   if (first_round) {
     auto& count = kind == DifferenceKind::kMissing ? report_.missing

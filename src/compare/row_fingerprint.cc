@@ -1,6 +1,7 @@
 #include "compare/row_fingerprint.h"
 
 #define XXH_INLINE_ALL
+#include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -65,7 +66,8 @@ Task<std::optional<RowState>> read_row(client::Table& table, std::string raw_key
                                        Deadline deadline) {
   auto parts = record::split_key(raw_key);
   if (!parts)
-    co_return fail(Code::kInvalidArgument, "\"" + base::printable(raw_key) + "\" is not a raw key");
+    co_return fail(Code::kInvalidArgument,
+                   fmt::format("\"{}\" is not a raw key", base::printable(raw_key)));
   auto target = table.router().target_of(record::raw_key_hash(*parts));
   client::ScanRange range{.start = raw_key,
                           .stop = std::move(raw_key),

@@ -1,6 +1,7 @@
 #include "compare/sample.h"
 
 #define XXH_INLINE_ALL
+#include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -33,9 +34,10 @@ Result<double> parse_share(std::string_view text) {
       slash == std::string_view::npos ? std::optional(1.0) : parse_number(text.substr(slash + 1));
   if (above && below && *above > 0 && *below >= *above && *above / *below >= 1e-9)
     return *above / *below;
-  return fail(Code::kInvalidArgument,
-              "\"" + base::printable(text) +
-                  "\" is not a share of the rows: write it like 1/64 or 0.05, at most 1");
+  return fail(
+      Code::kInvalidArgument,
+      fmt::format("\"{}\" is not a share of the rows: write it like 1/64 or 0.05, at most 1",
+                  base::printable(text)));
 }
 
 double LearnedKeys::Place::rank(uint8_t byte) const {

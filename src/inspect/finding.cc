@@ -1,5 +1,7 @@
 #include "inspect/finding.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -16,7 +18,7 @@ std::vector<Finding> in_order(const std::vector<Finding>& findings) {
 
 std::string text_of(const Finding& finding) {
   auto text = finding.what;
-  if (!finding.where.empty()) text += " (" + finding.where + ")";
+  if (!finding.where.empty()) text += fmt::format(" ({})", finding.where);
   if (!finding.next_step.empty()) text += "; " + finding.next_step;
   return text;
 }
@@ -55,7 +57,7 @@ int Findings::count(Severity severity) const {
 }
 
 std::string to_line(const Finding& finding) {
-  return std::string(to_string(finding.severity)) + ": " + text_of(finding);
+  return fmt::format("{}: {}", to_string(finding.severity), text_of(finding));
 }
 
 std::vector<std::string> to_lines(const std::vector<Finding>& findings) {

@@ -1,5 +1,7 @@
 #include "inspect/gather.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/this_coro.hpp>
 #include <functional>
 #include <set>
@@ -24,8 +26,8 @@ Task<std::string> get(client::Client& client, net::HostPort node, std::string ta
                       Deadline deadline) {
   auto reply = CO_TRY(co_await client.http_get(node, target, deadline));
   if (reply.status != 200)
-    co_return fail(Code::kRefused, "status " + std::to_string(reply.status) + " " +
-                                       base::printable(reply.body.substr(0, 200), 200));
+    co_return fail(Code::kRefused, fmt::format("status {} {}", reply.status,
+                                               base::printable(reply.body.substr(0, 200), 200)));
   co_return std::move(reply.body);
 }
 
@@ -43,7 +45,7 @@ template <typename T>
 bool note_silence(const Result<T>& answer, const std::string& question,
                   std::vector<std::string>& silent) {
   if (answer) return true;
-  silent.push_back(question + ": " + answer.error().to_string());
+  silent.push_back(fmt::format("{}: {}", question, answer.error().to_string()));
   return answer.error().code() != Code::kUnreachable && answer.error().code() != Code::kTimeout;
 }
 
@@ -70,8 +72,9 @@ class NodeProbe {
 
   // The time in the answer is between those of the request and of the reply.
   Routine<bool> ask_metrics() {
-    auto target = "/metrics?with_metric_fields=name,value&types=replica&attributes=table_id," +
-                  std::to_string(app_id_) + "&metrics=" + kAtomicRequests;
+    auto target = fmt::format(
+        "/metrics?with_metric_fields=name,value&types=replica&attributes=table_id,{}&metrics={}",
+        app_id_, kAtomicRequests);
     auto before = client_.clock().unix_us();
     auto answer = parsed(co_await get(client_, node_, target, deadline()), parse_metrics);
     auto after = client_.clock().unix_us();
@@ -217,8 +220,8 @@ class SideProbe {
     if (reply.status == 404 && reply.body.starts_with("duplication is not enabled"))
       co_return std::vector<DuplicationInfo>{};
     if (reply.status != 200)
-      co_return fail(Code::kRefused, "status " + std::to_string(reply.status) + " " +
-                                         base::printable(reply.body, 200));
+      co_return fail(Code::kRefused,
+                     fmt::format("status {} {}", reply.status, base::printable(reply.body, 200)));
     co_return parse_duplications(reply.body);
   }
 
@@ -280,8 +283,10 @@ Task<std::optional<std::string>> find_older_server(client::Cluster& cluster, int
     const auto body =
         co_await get(client, node.address, "/version", Deadline::in(client.clock(), timeout));
     const auto version = body ? parse_version(*body) : Result<ServerVersion>(fail(body.error()));
-    if (!version) co_return who + " does not report its version: " + version.error().to_string();
-    if (!version->is_at_least(major, minor)) co_return who + " runs " + version->text;
+    if (!version)
+      co_return fmt::format("{} does not report its version: {}", who, version.error().to_string());
+    if (!version->is_at_least(major, minor))
+      co_return fmt::format("{} runs {}", who, version->text);
   }
   co_return std::nullopt;
 }
@@ -297,12 +302,14 @@ Task<int> data_version_of(client::Cluster& cluster, int32_t app_id, Deadline dea
   }
   if (versions.size() == 1) co_return *versions.begin();
   if (versions.empty())
-    co_return fail(Code::kNotFound, "no replica server of cluster '" + cluster.name() +
-                                        "' has a partition of the table with id " +
-                                        std::to_string(app_id));
-  co_return fail(Code::kUnsupported, "the partitions of the table with id " +
-                                         std::to_string(app_id) +
-                                         " have values of different versions");
+    co_return fail(
+        Code::kNotFound,
+        fmt::format("no replica server of cluster '{}' has a partition of the table with id {}",
+                    cluster.name(), app_id));
+  co_return fail(
+      Code::kUnsupported,
+      fmt::format("the partitions of the table with id {} have values of different versions",
+                  app_id));
 }
 
 bool is_same_table(client::Table& a, client::Table& b) {

@@ -1,6 +1,8 @@
 // What is known of both sides before a run: gather() fills it, the checks read it.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <map>
 #include <optional>
 #include <string>
@@ -49,7 +51,7 @@ struct SideFacts {
   std::optional<std::vector<DuplicationInfo>> duplications{};  // of the table; nullopt: not known
   std::vector<std::string> silent{};                           // calls that were not answered
 
-  std::string place() const { return "table '" + table + "' on cluster " + cluster; }
+  std::string place() const { return fmt::format("table '{}' on cluster {}", table, cluster); }
 };
 
 struct Inspection {

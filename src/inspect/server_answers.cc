@@ -1,5 +1,7 @@
 #include "inspect/server_answers.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -19,7 +21,7 @@ constexpr size_t kShownBytes = 80;
 
 std::unexpected<Error> malformed(const std::string& what, std::string_view body) {
   return fail(Code::kProtocol,
-              "answers " + what + ": " + base::printable(body.substr(0, kShownBytes)));
+              fmt::format("answers {}: {}", what, base::printable(body.substr(0, kShownBytes))));
 }
 
 Result<json> parse_object(std::string_view body) {

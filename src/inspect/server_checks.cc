@@ -1,5 +1,7 @@
 #include "inspect/server_checks.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 
@@ -9,7 +11,7 @@ namespace pegmove::inspect {
 namespace {
 
 std::string place_of(const SideFacts& side, const NodeFacts& node) {
-  return "replica server " + node.node + " of cluster " + side.cluster;
+  return fmt::format("replica server {} of cluster {}", node.node, side.cluster);
 }
 
 void check_versions(const SideFacts& side, Findings& findings) {
@@ -37,7 +39,7 @@ void check_versions(const SideFacts& side, Findings& findings) {
   }
   if (versions.size() > 1)
     findings.note("mixed-versions",
-                  "its servers have " + std::to_string(versions.size()) + " different versions",
+                  fmt::format("its servers have {} different versions", versions.size()),
                   "cluster " + side.cluster);
 }
 
@@ -51,8 +53,8 @@ void check_clocks(const SideFacts& side, bool needs_clocks, Findings& findings) 
     bool ahead = node.clock->low_us > 0;
     auto [least, most] = ahead ? std::pair(node.clock->low_us, node.clock->high_us)
                                : std::pair(node.clock->high_us, node.clock->low_us);
-    auto what = "its clock is " + seconds(least) + " to " + seconds(most) +
-                (ahead ? " ahead of" : " behind") + " this machine's";
+    auto what = fmt::format("its clock is {} to {}{} this machine's", seconds(least), seconds(most),
+                            ahead ? " ahead of" : " behind");
     auto next = "synchronize the clocks (NTP)";
     if (needs_clocks)
       findings.error(
@@ -74,8 +76,8 @@ void check_data_versions(const SideFacts& side, Findings& findings) {
     return findings.warning("data-version", "its data version is not known", side.place());
   if (*versions.rbegin() > 1)
     return findings.error(Code::kUnsupported, "data-version",
-                          "its data version is " + std::to_string(*versions.rbegin()) +
-                              ", but pegmove supports only 0 and 1",
+                          fmt::format("its data version is {}, but pegmove supports only 0 and 1",
+                                      *versions.rbegin()),
                           side.place(), "use a newer pegmove");
   if (versions.size() > 1)
     findings.warning("data-version", "its partitions have data versions 0 and 1", side.place());
@@ -123,7 +125,7 @@ Findings check_reachability(const SideFacts& side) {
   for (const auto& node : side.nodes)
     for (const auto& call : node.silent)
       findings.warning("no-answer", "no usable answer: " + call,
-                       "replica server " + node.node + " of cluster " + side.cluster,
+                       fmt::format("replica server {} of cluster {}", node.node, side.cluster),
                        "checks that need this answer are skipped");
   return findings;
 }

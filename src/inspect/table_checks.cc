@@ -1,5 +1,7 @@
 #include "inspect/table_checks.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "inspect/table_limits.h"
@@ -37,8 +39,8 @@ Findings check_partitions(const SideFacts& side) {
   auto ill = partitions_with(side, [](const auto& partition) { return !partition.has_primary; });
   if (!ill.empty())
     findings.error(Code::kUnreachable, "no-primary",
-                   std::to_string(ill.size()) + " of " + std::to_string(side.partitions.size()) +
-                       " partitions have no primary: " + list_of(ill),
+                   fmt::format("{} of {} partitions have no primary: {}", ill.size(),
+                               side.partitions.size(), list_of(ill)),
                    side.place(),
                    "see `app NAME -d` in the shell; start again when all of them serve");
   auto denied = partitions_with(
@@ -52,9 +54,9 @@ Findings check_partitions(const SideFacts& side) {
       side, [](const auto& partition) { return partition.error && !is_denied(*partition.error); });
   if (!silent.empty())
     findings.error(side.partitions[size_t(silent[0])].error->code(), "no-reads",
-                   std::to_string(silent.size()) + " of " + std::to_string(side.partitions.size()) +
-                       " partitions cannot be read (" + list_of(silent) +
-                       "): " + side.partitions[size_t(silent[0])].error->to_string(),
+                   fmt::format("{} of {} partitions cannot be read ({}): {}", silent.size(),
+                               side.partitions.size(), list_of(silent),
+                               side.partitions[size_t(silent[0])].error->to_string()),
                    side.place(), "check their replica servers");
   return findings;
 }
@@ -63,15 +65,17 @@ Findings check_envs(const Inspection& inspection, const std::map<std::string, st
   Findings findings;
   auto refuse = [&](const SideFacts& side, const std::string& value, const std::string& what) {
     findings.error(Code::kRefused, "denied",
-                   "replica.deny_client_request=" + value + " denies " + what, side.place(),
+                   fmt::format("replica.deny_client_request={} denies {}", value, what),
+                   side.place(),
                    "delete the env (`del_app_envs` in the shell), and wait half a minute");
   };
   auto throttle = [&](const SideFacts& side, const std::map<std::string, std::string>& of,
                       Access access, const char* what) {
     for (const auto& each : throttles_of(of, access))
-      findings.warning("throttled",
-                       each.env + "=" + each.value + " slows down " + what + ": " + each.leaves,
-                       side.place(), "for a faster copy, delete the env during the copy");
+      findings.warning(
+          "throttled",
+          fmt::format("{}={} slows down {}: {}", each.env, each.value, what, each.leaves),
+          side.place(), "for a faster copy, delete the env during the copy");
   };
   if (const auto& info = inspection.source.info) {
     if (auto value = denied_by(info->envs, Access::kReads))
@@ -81,14 +85,16 @@ Findings check_envs(const Inspection& inspection, const std::map<std::string, st
   const auto& target = inspection.target;
   if (auto value = denied_by(envs, Access::kWrites)) refuse(target, *value, "writes");
   if (auto value = denied_by(envs, Access::kReads))
-    findings.warning("denied", "replica.deny_client_request=" + *value + " denies reads",
+    findings.warning("denied", fmt::format("replica.deny_client_request={} denies reads", *value),
                      target.place(), "a verification needs them");
   throttle(target, envs, Access::kWrites, "writing");
   if (auto found = envs.find("default_ttl"); found != envs.end() && found->second != "0")
-    findings.warning("default-ttl",
-                     "default_ttl=" + found->second +
-                         ": rows without expiry get one, this many seconds after they are written",
-                     target.place(), "to keep such rows, set it to 0 during the copy");
+    findings.warning(
+        "default-ttl",
+        fmt::format(
+            "default_ttl={}: rows without expiry get one, this many seconds after they are written",
+            found->second),
+        target.place(), "to keep such rows, set it to 0 during the copy");
   if (auto found = envs.find("user_specified_compaction");
       found != envs.end() && !found->second.empty())
     findings.warning("compaction-rules",
@@ -104,7 +110,8 @@ Findings check_envs(const Inspection& inspection, const std::map<std::string, st
   if (auto found = envs.find("duplication.master_cluster"); found != envs.end())
     findings.note(
         "duplication-follower",
-        "it was created by a duplication from cluster " + found->second + ", which may write to it",
+        fmt::format("it was created by a duplication from cluster {}, which may write to it",
+                    found->second),
         target.place());
   return findings;
 }

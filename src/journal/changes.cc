@@ -1,4 +1,6 @@
 // What one process sends to the run of another: settings and requests.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -31,19 +33,18 @@ std::optional<Request> request_named(std::string_view name) {
 // Stores a change under a new version; it replaces an older one of the same name.
 Result<void> Journal::store_change(const std::string& run, std::string_view kind,
                                    std::string_view name, std::string_view value) {
-  const auto doing = "storing " + std::string(kind) + " " + std::string(name) + " of run " + run;
+  const auto doing = fmt::format("storing {} {} of run {}", kind, name, run);
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
     const auto found = TRY(find(run, doing));
     if (is_final(found.state))
-      return fail(Code::kRefused, "run " + run + " has ended (" +
-                                      std::string(to_string(found.state)) + "), so the " +
-                                      std::string(kind) + " " + std::string(name) +
-                                      " has no effect");
+      return fail(Code::kRefused, fmt::format("run {} has ended ({}), so the {} {} has no effect",
+                                              run, to_string(found.state), kind, name));
     {
       auto query = file_->statements.count_settings.query(doing, run, kind, name);
       if (TRY(query.next()) && query.integer(0) >= int64_t(kMostSettings))
-        return fail(Code::kTooLarge, "run " + run + " has " + std::to_string(kMostSettings) +
-                                         " settings, the maximum; only these can be changed");
+        return fail(Code::kTooLarge,
+                    fmt::format("run {} has {} settings, the maximum; only these can be changed",
+                                run, kMostSettings));
     }
     TRY(file_->statements.store_change.query(doing, run, kind, name, value, file_->unix_ms())
             .run());
@@ -56,14 +57,14 @@ Result<void> Journal::set(const std::string& run, const std::string& key,
   if (!is_setting_key(key))
     return fail(
         Code::kInvalidArgument,
-        "'" + base::printable(key) +
-            "' is not a name of a setting: give up to 64 letters, digits, '-', '_' and '.'");
+        fmt::format(
+            "'{}' is not a name of a setting: give up to 64 letters, digits, '-', '_' and '.'",
+            base::printable(key)));
   if (value.size() > kMostSettingBytes)
-    return fail(Code::kTooLarge, "the setting " + key + " has " + std::to_string(value.size()) +
-                                     " bytes; at most " + std::to_string(kMostSettingBytes) +
-                                     " are allowed");
+    return fail(Code::kTooLarge, fmt::format("the setting {} has {} bytes; at most {} are allowed",
+                                             key, value.size(), kMostSettingBytes));
   if (!base::is_utf8(value))
-    return fail(Code::kInvalidArgument, "the setting " + key + " is not UTF-8 text");
+    return fail(Code::kInvalidArgument, fmt::format("the setting {} is not UTF-8 text", key));
   return store_change(run, kSetting, key, value);
 }
 
@@ -85,8 +86,8 @@ Result<Changes> Journal::changes_since(const std::string& run, int64_t version) 
     } else if (const auto request = request_named(name); kind == kRequest && request) {
       changes.requests.push_back(*request);
     } else {
-      return file_->corrupt("run " + run + " has the " + base::printable(kind) + " '" +
-                            base::printable(name) + "', which is unknown");
+      return file_->corrupt(fmt::format("run {} has the {} '{}', which is unknown", run,
+                                        base::printable(kind), base::printable(name)));
     }
   }
   return changes;

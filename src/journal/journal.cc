@@ -1,5 +1,7 @@
 #include "journal/journal.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -109,29 +111,26 @@ bool is_method(std::string_view text) {
 
 Result<void> check_text(std::string_view what, std::string_view text) {
   if (text.size() > Journal::kMostTextBytes)
-    return fail(Code::kTooLarge, "the " + std::string(what) + " of a run has " +
-                                     std::to_string(text.size()) + " bytes; at most " +
-                                     std::to_string(Journal::kMostTextBytes) + " are allowed");
+    return fail(Code::kTooLarge, fmt::format("the {} of a run has {} bytes; at most {} are allowed",
+                                             what, text.size(), Journal::kMostTextBytes));
   if (!base::is_utf8(text))
-    return fail(Code::kInvalidArgument, "the " + std::string(what) + " of a run is not UTF-8 text");
+    return fail(Code::kInvalidArgument, fmt::format("the {} of a run is not UTF-8 text", what));
   return {};
 }
 
 Result<void> check_json(std::string_view what, const std::string& text) {
   TRY(check_text(what, text));
   if (!nlohmann::json::accept(text))
-    return fail(Code::kInvalidArgument, "the " + std::string(what) +
-                                            " of a run must be JSON, but are '" +
-                                            base::printable(text) + "'");
+    return fail(Code::kInvalidArgument, fmt::format("the {} of a run must be JSON, but are '{}'",
+                                                    what, base::printable(text)));
   return {};
 }
 
 Result<void> check_new_run(const NewRun& run) {
   if (!is_method(run.method))
-    return fail(
-        Code::kInvalidArgument,
-        "'" + base::printable(run.method) +
-            "' is not a name of a method: up to 16 lower-case letters and digits, a letter first");
+    return fail(Code::kInvalidArgument, fmt::format("'{}' is not a name of a method: up to 16 "
+                                                    "lower-case letters and digits, a letter first",
+                                                    base::printable(run.method)));
   TRY(check_text("source cluster", run.from));
   TRY(check_text("target cluster", run.to));
   TRY(check_text("source table", run.table));
@@ -159,8 +158,9 @@ std::string clean_reason(const std::string& reason) {
 
 Result<void> check_run_id(const std::string& run) {
   if (is_run_id(run)) return {};
-  return fail(Code::kInvalidArgument, "'" + base::printable(run) +
-                                          "' is not the id of a run; `pegmove list` shows the ids");
+  return fail(Code::kInvalidArgument,
+              fmt::format("'{}' is not the id of a run; `pegmove list` shows the ids",
+                          base::printable(run)));
 }
 
 Journal::Journal(std::unique_ptr<File> file) : file_(std::move(file)) {}
@@ -174,8 +174,11 @@ Result<Journal> Journal::open(const std::string& path, const Clock& clock, Journ
   auto connection = TRY(open_journal(place, options.busy_timeout_ms, schema_steps()));
   auto statements = prepare(connection);
   if (!statements && statements.error().code() == Code::kInternal)
-    return fail(Code::kCorrupt, "tables or columns are missing: " + statements.error().message() +
-                                    "; restore a copy of the file, or move it away");
+    return fail(
+        Code::kCorrupt,
+        fmt::format(
+            "tables or columns are missing: {}; restore a copy of the file, or move it away",
+            statements.error().message()));
   return Journal(
       std::make_unique<File>(place, clock, std::move(connection), TRY(std::move(statements))));
 }
@@ -193,7 +196,7 @@ Result<Run> Journal::begin(const NewRun& run) {
       if (TRY(query.next())) last = query.integer(0);
     }
     if (last < 0 || last == std::numeric_limits<int64_t>::max())
-      return file_->corrupt("the run " + prefix + std::to_string(last) + " cannot be");
+      return file_->corrupt(fmt::format("the run {}{} cannot be", prefix, last));
     const auto id = prefix + std::to_string(last + 1);
     TRY(statements.add_run
             .query(kDoing, id, run.method, run.from, run.to, run.table, run.to_table,
@@ -237,10 +240,11 @@ Result<Run> Journal::find(const std::string& run, std::string_view doing) const 
   TRY(check_run_id(run));
   auto query = file_->statements.get_run.query(doing, run);
   if (!TRY(query.next()))
-    return fail(Code::kNotFound, "journal " + file_->path + " has no run " + run +
-                                     "; `pegmove list` shows the runs");
+    return fail(
+        Code::kNotFound,
+        fmt::format("journal {} has no run {}; `pegmove list` shows the runs", file_->path, run));
   auto found = read_run(query);
-  if (!found) return file_->corrupt("run " + run + ": " + found.error().message());
+  if (!found) return file_->corrupt(fmt::format("run {}: {}", run, found.error().message()));
   return found;
 }
 
@@ -253,8 +257,8 @@ Result<std::vector<Run>> Journal::list(int64_t most) const {
   while (TRY(query.next())) {
     auto run = read_run(query);
     if (!run)
-      return file_->corrupt("run '" + base::printable(query.bytes(0)) +
-                            "': " + run.error().message());
+      return file_->corrupt(
+          fmt::format("run '{}': {}", base::printable(query.bytes(0)), run.error().message()));
     runs.push_back(*std::move(run));
   }
   return runs;
@@ -264,12 +268,12 @@ Result<Run> Journal::set_state(const std::string& run, RunState state, const std
                                const std::optional<std::string>& result) {
   TRY(check_run_id(run));
   if (result) TRY(check_json("result", *result));
-  const auto doing = "changing run " + run + " to " + std::string(to_string(state));
+  const auto doing = fmt::format("changing run {} to {}", run, to_string(state));
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<Run> {
     const auto before = TRY(find(run, doing));
     if (is_final(before.state) || (state == RunState::kPlanned && before.state != state))
-      return fail(Code::kRefused, "run " + run + " is " + std::string(to_string(before.state)) +
-                                      " and cannot become " + std::string(to_string(state)));
+      return fail(Code::kRefused, fmt::format("run {} is {} and cannot become {}", run,
+                                              to_string(before.state), to_string(state)));
     TRY(file_->statements.set_state
             .query(doing, run, to_string(state), clean_reason(reason),
                    result.value_or(before.result), file_->unix_ms())
@@ -283,9 +287,10 @@ Result<void> Journal::forget(const std::string& run) {
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
     const auto found = TRY(find(run, doing));
     if (!is_final(found.state))
-      return fail(Code::kRefused, "run " + run + " is " + std::string(to_string(found.state)) +
-                                      " and has not ended; end it with `pegmove cancel " + run +
-                                      "` first");
+      return fail(
+          Code::kRefused,
+          fmt::format("run {} is {} and has not ended; end it with `pegmove cancel {}` first", run,
+                      to_string(found.state), run));
     return remove(run, doing);
   });
 }

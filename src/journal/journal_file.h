@@ -2,6 +2,8 @@
 // the class Journal include it.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string>
 
 #include "journal/journal.h"
@@ -50,9 +52,11 @@ struct Journal::File {
   int64_t unix_ms() const { return clock.unix_us() / 1000; }
   // For contents of the file that pegmove cannot have written.
   std::unexpected<Error> corrupt(const std::string& what) const {
-    return fail(Code::kCorrupt,
-                "journal " + path + ": " + what +
-                    "; restore a copy of the file, or move it away (its runs are then lost)");
+    return fail(
+        Code::kCorrupt,
+        fmt::format(
+            "journal {}: {}; restore a copy of the file, or move it away (its runs are then lost)",
+            path, what));
   }
 };
 

@@ -1,5 +1,7 @@
 #include "journal/location.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 
 #include "base/local_file.h"
@@ -33,14 +35,14 @@ Result<std::string> prepare_place(const std::string& path) {
   const bool is_folder = fs::is_directory(path, error);
   if (path.empty() || path.contains('\0') || path.ends_with('/') || is_folder)
     return fail(Code::kInvalidArgument,
-                "journal '" + path + "': this is a folder; give a file with --state");
+                fmt::format("journal '{}': this is a folder; give a file with --state", path));
   const fs::path absolute = fs::absolute(path, error).lexically_normal();
-  if (error) return fail(Code::kIo, "journal " + path + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("journal {}: {}", path, error.message()));
   if (const auto made = base::make_folders(absolute.parent_path(), kFolderMode); !made)
-    return fail(Code::kIo, "journal " + path + ": " + made.error().message() +
-                               "; give another place with --state");
+    return fail(Code::kIo, fmt::format("journal {}: {}; give another place with --state", path,
+                                       made.error().message()));
   const fs::path real = fs::weakly_canonical(absolute, error);
-  if (error) return fail(Code::kIo, "journal " + path + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("journal {}: {}", path, error.message()));
   return real.string();
 }
 

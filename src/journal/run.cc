@@ -1,5 +1,7 @@
 #include "journal/run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -32,7 +34,8 @@ std::string_view to_string(RunState state) {
 Result<RunState> parse_run_state(std::string_view text) {
   for (const RunState state : kStates)
     if (to_string(state) == text) return state;
-  return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is not a state of a run");
+  return fail(Code::kInvalidArgument,
+              fmt::format("'{}' is not a state of a run", base::printable(text)));
 }
 
 bool is_run_id(std::string_view text) {

@@ -1,6 +1,7 @@
 #include "journal/run_lock.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,8 +19,8 @@ std::string lock_path(const std::string& journal, const std::string& run) {
 }
 
 std::unexpected<Error> lock_error(const std::string& path, int error) {
-  return fail(Code::kIo, "lock file " + path + ": " + std::strerror(error) +
-                             "; check the disk space and the permissions");
+  return fail(Code::kIo, fmt::format("lock file {}: {}; check the disk space and the permissions",
+                                     path, std::strerror(error)));
 }
 
 struct flock whole_file() {
@@ -58,10 +59,10 @@ Result<RunLock> RunLock::take(const Journal& journal, const std::string& run) {
       const auto pid = pid_in(fd);
       close(fd);
       if (error != EAGAIN && error != EACCES) return lock_error(path, error);
-      return fail(Code::kBusy, (pid > 0 ? "process " + std::to_string(pid) : "another process") +
-                                   " works on run " + run +
-                                   "; wait until it ends, or stop it with `pegmove pause " + run +
-                                   "`");
+      return fail(
+          Code::kBusy,
+          fmt::format("{} works on run {}; wait until it ends, or stop it with `pegmove pause {}`",
+                      pid > 0 ? "process " + std::to_string(pid) : "another process", run, run));
     }
     if (!still_at(path, fd)) {  // its last holder has just removed it
       close(fd);

@@ -1,6 +1,7 @@
 #include "journal/schema.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ Result<void> migrate(Connection& connection, std::span<const std::string_view> s
     auto version = TRY(connection.integer("PRAGMA user_version", "reading its version"));
     for (; version < int64_t(steps.size()); ++version)
       TRY(connection.execute(std::string(steps[size_t(version)]),
-                             "creating version " + std::to_string(version + 1) + " of its tables"));
+                             fmt::format("creating version {} of its tables", version + 1)));
     return connection.execute("PRAGMA user_version = " + std::to_string(version),
                               "writing its version");
   });
@@ -45,9 +46,10 @@ Result<void> use_write_ahead_log(Connection& connection, const std::string& path
   const auto mode =
       TRY(connection.text("PRAGMA journal_mode = WAL", "enabling its write-ahead log"));
   if (mode != "wal")
-    return fail(Code::kIo, "journal " + path +
-                               ": its file system does not support memory shared between "
-                               "processes; give a file on a local disk with --state");
+    return fail(Code::kIo,
+                fmt::format("journal {}: its file system does not support memory shared between "
+                            "processes; give a file on a local disk with --state",
+                            path));
   return connection.execute("PRAGMA journal_size_limit = " + std::to_string(kMostWalBytes),
                             "limiting its write-ahead log");
 }
@@ -69,18 +71,21 @@ Result<void> create(const std::string& path, std::span<const std::string_view> s
   const auto log = path + "-wal";
   std::error_code ignored;
   if (fs::exists(log, ignored) && !fs::exists(path, ignored))
-    return fail(Code::kCorrupt, "journal " + path + ": the file is missing, but its log " + log +
-                                    " exists and would be used with a new file; restore the file, "
-                                    "or move the log away (its runs are then lost)");
+    return fail(
+        Code::kCorrupt,
+        fmt::format("journal {}: the file is missing, but its log {} exists and would be used with "
+                    "a new file; restore the file, or move the log away (its runs are then lost)",
+                    path, log));
   std::string staging = path + ".new.XXXXXX";
   const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600
   if (fd < 0)
-    return fail(Code::kIo, "journal " + path + ": creating it: " + std::strerror(errno) +
-                               "; give another place with --state");
+    return fail(Code::kIo,
+                fmt::format("journal {}: creating it: {}; give another place with --state", path,
+                            std::strerror(errno)));
   close(fd);
   auto made = build(staging, steps);
   if (made && link(staging.c_str(), path.c_str()) != 0 && errno != EEXIST)
-    made = fail(Code::kIo, "journal " + path + ": creating it: " + std::strerror(errno));
+    made = fail(Code::kIo, fmt::format("journal {}: creating it: {}", path, std::strerror(errno)));
   unlink(staging.c_str());
   TRY(std::move(made));
   return base::sync_folder(fs::path(path).parent_path());
@@ -88,22 +93,22 @@ Result<void> create(const std::string& path, std::span<const std::string_view> s
 
 // Keeps the file of the older version, for a return to that version: "JOURNAL.v1".
 Result<void> keep_copy(const Connection& connection, const std::string& path, int64_t version) {
-  const auto copy = path + ".v" + std::to_string(version);
+  const auto copy = fmt::format("{}.v{}", path, version);
   std::error_code ignored;
   // Another process was faster, or was killed after it: perhaps before its name was durable.
   if (fs::exists(copy, ignored)) return base::sync_folder(fs::path(path).parent_path());
   std::string staging = copy + ".XXXXXX";
   const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600; SQLite takes an empty file
   if (fd < 0)
-    return fail(Code::kIo, "journal " + path +
-                               ": keeping a copy of the older version: " + std::strerror(errno));
+    return fail(Code::kIo, fmt::format("journal {}: keeping a copy of the older version: {}", path,
+                                       std::strerror(errno)));
   close(fd);
   auto copied = connection.execute("VACUUM INTO '" + sql_quoted(staging) + "'",
                                    "keeping a copy of the older version");
   if (copied) copied = sync_file(staging);
   if (copied)
     copied = in_context(base::rename_file(staging, copy),
-                        "journal " + path + ": keeping a copy of the older version");
+                        fmt::format("journal {}: keeping a copy of the older version", path));
   if (!copied) unlink(staging.c_str());
   return copied;
 }
@@ -116,9 +121,10 @@ Result<void> check_unused(const Connection& connection, const std::string& path)
   while (TRY(query.next())) {
     const auto run = query.bytes(0);
     if (const auto holder = RunLock::holder(path, run); holder && *holder)
-      return fail(Code::kBusy, "journal " + path + ": process " + std::to_string(**holder) +
-                                   " of an older pegmove works on run " + run +
-                                   "; wait until it ends, or pause the run with the older pegmove");
+      return fail(Code::kBusy,
+                  fmt::format("journal {}: process {} of an older pegmove works on run {}; wait "
+                              "until it ends, or pause the run with the older pegmove",
+                              path, **holder, run));
   }
   return {};
 }
@@ -127,20 +133,21 @@ Result<void> check_unused(const Connection& connection, const std::string& path)
 Result<void> recognise(const Connection& connection, const std::string& path, int64_t newest) {
   const auto application = TRY(connection.integer("PRAGMA application_id", "reading its type"));
   if (application != kApplicationId)
-    return fail(Code::kInvalidArgument, "journal " + path +
-                                            ": this file is not a journal of pegmove and was not "
-                                            "changed; give another file with --state");
+    return fail(Code::kInvalidArgument,
+                fmt::format("journal {}: this file is not a journal of pegmove and was not "
+                            "changed; give another file with --state",
+                            path));
   const auto version = TRY(connection.integer("PRAGMA user_version", "reading its version"));
   if (version > newest)
-    return fail(Code::kUnsupported, "journal " + path + ": created by a newer pegmove (version " +
-                                        std::to_string(version) + ", this one knows up to " +
-                                        std::to_string(newest) +
-                                        "); use that pegmove, or give another file with --state");
+    return fail(Code::kUnsupported,
+                fmt::format("journal {}: created by a newer pegmove (version {}, this one knows up "
+                            "to {}); use that pegmove, or give another file with --state",
+                            path, version, newest));
   const auto damage = TRY(connection.text("PRAGMA quick_check(1)", "checking it"));
   if (damage != "ok" || version < 1)
-    return fail(Code::kCorrupt,
-                "journal " + path + ": the file is damaged (" + damage +
-                    "); restore a copy of the file, or move it away (its runs are then lost)");
+    return fail(Code::kCorrupt, fmt::format("journal {}: the file is damaged ({}); restore a copy "
+                                            "of the file, or move it away (its runs are then lost)",
+                                            path, damage));
   return {};
 }
 
@@ -153,8 +160,9 @@ Result<Connection> open_journal(const std::string& path, int busy_timeout_ms,
   if (!fs::exists(status)) {
     TRY(create(path, steps));
   } else if (!fs::is_regular_file(status)) {
-    return fail(Code::kInvalidArgument,
-                "journal " + path + ": not a regular file; give another file with --state");
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("journal {}: not a regular file; give another file with --state", path));
   }
   auto connection = TRY(Connection::open(path, busy_timeout_ms));
   TRY(recognise(connection, path, int64_t(steps.size())));

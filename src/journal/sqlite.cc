@@ -1,5 +1,7 @@
 #include "journal/sqlite.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace pegmove::journal {
@@ -41,10 +43,9 @@ std::string_view next_step(Code code) {
 Error sqlite_error(sqlite3* connection, int code, std::string_view doing) {
   const char* path = sqlite3_db_filename(connection, "main");
   const Code kind = code_of(code);
-  return Error(kind, "journal " + std::string(path == nullptr ? "" : path) + ": " +
-                         std::string(doing) + ": " + sqlite3_errmsg(connection) +
-                         " (SQLite error " + std::to_string(code) + ")" +
-                         std::string(next_step(kind)));
+  return Error(kind,
+               fmt::format("journal {}: {}: {} (SQLite error {}){}", path == nullptr ? "" : path,
+                           doing, sqlite3_errmsg(connection), code, next_step(kind)));
 }
 
 Query::~Query() {
@@ -97,9 +98,10 @@ Result<Connection> Connection::open(const std::string& path, int busy_timeout_ms
   const int code = sqlite3_open_v2(path.c_str(), &opened, flags, nullptr);
   Connection connection(opened);
   if (code != SQLITE_OK)
-    return fail(Code::kIo, "journal " + path + ": opening: " +
-                               (opened == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(opened)) +
-                               std::string(next_step(Code::kIo)));
+    return fail(Code::kIo,
+                fmt::format("journal {}: opening: {}{}", path,
+                            opened == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(opened),
+                            next_step(Code::kIo)));
   sqlite3_busy_timeout(opened, busy_timeout_ms);
   sqlite3_limit(opened, SQLITE_LIMIT_LENGTH, kMostValueBytes);
   // A file may come from anywhere: nothing in its schema is executed.

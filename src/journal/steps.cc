@@ -1,4 +1,6 @@
 // The steps of a run, their units and positions.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -22,8 +24,8 @@ bool is_step_name(std::string_view name) {
 // `what` names the text; an empty text passes.
 Result<void> check_json(const std::string& what, const std::string& text, size_t most) {
   if (text.size() > most)
-    return fail(Code::kTooLarge, what + " has " + std::to_string(text.size()) + " bytes; at most " +
-                                     std::to_string(most) + " are allowed");
+    return fail(Code::kTooLarge,
+                fmt::format("{} has {} bytes; at most {} are allowed", what, text.size(), most));
   if (text.empty() || nlohmann::json::accept(text)) return {};
   return fail(Code::kInvalidArgument, what + " is not JSON");
 }
@@ -31,18 +33,20 @@ Result<void> check_json(const std::string& what, const std::string& text, size_t
 Result<void> check_position(const UnitPosition& position) {
   const auto unit = "unit " + std::to_string(position.unit);
   if (position.unit < 0 || position.rows < 0 || position.bytes < 0)
-    return fail(Code::kInvalidArgument, "a position of " + unit + " has a negative number");
+    return fail(Code::kInvalidArgument,
+                fmt::format("a position of {} has a negative number", unit));
   if (position.last_key.size() > Journal::kMostKeyBytes)
-    return fail(Code::kTooLarge, "the last key of " + unit + " has " +
-                                     std::to_string(position.last_key.size()) + " bytes; at most " +
-                                     std::to_string(Journal::kMostKeyBytes) + " are allowed");
+    return fail(Code::kTooLarge,
+                fmt::format("the last key of {} has {} bytes; at most {} are allowed", unit,
+                            position.last_key.size(), Journal::kMostKeyBytes));
   return check_json("the detail of " + unit, position.detail, Journal::kMostDetailBytes);
 }
 
 Result<StepState> parse_step_state(std::string_view text) {
   for (auto state : {StepState::kBegun, StepState::kDone, StepState::kUndoing, StepState::kUndone})
     if (to_string(state) == text) return state;
-  return fail(Code::kInvalidArgument, "'" + base::printable(text) + "' is not a state of a step");
+  return fail(Code::kInvalidArgument,
+              fmt::format("'{}' is not a state of a step", base::printable(text)));
 }
 
 // From the columns of get_units. Errors: kInvalidArgument.
@@ -65,17 +69,19 @@ Result<UnitPosition> read_position(const Query& row, const std::string& step) {
 }  // namespace
 
 Result<void> Journal::save_step(const std::string& run, const StepRecord& step) {
-  const auto doing = "saving step " + step.name + " of run " + run;
+  const auto doing = fmt::format("saving step {} of run {}", step.name, run);
   if (!is_step_name(step.name))
-    return fail(Code::kInvalidArgument,
-                "'" + base::printable(step.name) +
-                    "' is not a name of a step: up to 32 lower-case letters, digits and '-'");
-  TRY(check_json("what step " + step.name + " found before it acted", step.before, kMostStepBytes));
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("'{}' is not a name of a step: up to 32 lower-case letters, digits and '-'",
+                    base::printable(step.name)));
+  TRY(check_json(fmt::format("what step {} found before it acted", step.name), step.before,
+                 kMostStepBytes));
   TRY(check_json("the product of step " + step.name, step.product, kMostStepBytes));
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
     const auto found = TRY(find(run, doing));
     if (is_final(found.state))
-      return fail(Code::kRefused, "run " + run + " is " + std::string(to_string(found.state)));
+      return fail(Code::kRefused, fmt::format("run {} is {}", run, to_string(found.state)));
     TRY(file_->statements.steps.save_step
             .query(doing, run, step.name, to_string(step.state), step.before, step.product,
                    base::is_utf8(step.outcome) ? step.outcome : base::printable(step.outcome),
@@ -99,8 +105,8 @@ Result<std::vector<StepRecord>> Journal::steps(const std::string& run) const {
                     .outcome = query.bytes(4)};
     if (!state || !is_step_name(step.name) || !check_json("", step.before, kMostStepBytes) ||
         !check_json("", step.product, kMostStepBytes) || !base::is_utf8(step.outcome))
-      return file_->corrupt("step '" + base::printable(step.name) + "' of run " + run +
-                            " cannot be read");
+      return file_->corrupt(
+          fmt::format("step '{}' of run {} cannot be read", base::printable(step.name), run));
     steps.push_back(std::move(step));
   }
   return steps;
@@ -108,11 +114,10 @@ Result<std::vector<StepRecord>> Journal::steps(const std::string& run) const {
 
 Result<void> Journal::plan_units(const std::string& run, const std::string& step,
                                  std::span<const std::string> specs) {
-  const auto doing = "planning step " + step + " of run " + run;
+  const auto doing = fmt::format("planning step {} of run {}", step, run);
   if (specs.size() > kMostUnits)
-    return fail(Code::kTooLarge, "step " + step + " has " + std::to_string(specs.size()) +
-                                     " units; at most " + std::to_string(kMostUnits) +
-                                     " are allowed");
+    return fail(Code::kTooLarge, fmt::format("step {} has {} units; at most {} are allowed", step,
+                                             specs.size(), kMostUnits));
   for (size_t unit = 0; unit < specs.size(); ++unit) {
     const auto what = "the plan of unit " + std::to_string(unit);
     if (specs[unit].empty()) return fail(Code::kInvalidArgument, what + " is empty");
@@ -137,7 +142,7 @@ Result<std::vector<std::string>> Journal::planned_units(const std::string& run,
   while (TRY(query.next())) {
     auto spec = query.bytes(1);
     if (query.integer(0) != int64_t(specs.size()) || !check_json("", spec, kMostSpecBytes))
-      return file_->corrupt("the plan of step " + step + " of run " + run + " cannot be read");
+      return file_->corrupt(fmt::format("the plan of step {} of run {} cannot be read", step, run));
     specs.push_back(std::move(spec));
   }
   return specs;
@@ -151,7 +156,8 @@ Result<void> Journal::save(const std::string& run, std::span<const UnitPosition>
   for (const auto& position : positions) {
     TRY(in_context(check_position(position), "run " + run));
     if (position.step != step)
-      return fail(Code::kInvalidArgument, "run " + run + ": positions of two steps in one call");
+      return fail(Code::kInvalidArgument,
+                  fmt::format("run {}: positions of two steps in one call", run));
   }
   const auto& statements = file_->statements.steps;
   return file_->connection.transact(Durability::kProcess, doing, [&]() -> Result<void> {
@@ -175,8 +181,8 @@ Result<std::vector<UnitPosition>> Journal::positions(const std::string& run,
   while (TRY(query.next())) {
     auto position = read_position(query, step);
     if (!position)
-      return file_->corrupt("unit " + std::to_string(query.integer(0)) + " of run " + run +
-                            " cannot be read: " + position.error().message());
+      return file_->corrupt(fmt::format("unit {} of run {} cannot be read: {}", query.integer(0),
+                                        run, position.error().message()));
     positions.push_back(*std::move(position));
   }
   return positions;
@@ -224,7 +230,7 @@ Result<Progress> Journal::progress(const std::string& run) const {
                     .updated_unix_ms = query.integer(7)};
   if (!base::is_utf8(progress.line) || !base::is_utf8(progress.step) ||
       !base::is_utf8(progress.unit))
-    return file_->corrupt("the progress of run " + run + " is not UTF-8 text");
+    return file_->corrupt(fmt::format("the progress of run {} is not UTF-8 text", run));
   return progress;
 }
 

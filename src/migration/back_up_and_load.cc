@@ -1,5 +1,7 @@
 #include "migration/back_up_and_load.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
@@ -52,8 +54,9 @@ VerifyRequest verify_of(const BackUpAndLoadRequest& request) {
 // Chooses a folder that only this run uses.
 BackUpAndLoadRequest with_split_path(BackUpAndLoadRequest request, const Clock& clock) {
   if (request.split_path.empty())
-    request.split_path = (request.path.empty() ? "" : request.path + "/") + "pegmove_split_" +
-                         request.copy.options.table + "_" + std::to_string(clock.unix_us() / 1000);
+    request.split_path =
+        fmt::format("{}pegmove_split_{}_{}", request.path.empty() ? "" : request.path + "/",
+                    request.copy.options.table, clock.unix_us() / 1000);
   return request;
 }
 

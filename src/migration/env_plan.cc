@@ -1,5 +1,7 @@
 #include "migration/env_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace pegmove::migration {
@@ -87,7 +89,7 @@ ReturningEnvs returning_envs(const EnvMap& saved) {
     if (!rule || rule->on_restore == OnRestore::kReturns)
       returning.envs[name] = value;
     else if (rule->on_restore == OnRestore::kLeftOut)
-      returning.notes.push_back(name + " is not set: " + rule->why);
+      returning.notes.push_back(fmt::format("{} is not set: {}", name, rule->why));
   }
   return returning;
 }

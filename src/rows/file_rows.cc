@@ -1,5 +1,7 @@
 #include "rows/file_rows.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -14,7 +16,7 @@ constexpr size_t kBatchBytes = 1 << 20;
 constexpr size_t kLongestLine = 64 << 20;
 
 std::unexpected<Error> io_error(const std::string& what) {
-  return fail(Code::kIo, what + ": " + std::strerror(errno));
+  return fail(Code::kIo, fmt::format("{}: {}", what, std::strerror(errno)));
 }
 
 // Reads one line without its newline. Returns false at the end.
@@ -36,7 +38,7 @@ Result<File> keep(std::FILE* from, const std::string& name) {
   std::string block(1 << 20, '\0');
   while (auto size = std::fread(block.data(), 1, block.size(), from))
     if (std::fwrite(block.data(), 1, size, copy.get()) != size)
-      return io_error("keeping " + name + " in a temporary file");
+      return io_error(fmt::format("keeping {} in a temporary file", name));
   if (std::ferror(from)) return io_error("reading " + name);
   std::rewind(copy.get());
   return copy;
@@ -131,7 +133,7 @@ Result<File> open_input(const std::string& path) {
   File file(std::fopen(path.c_str(), "r"));
   if (!file)
     return fail(errno == ENOENT ? Code::kNotFound : Code::kIo,
-                "opening " + path + ": " + std::strerror(errno));
+                fmt::format("opening {}: {}", path, std::strerror(errno)));
   // A pipe ("import <(zcat rows.gz)") cannot be rewound.
   if (std::fseek(file.get(), 0, SEEK_CUR) != 0) return keep(file.get(), path);
   return file;

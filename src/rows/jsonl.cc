@@ -1,5 +1,7 @@
 #include "rows/jsonl.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -92,7 +94,7 @@ class RowReader : public nlohmann::json_sax<nlohmann::json> {
       if (seen_[field]) continue;
       std::string name(kByteFieldNames[field]);
       return fail(Code::kInvalidArgument,
-                  "field \"" + name + "\" (or \"" + name + "_b64\") is missing");
+                  fmt::format("field \"{0}\" (or \"{0}_b64\") is missing", name));
     }
     return OwnedRow{std::move(bytes_[kHashKey]), std::move(bytes_[kSortKey]),
                     std::move(bytes_[kValue]), expire_ts_};
@@ -111,15 +113,16 @@ class RowReader : public nlohmann::json_sax<nlohmann::json> {
     auto found = std::ranges::find(kByteFieldNames, plain);
     if (found == kByteFieldNames.end()) {
       return reject(
-          "unknown field " + in_quotes(name_) +
-          "; the fields are hash_key, sort_key, value (each also with _b64) and expire_ts");
+          fmt::format("unknown field {}; the fields are hash_key, sort_key, value (each also with "
+                      "_b64) and expire_ts",
+                      in_quotes(name_)));
     }
     field_ = FieldIndex(found - kByteFieldNames.begin());
     if (!seen_[*field_]) return seen_[*field_] = true;
     if (was_base64_[*field_] == is_base64_)
-      return reject("field " + in_quotes(name_) + " is given twice");
+      return reject(fmt::format("field {} is given twice", in_quotes(name_)));
     std::string name_text(plain);
-    return reject("both \"" + name_text + "\" and \"" + name_text + "_b64\" are given");
+    return reject(fmt::format("both \"{0}\" and \"{0}_b64\" are given", name_text));
   }
 
   bool string(string_t& text) override {
@@ -131,7 +134,8 @@ class RowReader : public nlohmann::json_sax<nlohmann::json> {
       return true;
     }
     auto bytes = base::from_base64(text);
-    if (!bytes) return reject("field " + in_quotes(name_) + ": " + bytes.error().message());
+    if (!bytes)
+      return reject(fmt::format("field {}: {}", in_quotes(name_), bytes.error().message()));
     bytes_[*field_] = *std::move(bytes);
     return true;
   }
@@ -180,12 +184,11 @@ class RowReader : public nlohmann::json_sax<nlohmann::json> {
   bool reject_value(std::string_view found) {
     if (!inside_) return reject("not a JSON object but " + std::string(found));
     std::string_view wanted = field_ ? "a string" : "an integer (Unix seconds)";
-    return reject("field " + in_quotes(name_) + " must be " + std::string(wanted) + " but is " +
-                  std::string(found));
+    return reject(fmt::format("field {} must be {} but is {}", in_quotes(name_), wanted, found));
   }
   bool reject_big_number(const std::string& text) {
     if (!inside_ || field_) return reject_value("a number");
-    return reject("expire_ts " + base::printable(text) + " is out of range");
+    return reject(fmt::format("expire_ts {} is out of range", base::printable(text)));
   }
 
   std::string_view line_;

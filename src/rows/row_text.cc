@@ -1,5 +1,7 @@
 #include "rows/row_text.h"
 
+#include <fmt/format.h>
+
 #include "base/bytes.h"
 #include "record/key.h"
 #include "rows/jsonl.h"
@@ -22,7 +24,7 @@ Result<TextFormat> parse_text_format(std::string_view text) {
   if (text == "jsonl") return TextFormat::kJsonl;
   if (text == "tsv") return TextFormat::kTsv;
   return fail(Code::kInvalidArgument,
-              "unknown format \"" + base::printable(text) + "\": use jsonl or tsv");
+              fmt::format("unknown format \"{}\": use jsonl or tsv", base::printable(text)));
 }
 
 void append_row(TextFormat format, const Row& row, std::string& out) {
@@ -35,9 +37,8 @@ void append_row(TextFormat format, const Row& row, std::string& out) {
 Result<OwnedRow> parse_row(TextFormat format, std::string_view line) {
   auto row = TRY(parse_as(format, line));
   if (row.hash_key.size() <= record::kMaxHashKeySize) return row;
-  return fail(Code::kInvalidArgument, "hash_key has " + std::to_string(row.hash_key.size()) +
-                                          " bytes; at most " +
-                                          std::to_string(record::kMaxHashKeySize) + " are allowed");
+  return fail(Code::kInvalidArgument, fmt::format("hash_key has {} bytes; at most {} are allowed",
+                                                  row.hash_key.size(), record::kMaxHashKeySize));
 }
 
 }  // namespace pegmove::rows

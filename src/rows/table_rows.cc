@@ -1,5 +1,7 @@
 #include "rows/table_rows.h"
 
+#include <fmt/format.h>
+
 #include "async/all.h"
 #include "base/bytes.h"
 #include "record/expiry.h"
@@ -114,7 +116,7 @@ Result<RowBatch> take_rows(client::ScanBatch batch, const TableReadOptions& opti
     auto key = record::split_key(row.key);
     if (!key)
       return fail(Code::kProtocol,
-                  "a scan returned a malformed key: \"" + base::printable(row.key) + "\"");
+                  fmt::format("a scan returned a malformed key: \"{}\"", base::printable(row.key)));
     if (!options.filters.accepts_rest(key->sort_key, row.value)) continue;
     out.rows.push_back({row.key, options.with_values ? row.value : std::string_view(),
                         options.with_expiry ? row.expire_ts : 0});
@@ -127,9 +129,9 @@ Result<RowBatch> take_rows(client::ScanBatch batch, const TableReadOptions& opti
 std::unique_ptr<Lane> TableSource::open_lane(int index, std::string after) {
   auto partition = partition_of(index), count = table_->partition_count();
   if (partition < 0 || partition >= count)
-    return std::make_unique<MissingLane>("table '" + table_->name() + "' has no partition " +
-                                         std::to_string(partition) + ": it has " +
-                                         std::to_string(count) + ", counted from 0");
+    return std::make_unique<MissingLane>(
+        fmt::format("table '{}' has no partition {}: it has {}, counted from 0", table_->name(),
+                    partition, count));
   return std::make_unique<PartitionLane>(table_, partition, std::move(after), options_);
 }
 

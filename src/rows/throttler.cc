@@ -1,5 +1,7 @@
 #include "rows/throttler.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -57,8 +59,9 @@ void Throttler::leave() {
 void Throttler::note_latency(milliseconds latency, std::string_view where) {
   if (!options_.adaptive) return speed_up();
   if (latency > options_.latency_bound)
-    slow_down(std::string(where) + " latency " + base::format_duration(latency) +
-              " > `--latency-bound` " + base::format_duration(options_.latency_bound));
+    slow_down(fmt::format("{} latency {} > `--latency-bound` {}", where,
+                          base::format_duration(latency),
+                          base::format_duration(options_.latency_bound)));
   else if (latency < options_.latency_bound / 2)
     speed_up();
 }
@@ -94,10 +97,10 @@ void Throttler::speed_up() {
 std::string Throttler::why_slow() const {
   if (!options_.adaptive || (pause_ == milliseconds(0) && at_once_ >= options_.most_at_once))
     return "";
-  auto text = "throttled to " + std::to_string(int(at_once_)) + "/" +
-              std::to_string(options_.most_at_once) + " parallel batches";
+  auto text =
+      fmt::format("throttled to {}/{} parallel batches", int(at_once_), options_.most_at_once);
   if (pause_ > milliseconds(0)) text += ", one every " + base::format_duration(pause_);
-  return text + ": " + reason_;
+  return fmt::format("{}: {}", text, reason_);
 }
 
 }  // namespace pegmove::rows

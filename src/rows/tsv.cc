@@ -1,5 +1,7 @@
 #include "rows/tsv.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -86,8 +88,9 @@ Result<size_t> unescape_one(std::string_view text, std::string& out) {
       return fail(Code::kInvalidArgument, "\\x must be followed by two hexadecimal digits");
     default:
       return fail(Code::kInvalidArgument,
-                  "unknown escape \"" + base::printable(text.substr(0, 2)) +
-                      "\"; write a backslash as \\\\ (the escapes are \\t \\n \\r \\\\ \\xHH)");
+                  fmt::format("unknown escape \"{}\"; write a backslash as \\\\ (the escapes are "
+                              "\\t \\n \\r \\\\ \\xHH)",
+                              base::printable(text.substr(0, 2))));
   }
 }
 
@@ -108,9 +111,10 @@ std::string column_count_message(size_t count) {
     return std::to_string(count) +
            " columns; expire_ts is the last one allowed (write a TAB in a value as \\t)";
   }
-  return "column " + std::string(kColumnNames[count]) + " is missing: " + std::to_string(count) +
-         (count == 1 ? " column, " : " columns, ") +
-         "expected hash_key, sort_key, value and optional expire_ts, separated by TAB";
+  return fmt::format(
+      "column {} is missing: {} {}, expected hash_key, sort_key, value and optional expire_ts, "
+      "separated by TAB",
+      kColumnNames[count], count, count == 1 ? "column" : "columns");
 }
 
 Result<uint32_t> parse_expire_ts(std::string_view column) {
@@ -148,7 +152,7 @@ Result<OwnedRow> parse_tsv(std::string_view line) {
     auto bytes = unescape(columns[i]);
     if (!bytes) {
       return fail(Code::kInvalidArgument,
-                  "column " + std::string(kColumnNames[i]) + ": " + bytes.error().message());
+                  fmt::format("column {}: {}", kColumnNames[i], bytes.error().message()));
     }
     *fields[i] = *std::move(bytes);
   }

@@ -1,6 +1,8 @@
 #include "runs/engine.h"
 #include "base/json_text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ranges>
@@ -41,8 +43,8 @@ class Engine {
   Result<void> take_journaled() {
     for (const auto& record : session_.steps())
       if (const auto* step = find(record.name); step && step->take && is_known(record))
-        TRY(in_context(step->take(record),
-                       "the journal's step " + record.name + " of run " + session_.run().id));
+        TRY(in_context(step->take(record), fmt::format("the journal's step {} of run {}",
+                                                       record.name, session_.run().id)));
     return {};
   }
 
@@ -88,10 +90,10 @@ class Engine {
       if (is_open && (!step || step->undo))
         undone_.push_back(
             {.end = UndoEnd::kCannot,
-             .says = "step " + record.name + " (" + (step ? step->does : "unknown") +
-                     ") was not undone" +
-                     (record.before.empty() ? "" : "; state before it: " + record.before) +
-                     (record.product.empty() ? "" : "; it created: " + record.product)});
+             .says = fmt::format("step {} ({}) was not undone{}{}", record.name,
+                                 step ? step->does : "unknown",
+                                 record.before.empty() ? "" : "; state before it: " + record.before,
+                                 record.product.empty() ? "" : "; it created: " + record.product)});
     }
     co_return co_await cancelled();
   }
@@ -123,7 +125,7 @@ class Engine {
       auto done = co_await carry_out_step(step);
       session_.limit_step({});
       if (!done && session_.timed_out())
-        co_return fail(Code::kTimeout, "step " + step.name + " exceeded its time limit");
+        co_return fail(Code::kTimeout, fmt::format("step {} exceeded its time limit", step.name));
       CO_TRY(std::move(done));
     }
     co_return Result<void>();
@@ -165,8 +167,9 @@ class Engine {
       if (!step)
         co_return fail(
             Code::kUnsupported,
-            "step " + record.name +
-                " is unknown to this version of pegmove; use the version that began the run");
+            fmt::format(
+                "step {} is unknown to this version of pegmove; use the version that began the run",
+                record.name));
       if (record.state == StepState::kUndone) {
         if (!record.outcome.empty()) undone_.push_back({.says = record.outcome});
         continue;
@@ -265,7 +268,7 @@ std::string procedure_text(const std::vector<Step>& steps) {
   std::string text;
   int number = 0;
   for (const auto& step : steps) {
-    text += std::to_string(++number) + ". " + step.does;
+    text += fmt::format("{}. {}", ++number, step.does);
     if (step.is_remote) text += " (done by the cluster's servers)";
     text += "\n";
   }

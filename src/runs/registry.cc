@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "runs/work.h"
@@ -8,8 +10,9 @@ Result<const Method*> Registry::find(const journal::Run& run) const {
   const auto found = std::ranges::find(methods_, run.method, &Method::name);
   if (found != methods_.end()) return &*found;
   return fail(Code::kUnsupported,
-              "run " + run.id + " is of method '" + run.method +
-                  "', which this version of pegmove does not know; use the version that began it");
+              fmt::format("run {} is of method '{}', which this version of pegmove does not know; "
+                          "use the version that began it",
+                          run.id, run.method));
 }
 
 }  // namespace pegmove::runs

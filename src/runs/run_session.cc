@@ -1,5 +1,7 @@
 #include "runs/run_session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -26,9 +28,9 @@ Task<std::unique_ptr<RunSession>> RunSession::take(SessionPlace place) {
   auto lock = CO_TRY(journal::RunLock::take(journal, place.run));
   auto found = CO_TRY(journal.get(place.run));
   if (journal::is_final(found.state))
-    co_return fail(Code::kRefused, "run " + place.run + " has ended: it is " +
-                                       std::string(journal::to_string(found.state)) +
-                                       "; `pegmove status " + place.run + "` shows how it ended");
+    co_return fail(Code::kRefused,
+                   fmt::format("run {} has ended: it is {}; `pegmove status {}` shows how it ended",
+                               place.run, journal::to_string(found.state), place.run));
   auto steps = CO_TRY(journal.steps(place.run));
   auto before = CO_TRY(journal.changes_since(place.run, 0));
   auto session = std::unique_ptr<RunSession>(

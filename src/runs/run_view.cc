@@ -1,5 +1,7 @@
 #include "runs/run_view.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -165,7 +167,7 @@ std::string to_line(const RunView& view) {
               ", table " + run.to_table;
   if (!view.steps.empty() && !journal::is_final(run.state))
     text += "; step " + view.steps.back().name;
-  if (!view.positions.empty()) text += "; " + std::to_string(units_done(view)) + " units done";
+  if (!view.positions.empty()) text += fmt::format("; {} units done", units_done(view));
   if (view.process && *view.process > 0) text += "; process " + std::to_string(*view.process);
   if (!run.reason.empty())
     text += (run.state == RunState::kRunning ? "; waits: " : "; ") + run.reason;

@@ -1,5 +1,7 @@
 #include "runs/steering.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
@@ -32,19 +34,19 @@ Task<Run> steer(SessionPlace place, Request request, Deadline deadline, Steer un
     if (code == Code::kRefused && journal::is_final(run.state)) co_return run;
     if (code != Code::kBusy) co_return fail(std::move(steered.error()));
     if (deadline.passed(place.clock))
-      co_return fail(Code::kTimeout, "run " + place.run +
-                                         " was asked to stop, but its process still works; give a "
-                                         "longer --wait (`pegmove status " +
-                                         place.run + "` shows what it does)");
+      co_return fail(Code::kTimeout,
+                     fmt::format("run {} was asked to stop, but its process still works; give a "
+                                 "longer --wait (`pegmove status {}` shows what it does)",
+                                 place.run, place.run));
     co_await place.clock.sleep_for(kBetweenLooks);  // no result
   }
 }
 
 Task<bool> pause_unattended(RunSession& session) {
   if (session.is_cancel_requested())
-    co_return fail(Code::kRefused, "run " + session.run().id +
-                                       " is being cancelled; continue with `pegmove cancel " +
-                                       session.run().id + "`");
+    co_return fail(Code::kRefused,
+                   fmt::format("run {} is being cancelled; continue with `pegmove cancel {}`",
+                               session.run().id, session.run().id));
   if (session.run().state != RunState::kPaused)
     CO_TRY(co_await session.leave(RunState::kPaused, ""));
   co_return true;

@@ -1,4 +1,6 @@
 // app_disk: how much of the nodes' disks a table takes.
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <map>
 #include <optional>
@@ -76,7 +78,7 @@ class DiskUse {
 
  private:
   static std::string not_counted(int counted, int64_t all) {
-    return std::to_string(all - counted) + "/" + std::to_string(all);
+    return fmt::format("{}/{}", all - counted, all);
   }
 
   void add(int32_t index, const client::PartitionInfo& partition) {
@@ -91,8 +93,8 @@ class DiskUse {
     for (const auto& node : partition.secondaries)
       secondaries += (secondaries.empty() ? "" : ",") + describe(node, index).first;
     details_->add_row({std::to_string(index), std::to_string(partition.ballot),
-                       std::to_string(partition.secondaries.size() + (has_primary ? 1 : 0)) + "/" +
-                           std::to_string(partition.max_replica_count),
+                       fmt::format("{}/{}", partition.secondaries.size() + (has_primary ? 1 : 0),
+                                   partition.max_replica_count),
                        primary, "[" + secondaries + "]"});
   }
 

@@ -1,4 +1,6 @@
 // Changes that depend on what is there: incr, check_and_set, check_and_mutate.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -141,7 +143,7 @@ void echo_mutations(std::ostream& err, const std::vector<Mutation>& mutations) {
   err << "mutations:\n";
   for (size_t i = 0; i < mutations.size(); ++i) {
     const auto& mutation = mutations[i];
-    auto head = "  mutation[" + std::to_string(i) + "].";
+    auto head = fmt::format("  mutation[{}].", i);
     bool is_set = mutation.kind == Mutation::Kind::kSet;
     err << head << "type: " << (is_set ? "SET" : "DEL") << "\n"
         << head << "sort_key: \"" << c_escape(mutation.sort_key, false) << "\"\n";

@@ -1,4 +1,6 @@
 // Policies of backups. Pegasus: src/shell/commands/cold_backup.cpp.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <ostream>
 
@@ -47,14 +49,14 @@ Result<std::string> parse_start_time(const std::string& text) {
       (*hour < 24 || (*hour == 24 && *minute == 0)))
     return text;
   return fail(Code::kInvalidArgument,
-              "invalid start time: " + text + ", should like this hour:minute");
+              fmt::format("invalid start time: {}, should like this hour:minute", text));
 }
 
 Result<int64_t> parse_positive(const Options& options, char letter, const std::string& name) {
   const auto number = parse_int64(options.text(letter));
   if (number && *number > 0) return *number;
   return fail(Code::kInvalidArgument,
-              "invalid " + name + ": " + options.text(letter) + ", should > 0");
+              fmt::format("invalid {}: {}, should > 0", name, options.text(letter)));
 }
 
 Result<client::BackupPolicy> parse_add(const Options& options) {

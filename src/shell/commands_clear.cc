@@ -1,4 +1,6 @@
 // clear_data: deletes the rows that filters let through, or all.
+#include <fmt/format.h>
+
 #include <ostream>
 
 #include "async/all.h"
@@ -106,8 +108,10 @@ Outcome run_clear_data(Session& session, Words words) {
         std::tuple{'v', 'z', "value"}})
     if (options->has(pattern) && !options->has(type))
       return wrong_usage(
-          session, Error(Code::kInvalidArgument, std::string(name) + "_filter_pattern without " +
-                                                     name + "_filter_type would clear everything"));
+          session,
+          Error(Code::kInvalidArgument,
+                fmt::format("{0}_filter_pattern without {0}_filter_type would clear everything",
+                            name)));
   bool force = options->has('f');
   echo_split_arguments(session, *arguments);
   session.err() << "INFO: force = " << (force ? "true" : "false") << "\n";

@@ -1,4 +1,6 @@
 // count_data: how many rows a table has, by scans of all partitions at once.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <ostream>
@@ -136,7 +138,7 @@ class Counter {
 
   std::string hash_key_note(int64_t hash_keys) const {
     if (!count_.diff_hash_key) return "";
-    return " (" + std::to_string(hash_keys) + " hash keys)";
+    return fmt::format(" ({} hash keys)", hash_keys);
   }
 
   void print_state(std::ostream& to, std::string_view how) {
@@ -151,7 +153,7 @@ class Counter {
   void print_top() {
     size_t place = 0;
     for (const auto& row : statistics_.top().rows()) {
-      auto head = "[top][" + std::to_string(++place) + "].";
+      auto head = fmt::format("[top][{}].", ++place);
       session_.out() << head << "hash_key = " << quoted(session_, row.hash_key) << "\n"
                      << head << "sort_key = " << quoted(session_, row.sort_key) << "\n"
                      << head << "row_size = " << row.size << "\n";

@@ -1,4 +1,6 @@
 // Making tables, dropping them, having them back, giving them other names.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <ostream>
 
@@ -34,7 +36,7 @@ Result<std::map<std::string, std::string>> parse_envs(std::string_view text) {
     auto equals = pair.find('=');
     if (equals == pair.npos || equals == 0)
       return fail(Code::kInvalidArgument,
-                  "invalid envs '" + std::string(pair) + "', should be k1=v1,k2=v2...");
+                  fmt::format("invalid envs '{}', should be k1=v1,k2=v2...", pair));
     envs[std::string(pair.substr(0, equals))] = pair.substr(equals + 1);
   }
   return envs;
@@ -54,10 +56,10 @@ Result<void> check_create(const std::string& name, const client::CreateOptions& 
   if (!is_table_name(name)) return fail(Code::kInvalidArgument, kNameRule);
   if (create.partition_count < 1)
     return fail(Code::kInvalidArgument,
-                "create app " + name + " failed: partition_count should >= 1");
+                fmt::format("create app {} failed: partition_count should >= 1", name));
   if (create.replica_count < 1)
     return fail(Code::kInvalidArgument,
-                "create app " + name + " failed: replica_count should >= 1");
+                fmt::format("create app {} failed: replica_count should >= 1", name));
   return {};
 }
 

@@ -1,5 +1,7 @@
 // Rows, one or several of a hash key. Results go to out; where an operation was carried out, to
 // err.
+#include <fmt/format.h>
+
 #include <ostream>
 #include <set>
 
@@ -16,7 +18,8 @@ namespace {
 Result<int32_t> parse_ttl(Words words) {
   if (words.empty()) return 0;
   auto seconds = parse_int32(words[0]);
-  if (!seconds) return fail(Code::kInvalidArgument, "parse " + words[0] + " as ttl failed");
+  if (!seconds)
+    return fail(Code::kInvalidArgument, fmt::format("parse {} as ttl failed", words[0]));
   if (*seconds <= 0) return fail(Code::kInvalidArgument, "invalid ttl " + words[0]);
   return *seconds;
 }

@@ -1,4 +1,6 @@
 // Ranges of one hash key: multi_get_range, multi_get_sortkeys, multi_del_range.
+#include <fmt/format.h>
+
 #include <fstream>
 #include <ostream>
 
@@ -211,8 +213,8 @@ Outcome run_multi_del_range(Session& session, Words words) {
   if (const auto* name = options->value('o')) {
     file.open(*name, std::ios::binary);
     if (!file)
-      return wrong_usage(session,
-                         Error(Code::kInvalidArgument, "open filename " + *name + " failed"));
+      return wrong_usage(
+          session, Error(Code::kInvalidArgument, fmt::format("open filename {} failed", *name)));
   }
   bool silent = options->has('i');
   echo(session, *range);

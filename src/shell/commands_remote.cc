@@ -1,4 +1,6 @@
 // Remote commands: text to servers, and what they answer, as JSON.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -54,7 +56,7 @@ Result<std::vector<Target>> targets_of_list(std::string_view list) {
     list.remove_prefix(std::min(list.size(), word.size() + 1));
     auto node = net::parse_host_port(word);
     if (!node)
-      return fail(Code::kInvalidArgument, "parse '" + std::string(word) + "' as host:port failed");
+      return fail(Code::kInvalidArgument, fmt::format("parse '{}' as host:port failed", word));
     targets.push_back({*node, "user-specified"});
   }
   return targets;
@@ -98,7 +100,7 @@ Answer stat_answer(const Result<MetricsSample>& sample) {
       "secondary_replicas", "learning_replicas", "splitting_replicas"};
   bool is_replica = sample->role == "replica";
   if (!is_replica && sample->role != "meta")
-    return {false, "role " + sample->role + " is unsupported"};
+    return {false, fmt::format("role {} is unsupported", sample->role)};
   json stats{{"virt_mem_mb", 0.0}, {"res_mem_mb", 0.0}};
   if (is_replica)
     for (const char* name : kReplicas) stats[name] = 0.0;

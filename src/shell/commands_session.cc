@@ -1,4 +1,6 @@
 // The shell itself: which cluster, which table, which settings.
+#include <fmt/format.h>
+
 #include <ostream>
 
 #include "shell/handlers.h"
@@ -79,7 +81,7 @@ Outcome run_timeout(Session& session, Words words) {
   auto number = parse_int32(words[0]);
   if (!number || *number <= 0) {
     session.err() << (number ? "ERROR: invalid timeout " + words[0]
-                             : "ERROR: parse " + words[0] + " as timeout failed")
+                             : fmt::format("ERROR: parse {} as timeout failed", words[0]))
                   << "\n";
     return Outcome::kFailed;
   }

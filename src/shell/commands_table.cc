@@ -1,4 +1,6 @@
 // Tables: what they are and how they are.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <ctime>
 #include <map>
@@ -63,10 +65,9 @@ Table replicas_table(const TableConfig& config, bool resolve) {
     std::string secondaries;
     for (const auto& node : partition.secondaries)
       secondaries += (secondaries.empty() ? "" : ",") + node_text(node, resolve);
-    table.add_row(
-        {std::to_string(i), std::to_string(partition.ballot),
-         std::to_string(replicas_of(partition)) + "/" + std::to_string(partition.max_replica_count),
-         node_text(partition.primary, resolve), "[" + secondaries + "]"});
+    table.add_row({std::to_string(i), std::to_string(partition.ballot),
+                   fmt::format("{}/{}", replicas_of(partition), partition.max_replica_count),
+                   node_text(partition.primary, resolve), "[" + secondaries + "]"});
   }
   return table;
 }
@@ -144,7 +145,8 @@ Result<ListOptions> parse_list_options(const Options& options) {
   if (options.has('s')) list.status = options.text('s');
   if (options.has('m')) list.match = options.text('m');
   if (std::ranges::find(kStatuses, list.status) == std::end(kStatuses))
-    return fail(Code::kInvalidArgument, "parse " + list.status + " as app_status::type failed");
+    return fail(Code::kInvalidArgument,
+                fmt::format("parse {} as app_status::type failed", list.status));
   if (std::ranges::find(kMatchTypes, list.match) == std::end(kMatchTypes))
     return fail(Code::kInvalidArgument, "invalid match_type " + list.match);
   return list;

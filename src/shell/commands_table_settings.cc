@@ -1,4 +1,6 @@
 // Settings of a table that are not app envs: how many replicas, how atomic operations are written.
+#include <fmt/format.h>
+
 #include <ostream>
 
 #include "shell/handlers.h"
@@ -51,12 +53,12 @@ Outcome run_set_replica_count(Session& session, Words words) {
   auto count = parse_int32(words[1]);
   if (!count || *count < 1) {
     session.err() << (count ? "replica count should be >= 1"
-                            : "parse '" + words[1] + "' as replica count failed")
+                            : fmt::format("parse '{}' as replica count failed", words[1]))
                   << "\n";
     return Outcome::kWrongUsage;
   }
   auto app = "app(" + c_escape(words[0], false) + ")";
-  if (!confirm(session, "set the replica count of " + app + " to " + std::to_string(*count)))
+  if (!confirm(session, fmt::format("set the replica count of {} to {}", app, *count)))
     return Outcome::kFailed;
   auto change =
       session.run(session.cluster()->set_replica_count(words[0], *count, session.meta_deadline()));

@@ -1,5 +1,7 @@
 #include "shell/metrics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
@@ -49,10 +51,11 @@ Result<MetricEntity> parse_entity(const json& object, std::string_view field) {
       if (value.is_string()) entity.attributes[key] = value.get<std::string>();
   for (const auto& metric : *metrics) {
     auto name = text_in(metric, "name");
-    if (name.empty()) return malformed("a metric of the entity " + entity.id + " has no name");
+    if (name.empty())
+      return malformed(fmt::format("a metric of the entity {} has no name", entity.id));
     auto value = metric.find(field);
     if (value == metric.end()) continue;  // of another kind
-    if (!value->is_number()) return malformed("the metric " + name + " has no number");
+    if (!value->is_number()) return malformed(fmt::format("the metric {} has no number", name));
     entity.values[name] = value->get<double>();
   }
   return entity;
@@ -80,8 +83,8 @@ std::string status_text(int status) {
 Task<> fetch_one(client::Client& client, net::HostPort node, MetricsQuery query, std::string what,
                  Deadline deadline, Result<MetricsSample>& out) {
   auto failed = [&](const std::string& why) {
-    out = fail(Code::kUnreachable, "ERROR: query " + what + " metrics from node " +
-                                       node.to_string() + " failed, " + why);
+    out = fail(Code::kUnreachable, fmt::format("ERROR: query {} metrics from node {} failed, {}",
+                                               what, node.to_string(), why));
   };
   auto reply = co_await client.http_get(node, metrics_target(query), deadline);
   if (!reply) {
@@ -89,14 +92,15 @@ Task<> fetch_one(client::Client& client, net::HostPort node, MetricsQuery query,
     co_return Result<void>();
   }
   if (reply->status != 200) {
-    failed("http_status=" + status_text(reply->status) +
-           ", msg=" + reply->body.substr(0, kShownBody));
+    failed(fmt::format("http_status={}, msg={}", status_text(reply->status),
+                       reply->body.substr(0, kShownBody)));
     co_return Result<void>();
   }
   out = parse_metrics(reply->body, query.field);
   if (!out)
-    out = fail(Code::kProtocol, "ERROR: parse " + what + " metrics response from node " +
-                                    node.to_string() + " failed, msg=" + out.error().to_string());
+    out = fail(Code::kProtocol,
+               fmt::format("ERROR: parse {} metrics response from node {} failed, msg={}", what,
+                           node.to_string(), out.error().to_string()));
   co_return Result<void>();
 }
 
@@ -191,8 +195,9 @@ Task<std::vector<NodeSamples>> sample_nodes_twice(std::shared_ptr<client::Cluste
     auto end = std::ranges::find(ends, start.node, &NodeSample::node);
     if (end == ends.end()) continue;
     if (end->sample.timestamp_ns <= start.sample.timestamp_ns)
-      co_return fail(Code::kProtocol, "ERROR: the clock of node " + start.node.to_string() +
-                                          " stood still between two samples");
+      co_return fail(Code::kProtocol,
+                     fmt::format("ERROR: the clock of node {} stood still between two samples",
+                                 start.node.to_string()));
     both.push_back({start.node, std::move(start.sample), std::move(end->sample)});
   }
   co_return both;

@@ -1,5 +1,7 @@
 #include "shell/mutations.h"
 
+#include <fmt/format.h>
+
 #include "shell/options.h"
 #include "shell/words.h"
 
@@ -28,8 +30,8 @@ Result<MutationLine> parse_mutation(std::string_view line) {
   if (count == 3) return set;
   auto ttl = parse_int32((*words)[3]);
   if (!ttl)
-    return wrong_mutation("parse \"" + (*words)[3] + "\" as ttl failed" + std::string(kHowToEnd));
-  if (*ttl <= 0) return wrong_mutation("invalid ttl " + (*words)[3] + std::string(kHowToEnd));
+    return wrong_mutation(fmt::format("parse \"{}\" as ttl failed{}", (*words)[3], kHowToEnd));
+  if (*ttl <= 0) return wrong_mutation(fmt::format("invalid ttl {}{}", (*words)[3], kHowToEnd));
   set.ttl_seconds = *ttl;
   return set;
 }

@@ -1,5 +1,7 @@
 #include "shell/options.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
@@ -18,16 +20,16 @@ Result<const OptionSpec*> find_long(std::string_view name, std::span<const Optio
   for (const auto& spec : specs) {
     if (spec.name == name) return &spec;
     if (!spec.name.starts_with(name)) continue;
-    if (found) return wrong("option '--" + std::string(name) + "' is ambiguous");
+    if (found) return wrong(fmt::format("option '--{}' is ambiguous", name));
     found = &spec;
   }
-  if (!found) return wrong("unknown option '--" + std::string(name) + "'");
+  if (!found) return wrong(fmt::format("unknown option '--{}'", name));
   return found;
 }
 
 Result<const OptionSpec*> find_short(char letter, std::span<const OptionSpec> specs) {
   auto found = std::ranges::find(specs, letter, &OptionSpec::letter);
-  if (found == specs.end()) return wrong(std::string("unknown option '-") + letter + "'");
+  if (found == specs.end()) return wrong(fmt::format("unknown option '-{}'", letter));
   return &*found;
 }
 
@@ -59,7 +61,7 @@ class Parser {
     const auto* spec = TRY(find_long(name, specs_));
     bool has_value = name.size() < word.size();
     if (!spec->takes_value) {
-      if (has_value) return wrong("option '--" + std::string(name) + "' takes no value");
+      if (has_value) return wrong(fmt::format("option '--{}' takes no value", name));
       values[spec->letter];
       return {};
     }
@@ -83,7 +85,7 @@ class Parser {
   }
 
   Result<std::string> next_word(const std::string& option) {
-    if (next_ == words_.size()) return wrong("option '" + option + "' needs a value");
+    if (next_ == words_.size()) return wrong(fmt::format("option '{}' needs a value", option));
     return words_[next_++];
   }
 
@@ -114,14 +116,14 @@ Result<int32_t> Options::number(char letter, std::string_view name, int32_t othe
   const auto* text = value(letter);
   if (!text) return otherwise;
   auto number = parse_int32(*text);
-  if (!number) return wrong("parse " + *text + " as " + std::string(name) + " failed");
+  if (!number) return wrong(fmt::format("parse {} as {} failed", *text, name));
   return *number;
 }
 
 Result<bool> Options::boolean(char letter, std::string_view name, bool otherwise) const {
   const auto* text = value(letter);
   if (!text) return otherwise;
-  if (*text != "true" && *text != "false") return wrong("invalid " + std::string(name) + " param");
+  if (*text != "true" && *text != "false") return wrong(fmt::format("invalid {} param", name));
   return *text == "true";
 }
 

@@ -1,5 +1,7 @@
 #include "shell/report.h"
 
+#include <fmt/format.h>
+
 #include <fstream>
 
 #include "shell/session.h"
@@ -61,14 +63,14 @@ Outcome print(Session& session, const std::string& text, const std::string& file
 std::string data_error_text(const Error& error) {
   auto words = client_words(wire_code_of(error));
   if (words.empty()) return error.to_string();
-  return std::string(words) + " (" + error.to_string() + ")";
+  return fmt::format("{} ({})", words, error.to_string());
 }
 
 std::string meta_error_text(const Error& error) {
   std::string text(wire::error_name(wire_code_of(error)));
   auto hint = error.message().find(" [hint:\"");
   if (hint != std::string::npos) return text + error.message().substr(hint);
-  return text + " (" + error.to_string() + ")";
+  return fmt::format("{} ({})", text, error.to_string());
 }
 
 std::string meta_error_text(const Error& error, std::string_view between) {
@@ -93,12 +95,12 @@ Result<async::milliseconds> sample_interval(const Options& options) {
   auto number = parse_int32(options.text('i'));
   if (!number)
     return fail(Code::kInvalidArgument,
-                "parse sample_interval_ms(" + options.text('i') + ") failed");
+                fmt::format("parse sample_interval_ms({}) failed", options.text('i')));
   if (*number <= 0) return fail(Code::kInvalidArgument, "sample_interval_ms should be > 0");
   return async::milliseconds(*number);
 }
 
-std::string total_name(size_t rows) { return "(total:" + std::to_string(int64_t(rows) - 1) + ")"; }
+std::string total_name(size_t rows) { return fmt::format("(total:{})", int64_t(rows) - 1); }
 
 bool confirm(Session& session, const std::string& action) {
   constexpr int kAttempts = 5;

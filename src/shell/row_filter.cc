@@ -1,5 +1,7 @@
 #include "shell/row_filter.h"
 
+#include <fmt/format.h>
+
 #include "shell/words.h"
 
 namespace pegmove::shell {
@@ -14,7 +16,7 @@ Result<rows::RowFilter> parse_filter(const Options& options, char type, char pat
   if (const auto* typed = options.value(type)) {
     auto match = rows::parse_match(*typed);
     if (!match || (*match == Match::kExact && exact == Exact::kForbidden))
-      return fail(Code::kInvalidArgument, "invalid " + std::string(name) + "_filter_type param");
+      return fail(Code::kInvalidArgument, fmt::format("invalid {}_filter_type param", name));
     filter.match = *match;
   }
   if (const auto* typed = options.value(pattern)) {

@@ -1,6 +1,8 @@
 #include "shell/tables.h"
 #include "base/json_text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -88,12 +90,12 @@ Table Table::with_values(std::string name) { return Table(std::move(name)); }
 
 void Table::add_row(std::vector<std::string> cells) {
   if (!has_columns() || cells.size() != columns_.size())
-    throw std::logic_error("table " + name_ + ": a row does not fit its columns");
+    throw std::logic_error(fmt::format("table {}: a row does not fit its columns", name_));
   rows_.push_back(std::move(cells));
 }
 
 void Table::add_value(std::string key, std::string value) {
-  if (has_columns()) throw std::logic_error("table " + name_ + " has columns, not values");
+  if (has_columns()) throw std::logic_error(fmt::format("table {} has columns, not values", name_));
   rows_.push_back({std::move(key), std::move(value)});
 }
 

@@ -1,5 +1,7 @@
 #include "shell/words.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
 
@@ -163,10 +165,11 @@ Result<std::string> c_unescape(std::string_view text) {
       bytes += control_character(letter);
       i += 1;
     } else {
-      return fail(Code::kInvalidArgument,
-                  "unknown escape \"" + base::printable(text.substr(i, is_hex ? 4 : 2)) +
-                      "\" at byte " + std::to_string(i) + " of \"" + base::printable(text) +
-                      "\": known are \\n \\r \\t \\\" \\' \\\\ \\xHH");
+      return fail(
+          Code::kInvalidArgument,
+          fmt::format("unknown escape \"{}\" at byte {} of \"{}\": known are \\n \\r \\t \\\" \\' "
+                      "\\\\ \\xHH",
+                      base::printable(text.substr(i, is_hex ? 4 : 2)), i, base::printable(text)));
     }
   }
   return bytes;

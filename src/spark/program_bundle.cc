@@ -1,5 +1,6 @@
 #include "spark/program_bundle.h"
 
+#include <fmt/format.h>
 #include <link.h>
 
 #include <cstring>
@@ -30,7 +31,7 @@ int add(dl_phdr_info* object, size_t, void* to) {
 Result<void> copy(const std::string& from, const std::string& to) {
   std::error_code error;
   fs::copy_file(from, to, fs::copy_options::overwrite_existing, error);
-  if (error) return fail(Code::kIo, "copying " + from + " to " + to + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("copying {} to {}: {}", from, to, error.message()));
   return {};
 }
 
@@ -45,7 +46,7 @@ Result<void> write_bundle(const std::string& folder) {
   const auto libraries = folder + "/" + kBundledLibraries + "/";
   std::error_code error;
   fs::create_directories(libraries, error);
-  if (error) return fail(Code::kIo, "creating " + libraries + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("creating {}: {}", libraries, error.message()));
   TRY(copy("/proc/self/exe", folder + "/" + kBundledProgram));
   TRY(copy(loaded.loader, folder + "/" + kBundledLoader));
   for (const auto& library : loaded.libraries)

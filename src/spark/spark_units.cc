@@ -1,5 +1,6 @@
 #include "spark/spark_units.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -50,8 +51,7 @@ Result<void> write_archive(const std::string& folder) {
                                  folder + "/bundle.tar.gz", "--directory", folder + "/bundle", "."},
                                 {.log = folder + "/tar.log"}));
   if (const int code = TRY(tar.wait()); code != 0)
-    return fail(Code::kIo,
-                "tar ended with " + std::to_string(code) + "; see " + folder + "/tar.log");
+    return fail(Code::kIo, fmt::format("tar ended with {}; see {}/tar.log", code, folder));
   return {};
 }
 
@@ -140,13 +140,14 @@ class Driver {
     if (const auto said = TRY(base::read_file(folder_ + "/results/failed", kMostFailure)))
       return fail(Code::kRefused, "on Spark: " + *said);
     if (code == 0) return {};
-    return fail(Code::kRefused, "spark-submit ended with " + std::to_string(code) +
-                                    "; the last lines of its log " + log_ + ":" + last_of(log_));
+    return fail(Code::kRefused,
+                fmt::format("spark-submit ended with {}; the last lines of its log {}:{}", code,
+                            log_, last_of(log_)));
   }
 
  private:
   Result<void> take_result(size_t unit) {
-    const auto path = folder_ + "/results/" + std::to_string(unit) + ".json";
+    const auto path = fmt::format("{}/results/{}.json", folder_, unit);
     if (!missing_.contains(unit)) return {};
     const auto text = TRY(base::read_file(path, kMostResult));
     if (!text) return {};
@@ -194,10 +195,10 @@ Result<std::string> submit_program(const std::string& given) {
       places.push_back(folder + "/spark-submit");
   for (const auto& place : places)
     if (access(place.c_str(), X_OK) == 0) return fs::absolute(place).string();
-  return fail(
-      Code::kNotFound,
-      "the program " + (places.size() == 1 ? places[0] : "spark-submit in PATH") +
-          " does not exist; give it with --spark-submit, or set SPARK_HOME to Spark's folder");
+  return fail(Code::kNotFound,
+              fmt::format("the program {} does not exist; give it with --spark-submit, or set "
+                          "SPARK_HOME to Spark's folder",
+                          places.size() == 1 ? places[0] : "spark-submit in PATH"));
 }
 
 Task<> SparkUnits::carry_out(const SplitRequest& request, const SplitPlan& plan,

@@ -1,5 +1,6 @@
 #include "splitter/checkpoint_rows.h"
 
+#include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/table.h>
 
@@ -83,9 +84,9 @@ Result<void> CheckpointRows::read_version() {
   if (!status.ok() && !status.IsNotFound()) return fail(error(status, "reading"));
   const auto version = base::parse_integer(text, 0, record::kMaxServedDataVersion);
   if (!version)
-    return fail(Code::kUnsupported, "the checkpoint " + files_->folder() +
-                                        " has the data version '" + text +
-                                        "', which pegmove does not know; use a newer pegmove");
+    return fail(Code::kUnsupported, fmt::format("the checkpoint {} has the data version '{}', "
+                                                "which pegmove does not know; use a newer pegmove",
+                                                files_->folder(), text));
   data_version_ = int(*version);
   return {};
 }

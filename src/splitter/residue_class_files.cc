@@ -1,5 +1,7 @@
 #include "splitter/residue_class_files.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 
 #include "base/bytes.h"
@@ -13,8 +15,8 @@ namespace pegmove::splitter {
 namespace {
 
 std::unexpected<Error> wrong(const SourceRow& row, const std::string& what) {
-  return fail(Code::kCorrupt, "partition " + std::to_string(row.partition) +
-                                  " of the source: " + what + ": key " + base::printable(row.key));
+  return fail(Code::kCorrupt, fmt::format("partition {} of the source: {}: key {}", row.partition,
+                                          what, base::printable(row.key)));
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ void tell(const backup::FailpointListener& listener, std::string_view step) {
 }
 
 std::string place_text(const SplitSource& source) {
-  return source.store.store().description() + ": " + source.place.table_folder();
+  return fmt::format("{}: {}", source.store.store().description(), source.place.table_folder());
 }
 
 Task<std::unique_ptr<CheckpointRows>> open_source(const SplitSource& source, int32_t partition,
@@ -109,7 +109,7 @@ int64_t pieces_of(int64_t bytes, int32_t classes, const SplitLimits& limits) {
 Result<void> make_empty_folder(const std::string& folder) {
   std::error_code error;
   fs::remove_all(folder, error);
-  if (error) return fail(Code::kIo, "removing " + folder + ": " + error.message());
+  if (error) return fail(Code::kIo, fmt::format("removing {}: {}", folder, error.message()));
   return base::make_folders(folder);
 }
 

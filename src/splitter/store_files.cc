@@ -1,5 +1,6 @@
 #include "splitter/store_files.h"
 
+#include <fmt/format.h>
 #include <rocksdb/file_system.h>
 
 #include <algorithm>
@@ -184,8 +185,8 @@ Result<void> StoreFiles::read(const std::string& name, int64_t offset, char* to,
   const auto path = blockstore::join(folder_, name);
   auto done = store_.read_into(path, offset, to, size);
   if (done && *done < size)
-    done = fail(Code::kCorrupt,
-                store_.description() + ": " + path + " is shorter than its backup_metadata says");
+    done = fail(Code::kCorrupt, fmt::format("{}: {} is shorter than its backup_metadata says",
+                                            store_.description(), path));
   if (done) return {};
   const std::lock_guard lock(mutex_);
   error_ = done.error();

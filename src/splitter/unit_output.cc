@@ -1,5 +1,7 @@
 #include "splitter/unit_output.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <utility>
@@ -26,7 +28,7 @@ Task<> UnitOutput::begin() {
   co_return co_await target_.store.run([&]() -> Result<void> {
     std::error_code error;
     fs::remove_all(folder_, error);
-    if (error) return fail(Code::kIo, "removing " + folder_ + ": " + error.message());
+    if (error) return fail(Code::kIo, fmt::format("removing {}: {}", folder_, error.message()));
     return base::make_folders(folder_);
   });
 }

@@ -1,5 +1,7 @@
 #include "migration/cold_backup/back_up.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -140,12 +142,12 @@ Task<client::BackupItem> BackUp::poll() {
   auto status =
       co_await client::backup_status(*cluster_, place_.app_id, place_.backup_id, deadline());
   if (!status && status.error().code() == Code::kNotFound)
-    co_return fail(Code::kNotFound, status.error().message() +
-                                        ": real meta servers lose their backups when they restart "
-                                        "or another one becomes the leader; what was uploaded to " +
-                                        place_.backup_folder() +
-                                        " is not a complete backup: remove it with `pegmove "
-                                        "backups rm` and start another backup");
+    co_return fail(
+        Code::kNotFound,
+        fmt::format("{}: real meta servers lose their backups when they restart or another one "
+                    "becomes the leader; what was uploaded to {} is not a complete backup: remove "
+                    "it with `pegmove backups rm` and start another backup",
+                    status.error().message(), place_.backup_folder()));
   if (!status) co_return fail(std::move(status.error()));
   const auto item =
       std::ranges::find(status->items, place_.backup_id, &client::BackupItem::backup_id);
@@ -227,7 +229,7 @@ Routine<std::string> BackUp::why_failed(std::string hint) {
     if (current && !*current) missing += (missing.empty() ? "" : ", ") + std::to_string(partition);
   }
   if (!missing.empty())
-    text += "; not finished: partitions " + missing + "; see the logs of their servers";
+    text += fmt::format("; not finished: partitions {}; see the logs of their servers", missing);
   co_return text;
 }
 
@@ -237,8 +239,8 @@ Task<Undone> BackUp::cancel(StepContext context) {
     if (!begun) co_return Undone{.end = UndoEnd::kUndone, .says = "the backup had not started"};
     CO_TRY(take({.product = *begun}));
   }
-  const auto name = "backup " + std::to_string(place_.backup_id) + " of table " + place_.table +
-                    " in " + request_.provider + ":/" + place_.backup_folder();
+  const auto name = fmt::format("backup {} of table {} in {}:/{}", place_.backup_id, place_.table,
+                                request_.provider, place_.backup_folder());
   auto item = co_await poll();
   if (!item && item.error().code() == Code::kNotFound)
     co_return Undone{.end = UndoEnd::kCannot,
@@ -265,8 +267,10 @@ Task<Undone> BackUp::cancel(StepContext context) {
 
 Task<std::string> BackUp::keep_envs() {
   if (!store_) {
-    report_.note = "the table's app envs are not kept, since [block_service." + request_.provider +
-                   "] is not in pegmove's own configuration";
+    report_.note = fmt::format(
+        "the table's app envs are not kept, since [block_service.{}] is not in pegmove's own "
+        "configuration",
+        request_.provider);
     co_return std::string();
   }
   // The file is that of the backup, not of the table.
@@ -299,11 +303,11 @@ std::string transfer_text(int64_t done, int64_t all, milliseconds elapsed) {
   const auto size = [](int64_t bytes) {
     return base::format_size(uint64_t(std::max<int64_t>(bytes, 0)));
   };
-  std::string text = size(done) + " of " + size(all);
-  if (all > 0) text += ", " + std::to_string(done * 100 / all) + "%";
+  std::string text = fmt::format("{} of {}", size(done), size(all));
+  if (all > 0) text += fmt::format(", {}%", done * 100 / all);
   if (elapsed.count() <= 0 || done <= 0) return text;
   const auto rate = double(done) * 1000 / double(elapsed.count());
-  text += ", " + size(int64_t(rate)) + "/s";
+  text += fmt::format(", {}/s", size(int64_t(rate)));
   if (done < all)
     text +=
         ", ETA " + base::format_duration(milliseconds(int64_t(double(all - done) / rate * 1000)));
@@ -315,8 +319,7 @@ std::string to_line(const BackupProgress& progress) {
   if (progress.done_bytes && progress.all_bytes)
     text += transfer_text(*progress.done_bytes, *progress.all_bytes, progress.elapsed) + ", ";
   if (progress.partitions_done)
-    text += "partitions " + std::to_string(*progress.partitions_done) + "/" +
-            std::to_string(progress.partitions);
+    text += fmt::format("partitions {}/{}", *progress.partitions_done, progress.partitions);
   else
     text += "in progress for " + base::format_duration(progress.elapsed);
   if (!progress.waits_for.empty()) text += "; " + progress.waits_for;
@@ -354,21 +357,22 @@ Task<std::string> backup_root(client::Cluster& cluster, Deadline deadline) {
                                                              "config-dump", {}, deadline));
     auto root = CO_TRY(inspect::parse_config_dump(dump)).cold_backup_root;
     if (!root.empty()) co_return root;
-    co_return fail(Code::kUnsupported, "replica server " + node.address.to_string() +
-                                           " has no [replication] cold_backup_root in its "
-                                           "configuration, and refuses backups without it");
+    co_return fail(Code::kUnsupported,
+                   fmt::format("replica server {} has no [replication] cold_backup_root in its "
+                               "configuration, and refuses backups without it",
+                               node.address.to_string()));
   }
-  co_return fail(Code::kUnreachable, "cluster '" + cluster.name() + "' has no live replica server");
+  co_return fail(Code::kUnreachable,
+                 fmt::format("cluster '{}' has no live replica server", cluster.name()));
 }
 
 std::string to_text(const BackupReport& report) {
   const auto& place = report.place;
   std::string text =
-      "Backed up table " + place.table + " (" + std::to_string(report.partitions) + " partitions";
+      fmt::format("Backed up table {} ({} partitions", place.table, report.partitions);
   if (report.bytes >= 0) text += ", " + base::format_size(uint64_t(report.bytes));
-  text += ") in " + base::format_duration(report.elapsed) + ": backup " +
-          std::to_string(place.backup_id) + " in " + report.provider + ":/" +
-          place.backup_folder() + "\n";
+  text += fmt::format(") in {}: backup {} in {}:/{}\n", base::format_duration(report.elapsed),
+                      place.backup_id, report.provider, place.backup_folder());
   if (!report.note.empty()) text += "Note: " + report.note + ".\n";
   return text;
 }

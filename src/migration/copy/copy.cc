@@ -1,5 +1,7 @@
 #include "migration/copy/copy.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <numeric>
@@ -65,10 +67,10 @@ int64_t batch_rows(const Counts& counts) {
 }
 
 std::unexpected<Error> was_split(const client::Table& table, int32_t before, int32_t now) {
-  return fail(Code::kRefused, "table '" + table.name() + "' was split from " +
-                                  std::to_string(before) + " to " + std::to_string(now) +
-                                  " partitions during the copy: rows may be missing; cancel this "
-                                  "run and start another copy");
+  return fail(Code::kRefused,
+              fmt::format("table '{}' was split from {} to {} partitions during the copy: rows may "
+                          "be missing; cancel this run and start another copy",
+                          table.name(), before, now));
 }
 
 // A partition split moves rows to the new partition, and a scan of the parent no longer sees them;
@@ -165,7 +167,7 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   beside.stop();
   co_await beside.join();  // no result
   for (auto* table : {copy.source.get(), copy.target.get()}) table->router().set_stop(nullptr);
-  CO_TRY(in_context(std::move(moved), "copying table '" + options.table + "'"));
+  CO_TRY(in_context(std::move(moved), fmt::format("copying table '{}'", options.table)));
   CO_TRY(co_await check_not_split(copy, counts));
   co_return report_of(copy, pump.progress(), elapsed());
 }

@@ -1,5 +1,7 @@
 #include "migration/copy/copy_request.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/json_fields.h"
@@ -93,13 +95,14 @@ Result<void> apply_setting(rows::ThrottleOptions& throttle, std::string_view key
   } else if (key == "full-speed") {
     if (value != "true" && value != "false")
       return fail(Code::kInvalidArgument,
-                  "full-speed: give true or false, not '" + std::string(value) + "'");
+                  fmt::format("full-speed: give true or false, not '{}'", value));
     throttle.adaptive = value == "false";
   } else {
-    return fail(Code::kInvalidArgument,
-                "'" + std::string(key) +
-                    "' is not a setting of a copy; the settings are max-rows-per-second, "
-                    "max-megabytes-per-second (0: no limit), latency-bound and full-speed");
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("'{}' is not a setting of a copy; the settings are max-rows-per-second, "
+                    "max-megabytes-per-second (0: no limit), latency-bound and full-speed",
+                    key));
   }
   return {};
 }

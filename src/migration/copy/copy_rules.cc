@@ -1,5 +1,7 @@
 #include "migration/copy/copy_rules.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "migration/copy/prepare_copy.h"
@@ -13,11 +15,11 @@ Result<void> check_copy_rules(const CopyRules& rules, bool through_duplicate) {
   auto wrong = [](std::string text) { return fail(Code::kInvalidArgument, std::move(text)); };
   for (auto partition : rules.partitions)
     if (partition < 0)
-      return wrong("partitions are counted from 0; partition " + std::to_string(partition) +
-                   " cannot exist");
+      return wrong(
+          fmt::format("partitions are counted from 0; partition {} cannot exist", partition));
   for (auto partition : rules.partitions)
     if (std::ranges::count(rules.partitions, partition) > 1)
-      return wrong("partition " + std::to_string(partition) + " is given twice");
+      return wrong(fmt::format("partition {} is given twice", partition));
   if (rules.filters.hash_key.match == Match::kExact)
     return wrong("hash keys can be filtered by anywhere, prefix and postfix");
   if (!rules.with_values && rules.filters.value.match != Match::kAll)
@@ -57,12 +59,16 @@ Task<rows::TableWriteOptions> write_options(CopyRules rules,
   auto opened = co_await client::Table::open(target.router().shared_cluster(), name,
                                              Deadline::in(clock, timeout));
   if (!opened && opened.error().code() == Code::kNotFound)
-    co_return fail(Code::kNotFound, opened.error().message() + "; geo rows are written to table '" +
-                                        name + "': create it first");
+    co_return fail(Code::kNotFound,
+                   fmt::format("{}; geo rows are written to table '{}': create it first",
+                               opened.error().message(), name));
   auto table = CO_TRY(std::move(opened));
   if (inspect::is_same_table(source, *table))
-    co_return fail(Code::kInvalidArgument, "geo rows would be written to table '" + name +
-                                               "', which is the source; give another table");
+    co_return fail(
+        Code::kInvalidArgument,
+        fmt::format(
+            "geo rows would be written to table '{}', which is the source; give another table",
+            name));
   options.geo = rows::GeoTarget{std::move(table), rules.geo_layout};
   co_return options;
 }

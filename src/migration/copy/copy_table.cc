@@ -1,5 +1,7 @@
 #include "migration/copy/copy_table.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -82,14 +84,13 @@ Result<CopiedTables> read_tables(std::string_view text) {
 Result<void> check_same_tables(const CopyRequest& request, const CopiedTables& then,
                                const CopiedTables& now, bool duplicates) {
   const auto split = [](const std::string& table, int32_t before, int32_t after) {
-    return table + "' has " + std::to_string(after) + " partitions instead of " +
-           std::to_string(before);
+    return fmt::format("{}' has {} partitions instead of {}", table, after, before);
   };
   std::string changed;
   if (then.source_app_id != now.source_app_id)
-    changed = "source table '" + request.options.table + "' is another table";
+    changed = fmt::format("source table '{}' is another table", request.options.table);
   else if (then.target_app_id != now.target_app_id)
-    changed = "target table '" + request.options.to_table + "' is another table";
+    changed = fmt::format("target table '{}' is another table", request.options.to_table);
   else if (then.source_partitions != now.source_partitions)
     changed = split("source table '" + request.options.table, then.source_partitions,
                     now.source_partitions);
@@ -248,10 +249,9 @@ Result<std::vector<int32_t>> CopyTable::partitions() const {
   const auto count = copy_->source->partition_count();
   for (auto partition : partitions)
     if (partition >= count)
-      return fail(Code::kInvalidArgument, "table '" + copy_->source->name() +
-                                              "' has no partition " + std::to_string(partition) +
-                                              ": its partitions are 0 to " +
-                                              std::to_string(count - 1));
+      return fail(Code::kInvalidArgument,
+                  fmt::format("table '{}' has no partition {}: its partitions are 0 to {}",
+                              copy_->source->name(), partition, count - 1));
   if (!partitions.empty()) return partitions;
   partitions.resize(size_t(count));
   std::iota(partitions.begin(), partitions.end(), 0);
@@ -302,9 +302,9 @@ Result<void> CopyTable::take_rows(const journal::StepRecord& record) {
 Task<Undone> CopyTable::leave_rows(StepContext context) const {
   const auto rows = context.session.run().rows;
   co_return Undone{.end = UndoEnd::kStays,
-                   .says = "the rows that were copied (" + std::to_string(rows) +
-                           " according to the journal) stay in table " + request_.options.to_table +
-                           " on " + to_ + "; the source is unchanged"};
+                   .says = fmt::format("the rows that were copied ({} according to the journal) "
+                                       "stay in table {} on {}; the source is unchanged",
+                                       rows, request_.options.to_table, to_)};
 }
 
 Task<std::string> CopyTable::finish_target() {

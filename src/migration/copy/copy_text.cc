@@ -1,5 +1,7 @@
 #include "migration/copy/copy_text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -53,21 +55,21 @@ journal::Progress CopySpeed::progress_of(const CopyStatus& status) {
     bytes_ = progress.bytes - progress.bytes_written_now;
   }
   journal::Progress out{.unit = "rows", .done = progress.rows};
-  auto text = "copying: " + format_count(uint64_t(progress.rows)) + " rows, " +
-              rates(progress.rows - rows_, progress.bytes - bytes_, status.elapsed - at_);
+  auto text =
+      fmt::format("copying: {} rows, {}", format_count(uint64_t(progress.rows)),
+                  rates(progress.rows - rows_, progress.bytes - bytes_, status.elapsed - at_));
   const auto speed = per_second(progress.rows - *first_rows_, status.elapsed);
   out.per_second = int64_t(speed);
   if (status.expected_rows && *status.expected_rows > 0) {
     out.total = *status.expected_rows;
-    text += ", " + std::to_string(std::min<int64_t>(100, progress.rows * 100 / out.total)) + "%";
+    text += fmt::format(", {}%", std::min<int64_t>(100, progress.rows * 100 / out.total));
     if (speed > 0) {
       const auto left = std::max<int64_t>(out.total - progress.rows, 0);
       out.eta_ms = int64_t(double(left) * 1000 / speed);
       text += ", ETA " + format_duration(milliseconds(out.eta_ms));
     }
   }
-  text += ", partitions " + std::to_string(progress.lanes_done) + "/" +
-          std::to_string(progress.lanes.size());
+  text += fmt::format(", partitions {}/{}", progress.lanes_done, progress.lanes.size());
   if (!status.waits_for.empty()) text += "; waits: " + status.waits_for;
   if (!status.why_slow.empty()) text += "; " + status.why_slow;
   out.line = std::move(text);
@@ -101,13 +103,13 @@ nlohmann::ordered_json to_json(const CopyReport& report, const std::string& run,
 }
 
 std::string to_text(const CopyReport& report, const CopyEnds& ends) {
-  std::string text =
-      "Copied " + format_count(uint64_t(report.rows)) + " rows (" +
-      format_size(uint64_t(report.bytes)) + ") of table " + ends.table + " on " + ends.from + " (" +
-      std::to_string(report.source_partitions) + " partitions) to table " + ends.to_table + " on " +
-      ends.to + " (" + std::to_string(report.target_partitions) + " partitions) in " +
-      format_duration(report.elapsed) + ": " +
-      rates(report.rows_written_now, report.bytes_written_now, report.elapsed) + ".\n";
+  std::string text = fmt::format(
+      "Copied {} rows ({}) of table {} on {} ({} partitions) to table {} on {} ({} partitions) in "
+      "{}: {}.\n",
+      format_count(uint64_t(report.rows)), format_size(uint64_t(report.bytes)), ends.table,
+      ends.from, report.source_partitions, ends.to_table, ends.to, report.target_partitions,
+      format_duration(report.elapsed),
+      rates(report.rows_written_now, report.bytes_written_now, report.elapsed));
   if (report.rows_written_now < report.rows)
     text += "Of these, " + format_count(uint64_t(report.rows - report.rows_written_now)) +
             " were copied before the run was resumed.\n";

@@ -1,5 +1,7 @@
 #include "migration/copy/live_checks.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <ranges>
 #include <set>
@@ -35,7 +37,8 @@ void check_both_written(const inspect::Inspection& inspection, const CopyOptions
   if (duplication)
     return findings.error(
         Code::kRefused, "live-not-duplicated",
-        "its duplication to the target is in state " + duplication->status + ", and sends nothing",
+        fmt::format("its duplication to the target is in state {}, and sends nothing",
+                    duplication->status),
         inspection.source.place(), "wait for state DS_LOG, or start the duplication");
   findings.error(Code::kRefused, "live-not-duplicated",
                  inspection.source.duplications
@@ -98,10 +101,11 @@ inspect::Findings check_live(const inspect::Inspection& inspection, const CopyOp
       findings.warning("live-onward", "it is not known whether it is duplicated to another cluster",
                        target.place(), "make sure that it is not");
     else if (!target.duplications->empty())
-      findings.error(Code::kRefused, "live-onward",
-                     "it is duplicated to cluster " + target.duplications->front().remote +
-                         ", which would not get the copied rows",
-                     target.place(), "end that duplication, or copy without --live");
+      findings.error(
+          Code::kRefused, "live-onward",
+          fmt::format("it is duplicated to cluster {}, which would not get the copied rows",
+                      target.duplications->front().remote),
+          target.place(), "end that duplication, or copy without --live");
   }
   findings.note("live-limits",
                 "rows that clients remove during the copy may reappear, and the servers' counters "

@@ -1,5 +1,7 @@
 #include "migration/copy/preflight_checks.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "inspect/server_checks.h"
@@ -26,8 +28,7 @@ void check_rows(const inspect::SideFacts& target, const CopyOptions& options,
           "--into-nonempty continues: rows that also exist in the source are overwritten");
     return;
   }
-  auto what = "it has rows, in " + std::to_string(full) + " of " +
-              std::to_string(target.partitions.size()) + " partitions";
+  auto what = fmt::format("it has rows, in {} of {} partitions", full, target.partitions.size());
   if (options.live)
     return findings.note("target-not-empty", what + "; newer rows are kept", target.place());
   if (options.rules.mode == rows::WriteMode::kNoOverwrite)
@@ -62,8 +63,8 @@ void check_target(const inspect::Inspection& inspection, const CopyOptions& opti
                                                          : target.info->partition_count);
   if (options.create && target.info->partition_count != wanted)
     findings.error(Code::kAlreadyExists, "target-exists",
-                   "it has " + std::to_string(target.info->partition_count) +
-                       " partitions, but this run creates one with " + std::to_string(wanted),
+                   fmt::format("it has {} partitions, but this run creates one with {}",
+                               target.info->partition_count, wanted),
                    target.place(), "somebody else created it; give another table with --to-table");
   findings.add(inspect::check_partitions(target));
   check_rows(target, options, findings);
@@ -86,8 +87,8 @@ void check_chosen_partitions(const inspect::SideFacts& source, const CopyOptions
   for (auto partition : options.rules.partitions)
     if (partition < 0 || partition >= source.info->partition_count)
       findings.error(Code::kInvalidArgument, "no-partition",
-                     "partition " + std::to_string(partition) + " does not exist: the table has " +
-                         std::to_string(source.info->partition_count) + ", counted from 0",
+                     fmt::format("partition {} does not exist: the table has {}, counted from 0",
+                                 partition, source.info->partition_count),
                      source.place(), "correct --partition");
 }
 
@@ -113,16 +114,15 @@ inspect::Findings check_creation(const inspect::Inspection& inspection, const Co
   if (!options.create || target.unreachable || !inspection.source.info) return findings;
   if (target.level && int(*target.level) <= int(client::MetaLevel::kFreezed))
     findings.error(Code::kRefused, "meta-level",
-                   "its function level is " + client::meta_level_name(*target.level) +
-                       ", at which no table can be created",
+                   fmt::format("its function level is {}, at which no table can be created",
+                               client::meta_level_name(*target.level)),
                    "cluster " + target.cluster, "`set_meta_level steady` in the shell allows it");
   if (inspection.source.info->replica_count > target.alive_nodes)
-    findings.warning(
-        "too-few-servers",
-        "the source has " + std::to_string(inspection.source.info->replica_count) +
-            " replicas, and " + std::to_string(target.alive_nodes) +
-            " replica servers are alive here: a real cluster refuses to create the table",
-        "cluster " + target.cluster);
+    findings.warning("too-few-servers",
+                     fmt::format("the source has {} replicas, and {} replica servers are alive "
+                                 "here: a real cluster refuses to create the table",
+                                 inspection.source.info->replica_count, target.alive_nodes),
+                     "cluster " + target.cluster);
   for (const auto& node : target.nodes)
     if (node.config && (node.config->enable_acl || node.config->enable_ranger_acl)) {
       findings.warning(
@@ -135,17 +135,20 @@ inspect::Findings check_creation(const inspect::Inspection& inspection, const Co
     if (env.fate == EnvFate::kAtCreation)
       findings.note("env-carried", "the new table is created with " + text, target.place());
     if (env.fate == EnvFate::kAfterCreation)
-      findings.note("env-carried", "the new table gets " + text + " after its creation: " + env.why,
+      findings.note("env-carried",
+                    fmt::format("the new table gets {} after its creation: {}", text, env.why),
                     target.place());
     if (env.fate == EnvFate::kAfterCopy)
-      findings.note("env-carried",
-                    "the new table gets " + text + " after all rows are copied: " + env.why,
-                    target.place());
+      findings.note(
+          "env-carried",
+          fmt::format("the new table gets {} after all rows are copied: {}", text, env.why),
+          target.place());
     if (env.fate == EnvFate::kLeftOut && env.name.starts_with("replica_access_controller."))
-      findings.warning("env-left-out", "the new table does not get " + env.name + ": " + env.why,
+      findings.warning("env-left-out",
+                       fmt::format("the new table does not get {}: {}", env.name, env.why),
                        target.place());
     else if (env.fate == EnvFate::kLeftOut)
-      findings.note("env-left-out", "the new table does not get " + text + ": " + env.why,
+      findings.note("env-left-out", fmt::format("the new table does not get {}: {}", text, env.why),
                     target.place());
   }
   return findings;
@@ -165,9 +168,9 @@ inspect::Findings check_write_method(const WriteMethod& method, const CopyOption
     return findings;
   }
   findings.note("way",
-                "rows are written through DUPLICATE as cluster " +
-                    std::to_string(method.duplicate->cluster_id) + ", since " + method.reason +
-                    "; alarms on lagging duplicated writes may be triggered",
+                fmt::format("rows are written through DUPLICATE as cluster {}, since {}; alarms on "
+                            "lagging duplicated writes may be triggered",
+                            method.duplicate->cluster_id, method.reason),
                 "");
   return findings;
 }

@@ -1,5 +1,7 @@
 #include "migration/copy/prepare_copy.h"
 
+#include <fmt/format.h>
+
 namespace pegmove::migration {
 namespace {
 
@@ -17,7 +19,7 @@ Task<> set_missing_envs(client::Cluster& target, const std::string& table, EnvMa
       wanted.erase(found);
   if (wanted.empty()) co_return Result<void>();
   co_return in_context(co_await target.set_envs(table, wanted, deadline),
-                       "setting the app envs of the new table '" + table + "'");
+                       fmt::format("setting the app envs of the new table '{}'", table));
 }
 
 Task<> make_target(const Preflight& preflight) {

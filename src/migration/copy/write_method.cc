@@ -1,5 +1,7 @@
 #include "migration/copy/write_method.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "inspect/server_checks.h"
@@ -19,8 +21,9 @@ Result<inspect::ServerConfig> agreed_config(const inspect::SideFacts& side) {
   std::optional<inspect::ServerConfig> agreed;
   for (const auto& node : side.nodes) {
     if (!node.config)
-      return fail(Code::kUnreachable,
-                  "replica server " + node.node + " does not report its [duplication-group]");
+      return fail(
+          Code::kUnreachable,
+          fmt::format("replica server {} does not report its [duplication-group]", node.node));
     if (agreed && (agreed->duplication_group != node.config->duplication_group ||
                    agreed->cluster_name != node.config->cluster_name ||
                    agreed->ignores_other_ids != node.config->ignores_other_ids))
@@ -64,15 +67,19 @@ std::optional<std::string> obstacle(const inspect::Inspection& inspection,
                                     const CopyOptions& options) {
   const auto& target = inspection.target;
   for (const auto& node : target.nodes) {
-    if (!node.version) return "the version of replica server " + node.node + " is not known";
+    if (!node.version)
+      return fmt::format("the version of replica server {} is not known", node.node);
     if (!node.version->is_at_least(2, 4))
-      return "replica server " + node.node + " is version " + node.version->text +
-             ", and DUPLICATE with many rows needs 2.4";
+      return fmt::format("replica server {} is version {}, and DUPLICATE with many rows needs 2.4",
+                         node.node, node.version->text);
     if (!node.clock)
-      return "the clock of replica server " + node.node +
-             " is not known, and the server aborts on a time later than its own";
+      return fmt::format(
+          "the clock of replica server {} is not known, and the server aborts on a time later than "
+          "its own",
+          node.node);
     if (inspect::is_far_off(*node.clock))
-      return "the clock of replica server " + node.node + " differs too much from this machine's";
+      return fmt::format("the clock of replica server {} differs too much from this machine's",
+                         node.node);
   }
   if (options.rules.mode != rows::WriteMode::kPlain)
     return "--no-overwrite, --multi-set and --geo are not possible with DUPLICATE";
@@ -96,17 +103,18 @@ WriteMethod duplicate_method(const inspect::Inspection& inspection, const CopyOp
   if (auto why = obstacle(inspection, options)) return no(*why);
   if (auto id = id_of_source(inspection.source, *config, *own))
     return {duplicate_as(*id, options.live, inspection),
-            "the target's [duplication-group] has the source, " + source_name(inspection.source) +
-                ", with id " + std::to_string(*id)};
+            fmt::format("the target's [duplication-group] has the source, {}, with id {}",
+                        source_name(inspection.source), *id)};
   if (options.through == Through::kAuto && !options.live)
-    return no("the target's [duplication-group] has no id of the source, " +
-              source_name(inspection.source) + ", other than its own");
+    return no(fmt::format(
+        "the target's [duplication-group] has no id of the source, {}, other than its own",
+        source_name(inspection.source)));
   auto id = any_other_id(*config, *own);
   if (!id) return no("the target's [duplication-group] has no id but its own");
   return {duplicate_as(*id, options.live, inspection),
-          "DUPLICATE was requested; the target's [duplication-group] has no id of the source, " +
-              source_name(inspection.source) + ", other than its own, and id " +
-              std::to_string(*id) + " is used instead"};
+          fmt::format("DUPLICATE was requested; the target's [duplication-group] has no id of the "
+                      "source, {}, other than its own, and id {} is used instead",
+                      source_name(inspection.source), *id)};
 }
 
 // A resumed run keeps its id and its time, if the target's servers still accept them.

@@ -1,5 +1,7 @@
 #include "migration/load/load.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -38,10 +40,10 @@ Task<> check_set(const blockstore::AsyncStore& store, bulkload::Place place,
                  const client::TableInfo& table) {
   const auto info = CO_TRY(co_await bulkload::read_info(store, place));
   const auto wrong = [&](const char* what, int32_t in_file, int32_t real) {
-    return fail(Code::kInvalidArgument, store.store().description() + ": " + place.info_file() +
-                                            " is for a table with " + what + " " +
-                                            std::to_string(in_file) + ", and table '" + table.name +
-                                            "' has " + std::to_string(real));
+    return fail(Code::kInvalidArgument,
+                fmt::format("{}: {} is for a table with {} {}, and table '{}' has {}",
+                            store.store().description(), place.info_file(), what, in_file,
+                            table.name, real));
   };
   if (info.app_id != table.app_id) co_return wrong("id", info.app_id, table.app_id);
   if (info.partition_count != table.partition_count)
@@ -53,11 +55,11 @@ Task<> check_set(const blockstore::AsyncStore& store, bulkload::Place place,
       const auto found = CO_TRY(co_await store.find(path));
       if (!found || found->is_folder)
         co_return fail(Code::kNotFound,
-                       store.store().description() + ": " + path + " does not exist");
+                       fmt::format("{}: {} does not exist", store.store().description(), path));
       if (found->size != file.size)
-        co_return fail(Code::kCorrupt, store.store().description() + ": " + path + " has " +
-                                           std::to_string(found->size) + " bytes instead of " +
-                                           std::to_string(file.size));
+        co_return fail(Code::kCorrupt,
+                       fmt::format("{}: {} has {} bytes instead of {}", store.store().description(),
+                                   path, found->size, file.size));
     }
   }
   co_return Result<void>();
@@ -294,18 +296,17 @@ Result<LoadRun> load_run_from_json(std::string_view text) {
 }
 
 std::string to_line(const LoadProgress& progress) {
-  const auto count = std::to_string(progress.partitions_done) + "/" +
-                     std::to_string(progress.partitions) + " partitions";
+  const auto count = fmt::format("{}/{} partitions", progress.partitions_done, progress.partitions);
   switch (progress.status) {
     case wire::BLS_DOWNLOADING:
-      return "loading: " + std::to_string(progress.percent) + "% downloaded, " + count +
-             (progress.waits_for.empty() ? "" : "; " + progress.waits_for);
+      return fmt::format("loading: {}% downloaded, {}{}", progress.percent, count,
+                         progress.waits_for.empty() ? "" : "; " + progress.waits_for);
     case wire::BLS_DOWNLOADED:
     case wire::BLS_INGESTING: return "loading: ingesting files, " + count;
     case wire::BLS_PAUSING:
     case wire::BLS_PAUSED:
       return "loading: paused on the cluster; `restart_bulk_load` in the shell continues";
-    case wire::BLS_SUCCEED: return "loading: " + count + " have the rows";
+    case wire::BLS_SUCCEED: return fmt::format("loading: {} have the rows", count);
     default: return "loading: " + std::to_string(int(progress.status));
   }
 }
@@ -327,7 +328,7 @@ Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRu
   const auto table = CO_TRY(co_await cluster.table_info(load.table, deadline));
   const auto refuse = [&](const std::string& why) {
     return fail(Code::kRefused,
-                "table '" + load.table + "' of cluster '" + cluster.name() + "' " + why);
+                fmt::format("table '{}' of cluster '{}' {}", load.table, cluster.name(), why));
   };
   const bool is_embedded =
       CO_TRY(co_await ask_meta(cluster, "bulk_load.status", {}, deadline)).has_value();
@@ -350,8 +351,10 @@ Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRu
   if (status && status->is_loading) co_return refuse("is already being loaded");
   std::vector<std::string> notes;
   if (!store) {
-    notes.push_back("the files were not checked before the load, since [block_service." +
-                    load.provider + "] is not in pegmove's own configuration");
+    notes.push_back(
+        fmt::format("the files were not checked before the load, since [block_service.{}] is not "
+                    "in pegmove's own configuration",
+                    load.provider));
     co_return notes;
   }
   CO_TRY(co_await check_set(*store, CO_TRY(bulkload::place_of(load.path, load.cluster, load.table)),
@@ -360,9 +363,9 @@ Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRu
 }
 
 std::string to_text(const LoadReport& report) {
-  std::string text = "Loaded table " + report.table + " (" + std::to_string(report.partitions) +
-                     " partitions" + (report.behind ? ", behind newer writes" : "") + ") in " +
-                     base::format_duration(report.elapsed);
+  std::string text = fmt::format("Loaded table {} ({} partitions{}) in {}", report.table,
+                                 report.partitions, report.behind ? ", behind newer writes" : "",
+                                 base::format_duration(report.elapsed));
   if (report.writes_held)
     text += "; writes were held for " + base::format_duration(*report.writes_held) +
             " per partition at most";

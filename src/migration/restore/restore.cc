@@ -1,5 +1,7 @@
 #include "migration/restore/restore.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -56,8 +58,8 @@ std::vector<runs::Step> Restore::steps() {
   const auto& restore = request_.restore;
   auto steps = runs::steps_of<RestoredPartitions>(
       *this, "restore",
-      "have cluster " + request_.to_metas + " restore backup " + std::to_string(restore.backup_id) +
-          " of table " + restore.table + " as table " + report_.table,
+      fmt::format("have cluster {} restore backup {} of table {} as table {}", request_.to_metas,
+                  restore.backup_id, restore.table, report_.table),
       "wait until every partition serves", kBetweenRestorePolls,
       [this](const journal::StepRecord& record) { return take(record); });
   steps.push_back({.name = "bring-back-envs",
@@ -116,9 +118,9 @@ Task<> Restore::check_name_is_free() {
   auto table = co_await cluster_->table_info(report_.table, deadline());
   if (!table && table.error().code() == Code::kNotFound) co_return Result<void>();
   if (!table) co_return fail(std::move(table.error()));
-  co_return fail(Code::kAlreadyExists,
-                 "cluster '" + cluster_->name() + "' already has a table '" + report_.table +
-                     "'; restore into another table with --to-table, or drop it");
+  co_return fail(Code::kAlreadyExists, fmt::format("cluster '{}' already has a table '{}'; restore "
+                                                   "into another table with --to-table, or drop it",
+                                                   cluster_->name(), report_.table));
 }
 
 Task<std::string> Restore::start(StepContext) {
@@ -187,10 +189,10 @@ Task<Undone> Restore::cancel(StepContext context) {
       (status.error().code() == Code::kRefused || status.error().code() == Code::kNotFound))
     co_return Undone{.end = UndoEnd::kUndone, .says = "the cluster has dropped the table"};
   if (!status) co_return fail(std::move(status.error()));
-  co_return Undone{
-      .end = UndoEnd::kStays,
-      .says = "table " + report_.table + " (id " + std::to_string(report_.app_id) +
-              ") stays, and the cluster continues to restore it; drop it if you do not need it"};
+  co_return Undone{.end = UndoEnd::kStays,
+                   .says = fmt::format("table {} (id {}) stays, and the cluster continues to "
+                                       "restore it; drop it if you do not need it",
+                                       report_.table, report_.app_id)};
 }
 
 void Restore::read_answer(const std::string& text, RestoreProgress& progress) {
@@ -209,7 +211,7 @@ Routine<std::string> Restore::why_dropped() {
   const auto in = answer && *answer ? base::parse_json<Json>(**answer) : Json();
   if (in.is_array() && !in.empty() && in[0].is_object())
     if (const auto reason = text_in(in[0], "reason"); !reason.empty())
-      co_return text + ": " + reason;
+      co_return fmt::format("{}: {}", text, reason);
   co_return text +
       "; `pegmove backups verify` finds the damaged files, and --skip-bad-partition restores the "
       "other partitions";
@@ -217,8 +219,9 @@ Routine<std::string> Restore::why_dropped() {
 
 Task<std::string> Restore::bring_envs_back() {
   if (!store_) {
-    report_.notes.push_back("the app envs are not set, since [block_service." +
-                            request_.restore.provider + "] is not in pegmove's own configuration");
+    report_.notes.push_back(fmt::format(
+        "the app envs are not set, since [block_service.{}] is not in pegmove's own configuration",
+        request_.restore.provider));
     co_return std::string();
   }
   const auto& restore = request_.restore;
@@ -263,7 +266,7 @@ Task<> Restore::set_envs(std::map<std::string, std::string> envs) {
     if (one)
       report_.envs.push_back(name);
     else
-      report_.notes.push_back(name + " is not set: " + one.error().message());
+      report_.notes.push_back(fmt::format("{} is not set: {}", name, one.error().message()));
   }
   co_return Result<void>();
 }
@@ -293,9 +296,8 @@ std::string to_line(const RestoreProgress& progress) {
     text += transfer_text(*progress.done_bytes, *progress.all_bytes, progress.elapsed);
   else
     text += std::to_string(progress.permille / 10) + "%";
-  return text + ", partitions " + std::to_string(progress.partitions_done) + "/" +
-         std::to_string(progress.partitions) +
-         (progress.waits_for.empty() ? "" : "; " + progress.waits_for);
+  return fmt::format("{}, partitions {}/{}{}", text, progress.partitions_done, progress.partitions,
+                     progress.waits_for.empty() ? "" : "; " + progress.waits_for);
 }
 
 std::string to_json(const RestoreReport& report) {
@@ -310,9 +312,9 @@ std::string to_json(const RestoreReport& report) {
 }
 
 std::string to_text(const RestoreReport& report) {
-  std::string text = "Restored table " + report.table + " (id " + std::to_string(report.app_id) +
-                     ", " + std::to_string(report.partitions) + " partitions) in " +
-                     base::format_duration(report.elapsed) + ".\n";
+  std::string text =
+      fmt::format("Restored table {} (id {}, {} partitions) in {}.\n", report.table, report.app_id,
+                  report.partitions, base::format_duration(report.elapsed));
   if (!report.skipped.empty()) {
     text += "Created empty, since their backup is damaged: partitions";
     for (const auto partition : report.skipped) text += " " + std::to_string(partition);

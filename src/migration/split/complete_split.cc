@@ -1,5 +1,7 @@
 #include "migration/split/complete_split.h"
 
+#include <fmt/format.h>
+
 #include "backup/reader.h"
 #include "inspect/gather.h"
 
@@ -10,9 +12,9 @@ namespace {
 Result<void> resolve_option(const SplitRequest& request, const char* option, bool is_given,
                             int32_t& given, int32_t real) {
   if (is_given && given != real)
-    return fail(Code::kInvalidArgument, std::string(option) + " " + std::to_string(given) +
-                                            ": table '" + request.to.table + "' of cluster '" +
-                                            request.to.cluster + "' has " + std::to_string(real));
+    return fail(Code::kInvalidArgument,
+                fmt::format("{} {}: table '{}' of cluster '{}' has {}", option, given,
+                            request.to.table, request.to.cluster, real));
   given = real;
   return {};
 }
@@ -22,11 +24,11 @@ Task<> ask_target(const Ports& ports, const SplitQuestions& questions, SplitRequ
   request.data_version = questions.data_version < 0 ? 1 : questions.data_version;
   if (questions.target_metas.empty()) {
     if (request.to_app_id > 0 && request.to_partitions > 0) co_return Result<void>();
-    co_return fail(Code::kInvalidArgument,
-                   "cluster '" + request.to.cluster +
-                       "' is not in the config file, so it cannot be asked about the table; give "
-                       "--app-id and --partitions, as `app " +
-                       request.to.table + "` in its shell shows them");
+    co_return fail(
+        Code::kInvalidArgument,
+        fmt::format("cluster '{}' is not in the config file, so it cannot be asked about the "
+                    "table; give --app-id and --partitions, as `app {}` in its shell shows them",
+                    request.to.cluster, request.to.table));
   }
   auto cluster = CO_TRY(co_await ports.connect(questions.target_metas));
   const auto deadline = [&] { return Deadline::in(ports.clock, ports.timeout); };

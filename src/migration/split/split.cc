@@ -1,5 +1,7 @@
 #include "migration/split/split.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -35,7 +37,7 @@ Task<SplitPlan> plan_of(const SplitRequest& request, const RowOrigin& origin, co
                                             std::move(rules), request.limits);
   if (origin.table->partition_count() != rules.shape.sources)
     co_return fail(Code::kInvalidArgument,
-                   "table '" + origin.table->name() + "' now has another partition count");
+                   fmt::format("table '{}' now has another partition count", origin.table->name()));
   SplitPlan plan{.rules = std::move(rules), .units = {}};
   for (int32_t which = 0; which < plan.rules.shape.residue_classes(); ++which)
     plan.units.push_back({.which = which, .from = "", .to = ""});
@@ -95,9 +97,9 @@ Task<runs::Assessment> Split::open(runs::Purpose purpose) {
     const bool was_for_old_servers = request_.for_old_servers;
     if (questions_) CO_TRY(co_await complete_split(ports_, *questions_, request_));
     if (request_.for_old_servers && !was_for_old_servers)
-      assessment.notes.push_back(
-          "the files are written for servers before Pegasus 2.5, since cluster '" +
-          request_.to.cluster + "' has one");
+      assessment.notes.push_back(fmt::format(
+          "the files are written for servers before Pegasus 2.5, since cluster '{}' has one",
+          request_.to.cluster));
     CO_TRY(co_await open_ends());
     new_plan_ = CO_TRY(co_await check_split(request_, *origin_, target_->store));
   }
@@ -179,8 +181,9 @@ Task<std::string> Split::split_rows(StepContext context) {
   request.limits = limits_;
   CO_TRY(co_await engine.carry_out(request, plan_, units, std::move(events)));
   if (const auto missing = std::ranges::find(done_, false); missing != done_.end())
-    co_return fail(Code::kProtocol, "no result of unit " + std::to_string(missing - done_.begin()) +
-                                        " was reported; `pegmove resume` repeats it");
+    co_return fail(Code::kProtocol,
+                   fmt::format("no result of unit {} was reported; `pegmove resume` repeats it",
+                               missing - done_.begin()));
   co_return std::string();
 }
 
@@ -204,9 +207,9 @@ Result<void> Split::check(size_t unit, const UnitResult& result) const {
     if (std::ranges::find(targets, each.partition) == targets.end() ||
         !each.file.name.starts_with(splitter::unit_prefix(int(unit)) + "_") ||
         !blockstore::is_name(each.file.name))
-      return fail(Code::kProtocol, "unit " + std::to_string(unit) + " cannot have written a file " +
-                                       base::printable(each.file.name) + " of partition " +
-                                       std::to_string(each.partition));
+      return fail(Code::kProtocol,
+                  fmt::format("unit {} cannot have written a file {} of partition {}", unit,
+                              base::printable(each.file.name), each.partition));
   return {};
 }
 
@@ -279,12 +282,11 @@ std::string to_line(const SplitProgress& progress) {
   if (read > 0 && ms > 0) {
     const auto rate = double(read) * 1000 / double(ms);
     const auto left = std::max<int64_t>(0, progress.rows - read);
-    text += ", " + base::format_count(uint64_t(rate)) + "/s";
+    text += fmt::format(", {}/s", base::format_count(uint64_t(rate)));
     if (progress.rows > 0)
       text += ", ETA " + base::format_duration(milliseconds(int64_t(double(left) / rate * 1000)));
   }
-  return text + ", units " + std::to_string(progress.units_done) + "/" +
-         std::to_string(progress.units);
+  return fmt::format("{}, units {}/{}", text, progress.units_done, progress.units);
 }
 
 Task<SplitPlan> check_split(const SplitRequest& request, RowOrigin origin,
@@ -292,20 +294,20 @@ Task<SplitPlan> check_split(const SplitRequest& request, RowOrigin origin,
   auto found = co_await target.list(request.to.table_folder());
   if (!found && found.error().code() != Code::kNotFound) co_return fail(std::move(found.error()));
   if (found && !found->empty())
-    co_return fail(Code::kAlreadyExists, target.store().description() + ": /" +
-                                             request.to.table_folder() +
-                                             " already has files of another split or load; remove "
-                                             "them, or give another folder with --to");
+    co_return fail(Code::kAlreadyExists,
+                   fmt::format("{}: /{} already has files of another split or load; remove them, "
+                               "or give another folder with --to",
+                               target.store().description(), request.to.table_folder()));
   co_return co_await plan_of(request, origin, target.clock());
 }
 
 std::string to_text(const SplitReport& report) {
   const auto& counts = report.counts;
-  std::string text = "Split into " + std::to_string(report.partitions) + " partitions of table " +
-                     report.place.table + ": " + base::format_count(uint64_t(counts.written)) +
-                     " rows in " + base::format_count(uint64_t(report.files)) + " files, " +
-                     base::format_size(uint64_t(report.file_bytes)) + ", in " +
-                     base::format_duration(report.elapsed) + ".\n";
+  std::string text = fmt::format(
+      "Split into {} partitions of table {}: {} rows in {} files, {}, in {}.\n", report.partitions,
+      report.place.table, base::format_count(uint64_t(counts.written)),
+      base::format_count(uint64_t(report.files)), base::format_size(uint64_t(report.file_bytes)),
+      base::format_duration(report.elapsed));
   const std::pair<int64_t, const char*> left_out[] = {
       {counts.expired, "had expired"},
       {counts.misplaced, "did not belong to their partition (an old partition split left them)"},

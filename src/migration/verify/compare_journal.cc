@@ -1,5 +1,7 @@
 #include "migration/verify/compare_journal.h"
 
+#include <fmt/format.h>
+
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -145,8 +147,8 @@ Task<compare::CompareReport> compare_journaled(runs::StepContext context, compar
   auto restored = restore_classes(session.positions(), tables);
   if (!restored.why_restarted.empty()) {
     CO_TRY(co_await session.forget_positions());
-    context.events.warn_of("run " + session.run().id +
-                           " starts from the beginning: " + restored.why_restarted);
+    context.events.warn_of(fmt::format("run {} starts from the beginning: {}", session.run().id,
+                                       restored.why_restarted));
   }
   options.start = std::move(restored.states);
   compare::ProgressText text(std::move(doing));

@@ -50,7 +50,8 @@ Result<RepairRequest> repair_request_from_json(const journal::Run& run) {
   if (file == json.end() || !file->is_string() || extra == json.end() || !extra->is_boolean() ||
       request.from_metas.empty() || request.to_metas.empty())
     return fail(Code::kCorrupt,
-                "the journal's options of run " + run.id + " cannot be read; start another repair");
+                fmt::format("the journal's options of run {} cannot be read; start another repair",
+                            run.id));
   request.differences = *file;
   request.delete_extra = *extra;
   return request;
@@ -71,8 +72,9 @@ Result<int64_t> check_differences(const std::string& path) {
     ++rows;
   }
   if (wrong == 0) return rows;
-  return fail(Code::kInvalidArgument, lines + path + ": " + lines_text(wrong) +
-                                          " lines are malformed; nothing was changed");
+  return fail(Code::kInvalidArgument,
+              fmt::format("{}{}: {} lines are malformed; nothing was changed", lines, path,
+                          lines_text(wrong)));
 }
 
 RepairRun::RepairRun(RepairRequest request, const Ports& ports)

@@ -83,10 +83,11 @@ Task<compare::TablePair> open_pair(const Ports& ports, std::string from, std::st
       CO_TRY(co_await compare::open_tables(source, target, std::move(table), std::move(to_table),
                                            Deadline::in(ports.clock, ports.timeout)));
   if (inspect::is_same_table(*tables.source, *tables.target))
-    co_return fail(Code::kInvalidArgument, "--from and --to are the same table, '" +
-                                               tables.source->name() + "' on cluster " +
-                                               tables.source->cluster().name() +
-                                               "; give another table or cluster");
+    co_return fail(
+        Code::kInvalidArgument,
+        fmt::format(
+            "--from and --to are the same table, '{}' on cluster {}; give another table or cluster",
+            tables.source->name(), tables.source->cluster().name()));
   co_return tables;
 }
 
