@@ -13,8 +13,8 @@ namespace pegmove::store {
 // turns off RocksDB's own recovery, which would try every five seconds and refuse a resume()
 // meanwhile: whoever owns the database decides when there is space again.
 //
-// It knows the two states in which DB::Resume() of RocksDB 7.8 goes wrong (see
-// PartitionDb::needs_reopen), which RocksDB itself does not show.
+// It knows two states in which DB::Resume() of RocksDB 7.8 goes wrong (see
+// PartitionDb::needs_reopen) and which RocksDB itself does not show.
 class ErrorListener : public rocksdb::EventListener {
  public:
   // The worst error since the last take(); ok when there is none.

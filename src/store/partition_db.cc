@@ -221,10 +221,26 @@ bool PartitionDb::needs_reopen() const {
   // RocksDB 7.8 forgets a flush that it had queued when the error came, and resuming would wait for
   // it without end.
   const bool stopped = cause.severity() >= rocksdb::Status::Severity::kHardError;
-  if (stopped && hooks_.errors->flush_is_owed()) return true;
+  if (stopped && (hooks_.errors->flush_is_owed() || flush_is_stuck())) return true;
   // With an empty memtable it would go on with the torn log, and the next write would end the
   // process. write() sees to it that this is rare: the memtable was changed in the failed write.
   return hooks_.errors->log_is_torn() && memtables_are_empty();
+}
+
+// RocksDB 7.8 can leave memtables marked as being flushed when writing their files succeeded after
+// another error (DBImpl::AtomicFlushMemTablesToOutputFiles): no later flush takes them, and
+// resuming would wait for them without end.
+bool PartitionDb::flush_is_stuck() const {
+  if (!db_->PauseBackgroundWork().ok()) return true;  // waits for flushes that are running
+  bool is_stuck = false;
+  for (rocksdb::ColumnFamilyHandle* family : {rows_, meta_}) {
+    uint64_t immutable = 0;
+    uint64_t can_be_flushed = 0;
+    db_->GetIntProperty(family, rocksdb::DB::Properties::kNumImmutableMemTable, &immutable);
+    db_->GetIntProperty(family, rocksdb::DB::Properties::kMemTableFlushPending, &can_be_flushed);
+    is_stuck = is_stuck || (immutable > 0 && can_be_flushed == 0);
+  }
+  return !db_->ContinueBackgroundWork().ok() || is_stuck;
 }
 
 bool PartitionDb::memtables_are_empty() const {
@@ -244,8 +260,10 @@ Result<void> PartitionDb::health() const {
 
 Result<void> PartitionDb::resume() {
   if (needs_reopen()) {
-    const rocksdb::Status status = hooks_.errors->get();
-    return fail(error(status, "resuming needs a new opening of"));
+    const Error cause = error(hooks_.errors->get(), "writing to");
+    return fail(cause.code(),
+                fmt::format("{}; afterwards it must be closed and opened again: restart the server",
+                            cause.message()));
   }
   const rocksdb::Status cause = hooks_.errors->take();
   if (cause.ok()) return {};

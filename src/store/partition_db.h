@@ -91,7 +91,8 @@ class PartitionDb {
   // writes what is in memory to files. Does nothing when health() is good. May be repeated, but not
   // beside write(). Errors: as health(), when the cause is still there or needs_reopen().
   Result<void> resume();
-  // Whether the error is one that resume() cannot mend: close the database and open it again.
+  // Whether writes can be taken again only after the database was closed and opened again. Waits
+  // for running flushes and compactions when RocksDB has stopped taking writes.
   bool needs_reopen() const;
 
   // The row of a key, expired or not; nothing when there is none.
@@ -160,6 +161,7 @@ class PartitionDb {
   Result<void> check_write(const WriteBatch& batch, int64_t decree, int64_t timestamp_us) const;
   rocksdb::Status add_meta(rocksdb::WriteBatch& batch, int64_t decree, int64_t timestamp_us) const;
   rocksdb::Status fill_memtable();
+  bool flush_is_stuck() const;
   bool memtables_are_empty() const;
   bool compacted_since_made() const;
   Error error(const rocksdb::Status& status, std::string_view doing) const;

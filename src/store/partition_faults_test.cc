@@ -158,10 +158,11 @@ TEST_F(FullDisk, CanBeClosedAndOpenedAgainWithoutSpaceInBetween) {
 void make_writable(std::unique_ptr<PartitionDb>& db, const PartitionOptions& options) {
   for (int attempt = 0; attempt < 6; ++attempt) {
     const bool is_broken = db->needs_reopen();
-    const bool resumed = db->resume().has_value();
+    const auto resumed = db->resume();
     EXPECT_FALSE(is_broken && resumed);
     if (resumed) return;
     if (!is_broken) continue;
+    EXPECT_THAT(resumed.error().message(), HasSubstr("restart the server"));
     db.reset();
     db = open(options);
   }

@@ -142,7 +142,10 @@ void WritePath::apply(std::vector<Mutation> mutations) {
     for (auto& update : mutation.updates) add_to_batch(update, mutation, batch);
   const auto& last = mutations.back();
   auto written = db_.write(batch, last.decree, last.timestamp_us);
-  if (!written && db_.resume()) written = db_.write(batch, last.decree, last.timestamp_us);
+  if (!written) {
+    written = db_.resume();
+    if (written) written = db_.write(batch, last.decree, last.timestamp_us);
+  }
   if (!written) return reply_failed(mutations, written.error());
   for (auto& mutation : mutations) reply(mutation);
 }

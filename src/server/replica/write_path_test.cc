@@ -274,8 +274,7 @@ class History {
       const std::lock_guard lock(*mutex);
       using enum DiskFault::Kind;
       if (cuts && (*random)() % 8 == 0) return {.kind = kPowerCut};
-      // Only logs: RocksDB 7.8 may wait for ever when tables cannot be written while it resumes.
-      if (!operation.path.ends_with(".log")) return {};
+      if (!operation.path.ends_with(".log") && !operation.path.ends_with(".sst")) return {};
       if ((*random)() % 2 == 0) return {};
       const auto kind = (*random)() % 3;
       return {.kind = kind == 0 ? kRefused : kind == 1 ? kTorn : kLate, .is_full = is_full};
