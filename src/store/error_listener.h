@@ -13,8 +13,8 @@ namespace pegmove::store {
 // turns off RocksDB's own recovery, which would try every five seconds and refuse a resume()
 // meanwhile: whoever owns the database decides when there is space again.
 //
-// It knows two states in which DB::Resume() of RocksDB 7.8 goes wrong (see
-// PartitionDb::needs_reopen) and which RocksDB itself does not show.
+// It knows the state in which DB::Resume() of RocksDB 7.8 would continue with a torn log (see
+// PartitionDb::needs_reopen), which RocksDB itself does not show.
 class ErrorListener : public rocksdb::EventListener {
  public:
   // The worst error since the last take(); ok when there is none.
@@ -26,8 +26,6 @@ class ErrorListener : public rocksdb::EventListener {
 
   // Whether a write to the log failed, perhaps in its middle, and no new log was begun since.
   bool log_is_torn() const { return log_is_torn_; }
-  // Whether a memtable was closed and its flush has not begun.
-  bool flush_is_owed() const;
   // Whether a memtable was closed since the last call, or this is the first one.
   bool take_sealed() { return sealed_.exchange(false); }
 
@@ -35,16 +33,11 @@ class ErrorListener : public rocksdb::EventListener {
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error,
                             bool* auto_recovery) override;
   void OnMemTableSealed(const rocksdb::MemTableInfo& info) override;
-  void OnFlushBegin(rocksdb::DB* db, const rocksdb::FlushJobInfo& info) override;
 
  private:
-  std::atomic<bool>& flush_owed(const std::string& family);
-
   mutable std::mutex mutex_;
   rocksdb::Status error_;
   std::atomic<bool> log_is_torn_ = false;
-  std::atomic<bool> rows_flush_owed_ = false;
-  std::atomic<bool> meta_flush_owed_ = false;
   std::atomic<bool> sealed_ = true;
 };
 

@@ -5,6 +5,7 @@
 #include <rocksdb/db.h>     // ColumnFamilyDescriptor
 #include <rocksdb/table.h>  // ChecksumType
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -66,6 +67,8 @@ struct PartitionOptions {
   // The clock by which compactions drop expired rows; called from RocksDB's threads. Without it no
   // row is dropped.
   std::function<int64_t()> unix_seconds = {};
+  // How long PartitionDb::resume() may take: it writes the memtables to files.
+  std::chrono::milliseconds resume_limit{60'000};
   // Without it the database has a block cache of its own (8 MiB).
   std::shared_ptr<StoreResources> resources = {};
 };

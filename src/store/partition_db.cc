@@ -1,11 +1,15 @@
 #include "store/partition_db.h"
 
 #include <fmt/format.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/utilities/checkpoint.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <limits>
 #include <optional>
+#include <stop_token>
+#include <thread>
 #include <utility>
 
 #include "base/bytes.h"
@@ -71,7 +75,10 @@ Result<int64_t> read_decree(rocksdb::DBOptions options, const std::string& path)
 }  // namespace
 
 PartitionDb::PartitionDb(const PartitionOptions& options)
-    : path_(options.path), unix_seconds_(options.unix_seconds), tuning_(options.tuning) {
+    : path_(options.path),
+      unix_seconds_(options.unix_seconds),
+      resume_limit_(options.resume_limit),
+      tuning_(options.tuning) {
   hooks_.errors = std::make_shared<ErrorListener>();
   if (!options.sync_writes) hooks_.log_sync = std::make_shared<LogSync>(options.env, options.path);
   if (options.unix_seconds) {
@@ -195,6 +202,7 @@ rocksdb::Status PartitionDb::add_meta(rocksdb::WriteBatch& batch, int64_t decree
 
 Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree, int64_t timestamp_us) {
   TRY(check_write(batch, decree, timestamp_us));
+  if (is_given_up_) return fail(needs_reopen_error());
   batch.batch_.SetSavePoint();
   rocksdb::Status status = add_meta(batch.batch_, decree, timestamp_us);
   if (status.ok() && hooks_.errors->take_sealed()) status = fill_memtable();
@@ -215,32 +223,13 @@ rocksdb::Status PartitionDb::fill_memtable() {
 }
 
 bool PartitionDb::needs_reopen() const {
+  if (is_given_up_) return true;
   const rocksdb::Status cause = hooks_.errors->get();
   if (cause.ok()) return false;
   if (cause.severity() >= rocksdb::Status::Severity::kFatalError) return true;
-  // RocksDB 7.8 forgets a flush that it had queued when the error came, and resuming would wait for
-  // it without end.
-  const bool stopped = cause.severity() >= rocksdb::Status::Severity::kHardError;
-  if (stopped && (hooks_.errors->flush_is_owed() || flush_is_stuck())) return true;
   // With an empty memtable it would go on with the torn log, and the next write would end the
   // process. write() sees to it that this is rare: the memtable was changed in the failed write.
   return hooks_.errors->log_is_torn() && memtables_are_empty();
-}
-
-// RocksDB 7.8 can leave memtables marked as being flushed when writing their files succeeded after
-// another error (DBImpl::AtomicFlushMemTablesToOutputFiles): no later flush takes them, and
-// resuming would wait for them without end.
-bool PartitionDb::flush_is_stuck() const {
-  if (!db_->PauseBackgroundWork().ok()) return true;  // waits for flushes that are running
-  bool is_stuck = false;
-  for (rocksdb::ColumnFamilyHandle* family : {rows_, meta_}) {
-    uint64_t immutable = 0;
-    uint64_t can_be_flushed = 0;
-    db_->GetIntProperty(family, rocksdb::DB::Properties::kNumImmutableMemTable, &immutable);
-    db_->GetIntProperty(family, rocksdb::DB::Properties::kMemTableFlushPending, &can_be_flushed);
-    is_stuck = is_stuck || (immutable > 0 && can_be_flushed == 0);
-  }
-  return !db_->ContinueBackgroundWork().ok() || is_stuck;
 }
 
 bool PartitionDb::memtables_are_empty() const {
@@ -259,20 +248,36 @@ Result<void> PartitionDb::health() const {
 }
 
 Result<void> PartitionDb::resume() {
-  if (needs_reopen()) {
-    const Error cause = error(hooks_.errors->get(), "writing to");
-    return fail(cause.code(),
-                fmt::format("{}; afterwards it must be closed and opened again: restart the server",
-                            cause.message()));
-  }
+  if (needs_reopen()) return fail(needs_reopen_error());
   const rocksdb::Status cause = hooks_.errors->take();
   if (cause.ok()) return {};
-  const rocksdb::Status status = db_->Resume();
-  if (!status.ok()) {
-    hooks_.errors->put_back(cause);
-    return fail(error(status, "resuming writes to"));
-  }
+  const rocksdb::Status status = resume_within_limit();
+  if (!status.ok() || is_given_up_) hooks_.errors->put_back(cause);
+  if (is_given_up_) return fail(needs_reopen_error());
+  if (!status.ok()) return fail(error(status, "resuming writes to"));
   return {};
+}
+
+Error PartitionDb::needs_reopen_error() const {
+  const Error cause = error(hooks_.errors->get(), "writing to");
+  return {cause.code(),
+          fmt::format("{}; afterwards it must be closed and opened again: restart the server",
+                      cause.message())};
+}
+
+// After some sequences of errors, RocksDB 7.8 waits without end for a flush that it has forgotten,
+// or whose memtables it left marked as being flushed. Ending its background work ends the wait.
+rocksdb::Status PartitionDb::resume_within_limit() {
+  const std::jthread limit([this](const std::stop_token& resumed) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any wakes;
+    wakes.wait_for(lock, resumed, resume_limit_, [] { return false; });
+    if (resumed.stop_requested()) return;
+    is_given_up_ = true;
+    rocksdb::CancelAllBackgroundWork(db_.get(), false);
+  });
+  return db_->Resume();
 }
 
 Result<std::optional<StoredValue>> PartitionDb::get(std::string_view raw_key) const {

@@ -91,8 +91,8 @@ class PartitionDb {
   // writes what is in memory to files. Does nothing when health() is good. May be repeated, but not
   // beside write(). Errors: as health(), when the cause is still there or needs_reopen().
   Result<void> resume();
-  // Whether writes can be taken again only after the database was closed and opened again. Waits
-  // for running flushes and compactions when RocksDB has stopped taking writes.
+  // Whether writes can be taken again only after the database was closed and opened again; also
+  // when a resume() took longer than PartitionOptions::resume_limit.
   bool needs_reopen() const;
 
   // The row of a key, expired or not; nothing when there is none.
@@ -161,7 +161,8 @@ class PartitionDb {
   Result<void> check_write(const WriteBatch& batch, int64_t decree, int64_t timestamp_us) const;
   rocksdb::Status add_meta(rocksdb::WriteBatch& batch, int64_t decree, int64_t timestamp_us) const;
   rocksdb::Status fill_memtable();
-  bool flush_is_stuck() const;
+  rocksdb::Status resume_within_limit();
+  Error needs_reopen_error() const;
   bool memtables_are_empty() const;
   bool compacted_since_made() const;
   Error error(const rocksdb::Status& status, std::string_view doing) const;
@@ -181,6 +182,8 @@ class PartitionDb {
   std::atomic<int64_t> last_compact_unix_ms_ = 0;
   std::atomic<int64_t> last_load_ = 0;
   std::function<int64_t()> unix_seconds_;  // may be empty
+  std::chrono::milliseconds resume_limit_;
+  std::atomic<bool> is_given_up_ = false;  // resuming took longer: no background work is left
   mutable std::mutex tuning_mutex_;        // guards tuning_
   Tuning tuning_;
 };

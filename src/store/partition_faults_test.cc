@@ -176,7 +176,8 @@ TEST_F(FullDisk, LosesNothingWhenAMemtableIsJustFull) {
   for (int64_t rows = kFirst; rows <= kLast; ++rows) {
     const PartitionOptions options{.path = folder_ / std::to_string(rows),
                                    .tuning = {.memtable_bytes = 64 << 10},
-                                   .env = disk_.env()};
+                                   .env = disk_.env(),
+                                   .resume_limit = std::chrono::milliseconds(2'000)};
     auto db = open(options);
     for (int64_t row = 1; row <= rows; ++row) {
       ASSERT_TRUE(put_row(*db, row, std::string(1000, 'v')));

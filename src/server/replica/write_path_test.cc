@@ -117,7 +117,8 @@ class Partition : public net::CallHandler {
       : options_{.path = folder_ / "db",
                  .sync_writes = sync,
                  .tuning = {.memtable_bytes = 64 << 10},
-                 .env = disk.env()} {
+                 .env = disk.env(),
+                 .resume_limit = async::milliseconds(2'000)} {
     open();
     auto acceptor = net::listen_tcp(context_.get_executor(), {0x7f000001, 0});
     if (!acceptor) throw std::runtime_error(acceptor.error().to_string());
