@@ -131,6 +131,9 @@ int export_file(const FileArguments& arguments) {
   (*run)->prepare();
   auto table = (*run)->wait_for(open_table(**run, arguments));
   if (!table) return report(table.error(), kPreflightFailed);
+  const auto partitions = (*table)->partition_count();
+  if (auto whole = (*table)->router().check_not_split(partitions); !whole)
+    return report(whole.error(), kPreflightFailed);
   (*run)->begin_work();
   async::Pool pool(1);
   auto sink = rows::FileSink::open(arguments.path, *format, pool);
@@ -143,7 +146,7 @@ int export_file(const FileArguments& arguments) {
   }();
   if (moved)
     moved = (*run)->wait_for((*table)->router().check_still_whole(
-        source.lanes(), Deadline::in((*run)->clock(), (*run)->timeout())));
+        partitions, Deadline::in((*run)->clock(), (*run)->timeout())));
   if (moved) moved = (*sink)->close();
   return finish(arguments, moved, pump, "Exported");
 }
@@ -183,7 +186,8 @@ void add_import_export_commands(Verb& program, int& exit_code) {
       ->capture_default_str()
       ->in_range(1, 65536);
   import_verb->callback([in, &exit_code] { exit_code = import_file(*in); });
-  auto out = std::make_shared<FileArguments>(FileArguments{.exports = true});
+  auto out = std::make_shared<FileArguments>();
+  out->exports = true;
   add_file_verb(program, "export",
                 "Example: pegmove export --cluster A --table t --format jsonl rows.jsonl\n\n"
                 "Writes every row of a table to a file that `pegmove import` reads. Foreign rows, "

@@ -66,7 +66,7 @@ TEST_F(GatherTest, ASampleOfEachPartitionShowsForeignRows) {
   testing::Model model;
   for (int i = 0; i < 20; ++i) model[{"h" + std::to_string(i), "s"}] = {"v", 0};
   clusters->must(write_model(table, model, clusters->deadline()));
-  clusters->must(write_foreign(table, {{{"h3", "s"}, {"old", 0}}}, clusters->deadline()));
+  clusters->must(testing::write_foreign(table, {{{"h3", "s"}, {"old", 0}}}, clusters->deadline()));
   const auto gathered = look();
   int64_t sampled = 0, foreign = 0;
   for (const auto& partition : gathered.inspection.source.partitions) {

@@ -124,8 +124,8 @@ TEST_F(CopyTableTest, ForeignRowsAreCountedOnceOverManyProcesses) {
   Model stale = model;
   for (auto& [key, row] : stale) row = {"stale", 0};
   const auto table = clusters.open_table(source, "t");
-  clusters.must(write_foreign(table, stale, clusters.deadline()));
-  clusters.must(write_foreign(table, {{{"only", "here"}, {"v", 0}}}, clusters.deadline()));
+  clusters.must(testing::write_foreign(table, stale, clusters.deadline()));
+  clusters.must(testing::write_foreign(table, {{{"only", "here"}, {"v", 0}}}, clusters.deadline()));
   id = plan({.create = true, .partitions = 3});
   lanes_at_once = 2;
   for (int process = 0; process < 3; ++process)

@@ -147,8 +147,9 @@ TEST_F(CopyTest, ForeignRowsAreLeftOutHoweverRowsAreWritten) {
   Model stale = model;
   for (auto& [key, row] : stale) row = {"stale", 0};
   const auto source = clusters->open_table(clusters->source, "t");
-  clusters->must(write_foreign(source, stale, clusters->deadline()));
-  clusters->must(write_foreign(source, {{{"only", "here"}, {"v", 0}}}, clusters->deadline()));
+  clusters->must(testing::write_foreign(source, stale, clusters->deadline()));
+  clusters->must(
+      testing::write_foreign(source, {{{"only", "here"}, {"v", 0}}}, clusters->deadline()));
   for (const bool duplicates : {false, true})
     for (int partitions : {4, 8, 3}) {
       const auto name = fmt::format("t{}_{}", partitions, duplicates);

@@ -36,9 +36,7 @@ Task<SplitPlan> plan_of(const SplitRequest& request, const RowOrigin& origin, co
   if (!origin.table)
     co_return co_await splitter::plan_split({.store = *origin.store, .place = request.from},
                                             std::move(rules), request.limits);
-  if (origin.table->partition_count() != rules.shape.sources)
-    co_return fail(Code::kInvalidArgument,
-                   fmt::format("table '{}' now has another partition count", origin.table->name()));
+  CO_TRY(origin.table->router().check_not_split(rules.shape.sources));
   SplitPlan plan{.rules = std::move(rules), .units = {}};
   for (int32_t which = 0; which < plan.rules.shape.residue_classes(); ++which)
     plan.units.push_back({.which = which, .from = "", .to = ""});

@@ -90,6 +90,8 @@ Task<compare::TablePair> open_pair(const Ports& ports, std::string from, std::st
   auto tables =
       CO_TRY(co_await compare::open_tables(source, target, std::move(table), std::move(to_table),
                                            Deadline::in(ports.clock, ports.timeout)));
+  for (const auto* table : {&tables.source, &tables.target})
+    CO_TRY((*table)->router().check_not_split((*table)->partition_count()));
   if (inspect::is_same_table(*tables.source, *tables.target))
     co_return fail(
         Code::kInvalidArgument,
