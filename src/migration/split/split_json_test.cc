@@ -41,7 +41,7 @@ TEST(SplitJson, OneFromBeforeThereWereFilesForOldServersHasNone) {
 }
 
 TEST(SplitJson, TheResultOfAUnitComesBack) {
-  splitter::UnitResult result{.counts = {.read = 5, .written = 2}};
+  splitter::UnitResult result{.counts = {.read = 5, .written = 2}, .files = {}};
   result.counts.foreign = {.rows = 3, .read = 3, .strays = 1, .stray_keys = {"key"}};
   const auto back = unit_result_from_json(to_json(result));
   ASSERT_TRUE(back) << back.error().to_string();
@@ -49,7 +49,7 @@ TEST(SplitJson, TheResultOfAUnitComesBack) {
 }
 
 TEST(SplitJson, TheResultOfAnOlderVersionHasItsForeignRows) {
-  splitter::UnitResult result{.counts = {.read = 5, .written = 2}};
+  splitter::UnitResult result{.counts = {.read = 5, .written = 2}, .files = {}};
   auto json = nlohmann::json::parse(to_json(result));
   json["counts"].erase("foreign");
   json["counts"]["misplaced"] = 3;
