@@ -1,5 +1,5 @@
-// A table of one partition whose servers the test controls: a meta server, and a node that can move
-// to another address. Both answer every code.
+// A table, mostly of one partition, whose servers the test controls: a meta server, and a node that
+// can move to another address. Both answer every code.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -34,6 +34,9 @@ class FakePartition : public net::CallHandler {
     acknowledge(call);
   };
   int config_queries = 0;
+  // Of the table: 1, or 2 after a split, or while it is being split.
+  int partitions = 1;
+  bool is_being_split = false;
 
   net::Address meta_address() const { return meta_->local(); }
   net::Address node_address() const { return node_->local(); }
@@ -91,13 +94,16 @@ class FakePartition : public net::CallHandler {
     const auto node = node_->local();
     wire::query_cfg_response response;
     response.app_id = 7;
-    response.partition_count = 1;
-    auto& partition = response.partitions.emplace_back();
-    partition.ballot = 1;
-    if (node_name.empty())
-      partition.primary = wire::rpc_address::of(node.ipv4, node.port);
-    else
-      partition.__set_hp_primary(wire::host_port::of(node_name, node.port));
+    response.partition_count = partitions;
+    for (int index = 0; index < partitions; ++index) {
+      auto& partition = response.partitions.emplace_back();
+      partition.ballot = is_being_split && index > 0 ? -1 : 1;
+      if (partition.ballot < 0) continue;  // and has no primary
+      if (node_name.empty())
+        partition.primary = wire::rpc_address::of(node.ipv4, node.port);
+      else
+        partition.__set_hp_primary(wire::host_port::of(node_name, node.port));
+    }
     call.reply(wire::ErrorCode::kOk, wire::encode_body(response));
   }
 

@@ -2,6 +2,9 @@
 
 #include "async/all.h"
 #include "base/bytes.h"
+#include "client/bulk_write.h"
+#include "record/hash.h"
+#include "record/key.h"
 
 namespace pegmove::testing {
 namespace {
@@ -110,6 +113,18 @@ Task<> write_model(std::shared_ptr<client::Table> table, Model model, Deadline d
   co_return co_await for_each_row(model, [&](const auto& key, const auto& row) {
     return write_row(*table, key, row, deadline);
   });
+}
+
+Task<> write_foreign(std::shared_ptr<client::Table> table, Model model, Deadline deadline) {
+  const auto count = table->partition_count();
+  for (const auto& [key, row] : model) {
+    const auto raw_key = record::encode_key(key.hash_key, key.sort_key);
+    const auto own = record::partition_index(record::key_hash(key.hash_key, key.sort_key), count);
+    std::vector<client::RawRow> rows{{raw_key, row.value, row.expire_ts}};
+    CO_TRY(co_await client::write_rows(*table, (own + count / 2) % count, std::move(rows), 1 << 16,
+                                       deadline));
+  }
+  co_return Result<void>();
 }
 
 Task<int64_t> count_rows(std::shared_ptr<client::Table> table, Deadline deadline) {

@@ -38,6 +38,10 @@ Model random_model(uint32_t seed, RandomTableOptions options);
 // Writes each row with its own request, many at once.
 Task<> write_model(std::shared_ptr<client::Table> table, Model model, Deadline deadline);
 
+// Writes the rows to partitions to which they do not belong, where an old partition split would
+// have left them: half the partition count from their own. Precondition: at least two partitions.
+Task<> write_foreign(std::shared_ptr<client::Table> table, Model model, Deadline deadline);
+
 // Reads the table by point reads (values by get, expiries by ttl, at the server's second `now`) and
 // counts its rows by a scan. Returns the differences from the model as text; empty: none. Shares no
 // code with copies and comparisons of tables.

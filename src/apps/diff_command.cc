@@ -5,6 +5,7 @@
 #include "apps/compare_arguments.h"
 #include "base/units.h"
 #include "compare/difference_file.h"
+#include "rows/foreign_rows_text.h"
 
 namespace pegmove::apps {
 namespace {
@@ -51,6 +52,9 @@ int diff(const DiffArguments& arguments) {
                  format_count(uint64_t(result->source_rows)).c_str(), seed.c_str(),
                  format_count(uint64_t(result->differing())).c_str());
   }
+  for (const auto& [foreign, word] : {std::pair(&result->source_foreign, &compared.from),
+                                      std::pair(&result->target_foreign, &compared.to)})
+    std::fputs(rows::foreign_text(*foreign, "of the table on " + *word).c_str(), stderr);
   if (result->not_settled > 0)
     std::fprintf(stderr, "pegmove: %s rows kept changing and are not listed\n",
                  format_count(uint64_t(result->not_settled)).c_str());

@@ -10,6 +10,7 @@
 #include "base/json_text.h"
 #include "base/units.h"
 #include "rows/file_rows.h"
+#include "rows/foreign_rows_text.h"
 #include "rows/table_rows.h"
 
 namespace pegmove::apps {
@@ -21,6 +22,7 @@ using base::format_size;
 struct FileArguments {
   CommonOptions common;
   std::string cluster, table, format = "jsonl", path;
+  bool exports = false;
   bool create = false;  // this and the following: import only
   int32_t partitions = 8;
 };
@@ -69,11 +71,14 @@ int finish(const FileArguments& arguments, const Result<void>& moved, const rows
   }
   if (arguments.common.json) {
     nlohmann::ordered_json out{{"rows", rows}, {"bytes", pump.progress().bytes}};
+    if (arguments.exports) rows::add_foreign(out, pump.progress().foreign);
     std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     // An export may itself be on stdout.
     std::fprintf(stderr, "%s %s rows (%s).\n", done, format_count(uint64_t(rows)).c_str(),
                  format_size(uint64_t(pump.progress().bytes)).c_str());
+    std::fputs(rows::foreign_text(pump.progress().foreign, "of table " + arguments.table).c_str(),
+               stderr);
   }
   return kDone;
 }
@@ -126,6 +131,9 @@ int export_file(const FileArguments& arguments) {
   (*run)->prepare();
   auto table = (*run)->wait_for(open_table(**run, arguments));
   if (!table) return report(table.error(), kPreflightFailed);
+  const auto partitions = (*table)->partition_count();
+  if (auto whole = (*table)->router().check_not_split(partitions); !whole)
+    return report(whole.error(), kPreflightFailed);
   (*run)->begin_work();
   async::Pool pool(1);
   auto sink = rows::FileSink::open(arguments.path, *format, pool);
@@ -136,6 +144,9 @@ int export_file(const FileArguments& arguments) {
     ProgressLine line(arguments.common.quiet);
     return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "exporting"));
   }();
+  if (moved)
+    moved = (*run)->wait_for((*table)->router().check_still_whole(
+        partitions, Deadline::in((*run)->clock(), (*run)->timeout())));
   if (moved) moved = (*sink)->close();
   return finish(arguments, moved, pump, "Exported");
 }
@@ -176,9 +187,12 @@ void add_import_export_commands(Verb& program, int& exit_code) {
       ->in_range(1, 65536);
   import_verb->callback([in, &exit_code] { exit_code = import_file(*in); });
   auto out = std::make_shared<FileArguments>();
+  out->exports = true;
   add_file_verb(program, "export",
                 "Example: pegmove export --cluster A --table t --format jsonl rows.jsonl\n\n"
-                "Writes every row of a table to a file that `pegmove import` reads.",
+                "Writes every row of a table to a file that `pegmove import` reads. Foreign rows, "
+                "which are in partitions to which their keys do not belong, are left out and "
+                "counted.",
                 *out, "file, or - for stdout")
       ->callback([out, &exit_code] { exit_code = export_file(*out); });
 }

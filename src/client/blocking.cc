@@ -99,7 +99,8 @@ class WorkerTable : public BlockingTable {
         scan_one(std::move(hash_key), std::move(range), std::move(options), std::move(row)));
   }
   Result<int64_t> count_rows(ScanOptions filters) override {
-    filters.only_count = true;
+    filters.only_count = false;  // counted here: a server's count may include foreign rows
+    filters.no_value = true;
     return worker_.wait_for(count_all(std::move(filters)));
   }
 

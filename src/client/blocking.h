@@ -89,7 +89,8 @@ class BlockingTable {
   // In order of the sort keys.
   virtual Result<void> scan_hash_key(std::string hash_key, SortKeyRange range, ScanOptions options,
                                      RowVisitor row) = 0;
-  // How many rows pass the filters; the servers count them.
+  // How many rows pass the filters; their keys are read. Foreign rows (client/foreign_rows.h) do
+  // not count.
   virtual Result<int64_t> count_rows(ScanOptions filters) = 0;
 };
 

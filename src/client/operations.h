@@ -135,15 +135,18 @@ struct ScanOptions {
   int32_t batch_size = 100;  // rows per request; servers return at most 1000
   bool no_value = false;
   bool return_expire_ts = false;
-  bool only_count = false;  // batches contain a count and no rows
+  // Batches contain a count and no rows: that of the server, which may include foreign rows.
+  bool only_count = false;
   int hash_key_filter =
       0;  // as Filter: 0 none, 1 anywhere, 2 prefix, 3 postfix; sort keys likewise
   std::string hash_key_pattern{};
   int sort_key_filter = 0;
   std::string sort_key_pattern{};
-  // Leave out rows that a partition split has moved away; needs the table's env
-  // replica.split.validate_partition_hash.
+  // Leave out rows that belong to other partitions. The server does so when the table has the env
+  // replica.split.validate_partition_hash; a scan of a whole partition always does.
   bool validate_partition_hash = true;
+  // How many of them are searched in their own partitions (foreign_rows.h), of one scan.
+  int64_t most_foreign_searched = 10'000;
   bool full_scan = false;  // set by Table::scan_partition
 };
 

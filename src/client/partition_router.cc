@@ -154,17 +154,41 @@ Task<> PartitionRouter::take_over(TableConfig config, Deadline deadline) {
                    fmt::format("table '{}' was dropped and created again while in use", table_));
   const auto addresses = co_await look_up(config, deadline);
   std::vector<Primary> primaries(config.partitions.size());
+  bool is_being_split = false;
   for (size_t i = 0; i < primaries.size(); ++i) {
     // A child that is not split off yet is served by its parent.
-    const auto& partition =
-        config.partitions[config.partitions[i].ballot < 0 && i >= primaries.size() / 2
-                              ? i - primaries.size() / 2
-                              : i];
+    const bool is_child = config.partitions[i].ballot < 0 && i >= primaries.size() / 2;
+    const auto& partition = config.partitions[is_child ? i - primaries.size() / 2 : i];
     primaries[i] = {partition.primary, addresses.at(partition.primary.to_string())};
+    is_being_split |= is_child;
   }
+  is_being_split_ = is_being_split;
   app_id_ = config.app_id;
   primaries_ = std::move(primaries);
   co_return Result<void>();
+}
+
+Result<void> PartitionRouter::check_not_split(int32_t count) const {
+  const auto now = partition_count();
+  if (is_being_split_)
+    return fail(
+        Code::kRefused,
+        fmt::format("table '{}' is being split from {} to {} partitions, and until that has "
+                    "ended a partition may hold rows of another: start again when "
+                    "`query_split` in Pegasus's shell shows no split",
+                    table_, now / 2, now));
+  if (now == count) return {};
+  return fail(
+      Code::kRefused,
+      fmt::format("table '{}' was split from {} to {} partitions while it was read, and rows "
+                  "may be missing: start again (cancel a run, and start another)",
+                  table_, count, now));
+}
+
+Task<> PartitionRouter::check_still_whole(int32_t count, Deadline deadline) {
+  while (refreshing_) co_await refreshed_.wait();  // no result; it may have begun too early
+  CO_TRY(co_await refresh(deadline));
+  co_return check_not_split(count);
 }
 
 net::RpcChannel* PartitionRouter::channel_of(int32_t partition_index) {

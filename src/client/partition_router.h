@@ -35,6 +35,13 @@ class PartitionRouter {
   int32_t partition_count() const { return int32_t(primaries_.size()); }
   Target target_of(uint64_t hash) const;
 
+  // Whether scans of all partitions return the table: fails while it is split, as far as the
+  // cluster has said, and when its partition count is no longer `count`. Errors: kRefused.
+  Result<void> check_not_split(int32_t count) const;
+  // The same, after asking the cluster. At the end of a read of the whole table: a split that went
+  // on meanwhile has moved rows. Errors: also those of the meta call. May be repeated.
+  Task<> check_still_whole(int32_t count, Deadline deadline);
+
   // Sends the request until the answer is final, or the deadline passes: then the error contains
   // the last reason (kTimeout). Errors: kNotFound when the table was dropped, or dropped and
   // created again; RPC-level errors; kInterrupted. With Repeat::kForbidden also those of
@@ -102,6 +109,7 @@ class PartitionRouter {
   Waits waits_;
   int64_t busy_answers_ = 0;
   int32_t app_id_ = 0;
+  bool is_being_split_ = false;
   std::vector<Primary> primaries_;
   bool refreshing_ = false;
   async::Event refreshed_;

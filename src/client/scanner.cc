@@ -5,6 +5,9 @@
 
 #include <algorithm>
 
+#include "record/hash.h"
+#include "record/key.h"
+
 namespace pegmove::client {
 namespace {
 
@@ -24,7 +27,8 @@ Scanner::Scanner(std::shared_ptr<PartitionRouter> router, Target target, ScanRan
     : router_(std::move(router)),
       target_(target),
       range_(std::move(range)),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      partition_count_(router_->partition_count()) {}
 
 Scanner::~Scanner() { forget_context(); }
 
@@ -90,19 +94,23 @@ Task<net::IncomingReply> Scanner::ask(Deadline deadline) {
 Task<std::optional<ScanBatch>> Scanner::next(Deadline deadline) {
   while (!done_) {
     bool asked_anew = !context_;
+    CO_TRY(check_not_split());
     auto reply = co_await ask(deadline);
+    CO_TRY(check_not_split());  // the cluster may have been asked again
     if (!reply && reply.error().code() == Code::kTooLarge && ask_for_less()) continue;
     too_large_ = 0;
     auto batch = CO_TRY(co_await take(CO_TRY(std::move(reply))));
+    if (!batch.foreign.empty()) [[unlikely]]
+      co_await look_up(batch.foreign, deadline);  // no result
     if (!std::exchange(context_lost_, false)) co_return batch;
     // A count without rows has no key to resume after.
     if (options_.only_count)
       co_return fail(Code::kRefused, "the server no longer knows the scan; count again");
-    if (asked_anew && batch.rows.empty())
+    if (asked_anew && batch.received() == 0)
       co_return fail(Code::kRefused, fmt::format("a scan of partition {} of table '{}' makes no "
                                                  "progress within the server's time limit",
                                                  target_.partition_index, router_->table()));
-    if (!batch.rows.empty()) co_return batch;
+    if (batch.received() > 0) co_return batch;
   }
   co_return std::nullopt;
 }
@@ -125,12 +133,43 @@ Task<ScanBatch> Scanner::take(net::IncomingReply reply) {
     done_ = true;
   else
     context_ = view.context_id;
-  if (!view.rows.empty()) {
-    range_.start = view.rows.back().key;
+  ScanBatch batch{.bytes = std::move(reply.body), .rows = std::move(view.rows)};
+  if (!batch.rows.empty()) {
+    batch.last_key = batch.rows.back().key;
+    range_.start = batch.last_key;
     range_.start_inclusive = false;
   }
-  auto count = options_.only_count ? view.row_count : int64_t(view.rows.size());
-  co_return ScanBatch{std::move(reply.body), std::move(view.rows), count};
+  if (options_.full_scan && options_.validate_partition_hash) set_foreign_apart(batch);
+  batch.count = options_.only_count ? view.row_count : int64_t(batch.rows.size());
+  co_return batch;
+}
+
+Result<void> Scanner::check_not_split() const {
+  if (!options_.full_scan) return {};
+  return router_->check_not_split(partition_count_);
+}
+
+// Malformed keys stay: the reader reports them.
+void Scanner::set_foreign_apart(ScanBatch& batch) const {
+  auto kept = batch.rows.begin();
+  for (const auto& row : batch.rows) {
+    const auto parts = record::split_key(row.key);
+    if (!parts || record::partition_index(record::raw_key_hash(*parts), partition_count_) ==
+                      target_.partition_index) [[likely]]
+      *kept++ = row;
+    else
+      batch.foreign.push_back({std::string(row.key)});
+  }
+  batch.rows.erase(kept, batch.rows.end());
+}
+
+// A table whose split left half of its rows must not be read twice: the number of searches is
+// bounded.
+Routine<> Scanner::look_up(std::vector<ForeignRow>& foreign, Deadline deadline) {
+  const auto left = std::max<int64_t>(options_.most_foreign_searched - searched_, 0);
+  const auto count = std::min(size_t(left), foreign.size());
+  searched_ += int64_t(count);
+  co_await find_homes(*router_, std::span(foreign).first(count), deadline);  // no result
 }
 
 }  // namespace pegmove::client

@@ -1,6 +1,7 @@
 // Scans: rows of one partition in order of their raw keys, batch by batch.
 #pragma once
 
+#include "client/foreign_rows.h"
 #include "client/operations.h"
 #include "client/partition_router.h"
 #include "wire/row_messages.h"
@@ -15,11 +16,15 @@ struct ScanRange {
   bool stop_inclusive = false;
 };
 
-// Rows as they were received: `rows` point into `bytes`.
+// Rows as they were received: `rows` and `last_key` point into `bytes`.
 struct ScanBatch {
   SharedBytes bytes;
   std::vector<wire::KeyValueView> rows;
-  int64_t count = 0;  // rows.size(), or the count that was returned instead of rows
+  int64_t count = 0;                  // rows.size(), or the count that was returned instead of rows
+  std::vector<ForeignRow> foreign{};  // that were received and left out of `rows`, in their order
+  std::string_view last_key{};        // of all that were received; empty: there were none
+
+  int64_t received() const { return int64_t(rows.size() + foreign.size()); }
 };
 
 // Survives changes of the partition: when the server no longer knows the scan (restart, five idle
@@ -27,6 +32,10 @@ struct ScanBatch {
 // once. A scan sees each row's state at some moment between its beginning and the row's return.
 // When a reply is too large it requests fewer rows and continues. All on the client's executor; one
 // next() at a time.
+//
+// A scan of a whole partition leaves out foreign rows (foreign_rows.h) and returns their keys
+// apart, unless ScanOptions::validate_partition_hash is false. It fails with kRefused while the
+// table is split: until that has ended a partition may hold rows of another.
 class Scanner {
  public:
   Scanner(std::shared_ptr<PartitionRouter> router, Target target, ScanRange range,
@@ -46,6 +55,9 @@ class Scanner {
  private:
   Task<net::IncomingReply> ask(Deadline deadline);
   Task<ScanBatch> take(net::IncomingReply reply);
+  Result<void> check_not_split() const;
+  void set_foreign_apart(ScanBatch& batch) const;
+  Routine<> look_up(std::vector<ForeignRow>& foreign, Deadline deadline);
   void forget_context();
   bool ask_for_less();
 
@@ -53,6 +65,8 @@ class Scanner {
   Target target_;
   ScanRange range_;
   ScanOptions options_;
+  int32_t partition_count_;         // when the scan began
+  int64_t searched_ = 0;            // foreign rows
   std::optional<int64_t> context_;  // of the server; nullopt: start with GET_SCANNER
   bool done_ = false;
   bool context_lost_ = false;

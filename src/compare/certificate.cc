@@ -11,6 +11,7 @@
 #include "base/json_text.h"
 #include "base/units.h"
 #include "compare/difference_file.h"
+#include "rows/foreign_rows_text.h"
 
 namespace pegmove::compare {
 namespace {
@@ -34,15 +35,18 @@ std::string utc(int64_t unix_ms) {
   return text;
 }
 
-Json to_json(const TableFacts& facts, int64_t rows, const RowSum& sum) {
-  return {{"cluster", facts.cluster},
-          {"meta_servers", facts.metas},
-          {"table", facts.table},
-          {"app_id", facts.app_id},
-          {"partitions", facts.partitions},
-          {"envs", facts.envs},
-          {"rows", rows},
-          {"sum", sum.to_hex()}};
+Json to_json(const TableFacts& facts, int64_t rows, const RowSum& sum,
+             const client::ForeignRows& foreign) {
+  Json json{{"cluster", facts.cluster},
+            {"meta_servers", facts.metas},
+            {"table", facts.table},
+            {"app_id", facts.app_id},
+            {"partitions", facts.partitions},
+            {"envs", facts.envs},
+            {"rows", rows},
+            {"sum", sum.to_hex()}};
+  rows::add_foreign(json, foreign);
+  return json;
 }
 
 Json options_json(const CompareReport& report) {
@@ -76,7 +80,8 @@ Json counts_json(const CompareReport& report) {
           {"expiry", report.expiry_differs},
           {"not_settled", report.not_settled},
           {"source_sum", report.source_sum.to_hex()},
-          {"target_sum", report.target_sum.to_hex()}};
+          {"target_sum", report.target_sum.to_hex()},
+          {"foreign_rows", report.source_foreign.rows + report.target_foreign.rows}};
 }
 
 }  // namespace
@@ -112,6 +117,8 @@ std::string what_a_sample_proves(const CompareReport& report) {
 std::string summary(const CompareReport& report) {
   Json json{{"verdict", verdict(report)}, {"equal", report.equal()}};
   json.update(counts_json(report));
+  rows::add_foreign(json, report.source_foreign, "source_");
+  rows::add_foreign(json, report.target_foreign, "target_");
   return base::json_text(json);
 }
 
@@ -120,22 +127,23 @@ std::string certificate(const CertificateFacts& facts, const TableFacts& source,
   Json differences = Json::array();
   for (const auto& difference : report.differences)
     differences.push_back(base::parse_json<Json>(difference_json(difference)));
-  Json json{{"verdict", verdict(report)},
-            {"equal", report.equal()},
-            {"id", facts.run_id},
-            {"pegmove", facts.version},
-            {"from", facts.from},
-            {"to", facts.to},
-            {"table", source.table},
-            {"to_table", target.table},
-            {"compared", what_was_compared(report)},
-            {"began", utc(facts.began_unix_ms)},
-            {"ended", utc(facts.ended_unix_ms)},
-            {"elapsed_ms", report.elapsed.count()},
-            {"options", options_json(report)},
-            {"source", to_json(source, report.source_rows, report.source_sum)},
-            {"target", to_json(target, report.target_rows, report.target_sum)},
-            {"suspects", report.suspects}};
+  Json json{
+      {"verdict", verdict(report)},
+      {"equal", report.equal()},
+      {"id", facts.run_id},
+      {"pegmove", facts.version},
+      {"from", facts.from},
+      {"to", facts.to},
+      {"table", source.table},
+      {"to_table", target.table},
+      {"compared", what_was_compared(report)},
+      {"began", utc(facts.began_unix_ms)},
+      {"ended", utc(facts.ended_unix_ms)},
+      {"elapsed_ms", report.elapsed.count()},
+      {"options", options_json(report)},
+      {"source", to_json(source, report.source_rows, report.source_sum, report.source_foreign)},
+      {"target", to_json(target, report.target_rows, report.target_sum, report.target_foreign)},
+      {"suspects", report.suspects}};
   json.update(counts_json(report));
   if (report.options.sample)
     json["sample"] = {{"share", report.options.sample->share},

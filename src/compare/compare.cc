@@ -44,6 +44,14 @@ struct Comparison {
   }
 };
 
+// `counted`: the partitions of both when the comparison began.
+Task<> check_still_whole(TablePair tables, std::pair<int32_t, int32_t> counted,
+                         milliseconds timeout) {
+  const auto deadline = Deadline::in(tables.source->cluster().client().clock(), timeout);
+  CO_TRY(co_await tables.source->router().check_still_whole(counted.first, deadline));
+  co_return co_await tables.target->router().check_still_whole(counted.second, deadline);
+}
+
 CompareReport report_of(const Comparison& comparison, CompareOptions options,
                         milliseconds elapsed) {
   CompareReport report;
@@ -77,6 +85,7 @@ Task<CompareReport> compare(TablePair tables, CompareOptions options, const asyn
                             CompareEvents events) {
   auto& clock = tables.source->cluster().client().clock();
   const auto name = tables.source->name();
+  const std::pair counted(tables.source->partition_count(), tables.target->partition_count());
   Comparison comparison{.context = {.source = tables.source,
                                     .target = tables.target,
                                     .classes = tables.classes(),
@@ -101,6 +110,7 @@ Task<CompareReport> compare(TablePair tables, CompareOptions options, const asyn
   auto compared = co_await comparison.run(options.classes_at_once);
   beside.stop();
   co_await beside.join();  // no result
+  if (compared) compared = co_await check_still_whole(tables, counted, options.timeout);
   CO_TRY(in_context(std::move(compared), fmt::format("comparing table '{}'", name)));
   co_return report_of(comparison, std::move(options), elapsed());
 }

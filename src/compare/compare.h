@@ -59,7 +59,8 @@ Task<TablePair> open_tables(std::shared_ptr<client::Cluster> source,
 // Compares every row, or a sample: key, value and expiry. Memory is bounded by a few batches per
 // partition. Without `live` the result is exact while nobody writes; rows written during the
 // comparison may appear as differences. A row that expires during the comparison does not count as
-// a difference. Errors: kInterrupted, those of the sink, all of client/table.h.
+// a difference. Foreign rows (client/foreign_rows.h) of both sides are left out and counted.
+// Errors: kInterrupted, those of the sink, all of client/table.h; kRefused when a table is split.
 Task<CompareReport> compare(TablePair tables, CompareOptions options, const async::StopSignal& stop,
                             CompareEvents events);
 

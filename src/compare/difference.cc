@@ -83,6 +83,8 @@ CompareCounts& CompareCounts::operator+=(const CompareCounts& other) {
     this->*field += other.*field;
   source_sum += other.source_sum;
   target_sum += other.target_sum;
+  source_foreign += other.source_foreign;
+  target_foreign += other.target_foreign;
   return *this;
 }
 

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "async/task.h"
+#include "client/foreign_rows.h"
 #include "wire/row_messages.h"
 
 namespace pegmove::compare {
@@ -54,6 +55,8 @@ struct CompareCounts {
   int64_t rows_skipped = 0;  // sampled: between the slices, estimated
   RowSum source_sum;
   RowSum target_sum;
+  client::ForeignRows source_foreign{};  // left out of the comparison
+  client::ForeignRows target_foreign{};
 
   int64_t differing() const { return missing + extra + value_differs + expiry_differs; }
   bool equal() const { return differing() + not_settled == 0; }

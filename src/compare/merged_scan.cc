@@ -34,29 +34,51 @@ MergedScan::MergedScan(std::shared_ptr<client::Table> table, const std::vector<i
 
 Task<> MergedScan::fill(Lane& lane) {
   auto& clock = table_->cluster().client().clock();
-  if (!lane.batch.rows.empty()) lane.last_key = lane.batch.rows.back().key;
-  lane.next = 0;
   do {
     auto batch = CO_TRY(co_await lane.scanner->next(Deadline::in(clock, timeout_)));
     lane.done = !batch;
-    lane.batch = batch ? std::move(*batch) : client::ScanBatch{};
+    CO_TRY(take(lane, batch ? std::move(*batch) : client::ScanBatch{}));
   } while (!lane.done && lane.batch.rows.empty());
   if (lane.done) co_return Result<void>();
   int64_t bytes = 1;
-  std::string_view last = lane.last_key;
-  for (const auto& row : lane.batch.rows) {
-    if (!last.empty() && row.key <= last)
-      co_return fail(Code::kProtocol,
-                     fmt::format("partition {} of table '{}' returns rows out of order",
-                                 lane.scanner->partition_index(), table_->name()));
-    last = row.key;
-    bytes += int64_t(row.key.size() + row.value.size());
-  }
+  for (const auto& row : lane.batch.rows) bytes += int64_t(row.key.size() + row.value.size());
   auto wanted = std::clamp<int64_t>(kBatchBytes * int64_t(lane.batch.rows.size()) / bytes, 1,
                                     most_batch_rows_);
   if (auto now = lane.scanner->batch_size(); wanted >= 2 * now || 2 * wanted <= now)
     lane.scanner->set_batch_size(int32_t(wanted));
   co_return Result<void>();
+}
+
+// The rows must go on after those of the previous batch.
+Result<void> MergedScan::take(Lane& lane, client::ScanBatch batch) {
+  if (!lane.batch.rows.empty()) lane.last_key = lane.batch.rows.back().key;
+  lane.next = 0;
+  std::string_view last = lane.last_key;
+  for (const auto& row : batch.rows) {
+    if (!last.empty() && row.key <= last)
+      return fail(Code::kProtocol,
+                  fmt::format("partition {} of table '{}' returns rows out of order",
+                              lane.scanner->partition_index(), table_->name()));
+    last = row.key;
+  }
+  for (auto& row : batch.foreign) lane.foreign.push_back(std::move(row));
+  lane.batch = std::move(batch);
+  return {};
+}
+
+client::ForeignRows MergedScan::take_foreign(std::string_view up_to) {
+  client::ForeignRows taken;
+  for (auto& lane : lanes_)
+    for (; !lane.foreign.empty() && lane.foreign.front().key <= up_to; lane.foreign.pop_front())
+      taken.add(lane.foreign.front());
+  return taken;
+}
+
+client::ForeignRows MergedScan::take_foreign() {
+  client::ForeignRows taken;
+  for (auto& lane : lanes_)
+    for (const auto& row : std::exchange(lane.foreign, {})) taken.add(row);
+  return taken;
 }
 
 Task<const wire::KeyValueView*> MergedScan::advance() {

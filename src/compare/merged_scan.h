@@ -1,6 +1,8 @@
 // Several partitions of a table read as one stream of rows in key order.
 #pragma once
 
+#include <deque>
+
 #include "client/table.h"
 
 namespace pegmove::compare {
@@ -25,19 +27,27 @@ class MergedScan {
   // The next row if it is already in memory: avoids a coroutine for most rows. nullptr: advance().
   const wire::KeyValueView* advance_if_ready();
 
+  // The foreign rows (client/foreign_rows.h) up to this key that were left out, and that no earlier
+  // call has returned. Those behind the row that was returned last may be incomplete.
+  client::ForeignRows take_foreign(std::string_view up_to);
+  // The same after the last row.
+  client::ForeignRows take_foreign();
+
  private:
   struct Lane {
     std::unique_ptr<client::Scanner> scanner;
     client::ScanBatch batch;
     size_t next = 0;
     bool done = false;
-    std::string last_key;  // of the previous batch
+    std::string last_key;                      // of the previous batch
+    std::deque<client::ForeignRow> foreign{};  // in order of their keys
 
     bool is_ready() const { return done || next < batch.rows.size(); }
     const wire::KeyValueView& row() const { return batch.rows[next]; }
   };
 
   Task<> fill(Lane& lane);
+  Result<void> take(Lane& lane, client::ScanBatch batch);
   const wire::KeyValueView* take_least();
 
   std::shared_ptr<client::Table> table_;

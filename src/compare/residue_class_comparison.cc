@@ -115,10 +115,21 @@ Task<> ResidueClassComparison::walk(Pair& pair, int64_t most_rows) {
       right = next ? next : CO_TRY(co_await target.advance());
     }
     if (context_.sample) learned_.learn(last_key_);
-    if (look) [[unlikely]]
+    if (look) [[unlikely]] {
+      count_foreign(pair);
       CO_TRY(co_await note(false));
+    }
   }
+  count_foreign(pair);
   co_return Result<void>();
+}
+
+// Those up to the row that was compared last.
+void ResidueClassComparison::count_foreign(Pair& pair) {
+  auto& counts = state_.counts;
+  const bool all = pair.at_end();
+  counts.source_foreign += all ? pair.source.take_foreign() : pair.source.take_foreign(last_key_);
+  counts.target_foreign += all ? pair.target.take_foreign() : pair.target.take_foreign(last_key_);
 }
 
 Task<> ResidueClassComparison::run_slices() {

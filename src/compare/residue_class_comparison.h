@@ -59,6 +59,7 @@ class ResidueClassComparison {
   Pair open(const std::string& after, int32_t first_batch_rows, int32_t most_batch_rows) const;
   static Task<> begin(Pair& pair);
   Task<> walk(Pair& pair, int64_t most_rows);
+  void count_foreign(Pair& pair);
   Task<> run_slices();
   Task<> find_different(DifferenceKind kind, std::string_view raw_key);
   Task<> prove(DifferenceKind kind, std::string_view raw_key);

@@ -19,6 +19,7 @@ using async::milliseconds;
 
 constexpr milliseconds kQuestion{5000};
 constexpr size_t kAtOnce = 16;
+constexpr int32_t kSampledRows = 100;  // of a partition; their keys
 constexpr const char* kAtomicRequests =
     "incr_requests,check_and_set_requests,check_and_mutate_requests";
 
@@ -124,11 +125,12 @@ struct SideLook {
   std::shared_ptr<client::Table> table;
 };
 
-// Whether the partition has a row. Stops at the first.
+// Whether the partition has a row, and whether the first ones belong to it.
 Routine<> probe_rows(client::Table& table, int32_t index, milliseconds timeout,
                      PartitionFacts& facts) {
   auto deadline = Deadline::in(table.cluster().client().clock(), timeout);
-  auto scanner = table.scan_partition(index, {.batch_size = 1, .no_value = true});
+  auto scanner = table.scan_partition(
+      index, {.batch_size = kSampledRows, .no_value = true, .most_foreign_searched = 0});
   while (true) {
     auto batch = co_await scanner->next(deadline);
     if (!batch) {
@@ -136,7 +138,11 @@ Routine<> probe_rows(client::Table& table, int32_t index, milliseconds timeout,
       facts.error = batch.error();
       co_return;
     }
-    facts.rows = *batch && !(*batch)->rows.empty() ? Rows::kSome : Rows::kNone;
+    if (*batch) {
+      facts.sampled = (*batch)->received();
+      facts.foreign = int64_t((*batch)->foreign.size());
+    }
+    facts.rows = facts.sampled > 0 ? Rows::kSome : Rows::kNone;
     if (facts.rows == Rows::kSome || !*batch) co_return;
   }
 }
@@ -236,7 +242,9 @@ class SideProbe {
     facts_.partitions.resize(size_t((*table)->partition_count()));
     for (size_t i = 0; i < std::min(facts_.partitions.size(), config->partitions.size()); ++i)
       facts_.partitions[i].has_primary = config->partitions[i].primary.port != 0;
-    if (denied_by(facts_.info->envs, Access::kReads)) co_return;
+    facts_.is_being_split =
+        !(*table)->router().check_not_split((*table)->partition_count()).has_value();
+    if (facts_.is_being_split || denied_by(facts_.info->envs, Access::kReads)) co_return;
     std::vector<int32_t> served;
     for (size_t i = 0; i < facts_.partitions.size(); ++i)
       if (facts_.partitions[i].has_primary) served.push_back(int32_t(i));

@@ -30,7 +30,8 @@ struct Gathered {
 };
 
 // Asks the meta servers of both sides for the table, the nodes and the duplications; each replica
-// server for its version, clock, configuration and data versions; and each partition for one row.
+// server for its version, clock, configuration and data versions; and each partition for its first
+// rows.
 // Read-only. Each question has its deadline (five seconds, or options.timeout when that is less;
 // twice that for meta servers): a question without answer is listed in `silent`.
 Routine<Gathered> gather(Side source, Side target, GatherOptions options);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "testing/random_table.h"
 #include "testing/two_clusters.h"
 
 namespace pegmove::inspect {
@@ -57,6 +58,24 @@ TEST_F(GatherTest, LearnsFromServersWhatTheyTell) {
   int with_rows = 0;
   for (const auto& partition : side.partitions) with_rows += partition.rows == Rows::kSome;
   EXPECT_EQ(with_rows, 1);
+}
+
+TEST_F(GatherTest, ASampleOfEachPartitionShowsForeignRows) {
+  make();
+  const auto table = clusters->create_table(clusters->source, "t", 4);
+  testing::Model model;
+  for (int i = 0; i < 20; ++i) model[{"h" + std::to_string(i), "s"}] = {"v", 0};
+  clusters->must(write_model(table, model, clusters->deadline()));
+  clusters->must(testing::write_foreign(table, {{{"h3", "s"}, {"old", 0}}}, clusters->deadline()));
+  const auto gathered = look();
+  int64_t sampled = 0, foreign = 0;
+  for (const auto& partition : gathered.inspection.source.partitions) {
+    sampled += partition.sampled;
+    foreign += partition.foreign;
+  }
+  EXPECT_EQ(sampled, 21);
+  EXPECT_EQ(foreign, 1);
+  EXPECT_FALSE(gathered.inspection.source.is_being_split);
 }
 
 TEST_F(GatherTest, AServerThatDoesNotAnswerIsAFinding) {

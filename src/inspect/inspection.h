@@ -37,6 +37,8 @@ struct PartitionFacts {
   bool has_primary = false;
   Rows rows = Rows::kNotAsked;
   std::optional<Error> error{};  // why the rows are not known
+  int64_t sampled = 0;           // rows that were looked at, at the beginning
+  int64_t foreign = 0;           // of these (client/foreign_rows.h)
 };
 
 struct SideFacts {
@@ -45,6 +47,7 @@ struct SideFacts {
   std::optional<Error> unreachable{};        // then nothing else is known
   std::optional<client::TableInfo> info{};   // nullopt: the table does not exist
   std::vector<PartitionFacts> partitions{};  // of the table
+  bool is_being_split = false;               // then its rows are not looked at
   std::vector<NodeFacts> nodes{};  // those that serve the table; without a table all that are alive
   int alive_nodes = 0;
   std::optional<client::MetaLevel> level{};

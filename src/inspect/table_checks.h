@@ -9,7 +9,8 @@
 
 namespace pegmove::inspect {
 
-// Checks that all partitions serve and can be read.
+// Checks that all partitions serve and can be read, that the table is not being split, and whether
+// foreign rows (client/foreign_rows.h) were seen.
 Findings check_partitions(const SideFacts& side);
 // Checks for denied and throttled requests, and for envs that change rows. `envs` are those that
 // the target has, or will have.

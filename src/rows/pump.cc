@@ -20,6 +20,7 @@ Pump::Pump(RowSource& source, RowSink& sink, const async::StopSignal& stop, Pump
     progress_.rows_expired += lane.expired;
     progress_.rows_kept += lane.kept;
     progress_.rows_not_geo += lane.not_geo;
+    progress_.foreign += lane.foreign;
     progress_.lanes_done += lane.done;
   }
 }
@@ -98,6 +99,10 @@ Task<> Pump::write_counted(int index, std::optional<RowBatch> batch) {
     progress_.rows_expired += counts.expired;
     progress_.rows_kept += counts.kept;
     progress_.rows_not_geo += counts.not_geo;
+  }
+  if (batch->foreign.rows > 0) {
+    lane.foreign += batch->foreign;
+    progress_.foreign += batch->foreign;
   }
   if (batch->last_key.empty()) co_return Result<void>();
   lane.last_key = batch->last_key;

@@ -59,6 +59,7 @@ struct LaneState {
   int64_t expired = 0;     // rows, as in WriteCounts
   int64_t kept = 0;
   int64_t not_geo = 0;
+  client::ForeignRows foreign{};  // read and left out
   bool done = false;
 };
 
@@ -69,6 +70,7 @@ struct PumpProgress {
   int64_t rows_expired = 0;
   int64_t rows_kept = 0;
   int64_t rows_not_geo = 0;
+  client::ForeignRows foreign{};
   // By this pump alone:
   int64_t rows_written_now = 0;
   int64_t bytes_written_now = 0;

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "client/bulk_write.h"
+#include "client/foreign_rows.h"
 
 namespace pegmove::rows {
 
@@ -18,7 +19,8 @@ struct RowBatch {
   // The position of the lane after this batch: the raw key of the last row that was read, which
   // need not be among `rows` (filters). Empty for lanes that cannot be resumed.
   std::string_view last_key{};
-  int64_t rows_read = 0;  // for this batch, including those that were left out
+  int64_t rows_read = 0;          // for this batch, including those that were left out
+  client::ForeignRows foreign{};  // left out
 
   int64_t size() const {
     int64_t size = 0;

@@ -68,6 +68,7 @@ class PartitionLane : public Lane {
     batch.bytes = {std::move(both), {}};
     batch.rows.insert(batch.rows.end(), more.rows.begin(), more.rows.end());
     batch.rows_read += more.rows_read;
+    batch.foreign += more.foreign;
     if (!more.last_key.empty()) batch.last_key = more.last_key;
   }
 
@@ -121,8 +122,9 @@ Result<RowBatch> take_rows(client::ScanBatch batch, const TableReadOptions& opti
     out.rows.push_back({row.key, options.with_values ? row.value : std::string_view(),
                         options.with_expiry ? row.expire_ts : 0});
   }
-  out.rows_read = int64_t(batch.rows.size());
-  if (!batch.rows.empty()) out.last_key = batch.rows.back().key;
+  out.rows_read = batch.received();
+  out.last_key = batch.last_key;
+  for (const auto& row : batch.foreign) out.foreign.add(row);
   return out;
 }
 

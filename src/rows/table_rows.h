@@ -24,7 +24,8 @@ struct TableReadOptions {
 client::ScanOptions scan_options(const TableReadOptions& options);
 
 // The rows of a scan with scan_options() that the filters accept. The batch's last_key and
-// rows_read also count rows that are left out here; rows that servers leave out are not seen.
+// rows_read also count rows that are left out here, and foreign rows; rows that servers leave out
+// are not seen.
 // Errors: kProtocol for malformed keys.
 Result<RowBatch> take_rows(client::ScanBatch batch, const TableReadOptions& options);
 

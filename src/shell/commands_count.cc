@@ -38,7 +38,7 @@ struct CountArguments {
   int32_t top_count = 0;
   int32_t run_seconds = 0;  // 0: to the end
 
-  // A count of the servers will do.
+  // Nothing but the number of rows is needed: their keys, since servers count foreign rows too.
   bool only_count() const {
     return !diff_hash_key && !stat_size && !splits.filters.need_rows_here();
   }
@@ -88,7 +88,6 @@ class Counter {
         print_state(session_.err(), "partially");
     };
     client::ScanOptions options;
-    options.only_count = count_.only_count();
     options.no_value = !count_.stat_size && count_.splits.filters.value.match == Match::kAll;
     auto result = session_.run(run_.run(options, [this](size_t split, client::ScanBatch batch) {
       return take(split, std::move(batch));
@@ -113,7 +112,7 @@ class Counter {
 
   Task<> take(size_t split, client::ScanBatch batch) {
     if (count_.only_count()) {
-      run_.rows()[split] += batch.count;
+      run_.rows()[split] += int64_t(batch.rows.size());
       co_return Result<void>();
     }
     for (const auto& row : batch.rows) {

@@ -116,6 +116,7 @@ class RowPrinter {
       auto deadline = Deadline::in(session_.clock(), async::milliseconds(scan_.timeout_ms));
       auto batch = CO_TRY(co_await scanner.next(deadline));
       if (!batch) break;
+      for (const auto& row : batch->foreign) foreign_.add(row);
       for (const auto& row : batch->rows) {
         if (is_full()) break;
         print_row(row, scanner.partition_index());
@@ -126,6 +127,7 @@ class RowPrinter {
 
   bool is_full() const { return scan_.max_count > 0 && rows_ >= scan_.max_count; }
   int64_t rows() const { return rows_; }
+  const client::ForeignRows& foreign() const { return foreign_; }
 
  private:
   void print_row(const wire::KeyValueView& row, int32_t partition) {
@@ -148,6 +150,7 @@ class RowPrinter {
   int32_t app_id_ = 0;
   std::vector<std::string> servers_;
   int64_t rows_ = 0;
+  client::ForeignRows foreign_;
 };
 
 // Runs the scanners one after the other; prints rows and their number.
@@ -166,6 +169,7 @@ Outcome print_scans(Session& session, const ScanArguments& scan,
     if (result && !printer.is_full()) result = session.run(printer.print(*scanner));
   if (scan.file.empty() && printer.rows() > 0) session.out() << "\n";
   session.out() << printer.rows() << " key-value pairs got.\n";
+  print_foreign(session, printer.foreign());
   if (!result) return data_failed(session, result.error());
   if (scan.file.empty()) return Outcome::kDone;
   file.close();

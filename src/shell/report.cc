@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "rows/foreign_rows_text.h"
 #include "shell/session.h"
 #include "shell/words.h"
 #include "wire/error_code.h"
@@ -152,6 +153,11 @@ Outcome print_tables(Session& session, const TableSet& tables, const ReportOptio
 
 Outcome print_table(Session& session, const Table& table, const ReportOptions& options) {
   return print(session, options.json ? table.to_json() : table.to_text(), options.file);
+}
+
+void print_foreign(Session& session, const client::ForeignRows& foreign) {
+  if (foreign.rows > 0)
+    session.err() << "INFO: " << rows::foreign_text(foreign, "of " + session.settings().table);
 }
 
 std::string quoted(Session& session, std::string_view bytes) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "async/clock.h"
+#include "client/foreign_rows.h"
 #include "client/operations.h"
 #include "shell/command.h"
 #include "shell/tables.h"
@@ -54,6 +55,10 @@ ReportOptions report_options(const Options& options);
 Outcome print_tables(Session& session, const TableSet& tables, const ReportOptions& options);
 // One table alone: no blank line behind it.
 Outcome print_table(Session& session, const Table& table, const ReportOptions& options);
+
+// Says on Session::err() how many foreign rows a scan has left out, and which of them are nowhere
+// else. Nothing when there were none.
+void print_foreign(Session& session, const client::ForeignRows& foreign);
 
 // The bytes in double quotes, escaped as the session's settings say.
 std::string quoted(Session& session, std::string_view bytes);

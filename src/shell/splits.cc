@@ -83,8 +83,11 @@ bool prepare_splits(Session& session, client::Table& table, const SplitArguments
 
 SplitRun::SplitRun(Session& session, std::shared_ptr<client::Table> table,
                    const SplitArguments& arguments)
-    : session_(session), table_(std::move(table)), arguments_(arguments) {
-  for (int32_t i = 0; i < table_->partition_count(); ++i)
+    : session_(session),
+      table_(std::move(table)),
+      arguments_(arguments),
+      partition_count_(table_->partition_count()) {
+  for (int32_t i = 0; i < partition_count_; ++i)
     if (arguments.partition < 0 || arguments.partition == i) partitions_.push_back(i);
   rows_.resize(partitions_.size());
 }
@@ -110,7 +113,16 @@ Task<> SplitRun::run(client::ScanOptions options, TakeBatch take) {
   ended_ = true;
   group.stop();
   co_await group.join();  // no result
+  print_foreign(session_, foreign_);
+  if (result) result = co_await check_still_whole();
   co_return result;
+}
+
+Task<> SplitRun::check_still_whole() {
+  auto whole =
+      co_await table_->router().check_still_whole(partition_count_, session_.meta_deadline());
+  if (!whole) session_.err() << "ERROR: " << whole.error().to_string() << "\n";
+  co_return whole;
 }
 
 Task<> SplitRun::work(const client::ScanOptions& options, const TakeBatch& take) {
@@ -130,6 +142,7 @@ Task<> SplitRun::scan(size_t split, const client::ScanOptions& options, const Ta
     auto batch = co_await scanner->next(deadline());
     if (!batch) co_return failed(split, "scan next failed", std::move(batch).error());
     if (!*batch) break;
+    for (const auto& row : (*batch)->foreign) foreign_.add(row);
     auto taken = co_await take(split, std::move(**batch));
     if (!taken) co_return failed(split, taking, std::move(taken).error());
   }

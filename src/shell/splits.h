@@ -48,7 +48,8 @@ class SplitRun {
   int32_t rows_a_scan = 0;  // how many a request asks for; 0: SplitArguments::batch_size
 
   // Scans all splits with `options`, to which the filters are added. What went wrong is said on
-  // Session::err(). Errors: of the scans and of `take`; kInterrupted.
+  // Session::err(), and how many foreign rows (client/foreign_rows.h) were left out. Errors: of the
+  // scans and of `take`; kInterrupted; kRefused when the table is split.
   Task<> run(client::ScanOptions options, TakeBatch take);
 
   // By split.
@@ -61,6 +62,7 @@ class SplitRun {
   Task<> work(const client::ScanOptions& options, const TakeBatch& take);
   Task<> scan(size_t split, const client::ScanOptions& options, const TakeBatch& take);
   std::unexpected<Error> failed(size_t split, std::string_view what, Error error);
+  Task<> check_still_whole();
   Routine<> show_progress();
 
   Session& session_;
@@ -68,6 +70,8 @@ class SplitRun {
   const SplitArguments& arguments_;
   std::vector<int32_t> partitions_;
   std::vector<int64_t> rows_;
+  const int32_t partition_count_;  // when it began
+  client::ForeignRows foreign_;
   size_t next_ = 0;
   int splits_done_ = 0;
   bool failed_ = false;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/units.h"
+#include "record/expiry.h"
 #include "record/value.h"
 #include "store/layout.h"
 #include "store/status.h"
@@ -113,6 +114,15 @@ Result<int64_t> CheckpointRows::bytes_before(const std::string& key) {
   const auto status = db_->GetApproximateSizes({}, rows_family_, &range, 1, &bytes);
   if (!status.ok()) return fail(error(status, "reading"));
   return int64_t(bytes);
+}
+
+Result<bool> CheckpointRows::has_row(std::string_view key, uint32_t now_ts) {
+  std::string stored;
+  const auto status = db_->Get({}, rows_family_, rocksdb::Slice(key.data(), key.size()), &stored);
+  if (status.IsNotFound()) return false;
+  if (!status.ok()) return fail(error(status, "reading"));
+  const auto value = record::decode_value(data_version_, stored);
+  return value && !record::is_expired(value->header.expire_ts, now_ts);
 }
 
 void CheckpointRows::begin(const std::string& from, const std::string& to, size_t readahead_bytes) {

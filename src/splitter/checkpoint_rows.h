@@ -34,6 +34,8 @@ class CheckpointRows {
   int64_t rows() const { return row_count_; }
   // About how many of these bytes are before a key, from the files' indexes. Errors: as status().
   Result<int64_t> bytes_before(const std::string& key);
+  // Whether there is a row of this key that has not expired by `now_ts`. Errors: as status().
+  Result<bool> has_row(std::string_view key, uint32_t now_ts);
   // How many files are read in parallel.
   int streams() const { return streams_; }
 

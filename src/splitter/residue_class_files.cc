@@ -32,8 +32,8 @@ RowCounts& RowCounts::operator+=(const RowCounts& other) {
   written += other.written;
   bytes += other.bytes;
   expired += other.expired;
-  misplaced += other.misplaced;
   filtered += other.filtered;
+  foreign += other.foreign;
   return *this;
 }
 
@@ -45,6 +45,14 @@ ResidueClassFiles::ResidueClassFiles(const SplitRules& rules, int32_t which, int
                           rules.for_old_servers);
 }
 
+void ResidueClassFiles::leave_foreign(std::string_view key) {
+  constexpr size_t kMostKept = 500, kMostKeptBytes = 1 << 20;
+  ++counts_.foreign.rows;
+  if (foreign_.size() >= kMostKept || foreign_bytes_ + key.size() > kMostKeptBytes) return;
+  foreign_bytes_ += key.size();
+  foreign_.push_back({std::string(key)});
+}
+
 Result<void> ResidueClassFiles::add(const SourceRow& row, std::vector<FinishedFile>& finished) {
   if (row.key.size() < record::kHashKeyLengthSize) return {};  // the servers' own record
   ++counts_.read;
@@ -52,7 +60,7 @@ Result<void> ResidueClassFiles::add(const SourceRow& row, std::vector<FinishedFi
   if (!parts) return wrong(row, "a malformed key");
   const auto hash = record::raw_key_hash(*parts);
   if (record::partition_index(hash, rules_.shape.sources) != row.partition) {
-    ++counts_.misplaced;
+    leave_foreign(row.key);
     return {};
   }
   const auto& filters = rules_.filters;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client/foreign_rows.h"
 #include "rows/row_filter.h"
 #include "splitter/target_files.h"
 #include "splitter/units.h"
@@ -14,10 +15,10 @@ namespace pegmove::splitter {
 struct RowCounts {
   int64_t read = 0;
   int64_t written = 0;
-  int64_t bytes = 0;      // of the keys and values written
-  int64_t expired = 0;    // left out
-  int64_t misplaced = 0;  // left out: rows of other partitions, left by an old partition split
-  int64_t filtered = 0;   // left out by the filters
+  int64_t bytes = 0;              // of the keys and values written
+  int64_t expired = 0;            // left out
+  int64_t filtered = 0;           // left out by the filters
+  client::ForeignRows foreign{};  // left out
 
   RowCounts& operator+=(const RowCounts& other);
   bool operator==(const RowCounts&) const = default;
@@ -57,12 +58,18 @@ class ResidueClassFiles {
   // The last file of each target.
   Result<void> finish(std::vector<FinishedFile>& finished);
   const RowCounts& counts() const { return counts_; }
+  // The first foreign rows. Whether their own partitions have their keys is not known here.
+  const std::vector<client::ForeignRow>& foreign() const { return foreign_; }
 
  private:
+  void leave_foreign(std::string_view key);
+
   const SplitRules& rules_;
   std::vector<TargetFiles> targets_;
   std::string converted_;
   RowCounts counts_;
+  std::vector<client::ForeignRow> foreign_;
+  size_t foreign_bytes_ = 0;
 };
 
 }  // namespace pegmove::splitter

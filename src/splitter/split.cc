@@ -13,6 +13,8 @@
 #include "base/local_file.h"
 #include "base/units.h"
 #include "blockstore/path.h"
+#include "record/hash.h"
+#include "record/key.h"
 #include "splitter/unit_output.h"
 
 namespace pegmove::splitter {
@@ -169,11 +171,41 @@ class UnitRun {
       if (events_.on_progress) events_.on_progress(counts_);
     }
     // Closing may block.
+    auto foreign = job->foreign();
     CO_TRY(co_await source_.store.run([&]() -> Result<void> {
       job.reset();
       return {};
     }));
+    if (!foreign.empty()) co_await find_homes(std::move(foreign));  // no result
     co_return finished;
+  }
+
+  // Notes for these foreign rows whether the partitions to which they belong have their keys. For
+  // the report only, so it is bounded, and a partition that cannot be read is left out.
+  Routine<> find_homes(std::vector<client::ForeignRow> foreign) {
+    constexpr size_t kMostPartitions = 16;
+    std::map<int32_t, std::vector<client::ForeignRow>> by_home;
+    for (auto& row : foreign) {
+      const auto hash = record::raw_key_hash(*record::split_key(row.key));
+      by_home[record::partition_index(hash, plan_.rules.shape.sources)].push_back(std::move(row));
+    }
+    const auto cache = make_cache(limits_, units_that_read(limits_));
+    size_t opened = 0;
+    for (auto& [partition, rows] : by_home) {
+      if (opened++ == kMostPartitions || (events_.should_stop && events_.should_stop())) co_return;
+      auto home = co_await open_source(source_, partition, cache);
+      if (!home) continue;
+      // What was read before an error counts.
+      (void)co_await source_.store.run([&]() -> Result<void> {
+        for (auto& row : rows) {
+          using enum client::ForeignRow::Home;
+          row.home = TRY((*home)->has_row(row.key, plan_.rules.now_ts)) ? kHasRow : kHasNone;
+        }
+        home->reset();  // closing may block
+        return {};
+      });
+      for (const auto& row : rows) counts_.foreign.note(row);
+    }
   }
 
   std::unique_ptr<UnitJob> begin(Sources sources) const {

@@ -221,8 +221,9 @@ TEST_F(SplitTest, ValuesOfAnotherDataVersionAreConverted) {
   EXPECT_EQ(read_set(target("t"), 1).at(record::encode_key("h4", "s")), expected + "v4");
 }
 
-TEST_F(SplitTest, WhatIsExpiredMisplacedOrNotWantedIsLeftOutAndCounted) {
-  const auto source = make_backup(2, [](int32_t partition, store::PartitionDb& db) {
+TEST_F(SplitTest, WhatIsExpiredForeignOrNotWantedIsLeftOutAndCounted) {
+  int64_t strays = 0;
+  const auto source = make_backup(2, [&](int32_t partition, store::PartitionDb& db) {
     fill_evenly(partition, 2, 100, db);
     if (partition != 0) return;
     auto batch = db.new_batch();
@@ -236,6 +237,12 @@ TEST_F(SplitTest, WhatIsExpiredMisplacedOrNotWantedIsLeftOutAndCounted) {
       if (record::partition_index(record::key_hash(key, ""), 2) == 0)
         batch.put(record::encode_key(key, "s"), "old", 500, 0);
     }
+    for (int i = 0; i < 100; ++i) {  // what a duplication misplaced
+      const auto key = "only" + std::to_string(i);
+      if (record::partition_index(record::key_hash(key, ""), 2) == 0) continue;
+      batch.put(record::encode_key(key, "s"), "v", 0, 0);
+      ++strays;
+    }
     good(db.write(batch, 2));
   });
   SplitRules rules{.shape = {2, 4}, .now_ts = 500};
@@ -246,9 +253,13 @@ TEST_F(SplitTest, WhatIsExpiredMisplacedOrNotWantedIsLeftOutAndCounted) {
   const auto rows = read_set(target("t"), 4);
   EXPECT_THAT(rows, SizeIs(10));
   EXPECT_EQ(counts.written, 10);
-  EXPECT_GT(counts.misplaced, 30);
+  EXPECT_GT(counts.foreign.rows, strays + 30);
+  EXPECT_EQ(counts.foreign.read, counts.foreign.rows);
+  EXPECT_GT(strays, 0);
+  EXPECT_EQ(counts.foreign.strays, strays);
+  EXPECT_THAT(counts.foreign.stray_keys, ::testing::Each(::testing::HasSubstr("only")));
   EXPECT_GT(counts.expired + counts.filtered, 90);
-  EXPECT_EQ(counts.read, counts.written + counts.misplaced + counts.expired + counts.filtered);
+  EXPECT_EQ(counts.read, counts.written + counts.foreign.rows + counts.expired + counts.filtered);
 }
 
 TEST_F(SplitTest, AFileEndsWhereItIsFullAndTheRowsAreTheSame) {

@@ -27,6 +27,7 @@ class UnitJob {
   Result<std::vector<FinishedFile>> step(int64_t most_rows);
   bool done() const { return done_; }
   const RowCounts& counts() const { return files_.counts(); }
+  const std::vector<client::ForeignRow>& foreign() const { return files_.foreign(); }
 
  private:
   Result<void> begin();

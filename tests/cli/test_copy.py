@@ -6,7 +6,7 @@ import time
 from harness import CliTest, port_of, row, sorted_rows
 
 COPY_FIELDS = {"id", "rows", "rows_read", "rows_expired", "rows_kept", "rows_not_geo", "bytes", "elapsed_ms", "from", "table", "source_app_id", "source_partitions", "to", "to_table",
-               "target_app_id", "target_partitions", "partition_rows"}
+               "target_app_id", "target_partitions", "partition_rows", "foreign_rows"}
 VERIFY_FIELDS = {"equal", "from", "to", "table", "to_table", "source_rows", "target_rows", "missing", "extra", "value",
                  "expiry", "source_sum", "target_sum", "elapsed_ms", "differences"}
 

@@ -81,7 +81,7 @@ class SplitAndLoad(WithStore):
             self.shell(f"create {table} -p {partitions}")
             # Some rows of it have expired since the backup was made.
             report = json.loads(self.done(*self.split_words(table, "--json")).out)
-            self.assertEqual((report["partitions"], report["rows"]["misplaced"]), (partitions, 0))
+            self.assertEqual((report["partitions"], report["foreign_rows"]), (partitions, 0))
             loaded = json.loads(self.done(*self.load_words(table, "--json")).out)
             self.assertEqual((loaded["table"], loaded["partitions"]), (table, partitions))
             self.assertGreaterEqual(loaded["writes_held_ms"], 0)
@@ -196,7 +196,7 @@ class SplitAndLoad(WithStore):
 
     def test_what_spark_tells_is_not_believed_blindly(self):
         self.failed(1, "no result of unit 0 was reported", *self.on_spark("s1", "exit 0"))
-        counts = dict.fromkeys(("read", "written", "bytes", "expired", "misplaced", "filtered"), 1)
+        counts = dict.fromkeys(("read", "written", "bytes", "expired", "filtered"), 1)
 
         def tells(**more):
             file = {"partition": 0, "name": "u0000_0001.sst", "size": 1, "md5": "0" * 32, "rows": 1, "digest": "0", **more}
@@ -263,7 +263,7 @@ class SplitAndLoad(WithStore):
             report = json.loads(self.done(
                 "split", "--from-cluster", "ClusterB", "--table", "live", "--to", f"local:/{self.to}", "--cluster",
                 "ClusterB", "--to-table", table, "--file-size", "20KB", "--json", *self.options()).out)
-            self.assertEqual((report["rows"]["written"], report["rows"]["misplaced"]), (3_000, 0))
+            self.assertEqual((report["rows"]["written"], report["foreign_rows"]), (3_000, 0))
             self.assertGreater(report["files"], partitions)
             self.done(*self.load_words(table))
             self.assertEqual(self.rows_of(self.b, table), self.rows_of(self.b, "live"))

@@ -66,27 +66,13 @@ int64_t batch_rows(const Counts& counts) {
   return kRowsARequest * (counts.target / std::gcd(counts.source, counts.target));
 }
 
-std::unexpected<Error> was_split(const client::Table& table, int32_t before, int32_t now) {
-  return fail(Code::kRefused,
-              fmt::format("table '{}' was split from {} to {} partitions during the copy: rows may "
-                          "be missing; cancel this run and start another copy",
-                          table.name(), before, now));
-}
-
 // A partition split moves rows to the new partition, and a scan of the parent no longer sees them;
 // and a DUPLICATE request that was made for the parent may contain rows of the child.
 Task<> check_not_split(const PreparedCopy& copy, Counts before) {
   auto deadline = Deadline::in(copy.source->cluster().client().clock(), copy.options.timeout);
-  auto source =
-      CO_TRY(co_await copy.source->cluster().table_config(copy.source->name(), {0}, deadline));
-  if (source.partition_count != before.source)
-    co_return was_split(*copy.source, before.source, source.partition_count);
+  CO_TRY(co_await copy.source->router().check_still_whole(before.source, deadline));
   if (!copy.options.duplicate) co_return Result<void>();
-  auto target =
-      CO_TRY(co_await copy.target->cluster().table_config(copy.target->name(), {0}, deadline));
-  if (target.partition_count != before.target)
-    co_return was_split(*copy.target, before.target, target.partition_count);
-  co_return Result<void>();
+  co_return co_await copy.target->router().check_still_whole(before.target, deadline);
 }
 
 // The time of the servers' slowest clock; nullopt when one is not known.
@@ -108,6 +94,7 @@ CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progres
                     .rows_expired = progress.rows_expired,
                     .rows_kept = progress.rows_kept,
                     .rows_not_geo = progress.rows_not_geo,
+                    .foreign = progress.foreign,
                     .rows_written_now = progress.rows_written_now,
                     .bytes_written_now = progress.bytes_written_now,
                     .rows_read = progress.rows_read,

@@ -23,10 +23,11 @@ using CopyListener = std::function<void(const CopyStatus&)>;
 
 struct CopyReport {
   int64_t rows = 0;
-  int64_t bytes = 0;         // keys and values
-  int64_t rows_expired = 0;  // during the copy, so not written
-  int64_t rows_kept = 0;     // not written, since they existed in the target
-  int64_t rows_not_geo = 0;  // written without a geo row: no latitude and longitude
+  int64_t bytes = 0;              // keys and values
+  int64_t rows_expired = 0;       // during the copy, so not written
+  int64_t rows_kept = 0;          // not written, since they existed in the target
+  int64_t rows_not_geo = 0;       // written without a geo row: no latitude and longitude
+  client::ForeignRows foreign{};  // not written, since they are no rows of the table
   // Since this process began or resumed the copy:
   int64_t rows_written_now = 0;
   int64_t bytes_written_now = 0;
@@ -44,7 +45,7 @@ struct CopyReport {
 // target are kept. Writes to the source during the copy may or may not be copied. Safe to repeat;
 // stopped by the signal it fails with kInterrupted, and what was written stays. A server that is
 // down or refuses requests is tried again for options.retry_for. With options.pump.start it resumes
-// there. Errors: all of client/table.h.
+// there. Errors: all of client/table.h; kRefused when a table is split meanwhile.
 Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop, CopyListener listener);
 
 }  // namespace pegmove::migration

@@ -9,6 +9,7 @@
 #include "base/json_fields.h"
 #include "base/json_text.h"
 #include "compare/progress_text.h"
+#include "rows/foreign_rows_text.h"
 
 namespace pegmove::migration {
 
@@ -105,9 +106,11 @@ Result<void> check_same_tables(const CopyRequest& request, const CopiedTables& t
 
 // What a lane's position contains besides the rows that were written.
 std::string detail_of(const rows::LaneState& state) {
-  if (state.expired + state.kept + state.not_geo == 0) return "";
-  return base::json_text(
-      SortedJson{{"expired", state.expired}, {"kept", state.kept}, {"not_geo", state.not_geo}});
+  if (state.expired + state.kept + state.not_geo + state.foreign.rows == 0) return "";
+  return base::json_text(SortedJson{{"expired", state.expired},
+                                    {"kept", state.kept},
+                                    {"not_geo", state.not_geo},
+                                    {"foreign", rows::foreign_to_journal(state.foreign)}});
 }
 
 journal::UnitPosition position_of(int32_t partition, const rows::LaneState& state) {
@@ -125,6 +128,8 @@ void read_detail(const std::string& detail, rows::LaneState& state) {
   for (auto [key, to] :
        {std::pair("expired", &state.expired), {"kept", &state.kept}, {"not_geo", &state.not_geo}})
     if (in.contains(key) && in[key].is_number_integer()) *to = in[key].get<int64_t>();
+  if (auto foreign = rows::foreign_from_journal(base::text_in(in, "foreign")))
+    state.foreign = *std::move(foreign);
 }
 
 // What the report needs, for a later process.
@@ -134,6 +139,7 @@ std::string product_of(const CopyReport& report) {
                                     {"expired", report.rows_expired},
                                     {"kept", report.rows_kept},
                                     {"not_geo", report.rows_not_geo},
+                                    {"foreign", rows::foreign_to_journal(report.foreign)},
                                     {"partition_rows", report.partition_rows}});
 }
 
@@ -295,6 +301,8 @@ Result<void> CopyTable::take_rows(const journal::StepRecord& record) {
                           {"kept", &report_.rows_kept},
                           {"not_geo", &report_.rows_not_geo}})
     *to = TRY(in.integer(name, 0, INT64_MAX));
+  // Copies of versions that kept foreign rows do not have this field.
+  report_.foreign = TRY(rows::foreign_from_journal(TRY(in.text("foreign", ""))));
   report_.partition_rows = TRY(in.integers("partition_rows", 0, INT64_MAX));
   return {};
 }

@@ -119,6 +119,27 @@ TEST_F(CopyTableTest, AStoppedRunIsResumedAndReadsOnlyTheRest) {
   EXPECT_EQ(differences(model), "");
 }
 
+TEST_F(CopyTableTest, ForeignRowsAreCountedOnceOverManyProcesses) {
+  make_source(4);
+  Model stale = model;
+  for (auto& [key, row] : stale) row = {"stale", 0};
+  const auto table = clusters.open_table(source, "t");
+  clusters.must(testing::write_foreign(table, stale, clusters.deadline()));
+  clusters.must(testing::write_foreign(table, {{{"only", "here"}, {"v", 0}}}, clusters.deadline()));
+  id = plan({.create = true, .partitions = 3});
+  lanes_at_once = 2;
+  for (int process = 0; process < 3; ++process)
+    ASSERT_EQ(work_a_little().end.state, RunState::kInterrupted);
+  const auto last = work();
+  ASSERT_EQ(last.end.state, RunState::kDone) << refusal(last);
+  EXPECT_EQ(last.report["rows"], int64_t(model.size()));
+  EXPECT_EQ(last.report["foreign_rows"], int64_t(model.size() + 1));
+  EXPECT_EQ(last.report["stray_rows"], 1);
+  EXPECT_EQ(last.report["stray_keys"][0]["hash_key"], "only");
+  EXPECT_THAT(last.end.report->text, HasSubstr("Left out: 401 foreign rows of table t"));
+  EXPECT_EQ(differences(model), "");
+}
+
 TEST_F(CopyTableTest, ManyProcessesCopyEachRowOnce) {
   make_source(3);
   id = plan({.create = true});

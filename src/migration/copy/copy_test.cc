@@ -1,11 +1,13 @@
 #include "migration/copy/copy.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "async/pool.h"
 #include "compare/compare.h"
 #include "migration/copy/copies_test.h"
 #include "record/expiry.h"
+#include "record/key.h"
 #include "testing/random_table.h"
 #include "testing/two_clusters.h"
 
@@ -135,6 +137,40 @@ TEST_F(CopyTest, ThroughDuplicateRowsThatTheTargetGotSinceStay) {
                           .verify_timetag = true}});
   ASSERT_TRUE(report) << report.error().to_string();
   EXPECT_EQ(differences("t", model), "");
+}
+
+// What a table has that was split in the past: stale rows of its own keys in other partitions, and
+// rows that are nowhere else.
+TEST_F(CopyTest, ForeignRowsAreLeftOutHoweverRowsAreWritten) {
+  make({}, {.name = "target", .duplication_group = {{"test", 1}, {"target", 2}}});
+  const auto model = make_table("t", 4, 1, {.rows = 300, .largest_value = 100});
+  Model stale = model;
+  for (auto& [key, row] : stale) row = {"stale", 0};
+  const auto source = clusters->open_table(clusters->source, "t");
+  clusters->must(testing::write_foreign(source, stale, clusters->deadline()));
+  clusters->must(
+      testing::write_foreign(source, {{{"only", "here"}, {"v", 0}}}, clusters->deadline()));
+  for (const bool duplicates : {false, true})
+    for (int partitions : {4, 8, 3}) {
+      const auto name = fmt::format("t{}_{}", partitions, duplicates);
+      SCOPED_TRACE(name);
+      CopyOptions options{.table = "t", .to_table = name, .create = true, .partitions = partitions};
+      if (duplicates)
+        options.duplicate = client::DuplicateWrite{
+            .cluster_id = 1, .timestamp_us = clusters->target_time.unix_us() - 600'000'000};
+      const auto report = copy(options);
+      ASSERT_TRUE(report) << report.error().to_string();
+      EXPECT_EQ(report->rows, int64_t(model.size()));
+      EXPECT_EQ(report->rows_read, int64_t(2 * model.size() + 1));
+      EXPECT_EQ(report->foreign.rows, int64_t(model.size() + 1));
+      EXPECT_EQ(report->foreign.strays, 1);
+      EXPECT_EQ(report->foreign.stray_keys, std::vector{record::encode_key("only", "here")});
+      EXPECT_EQ(differences(name, model), "");
+      const auto compared = compare({.table = "t", .to_table = name});
+      EXPECT_TRUE(compared.equal());
+      EXPECT_EQ(compared.source_foreign, report->foreign);
+      EXPECT_EQ(compared.target_foreign, client::ForeignRows());
+    }
 }
 
 TEST_F(CopyTest, OverwritesRowsAndLeavesThoseThatOnlyTheTargetHas) {

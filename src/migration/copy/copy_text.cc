@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "rows/foreign_rows_text.h"
 
 namespace pegmove::migration {
 namespace {
@@ -98,6 +99,7 @@ nlohmann::ordered_json to_json(const CopyReport& report, const std::string& run,
                              {"target_app_id", report.target_app_id},
                              {"target_partitions", report.target_partitions},
                              {"partition_rows", report.partition_rows}};
+  rows::add_foreign(out, report.foreign);
   if (report.live) out["live"] = to_json(*report.live);
   return out;
 }
@@ -123,6 +125,8 @@ std::string to_text(const CopyReport& report, const CopyEnds& ends) {
     text += format_count(uint64_t(report.rows_not_geo)) +
             " rows have no latitude and longitude in their values: they are in the table, but not "
             "in its geo table.\n";
+  text +=
+      rows::foreign_text(report.foreign, fmt::format("of table {} on {}", ends.table, ends.from));
   if (report.live) text += to_text(*report.live);
   return text;
 }

@@ -167,6 +167,33 @@ TEST_F(PreflightChecksTest, PartitionsThatCannotBeReadAreListed) {
   expect_error("no-reads", "did not answer in time");
 }
 
+TEST_F(PreflightChecksTest, ForeignRowsOfASampleAreAWarning) {
+  inspection.source.partitions[0].sampled = 100;
+  inspection.source.partitions[1].sampled = 60;
+  EXPECT_EQ(check_copy(inspection, options).findings.count(inspect::Severity::kWarning), 0);
+  inspection.source.partitions[1].foreign = 7;
+  expect(inspect::Severity::kWarning, "foreign-rows", "of the first 160 rows of all partitions, 7");
+}
+
+// Real servers tell partitions by a mask of bits: the env would refuse requests of a table with
+// another count.
+TEST_F(PreflightChecksTest, TheEnvThatHidesForeignRowsIsNamedForPowersOfTwo) {
+  auto& side = inspection.source;
+  side.partitions[1].foreign = 1;
+  EXPECT_THAT(findings(), Contains(Field(&inspect::Finding::next_step,
+                                         HasSubstr("replica.split.validate_partition_hash"))));
+  side.partitions.push_back({.has_primary = true});
+  side.info->partition_count = 3;
+  EXPECT_THAT(findings(), Not(Contains(Field(&inspect::Finding::next_step,
+                                             HasSubstr("replica.split.validate_partition_hash")))));
+}
+
+TEST_F(PreflightChecksTest, ATableThatIsBeingSplitIsRefused) {
+  inspection.source.is_being_split = true;
+  inspection.source.partitions[1].has_primary = false;  // not yet
+  expect_error("being-split", "being split");
+}
+
 TEST_F(PreflightChecksTest, AccessControlIsToldApart) {
   inspection.target.partitions[0].error = wire::to_error(wire::ErrorCode::kAclDeny, "GET_SCANNER");
   inspection.target.partitions[0].rows = inspect::Rows::kUnknown;

@@ -13,6 +13,7 @@
 #include "migration/split/split_json.h"
 #include "migration/split/split_units.h"
 #include "record/expiry.h"
+#include "rows/foreign_rows_text.h"
 #include "splitter/residue_class_files.h"
 
 namespace pegmove::migration {
@@ -35,9 +36,7 @@ Task<SplitPlan> plan_of(const SplitRequest& request, const RowOrigin& origin, co
   if (!origin.table)
     co_return co_await splitter::plan_split({.store = *origin.store, .place = request.from},
                                             std::move(rules), request.limits);
-  if (origin.table->partition_count() != rules.shape.sources)
-    co_return fail(Code::kInvalidArgument,
-                   fmt::format("table '{}' now has another partition count", origin.table->name()));
+  CO_TRY(origin.table->router().check_not_split(rules.shape.sources));
   SplitPlan plan{.rules = std::move(rules), .units = {}};
   for (int32_t which = 0; which < plan.rules.shape.residue_classes(); ++which)
     plan.units.push_back({.which = which, .from = "", .to = ""});
@@ -309,12 +308,11 @@ std::string to_text(const SplitReport& report) {
       base::format_count(uint64_t(report.files)), base::format_size(uint64_t(report.file_bytes)),
       base::format_duration(report.elapsed));
   const std::pair<int64_t, const char*> left_out[] = {
-      {counts.expired, "had expired"},
-      {counts.misplaced, "did not belong to their partition (an old partition split left them)"},
-      {counts.filtered, "did not match the filters"}};
+      {counts.expired, "had expired"}, {counts.filtered, "did not match the filters"}};
   for (const auto& [count, why] : left_out)
     if (count > 0)
       text += "Left out: " + base::format_count(uint64_t(count)) + " rows that " + why + ".\n";
+  text += rows::foreign_text(counts.foreign, "of the source");
   if (report.empty_partitions > 0)
     text += std::to_string(report.empty_partitions) +
             " partitions have no rows. They have one file with a record that clients do not see, "

@@ -6,6 +6,7 @@
 #include "base/json_fields.h"
 #include "base/json_text.h"
 #include "migration/copy/copy_options_json.h"
+#include "rows/foreign_rows_text.h"
 
 namespace pegmove::migration {
 namespace {
@@ -20,9 +21,11 @@ constexpr int64_t kMostBytes = int64_t{1} << 60;
 constexpr int32_t kMostPartitions = 65'536;
 
 constexpr std::pair<const char*, int64_t RowCounts::*> kCounts[] = {
-    {"read", &RowCounts::read},           {"written", &RowCounts::written},
-    {"bytes", &RowCounts::bytes},         {"expired", &RowCounts::expired},
-    {"misplaced", &RowCounts::misplaced}, {"filtered", &RowCounts::filtered}};
+    {"read", &RowCounts::read},
+    {"written", &RowCounts::written},
+    {"bytes", &RowCounts::bytes},
+    {"expired", &RowCounts::expired},
+    {"filtered", &RowCounts::filtered}};
 
 SortedJson to_json(const RowCounts& counts) {
   SortedJson out;
@@ -33,6 +36,9 @@ SortedJson to_json(const RowCounts& counts) {
 Result<RowCounts> read_counts(const base::JsonFields& in) {
   RowCounts counts;
   for (const auto& [name, field] : kCounts) counts.*field = TRY(in.integer(name, 0, kMostBytes));
+  counts.foreign = TRY(rows::foreign_from_journal(TRY(in.text("foreign", ""))));
+  // Older versions counted them, and nothing else.
+  if (in.has("misplaced")) counts.foreign.rows = TRY(in.integer("misplaced", 0, kMostBytes));
   return counts;
 }
 
@@ -186,8 +192,9 @@ std::string to_json(const UnitResult& result) {
                      {"md5", each.file.md5},
                      {"rows", each.rows},
                      {"digest", each.digest}});
-  return base::json_text(
-      SortedJson{{"counts", to_json(result.counts)}, {"files", std::move(files)}});
+  auto counts = to_json(result.counts);
+  counts["foreign"] = rows::foreign_to_journal(result.counts.foreign);
+  return base::json_text(SortedJson{{"counts", std::move(counts)}, {"files", std::move(files)}});
 }
 
 Result<UnitResult> unit_result_from_json(std::string_view text) {
@@ -205,17 +212,14 @@ Result<UnitResult> unit_result_from_json(std::string_view text) {
 }
 
 std::string to_json(const SplitReport& report) {
-  return base::json_text(nlohmann::ordered_json{{"store", report.store},
-                                                {"folder", report.place.table_folder()},
-                                                {"cluster", report.place.cluster},
-                                                {"table", report.place.table},
-                                                {"partitions", report.partitions},
-                                                {"empty_partitions", report.empty_partitions},
-                                                {"files", report.files},
-                                                {"file_bytes", report.file_bytes},
-                                                {"rows", to_json(report.counts)},
-                                                {"elapsed_ms", report.elapsed.count()}},
-                         2);
+  nlohmann::ordered_json json{
+      {"store", report.store},           {"folder", report.place.table_folder()},
+      {"cluster", report.place.cluster}, {"table", report.place.table},
+      {"partitions", report.partitions}, {"empty_partitions", report.empty_partitions},
+      {"files", report.files},           {"file_bytes", report.file_bytes},
+      {"rows", to_json(report.counts)},  {"elapsed_ms", report.elapsed.count()}};
+  rows::add_foreign(json, report.counts.foreign);
+  return base::json_text(json, 2);
 }
 
 }  // namespace pegmove::migration

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "migration/split/split.h"
+#include "migration/split/split_json.h"
 
 namespace pegmove::migration {
 namespace {
@@ -37,6 +38,24 @@ TEST(SplitJson, OneFromBeforeThereWereFilesForOldServersHasNone) {
   const auto back = split_request_from_json(json.dump());
   ASSERT_TRUE(back) << back.error().to_string();
   EXPECT_FALSE(back->for_old_servers);
+}
+
+TEST(SplitJson, TheResultOfAUnitComesBack) {
+  splitter::UnitResult result{.counts = {.read = 5, .written = 2}, .files = {}};
+  result.counts.foreign = {.rows = 3, .read = 3, .strays = 1, .stray_keys = {"key"}};
+  const auto back = unit_result_from_json(to_json(result));
+  ASSERT_TRUE(back) << back.error().to_string();
+  EXPECT_EQ(back->counts, result.counts);
+}
+
+TEST(SplitJson, TheResultOfAnOlderVersionHasItsForeignRows) {
+  splitter::UnitResult result{.counts = {.read = 5, .written = 2}, .files = {}};
+  auto json = nlohmann::json::parse(to_json(result));
+  json["counts"].erase("foreign");
+  json["counts"]["misplaced"] = 3;
+  const auto back = unit_result_from_json(json.dump());
+  ASSERT_TRUE(back) << back.error().to_string();
+  EXPECT_EQ(back->counts.foreign.rows, 3);
 }
 
 TEST(SplitJson, AFieldOfAnotherKindIsNamed) {

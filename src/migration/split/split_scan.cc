@@ -15,6 +15,7 @@ using splitter::FinishedFile;
 
 constexpr size_t kMostRows = 4'000;
 constexpr size_t kMostBatchBytes = 2 << 20;
+constexpr async::milliseconds kMetaTimeout{30'000};
 
 // A row, kept until it is written.
 struct KeptRow {
@@ -31,7 +32,8 @@ class ScanRun {
         events_(events),
         output_(target, limits, events, unit),
         files_(rules_, plan.units[unit].which, int(unit), output_.folder()),
-        scan_(std::move(table), rules_.shape.sources_of(plan.units[unit].which), {}) {}
+        table_(std::move(table)),
+        scan_(table_, rules_.shape.sources_of(plan.units[unit].which), {}) {}
 
   Task<splitter::UnitResult> carry_out() {
     CO_TRY(co_await output_.begin());
@@ -48,11 +50,13 @@ class ScanRun {
       both.push_back(write(rows, next));
       CO_TRY(co_await async::all(std::move(both)));
       finished = std::move(next);
-      if (events_.on_progress) events_.on_progress(files_.counts());
+      if (events_.on_progress) events_.on_progress(counts());
       if (is_last) break;
     }
     CO_TRY(co_await output_.send(finished));
-    co_return output_.finish(files_.counts());
+    CO_TRY(co_await table_->router().check_still_whole(
+        rules_.shape.sources, Deadline::in(table_->cluster().client().clock(), kMetaTimeout)));
+    co_return output_.finish(counts());
   }
 
  private:
@@ -69,7 +73,15 @@ class ScanRun {
       bytes += row->key.size() + stored.size();
       rows.push_back({std::string(row->key), std::move(stored)});
     }
+    foreign_ += rows.empty() ? scan_.take_foreign() : scan_.take_foreign(rows.back().key);
     co_return rows;
+  }
+
+  splitter::RowCounts counts() const {
+    auto counts = files_.counts();
+    counts.read += foreign_.rows;
+    counts.foreign += foreign_;
+    return counts;
   }
 
   Task<> write(const std::vector<KeptRow>& rows, std::vector<FinishedFile>& finished) {
@@ -79,7 +91,7 @@ class ScanRun {
     });
   }
 
-  // Servers return only the partition's own rows.
+  // The scan has left out foreign rows.
   splitter::SourceRow as_source_row(const KeptRow& row) const {
     const auto parts = record::split_key(row.key);
     const auto partition =
@@ -95,7 +107,9 @@ class ScanRun {
   const splitter::UnitEvents& events_;
   splitter::UnitOutput output_;
   splitter::ResidueClassFiles files_;
+  std::shared_ptr<client::Table> table_;  // shared with its scans
   compare::MergedScan scan_;
+  client::ForeignRows foreign_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "base/json_text.h"
 #include "compare/difference_file.h"
 #include "compare/progress_text.h"
+#include "rows/foreign_rows_text.h"
 
 namespace pegmove::migration {
 namespace {
@@ -57,6 +58,9 @@ Result<compare::ResidueClassState> parse_state(const journal::UnitPosition& posi
     state.counts.*field = TRY(in.integer(name, 0, INT64_MAX));
   state.counts.source_sum = TRY(read_sum(in, "source_sum"));
   state.counts.target_sum = TRY(read_sum(in, "target_sum"));
+  // Positions of versions that compared foreign rows do not have these fields.
+  state.counts.source_foreign = TRY(rows::foreign_from_journal(TRY(in.text("source_foreign", ""))));
+  state.counts.target_foreign = TRY(rows::foreign_from_journal(TRY(in.text("target_foreign", ""))));
   TRY(in.objects("differences"));
   for (const auto& line : *TRY(in.any("differences")))
     state.listed.push_back(TRY(compare::parse_difference(base::json_text(line))));
@@ -108,6 +112,8 @@ journal::UnitPosition to_position(int number, const compare::ResidueClassState& 
   for (const auto& [name, field] : kCountFields) json[name] = state.counts.*field;
   json["source_sum"] = state.counts.source_sum.to_hex();
   json["target_sum"] = state.counts.target_sum.to_hex();
+  json["source_foreign"] = rows::foreign_to_journal(state.counts.source_foreign);
+  json["target_foreign"] = rows::foreign_to_journal(state.counts.target_foreign);
   size_t bytes = 0;
   auto& listed = json["differences"] = Json::array();
   for (const auto& difference : state.listed) {

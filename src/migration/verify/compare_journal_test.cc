@@ -47,6 +47,44 @@ TEST_F(CompareJournalTest, GoesOnBehindThePositionsThatItTold) {
   EXPECT_EQ(found_in(report.differences), found_in(whole.differences));
 }
 
+// They are no rows of either table; each is counted once, wherever the first process ended.
+TEST_F(CompareJournalTest, ForeignRowsAreLeftOutAndCountedOnce) {
+  Model model, foreign;
+  for (int i = 0; i < 3000; ++i) model[{"h" + std::to_string(i), "s"}] = {"v", 0};
+  for (int i = 0; i < 900; ++i) foreign[{"h" + std::to_string(3 * i), "s"}] = {"stale", 0};
+  foreign[{"only", "here"}] = {"v", 0};
+  make_tables(model, 4, 2);
+  clusters.must(testing::write_foreign(source, foreign, clusters.deadline()));
+  clusters.must(testing::write_foreign(target, {{{"h7", "s"}, {"stale", 0}}}, clusters.deadline()));
+
+  std::vector<journal::UnitPosition> positions;
+  compare::CompareEvents events{
+      .on_class = [&](int number, const compare::ResidueClassState& state) {
+        std::erase_if(positions, [&](const auto& other) { return other.unit == number; });
+        positions.push_back(to_position(number, state, tables()));
+        if (state.counts.source_rows > 700) clusters.stop.request();
+      }};
+  ASSERT_FALSE(try_compare({.note_every = milliseconds(0)}, events));
+  const auto restored = restore_classes(positions, tables());
+  ASSERT_EQ(restored.states.size(), 2u) << restored.why_restarted;
+  int64_t before = 0;
+  for (const auto& state : restored.states) before += state.counts.source_foreign.rows;
+  EXPECT_GT(before, 0);
+  EXPECT_LT(before, 901);
+
+  async::StopSignal no_stop;
+  const auto report =
+      clusters.must(compare::compare(tables(), {.start = restored.states}, no_stop, {}));
+  EXPECT_TRUE(report.equal());
+  EXPECT_EQ(report.source_rows, 3000);
+  EXPECT_EQ(report.source_sum, report.target_sum);
+  EXPECT_EQ(report.source_foreign.rows, 901);
+  EXPECT_EQ(report.source_foreign.strays, 1);
+  EXPECT_EQ(report.source_foreign.stray_keys, std::vector{record::encode_key("only", "here")});
+  EXPECT_EQ(report.target_foreign.rows, 1);
+  EXPECT_EQ(report.target_foreign.strays, 0);
+}
+
 TEST_F(CompareJournalTest, PositionsOfOtherTablesBeginAnew) {
   make_tables({{{"h", "s"}, {"v", 0}}}, 2, 4);
   auto position = to_position(1, {.last_key = "k", .done = true}, tables());

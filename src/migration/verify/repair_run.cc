@@ -10,6 +10,7 @@
 #include "compare/difference_file.h"
 #include "compare/progress_text.h"
 #include "migration/verify/compare_journal.h"
+#include "rows/foreign_rows_text.h"
 
 namespace pegmove::migration {
 namespace {
@@ -185,12 +186,22 @@ std::string RepairRun::json(const journal::Run& run, bool with_rows) const {
             {"differ_now", repaired_.differ_now},
             {"not_settled", repaired_.not_settled + (compared_ ? compared_->not_settled : 0)}};
   if (compared_) json["rows_compared"] = compared_->source_rows;
+  rows::add_foreign(json, foreign_rows());
   if (request_.options.sample) json["seed"] = request_.options.sample->seed;
   if (!with_rows) return base::json_text(json);
   auto& left = json["left"] = Json::array();
   for (const auto& difference : repaired_.left)
     left.push_back(base::parse_json<Json>(compare::difference_json(difference)));
   return base::json_text(json, 2);
+}
+
+// Of both tables: they are compared and repaired as if these rows were not there.
+client::ForeignRows RepairRun::foreign_rows() const {
+  client::ForeignRows foreign;
+  if (!compared_) return foreign;
+  foreign += compared_->source_foreign;
+  foreign += compared_->target_foreign;
+  return foreign;
 }
 
 std::string RepairRun::text() const {
@@ -212,7 +223,7 @@ std::string RepairRun::text() const {
                         lines_text(repaired_.extra_left));
   if (auto open = repaired_.not_settled + (compared_ ? compared_->not_settled : 0); open > 0)
     text += fmt::format("Not proven: {} rows kept changing; repair again.\n", lines_text(open));
-  return text;
+  return text + rows::foreign_text(foreign_rows(), "of both tables");
 }
 
 runs::Report RepairRun::report(const journal::Run& run) {

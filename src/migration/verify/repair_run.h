@@ -42,6 +42,7 @@ class RepairRun : public runs::Work {
   Task<> repair_list(compare::Repair& repair);
   std::string text() const;
   std::string json(const journal::Run& run, bool with_rows) const;
+  client::ForeignRows foreign_rows() const;
   bool all_agree() const;
 
   RepairRequest request_;

@@ -12,6 +12,7 @@
 #include "compare/difference_file.h"
 #include "inspect/gather.h"
 #include "migration/verify/compare_journal.h"
+#include "rows/foreign_rows_text.h"
 
 namespace pegmove::migration {
 namespace {
@@ -48,6 +49,13 @@ std::string notes_text(const CompareReport& report) {
   return text;
 }
 
+std::string foreign_text(const journal::Run& run, const CompareReport& report) {
+  return rows::foreign_text(report.source_foreign,
+                            fmt::format("of table {} on {}", run.table, run.from)) +
+         rows::foreign_text(report.target_foreign,
+                            fmt::format("of table {} on {}", run.to_table, run.to));
+}
+
 std::string text_of(const journal::Run& run, const CompareReport& report, size_t show) {
   std::string text;
   const auto shown = std::min(show, report.differences.size());
@@ -55,7 +63,7 @@ std::string text_of(const journal::Run& run, const CompareReport& report, size_t
   if (size_t(report.differing()) > shown)
     text += fmt::format("... and {} more; `pegmove diff` lists all\n",
                         count(report.differing() - int64_t(shown)));
-  text += notes_text(report);
+  text += notes_text(report) + foreign_text(run, report);
   const auto rows = count(report.source_rows);
   if (!report.equal())
     return text + fmt::format("{}: {} rows on {}, {} rows on {}; {}.\n",
@@ -82,6 +90,8 @@ Task<compare::TablePair> open_pair(const Ports& ports, std::string from, std::st
   auto tables =
       CO_TRY(co_await compare::open_tables(source, target, std::move(table), std::move(to_table),
                                            Deadline::in(ports.clock, ports.timeout)));
+  for (const auto* table : {&tables.source, &tables.target})
+    CO_TRY((*table)->router().check_not_split((*table)->partition_count()));
   if (inspect::is_same_table(*tables.source, *tables.target))
     co_return fail(
         Code::kInvalidArgument,
