@@ -220,14 +220,14 @@ Result<void> AtomicFile::commit() {
 Result<void> remove_leftovers(const std::string& path) {
   const fs::path place = path;
   const auto folder = place.has_parent_path() ? place.parent_path() : fs::path(".");
-  std::error_code error;
-  fs::directory_iterator entries(folder, error);
-  for (; !error && entries != fs::directory_iterator(); entries.increment(error))
-    if (is_other_name(place, entries->path().filename().string()) &&
-        ::unlink(entries->path().c_str()) != 0 && errno != ENOENT)
-      return fail(system_error("removing", entries->path().string(), errno));
-  if (error && error != std::errc::no_such_file_or_directory)
-    return fail(Code::kIo, fmt::format("listing {}: {}", folder.string(), error.message()));
+  const auto names = names_in(folder);
+  if (!names && names.error().code() == Code::kNotFound) return {};
+  if (!names) return fail(names.error());
+  for (const auto& name : *names) {
+    const auto file = folder / name;
+    if (is_other_name(place, name) && ::unlink(file.c_str()) != 0 && errno != ENOENT)
+      return fail(system_error("removing", file.string(), errno));
+  }
   return {};
 }
 

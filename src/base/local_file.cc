@@ -1,14 +1,17 @@
 #include "base/local_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -154,6 +157,32 @@ Result<void> rename_file(const std::string& from, const std::string& to) {
     return fail(system_error(fmt::format("renaming {} to", from), to, number));
   }
   return sync_folder(parent_of(to));
+}
+
+Result<std::vector<std::string>> names_in(const std::string& folder) {
+  struct Closer {
+    void operator()(DIR* opened) const { ::closedir(opened); }
+  };
+  const std::unique_ptr<DIR, Closer> opened(::opendir(folder.c_str()));
+  if (!opened) return fail(system_error("listing", folder, errno));
+  std::vector<std::string> names;
+  errno = 0;
+  while (const auto* entry = ::readdir(opened.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
+  }
+  if (errno != 0) return fail(system_error("listing", folder, errno));
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<std::string> absolute_path(const std::string& path) {
+  std::error_code error;
+  auto absolute = path.empty() ? std::filesystem::path() : std::filesystem::absolute(path, error);
+  if (error)
+    return fail(system_error("finding the working directory for", path, error.value()));
+  return absolute.string();
 }
 
 }  // namespace pegmove::base

@@ -1,4 +1,4 @@
-// Local files: complete errors, no partial reads. A file that is written for others to read is an
+// Local files and folders: complete errors, no partial reads, no exceptions. A file that is written for others to read is an
 // AtomicFile (base/atomic_file.h).
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/descriptor.h"
 #include "base/result.h"
@@ -57,5 +58,11 @@ Result<void> make_folders(const std::string& path, mode_t mode = 0777);
 Result<void> rename_file(const std::string& from, const std::string& to);
 // Syncs the directory entries of a folder.
 Result<void> sync_folder(const std::string& path);
+
+// The names in a folder, in their order. Errors: kNotFound, kIo, naming the folder.
+Result<std::vector<std::string>> names_in(const std::string& folder);
+// From the root, without touching the disk; "" stays "". Errors: kIo, kNotFound, for a relative
+// path when the working directory cannot be determined.
+Result<std::string> absolute_path(const std::string& path);
 
 }  // namespace pegmove::base

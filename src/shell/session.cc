@@ -95,7 +95,7 @@ bool Session::execute(std::string_view line) {
   if (outcome == Outcome::kWrongUsage) err_ << "USAGE: " << usage_text(*command);
   out_.flush();
   err_.flush();
-  return outcome == Outcome::kDone;
+  return outcome == Outcome::kDone && out_;
 }
 
 bool run_script(Session& session, std::string_view script) {
