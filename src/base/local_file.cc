@@ -58,7 +58,7 @@ Result<LocalFile> LocalFile::create(const std::string& path, mode_t mode) {
   return open_with(path, O_WRONLY | O_CREAT | O_EXCL, mode, "creating");
 }
 
-Result<LocalFile> LocalFile::open_special(const std::string& path) {
+Result<LocalFile> LocalFile::open_to_write(const std::string& path) {
   return open_with(path, O_WRONLY | O_NOCTTY, 0, "opening");
 }
 
@@ -107,6 +107,11 @@ Result<size_t> LocalFile::read_into(int64_t offset, char* to, size_t size) const
     done += size_t(got);
   }
   return done;
+}
+
+Result<void> LocalFile::make_empty() {
+  if (::ftruncate(fd_.get(), 0) != 0) return fail(system_error("emptying", path_, errno));
+  return {};
 }
 
 Result<void> LocalFile::append(std::string_view bytes) {
@@ -180,8 +185,7 @@ Result<std::vector<std::string>> names_in(const std::string& folder) {
 Result<std::string> absolute_path(const std::string& path) {
   std::error_code error;
   auto absolute = path.empty() ? std::filesystem::path() : std::filesystem::absolute(path, error);
-  if (error)
-    return fail(system_error("finding the working directory for", path, error.value()));
+  if (error) return fail(system_error("finding the working directory for", path, error.value()));
   return absolute.string();
 }
 

@@ -2,6 +2,7 @@
 
 #include <ostream>
 
+#include "base/text.h"
 #include "shell/command.h"
 #include "shell/words.h"
 
@@ -79,7 +80,7 @@ std::vector<std::string> Session::table_names() {
 }
 
 bool Session::execute(std::string_view line) {
-  auto words = split_words(line);
+  auto words = split_words(base::without_byte_order_mark(line));
   if (!words) {
     err_ << words.error().message() << "\n";
     return false;

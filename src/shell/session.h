@@ -61,7 +61,7 @@ class Session {
 
   // Runs one command line. False when the command failed; what went wrong stands on `err` then.
   // False also when `out` could not take what was printed, which its owner reports. An empty line
-  // succeeds.
+  // succeeds; a byte order mark before the command does not count.
   bool execute(std::string_view line);
   // Where commands that go on over several lines get them; nullptr: there are none. Must outlive
   // the use of the session.

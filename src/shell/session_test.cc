@@ -200,6 +200,11 @@ TEST(DataErrorText, BeginsWithTheWordsOfPegasus) {
             "hash key can't be empty");
 }
 
+TEST_F(SessionTest, AByteOrderMarkIsNoPartOfACommand) {
+  EXPECT_TRUE(execute("\xef\xbb\xbftimeout 6000"));
+  EXPECT_EQ(err_.str(), "OK\n");
+}
+
 TEST_F(SessionTest, EndsWhenItsOutputTakesNothingMore) {
   EXPECT_TRUE(execute("version"));
   EXPECT_FALSE(session_.wants_exit());
