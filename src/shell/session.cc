@@ -1,7 +1,5 @@
 #include "shell/session.h"
 
-#include <ostream>
-
 #include "base/text.h"
 #include "shell/command.h"
 #include "shell/words.h"

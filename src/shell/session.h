@@ -8,9 +8,9 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <iosfwd>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
