@@ -195,9 +195,8 @@ void add_import_export_commands(Verb& program, int& exit_code) {
       "Example: pegmove import --cluster A --table t --format jsonl rows.jsonl\n\n"
       "Writes the rows of a file to a table; existing rows are overwritten. The whole file is "
       "checked first: when a line is malformed, its number is reported and nothing is written. "
-      "Rows "
-      "whose expire_ts has passed are left out and counted. Standard input and pipes are kept in a "
-      "temporary file in $TMPDIR, or /tmp, until the import has ended.",
+      "Rows whose expire_ts has passed are left out and counted. Standard input and pipes are kept "
+      "in a temporary file in $TMPDIR, or /tmp, until the import has ended.",
       *in, "file, or - for stdin");
   auto* create =
       import_verb->add_flag("--create", in->create, "create the table; it must not exist");

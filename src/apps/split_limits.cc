@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "apps/command.h"
 #include "base/local_file.h"
 #include "base/units.h"
 
