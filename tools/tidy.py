@@ -372,8 +372,33 @@ def check_expectations(source):
                    "nothing is expected when the condition does not hold: expect the condition, or the whole value")
 
 
+# What asks or changes the disk: with a std::error_code as the last argument it does not throw.
+DISK_CALLS = ("absolute|canonical|weakly_canonical|relative|proximate|copy|copy_file|copy_symlink|create_directory"
+              "|create_directories|create_hard_link|create_symlink|create_directory_symlink|current_path|exists"
+              "|equivalent|file_size|hard_link_count|is_\\w+|last_write_time|permissions|read_symlink|remove|remove_all"
+              "|rename|resize_file|space|status|symlink_status|temp_directory_path")
+FILESYSTEM = r"\bstd\s*::\s*filesystem\b"
+
+
+def check_filesystem(source):
+    """What the program says of a folder that may not be read is an error, not an exception."""
+    if not source.path.startswith("src/") or Path(source.path).stem.endswith("_test"):
+        return
+    text = source.plain
+    names = "|".join([FILESYSTEM, *(rf"\b{name}\b" for name in
+                                    re.findall(rf"\bnamespace\s+(\w+)\s*=\s*{FILESYSTEM}", text))])
+    for match in re.finditer(rf"(?:{names})\s*::\s*(?:recursive_)?directory_(?:iterator|entry)\b", text):
+        yield source.line(match.start()), "filesystem", "throws between its entries: use names_in() of base/local_file.h"
+    for match in re.finditer(rf"\busing\s+(?:namespace\s+)?(?:{names})", text):
+        yield source.line(match.start()), "filesystem", "write std::filesystem:: or a short name for it at each use"
+    for match in re.finditer(rf"(?:{names})\s*::\s*({DISK_CALLS})\s*(?=\()", text):
+        last = re.search(r"[(,]\s*(\w+)\s*\)$", text[match.end():end_of_brackets(text, match.end())])
+        if not last or not re.search(rf"\bstd\s*::\s*error_code\b[^;(){{}}]*\b{last[1]}\b", text):
+            yield source.line(match.start()), "filesystem", f"{match[1]}() throws: give it a std::error_code"
+
+
 CXX_CHECKS = [check_rank, check_lengths, check_words, check_awaits, check_lambdas, check_header,
-              check_expectations]
+              check_expectations, check_filesystem]
 BAD_NAME = re.compile(r"utils|common|manager|helper|impl(?![a-z])")  # but "simple" is allowed
 LEFT_UNDONE = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b")
 

@@ -309,6 +309,40 @@ class TidyTest(unittest.TestCase):
         self.assertEqual([finding[:3] for finding in found],
                          [("src/wire/bad.h", 1, "header-alone")])
 
+    # filesystem
+
+    def test_refuses_filesystem_calls_that_throw(self):
+        for text in ("std::filesystem::exists(path)", "std::filesystem::exists(a(b, c))", "fs::is_directory(path)",
+                     "fs::create_directories(path)", "fs::absolute(path).string()", "fs::remove_all(path, sorry)",
+                     "fs::temp_directory_path()", "fs::exists(status)", "fs::copy_file(a, b, options)",
+                     "::std::filesystem :: file_size (path)", "fs::rename(a, b)", "fs::current_path()"):
+            with self.subTest(text):
+                whole = f"namespace fs = std::filesystem;\nstd::error_code error;\nauto a = {text};\n"
+                self.assertEqual(self.check(whole), [(3, "filesystem")])
+
+    def test_refuses_iterators_whose_increment_throws_and_names_that_hide_calls(self):
+        for text in ("for (const auto& entry : fs::directory_iterator(path, error)) use(entry);",
+                     "fs::recursive_directory_iterator files(path);",
+                     "for (fs::directory_iterator i(path, error); i != end; ++i) use(*i);",
+                     "using std::filesystem::exists;", "using namespace std::filesystem;"):
+            with self.subTest(text):
+                whole = f"namespace fs = std::filesystem;\nvoid f(std::error_code error) {{\n{text}\n}}\n"
+                self.assertEqual(self.check(whole), [(3, "filesystem")])
+
+    def test_allows_filesystem_calls_that_return_their_error_and_paths(self):
+        text = """namespace fs = std::filesystem;
+            bool f(const fs::path& a, std::error_code& ours) {
+              std::error_code error, ignored;
+              fs::remove_all(a / "b", ignored);
+              if (fs::exists(a, error) && fs::file_size(path(a, "b)"), ours) > 3) fs::rename(a, b, error);
+              return fs::path(a).parent_path() == std::filesystem::path("exists(a)");  // fs::exists(a)
+            }
+            """
+        self.assertEqual(self.check(text), [])
+        throwing = "auto a = std::filesystem::exists(b);\n"
+        for path in ("src/wire/frame_test.cc", "testing/a.cc", "bench/a.cc"):
+            self.assertEqual(self.check(throwing, path), [])
+
     # names
 
     def test_refuses_names_that_say_nothing(self):

@@ -9,6 +9,7 @@
 #include "apps/die_at.h"
 #include "backup/layout.h"
 #include "base/json_text.h"
+#include "base/standard_streams.h"
 #include "base/units.h"
 #include "server/cluster/cluster_process.h"
 
@@ -104,7 +105,8 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
   return options;
 }
 
-Result<void> serve(const StartArguments& arguments) {
+// `is_unheard`: the cluster was ended since it could not be said that it is ready.
+Result<void> serve(const StartArguments& arguments, bool& is_unheard) {
   auto options = TRY(cluster_options(arguments));
   if (options.listen_ipv4 >> 24 != 127)
     Logger("cluster=" + options.name)
@@ -115,8 +117,9 @@ Result<void> serve(const StartArguments& arguments) {
       std::move(options), [&](const RunningCluster& running) -> Result<void> {
         if (arguments.background) return server::cluster::let_go(describe(running), arguments.data);
         std::printf("%s\nready; Ctrl-C stops it\n", describe(running).c_str());
-        std::fflush(stdout);
-        return {};
+        auto printed = base::flush_standard_output();
+        is_unheard = !printed;
+        return printed;
       });
 }
 
@@ -154,8 +157,10 @@ int start_detached(const StartArguments& arguments) {
 
 int start(const StartArguments& arguments) {
   if (arguments.detach) return start_detached(arguments);
-  auto served = serve(arguments);
+  bool is_unheard = false;
+  auto served = serve(arguments, is_unheard);
   if (served) return kDone;
+  if (is_unheard) return report(served.error());
   auto code = served.error().code();
   return report(served.error(), code == Code::kInvalidArgument ? kUsage : kPreflightFailed);
 }

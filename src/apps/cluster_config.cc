@@ -17,12 +17,16 @@ namespace {
 constexpr const char* kClusters = "pegasus.clusters";
 constexpr const char* kGroup = "duplication-group";
 
-std::string find_file() {
+// "" when there is none; `unseen` gets the places where that is not known, with the reasons.
+std::string find_file(std::string& unseen) {
   std::vector<std::string> places{"config.ini"};
   if (const char* home = std::getenv("HOME"))
     places.push_back(std::string(home) + "/.config/pegmove/config.ini");
-  for (const auto& place : places)
-    if (std::filesystem::exists(place)) return place;
+  for (const auto& place : places) {
+    std::error_code error;
+    if (std::filesystem::exists(place, error)) return place;
+    if (error) unseen += fmt::format(" ({}: {})", place, error.message());
+  }
   return "";
 }
 
@@ -89,7 +93,8 @@ Result<blockstore::Providers> block_services(const IniSections& sections) {
 Result<ClusterConfig> ClusterConfig::load(const std::string& path) {
   ClusterConfig config;
   const char* from_environment = std::getenv("PEGMOVE_CONFIG");
-  config.path_ = !path.empty() ? path : from_environment ? from_environment : find_file();
+  config.path_ = !path.empty() ? path : from_environment ? from_environment
+                                                    : find_file(config.unseen_);
   if (!config.path_.empty()) config.sections_ = TRY(read_ini(config.path_));
   return config;
 }
@@ -104,8 +109,9 @@ Result<std::vector<net::HostPort>> ClusterConfig::metas_of(std::string_view name
   std::string text = fmt::format("cluster '{}' is unknown: ", name);
   if (path_.empty())
     text +=
-        "no config file was found; give one that has a section [pegasus.clusters] with --config, "
-        "or ";
+        fmt::format("no config file was found{}; give one that has a section [pegasus.clusters] "
+                    "with --config, or ",
+                    unseen_);
   else if (section == sections_.end())
     text += path_ + " has no section [pegasus.clusters]; add it, or ";
   else {

@@ -31,7 +31,8 @@ Result<blockstore::Providers> block_services(const IniSections& sections);
 class ClusterConfig : public shell::ClusterDirectory {
  public:
   // Looks for the file: `path` if given, else $PEGMOVE_CONFIG, ./config.ini,
-  // ~/.config/pegmove/config.ini. It is no error when none exists: addresses still work. Errors:
+  // ~/.config/pegmove/config.ini. It is no error when none exists, or when those folders may not be
+  // read: addresses still work. Errors:
   // kNotFound when the file that `path` or the variable names does not exist; those of read_ini.
   static Result<ClusterConfig> load(const std::string& path);
 
@@ -47,7 +48,8 @@ class ClusterConfig : public shell::ClusterDirectory {
   const IniSections& sections() const { return sections_; }
 
  private:
-  std::string path_;  // empty: no file
+  std::string path_;    // empty: no file
+  std::string unseen_;  // places where there might be one
   IniSections sections_;
 };
 

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
+#include "base/standard_streams.h"
 #include "base/units.h"
 
 namespace pegmove::apps {
@@ -20,9 +22,21 @@ void add_common_options(Verb& verb, CommonOptions& options) {
   verb.add_flag("--quiet", options.quiet, "show no progress");
 }
 
+std::string temporary_folder() {
+  const char* given = std::getenv("TMPDIR");
+  return given && *given ? given : "/tmp";
+}
+
 int report(const Error& error, int otherwise) {
   std::fprintf(stderr, "pegmove: %s\n", error.to_string().c_str());
   return error.code() == Code::kInterrupted ? int(kInterrupted) : otherwise;
+}
+
+int end_output(int exit_code) {
+  const auto printed = base::flush_standard_output();
+  if (printed) return exit_code;
+  const int failed = report(printed.error());
+  return exit_code == kDone ? failed : exit_code;
 }
 
 Result<std::unique_ptr<CommandRun>> CommandRun::start(const CommonOptions& options) {

@@ -33,9 +33,16 @@ struct CommonOptions {
 };
 void add_common_options(Verb& verb, CommonOptions& options);
 
+// The folder for temporary files: $TMPDIR, else /tmp. It need not exist.
+std::string temporary_folder();
+
 // Prints the error on stderr. Returns the exit code: kInterrupted when the user stopped the work,
 // else `otherwise`.
 int report(const Error& error, int otherwise = kFailed);
+
+// The end of the program, with the exit code of its verb: what was printed must have arrived.
+// Otherwise says so on stderr, and kDone becomes kFailed; other codes stay.
+int end_output(int exit_code);
 
 // Connections of one run of the program, and Ctrl-C: the first asks the work to stop, the second
 // aborts the process.

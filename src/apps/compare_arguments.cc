@@ -1,6 +1,5 @@
 #include "apps/compare_arguments.h"
 
-#include <filesystem>
 #include <random>
 
 #include "apps/process_ports.h"
@@ -86,10 +85,6 @@ Task<compare::TablePair> open_tables(CommandRun& run, std::string from, std::str
                                                      std::move(table), std::move(to_table)));
   run.begin_work();
   co_return tables;
-}
-
-std::string absolute_path(const std::string& path) {
-  return path.empty() ? path : std::filesystem::absolute(path).string();
 }
 
 std::function<void(const compare::CompareCounts&, async::milliseconds)> show_comparison(

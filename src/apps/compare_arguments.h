@@ -24,9 +24,6 @@ Result<compare::CompareOptions> compare_options(const CompareArguments& argument
 Task<compare::TablePair> open_tables(CommandRun& run, std::string from, std::string to,
                                      std::string table, std::string to_table);
 
-// So that a process that resumes in another folder finds the same file; empty stays empty.
-std::string absolute_path(const std::string& path);
-
 // For CompareEvents::on_progress; the line must outlive it.
 std::function<void(const compare::CompareCounts&, async::milliseconds)> show_comparison(
     ProgressLine& line, std::string doing);

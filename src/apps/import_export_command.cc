@@ -59,27 +59,57 @@ Task<std::shared_ptr<client::Table>> open_table(CommandRun& run, FileArguments a
                                          Deadline::in(run.clock(), run.timeout()));
 }
 
-int finish(const FileArguments& arguments, const Result<void>& moved, const rows::Pump& pump,
-           const char* done) {
-  auto rows = pump.progress().rows;
-  if (!moved) {
-    int code = report(moved.error());
-    std::fprintf(stderr,
-                 "pegmove: %s rows were done before the error; running the command again is safe\n",
-                 format_count(uint64_t(rows)).c_str());
-    return code;
-  }
+// Reports the error, and what it leaves.
+int report_failed(const Error& error, const std::string& left) {
+  const int code = report(error);
+  std::fprintf(stderr, "pegmove: %s\n", left.c_str());
+  return code;
+}
+
+nlohmann::ordered_json to_json(const rows::PumpProgress& moved) {
+  return {{"rows", moved.rows}, {"bytes", moved.bytes}};
+}
+
+// On stderr: an export may itself be on stdout.
+void print_moved(const char* done, const rows::PumpProgress& moved) {
+  std::fprintf(stderr, "%s %s rows (%s).\n", done, format_count(uint64_t(moved.rows)).c_str(),
+               format_size(uint64_t(moved.bytes)).c_str());
+}
+
+int finish_import(const FileArguments& arguments, const Result<void>& imported,
+                  const rows::PumpProgress& moved) {
+  if (!imported)
+    return report_failed(imported.error(), format_count(uint64_t(moved.rows)) +
+                                               " rows were written before the error; running the "
+                                               "command again is safe");
   if (arguments.common.json) {
-    nlohmann::ordered_json out{{"rows", rows}, {"bytes", pump.progress().bytes}};
-    if (arguments.exports) rows::add_foreign(out, pump.progress().foreign);
+    auto out = to_json(moved);
+    out["rows_expired"] = moved.rows_expired;
     std::printf("%s\n", base::json_text(out, 2).c_str());
-  } else {
-    // An export may itself be on stdout.
-    std::fprintf(stderr, "%s %s rows (%s).\n", done, format_count(uint64_t(rows)).c_str(),
-                 format_size(uint64_t(pump.progress().bytes)).c_str());
-    std::fputs(rows::foreign_text(pump.progress().foreign, "of table " + arguments.table).c_str(),
-               stderr);
+    return kDone;
   }
+  print_moved("Imported", moved);
+  if (moved.rows_expired > 0)
+    std::fprintf(stderr, "%s rows had expired, by this machine's clock, and were left out.\n",
+                 format_count(uint64_t(moved.rows_expired)).c_str());
+  return kDone;
+}
+
+int finish_export(const FileArguments& arguments, const Result<void>& exported,
+                  const rows::PumpProgress& moved, const rows::FileSink& sink) {
+  const std::string name = arguments.path == "-" ? "standard output" : arguments.path;
+  if (!exported)
+    return report_failed(exported.error(),
+                         sink.leaves_a_part() ? name + " may have a part of the rows: do not use it"
+                                              : name + " was not written: it is as it was before");
+  if (arguments.common.json) {
+    auto out = to_json(moved);
+    rows::add_foreign(out, moved.foreign);
+    std::printf("%s\n", base::json_text(out, 2).c_str());
+    return kDone;
+  }
+  print_moved("Exported", moved);
+  std::fputs(rows::foreign_text(moved.foreign, "of table " + arguments.table).c_str(), stderr);
   return kDone;
 }
 
@@ -87,7 +117,7 @@ int finish(const FileArguments& arguments, const Result<void>& moved, const rows
 // may wait for standard input, so it is done on the pool, and Ctrl-C is handled meanwhile.
 Task<rows::File> open_checked(async::Pool& pool, std::string path, rows::TextFormat format) {
   co_return co_await pool.run([&]() -> Result<rows::File> {
-    auto file = TRY(rows::open_input(path));
+    auto file = TRY(rows::open_input(path, temporary_folder()));
     TRY(rows::check_rows(file.get(), path, format));
     return file;
   });
@@ -108,13 +138,14 @@ int import_file(const FileArguments& arguments) {
   if (!table) return report(table.error(), kPreflightFailed);
   (*run)->begin_work();
   rows::FileSource source(std::move(*file), arguments.path, *format, pool);
-  rows::TableSink sink(*table, {.timeout = (*run)->timeout()});
+  // Rows that have expired do not exist, as in a copy; there is no better clock at hand.
+  rows::TableSink sink(*table, {.timeout = (*run)->timeout(), .clock_ahead_s = 0});
   rows::Pump pump(source, sink, (*run)->stop(), {});
   auto moved = [&] {
     ProgressLine line(arguments.common.quiet);
     return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "importing"));
   }();
-  return finish(arguments, moved, pump, "Imported");
+  return finish_import(arguments, moved, pump.progress());
 }
 
 int export_file(const FileArguments& arguments) {
@@ -148,7 +179,7 @@ int export_file(const FileArguments& arguments) {
     moved = (*run)->wait_for((*table)->router().check_still_whole(
         partitions, Deadline::in((*run)->clock(), (*run)->timeout())));
   if (moved) moved = (*sink)->close();
-  return finish(arguments, moved, pump, "Exported");
+  return finish_export(arguments, moved, pump.progress(), **sink);
 }
 
 Verb* add_file_verb(Verb& program, const std::string& name, const std::string& description,
@@ -175,7 +206,9 @@ void add_import_export_commands(Verb& program, int& exit_code) {
       program, "import",
       "Example: pegmove import --cluster A --table t --format jsonl rows.jsonl\n\n"
       "Writes the rows of a file to a table; existing rows are overwritten. The whole file is "
-      "checked first: when a line is malformed, its number is reported and nothing is written.",
+      "checked first: when a line is malformed, its number is reported and nothing is written. "
+      "Rows whose expire_ts has passed are left out and counted. Standard input and pipes are kept "
+      "in a temporary file in $TMPDIR, or /tmp, until the import has ended.",
       *in, "file, or - for stdin");
   auto* create =
       import_verb->add_flag("--create", in->create, "create the table; it must not exist");
@@ -187,13 +220,13 @@ void add_import_export_commands(Verb& program, int& exit_code) {
       ->in_range(1, 65536);
   import_verb->callback([in, &exit_code] { exit_code = import_file(*in); });
   auto out = std::make_shared<FileArguments>();
-  out->exports = true;
-  add_file_verb(program, "export",
-                "Example: pegmove export --cluster A --table t --format jsonl rows.jsonl\n\n"
-                "Writes every row of a table to a file that `pegmove import` reads. Foreign rows, "
-                "which are in partitions to which their keys do not belong, are left out and "
-                "counted.",
-                *out, "file, or - for stdout")
+  add_file_verb(
+      program, "export",
+      "Example: pegmove export --cluster A --table t --format jsonl rows.jsonl\n\n"
+      "Writes every row of a table to a file that `pegmove import` reads. The file appears "
+      "when it is complete: after an error it is as it was before. Devices, pipes, and a "
+      "file whose folder may not be written, are written directly.",
+      *out, "file, or - for stdout")
       ->callback([out, &exit_code] { exit_code = export_file(*out); });
 }
 

@@ -2,8 +2,10 @@
 
 #include "apps/command.h"
 #include "apps/runs.h"
+#include "base/standard_streams.h"
 
 int main(int argc, char** argv) {
+  pegmove::base::open_missing_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);
   pegmove::apps::Program program(
       "pegmove",
@@ -27,5 +29,6 @@ int main(int argc, char** argv) {
   pegmove::apps::add_import_export_commands(program.root(), exit_code);
   pegmove::apps::add_cluster_command(program.root(), exit_code);
   pegmove::apps::add_shell_command(program.root(), exit_code);
-  return program.run(argc, argv).value_or(exit_code);
+  const auto ended = program.run(argc, argv);
+  return pegmove::apps::end_output(ended.value_or(exit_code));
 }

@@ -6,6 +6,7 @@
 #include "apps/process_ports.h"
 #include "apps/progress_line.h"
 #include "apps/runs.h"
+#include "base/local_file.h"
 #include "migration/verify/repair_run.h"
 
 namespace pegmove::apps {
@@ -50,13 +51,16 @@ int repair(const RepairArguments& arguments) {
   if (!arguments.differences.empty())
     if (auto rows = migration::check_differences(arguments.differences); !rows)
       return report(rows.error(), kUsage);
+  // A process that resumes in another folder finds the same file.
+  const auto differences = base::absolute_path(arguments.differences);
+  if (!differences) return report(differences.error());
   options->table = compared.table;
   options->to_table = compared.to_table;
   const ProcessPorts ports(**run);
   migration::RepairRun work({.from_metas = compared.from,
                              .to_metas = compared.to,
                              .options = *std::move(options),
-                             .differences = absolute_path(arguments.differences),
+                             .differences = *differences,
                              .delete_extra = arguments.delete_extra,
                              .dry_run = arguments.dry_run},
                             ports.get());

@@ -7,6 +7,7 @@
 #include "apps/process_ports.h"
 #include "apps/runs.h"
 #include "base/json_text.h"
+#include "base/standard_streams.h"
 #include "base/units.h"
 #include "migration/methods.h"
 #include "runs/run_view.h"
@@ -73,7 +74,7 @@ int status(const RunIdArguments& arguments, Journal& journal) {
                   base::json_text(to_detailed_json(*view), arguments.watch ? -1 : 2).c_str());
     else
       std::printf("%s\n", to_line(*view).c_str());
-    std::fflush(stdout);
+    if (auto printed = base::flush_standard_output(); !printed) return report(printed.error());
     if (!arguments.watch || !view->process) return kDone;
     wait(milliseconds(1000));
   }

@@ -1,13 +1,16 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <optional>
 #include <sstream>
+#include <streambuf>
 
 #include "apps/command.h"
+#include "base/standard_streams.h"
 #include "shell/session.h"
 
 namespace pegmove::apps {
@@ -35,6 +38,31 @@ Result<std::string> default_cluster(const ClusterConfig& config) {
               "give --cluster: a name in the config file, or host:port,...");
 }
 
+// Prints through stdio, as the rest of the program does, and keeps the first error: a stream does
+// not say why it failed.
+class StandardOutput : public std::streambuf {
+ public:
+  const Result<void>& written() const { return written_; }
+
+ protected:
+  std::streamsize xsputn(const char* text, std::streamsize size) override {
+    if (std::fwrite(text, 1, size_t(size), stdout) == size_t(size)) return size;
+    sync();
+    return 0;
+  }
+  int_type overflow(int_type byte) override {
+    const char text = traits_type::to_char_type(byte);
+    return xsputn(&text, 1) == 1 ? byte : traits_type::eof();
+  }
+  int sync() override {
+    if (written_) written_ = base::flush_standard_output();
+    return written_ ? 0 : -1;
+  }
+
+ private:
+  Result<void> written_;
+};
+
 std::string history_path() {
   const char* home = std::getenv("HOME");
   return home ? std::string(home) + "/.pegmove_shell_history" : "";
@@ -52,16 +80,20 @@ int run_shell(const ShellArguments& arguments) {
   auto cluster = arguments.cluster.empty() ? default_cluster((*run)->config()) : arguments.cluster;
   if (!cluster) return report(cluster.error(), kUsage);
   if (auto known = (*run)->check_clusters({*cluster}); !known) return report(known.error(), kUsage);
-  shell::Session session((*run)->context(), (*run)->client(), (*run)->config(), std::cout,
-                         std::cerr);
+  StandardOutput standard_output;
+  std::ostream out(&standard_output);
+  shell::Session session((*run)->context(), (*run)->client(), (*run)->config(), out, std::cerr);
   (*run)->on_stop([&session] { session.stop_signal().request(); });
   if (auto connected = session.connect(*cluster); !connected) return report(connected.error());
   bool scripted = arguments.commands || !arguments.script.empty();
-  if (!scripted) {
+  bool succeeded = true;
+  if (scripted)
+    succeeded = shell::run_script(session, script);
+  else
     shell::run_interactive(session, history_path());
-    return kDone;
-  }
-  return shell::run_script(session, script) ? kDone : kFailed;
+  out.flush();
+  if (!standard_output.written()) return report(standard_output.written().error());
+  return succeeded ? kDone : kFailed;
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "apps/runs.h"
 #include "apps/split_limits.h"
 #include "apps/store_path.h"
+#include "base/local_file.h"
 #include "base/units.h"
 #include "migration/split/split.h"
 #include "spark/spark_units.h"
@@ -83,7 +84,7 @@ Result<migration::SparkOptions> spark_of(const SplitArguments& arguments) {
         Code::kInvalidArgument,
         fmt::format("--spark-properties {} is not a file on this machine", spark.properties));
   if (!spark.properties.empty())
-    spark.properties = std::filesystem::absolute(spark.properties).string();
+    spark.properties = TRY(base::absolute_path(spark.properties));
   return spark;
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "apps/command.h"
 #include "base/local_file.h"
 #include "base/units.h"
 
@@ -15,11 +16,13 @@ namespace pegmove::apps {
 namespace {
 
 // In the system's temporary folder another user could have created this folder first.
-Result<std::string> own_folder(const std::filesystem::path& above) {
-  const auto folder = (above / ("pegmove-" + std::to_string(geteuid()))).string();
+Result<std::string> own_folder(const std::string& above) {
+  const auto folder = fmt::format("{}/pegmove-{}", above, geteuid());
   struct stat found{};
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(base::system_error("making", folder, errno));
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    const auto error = base::system_error("making", folder, errno);
+    return fail(error.code(), error.message() + "; name another folder with --work-dir or TMPDIR");
+  }
   if (lstat(folder.c_str(), &found) != 0)
     return fail(base::system_error("looking at", folder, errno));
   if (!S_ISDIR(found.st_mode) || found.st_uid != geteuid() || (found.st_mode & 077) != 0)
@@ -31,12 +34,12 @@ Result<std::string> own_folder(const std::filesystem::path& above) {
 }
 
 Result<std::string> work_folder_of(const std::string& given) {
-  if (given.empty()) return TRY(own_folder(std::filesystem::temp_directory_path())) + "/split";
+  if (given.empty()) return TRY(own_folder(temporary_folder())) + "/split";
   std::error_code error;
   if (!std::filesystem::is_directory(given, error))
     return fail(Code::kInvalidArgument,
                 fmt::format("--work-dir {} is not a folder on this machine", given));
-  return (std::filesystem::absolute(given) / "pegmove-split").string();
+  return TRY(base::absolute_path(given)) + "/pegmove-split";
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "apps/compare_arguments.h"
 #include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "base/local_file.h"
 #include "compare/difference_file.h"
 #include "migration/verify/verify.h"
 
@@ -27,16 +28,18 @@ int verify(const VerifyArguments& arguments) {
   options->most_listed = std::max(kMostListed, compared.show);
   options->table = compared.table;
   options->to_table = compared.to_table;
-  const auto certificate = absolute_path(arguments.certificate);
+  // A process that resumes in another folder finds the same file.
+  const auto certificate = base::absolute_path(arguments.certificate);
+  if (!certificate) return report(certificate.error(), kPreflightFailed);
   // Fails now, not after all rows have been read.
-  if (!certificate.empty())
-    if (auto file = compare::TextOutput::open(certificate); !file)
+  if (!certificate->empty())
+    if (auto file = compare::TextOutput::open(*certificate); !file)
       return report(file.error(), kPreflightFailed);
   const ProcessPorts ports(**run);
   migration::Verify work({.from_metas = compared.from,
                           .to_metas = compared.to,
                           .options = *std::move(options),
-                          .certificate = certificate,
+                          .certificate = *certificate,
                           .show = compared.show},
                          ports.get());
   return begin_run(**run, arguments, work,

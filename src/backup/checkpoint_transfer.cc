@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "async/for_each.h"
+#include "base/local_file.h"
 #include "blockstore/path.h"
 #include "blockstore/stored_files.h"
 
@@ -28,19 +29,17 @@ struct LocalEntry {
 
 Result<std::vector<LocalEntry>> list_files(const std::string& folder) {
   std::vector<LocalEntry> files;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
-       entry.increment(error)) {
-    if (!entry->is_regular_file(error) || error)
-      return fail(Code::kIo, fmt::format("{} has {}, which is not a regular file", folder,
-                                         entry->path().filename().string()));
-    files.push_back(
-        {.name = entry->path().filename().string(), .size = int64_t(entry->file_size(error))});
+  for (auto& name : TRY(base::names_in(folder))) {
+    std::error_code error;
+    const auto path = folder + "/" + name;
+    if (!fs::is_regular_file(path, error))
+      return fail(Code::kIo, fmt::format("{} has {}, which is not a regular file", folder, name));
+    const auto size = fs::file_size(path, error);
+    if (error) return fail(base::system_error("looking at", path, error.value()));
+    files.push_back({.name = std::move(name), .size = int64_t(size)});
   }
-  if (error) return fail(Code::kIo, fmt::format("listing {}: {}", folder, error.message()));
   if (std::ranges::find(files, "CURRENT", &LocalEntry::name) == files.end())
     return fail(Code::kIo, folder + " has no file CURRENT: it is not a checkpoint");
-  std::ranges::sort(files, {}, &LocalEntry::name);
   return files;
 }
 

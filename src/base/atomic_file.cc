@@ -1,5 +1,6 @@
 #include "base/atomic_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -86,6 +87,14 @@ bool is_other_name(const fs::path& place, std::string_view name) {
          (name.starts_with('-') && name.size() == 1 + 2 * kRandomBytes && from_hex(name.substr(1)));
 }
 
+std::string folder_of(const fs::path& place) {
+  return place.has_parent_path() ? place.parent_path().string() : ".";
+}
+
+bool takes_new_files(const std::string& folder) {
+  return ::faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 // A file that nobody else uses: empty, or another name of `existing`.
 Result<LocalFile> make_temporary(const std::string& name, mode_t mode,
                                  const std::string* existing) {
@@ -103,14 +112,18 @@ AtomicFile::AtomicFile(std::string path, std::string place, std::string temporar
     : path_(std::move(path)),
       place_(std::move(place)),
       temporary_(std::move(temporary)),
+      is_direct_(temporary_.empty()),
       file_(std::move(file)) {}
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : path_(std::move(other.path_)),
       place_(std::move(other.place_)),
       temporary_(std::exchange(other.temporary_, "")),
+      is_direct_(other.is_direct_),
       file_(std::move(other.file_)),
       collected_(std::move(other.collected_)),
+      is_in_place_(other.is_in_place_),
+      has_old_bytes_(other.has_old_bytes_),
       is_synced_(other.is_synced_),
       is_committed_(other.is_committed_) {}
 
@@ -143,6 +156,12 @@ Result<AtomicFile> AtomicFile::as_it_is(const std::string& path, Result<LocalFil
   return AtomicFile(path, path, "", std::move(*file));
 }
 
+Result<AtomicFile> AtomicFile::in_place(const std::string& path, const std::string& place) {
+  auto file = TRY(as_it_is(path, LocalFile::open_to_write(place)));
+  file.is_in_place_ = file.has_old_bytes_ = true;
+  return file;
+}
+
 Result<AtomicFile> AtomicFile::begin(const std::string& path, const AtomicFileOptions& options,
                                      const std::string* existing) {
   auto place = path;
@@ -153,12 +172,14 @@ Result<AtomicFile> AtomicFile::begin(const std::string& path, const AtomicFileOp
     struct stat found{};
     const bool is_there = ::stat(path.c_str(), &found) == 0;
     if (is_there && S_ISDIR(found.st_mode)) return failed(path, {Code::kIo, "it is a directory"});
-    if (is_there && !S_ISREG(found.st_mode)) return as_it_is(path, LocalFile::open_special(path));
+    if (is_there && !S_ISREG(found.st_mode)) return as_it_is(path, LocalFile::open_to_write(path));
     auto behind = behind_links(path);
     if (!behind) return failed(path, std::move(behind.error()));
     place = std::move(*behind);
   }
   const auto replaced = mode_of_file(place);
+  if (options.may_be_in_place && replaced && !takes_new_files(folder_of(place)))
+    return in_place(path, place);
   for (int tries = 1;; ++tries) {
     auto temporary = new_name(place);
     auto made = make_temporary(temporary, replaced.value_or(options.mode), existing);
@@ -184,14 +205,24 @@ Result<void> AtomicFile::append(std::string_view bytes) {
     collected_ = bytes;
     return {};
   }
+  return write(bytes);
+}
+
+Result<void> AtomicFile::write(std::string_view bytes) {
+  TRY(drop_old_bytes());
   is_synced_ = false;
   return in(file_.append(bytes));
 }
 
+Result<void> AtomicFile::drop_old_bytes() {
+  if (!std::exchange(has_old_bytes_, false)) return {};
+  is_synced_ = false;
+  return in(file_.make_empty());
+}
+
 Result<void> AtomicFile::flush() {
   if (collected_.empty()) return {};
-  is_synced_ = false;
-  TRY(in(file_.append(collected_)));
+  TRY(write(collected_));
   collected_.clear();
   return {};
 }
@@ -202,7 +233,8 @@ void AtomicFile::begin_sync() {
 
 Result<void> AtomicFile::sync() {
   TRY(flush());
-  if (temporary_.empty() || is_synced_) return {};
+  const bool is_special = is_direct_ && !is_in_place_;
+  if (is_special || is_synced_) return {};
   TRY(in(file_.sync()));
   is_synced_ = true;
   return {};
@@ -210,6 +242,7 @@ Result<void> AtomicFile::sync() {
 
 Result<void> AtomicFile::commit() {
   check(!std::exchange(is_committed_, true), "a file is committed once");
+  TRY(drop_old_bytes());  // also when there are no new ones
   TRY(sync());
   if (temporary_.empty()) return {};
   auto renamed = rename_file(temporary_, place_);
@@ -219,15 +252,15 @@ Result<void> AtomicFile::commit() {
 
 Result<void> remove_leftovers(const std::string& path) {
   const fs::path place = path;
-  const auto folder = place.has_parent_path() ? place.parent_path() : fs::path(".");
-  std::error_code error;
-  fs::directory_iterator entries(folder, error);
-  for (; !error && entries != fs::directory_iterator(); entries.increment(error))
-    if (is_other_name(place, entries->path().filename().string()) &&
-        ::unlink(entries->path().c_str()) != 0 && errno != ENOENT)
-      return fail(system_error("removing", entries->path().string(), errno));
-  if (error && error != std::errc::no_such_file_or_directory)
-    return fail(Code::kIo, fmt::format("listing {}: {}", folder.string(), error.message()));
+  const auto folder = folder_of(place);
+  const auto names = names_in(folder);
+  if (!names && names.error().code() == Code::kNotFound) return {};
+  if (!names) return fail(names.error());
+  for (const auto& name : *names) {
+    const auto file = folder + "/" + name;
+    if (is_other_name(place, name) && ::unlink(file.c_str()) != 0 && errno != ENOENT)
+      return fail(system_error("removing", file, errno));
+  }
   return {};
 }
 

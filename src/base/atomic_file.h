@@ -16,12 +16,16 @@ struct AtomicFileOptions {
   mode_t mode = 0666;  // of a new file, minus the umask; a replaced file keeps its mode
   // A link at the path stays, and its target is replaced. False: the link is replaced.
   bool follows_links = true;
+  // A file that may be written, in a folder that may not, is written in place. False: it is an
+  // error, since an end before commit() then leaves a part of the new bytes.
+  bool may_be_in_place = false;
 };
 
 // The bytes go to a temporary file beside the path ("PATH.tmp-1a2b3c4d") until commit(). Without a
 // commit the destructor removes that file; remove_leftovers() removes it after a kill. Devices,
 // pipes, and descriptors of this process ("/dev/stdout", whatever its type) cannot be replaced:
-// they are written directly, and what was written is not undone. Blocks; for one thread at a time.
+// they are written directly, and what was written is not undone; so are files that are written in
+// place (AtomicFileOptions::may_be_in_place). Blocks; for one thread at a time.
 // Errors of all: kIo, naming the path and the step.
 class AtomicFile {
  public:
@@ -38,6 +42,8 @@ class AtomicFile {
   ~AtomicFile();
 
   const std::string& path() const { return path_; }
+  // Written directly: until the commit has succeeded, the path may have a part of the bytes.
+  bool is_direct() const { return is_direct_; }
   // Small pieces are buffered: they reach the system with flush() at the latest.
   Result<void> append(std::string_view bytes);
   Result<void> flush();
@@ -55,16 +61,22 @@ class AtomicFile {
   // `temporary`: "" for what is written directly.
   AtomicFile(std::string path, std::string place, std::string temporary, LocalFile file);
   static Result<AtomicFile> as_it_is(const std::string& path, Result<LocalFile> file);
+  static Result<AtomicFile> in_place(const std::string& path, const std::string& place);
   static Result<AtomicFile> begin(const std::string& path, const AtomicFileOptions& options,
                                   const std::string* existing);
   template <typename T>
   Result<T> in(Result<T> result) const;
+  Result<void> write(std::string_view bytes);
+  Result<void> drop_old_bytes();
 
   std::string path_;       // as it was given
   std::string place_;      // with the links resolved
   std::string temporary_;  // "": nothing to rename or remove
+  bool is_direct_;
   LocalFile file_;
   std::string collected_;
+  bool is_in_place_ = false;    // direct, but a regular file
+  bool has_old_bytes_ = false;  // it keeps them until there are new ones
   bool is_synced_ = false;
   bool is_committed_ = false;
 };

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -185,6 +187,71 @@ TEST_F(AtomicFileTest, APipeIsWrittenAsItIs) {
   EXPECT_EQ(line, "two");
   EXPECT_TRUE(fs::is_fifo(path("pipe")));
   EXPECT_EQ(folder_.files(), 2u);
+}
+
+// What this thread may do to files depends on their modes alone, also for root.
+class WithoutOverride {
+ public:
+  WithoutOverride() {
+    EXPECT_EQ(syscall(SYS_capget, &header_, before_), 0);
+    __user_cap_data_struct now[2] = {before_[0], before_[1]};
+    now[0].effective &= ~((1u << CAP_DAC_OVERRIDE) | (1u << CAP_DAC_READ_SEARCH));
+    EXPECT_EQ(syscall(SYS_capset, &header_, now), 0);
+  }
+  ~WithoutOverride() { EXPECT_EQ(syscall(SYS_capset, &header_, before_), 0); }
+
+ private:
+  __user_cap_header_struct header_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct before_[2]{};
+};
+
+// A folder without files, in which none can be made.
+class LockedFolder {
+ public:
+  explicit LockedFolder(const std::string& path) : path_(path) {
+    fs::permissions(path_, fs::perms(0555));
+  }
+  ~LockedFolder() { fs::permissions(path_, fs::perms(0755)); }
+
+ private:
+  std::string path_;
+  WithoutOverride without_override_;
+};
+
+TEST_F(AtomicFileTest, AFileInAFolderThatTakesNoneIsWrittenInPlaceWhereThatIsAskedFor) {
+  fs::create_directory(path("locked"));
+  write_file(path("locked/out"), "the old bytes");
+  fs::create_symlink("locked/out", path("link"));
+  const LockedFolder locked(path("locked"));
+  EXPECT_THAT(AtomicFile::create(path("link")).error().to_string(), HasSubstr("Permission denied"));
+  for (const std::string text : {"new", ""}) {
+    auto file = create(path("link"), {.may_be_in_place = true});
+    EXPECT_TRUE(file.is_direct());
+    ASSERT_TRUE(file.append(text));
+    ASSERT_TRUE(file.commit());
+    EXPECT_EQ(contents(path("locked")), (Files{{"out", text}}));
+  }
+  EXPECT_FALSE(AtomicFile::create(path("locked/other"), {.may_be_in_place = true}));
+}
+
+TEST_F(AtomicFileTest, AFileThatIsWrittenInPlaceKeepsItsBytesUntilThereAreNewOnes) {
+  fs::create_directory(path("locked"));
+  write_file(path("locked/out"), "the old bytes");
+  const LockedFolder locked(path("locked"));
+  ASSERT_TRUE(create(path("locked/out"), {.may_be_in_place = true}).append("not flushed"));
+  EXPECT_EQ(read_file(path("locked/out")), "the old bytes");
+  auto file = create(path("locked/out"), {.may_be_in_place = true});
+  ASSERT_TRUE(file.append("a part"));
+  ASSERT_TRUE(file.flush());
+  EXPECT_EQ(read_file(path("locked/out")), "a part");
+}
+
+TEST_F(AtomicFileTest, SaysWhetherItIsWrittenDirectly) {
+  EXPECT_FALSE(create(path("out"), {.may_be_in_place = true}).is_direct());
+  auto device = create("/dev/full");
+  ASSERT_TRUE(device.append("lost"));
+  EXPECT_FALSE(device.commit());
+  EXPECT_TRUE(device.is_direct());
 }
 
 TEST_F(AtomicFileTest, AFullDeviceIsAnErrorThatNamesThePathAndTheStep) {

@@ -37,8 +37,7 @@ bool take_line(std::string_view line, IniRules rules, std::string& section, IniS
 }  // namespace
 
 Result<IniSections> parse_ini(std::string_view text, IniRules rules) {
-  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = without_byte_order_mark(text);
   IniSections sections;
   std::string section;
   for (int number = 1; !text.empty(); ++number) {

@@ -1,14 +1,17 @@
 #include "base/local_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -55,7 +58,7 @@ Result<LocalFile> LocalFile::create(const std::string& path, mode_t mode) {
   return open_with(path, O_WRONLY | O_CREAT | O_EXCL, mode, "creating");
 }
 
-Result<LocalFile> LocalFile::open_special(const std::string& path) {
+Result<LocalFile> LocalFile::open_to_write(const std::string& path) {
   return open_with(path, O_WRONLY | O_NOCTTY, 0, "opening");
 }
 
@@ -106,6 +109,11 @@ Result<size_t> LocalFile::read_into(int64_t offset, char* to, size_t size) const
   return done;
 }
 
+Result<void> LocalFile::make_empty() {
+  if (::ftruncate(fd_.get(), 0) != 0) return fail(system_error("emptying", path_, errno));
+  return {};
+}
+
 Result<void> LocalFile::append(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
@@ -154,6 +162,31 @@ Result<void> rename_file(const std::string& from, const std::string& to) {
     return fail(system_error(fmt::format("renaming {} to", from), to, number));
   }
   return sync_folder(parent_of(to));
+}
+
+Result<std::vector<std::string>> names_in(const std::string& folder) {
+  struct Closer {
+    void operator()(DIR* opened) const { ::closedir(opened); }
+  };
+  const std::unique_ptr<DIR, Closer> opened(::opendir(folder.c_str()));
+  if (!opened) return fail(system_error("listing", folder, errno));
+  std::vector<std::string> names;
+  errno = 0;
+  while (const auto* entry = ::readdir(opened.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
+  }
+  if (errno != 0) return fail(system_error("listing", folder, errno));
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<std::string> absolute_path(const std::string& path) {
+  std::error_code error;
+  auto absolute = path.empty() ? std::filesystem::path() : std::filesystem::absolute(path, error);
+  if (error) return fail(system_error("finding the working directory for", path, error.value()));
+  return absolute.string();
 }
 
 }  // namespace pegmove::base

@@ -1,5 +1,5 @@
-// Local files: complete errors, no partial reads. A file that is written for others to read is an
-// AtomicFile (base/atomic_file.h).
+// Local files and folders: complete errors, no partial reads, no exceptions. A file that is written
+// for others to read is an AtomicFile (base/atomic_file.h).
 #pragma once
 
 #include <sys/types.h>
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/descriptor.h"
 #include "base/result.h"
@@ -20,7 +21,8 @@ class LocalFile {
   static Result<LocalFile> open(const std::string& path);  // to read; refuses links and folders
   // To write a new file; `mode` minus the umask. Errors: also kAlreadyExists.
   static Result<LocalFile> create(const std::string& path, mode_t mode);
-  static Result<LocalFile> open_special(const std::string& path);  // to write to a device or a pipe
+  // To write to a device, a pipe, or a file that has this path already.
+  static Result<LocalFile> open_to_write(const std::string& path);
   // The file that a descriptor of this process is open for, from its current offset. `name` is for
   // errors.
   static Result<LocalFile> of_descriptor(int descriptor, const std::string& name);
@@ -33,6 +35,7 @@ class LocalFile {
   // Starts reading these bytes ahead, without waiting.
   void will_read(int64_t offset, size_t size) const;
   Result<size_t> read_into(int64_t offset, char* to, size_t size) const;
+  Result<void> make_empty();
   Result<void> append(std::string_view bytes);
   // Starts writing to disk what has been written so far, without waiting.
   void begin_sync();
@@ -57,5 +60,11 @@ Result<void> make_folders(const std::string& path, mode_t mode = 0777);
 Result<void> rename_file(const std::string& from, const std::string& to);
 // Syncs the directory entries of a folder.
 Result<void> sync_folder(const std::string& path);
+
+// The names in a folder, in their order. Errors: kNotFound, kIo, naming the folder.
+Result<std::vector<std::string>> names_in(const std::string& folder);
+// From the root, without touching the disk; "" stays "". Errors: kIo, kNotFound, for a relative
+// path when the working directory cannot be determined.
+Result<std::string> absolute_path(const std::string& path);
 
 }  // namespace pegmove::base

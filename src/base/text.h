@@ -10,6 +10,11 @@ namespace pegmove::base {
 // Without blanks, tabs and carriage returns at its ends.
 std::string_view trim(std::string_view text);
 
+// U+FEFF in UTF-8.
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+// Without the mark that some editors put at the beginning of a UTF-8 text.
+std::string_view without_byte_order_mark(std::string_view text);
+
 // The parts between the separators, trimmed; those that are empty are left out.
 std::vector<std::string> split(std::string_view text, char separator);
 

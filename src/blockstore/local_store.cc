@@ -109,21 +109,16 @@ class LocalStore : public BlockStore {
   Result<std::vector<Entry>> list(const std::string& path) override {
     const auto folder = TRY(place(path));
     TRY(check_root());
-    std::error_code error;
     std::vector<Entry> entries;
-    fs::directory_iterator files(folder, error);
-    for (; !error && files != fs::directory_iterator(); files.increment(error)) {
-      const auto name = files->path().filename().string();
+    for (const auto& name : TRY(in(base::names_in(folder)))) {
       std::error_code ignored;
-      if (files->is_directory(ignored) && !files->is_symlink(ignored)) {
+      const auto path = folder + "/" + name;
+      if (fs::symlink_status(path, ignored).type() == fs::file_type::directory) {
         entries.push_back({.name = name, .is_folder = true});
-      } else if (auto entry = stat_file(folder + "/" + name)) {
+      } else if (auto entry = stat_file(path)) {
         entries.push_back(std::move(*entry));
       }
     }
-    if (error)
-      return fail(base::system_error("listing", folder, error.value()).with_context(description()));
-    std::ranges::sort(entries, {}, &Entry::name);
     return entries;
   }
 
@@ -172,11 +167,11 @@ class LocalStore : public BlockStore {
   Result<void> remove(const std::string& path) override {
     if (path.empty()) return fail(Code::kRefused, description() + ": the root cannot be removed");
     const auto file = TRY(place(path));
-    std::error_code error;
+    std::error_code error, ignored;
     // The sidecar last: a file that is half removed is still listed, and removed again.
     // Another process may be removing it too.
     do fs::remove_all(file, error);
-    while (error == std::errc::no_such_file_or_directory && fs::exists(file));
+    while (error == std::errc::no_such_file_or_directory && fs::exists(file, ignored));
     if (!error) fs::remove(sidecar_path(file), error);
     if (error)
       return fail(base::system_error("removing", file, error.value()).with_context(description()));

@@ -19,14 +19,12 @@ constexpr size_t kMostAtOnce = 64;  // the semaphore is the limit
 Result<void> remove_others(const std::string& folder, const std::vector<StoredFile>& files) {
   std::set<std::string> wanted;
   for (const auto& file : files) wanted.insert(file.name);
-  std::error_code error;
-  std::vector<fs::path> others;
-  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
-       entry.increment(error))
-    if (!wanted.contains(entry->path().filename().string())) others.push_back(entry->path());
-  for (const auto& path : others)
-    if (!error) fs::remove_all(path, error);
-  if (error) return fail(Code::kIo, fmt::format("cleaning {}: {}", folder, error.message()));
+  for (const auto& name : TRY(base::names_in(folder))) {
+    if (wanted.contains(name)) continue;
+    std::error_code error;
+    fs::remove_all(folder + "/" + name, error);
+    if (error) return fail(Code::kIo, fmt::format("cleaning {}: {}", folder, error.message()));
+  }
   return {};
 }
 

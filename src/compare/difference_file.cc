@@ -55,8 +55,8 @@ Result<Difference> parse_difference(std::string_view line) {
 
 Result<TextOutput> TextOutput::open(const std::string& path) {
   const bool is_standard = path.empty() || path == "-";
-  return TextOutput(
-      TRY(is_standard ? base::AtomicFile::standard_output() : base::AtomicFile::create(path)));
+  return TextOutput(TRY(is_standard ? base::AtomicFile::standard_output()
+                                    : base::AtomicFile::create(path, {.may_be_in_place = true})));
 }
 
 Result<void> TextOutput::line(std::string_view text) {

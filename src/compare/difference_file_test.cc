@@ -78,6 +78,16 @@ TEST_F(DifferenceFileTest, AWrongLineIsNamedAndTheNextIsRead) {
   EXPECT_FALSE(reader->next().value());
 }
 
+TEST_F(DifferenceFileTest, AByteOrderMarkIsSkipped) {
+  std::ofstream(path("in")) << "\xef\xbb\xbf"
+                            << R"({"kind":"extra","hash_key":"h","sort_key":"s"})";
+  auto reader = DifferenceReader::open(path("in"));
+  ASSERT_TRUE(reader);
+  const auto read = reader->next();
+  ASSERT_TRUE(read && *read);
+  EXPECT_EQ((*read)->hash_key, "h");
+}
+
 TEST_F(DifferenceFileTest, ALineWithoutAnEndIsRefusedWithoutBeingKept) {
   std::ofstream(path("list")) << std::string(DifferenceReader::kMostLineBytes + 1, 'x') << "\n";
   auto reader = DifferenceReader::open(path("list"));

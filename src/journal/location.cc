@@ -36,8 +36,10 @@ Result<std::string> prepare_place(const std::string& path) {
   if (path.empty() || path.contains('\0') || path.ends_with('/') || is_folder)
     return fail(Code::kInvalidArgument,
                 fmt::format("journal '{}': this is a folder; give a file with --state", path));
-  const fs::path absolute = fs::absolute(path, error).lexically_normal();
-  if (error) return fail(Code::kIo, fmt::format("journal {}: {}", path, error.message()));
+  const auto given = base::absolute_path(path);
+  if (!given)
+    return fail(Code::kIo, fmt::format("journal {}: {}", path, given.error().message()));
+  const auto absolute = fs::path(*given).lexically_normal();
   if (const auto made = base::make_folders(absolute.parent_path(), kFolderMode); !made)
     return fail(Code::kIo, fmt::format("journal {}: {}; give another place with --state", path,
                                        made.error().message()));

@@ -157,9 +157,9 @@ Result<Connection> open_journal(const std::string& path, int busy_timeout_ms,
                                 std::span<const std::string_view> steps) {
   std::error_code error;
   const auto status = fs::status(path, error);
-  if (!fs::exists(status)) {
+  if (status.type() == fs::file_type::not_found || status.type() == fs::file_type::none) {
     TRY(create(path, steps));
-  } else if (!fs::is_regular_file(status)) {
+  } else if (status.type() != fs::file_type::regular) {
     return fail(
         Code::kInvalidArgument,
         fmt::format("journal {}: not a regular file; give another file with --state", path));

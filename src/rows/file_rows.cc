@@ -1,10 +1,14 @@
 #include "rows/file_rows.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
+#include "base/text.h"
 #include "record/key.h"
 
 namespace pegmove::rows {
@@ -15,8 +19,8 @@ constexpr size_t kBatchBytes = 1 << 20;
 // A row of Pegasus is at most about 1 MiB; escaped it can be several times as long.
 constexpr size_t kLongestLine = 64 << 20;
 
-std::unexpected<Error> io_error(const std::string& what) {
-  return fail(Code::kIo, fmt::format("{}: {}", what, std::strerror(errno)));
+std::unexpected<Error> io_error(const std::string& what, const char* hint = "") {
+  return fail(Code::kIo, fmt::format("{}: {}{}", what, std::strerror(errno), hint));
 }
 
 // Reads one line without its newline. Returns false at the end.
@@ -31,17 +35,33 @@ Result<bool> read_line(std::FILE* file, std::string& line) {
   return !line.empty();
 }
 
+// Removes its name at once: it is gone with the process.
+File open_unnamed(const std::string& folder) {
+  std::string name = folder + "/pegmove-import-XXXXXX";
+  const int opened = ::mkostemp(name.data(), O_CLOEXEC);
+  if (opened < 0) return nullptr;
+  ::unlink(name.c_str());
+  return File(::fdopen(opened, "w+"));
+}
+
 // Copies all of `from` to an unnamed temporary file, which can be read twice.
-Result<File> keep(std::FILE* from, const std::string& name) {
-  File copy(std::tmpfile());
-  if (!copy) return io_error("creating a temporary file for " + name);
+Result<File> keep(std::FILE* from, const std::string& name, const std::string& folder) {
+  constexpr const char* kHint = "; name another folder with TMPDIR, or give import a file";
+  const auto doing = fmt::format("keeping {} in a temporary file in {}", name, folder);
+  auto copy = open_unnamed(folder);
+  if (!copy) return io_error(doing, kHint);
   std::string block(1 << 20, '\0');
   while (auto size = std::fread(block.data(), 1, block.size(), from))
-    if (std::fwrite(block.data(), 1, size, copy.get()) != size)
-      return io_error(fmt::format("keeping {} in a temporary file", name));
+    if (std::fwrite(block.data(), 1, size, copy.get()) != size) return io_error(doing, kHint);
   if (std::ferror(from)) return io_error("reading " + name);
+  if (std::fflush(copy.get()) != 0) return io_error(doing, kHint);
   std::rewind(copy.get());
   return copy;
+}
+
+// Text of two bytes a character would be taken as rows of other keys.
+bool is_utf16(std::string_view line) {
+  return (line.starts_with("\xff\xfe") || line.starts_with("\xfe\xff")) && line.contains('\0');
 }
 
 // Reads rows and remembers the line for errors.
@@ -55,8 +75,14 @@ class RowReader {
     while (true) {
       ++line_number_;
       if (!TRY(in_context(read_line(file_, line_), place()))) return std::nullopt;
-      if (line_.empty() || line_ == "\r") continue;
-      return TRY(in_context(parse_row(format_, line_), place()));
+      auto line = std::string_view(line_);
+      if (line_number_ == 1 && is_utf16(line))
+        return fail(Error(Code::kInvalidArgument,
+                          "this is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8")
+                        .with_context(place()));
+      if (line_number_ == 1) line = base::without_byte_order_mark(line);
+      if (line.empty() || line == "\r") continue;
+      return TRY(in_context(parse_row(format_, line), place()));
     }
   }
 
@@ -128,14 +154,14 @@ class FileLane : public Lane {
 
 }  // namespace
 
-Result<File> open_input(const std::string& path) {
-  if (path == "-") return keep(stdin, "standard input");
+Result<File> open_input(const std::string& path, const std::string& spool_folder) {
+  if (path == "-") return keep(stdin, "standard input", spool_folder);
   File file(std::fopen(path.c_str(), "r"));
   if (!file)
     return fail(errno == ENOENT ? Code::kNotFound : Code::kIo,
                 fmt::format("opening {}: {}", path, std::strerror(errno)));
   // A pipe ("import <(zcat rows.gz)") cannot be rewound.
-  if (std::fseek(file.get(), 0, SEEK_CUR) != 0) return keep(file.get(), path);
+  if (std::fseek(file.get(), 0, SEEK_CUR) != 0) return keep(file.get(), path, spool_folder);
   return file;
 }
 
@@ -156,8 +182,8 @@ std::unique_ptr<Lane> FileSource::open_lane(int, std::string) {
 
 Result<std::unique_ptr<FileSink>> FileSink::open(std::string path, TextFormat format,
                                                  async::Pool& pool) {
-  auto file =
-      TRY(path == "-" ? base::AtomicFile::standard_output() : base::AtomicFile::create(path));
+  auto file = TRY(path == "-" ? base::AtomicFile::standard_output()
+                              : base::AtomicFile::create(path, {.may_be_in_place = true}));
   return std::make_unique<FileSink>(std::move(file), format, pool);
 }
 

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -62,6 +64,8 @@ class FileRowsTest : public ::testing::Test {
     return text.str();
   }
 
+  Result<File> open(const std::string& name) { return open_input(name, folder_); }
+
   std::vector<std::string> files() const {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(folder_))
@@ -71,7 +75,7 @@ class FileRowsTest : public ::testing::Test {
 
   // The number of rows, or the error's text.
   std::string check(const std::string& path, TextFormat format) {
-    auto file = open_input(path);
+    auto file = open(path);
     if (!file) return file.error().to_string();
     auto rows = check_rows(file->get(), path, format);
     return rows ? std::to_string(*rows) : rows.error().to_string();
@@ -101,7 +105,7 @@ class FileRowsTest : public ::testing::Test {
     }
   }
   Read read_all(const std::string& path, TextFormat format) {
-    return read_all(*open_input(path), path, format);
+    return read_all(*open(path), path, format);
   }
 
   static RowBatch batch_of(const std::vector<OwnedRow>& rows) {
@@ -135,7 +139,7 @@ class FileRowsTest : public ::testing::Test {
 };
 
 TEST_F(FileRowsTest, AMissingFileIsNamed) {
-  auto file = open_input(path("nowhere"));
+  auto file = open(path("nowhere"));
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().code(), Code::kNotFound);
   EXPECT_NE(file.error().message().find(path("nowhere")), std::string::npos);
@@ -183,7 +187,7 @@ TEST_F(FileRowsTest, ABadLineIsNamedByItsNumberInTheFile) {
 }
 
 TEST_F(FileRowsTest, ErrorsOfStandardInputSaySo) {
-  auto file = open_input(write("x\n"));
+  auto file = open(write("x\n"));
   auto rows = check_rows(file->get(), "-", TextFormat::kTsv);
   ASSERT_FALSE(rows);
   EXPECT_EQ(rows.error().code(), Code::kInvalidArgument);
@@ -206,7 +210,7 @@ TEST_F(FileRowsTest, AHashKeyThatIsTooLongIsABadLine) {
 
 TEST_F(FileRowsTest, TheCheckLeavesTheFileAtItsBeginning) {
   auto name = write("a\tb\tc\nd\te\tf\n");
-  auto file = open_input(name);
+  auto file = open(name);
   ASSERT_EQ(check_rows(file->get(), name, TextFormat::kTsv).value_or(-1), 2);
   EXPECT_EQ(read_all(std::move(*file), name, TextFormat::kTsv).rows.size(), 2u);
 }
@@ -216,11 +220,80 @@ TEST_F(FileRowsTest, RowsFromAPipeAreCheckedAndReadToo) {
   auto name = path("pipe");
   ASSERT_EQ(mkfifo(name.c_str(), 0600), 0);
   std::thread writer([&] { std::ofstream(name) << "a\tb\tc\nd\te\tf\n"; });
-  auto file = open_input(name);
+  auto file = open(name);
   writer.join();
   ASSERT_TRUE(file);
   ASSERT_EQ(check_rows(file->get(), name, TextFormat::kTsv).value_or(-1), 2);
   EXPECT_EQ(read_all(std::move(*file), name, TextFormat::kTsv).rows.size(), 2u);
+}
+
+// Calls what may write no more than `bytes` to a file.
+template <typename Call>
+auto with_files_of_at_most(rlim_t bytes, Call call) {
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit lower{.rlim_cur = bytes, .rlim_max = limit.rlim_max};
+  EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &lower), 0);
+  auto done = call();
+  EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  std::signal(SIGXFSZ, before);
+  return done;
+}
+
+TEST_F(FileRowsTest, APipeIsKeptInTheFolderThatIsGivenAndErrorsNameIt) {
+  auto name = path("pipe");
+  ASSERT_EQ(mkfifo(name.c_str(), 0600), 0);
+  const auto before = std::signal(SIGPIPE, SIG_IGN);  // the writer may be late
+  const auto keep_in = [&](const std::string& folder) {
+    std::thread writer([&] { std::ofstream(name) << "a\tb\tc\n"; });
+    auto file = open_input(name, folder);
+    writer.join();
+    return file ? "" : file.error().to_string();
+  };
+  EXPECT_EQ(keep_in(path("")), "");
+  const std::string hint = "; name another folder with TMPDIR, or give import a file";
+  const auto begin = "keeping " + name + " in a temporary file in ";
+  EXPECT_EQ(keep_in(path("nowhere")),
+            begin + path("nowhere") + ": No such file or directory" + hint);
+  // Not even the last bytes are lost in silence.
+  std::filesystem::create_directory(path("here"));
+  EXPECT_EQ(with_files_of_at_most(1, [&] { return keep_in(path("here")); }),
+            begin + path("here") + ": File too large" + hint);
+  EXPECT_TRUE(std::filesystem::is_empty(path("here")));
+  std::signal(SIGPIPE, before);
+}
+
+TEST_F(FileRowsTest, AByteOrderMarkIsNoPartOfTheFirstKey) {
+  const std::string mark = "\xef\xbb\xbf";
+  EXPECT_EQ(read_all(write(mark + "a\tb\tc\n" + mark + "d\te\tf\n"), TextFormat::kTsv).rows,
+            (std::vector<OwnedRow>{{"a", "b", "c", 0}, {mark + "d", "e", "f", 0}}));
+  EXPECT_EQ(read_all(write(mark + "\r\na\tb\tc\n"), TextFormat::kTsv).rows,
+            (std::vector<OwnedRow>{{"a", "b", "c", 0}}));
+  EXPECT_EQ(
+      read_all(write(mark + R"({"hash_key":"a","sort_key":"b","value":"c"})"), TextFormat::kJsonl)
+          .rows,
+      (std::vector<OwnedRow>{{"a", "b", "c", 0}}));
+}
+
+TEST_F(FileRowsTest, AKeyThatBeginsLikeAByteOrderMarkSurvivesAFile) {
+  const std::vector<OwnedRow> rows{{"\xef\xbb\xbfh", "\xef\xbb\xbf", "\xef\xbb\xbf", 0},
+                                   {"\xef\xbb\xbf", "", "", 0}};
+  for (auto format : {TextFormat::kTsv, TextFormat::kJsonl}) {
+    ASSERT_TRUE(write_all(path("out"), format, rows));
+    EXPECT_EQ(read_all(path("out"), format).rows, rows);
+  }
+}
+
+TEST_F(FileRowsTest, Utf16IsRefused) {
+  using namespace std::string_literals;
+  for (const auto& text :
+       {"\xff\xfe"s + "h\0\t\0s\0\t\0v\0\n\0"s, "\xfe\xff"s + "\0h\0\t\0s\0\t\0v\0\n"s})
+    for (auto format : {TextFormat::kTsv, TextFormat::kJsonl}) {
+      const auto name = write(text);
+      EXPECT_EQ(check(name, format),
+                name + " line 1: this is UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8");
+    }
 }
 
 TEST_F(FileRowsTest, ManyRowsComeInBatches) {

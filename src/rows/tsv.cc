@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "record/expiry.h"
 
@@ -126,7 +127,13 @@ Result<uint32_t> parse_expire_ts(std::string_view column) {
 }  // namespace
 
 void append_tsv(const Row& row, std::string& out) {
-  append_column(row.hash_key, out);
+  // A key that begins like a byte order mark would lose it in the first line of a file.
+  auto hash_key = row.hash_key;
+  if (hash_key.starts_with(base::kByteOrderMark)) {
+    for (const char byte : base::kByteOrderMark) append_hex(uint8_t(byte), out);
+    hash_key.remove_prefix(base::kByteOrderMark.size());
+  }
+  append_column(hash_key, out);
   out += '\t';
   append_column(row.sort_key, out);
   out += '\t';

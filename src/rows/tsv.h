@@ -5,7 +5,8 @@
 //   user2<TAB><TAB>\xFF\x00
 //
 // In the first three columns \t \n \r \\ mean TAB, LF, CR and backslash, and \xHH a byte: bytes
-// below 0x20, and those that are not part of valid UTF-8, are written in this way.
+// below 0x20, and those that are not part of valid UTF-8, are written in this way; so is U+FEFF at
+// the beginning of a hash key, since in the first line of a file it is a byte order mark.
 #pragma once
 
 #include <string>

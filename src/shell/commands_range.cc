@@ -106,6 +106,7 @@ class RangeDeleter {
     if (to_)
       for (const auto& sort_key : sort_keys_)
         *to_ << "Deleted: " << quoted(session_, sort_key) << "\n";
+    if (to_ && !*to_) co_return fail(Code::kIo, "the deleted sort keys cannot be written");
     sort_keys_.clear();
     bytes_ = 0;
     co_return Result<void>();

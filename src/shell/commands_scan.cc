@@ -121,6 +121,9 @@ class RowPrinter {
         if (is_full()) break;
         print_row(row, scanner.partition_index());
       }
+      if (!to_)
+        co_return fail(Code::kIo, scan_.file.empty() ? "the output takes no more rows"
+                                                     : "cannot write file " + scan_.file);
     }
     co_return Result<void>();
   }

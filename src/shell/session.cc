@@ -1,7 +1,6 @@
 #include "shell/session.h"
 
-#include <ostream>
-
+#include "base/text.h"
 #include "shell/command.h"
 #include "shell/words.h"
 
@@ -79,7 +78,7 @@ std::vector<std::string> Session::table_names() {
 }
 
 bool Session::execute(std::string_view line) {
-  auto words = split_words(line);
+  auto words = split_words(base::without_byte_order_mark(line));
   if (!words) {
     err_ << words.error().message() << "\n";
     return false;
@@ -95,7 +94,7 @@ bool Session::execute(std::string_view line) {
   if (outcome == Outcome::kWrongUsage) err_ << "USAGE: " << usage_text(*command);
   out_.flush();
   err_.flush();
-  return outcome == Outcome::kDone;
+  return outcome == Outcome::kDone && out_;
 }
 
 bool run_script(Session& session, std::string_view script) {

@@ -8,9 +8,9 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <iosfwd>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,13 +60,14 @@ class Session {
   Result<void> connect(std::string cluster);
 
   // Runs one command line. False when the command failed; what went wrong stands on `err` then.
-  // An empty line succeeds.
+  // False also when `out` could not take what was printed, which its owner reports. An empty line
+  // succeeds; a byte order mark before the command does not count.
   bool execute(std::string_view line);
   // Where commands that go on over several lines get them; nullptr: there are none. Must outlive
   // the use of the session.
   void set_lines(LineSource* lines) { lines_ = lines; }
-  // After the command "exit", or a request to stop.
-  bool wants_exit() const { return wants_exit_ || stop_.requested(); }
+  // After the command "exit", a request to stop, or when `out` takes nothing more.
+  bool wants_exit() const { return wants_exit_ || stop_.requested() || !out_; }
 
   // To end a command under way from a signal handler; the session ends with it.
   async::StopSignal& stop_signal() { return stop_; }

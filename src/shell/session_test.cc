@@ -200,6 +200,22 @@ TEST(DataErrorText, BeginsWithTheWordsOfPegasus) {
             "hash key can't be empty");
 }
 
+TEST_F(SessionTest, AByteOrderMarkIsNoPartOfACommand) {
+  EXPECT_TRUE(execute("\xef\xbb\xbftimeout 6000"));
+  EXPECT_EQ(err_.str(), "OK\n");
+}
+
+TEST_F(SessionTest, EndsWhenItsOutputTakesNothingMore) {
+  EXPECT_TRUE(execute("version"));
+  EXPECT_FALSE(session_.wants_exit());
+  out_.setstate(std::ios::badbit);
+  EXPECT_FALSE(execute("version"));
+  EXPECT_TRUE(session_.wants_exit());
+  err_.str("");
+  EXPECT_FALSE(run_script(session_, "timeout 6000"));
+  EXPECT_EQ(err_.str(), "") << "no command runs after that";
+}
+
 TEST(MetaErrorText, ShowsTheHintOfTheServer) {
   auto error = Error(Code::kNotFound, "envs of t: ERR_APP_NOT_EXIST [hint:\"no app\"]")
                    .with_wire_code(int(wire::ErrorCode::kAppNotExist));

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/bytes.h"
+#include "base/text.h"
 
 namespace pegmove::shell {
 namespace {
@@ -177,6 +178,7 @@ Result<std::string> c_unescape(std::string_view text) {
 
 std::vector<std::string> split_commands(std::string_view script) {
   std::vector<std::string> commands;
+  script = base::without_byte_order_mark(script);
   while (!script.empty()) {
     std::string_view begin = trimmed(script);
     if (begin.empty()) break;

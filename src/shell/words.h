@@ -36,7 +36,8 @@ Result<std::string> c_unescape(std::string_view text);
 
 // Cuts a script into command lines, each for split_words. Commands end at ";" or at a line's end;
 // not inside quotes, which are recognized as split_words does. A command that begins with "#" is a
-// comment: it goes to the end of its line. Blanks around commands and empty commands are dropped.
+// comment: it goes to the end of its line. Blanks around commands and empty commands are dropped,
+// and a byte order mark at the beginning.
 // A quote that is not closed takes in all the rest, which split_words then refuses.
 std::vector<std::string> split_commands(std::string_view script);
 

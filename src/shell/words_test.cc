@@ -106,6 +106,11 @@ TEST(SplitCommands, CutsAtSemicolonsAndLineEnds) {
   EXPECT_EQ(split_commands(" ; \n"), Words{});
 }
 
+TEST(SplitCommands, DropsAByteOrderMark) {
+  EXPECT_EQ(split_commands("\xef\xbb\xbf# x\na; b"), (Words{"a", "b"}));
+  EXPECT_EQ(split_commands("\xef\xbb\xbfuse t"), Words{"use t"});
+}
+
 TEST(SplitCommands, LeavesSeparatorsInQuotes) {
   EXPECT_EQ(split_commands(R"(set "a;\";b" 'c;\';d'; get "x
 y")"),

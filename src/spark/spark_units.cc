@@ -194,7 +194,7 @@ Result<std::string> submit_program(const std::string& given) {
     for (const auto& folder : base::split(of("PATH"), ':'))
       places.push_back(folder + "/spark-submit");
   for (const auto& place : places)
-    if (access(place.c_str(), X_OK) == 0) return fs::absolute(place).string();
+    if (access(place.c_str(), X_OK) == 0) return base::absolute_path(place);
   return fail(Code::kNotFound,
               fmt::format("the program {} does not exist; give it with --spark-submit, or set "
                           "SPARK_HOME to Spark's folder",

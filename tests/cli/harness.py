@@ -1,8 +1,10 @@
 """What the tests share: running the program, clusters of their own."""
 import contextlib
+import ctypes
 import json
 import os
 import re
+import resource
 import select
 import shutil
 import signal
@@ -14,6 +16,7 @@ import unittest
 
 from wait import LIMIT_S, until
 
+LIBC = ctypes.CDLL(None)
 PROGRAM = os.environ.get("PEGMOVE", "build/release/pegmove")
 
 
@@ -91,11 +94,24 @@ def environment(folder, **more):
     return {**kept, "HOME": folder, **more}
 
 
-def run_program(words, folder, stdin=b"", env=None, limit_s=LIMIT_S):
+def follows_modes():
+    """For a child (preexec_fn): what it may do to files depends on their modes alone, also when it is root."""
+    drop, override, read_search = 24, 1, 2  # PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    for capability in (override, read_search):
+        LIBC.prctl(drop, capability, 0, 0, 0)  # refused to those who have none anyway
+
+
+def small_files():
+    """For a child (preexec_fn): a file takes 4096 bytes, as if the disk were full then."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def run_program(words, folder, stdin=b"", env=None, limit_s=LIMIT_S, preexec_fn=None):
     words = [str(word) for word in words]
     try:
         done = subprocess.run([PROGRAM, *words], input=stdin, capture_output=True, cwd=folder,
-                              env=environment(folder, **(env or {})), timeout=limit_s)
+                              env=environment(folder, **(env or {})), timeout=limit_s, preexec_fn=preexec_fn)
     except subprocess.TimeoutExpired as late:
         raise AssertionError(f"{' '.join(words)} has not ended within {limit_s} s: {late.stderr}") from None
     return Outcome(words, done.returncode, done.stdout.decode(errors="replace"),

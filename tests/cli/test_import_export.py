@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from harness import CliTest, jsonl, row, sorted_rows
+from harness import PROGRAM, CliTest, environment, follows_modes, jsonl, row, small_files, sorted_rows
 
 # What is hard to carry through a text.
 HARD_ROWS = [
@@ -81,6 +81,128 @@ class ImportExport(CliTest):
         left = self.done("shell", "--cluster", self.shared.meta, "-e", f"use {table}; ttl h later; exist h over")
         ttl = next(int(line) for line in left.out.splitlines() if line.strip().isdigit())
         self.assertTrue(4900 < ttl <= 5000, left.out)
+
+    def read(self, path):
+        with open(path, "rb") as file:
+            return file.read()
+
+    def test_an_export_goes_where_a_link_leads(self):
+        table = self.table([row("h", "s", "v")])
+        words = ["export", "--cluster", self.shared.meta, "--table", table, "--quiet"]
+        folder = self.own_folder()
+        target, link = os.path.join(folder, "target"), os.path.join(folder, "link")
+        for old in (b"old rows\n", None):
+            if old:
+                self.file(target, old)
+            else:
+                os.remove(target)
+            if not os.path.islink(link):
+                os.symlink("target", link)
+            self.done(*words, link)
+            self.assertEqual(os.readlink(link), "target")
+            self.assertEqual(self.read(target), jsonl([row("h", "s", "v")]).replace(b" ", b""))
+        self.assertEqual(sorted(os.listdir(folder)), ["link", "target"])
+
+    def test_an_export_to_a_device_leaves_the_device(self):
+        table = self.table([row("h", "s", "v")])
+        expected = jsonl([row("h", "s", "v")]).replace(b" ", b"")
+        out = os.path.join(self.folder, "stdout")
+        for device in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+            before = os.readlink("/dev/stdout")
+            with open(out, "wb") as file:
+                file.write(b"before\n")
+                file.flush()
+                subprocess.run([PROGRAM, "export", "--cluster", self.shared.meta, "--table", table, device], stdout=file,
+                               stderr=subprocess.PIPE, cwd=self.folder, env=environment(self.folder), timeout=30,
+                               check=True)
+            self.assertEqual((self.read(out), os.readlink("/dev/stdout")), (b"before\n" + expected, before), device)
+        self.done("export", "--cluster", self.shared.meta, "--table", table, "/dev/null")
+        self.assertFalse(os.path.isfile("/dev/null"))
+
+    def test_files_beside_an_export_are_left_alone(self):
+        table = self.table([row("h", "s", "v")])
+        folder = self.own_folder()
+        path = os.path.join(folder, "rows")
+        for end in (".part", ".tmp", ".new", ".tmp-12345678"):
+            self.file(path + end, b"mine")
+        self.done("export", "--cluster", self.shared.meta, "--table", table, path)
+        self.assertEqual(sorted(os.listdir(folder)), ["rows", "rows.new", "rows.part", "rows.tmp", "rows.tmp-12345678"])
+        for end in (".part", ".tmp", ".new", ".tmp-12345678"):
+            self.assertEqual(self.read(path + end), b"mine")
+
+    def test_a_file_in_a_folder_that_takes_no_files_is_written_in_place(self):
+        table, other = self.table([row("h", "s", "v")]), self.table()
+        folder = self.own_folder()
+        path = os.path.join(folder, "rows")
+        self.file(path, b"old rows, which are longer than the new ones" * 10)
+        os.chmod(folder, 0o555)
+        self.addCleanup(os.chmod, folder, 0o755)
+        words = ["--cluster", self.shared.meta, "--table", table]
+        self.failed(3, [path + "2", "Permission denied"], "export", *words, path + "2", preexec_fn=follows_modes)
+        self.done("export", *words, path, preexec_fn=follows_modes)
+        self.assertEqual(self.read(path), jsonl([row("h", "s", "v")]).replace(b" ", b""))
+        differs = self.run_words("diff", "--from", self.shared.meta, "--to", self.shared.meta, "--table", table,
+                                 "--to-table", other, "--json", "--output", path, preexec_fn=follows_modes)
+        self.assertEqual(differs.code, 4, str(differs))
+        self.assertEqual(json.loads(self.read(path))["kind"], "missing")
+
+    def test_a_failed_export_says_what_it_has_left(self):
+        table = self.table([row(f"h{i}", "s", "v" * 1000) for i in range(200)])
+        words = ["export", "--cluster", self.shared.meta, "--table", table, "--quiet"]
+        folder = self.own_folder()
+        path = os.path.join(folder, "rows")
+        for old in (None, b"old rows"):
+            if old:
+                self.file(path, old)
+            failed = self.failed(1, ["writing " + path, "File too large", f"{path} was not written: it is as it was before"],
+                                 *words, path, preexec_fn=small_files)
+            self.assertNotIn("rows were", failed.err)
+            self.assertEqual([self.read(os.path.join(folder, name)) for name in os.listdir(folder)], [old] if old else [])
+        os.chmod(folder, 0o555)
+        self.addCleanup(os.chmod, folder, 0o755)
+        both = lambda: (follows_modes(), small_files())
+        self.failed(1, [f"{path} may have a part of the rows: do not use it"], *words, path, preexec_fn=both)
+
+    def test_a_byte_order_mark_is_no_part_of_the_first_key(self):
+        mark = b"\xef\xbb\xbf"
+        for form, line in (("tsv", b"h\ts\tv\n"), ("jsonl", jsonl([row("h", "s", "v")]))):
+            table = self.table()
+            words = ["import", "--cluster", self.shared.meta, "--format", form, "--table", table]
+            self.done(*words, self.file("marked", mark + line))
+            self.done(*words, "-", stdin=mark + line)
+            self.assertEqual(self.rows_of(self.shared, table), [row("h", "s", "v")])
+            self.failed(3, ["line 1", "UTF-16", "iconv"], *words, "-", stdin=line.decode().encode("utf-16"))
+        rows = [row("\ufeffh", "s", "v")]
+        first, second = self.table(rows), self.table()
+        path = os.path.join(self.folder, "mark.tsv")
+        words = ["--cluster", self.shared.meta, "--format", "tsv", path, "--table"]
+        self.done("export", *words, first)
+        self.done("import", *words, second)
+        self.assertEqual(self.rows_of(self.shared, second), rows)
+
+    def test_rows_that_have_expired_are_counted_and_left_out(self):
+        now = int(time.time())
+        rows = [row("h", "over", "v", now - 100), row("h", "later", "v", now + 5000), row("h", "never", "v")]
+        table = self.table([row("h", "over", "lives")])
+        words = ["import", "--cluster", self.shared.meta, "--table", table]
+        outcome = self.done(*words, "-", stdin=jsonl(rows))
+        self.assertRegex(outcome.err, r"Imported 2 rows .*\n1 rows had expired, by this machine's clock, and were left out")
+        outcome = self.done(*words, "--json", "-", stdin=jsonl(rows))
+        self.assertEqual(json.loads(outcome.out)["rows"], 2)
+        self.assertEqual(json.loads(outcome.out)["rows_expired"], 1)
+        self.assertEqual(self.rows_of(self.shared, table), sorted_rows([row("h", "over", "lives"), *rows[1:]]))
+
+    def test_standard_input_is_kept_in_tmpdir(self):
+        table, folder = self.table(), self.own_folder()
+        words = ["import", "--cluster", self.shared.meta, "--table", table, "-"]
+        rows = jsonl([row(f"h{i}", "s", "v" * 100) for i in range(100)])
+        nowhere = os.path.join(folder, "nowhere")
+        self.failed(3, ["standard input", nowhere, "No such file", "TMPDIR"], *words, stdin=rows, env={"TMPDIR": nowhere})
+        full = self.failed(3, ["standard input", folder, "File too large", "TMPDIR"], *words, stdin=rows,
+                           env={"TMPDIR": folder}, preexec_fn=small_files)
+        self.assertNotIn("Imported", full.err)
+        self.done(*words, stdin=rows, env={"TMPDIR": folder})
+        self.assertEqual((len(self.rows_of(self.shared, table)), os.listdir(folder)), (100, []))
 
     def test_the_result_is_json_when_asked_for(self):
         table = self.table()

@@ -2,7 +2,7 @@
 import os
 import re
 
-from harness import CliTest, row
+from harness import CliTest, follows_modes, row
 
 VERBS = [["copy"], ["verify"], ["import"], ["export"], ["cluster"], ["cluster", "start"], ["cluster", "stop"],
          ["cluster", "status"], ["shell"]]
@@ -100,6 +100,42 @@ class ConfigFile(CliTest):
             file.write("[pegasus.clusters]\nbad = somewhere\n")
         self.failed(2, [path, "'bad'", "'somewhere'"], "shell", "--cluster", "bad", "-e", "ls", "--config", path)
         self.failed(2, ["directory", self.place], *words, "--config", self.place)
+
+    def check_home(self, home, says, **more):
+        """A home that cannot be looked at is no error as long as nothing of it is needed."""
+        env = {"HOME": home}
+        words = ["--from", self.a.meta, "--to", self.a.meta, "--table", "t"]
+        self.assertIn("app_id", self.done("shell", "--cluster", self.a.meta, "-e", "ls", env=env, **more).out)
+        self.done("shell", "--cluster", self.a.meta, env=env, stdin=b"ls\n", **more)
+        self.failed(2, ["'nobody' is unknown", home, says, "--config"], "shell", "--cluster", "nobody", "-e", "ls", env=env,
+                    **more)
+        self.failed(1, ["journal", home, "--state"], "list", env=env, **more)
+        self.failed(1, ["journal", home, "--state"], "copy", *words, "--to-table", "u", "--create", env=env, **more)
+        self.done("check", *words, "--to-table", "v", "--create", env=env, **more)
+        self.done("copy", *words, "--to-table", "copy" + str(len(says)), "--create", "--state",
+                  os.path.join(self.place, "journal.db"), env=env, **more)
+
+    def test_a_home_that_cannot_be_looked_at(self):
+        if "t" not in self.tables_of(self.a):
+            self.create(self.a, "t", 1, [row("h", "s", "v")])
+        circle = os.path.join(self.place, "circle")
+        os.symlink(circle, circle)
+        self.check_home(circle, "Too many levels of symbolic links")
+        locked = os.path.join(self.place, "locked")
+        os.mkdir(locked)
+        os.chmod(locked, 0)
+        self.check_home(locked, "Permission denied", preexec_fn=follows_modes)
+
+    def test_a_folder_of_work_that_is_gone(self):
+        gone = os.path.join(self.place, "gone")
+        words = ["--from", self.a.meta, "--to", self.a.meta, "--table", "t", "--to-table", "w"]
+
+        def leave():
+            os.mkdir(gone)
+            os.chdir(gone)
+            os.rmdir(gone)
+        self.failed(3, ["working directory", "c.json"], "verify", *words, "--certificate", "c.json", preexec_fn=leave)
+        self.failed(1, ["working directory", "j.db"], "list", "--state", "j.db", preexec_fn=leave)
 
     def test_long_lines_are_read_whole(self):
         path = os.path.join(self.place, "long.ini")

@@ -46,8 +46,8 @@ Result<void> write_json(const std::string& path, const Json& json) {
 }
 
 // Files left by a process that was killed while it made the folder.
-bool is_beginning(const fs::path& name) {
-  return name == "LOCK" || name == "cluster.log" || name.string().starts_with("cluster.json.");
+bool is_beginning(std::string_view name) {
+  return name == "LOCK" || name == "cluster.log" || name.starts_with("cluster.json.");
 }
 
 // Claims a new or empty folder; any other must be a data folder of this cluster already.
@@ -56,14 +56,15 @@ Result<void> claim(const std::string& path, const std::string& name) {
   fs::create_directories(path, error);
   if (error) return fail(Code::kIo, fmt::format("making folder {}: {}", path, error.message()));
   auto identity = path + "/cluster.json";
-  if (!fs::exists(identity)) {
-    for (const auto& entry : fs::directory_iterator(path, error))
-      if (!is_beginning(entry.path().filename()))
+  const bool is_new = !fs::exists(identity, error);
+  if (error) return fail(base::system_error("looking at", identity, error.value()));
+  if (is_new) {
+    for (const auto& name : TRY(base::names_in(path)))
+      if (!is_beginning(name))
         return fail(Code::kInvalidArgument,
                     fmt::format("{} is not empty and is not a data folder of pegmove (it contains "
                                 "{}); choose another folder",
-                                path, entry.path().filename().string()));
-    if (error) return fail(Code::kIo, fmt::format("reading folder {}: {}", path, error.message()));
+                                path, name));
     return write_json(identity, {{"format", kFormat}, {"name", name}});
   }
   auto json = TRY(read_json(identity));
@@ -141,7 +142,11 @@ Result<void> ClusterFolder::announce(const RunningCluster& running) {
 }
 
 Result<std::optional<RunningCluster>> ClusterFolder::running(const std::string& path) {
-  if (!fs::exists(path + "/cluster.json"))
+  std::error_code error;
+  const auto identity = path + "/cluster.json";
+  const bool is_there = fs::exists(identity, error);
+  if (error) return fail(base::system_error("looking at", identity, error.value()));
+  if (!is_there)
     return fail(Code::kNotFound, path + " is not a data folder of a pegmove cluster");
   int fd = open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return std::nullopt;

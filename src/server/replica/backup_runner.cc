@@ -55,22 +55,19 @@ Result<void> delete_tree(const fs::path& path) {
 Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string& folder,
                                                                const BackupRequest& request) {
   std::optional<backup::LocalCheckpoint> found;
-  std::error_code error;
-  std::vector<fs::path> others;
-  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
-       entry.increment(error)) {
-    const auto name = entry->path().filename().string();
+  std::vector<std::string> others;
+  for (const auto& name : TRY(base::names_in(folder))) {
+    const auto path = folder + "/" + name;
     const auto named = parse_name(name, checkpoint_prefix(request));
     if (named && !found)
-      found = backup::LocalCheckpoint{.folder = entry->path().string(),
+      found = backup::LocalCheckpoint{.folder = path,
                                       .decree = named->decree,
                                       .timestamp_ms = named->timestamp_ms,
                                       .name = ""};
     else if (name.starts_with("backup." + request.policy + ".") ||
              name.starts_with("backup_tmp." + request.policy + "."))
-      others.push_back(entry->path());
+      others.push_back(path);
   }
-  if (error) return fail(Code::kIo, fmt::format("listing {}: {}", folder, error.message()));
   for (const auto& path : others) TRY(delete_tree(path));
   return found;
 }

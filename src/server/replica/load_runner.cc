@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 
+#include "base/local_file.h"
 #include "bulkload/reader.h"
 #include "store/table_file.h"
 
@@ -20,13 +20,8 @@ std::string folder_of(const std::string& partition_dir) { return partition_dir +
 
 // The downloaded files, by name.
 Result<std::vector<std::string>> files_in(const std::string& folder) {
-  std::vector<std::string> files;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
-       entry.increment(error))
-    files.push_back(entry->path().string());
-  if (error) return fail(Code::kIo, fmt::format("listing {}: {}", folder, error.message()));
-  std::ranges::sort(files);
+  auto files = TRY(base::names_in(folder));
+  for (auto& file : files) file = folder + "/" + file;
   return files;
 }
 
