@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "store/partitions_test.h"
+#include "store/status.h"
 
 namespace {
 
@@ -78,6 +79,19 @@ TEST_F(DiskTest, WithoutHardLinksACheckpointIsACopy) {
   EXPECT_EQ(*decree, 1);
   for (const auto& file : std::filesystem::directory_iterator(folder_ / "checkpoint"))
     EXPECT_EQ(file.hard_link_count(), 1u) << file.path();
+}
+
+TEST_F(DiskTest, AFileSystemWithoutLocksIsNotADatabaseThatIsOpen) {
+  const auto error_of = [](const char* reason) {
+    return to_error(rocksdb::Status::IOError("While lock file: /db/LOCK", reason), "opening",
+                    "/db");
+  };
+  const auto held = error_of("Resource temporarily unavailable");
+  EXPECT_EQ(held.code(), Code::kBusy);
+  EXPECT_THAT(held.message(), ::testing::HasSubstr("it is open already"));
+  const auto lacking = error_of("No locks available");
+  EXPECT_EQ(lacking.code(), Code::kIo);
+  EXPECT_THAT(lacking.message(), ::testing::HasSubstr("file locks do not work"));
 }
 
 }  // namespace
