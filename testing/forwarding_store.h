@@ -37,6 +37,12 @@ class ForwardingStore : public blockstore::BlockStore {
   Result<void> rename(const std::string& from, const std::string& to) override {
     return store_->rename(from, to);
   }
+  std::unique_ptr<blockstore::BlockStore> without_sidecars() override {
+    return store_->without_sidecars();
+  }
+  Result<void> write_sidecar(const std::string& path, const std::string& md5) override {
+    return store_->write_sidecar(path, md5);
+  }
   void stop() override { store_->stop(); }
 
  private:

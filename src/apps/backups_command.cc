@@ -2,11 +2,14 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/backup_stores.h"
 #include "apps/progress_line.h"
 #include "backup/reader.h"
+#include "backup/sidecars.h"
 #include "backup/verifier.h"
 #include "base/json_text.h"
 #include "base/text.h"
@@ -28,6 +31,7 @@ struct BackupsArguments {
   std::string store, path, cluster, table;
   int64_t id = 0;
   double sample = 100;
+  bool write_sidecars = false;
   bool yes = false;
 };
 
@@ -196,25 +200,28 @@ std::string verdict_of(const VerifyReport& report) {
   return report.files_read < report.files ? "sampled" : "whole";
 }
 
-Json to_json(const BackupSummary& summary, const std::string& table, const VerifyReport& report) {
+Json to_json(const BackupSummary& summary, const std::string& table, const VerifyReport& report,
+             std::optional<int64_t> sidecars) {
   Json problems = Json::array();
   for (const auto& problem : report.problems)
     problems.push_back(
         {{"partition", problem.partition}, {"file", problem.file}, {"what", problem.what}});
-  return {{"backup_id", summary.backup_id},
-          {"table", table},
-          {"verdict", verdict_of(report)},
-          {"partitions", report.partitions},
-          {"files", report.files},
-          {"bytes", report.bytes},
-          {"files_read", report.files_read},
-          {"bytes_read", report.bytes_read},
-          {"problem_count", report.problem_count},
-          {"problems", std::move(problems)}};
+  Json out{{"backup_id", summary.backup_id},
+           {"table", table},
+           {"verdict", verdict_of(report)},
+           {"partitions", report.partitions},
+           {"files", report.files},
+           {"bytes", report.bytes},
+           {"files_read", report.files_read},
+           {"bytes_read", report.bytes_read},
+           {"problem_count", report.problem_count},
+           {"problems", std::move(problems)}};
+  if (sidecars) out["sidecars_written"] = *sidecars;
+  return out;
 }
 
 void print_verdict(const BackupSummary& summary, const std::string& table,
-                   const VerifyReport& report) {
+                   const VerifyReport& report, std::optional<int64_t> sidecars) {
   for (const auto& problem : report.problems)
     std::printf("%s: /%s: %s\n",
                 problem.partition < 0 ? "table"
@@ -233,10 +240,29 @@ void print_verdict(const BackupSummary& summary, const std::string& table,
                                    : "No damage found",
               table.c_str(), static_cast<long long>(summary.backup_id), report.partitions,
               read.c_str(), end.c_str());
+  if (sidecars && *sidecars > 0)
+    std::printf("Wrote %lld sidecars.\n", static_cast<long long>(*sidecars));
+  else if (sidecars)
+    std::printf("Wrote no sidecars for table %s.\n", table.c_str());
+}
+
+Result<blockstore::AsyncStore> without_sidecars(const blockstore::AsyncStore& store) {
+  if (auto bare = store.without_sidecars()) return *std::move(bare);
+  return fail(Code::kInvalidArgument,
+              fmt::format("--write-sidecars: {} has no sidecars; only a local_service has them",
+                          store.store().description()));
+}
+
+// Where all files of a table are undamaged. Returns how many sidecars were written.
+Task<int64_t> add_sidecars(const blockstore::AsyncStore& store, Place place,
+                           const VerifyReport& report, std::map<std::string, std::string> md5s) {
+  if (report.problem_count > 0) co_return 0;
+  co_return co_await backup::write_sidecars(store, place, report.partitions, std::move(md5s));
 }
 
 Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments arguments) {
-  auto store = CO_TRY(stores.get(arguments.store));
+  const auto given = CO_TRY(stores.get(arguments.store));
+  const auto store = arguments.write_sidecars ? CO_TRY(without_sidecars(given)) : given;
   const auto summary = CO_TRY(co_await find_backups(store, arguments)).front();
   bool is_whole = true;
   auto out = Json::array();
@@ -246,9 +272,12 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
     ++looked_at;
     ProgressLine line(arguments.common.quiet);
     auto last = run.clock().now();
+    std::map<std::string, std::string> md5s;
     auto verified = CO_TRY(co_await backup::verify_table(
         store, place_of(summary, table),
-        {.share = arguments.sample / 100, .should_stop = [&run] { return run.stop().requested(); }},
+        {.share = arguments.sample / 100,
+         .should_stop = [&run] { return run.stop().requested(); },
+         .on_undamaged = [&md5s](const auto& path, const auto& sum) { md5s[path] = sum.md5; }},
         [&](const VerifyReport& report) {
           if (run.clock().now() - last < std::chrono::seconds(1)) return;
           last = run.clock().now();
@@ -259,11 +288,15 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
           {.file = place_of(summary, table).table_folder(), .what = summary.why});
       ++verified.problem_count;
     }
+    std::optional<int64_t> written;
+    if (arguments.write_sidecars)
+      written =
+          CO_TRY(co_await add_sidecars(given, place_of(summary, table), verified, std::move(md5s)));
     is_whole = is_whole && verified.problem_count == 0;
     if (arguments.common.json)
-      out.push_back(to_json(summary, table.table, verified));
+      out.push_back(to_json(summary, table.table, verified, written));
     else
-      print_verdict(summary, table.table, verified);
+      print_verdict(summary, table.table, verified, written);
   }
   if (looked_at == 0)
     co_return fail(Code::kNotFound,
@@ -356,7 +389,11 @@ void add_backups_command(Verb& program, int& exit_code) {
   part->add_option("--sample", arguments->sample,
                    "percentage of the files to read; only the size of the others is checked")
       ->capture_default_str()
-      ->in_range(0.0, 100.0);
+      ->in_range(0.0, 100.0)
+      ->excludes(part->add_flag(
+          "--write-sidecars", arguments->write_sidecars,
+          "for a local_service whose files were copied without the dot files: read the files "
+          "without their sidecars, and write these where all files of a table are undamaged"));
   arguments = make();
   part = add_part(*verb, exit_code, "rm",
                   "Example: pegmove backups rm --store hdfs_x 1742888751127 --yes\n\n"

@@ -56,7 +56,9 @@ Task<> judge(const AsyncStore& store, BackupSummary& summary) {
                      CO_TRY(co_await exists(store, place(table).metadata_file()));
   }
   if (!*info && summary.why.empty())
-    summary.why = "backup_info is missing: the backup is in progress, or was abandoned";
+    summary.why = CO_TRY(co_await why_missing(
+        store, place({}).info_file(),
+        "backup_info is missing: the backup is in progress, or was abandoned"));
   if (!*info) co_return Result<void>();
   summary.start_time_ms = (*info)->start_time_ms;
   summary.end_time_ms = (*info)->end_time_ms;
@@ -64,7 +66,9 @@ Task<> judge(const AsyncStore& store, BackupSummary& summary) {
     const auto found = std::ranges::find(summary.tables, id, &TableSummary::app_id);
     const bool is_whole = found != summary.tables.end() && found->is_whole;
     if (summary.why.empty() && !is_whole)
-      summary.why = fmt::format("the app_metadata of {} is missing", name);
+      summary.why =
+          CO_TRY(co_await why_missing(store, place({.table = name, .app_id = id}).metadata_file(),
+                                      fmt::format("the app_metadata of {} is missing", name)));
   }
   if ((*info)->is_deleting)
     summary.state = BackupState::kDeleting;
@@ -89,6 +93,16 @@ Task<> list_below(const AsyncStore& store, std::string root, std::string policy,
 }
 
 }  // namespace
+
+Task<std::string> why_missing(const AsyncStore& store, std::string path, std::string otherwise) {
+  const auto bare = store.without_sidecars();
+  const bool is_there = bare && CO_TRY(co_await exists(*bare, path));
+  if (!is_there) co_return otherwise;
+  co_return fmt::format(
+      "{} is there, but its sidecar is missing: were the files copied without the dot files? Copy "
+      "those too, or let `pegmove backups verify --write-sidecars` check the files and write them",
+      blockstore::name_of(path));
+}
 
 std::string_view to_string(BackupState state) {
   switch (state) {

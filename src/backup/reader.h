@@ -22,6 +22,11 @@ Task<std::optional<BackupInfo>> read_info(const blockstore::AsyncStore& store, P
 Task<std::optional<std::map<std::string, std::string>>> read_envs(
     const blockstore::AsyncStore& store, Place place);
 
+// The reason why a file does not count: `otherwise`, or that it is there without its sidecar, and
+// what to do then.
+Task<std::string> why_missing(const blockstore::AsyncStore& store, std::string path,
+                              std::string otherwise);
+
 struct Checkpoint {
   std::string folder;  // its path
   CheckpointMetadata metadata;

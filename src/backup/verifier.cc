@@ -39,7 +39,10 @@ class Verifier {
     auto info = co_await read_info(store_, place_);
     if (!info && !is_damage(info.error())) co_return fail(std::move(info.error()));
     if (!info) add(-1, place_.info_file(), info.error().message());
-    if (info && !*info) add(-1, place_.info_file(), "it is missing: the backup has not ended");
+    if (info && !*info)
+      add(-1, place_.info_file(),
+          CO_TRY(co_await why_missing(store_, place_.info_file(),
+                                      "it is missing: the backup has not ended")));
     auto table = co_await read_table(store_, place_);
     if (!table && !is_damage(table.error())) co_return fail(std::move(table.error()));
     if (!table) {
@@ -77,8 +80,10 @@ class Verifier {
     report_.bytes += file.size;
     auto entry = co_await store_.find(path);
     if (!entry && !is_damage(entry.error())) co_return fail(std::move(entry.error()));
-    if (!entry || !*entry) {
-      add(partition, path, entry ? "it is missing" : entry.error().message());
+    if (!entry) {
+      add(partition, path, entry.error().message());
+    } else if (!*entry) {
+      add(partition, path, CO_TRY(co_await why_missing(store_, path, "it is missing")));
     } else if ((*entry)->size != file.size) {
       add(partition, path, fmt::format("it has {} bytes instead of {}", (*entry)->size, file.size));
     } else if (is_sampled(path, options_.share)) {
@@ -102,6 +107,8 @@ class Verifier {
           fmt::format("it ends after {} bytes instead of {}", sum->size, file.size));
     else if (!file.md5.empty() && sum->md5 != file.md5)
       add(partition, path, fmt::format("its MD5 is {} instead of {}", sum->md5, file.md5));
+    else if (options_.on_undamaged)
+      options_.on_undamaged(path, *sum);
     co_return Result<void>();
   }
 

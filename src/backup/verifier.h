@@ -11,6 +11,8 @@ struct VerifyOptions {
   double share = 1;  // of the files that are read; only the size of the others is checked
   size_t files_at_once = 4;
   std::function<bool()> should_stop = {};
+  // A file that was read and matches its metadata.
+  std::function<void(const std::string& path, const blockstore::FileSum& sum)> on_undamaged = {};
 };
 
 struct Problem {

@@ -45,14 +45,18 @@ Result<LocalFile> LocalFile::open_with(const std::string& path, int flags, mode_
   return LocalFile(path, fd);
 }
 
-Result<LocalFile> LocalFile::open(const std::string& path) {
-  auto file = TRY(open_with(path, O_RDONLY | O_NOFOLLOW, 0, "opening"));
-  struct stat found{};
-  if (fstat(file.fd_.get(), &found) != 0) return fail(system_error("looking at", path, errno));
-  if (!S_ISREG(found.st_mode))
+Result<LocalFile> LocalFile::open_regular(const std::string& path, int flags) {
+  auto file = TRY(open_with(path, O_RDONLY | flags, 0, "opening"));
+  if (!S_ISREG(TRY(file.look()).st_mode))
     return fail(Code::kIo, fmt::format("opening {}: it is not a regular file", path));
   return file;
 }
+
+Result<LocalFile> LocalFile::open(const std::string& path) {
+  return open_regular(path, O_NOFOLLOW);
+}
+
+Result<LocalFile> LocalFile::open_given(const std::string& path) { return open_regular(path, 0); }
 
 Result<LocalFile> LocalFile::create(const std::string& path, mode_t mode) {
   return open_with(path, O_WRONLY | O_CREAT | O_EXCL, mode, "creating");
@@ -74,11 +78,15 @@ Result<void> LocalFile::set_mode(mode_t mode) {
   return {};
 }
 
-Result<int64_t> LocalFile::size() const {
+Result<struct stat> LocalFile::look() const {
   struct stat found{};
   if (fstat(fd_.get(), &found) != 0) return fail(system_error("looking at", path_, errno));
-  return int64_t(found.st_size);
+  return found;
 }
+
+Result<int64_t> LocalFile::size() const { return int64_t(TRY(look()).st_size); }
+
+Result<mode_t> LocalFile::mode() const { return TRY(look()).st_mode & 0777; }
 
 Result<std::string> LocalFile::read(int64_t offset, size_t size) const {
   std::string bytes;
@@ -150,10 +158,13 @@ Result<void> make_folders(const std::string& path, mode_t mode) {
 Result<void> sync_folder(const std::string& path) {
   const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.is_open()) return fail(system_error("opening", path, errno));
-  // EINVAL: this file system does not support syncing folders.
-  if (::fsync(folder.get()) != 0 && errno != EINVAL)
+  if (::fsync(folder.get()) != 0 && !cannot_sync_folders(errno))
     return fail(system_error("syncing", path, errno));
   return {};
+}
+
+bool cannot_sync_folders(int number) {
+  return number == EINVAL || number == ENOTSUP || number == ENOSYS;
 }
 
 Result<void> rename_file(const std::string& from, const std::string& to) {

@@ -2,6 +2,7 @@
 // for others to read is an AtomicFile (base/atomic_file.h).
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -19,6 +20,8 @@ namespace pegmove::base {
 class LocalFile {
  public:
   static Result<LocalFile> open(const std::string& path);  // to read; refuses links and folders
+  // To read a file of a path that a person gave: links are followed.
+  static Result<LocalFile> open_given(const std::string& path);
   // To write a new file; `mode` minus the umask. Errors: also kAlreadyExists.
   static Result<LocalFile> create(const std::string& path, mode_t mode);
   // To write to a device, a pipe, or a file that has this path already.
@@ -29,6 +32,7 @@ class LocalFile {
 
   const std::string& path() const { return path_; }
   Result<int64_t> size() const;
+  Result<mode_t> mode() const;  // the permissions, 0777 at most
   Result<void> set_mode(mode_t mode);
   // Up to `size` bytes from `offset`; fewer only at the end of the file.
   Result<std::string> read(int64_t offset, size_t size) const;
@@ -45,6 +49,8 @@ class LocalFile {
   LocalFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   static Result<LocalFile> open_with(const std::string& path, int flags, mode_t mode,
                                      const char* doing);
+  static Result<LocalFile> open_regular(const std::string& path, int flags);
+  Result<struct stat> look() const;
 
   std::string path_;
   Descriptor fd_;
@@ -58,8 +64,11 @@ Error system_error(const std::string& doing, const std::string& path, int number
 // also creates missing parents, all with `mode` minus the umask.
 Result<void> make_folders(const std::string& path, mode_t mode = 0777);
 Result<void> rename_file(const std::string& from, const std::string& to);
-// Syncs the directory entries of a folder.
+// Syncs the directory entries of a folder. Does nothing on a file system that cannot sync folders:
+// their entries are then as durable as it makes them by itself.
 Result<void> sync_folder(const std::string& path);
+// Whether this error number of fsync() for a folder only means that (fsync(2): EINVAL).
+bool cannot_sync_folders(int number);
 
 // The names in a folder, in their order. Errors: kNotFound, kIo, naming the folder.
 Result<std::vector<std::string>> names_in(const std::string& folder);

@@ -225,6 +225,16 @@ Task<> AsyncStore::remove(std::string path) const {
   co_return co_await call([&] { return store_->remove(path); });
 }
 
+std::optional<AsyncStore> AsyncStore::without_sidecars() const {
+  std::shared_ptr<BlockStore> store = store_->without_sidecars();
+  if (!store) return std::nullopt;
+  return AsyncStore(std::move(store), pool_, clock_, retry_);
+}
+
+Task<> AsyncStore::write_sidecar(std::string path, std::string md5) const {
+  co_return co_await call([&] { return store_->write_sidecar(path, md5); });
+}
+
 Task<std::optional<FileSum>> AsyncStore::prove(std::string local_path, std::string path,
                                                const Transfer& how) const {
   auto job = CO_TRY(co_await pool_.run([&] { return ProofJob::start(*store_, local_path, path); }));

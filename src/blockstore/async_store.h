@@ -75,6 +75,9 @@ class AsyncStore {
   Task<std::string> read_file(std::string path, size_t most_bytes) const;
   Task<> write_file(std::string path, std::string bytes) const;
   Task<> remove(std::string path) const;
+  // As BlockStore's; nullopt: the store has no sidecars.
+  std::optional<AsyncStore> without_sidecars() const;
+  Task<> write_sidecar(std::string path, std::string md5) const;
 
   // Uploads a file of this machine. An existing file of the same size is compared by checksum, and
   // kept if it is the same.

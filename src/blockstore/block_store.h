@@ -89,6 +89,15 @@ class BlockStore {
   // Renames a file or a folder; replaces a file. Errors: kNotFound, kUnsupported (S3).
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
 
+  // Only a local_service has sidecars (local_store.h). The same store for reading, where files
+  // count without them, and have no md5. Null: this store needs none.
+  virtual std::unique_ptr<BlockStore> without_sidecars() { return nullptr; }
+  // Writes the sidecar of a file, which the caller has found to be whole, with this MD5. Replaces
+  // one. Errors: kNotFound, kUnsupported.
+  virtual Result<void> write_sidecar(const std::string& path, const std::string& /*md5*/) {
+    return fail(Code::kUnsupported, description() + ": " + path + " needs no sidecar");
+  }
+
   // Calls that wait for the network end with kInterrupted, current and later ones.
   virtual void stop() {}
 };

@@ -6,7 +6,7 @@
 #include <map>
 #include <pugixml.hpp>
 
-#include "base/local_file.h"
+#include "base/small_file.h"
 #include "base/text.h"
 #include "blockstore/environment.h"
 #include "blockstore/http.h"
@@ -82,7 +82,7 @@ Result<std::vector<std::string>> find_addresses(const HdfsOptions& options,
 }
 
 Result<std::string> read_token(const std::string& path) {
-  auto token = TRY(TRY(base::LocalFile::open(path)).read(0, kMostTokenBytes));
+  auto token = TRY(base::read_secret(path, kMostTokenBytes));
   while (token.ends_with('\n') || token.ends_with(' ')) token.pop_back();
   return token;
 }

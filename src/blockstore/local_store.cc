@@ -33,6 +33,8 @@ std::string sidecar_path(const std::string& file) {
   return parent_of(file) + "/." + name_of(file) + ".meta";
 }
 
+bool is_sidecar(std::string_view name) { return name.starts_with('.') && name.ends_with(".meta"); }
+
 // {"md5":"...","size":N}
 std::string sidecar_text(const std::string& md5, int64_t size) {
   return base::json_text(nlohmann::ordered_json{{"md5", md5}, {"size", size}});
@@ -101,7 +103,8 @@ class LocalProof : public Proof {
 
 class LocalStore : public BlockStore {
  public:
-  LocalStore(std::string name, std::string root) : name_(std::move(name)), root_(std::move(root)) {}
+  LocalStore(std::string name, std::string root, bool needs_sidecars)
+      : name_(std::move(name)), root_(std::move(root)), needs_sidecars_(needs_sidecars) {}
 
   std::string description() const override { return name_ + " (local_service " + root_ + ")"; }
   size_t chunk_bytes() const override { return kLocalChunkBytes; }
@@ -111,6 +114,7 @@ class LocalStore : public BlockStore {
     TRY(check_root());
     std::vector<Entry> entries;
     for (const auto& name : TRY(in(base::names_in(folder)))) {
+      if (is_sidecar(name)) continue;
       std::error_code ignored;
       const auto path = folder + "/" + name;
       if (fs::symlink_status(path, ignored).type() == fs::file_type::directory) {
@@ -188,6 +192,17 @@ class LocalStore : public BlockStore {
     return {};
   }
 
+  std::unique_ptr<BlockStore> without_sidecars() override {
+    if (!needs_sidecars_) return nullptr;
+    return std::make_unique<LocalStore>(name_, root_, false);
+  }
+
+  Result<void> write_sidecar(const std::string& path, const std::string& md5) override {
+    const auto file = TRY(place(path));
+    const auto entry = TRY(in(look_at(file)));
+    return in(base::replace_file(sidecar_path(file), sidecar_text(md5, entry.size)));
+  }
+
  private:
   template <typename T>
   Result<T> in(Result<T> result) const {
@@ -223,12 +238,19 @@ class LocalStore : public BlockStore {
                 fmt::format("{}: {} leads out of the folder through a link", description(), file));
   }
 
-  static Result<Entry> stat_file(const std::string& file) {
+  Result<Entry> stat_file(const std::string& file) const {
+    if (!needs_sidecars_) return look_at(file);
     struct stat found{};
     if (::lstat(file.c_str(), &found) != 0)
       return fail(base::system_error("looking at", file, errno));
     const auto sidecar = sidecar_path(file);
-    auto text = TRY(TRY(base::LocalFile::open(sidecar)).read(0, kMostSidecarBytes));
+    auto opened = base::LocalFile::open(sidecar);
+    if (!opened && opened.error().code() == Code::kNotFound)
+      return fail(Code::kNotFound,
+                  fmt::format("{} does not count as a file, since its sidecar {} is missing; copy "
+                              "its folder with the dot files",
+                              file, name_of(sidecar)));
+    auto text = TRY(TRY(std::move(opened)).read(0, kMostSidecarBytes));
     const auto json = base::parse_json<nlohmann::json>(text);
     const auto noted = TRY(base::JsonFields::of(json, sidecar));
     Entry entry{.name = name_of(file),
@@ -240,14 +262,25 @@ class LocalStore : public BlockStore {
     return entry;
   }
 
+  // Without its sidecar.
+  static Result<Entry> look_at(const std::string& file) {
+    struct stat found{};
+    if (::lstat(file.c_str(), &found) != 0)
+      return fail(base::system_error("looking at", file, errno));
+    if (!S_ISREG(found.st_mode))
+      return fail(Code::kIo, fmt::format("{} is not a regular file", file));
+    return Entry{.name = name_of(file), .size = int64_t(found.st_size)};
+  }
+
   std::string name_, root_;
+  bool needs_sidecars_;
 };
 
 }  // namespace
 
 std::unique_ptr<BlockStore> make_local_store(std::string name, std::string root) {
   while (root.size() > 1 && root.ends_with('/')) root.pop_back();
-  return std::make_unique<LocalStore>(std::move(name), std::move(root));
+  return std::make_unique<LocalStore>(std::move(name), std::move(root), true);
 }
 
 }  // namespace pegmove::blockstore

@@ -1,7 +1,7 @@
 // local_service: a folder of this machine, or one that is mounted on it. As in Pegasus, each file F
 // has a sidecar ".F.meta" with its MD5 and size, and a file without one does not exist
-// (src/block_service/local/local_service.cpp). Unlike in Pegasus, file and sidecar get their names
-// when they are complete and on disk.
+// (src/block_service/local/local_service.cpp): copies that leave out dot files lose them. Unlike in
+// Pegasus, file and sidecar get their names when they are complete and on disk.
 #pragma once
 
 #include "blockstore/block_store.h"

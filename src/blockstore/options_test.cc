@@ -149,6 +149,47 @@ TEST_F(OptionsTest, AnHdfsTokenComesFromAFileOrTheEnvironment) {
   EXPECT_FALSE(parse_hdfs_args("x", {"hdfs://n:1/", "token_file=/nothing/here"}, ""));
 }
 
+// As Kubernetes mounts them: a link to a file below a link to a folder.
+TEST_F(OptionsTest, FilesWithSecretsMayBeLinks) {
+  namespace fs = std::filesystem;
+  fs::create_directory(folder_ + "/..2024_01_01");
+  write("..2024_01_01/keys", "[default]\naws_access_key_id = a\naws_secret_access_key = b\n");
+  write("..2024_01_01/token", "abc\n");
+  fs::create_symlink("..2024_01_01", folder_ + "/..data");
+  for (const std::string name : {"keys", "token"})
+    fs::create_symlink("..data/" + name, folder_ + "/" + name);
+  const auto s3 = parse_s3_args("x", {"http://h", "bucket", "credentials=" + folder_ + "/keys"});
+  ASSERT_TRUE(s3) << s3.error().to_string();
+  EXPECT_EQ(s3->credentials.secret_key, "b");
+  const auto hdfs = parse_hdfs_args("x", {"hdfs://n:1/", "token_file=" + folder_ + "/token"}, "");
+  ASSERT_TRUE(hdfs) << hdfs.error().to_string();
+  EXPECT_EQ(hdfs->token, "abc");
+}
+
+TEST_F(OptionsTest, FilesWithSecretsThatOthersMayWriteAreRefused) {
+  namespace fs = std::filesystem;
+  const auto keys =
+      write("keys", "[default]\naws_access_key_id = a\naws_secret_access_key = hunter2\n");
+  const auto token = write("token", "hunter2");
+  fs::create_symlink(keys, folder_ + "/link");
+  for (const int mode : {0602, 0620, 0666, 0400, 0444, 0600, 0644, 0755}) {
+    const bool is_refused = (mode & 022) != 0;
+    for (const auto& file : {keys, token}) fs::permissions(file, fs::perms(mode));
+    for (const auto& path : {keys, folder_ + "/link"}) {
+      const auto s3 = parse_s3_args("x", {"http://h", "bucket", "credentials=" + path});
+      ASSERT_EQ(s3.has_value(), !is_refused) << mode;
+      if (s3) continue;  // the counterpart is above
+      EXPECT_EQ(s3.error().code(), Code::kRefused);
+      EXPECT_THAT(s3.error().to_string(),
+                  ::testing::AllOf(HasSubstr("credentials: " + path), HasSubstr("chmod go-w"),
+                                   ::testing::Not(HasSubstr("hunter2"))));
+    }
+    EXPECT_EQ(parse_hdfs_args("x", {"hdfs://n:1/", "token_file=" + token}, "").has_value(),
+              !is_refused)
+        << mode;
+  }
+}
+
 TEST_F(OptionsTest, OnlyAnHdfsWithARootFolderRefusesPathsOfItsOwn) {
   EXPECT_TRUE(has_root({.name = "x", .type = "hdfs_service", .args = "hdfs://n:1/ /root"}));
   EXPECT_FALSE(has_root({.name = "x", .type = "hdfs_service", .args = "hdfs://n:1/ /"}));
@@ -173,6 +214,31 @@ TEST(S3SignTest, SignsAsTheDocumentationDoes) {
             "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
             "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,"
             "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41");
+}
+
+// HTTP clients leave the scheme's own port out of the Host header, which the signature covers.
+TEST(S3SignTest, TheSchemesOwnPortIsNoPartOfTheHost) {
+  for (const auto& [endpoint, host] :
+       std::map<std::string, std::string>{{"http://h:80", "h"},
+                                          {"http://h:080", "h"},
+                                          {"https://h:443", "h"},
+                                          {"https://h:", "h"},
+                                          {"http://h", "h"},
+                                          {"http://h:443", "h:443"},
+                                          {"https://h:80", "h:80"},
+                                          {"http://h:8080", "h:8080"},
+                                          {"http://[::1]", "[::1]"},
+                                          {"http://[::1]:80", "[::1]"},
+                                          {"http://[::1]:9000", "[::1]:9000"}})
+    EXPECT_EQ(s3_host(endpoint), host) << endpoint;
+}
+
+TEST(S3SignTest, TheHostIsSentAsItIsSigned) {
+  const S3Request request{
+      .method = "GET", .host = "h:9000", .path = "/", .query = {}, .payload_sha256 = ""};
+  const auto headers =
+      s3_sign(request, {.access_key = "k", .secret_key = "s"}, "r", "20130524T000000Z");
+  EXPECT_EQ(headers.at("host"), "h:9000");
 }
 
 TEST(S3SignTest, QueriesAreSortedAndEncoded) {

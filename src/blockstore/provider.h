@@ -22,7 +22,7 @@ using Providers = std::map<std::string, Provider>;  // by name
 bool has_root(const Provider& provider);
 
 // Sends no request to the store yet. The clock must outlive it. Errors: kInvalidArgument, naming
-// the section and what to write in it; kNotFound and kIo for files with keys.
+// the section and what to write in it; kNotFound, kRefused and kIo for files with keys.
 Result<std::unique_ptr<BlockStore>> open_store(const Provider& provider, const Clock& clock);
 
 }  // namespace pegmove::blockstore

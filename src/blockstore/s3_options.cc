@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "base/ini.h"
-#include "base/local_file.h"
+#include "base/small_file.h"
 #include "blockstore/environment.h"
 #include "blockstore/http.h"
 #include "blockstore/path.h"
@@ -17,7 +17,7 @@ constexpr size_t kMostFileBytes = 1 << 20;
 
 // Messages name the file and the profile, never the text after a "=".
 Result<S3Credentials> read_credentials(const std::string& path, const std::string& profile) {
-  const auto text = TRY(TRY(base::LocalFile::open(path)).read(0, kMostFileBytes));
+  const auto text = TRY(base::read_secret(path, kMostFileBytes));
   auto values = TRY(base::parse_ini(text, {.skips_unknown_lines = true}))[profile];
   S3Credentials found{.access_key = values["aws_access_key_id"],
                       .secret_key = values["aws_secret_access_key"],

@@ -2,11 +2,25 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+
 #include "base/bytes.h"
 #include "base/percent.h"
+#include "base/units.h"
 #include "blockstore/digest.h"
 
 namespace pegmove::blockstore {
+
+std::string s3_host(std::string_view endpoint) {
+  const int64_t usual = endpoint.starts_with("https://") ? 443 : 80;
+  const auto host = endpoint.substr(endpoint.find("://") + 3);
+  const auto colon = host.rfind(':');
+  // The last colon of "[::1]" is before no port.
+  if (colon == std::string_view::npos || host.substr(colon).contains(']')) return std::string(host);
+  const auto port = host.substr(colon + 1);
+  const bool is_usual = port.empty() || base::parse_integer(port, usual, usual).has_value();
+  return std::string(is_usual ? host.substr(0, colon) : host);
+}
 
 std::string s3_query(const std::map<std::string, std::string>& query) {
   std::string text;
@@ -42,7 +56,6 @@ std::map<std::string, std::string> s3_sign(const S3Request& request,
   headers["authorization"] = "AWS4-HMAC-SHA256 Credential=" + credentials.access_key + "/" + scope +
                              ",SignedHeaders=" + names +
                              ",Signature=" + base::to_hex(hmac_sha256(key, to_sign));
-  headers.erase("host");  // libcurl adds it
   return headers;
 }
 

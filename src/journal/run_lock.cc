@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "journal/sqlite.h"
 
 namespace pegmove::journal {
 namespace {
@@ -19,8 +20,18 @@ std::string lock_path(const std::string& journal, const std::string& run) {
 }
 
 std::unexpected<Error> lock_error(const std::string& path, int error) {
-  return fail(Code::kIo, fmt::format("lock file {}: {}; check the disk space and the permissions",
-                                     path, std::strerror(error)));
+  return fail(Code::kIo,
+              fmt::format("lock file {}: {}; check the disk space and the permissions, or "
+                          "choose a local file with --state",
+                          path, std::strerror(error)));
+}
+
+// Locks that the file system does not have fail in several ways.
+std::unexpected<Error> locking_error(const std::string& journal, const std::string& path,
+                                     int error) {
+  if (error == ENOLCK || error == EINVAL || error == ENOSYS || error == ENOTSUP)
+    return fail(lacking_error(journal, kFileLocks, path + ": " + std::strerror(error)));
+  return lock_error(path, error);
 }
 
 struct flock whole_file() {
@@ -58,7 +69,7 @@ Result<RunLock> RunLock::take(const Journal& journal, const std::string& run) {
       const int error = errno;
       const auto pid = pid_in(fd);
       close(fd);
-      if (error != EAGAIN && error != EACCES) return lock_error(path, error);
+      if (error != EAGAIN && error != EACCES) return locking_error(journal.path(), path, error);
       return fail(
           Code::kBusy,
           fmt::format("{} works on run {}; wait until it ends, or stop it with `pegmove pause {}`",
@@ -94,7 +105,7 @@ Result<std::optional<pid_t>> RunLock::holder(const std::string& journal_path,
   const int error = errno;
   const auto pid = pid_in(fd);
   close(fd);
-  if (!asked) return lock_error(path, error);
+  if (!asked) return locking_error(journal_path, path, error);
   if (whole.l_type == F_UNLCK) return std::nullopt;
   return pid;
 }

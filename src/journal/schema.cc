@@ -46,21 +46,52 @@ Result<void> use_write_ahead_log(Connection& connection, const std::string& path
   const auto mode =
       TRY(connection.text("PRAGMA journal_mode = WAL", "enabling its write-ahead log"));
   if (mode != "wal")
-    return fail(Code::kIo,
-                fmt::format("journal {}: its file system does not support memory shared between "
-                            "processes; give a file on a local disk with --state",
-                            path));
+    return fail(lacking_error(path, kSharedMemory, "its journal mode stays " + mode));
   return connection.execute("PRAGMA journal_size_limit = " + std::to_string(kMostWalBytes),
                             "limiting its write-ahead log");
 }
 
-// Creates a complete journal under a temporary name.
-Result<void> build(const std::string& path, std::span<const std::string_view> steps) {
+// Creates a complete journal in an empty file.
+Result<void> fill(const std::string& path, std::span<const std::string_view> steps) {
   auto connection = TRY(Connection::open(path, 0));
   TRY(connection.execute("PRAGMA application_id = " + std::to_string(kApplicationId),
                          "creating it"));
   TRY(migrate(connection, steps));
   return use_write_ahead_log(connection, path);
+}
+
+void remove_staging(const std::string& staging) {
+  for (const char* part : {"", "-journal", "-wal", "-shm"}) unlink((staging + part).c_str());
+}
+
+// Creates a complete journal under a temporary name beside the path, and returns the name.
+Result<std::string> build(const std::string& path, std::span<const std::string_view> steps) {
+  std::string staging = path + ".new.XXXXXX";
+  const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600
+  if (fd < 0)
+    return fail(Code::kIo,
+                fmt::format("journal {}: creating it: {}; give another place with --state", path,
+                            std::strerror(errno)));
+  close(fd);
+  auto filled = fill(staging, steps);
+  if (filled) return staging;
+  remove_staging(staging);
+  // Nobody else can have locked the file: it has a name that nobody else knows.
+  if (filled.error().code() == Code::kBusy)
+    return fail(lacking_error(path, kFileLocks, "a new file cannot be locked"));
+  auto message = filled.error().message();
+  if (const auto name = message.find(staging); name != std::string::npos)
+    message.replace(name, staging.size(), path);
+  return fail(filled.error().code(), std::move(message));
+}
+
+Result<void> give_name(const std::string& staging, const std::string& path) {
+  if (link(staging.c_str(), path.c_str()) == 0 || errno == EEXIST) return {};
+  const int number = errno;
+  if (number == EPERM || number == ENOSYS || number == ENOTSUP)
+    return fail(lacking_error(path, kHardLinks, std::strerror(number)));
+  return fail(Code::kIo, fmt::format("journal {}: creating it: {}; give another place with --state",
+                                     path, std::strerror(number)));
 }
 
 // Creates a new journal at the path; one that another process has created meanwhile is kept. It is
@@ -76,18 +107,10 @@ Result<void> create(const std::string& path, std::span<const std::string_view> s
         fmt::format("journal {}: the file is missing, but its log {} exists and would be used with "
                     "a new file; restore the file, or move the log away (its runs are then lost)",
                     path, log));
-  std::string staging = path + ".new.XXXXXX";
-  const int fd = mkostemp(staging.data(), O_CLOEXEC);  // mode 0600
-  if (fd < 0)
-    return fail(Code::kIo,
-                fmt::format("journal {}: creating it: {}; give another place with --state", path,
-                            std::strerror(errno)));
-  close(fd);
-  auto made = build(staging, steps);
-  if (made && link(staging.c_str(), path.c_str()) != 0 && errno != EEXIST)
-    made = fail(Code::kIo, fmt::format("journal {}: creating it: {}", path, std::strerror(errno)));
-  unlink(staging.c_str());
-  TRY(std::move(made));
+  const auto staging = TRY(build(path, steps));
+  auto named = give_name(staging, path);
+  remove_staging(staging);
+  TRY(std::move(named));
   return base::sync_folder(fs::path(path).parent_path());
 }
 
@@ -153,8 +176,10 @@ Result<void> recognise(const Connection& connection, const std::string& path, in
 
 }  // namespace
 
-Result<Connection> open_journal(const std::string& path, int busy_timeout_ms,
-                                std::span<const std::string_view> steps) {
+namespace {
+
+Result<Connection> open_or_create(const std::string& path, int busy_timeout_ms,
+                                  std::span<const std::string_view> steps) {
   std::error_code error;
   const auto status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found || status.type() == fs::file_type::none) {
@@ -175,6 +200,20 @@ Result<Connection> open_journal(const std::string& path, int busy_timeout_ms,
     TRY(migrate(connection, steps));
   }
   return connection;
+}
+
+}  // namespace
+
+Result<Connection> open_journal(const std::string& path, int busy_timeout_ms,
+                                std::span<const std::string_view> steps) {
+  auto opened = open_or_create(path, busy_timeout_ms, steps);
+  if (opened || (opened.error().code() != Code::kBusy && opened.error().code() != Code::kIo))
+    return opened;
+  // Is it the file, or its file system? The same is tried with a new file.
+  const auto tried = build(path, steps);
+  if (tried) remove_staging(*tried);
+  if (!tried && tried.error().code() == Code::kUnsupported) return fail(tried.error());
+  return opened;
 }
 
 }  // namespace pegmove::journal

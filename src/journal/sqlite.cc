@@ -33,19 +33,43 @@ std::string_view next_step(Code code) {
       return "; restore a copy of the file, or move it away (its runs are then lost)";
     case Code::kInvalidArgument:
       return "; it is not a journal of pegmove; give another file with --state";
-    case Code::kIo: return "; check the disk space and the permissions";
+    case Code::kIo:
+      return "; check the disk space and the permissions, or choose a local file with --state";
+    default: return "";
+  }
+}
+
+// What the file system does not have when SQLite fails in this way; "": something else is wrong.
+std::string_view lacking_part(int sqlite_code) {
+  switch (sqlite_code) {
+    case SQLITE_IOERR_LOCK:
+    case SQLITE_IOERR_RDLOCK:
+    case SQLITE_IOERR_UNLOCK:
+    case SQLITE_IOERR_CHECKRESERVEDLOCK:
+    case SQLITE_PROTOCOL: return kFileLocks;
+    case SQLITE_IOERR_SHMOPEN:
+    case SQLITE_IOERR_SHMLOCK:
+    case SQLITE_IOERR_SHMMAP: return kSharedMemory;
     default: return "";
   }
 }
 
 }  // namespace
 
+Error lacking_error(std::string_view path, std::string_view what, std::string_view reason) {
+  return {Code::kUnsupported, fmt::format("journal {}: {} do not work on its file system ({}); "
+                                          "choose a local file with --state",
+                                          path, what, reason)};
+}
+
 Error sqlite_error(sqlite3* connection, int code, std::string_view doing) {
-  const char* path = sqlite3_db_filename(connection, "main");
+  const char* name = sqlite3_db_filename(connection, "main");
+  const std::string_view path = name == nullptr ? "" : name;
+  const auto reason =
+      fmt::format("{}: {} (SQLite error {})", doing, sqlite3_errmsg(connection), code);
+  if (const auto part = lacking_part(code); !part.empty()) return lacking_error(path, part, reason);
   const Code kind = code_of(code);
-  return Error(kind,
-               fmt::format("journal {}: {}: {} (SQLite error {}){}", path == nullptr ? "" : path,
-                           doing, sqlite3_errmsg(connection), code, next_step(kind)));
+  return {kind, fmt::format("journal {}: {}{}", path, reason, next_step(kind))};
 }
 
 Query::~Query() {

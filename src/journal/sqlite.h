@@ -14,9 +14,19 @@
 
 namespace pegmove::journal {
 
+// What a file system may lack.
+inline constexpr std::string_view kFileLocks = "file locks";
+inline constexpr std::string_view kHardLinks = "hard links";
+inline constexpr std::string_view kSharedMemory = "mappings of a file that processes share";
+
+// The file system of the journal lacks something that the journal needs. `reason`: as
+// the system or SQLite says it. Code: kUnsupported.
+Error lacking_error(std::string_view path, std::string_view what, std::string_view reason);
+
 // SQLite's last error on this connection, as an error that names the file, the operation, and the
-// next step. Codes: kBusy (other processes kept the file locked), kCorrupt, kInvalidArgument (not a
-// file of SQLite), kTooLarge, kIo, kInternal.
+// next step. Codes: kBusy (other processes kept the file locked, or there are no locks: SQLite does
+// not tell the two apart), kCorrupt, kInvalidArgument (not a file of SQLite), kTooLarge, kIo,
+// kUnsupported (lacking_error()), kInternal.
 Error sqlite_error(sqlite3* connection, int code, std::string_view doing);
 
 struct Blob {

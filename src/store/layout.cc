@@ -6,6 +6,8 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
+#include "store/disk.h"
+
 namespace pegmove::store {
 namespace {
 
@@ -40,7 +42,7 @@ std::shared_ptr<StoreResources> StoreResources::make(size_t block_cache_bytes,
 
 rocksdb::DBOptions make_db_options(const PartitionOptions& options, const PartitionHooks& hooks) {
   rocksdb::DBOptions db;
-  db.env = options.env != nullptr ? options.env : rocksdb::Env::Default();
+  db.env = options.env != nullptr ? options.env : &disk();
   db.atomic_flush = true;  // the decree in the meta family and the rows must stay together
   db.paranoid_checks = true;
   // A torn end of the log is what a kill or a power cut leaves. Without sync_writes a power cut may

@@ -63,7 +63,7 @@ struct PartitionOptions {
   // Of the blocks of table files. The default of RocksDB 7 and 8, kXXH3, which present servers
   // write, cannot be read by the older RocksDB of 2.0 to 2.4.
   rocksdb::ChecksumType checksum = rocksdb::kCRC32c;
-  rocksdb::Env* env = nullptr;  // nullptr: the real one. Must outlive the database
+  rocksdb::Env* env = nullptr;  // nullptr: disk(). Must outlive the database
   // The clock by which compactions drop expired rows; called from RocksDB's threads. Without it no
   // row is dropped.
   std::function<int64_t()> unix_seconds = {};

@@ -4,12 +4,13 @@
 #include <utility>
 #include <vector>
 
+#include "store/disk.h"
 #include "store/folder.h"
 
 namespace pegmove::store {
 
 LogSync::LogSync(rocksdb::Env* env, std::string path)
-    : env_(env != nullptr ? *env : *rocksdb::Env::Default()), path_(std::move(path)) {}
+    : env_(env != nullptr ? *env : disk()), path_(std::move(path)) {}
 
 void LogSync::OnMemTableSealed(const rocksdb::MemTableInfo& /*info*/) {
   std::vector<std::string> names;

@@ -14,8 +14,13 @@ bool means_disk_full(const rocksdb::Status& status, std::string_view text) {
   return status.IsNoSpace() || text.contains("No space left on device");
 }
 
+constexpr std::string_view kLocking = "While lock file";
+
+// fcntl(2): a lock that another process has is EAGAIN or EACCES.
 bool means_locked(std::string_view text) {
-  return text.contains("While lock file") || text.contains("lock hold by current process");
+  return text.contains("lock hold by current process") ||
+         (text.contains(kLocking) && (text.contains("Resource temporarily unavailable") ||
+                                      text.contains("Permission denied")));
 }
 
 Code code_of(const rocksdb::Status& status, std::string_view text) {
@@ -38,7 +43,10 @@ Error to_error(const rocksdb::Status& status, std::string_view doing, std::strin
     return {Code::kIo, fmt::format("{}{}; make space ({})", message, kDiskFull, text)};
   }
   const Code code = code_of(status, text);
-  if (code == Code::kBusy && means_locked(text)) message += "it is open already; close it first: ";
+  if (code == Code::kBusy && means_locked(text))
+    message += "it is open already; close it first: ";
+  else if (text.contains(kLocking))
+    message += "file locks do not work on its file system; choose a folder on a local disk: ";
   return {code, message + text};
 }
 

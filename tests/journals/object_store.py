@@ -12,11 +12,14 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # 
 
 
 class ObjectStore:
-    """Serves the files below `folder` as the objects of one bucket until close()."""
+    """Serves the files below `folder` as the objects of one bucket until close().
+
+    page_keys: the most that a list holds; no_token: such a list names no token for the next one, and a
+    marker is ignored, too."""
     BUCKET = "bucket"
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, page_keys=1000, no_token=False):
+        self.folder, self.page_keys, self.no_token = folder, page_keys, no_token
         os.makedirs(folder, exist_ok=True)
         self.answers = {}  # pattern of "METHOD key" to a status: what is answered instead
         self.server = Server(("127.0.0.1", 0), type("Handler", (Handler,), {"store": self}))
@@ -153,16 +156,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def list(self, query):
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-        files, folders = [], set()
+        sizes = {}  # by name; None: a folder
         for key in self.store.keys():
             if not key.startswith(prefix):
                 continue
             head, found, _ = key[len(prefix):].partition(delimiter) if delimiter else (key, "", "")
             if found:
-                folders.add(prefix + head + delimiter)
+                sizes[prefix + head + delimiter] = None
             else:
-                size = os.path.getsize(os.path.join(self.store.folder, key))
-                files.append(f"<Contents><Key>{escape(key)}</Key><Size>{size}</Size></Contents>")
-        shown = "".join(files) + "".join(f"<CommonPrefixes><Prefix>{escape(folder)}</Prefix></CommonPrefixes>"
-                                         for folder in sorted(folders))
-        self.answer(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{shown}</ListBucketResult>".encode())
+                sizes[key] = os.path.getsize(os.path.join(self.store.folder, key))
+        after = "" if self.store.no_token else query.get("continuation-token", "")
+        names = sorted(name for name in sizes if name > after)
+        page = names[:min(self.store.page_keys, int(query["max-keys"]))]
+        shown = "".join(f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>" if sizes[name] is None else
+                        f"<Contents><Key>{escape(name)}</Key><Size>{sizes[name]}</Size></Contents>" for name in page)
+        is_cut = len(page) < len(names)
+        if is_cut and not self.store.no_token:
+            shown += f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>"
+        shown += f"<IsTruncated>{str(is_cut).lower()}</IsTruncated>"
+        self.answer(200, f"<ListBucketResult>{shown}</ListBucketResult>".encode())

@@ -87,6 +87,14 @@ pid_t pid_in(int fd) {
   return size <= 0 ? 0 : pid_t(base::parse_integer({text, size_t(size)}, 1, INT32_MAX).value_or(0));
 }
 
+// False when another process has the lock.
+Result<bool> try_lock(int fd, const std::string& path) {
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+  if (errno == EWOULDBLOCK) return false;
+  return fail(Code::kIo, fmt::format("locking {}: {}; choose a data folder on a local disk", path,
+                                     std::strerror(errno)));
+}
+
 }  // namespace
 
 ClusterFolder::ClusterFolder(std::string path, std::string name, int lock_fd)
@@ -112,9 +120,11 @@ Result<ClusterFolder> ClusterFolder::take(const std::string& path, const std::st
   bool had_lock = fs::exists(lock_path, error);
   int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return system_error("opening " + lock_path);
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  const auto locked = try_lock(fd, lock_path);
+  if (!locked || !*locked) {
     auto pid = pid_in(fd);
     close(fd);
+    if (!locked) return fail(locked.error());
     return fail(Code::kBusy,
                 fmt::format("{} is in use by process {}; `pegmove cluster stop --data {}` ends it",
                             path, pid, path));
@@ -150,10 +160,10 @@ Result<std::optional<RunningCluster>> ClusterFolder::running(const std::string& 
     return fail(Code::kNotFound, path + " is not a data folder of a pegmove cluster");
   int fd = open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return std::nullopt;
-  bool is_free = flock(fd, LOCK_EX | LOCK_NB) == 0;
+  const auto is_free = try_lock(fd, path + "/LOCK");
   auto pid = pid_in(fd);
   close(fd);
-  if (is_free) return std::nullopt;
+  if (TRY(is_free)) return std::nullopt;
   RunningCluster running{.name = TRY(read_json(path + "/cluster.json")).value("name", ""),
                          .pid = pid,
                          .meta = "",
