@@ -6,6 +6,7 @@
 
 #include "apps/backup_stores.h"
 #include "apps/progress_line.h"
+#include "backup/finish.h"
 #include "backup/reader.h"
 #include "backup/verifier.h"
 #include "base/json_text.h"
@@ -29,6 +30,7 @@ struct BackupsArguments {
   int64_t id = 0;
   double sample = 100;
   bool yes = false;
+  bool finish = false;
 };
 
 // Those of one cluster, or of all clusters that have backups below the path.
@@ -235,9 +237,24 @@ void print_verdict(const BackupSummary& summary, const std::string& table,
               read.c_str(), end.c_str());
 }
 
+// Whether this is the backup of one table without backup_info, which --finish is for. Errors:
+// kInvalidArgument, for several tables.
+Task<bool> needs_finish(const blockstore::AsyncStore& store, BackupSummary summary) {
+  if (summary.state == BackupState::kComplete) co_return false;
+  const Place place{.root = summary.root, .backup_id = summary.backup_id, .table = ""};
+  if (CO_TRY(co_await backup::read_info(store, place)).has_value()) co_return false;
+  if (summary.tables.size() == 1) co_return true;
+  co_return fail(Code::kInvalidArgument,
+                 fmt::format("backup {} has {} tables; --finish completes backups of one table",
+                             summary.backup_id, summary.tables.size()));
+}
+
 Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments arguments) {
+  if (arguments.finish && arguments.sample < 100)
+    co_return fail(Code::kInvalidArgument, "--finish reads every file: leave out --sample");
   auto store = CO_TRY(stores.get(arguments.store));
-  const auto summary = CO_TRY(co_await find_backups(store, arguments)).front();
+  auto summary = CO_TRY(co_await find_backups(store, arguments)).front();
+  const bool finishes = arguments.finish && CO_TRY(co_await needs_finish(store, summary));
   bool is_whole = true;
   auto out = Json::array();
   int looked_at = 0;
@@ -246,15 +263,19 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
     ++looked_at;
     ProgressLine line(arguments.common.quiet);
     auto last = run.clock().now();
-    auto verified = CO_TRY(co_await backup::verify_table(
-        store, place_of(summary, table),
-        {.share = arguments.sample / 100, .should_stop = [&run] { return run.stop().requested(); }},
-        [&](const VerifyReport& report) {
-          if (run.clock().now() - last < std::chrono::seconds(1)) return;
-          last = run.clock().now();
-          line.show(progress_text(report));
-        }));
-    if (!table.is_whole && verified.problem_count == 0) {
+    const auto should_stop = [&run] { return run.stop().requested(); };
+    const auto show = [&](const VerifyReport& report) {
+      if (run.clock().now() - last < std::chrono::seconds(1)) return;
+      last = run.clock().now();
+      line.show(progress_text(report));
+    };
+    const auto place = place_of(summary, table);
+    auto verified = CO_TRY(
+        finishes ? co_await backup::finish_backup(store, place, {.should_stop = should_stop}, show)
+                 : co_await backup::verify_table(
+                       store, place, {.share = arguments.sample / 100, .should_stop = should_stop},
+                       show));
+    if (!table.is_whole && !finishes && verified.problem_count == 0) {
       verified.problems.push_back(
           {.file = place_of(summary, table).table_folder(), .what = summary.why});
       ++verified.problem_count;
@@ -268,6 +289,11 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
   if (looked_at == 0)
     co_return fail(Code::kNotFound,
                    fmt::format("backup {} has no table '{}'", arguments.id, arguments.table));
+  if (finishes && is_whole) {
+    summary.state = BackupState::kComplete;
+    std::fprintf(stderr, "pegmove: backup_info of backup %lld is written: it can be restored\n",
+                 static_cast<long long>(summary.backup_id));
+  }
   if (summary.state != BackupState::kComplete && arguments.table.empty()) {
     std::fprintf(stderr, "pegmove: backup %lld is not complete: %s\n",
                  static_cast<long long>(summary.backup_id), summary.why.c_str());
@@ -350,13 +376,18 @@ void add_backups_command(Verb& program, int& exit_code) {
       add_part(*verb, exit_code, "verify",
                "Example: pegmove backups verify --store hdfs_x 1742888751127\n\n"
                "Reads every file of a backup and compares it with its metadata. Exit code 0: "
-               "complete and undamaged; 4: damaged or incomplete. The damaged files are listed.",
+               "complete and undamaged; 4: damaged or incomplete. The damaged files are listed.\n\n"
+               "With --finish, a backup in which only backup_info is missing, since its meta "
+               "server has not ended it, is made complete when every file is undamaged. The meta "
+               "server refuses further backups of the table until it is restarted.",
                true, arguments, verify);
   part->add_option("--table", arguments->table, "only this table; default: all of the backup");
   part->add_option("--sample", arguments->sample,
                    "percentage of the files to read; only the size of the others is checked")
       ->capture_default_str()
       ->in_range(0.0, 100.0);
+  part->add_flag("--finish", arguments->finish,
+                 "write backup_info when it is missing and every file is undamaged");
   arguments = make();
   part = add_part(*verb, exit_code, "rm",
                   "Example: pegmove backups rm --store hdfs_x 1742888751127 --yes\n\n"

@@ -56,7 +56,9 @@ Task<> judge(const AsyncStore& store, BackupSummary& summary) {
                      CO_TRY(co_await exists(store, place(table).metadata_file()));
   }
   if (!*info && summary.why.empty())
-    summary.why = "backup_info is missing: the backup is in progress, or was abandoned";
+    summary.why =
+        "backup_info is missing: the backup is in progress, or was abandoned; if it does not end, "
+        "`pegmove backups verify --finish` completes it when all files are there";
   if (!*info) co_return Result<void>();
   summary.start_time_ms = (*info)->start_time_ms;
   summary.end_time_ms = (*info)->end_time_ms;

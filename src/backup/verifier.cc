@@ -39,7 +39,8 @@ class Verifier {
     auto info = co_await read_info(store_, place_);
     if (!info && !is_damage(info.error())) co_return fail(std::move(info.error()));
     if (!info) add(-1, place_.info_file(), info.error().message());
-    if (info && !*info) add(-1, place_.info_file(), "it is missing: the backup has not ended");
+    if (info && !*info && options_.has_ended)
+      add(-1, place_.info_file(), "it is missing: the backup has not ended");
     auto table = co_await read_table(store_, place_);
     if (!table && !is_damage(table.error())) co_return fail(std::move(table.error()));
     if (!table) {
