@@ -8,7 +8,7 @@
 #include "apps/die_at.h"
 #include "apps/process_ports.h"
 #include "apps/progress_line.h"
-#include "apps/terminal_question.h"
+#include "apps/terminal.h"
 #include "journal/location.h"
 #include "migration/methods.h"
 

@@ -283,7 +283,7 @@ std::string to_line(const SplitProgress& progress) {
     const auto rate = double(read) * 1000 / double(ms);
     const auto left = std::max<int64_t>(0, progress.rows - read);
     text += fmt::format(", {}/s", base::format_count(uint64_t(rate)));
-    if (progress.rows > 0)
+    if (left > 0)
       text += ", ETA " + base::format_duration(milliseconds(int64_t(double(left) / rate * 1000)));
   }
   return fmt::format("{}, units {}/{}", text, progress.units_done, progress.units);

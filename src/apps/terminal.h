@@ -1,4 +1,4 @@
-// A question on the terminal that is answered with yes or no.
+// The terminal: its width, and a question on it that is answered with yes or no.
 #pragma once
 
 #include <string>
@@ -8,6 +8,9 @@
 #include "async/task.h"
 
 namespace pegmove::apps {
+
+// The columns of the terminal that stdout is; 0: it is none, or does not report it.
+size_t columns_of_stdout();
 
 // Whether somebody can be asked: stdin and stderr are a terminal.
 bool is_on_terminal();
