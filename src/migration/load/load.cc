@@ -9,6 +9,7 @@
 #include "base/json_text.h"
 #include "base/units.h"
 #include "bulk_load_types.h"
+#include "inspect/table_checks.h"
 #include "migration/cold_backup/back_up.h"
 
 namespace pegmove::migration {
@@ -375,6 +376,13 @@ Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRu
         "does not have rocksdb.usage_scenario=bulk_load: if it was compacted since its first "
         "write, a load behind brings back rows that clients deleted; create another table with "
         "that env, write to it, and then load");
+  const auto denied =
+      inspect::check_denied(table.envs, {.writes = true},
+                            fmt::format("table '{}' on cluster {}", load.table, cluster.name()));
+  if (denied.has_errors())
+    co_return fail(inspect::to_error(denied.all)
+                       .with_context("servers refuse to ingest files where writes are denied, and "
+                                     "the load would not end"));
   auto status = co_await client::load_status(cluster, load.table, deadline);
   if (status && status->is_loading) co_return refuse("is already being loaded");
   std::vector<std::string> notes;

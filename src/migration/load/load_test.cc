@@ -273,6 +273,14 @@ TEST_F(LoadTest, ATableThatMayHaveBeenCompactedIsNotLoadedBehind) {
   EXPECT_THAT(good(check(*clusters_.source)), IsEmpty());
 }
 
+TEST_F(LoadTest, ATableThatDeniesWritesIsNotLoaded) {
+  make_table({{"replica.deny_client_request", "reconfig*write"}});
+  make_set();
+  const auto error = bad(check(*clusters_.source));
+  EXPECT_EQ(error.code(), Code::kRefused);
+  EXPECT_THAT(error.to_string(), HasSubstr("reconfig*write denies writes"));
+}
+
 TEST_F(LoadTest, RealClustersAreSparedALoadOfOneReplica) {
   make_table();
   make_set();
