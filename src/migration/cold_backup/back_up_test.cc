@@ -239,7 +239,8 @@ TEST_F(UnendedBackUpTest, ItIsFinishedHereWhenThatIsAllowedAndTheBackupRestores)
   clusters_.must(clusters_.source->wait_until_ready("again", {}, clusters_.deadline()));
   auto again = clusters_.open_table(clusters_.source, "again");
   for (int i = 0; i < 50; ++i)
-    EXPECT_TRUE(clusters_.must(again->get("h" + std::to_string(i), "s", clusters_.deadline())));
+    EXPECT_EQ(clusters_.must(again->get("h" + std::to_string(i), "s", clusters_.deadline())).value,
+              "v");
 }
 
 TEST_F(UnendedBackUpTest, AnotherBackupIsRefusedUntilTheMetaServerIsRestarted) {
