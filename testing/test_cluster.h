@@ -33,6 +33,7 @@ struct TestClusterOptions {
   bool backups = false;                  // a block service "disk": TestCluster::store_dir()
   blockstore::Providers providers = {};  // more of them
   backup::FailpointListener on_failpoint = {};
+  bool backups_never_end = false;  // as on real clusters, see server/meta/backup/backup_context.h
 };
 
 // Listens on loopback, on free ports; its data is in a temporary folder that the destructor

@@ -1,6 +1,7 @@
 // backup: has a cluster back up a table, and watches it.
 #include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "base/units.h"
 #include "blockstore/path.h"
 #include "migration/cold_backup/back_up.h"
 
@@ -9,7 +10,8 @@ namespace {
 
 struct BackupArguments {
   RunArguments run;
-  std::string from, table, store, path;
+  std::string from, table, store, path, end_within = "60s";
+  bool finish = false;
 };
 
 int backup(const BackupArguments& arguments) {
@@ -19,11 +21,16 @@ int backup(const BackupArguments& arguments) {
   if (!metas) return report(metas.error(), kUsage);
   if (auto path = blockstore::check_path(arguments.path); !path)
     return report(std::move(path.error()).with_context("--path"), kUsage);
+  auto end_within = base::parse_duration(arguments.end_within);
+  if (!end_within)
+    return report(std::move(end_within.error()).with_context("--end-within"), kUsage);
   const ProcessPorts ports(**run);
   migration::BackUp work({.from_metas = *metas,
                           .table = arguments.table,
                           .provider = arguments.store,
                           .path = arguments.path,
+                          .end_within = *end_within,
+                          .finish = arguments.finish,
                           .timeout = (*run)->timeout()},
                          ports.get());
   return begin_run(**run, arguments.run, work,
@@ -48,7 +55,12 @@ void add_backup_command(Verb& program, int& exit_code) {
       "read the backup.\n\n"
       "When pegmove is interrupted or killed, the cluster continues by itself; `pegmove resume` "
       "watches it again. `pegmove cancel` ends the backup if the cluster can do that; real "
-      "clusters cannot.");
+      "clusters cannot.\n\n"
+      "A real meta server sometimes never ends a backup, although all files are in the store. "
+      "After --end-within pegmove explains it. With --finish, or when the question on the terminal "
+      "is answered with yes, it verifies the files and writes backup_info itself, so that the "
+      "backup can be restored. The meta server refuses further backups of the table until it is "
+      "restarted.");
   verb->add_option("--from", arguments->from,
                    "source cluster: a name in the config file, or host:port,...")
       ->required();
@@ -59,6 +71,12 @@ void add_backup_command(Verb& program, int& exit_code) {
       ->required();
   verb->add_option("--path", arguments->path,
                    "folder in the store that will contain the cluster's folder; default: the root");
+  verb->add_option("--end-within", arguments->end_within,
+                   "how long the meta server may take to end the backup when all files are in the "
+                   "store")
+      ->capture_default_str();
+  verb->add_flag("--finish", arguments->finish,
+                 "then verify the files and write backup_info without asking");
   add_run_options(*verb, arguments->run);
   verb->callback([arguments, &exit_code] { exit_code = backup(*arguments); });
 }

@@ -8,6 +8,7 @@
 
 #include "apps/backup_stores.h"
 #include "apps/progress_line.h"
+#include "backup/finish.h"
 #include "backup/reader.h"
 #include "backup/sidecars.h"
 #include "backup/verifier.h"
@@ -33,6 +34,7 @@ struct BackupsArguments {
   double sample = 100;
   bool write_sidecars = false;
   bool yes = false;
+  bool finish = false;
 };
 
 // Those of one cluster, or of all clusters that have backups below the path.
@@ -260,10 +262,25 @@ Task<int64_t> add_sidecars(const blockstore::AsyncStore& store, Place place,
   co_return co_await backup::write_sidecars(store, place, report.partitions, std::move(md5s));
 }
 
+// Whether this is the backup of one table without backup_info, which --finish is for. Errors:
+// kInvalidArgument, for several tables.
+Task<bool> needs_finish(const blockstore::AsyncStore& store, BackupSummary summary) {
+  if (summary.state == BackupState::kComplete) co_return false;
+  const Place place{.root = summary.root, .backup_id = summary.backup_id, .table = ""};
+  if (CO_TRY(co_await backup::read_info(store, place)).has_value()) co_return false;
+  if (summary.tables.size() == 1) co_return true;
+  co_return fail(Code::kInvalidArgument,
+                 fmt::format("backup {} has {} tables; --finish completes backups of one table",
+                             summary.backup_id, summary.tables.size()));
+}
+
 Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments arguments) {
+  if (arguments.finish && arguments.sample < 100)
+    co_return fail(Code::kInvalidArgument, "--finish reads every file: leave out --sample");
   const auto given = CO_TRY(stores.get(arguments.store));
   const auto store = arguments.write_sidecars ? CO_TRY(without_sidecars(given)) : given;
-  const auto summary = CO_TRY(co_await find_backups(store, arguments)).front();
+  auto summary = CO_TRY(co_await find_backups(store, arguments)).front();
+  const bool finishes = arguments.finish && CO_TRY(co_await needs_finish(store, summary));
   bool is_whole = true;
   auto out = Json::array();
   int looked_at = 0;
@@ -273,17 +290,21 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
     ProgressLine line(arguments.common.quiet);
     auto last = run.clock().now();
     std::map<std::string, std::string> md5s;
-    auto verified = CO_TRY(co_await backup::verify_table(
-        store, place_of(summary, table),
-        {.share = arguments.sample / 100,
-         .should_stop = [&run] { return run.stop().requested(); },
-         .on_undamaged = [&md5s](const auto& path, const auto& sum) { md5s[path] = sum.md5; }},
-        [&](const VerifyReport& report) {
-          if (run.clock().now() - last < std::chrono::seconds(1)) return;
-          last = run.clock().now();
-          line.show(progress_text(report));
-        }));
-    if (!table.is_whole && verified.problem_count == 0) {
+    const auto should_stop = [&run] { return run.stop().requested(); };
+    const auto show = [&](const VerifyReport& report) {
+      if (run.clock().now() - last < std::chrono::seconds(1)) return;
+      last = run.clock().now();
+      line.show(progress_text(report));
+    };
+    const auto place = place_of(summary, table);
+    const backup::VerifyOptions options{
+        .share = arguments.sample / 100,
+        .should_stop = should_stop,
+        .on_undamaged = [&md5s](const auto& path, const auto& sum) { md5s[path] = sum.md5; }};
+    auto verified = CO_TRY(
+        finishes ? co_await backup::finish_backup(store, place, {.should_stop = should_stop}, show)
+                 : co_await backup::verify_table(store, place, options, show));
+    if (!table.is_whole && !finishes && verified.problem_count == 0) {
       verified.problems.push_back(
           {.file = place_of(summary, table).table_folder(), .what = summary.why});
       ++verified.problem_count;
@@ -301,6 +322,11 @@ Task<int> verify(CommandRun& run, BackupStores& stores, BackupsArguments argumen
   if (looked_at == 0)
     co_return fail(Code::kNotFound,
                    fmt::format("backup {} has no table '{}'", arguments.id, arguments.table));
+  if (finishes && is_whole) {
+    summary.state = BackupState::kComplete;
+    std::fprintf(stderr, "pegmove: backup_info of backup %lld is written: it can be restored\n",
+                 static_cast<long long>(summary.backup_id));
+  }
   if (summary.state != BackupState::kComplete && arguments.table.empty()) {
     std::fprintf(stderr, "pegmove: backup %lld is not complete: %s\n",
                  static_cast<long long>(summary.backup_id), summary.why.c_str());
@@ -383,17 +409,24 @@ void add_backups_command(Verb& program, int& exit_code) {
       add_part(*verb, exit_code, "verify",
                "Example: pegmove backups verify --store hdfs_x 1742888751127\n\n"
                "Reads every file of a backup and compares it with its metadata. Exit code 0: "
-               "complete and undamaged; 4: damaged or incomplete. The damaged files are listed.",
+               "complete and undamaged; 4: damaged or incomplete. The damaged files are listed.\n\n"
+               "With --finish, a backup in which only backup_info is missing, since its meta "
+               "server has not ended it, is made complete when every file is undamaged. The meta "
+               "server refuses further backups of the table until it is restarted.",
                true, arguments, verify);
   part->add_option("--table", arguments->table, "only this table; default: all of the backup");
+  auto* sidecars = part->add_flag(
+      "--write-sidecars", arguments->write_sidecars,
+      "for a local_service whose files were copied without the dot files: read the files without "
+      "their sidecars, and write these where all files of a table are undamaged");
   part->add_option("--sample", arguments->sample,
                    "percentage of the files to read; only the size of the others is checked")
       ->capture_default_str()
       ->in_range(0.0, 100.0)
-      ->excludes(part->add_flag(
-          "--write-sidecars", arguments->write_sidecars,
-          "for a local_service whose files were copied without the dot files: read the files "
-          "without their sidecars, and write these where all files of a table are undamaged"));
+      ->excludes(sidecars);
+  part->add_flag("--finish", arguments->finish,
+                 "write backup_info when it is missing and every file is undamaged")
+      ->excludes(sidecars);
   arguments = make();
   part = add_part(*verb, exit_code, "rm",
                   "Example: pegmove backups rm --store hdfs_x 1742888751127 --yes\n\n"

@@ -24,8 +24,9 @@ struct StartArguments {
   std::string name, listen = "127.0.0.1", data, config;
   int meta_port = 34601, replica_port = -1, replica_servers = 1;
   bool detach = false, sync = false;
-  bool background = false;  // started by --detach
-  std::string die_at;       // "STEP" or "STEP:N": for tests
+  bool background = false;         // started by --detach
+  std::string die_at;              // "STEP" or "STEP:N": for tests
+  bool backups_never_end = false;  // for tests
 };
 
 struct FolderArguments {
@@ -94,6 +95,7 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
                 "--listen 0.0.0.0: clients cannot connect to this address; give an address of this "
                 "machine");
   options.on_failpoint = TRY(die_at(arguments.die_at));
+  options.backups_never_end = arguments.backups_never_end;
   if (arguments.config.empty()) return options;
   auto ini = TRY(read_ini(arguments.config));
   TRY(take_number(ini, "replication", "max_allowed_write_size", {0, 1 << 30},
@@ -143,6 +145,7 @@ std::vector<std::string> words_for_background(const StartArguments& arguments) {
   if (!arguments.config.empty()) words.insert(words.end(), {"--config", arguments.config});
   if (arguments.sync) words.push_back("--sync");
   if (!arguments.die_at.empty()) words.push_back("--die-at=" + arguments.die_at);
+  if (arguments.backups_never_end) words.push_back("--backups-never-end");
   return words;
 }
 
@@ -220,6 +223,7 @@ void add_start(Verb& cluster, int& exit_code) {
   verb->add_flag("--sync", arguments->sync, "wait for the disk on each write");
   verb->add_flag("--background", arguments->background)->group("");
   verb->add_option("--die-at", arguments->die_at)->group("");
+  verb->add_flag("--backups-never-end", arguments->backups_never_end)->group("");
   verb->callback([arguments, &exit_code] { exit_code = start(*arguments); });
 }
 

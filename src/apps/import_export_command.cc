@@ -9,6 +9,7 @@
 #include "async/task_group.h"
 #include "base/json_text.h"
 #include "base/units.h"
+#include "inspect/access.h"
 #include "rows/file_rows.h"
 #include "rows/foreign_rows_text.h"
 #include "rows/table_rows.h"
@@ -40,7 +41,8 @@ Task<> pump_with_progress(rows::Pump& pump, Clock& clock, ProgressLine& line, st
   co_return moved;
 }
 
-Task<std::shared_ptr<client::Table>> open_table(CommandRun& run, FileArguments arguments) {
+Task<std::shared_ptr<client::Table>> open_table(CommandRun& run, FileArguments arguments,
+                                                inspect::Needs needs) {
   auto cluster = CO_TRY(co_await run.connect(arguments.cluster));
   if (arguments.create) {
     auto deadline = Deadline::in(run.clock(), run.timeout());
@@ -55,8 +57,10 @@ Task<std::shared_ptr<client::Table>> open_table(CommandRun& run, FileArguments a
     CO_TRY(std::move(created));
     CO_TRY(co_await cluster->wait_until_ready(arguments.table, {}, deadline));
   }
-  co_return co_await client::Table::open(cluster, arguments.table,
-                                         Deadline::in(run.clock(), run.timeout()));
+  const auto deadline = Deadline::in(run.clock(), run.timeout());
+  auto table = CO_TRY(co_await client::Table::open(cluster, arguments.table, deadline));
+  CO_TRY(co_await inspect::check_access(*table, needs, deadline));
+  co_return table;
 }
 
 // Reports the error, and what it leaves.
@@ -134,7 +138,7 @@ int import_file(const FileArguments& arguments) {
   async::Pool pool(1);
   auto file = (*run)->wait_for(open_checked(pool, arguments.path, *format));
   if (!file) return report(file.error(), kPreflightFailed);
-  auto table = (*run)->wait_for(open_table(**run, arguments));
+  auto table = (*run)->wait_for(open_table(**run, arguments, {.writes = true}));
   if (!table) return report(table.error(), kPreflightFailed);
   (*run)->begin_work();
   rows::FileSource source(std::move(*file), arguments.path, *format, pool);
@@ -160,7 +164,7 @@ int export_file(const FileArguments& arguments) {
   if (auto known = (*run)->check_clusters({arguments.cluster}); !known)
     return report(known.error(), kUsage);
   (*run)->prepare();
-  auto table = (*run)->wait_for(open_table(**run, arguments));
+  auto table = (*run)->wait_for(open_table(**run, arguments, {.reads = true}));
   if (!table) return report(table.error(), kPreflightFailed);
   const auto partitions = (*table)->partition_count();
   if (auto whole = (*table)->router().check_not_split(partitions); !whole)

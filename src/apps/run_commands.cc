@@ -6,6 +6,7 @@
 
 #include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "apps/terminal.h"
 #include "base/json_text.h"
 #include "base/standard_streams.h"
 #include "base/units.h"
@@ -49,7 +50,7 @@ int list(const RunIdArguments& arguments, Journal& journal) {
     views.push_back(std::move(*view));
   }
   if (!arguments.json) {
-    std::fputs(runs::table_of(views).c_str(), stdout);
+    std::fputs(runs::table_of(views, columns_of_stdout()).c_str(), stdout);
     if (int64_t(views.size()) == arguments.most)
       std::fprintf(stderr, "pegmove: only the newest %lld runs are shown; --most shows more\n",
                    static_cast<long long>(arguments.most));

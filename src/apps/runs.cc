@@ -8,6 +8,7 @@
 #include "apps/die_at.h"
 #include "apps/process_ports.h"
 #include "apps/progress_line.h"
+#include "apps/terminal.h"
 #include "journal/location.h"
 #include "migration/methods.h"
 
@@ -20,11 +21,16 @@ using runs::UndoEnd;
 
 void say(const std::string& text) { std::fprintf(stderr, "pegmove: %s\n", text.c_str()); }
 
-Result<runs::Events> events_of(const RunArguments& arguments, ProgressLine& line) {
+Result<runs::Events> events_of(CommandRun& run, const RunArguments& arguments, ProgressLine& line) {
   runs::Events events{.show = [&line](const std::string& text) { line.show(text); },
                       .warn = say,
                       .at = TRY(die_at(arguments.die_at))};
   if (!arguments.common.quiet) events.say = say;
+  if (is_on_terminal())
+    events.ask = [&run, &line](std::string question) {
+      line.end();
+      return ask_on_terminal(run.clock(), run.stop(), std::move(question));
+    };
   return events;
 }
 
@@ -83,7 +89,7 @@ int carry_out(CommandRun& run, const RunArguments& arguments, const std::string&
   auto path = journal_path(arguments.state);
   if (!path) return report(path.error());
   ProgressLine line(arguments.common.quiet);
-  auto events = events_of(arguments, line);
+  auto events = events_of(run, arguments, line);
   if (!events) return report(events.error(), kUsage);
   auto work_on = [&](runs::RunSession& session) -> Task<Ending> {  // outlives: this call
     auto* work = CO_TRY(make(session.run()));

@@ -58,7 +58,8 @@ Task<> judge(const AsyncStore& store, BackupSummary& summary) {
   if (!*info && summary.why.empty())
     summary.why = CO_TRY(co_await why_missing(
         store, place({}).info_file(),
-        "backup_info is missing: the backup is in progress, or was abandoned"));
+        "backup_info is missing: the backup is in progress, or was abandoned; if it does not end, "
+        "`pegmove backups verify --finish` completes it when all files are there"));
   if (!*info) co_return Result<void>();
   summary.start_time_ms = (*info)->start_time_ms;
   summary.end_time_ms = (*info)->end_time_ms;

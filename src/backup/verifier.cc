@@ -39,7 +39,7 @@ class Verifier {
     auto info = co_await read_info(store_, place_);
     if (!info && !is_damage(info.error())) co_return fail(std::move(info.error()));
     if (!info) add(-1, place_.info_file(), info.error().message());
-    if (info && !*info)
+    if (info && !*info && options_.has_ended)
       add(-1, place_.info_file(),
           CO_TRY(co_await why_missing(store_, place_.info_file(),
                                       "it is missing: the backup has not ended")));

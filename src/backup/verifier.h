@@ -10,6 +10,7 @@ namespace pegmove::backup {
 struct VerifyOptions {
   double share = 1;  // of the files that are read; only the size of the others is checked
   size_t files_at_once = 4;
+  bool has_ended = true;  // a missing backup_info is a problem
   std::function<bool()> should_stop = {};
   // A file that was read and matches its metadata.
   std::function<void(const std::string& path, const blockstore::FileSum& sum)> on_undamaged = {};

@@ -95,14 +95,23 @@ Findings check_partitions(const SideFacts& side) {
   return findings;
 }
 
+Findings check_denied(const std::map<std::string, std::string>& envs, Needs needs,
+                      const std::string& place) {
+  const auto reads = needs.reads ? denied_by(envs, Access::kReads) : std::nullopt;
+  const auto writes = needs.writes ? denied_by(envs, Access::kWrites) : std::nullopt;
+  Findings findings;
+  if (reads || writes)
+    findings.error(Code::kRefused, "denied",
+                   fmt::format("replica.deny_client_request={} denies {}", reads ? *reads : *writes,
+                               reads && writes ? "reads and writes"
+                               : reads         ? "reads"
+                                               : "writes"),
+                   place, "delete the env (`del_app_envs` in the shell), and wait half a minute");
+  return findings;
+}
+
 Findings check_envs(const Inspection& inspection, const std::map<std::string, std::string>& envs) {
   Findings findings;
-  auto refuse = [&](const SideFacts& side, const std::string& value, const std::string& what) {
-    findings.error(Code::kRefused, "denied",
-                   fmt::format("replica.deny_client_request={} denies {}", value, what),
-                   side.place(),
-                   "delete the env (`del_app_envs` in the shell), and wait half a minute");
-  };
   auto throttle = [&](const SideFacts& side, const std::map<std::string, std::string>& of,
                       Access access, const char* what) {
     for (const auto& each : throttles_of(of, access))
@@ -112,12 +121,11 @@ Findings check_envs(const Inspection& inspection, const std::map<std::string, st
           side.place(), "for a faster copy, delete the env during the copy");
   };
   if (const auto& info = inspection.source.info) {
-    if (auto value = denied_by(info->envs, Access::kReads))
-      refuse(inspection.source, *value, "reads");
+    findings.add(check_denied(info->envs, {.reads = true}, inspection.source.place()));
     throttle(inspection.source, info->envs, Access::kReads, "reading");
   }
   const auto& target = inspection.target;
-  if (auto value = denied_by(envs, Access::kWrites)) refuse(target, *value, "writes");
+  findings.add(check_denied(envs, {.writes = true}, target.place()));
   if (auto value = denied_by(envs, Access::kReads))
     findings.warning("denied", fmt::format("replica.deny_client_request={} denies reads", *value),
                      target.place(), "a verification needs them");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/json_text.h"
 #include "base/text.h"
@@ -17,7 +18,9 @@ using base::format_count;
 using Json = nlohmann::ordered_json;
 using journal::RunState;
 
-constexpr size_t kMostColumn = 24;
+constexpr size_t kMostName = 24;
+constexpr size_t kLeastName = 8;
+using Lines = std::vector<std::vector<std::string>>;
 
 // A text of the journal as JSON; a text that is not JSON becomes a string.
 Json parsed(const std::string& text) {
@@ -44,10 +47,31 @@ std::string amount_of(const RunView& view) {
   return is_bytes ? text : text + " " + progress.unit;
 }
 
-std::string cut(const std::string& text) {
-  if (text.size() <= kMostColumn) return text;
-  const size_t half = (kMostColumn - 2) / 2;
-  return text.substr(0, half) + ".." + text.substr(text.size() - half);
+// Keeps the beginning and the end.
+std::string cut(const std::string& text, size_t most) {
+  if (text.size() <= most) return text;
+  const size_t begin = (most - 1) / 2, end = most - 2 - begin;
+  return text.substr(0, begin) + ".." + text.substr(text.size() - end);
+}
+
+Lines lines_of(const std::vector<RunView>& views, size_t most_name) {
+  Lines lines{{"ID", "STATE", "DONE", "FROM", "TABLE", "TO", "TABLE", "UPDATED (UTC)"}};
+  for (const auto& view : views) {
+    const auto& run = view.run;
+    const auto verdict = view.verdict();
+    lines.push_back({run.id, view.state() + (verdict.empty() ? "" : ": " + verdict),
+                     amount_of(view), cut(run.from, most_name), cut(run.table, most_name),
+                     cut(run.to, most_name), cut(run.to_table, most_name),
+                     base::utc_date_time(run.updated_unix_ms)});
+  }
+  return lines;
+}
+
+std::vector<size_t> widths_of(const Lines& lines) {
+  std::vector<size_t> widths(lines[0].size());
+  for (const auto& line : lines)
+    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  return widths;
 }
 
 int64_t units_done(const RunView& view) {
@@ -134,25 +158,22 @@ Json to_detailed_json(const RunView& view) {
   return out;
 }
 
-std::string table_of(const std::vector<RunView>& views) {
+std::string table_of(const std::vector<RunView>& views, size_t width) {
   if (views.empty()) return "No runs.\n";
-  std::vector<std::vector<std::string>> lines{
-      {"ID", "STATE", "DONE", "FROM", "TABLE", "TO", "TABLE", "UPDATED (UTC)"}};
-  for (const auto& view : views) {
-    const auto& run = view.run;
-    const auto verdict = view.verdict();
-    lines.push_back({run.id, view.state() + (verdict.empty() ? "" : ": " + verdict),
-                     amount_of(view), cut(run.from), cut(run.table), cut(run.to), cut(run.to_table),
-                     base::utc_date_time(run.updated_unix_ms)});
+  constexpr size_t kGap = 2;
+  Lines lines;
+  std::vector<size_t> widths;
+  for (size_t most_name = kMostName; most_name >= kLeastName; --most_name) {
+    lines = lines_of(views, most_name);
+    widths = widths_of(lines);
+    const auto all = std::accumulate(widths.begin(), widths.end(), (widths.size() - 1) * kGap);
+    if (width == 0 || all <= width) break;
   }
-  std::vector<size_t> widths(lines[0].size());
-  for (const auto& line : lines)
-    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
   std::string text;
   for (const auto& line : lines) {
     for (size_t i = 0; i < line.size(); ++i) {
       text += line[i];
-      if (i + 1 < line.size()) text.append(widths[i] - line[i].size() + 2, ' ');
+      if (i + 1 < line.size()) text.append(widths[i] - line[i].size() + kGap, ' ');
     }
     text += '\n';
   }

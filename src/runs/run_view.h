@@ -35,8 +35,9 @@ nlohmann::ordered_json to_json(const RunView& view);
 // [{"partition", "rows", "bytes", "done"}].
 nlohmann::ordered_json to_detailed_json(const RunView& view);
 
-// Columns no wider than 24 characters, longer names cut in the middle.
-std::string table_of(const std::vector<RunView>& views);
+// Names are cut in the middle: to 24 characters, and for lines of at most `width` characters (0:
+// any width) to fewer, but not to fewer than 8.
+std::string table_of(const std::vector<RunView>& views, size_t width = 0);
 // One line.
 std::string to_line(const RunView& view);
 

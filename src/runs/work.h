@@ -18,6 +18,9 @@ struct Events {
   std::function<void(const std::string& text)> warn{};  // a line that remains
   std::function<void(const std::string& text)> say{};   // the same, less important
   std::function<void(std::string_view point)> at{};     // a failpoint, "copy-rows.begun": for tests
+  // Asks the user a question that is answered with yes or no. Errors: kInterrupted. Empty when
+  // there is nobody to ask: the option that allows it decides.
+  std::function<Task<bool>(std::string question)> ask{};
 
   void note(const std::string& text) const {
     if (say) say(text);

@@ -271,3 +271,6 @@ class SplitAndLoad(WithStore):
         self.failed(2, "give either --from, the folder of a backup, or --from-cluster", "split", *words)
         self.failed(2, "--backup needs --from", "split", "--from-cluster", "ClusterB", "--backup", 7, *words)
         self.failed(3, "'none'", "split", "--from-cluster", "ClusterB", "--table", "none", *words[2:])
+        self.shell("use live; set_app_envs replica.deny_client_request reconfig*read")
+        self.failed(3, "reconfig*read denies reads (table 'live' on cluster ClusterB)", "split", "--from-cluster",
+                    "ClusterB", *words)

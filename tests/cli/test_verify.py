@@ -267,3 +267,37 @@ class Resumed(TwoClusters):
         outcome = self.done("resume", run, *more, "--json")
         self.assertEqual(json.loads(outcome.out)["rows_compared"], self.ROWS)
         self.assertTrue(self.verify("mended")["equal"])
+
+
+class Denied(TwoClusters):
+    """A table whose app envs deny requests: its servers do not answer them, and every verb that needs them says why."""
+
+    def setUp(self):
+        if "denied" not in self.tables_of(self.a):
+            self.both("denied", [row("h", "s", "v")], 2, 2)
+            self.both("read_only", [row("h", "s", "v")], 2, 2)
+            self.shell(self.a, "denied", "set_app_envs replica.deny_client_request reconfig*all")
+            self.shell(self.b, "read_only", "set_app_envs replica.deny_client_request timeout*write")
+
+    def test_who_reads_a_table_that_denies_reads_is_told_the_env(self):
+        says = ["replica.deny_client_request=reconfig*all denies reads (table 'denied' on cluster A)", "del_app_envs"]
+        state = ["--state", os.path.join(self.own_folder(), "journal.db")]
+        for code, words in ((1, self.words("verify", "denied", *state)), (1, self.words("diff", "denied")),
+                            (1, self.words("repair", "denied", *state)),
+                            (3, ["export", "--config", self.config, "--cluster", "A", "--table", "denied", "-"]),
+                            (3, ["copy", "--config", self.config, "--from", "A", "--to", "B", "--table", "denied",
+                                 "--into-nonempty", *state])):
+            self.failed(code, says, *words)
+
+    def test_who_writes_to_a_table_that_denies_writes_is_told_the_env(self):
+        says = ["replica.deny_client_request=timeout*write denies writes (table 'read_only' on cluster B)"]
+        state = ["--state", os.path.join(self.own_folder(), "journal.db")]
+        self.failed(1, says, *self.words("repair", "read_only", *state))
+        self.failed(3, says, "import", "--config", self.config, "--cluster", "B", "--table", "read_only", "-",
+                    stdin=b'{"hash_key":"h","sort_key":"s","value":"v"}\n')
+
+    def test_what_is_not_needed_may_be_denied(self):
+        self.assertTrue(self.verify("read_only")["equal"])
+        self.assertEqual(self.diff("read_only"), [])
+        self.done(*self.words("repair", "read_only", "--dry-run"))
+        self.done("export", "--config", self.config, "--cluster", "B", "--table", "read_only", "-")

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "backup/finish.h"
 #include "backup/metadata.h"
 #include "backup/reader.h"
 #include "base/json_fields.h"
@@ -27,15 +28,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr milliseconds kBetweenBackupPolls{500};
 constexpr int64_t kSkewMs = 600'000;  // between this clock and the cluster's
-
-Result<BackupRequest> read_backup_request(const nlohmann::json& json) {
-  const auto in = TRY(base::JsonFields::of(json, "the journal's options of a backup"));
-  return BackupRequest{.from_metas = TRY(in.text("from_metas")),
-                       .table = TRY(in.text("table")),
-                       .provider = TRY(in.text("provider")),
-                       .path = TRY(in.text("path")),
-                       .timeout = TRY(in.milliseconds("timeout_ms"))};
-}
 
 }  // namespace
 
@@ -101,10 +93,18 @@ Result<void> BackUp::take(const journal::StepRecord& record) {
             .backup_id = number_in(in, "backup_id"),
             .table = request_.table,
             .app_id = int32_t(number_in(in, "app_id"))};
+  stored_.reset();
   return {};
 }
 
 namespace {
+
+journal::Progress progress_of(const backup::VerifyReport& report) {
+  return {.line = fmt::format("verifying the backup: {} files, {} read, {} damaged", report.files,
+                              base::format_size(uint64_t(report.bytes_read)), report.problem_count),
+          .unit = "files",
+          .done = report.files_read};
+}
 
 std::string product_of(int64_t backup_id, int32_t app_id, const std::string& root) {
   return base::json_text(Json{{"backup_id", backup_id}, {"app_id", app_id}, {"root", root}});
@@ -115,9 +115,16 @@ std::string product_of(int64_t backup_id, int32_t app_id, const std::string& roo
 Task<std::string> BackUp::start(StepContext) {
   const auto root =
       CO_TRY(backup::root_of(request_.path, CO_TRY(co_await backup_root(*cluster_, deadline()))));
-  const auto started = CO_TRY(co_await client::start_backup(
-      *cluster_, table_.app_id, request_.provider, request_.path, deadline()));
-  co_return product_of(started.backup_id, table_.app_id, root);
+  auto started = co_await client::start_backup(*cluster_, table_.app_id, request_.provider,
+                                               request_.path, deadline());
+  if (!started && started.error().message().contains("actively being backed up"))
+    co_return fail(
+        started.error().code(),
+        fmt::format("{}; if all files of that backup are in the store and it does not end "
+                    "(`pegmove backups ls`), `pegmove backups verify --finish` completes it, and "
+                    "the meta server refuses further backups of the table until it is restarted",
+                    started.error().message()));
+  co_return product_of(CO_TRY(std::move(started)).backup_id, table_.app_id, root);
 }
 
 // Finds a backup that this run started when its process was killed before it was journaled: one
@@ -138,7 +145,7 @@ Task<std::optional<std::string>> BackUp::adopt(StepContext context) {
   co_return std::nullopt;
 }
 
-Task<client::BackupItem> BackUp::poll() {
+Task<client::BackupItem> BackUp::ask_status() {
   auto status =
       co_await client::backup_status(*cluster_, place_.app_id, place_.backup_id, deadline());
   if (!status && status.error().code() == Code::kNotFound)
@@ -157,28 +164,115 @@ Task<client::BackupItem> BackUp::poll() {
   co_return *item;
 }
 
+// A meta server that has forgotten the backup cannot end it: the store shows whether it is whole.
+Task<client::BackupItem> BackUp::poll() {
+  auto item = co_await ask_status();
+  is_forgotten_ = !item && item.error().code() == Code::kNotFound;
+  if (!is_forgotten_) co_return item;
+  co_await look_into_store();  // no result
+  if (!is_whole_in_store()) co_return item;
+  co_return client::BackupItem{.backup_id = place_.backup_id,
+                               .table = place_.table,
+                               .provider = request_.provider,
+                               .path = request_.path};
+}
+
 Task<bool> BackUp::look(StepContext context, const client::BackupItem& item) {
-  CO_TRY(co_await show_progress(context));
+  const bool has_ended = item.end_time_ms != 0;
+  CO_TRY(co_await show_progress(context, has_ended));
   if (item.is_failed) co_return fail(Code::kRefused, co_await why_failed(hint_));
-  co_return item.end_time_ms != 0;
+  if (has_ended) co_return true;
+  co_return co_await end_without_meta(context, item.start_time_ms);
+}
+
+// A real meta server may never end a backup whose files are all in the store (backup/finish.h).
+// Returns whether the backup is complete all the same.
+Task<bool> BackUp::end_without_meta(StepContext context, int64_t start_time_ms) {
+  if (!is_whole_in_store()) {
+    whole_since_.reset();
+    co_return false;
+  }
+  const auto now = ports_.clock.now();
+  if (!whole_since_) whole_since_ = now;
+  if (!is_forgotten_ && now - *whole_since_ < request_.end_within) co_return false;
+  if (!CO_TRY(co_await backup::read_info(*store_, place_)).has_value())
+    CO_TRY(co_await finish(context, start_time_ms));
+  report_.ended_by_cluster = false;
+  report_.notes.push_back(
+      is_forgotten_
+          ? "the meta server has forgotten the backup; all its files are in the store"
+          : "the meta server has not ended the backup, although all its files are in the store; it "
+            "refuses further backups of table " +
+                place_.table + " until it is restarted");
+  co_return true;
+}
+
+Task<> BackUp::finish(StepContext context, int64_t start_time_ms) {
+  const auto& events = context.events;
+  const auto found = why_unended();
+  bool may_finish = request_.finish;
+  if (!may_finish && events.ask)
+    may_finish = CO_TRY(co_await events.ask(
+        found + ". Verify the files and write backup_info, so that the backup can be restored?"));
+  if (!may_finish)
+    co_return fail(
+        Code::kTimeout,
+        fmt::format("{}; `pegmove backups verify --store {}{} --finish {}` verifies the files and "
+                    "writes backup_info, so that the backup can be restored; then resume this run",
+                    found, request_.provider,
+                    request_.path.empty() ? "" : " --path " + request_.path, place_.backup_id));
+  events.warn_of(found + "; pegmove verifies the files and writes backup_info");
+  const auto verified = CO_TRY(co_await backup::finish_backup(
+      *store_, place_,
+      {.start_time_ms = start_time_ms,
+       .should_stop = [&context] { return context.session.stop().requested(); }},
+      [&context](const backup::VerifyReport& report) {
+        context.session.show_progress(context.events, progress_of(report), false);
+      }));
+  if (verified.problem_count > 0)
+    co_return fail(
+        Code::kCorrupt,
+        fmt::format("backup {} is damaged, so it was not finished: /{}: {} ({} problems); "
+                    "restart the meta server, remove the backup with `pegmove backups rm`, and "
+                    "start another one",
+                    place_.backup_id, verified.problems[0].file, verified.problems[0].what,
+                    verified.problem_count));
+  co_return Result<void>();
+}
+
+std::string BackUp::why_unended() const {
+  const auto whole =
+      fmt::format("all {} partitions of backup {} are complete in {}:/{}", table_.partition_count,
+                  place_.backup_id, request_.provider, place_.backup_folder());
+  if (is_forgotten_)
+    return whole +
+           ", but the meta server no longer knows the backup (real ones lose their backups when "
+           "they restart or another one becomes the leader)";
+  return fmt::format(
+      "{}, but the meta server has not ended the backup within {} (real ones can overwrite the "
+      "state of a partition that was reported complete: then they never end the backup, and refuse "
+      "further backups of table {} until they are restarted)",
+      whole, base::format_duration(request_.end_within), place_.table);
 }
 
 std::string BackUp::left_alone() const { return "the cluster continues the backup by itself"; }
 
-Task<> BackUp::show_progress(StepContext context) {
+Task<> BackUp::show_progress(StepContext context, bool has_ended) {
   BackupProgress progress{.partitions = table_.partition_count, .elapsed = elapsed()};
   auto answer = CO_TRY(
       co_await ask_meta(*cluster_, "backup.status", {std::to_string(place_.app_id)}, deadline()));
-  if (answer)
+  if (answer) {
     read_progress(*answer, progress);
-  else
-    progress.partitions_done = co_await count_in_store();
+  } else {
+    co_await look_into_store();  // no result
+    read_parts(has_ended, progress);
+  }
   context.session.set_reason(progress.waits_for);
-  show(context, progress);
+  show(context, progress, has_ended);
   co_return Result<void>();
 }
 
-void BackUp::show(StepContext context, const BackupProgress& progress) {
+void BackUp::show(StepContext context, const BackupProgress& progress, bool has_ended) {
   const bool in_bytes = progress.done_bytes && progress.all_bytes;
   context.session.show_progress(
       context.events,
@@ -186,7 +280,7 @@ void BackUp::show(StepContext context, const BackupProgress& progress) {
        .unit = in_bytes ? "bytes" : "partitions",
        .done = in_bytes ? *progress.done_bytes : progress.partitions_done.value_or(-1),
        .total = in_bytes ? *progress.all_bytes : progress.partitions},
-      progress.partitions_done == progress.partitions);
+      has_ended);
 }
 
 // The answer of an embedded cluster.
@@ -209,28 +303,42 @@ void BackUp::read_progress(const std::string& text, BackupProgress& progress) {
   }
 }
 
-Routine<std::optional<int32_t>> BackUp::count_in_store() {
-  if (!store_) co_return std::nullopt;
-  int32_t done = 0;
-  for (int32_t partition = 0; partition < table_.partition_count; ++partition) {
-    auto current = co_await store_->find(place_.current_file(partition));
-    if (!current) co_return std::nullopt;
-    done += current->has_value();
+// Of a real cluster, which reports nothing.
+void BackUp::read_parts(bool has_ended, BackupProgress& progress) const {
+  if (!store_)
+    progress.waits_for = fmt::format(
+        "partitions are not counted, since [block_service.{}] is not in pegmove's own "
+        "configuration",
+        request_.provider);
+  if (!parts_) return;
+  progress.partitions_done = parts_->complete;
+  if (has_ended) return;
+  if (is_whole_in_store()) {
+    progress.waits_for = "the meta server has not ended the backup";
+    return;
   }
-  co_return done;
+  progress.waits_for = fmt::format("{} upload, {} make their checkpoint", parts_->uploading,
+                                   progress.partitions - parts_->complete - parts_->uploading);
+}
+
+Routine<> BackUp::look_into_store() {
+  parts_.reset();
+  if (!store_) co_return;
+  if (!stored_) stored_.emplace(*store_, place_, table_.partition_count);
+  auto parts = co_await stored_->look();
+  if (parts) parts_ = *parts;  // otherwise it is not known
 }
 
 Routine<std::string> BackUp::why_failed(std::string hint) {
   std::string text = "the cluster reports that the backup failed: " + hint;
-  if (hint.contains("failed:") || !store_) co_return text;
+  if (hint.contains("failed:")) co_return text;
+  co_await look_into_store();  // no result
+  if (!parts_ || is_whole_in_store()) co_return text;
   std::string missing;
-  for (int32_t partition = 0; partition < table_.partition_count; ++partition) {
-    auto current = co_await store_->find(place_.current_file(partition));
-    if (current && !*current) missing += (missing.empty() ? "" : ", ") + std::to_string(partition);
-  }
-  if (!missing.empty())
-    text += fmt::format("; not finished: partitions {}; see the logs of their servers", missing);
-  co_return text;
+  for (const auto partition : stored_->incomplete())
+    missing += (missing.empty() ? "" : ", ") + std::to_string(partition);
+  co_return fmt::format("{}; not finished: partitions {}; see the logs of their servers", text,
+                        missing);
 }
 
 Task<Undone> BackUp::cancel(StepContext context) {
@@ -241,7 +349,7 @@ Task<Undone> BackUp::cancel(StepContext context) {
   }
   const auto name = fmt::format("backup {} of table {} in {}:/{}", place_.backup_id, place_.table,
                                 request_.provider, place_.backup_folder());
-  auto item = co_await poll();
+  auto item = co_await ask_status();
   if (!item && item.error().code() == Code::kNotFound)
     co_return Undone{.end = UndoEnd::kCannot,
                      .says = name +
@@ -267,10 +375,10 @@ Task<Undone> BackUp::cancel(StepContext context) {
 
 Task<std::string> BackUp::keep_envs() {
   if (!store_) {
-    report_.note = fmt::format(
+    report_.notes.push_back(fmt::format(
         "the table's app envs are not kept, since [block_service.{}] is not in pegmove's own "
         "configuration",
-        request_.provider);
+        request_.provider));
     co_return std::string();
   }
   // The file is that of the backup, not of the table.
@@ -285,56 +393,6 @@ Task<std::string> BackUp::keep_envs() {
         CO_TRY(co_await backup::read_checkpoint(*store_, place_, partition)).metadata.total_size;
   report_.bytes = bytes;
   co_return std::string();
-}
-
-std::string to_json(const BackupRequest& request) {
-  return base::json_text(Json{{"from_metas", request.from_metas},
-                              {"table", request.table},
-                              {"provider", request.provider},
-                              {"path", request.path},
-                              {"timeout_ms", request.timeout.count()}});
-}
-
-Result<BackupRequest> backup_request_from_json(std::string_view text) {
-  return read_backup_request(base::parse_json<nlohmann::json>(text));
-}
-
-std::string transfer_text(int64_t done, int64_t all, milliseconds elapsed) {
-  const auto size = [](int64_t bytes) {
-    return base::format_size(uint64_t(std::max<int64_t>(bytes, 0)));
-  };
-  std::string text = fmt::format("{} of {}", size(done), size(all));
-  if (all > 0) text += fmt::format(", {}%", done * 100 / all);
-  if (elapsed.count() <= 0 || done <= 0) return text;
-  const auto rate = double(done) * 1000 / double(elapsed.count());
-  text += fmt::format(", {}/s", size(int64_t(rate)));
-  if (done < all)
-    text +=
-        ", ETA " + base::format_duration(milliseconds(int64_t(double(all - done) / rate * 1000)));
-  return text;
-}
-
-std::string to_line(const BackupProgress& progress) {
-  std::string text = "backing up: ";
-  if (progress.done_bytes && progress.all_bytes)
-    text += transfer_text(*progress.done_bytes, *progress.all_bytes, progress.elapsed) + ", ";
-  if (progress.partitions_done)
-    text += fmt::format("partitions {}/{}", *progress.partitions_done, progress.partitions);
-  else
-    text += "in progress for " + base::format_duration(progress.elapsed);
-  if (!progress.waits_for.empty()) text += "; " + progress.waits_for;
-  return text;
-}
-
-std::string to_json(const BackupReport& report) {
-  Json out{{"backup_id", report.place.backup_id}, {"app_id", report.place.app_id},
-           {"table", report.place.table},         {"provider", report.provider},
-           {"root", report.place.root},           {"folder", report.place.table_folder()},
-           {"partitions", report.partitions},     {"elapsed_ms", report.elapsed.count()},
-           {"app_envs_kept", report.has_envs}};
-  if (report.bytes >= 0) out["bytes"] = report.bytes;
-  if (!report.note.empty()) out["note"] = report.note;
-  return base::json_text(out, 2);
 }
 
 Task<std::optional<std::string>> ask_meta(client::Cluster& cluster, std::string command,
@@ -364,17 +422,6 @@ Task<std::string> backup_root(client::Cluster& cluster, Deadline deadline) {
   }
   co_return fail(Code::kUnreachable,
                  fmt::format("cluster '{}' has no live replica server", cluster.name()));
-}
-
-std::string to_text(const BackupReport& report) {
-  const auto& place = report.place;
-  std::string text =
-      fmt::format("Backed up table {} ({} partitions", place.table, report.partitions);
-  if (report.bytes >= 0) text += ", " + base::format_size(uint64_t(report.bytes));
-  text += fmt::format(") in {}: backup {} in {}:/{}\n", base::format_duration(report.elapsed),
-                      place.backup_id, report.provider, place.backup_folder());
-  if (!report.note.empty()) text += "Note: " + report.note + ".\n";
-  return text;
 }
 
 }  // namespace pegmove::migration

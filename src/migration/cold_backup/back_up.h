@@ -7,11 +7,13 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "backup/layout.h"
 #include "blockstore/async_store.h"
 #include "client/backups.h"
 #include "client/cluster.h"
+#include "migration/cold_backup/stored_backup.h"
 #include "migration/ports.h"
 #include "runs/remote_job.h"
 
@@ -25,14 +27,18 @@ struct BackupRequest {
   std::string table;
   std::string provider;   // [block_service.NAME] of the cluster's servers
   std::string path = {};  // the parent of the cluster's folder
+  // How long the meta server may take to end the backup when all files are in the store. Real ones
+  // take a second; then they never end it (backup/finish.h).
+  async::milliseconds end_within{60'000};
+  bool finish = false;  // then pegmove verifies the files and writes backup_info, without asking
   async::milliseconds timeout{30'000};
 };
 std::string to_json(const BackupRequest& request);
 // Errors: kCorrupt, saying what is wrong.
 Result<BackupRequest> backup_request_from_json(std::string_view text);
 
-// The progress of the cluster. Real clusters do not report bytes: then the finished partitions are
-// counted in the store, if pegmove's configuration has it.
+// The progress of the cluster. Real clusters do not report it: then the partitions are counted in
+// the store (stored_backup.h), if pegmove's configuration has it.
 struct BackupProgress {
   int32_t partitions = 0;
   std::optional<int32_t> partitions_done = {};
@@ -41,7 +47,8 @@ struct BackupProgress {
   std::string waits_for = {};  // "": it does not wait, or does not report it
   async::milliseconds elapsed{0};
 };
-// "backing up: 12.3 MiB of 98.1 MiB, 12%, 4.1 MiB/s, ETA 21 s, partitions 1/8"
+// "backing up: 12.3 MiB of 98.1 MiB, 12%, 4.1 MiB/s, ETA 21 s, partitions 1/8, 3 s"
+// "backing up: partitions 1/8, 3 s; 2 upload, 5 make their checkpoint"
 std::string to_line(const BackupProgress& progress);
 
 struct BackupReport {
@@ -50,17 +57,19 @@ struct BackupReport {
   int32_t partitions = 0;
   int64_t bytes = -1;  // -1: not known
   async::milliseconds elapsed{0};
-  bool has_envs = false;  // pegmove_envs was written
-  std::string note = {};  // why it was not
+  bool has_envs = false;         // pegmove_envs was written
+  bool ended_by_cluster = true;  // false: its meta server has not ended it, or has forgotten it
+  std::vector<std::string> notes = {};
 };
 std::string to_json(const BackupReport& report);
 std::string to_text(const BackupReport& report);
 
 // Errors of the run: kInterrupted; kRefused, kUnsupported and kInvalidArgument: the cluster's;
 // kNotFound: no such table, or the meta server no longer knows the backup (real ones lose it when
-// they restart). After a stop the cluster continues by itself; a cancel ends the backup if the
-// cluster can. When pegmove's configuration does not have the store, nothing is written beside the
-// backup.
+// they restart); kTimeout: it does not end the backup, although all files are in the store, and
+// pegmove may not (BackupRequest::finish); kCorrupt: pegmove may, but the files are damaged. After
+// a stop the cluster continues by itself; a cancel ends the backup if the cluster can. When
+// pegmove's configuration does not have the store, nothing is written beside the backup.
 class BackUp : public runs::Work, public runs::RemoteJob<client::BackupItem> {
  public:
   BackUp(BackupRequest request, const Ports& ports);
@@ -87,10 +96,16 @@ class BackUp : public runs::Work, public runs::RemoteJob<client::BackupItem> {
   }
   Task<std::string> find_others();
   Result<void> take(const journal::StepRecord& record);
-  Task<> show_progress(runs::StepContext context);
-  void show(runs::StepContext context, const BackupProgress& progress);
+  Task<client::BackupItem> ask_status();
+  Task<> show_progress(runs::StepContext context, bool has_ended);
+  void show(runs::StepContext context, const BackupProgress& progress, bool has_ended);
   void read_progress(const std::string& text, BackupProgress& progress);
-  Routine<std::optional<int32_t>> count_in_store();
+  void read_parts(bool has_ended, BackupProgress& progress) const;
+  Routine<> look_into_store();
+  bool is_whole_in_store() const { return parts_ && parts_->complete == table_.partition_count; }
+  Task<bool> end_without_meta(runs::StepContext context, int64_t start_time_ms);
+  Task<> finish(runs::StepContext context, int64_t start_time_ms);
+  std::string why_unended() const;
   Routine<std::string> why_failed(std::string hint);
   Task<std::string> keep_envs();
 
@@ -102,7 +117,11 @@ class BackUp : public runs::Work, public runs::RemoteJob<client::BackupItem> {
   client::TableInfo table_;
   std::optional<std::set<int64_t>> others_;  // backups from before; nothing: not known
   backup::Place place_;
-  std::string hint_;  // of the last poll
+  std::string hint_;           // of the last poll
+  bool is_forgotten_ = false;  // by the meta server, at the last poll
+  std::optional<StoredBackup> stored_;
+  std::optional<StoredParts> parts_;  // at the last look; nullopt: not known
+  std::optional<async::Instant> whole_since_;
   BackupReport report_;
 };
 

@@ -9,6 +9,7 @@
 #include "async/report_each_second.h"
 #include "async/task_group.h"
 #include "migration/copy/latency_probe.h"
+#include "migration/copy/row_estimate.h"
 #include "rows/table_rows.h"
 
 namespace pegmove::migration {
@@ -16,31 +17,6 @@ namespace {
 
 using async::milliseconds;
 using std::chrono::duration_cast;
-
-// Estimates the rows of the source from one partition: hashing spreads hash keys evenly over
-// partitions.
-Routine<> estimate_rows(std::shared_ptr<client::Table> table, const async::StopSignal& stop,
-                        milliseconds timeout, int64_t& rows_of_one) {
-  int64_t rows = 0;
-  auto scanner = table->scan_partition(0, {.batch_size = 1000, .only_count = true});
-  while (!stop.requested()) {
-    auto batch = co_await scanner->next(Deadline::in(table->cluster().client().clock(), timeout));
-    if (!batch) co_return;  // no estimate; the copy itself reports the error
-    if (!*batch) break;
-    rows += (*batch)->count;
-  }
-  if (!stop.requested()) rows_of_one = rows;
-}
-
-std::optional<int64_t> expected_rows(const rows::PumpProgress& progress, int64_t rows_of_one) {
-  int64_t known = 0;
-  for (const auto& lane : progress.lanes)
-    if (lane.done) known += lane.rows + lane.expired + lane.kept;
-  auto open = int64_t(progress.lanes.size()) - progress.lanes_done;
-  int64_t of_one = progress.lanes_done > 0 ? known / progress.lanes_done : rows_of_one;
-  if (of_one < 0) return std::nullopt;
-  return std::max(known + open * of_one, progress.rows);
-}
 
 std::string what_it_waits_for(const PreparedCopy& copy) {
   for (auto [table, name] :
@@ -134,11 +110,9 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   auto& clock = copy.source->cluster().client().clock();
   const auto start = clock.now();
   auto elapsed = [&] { return duration_cast<milliseconds>(clock.now() - start); };
-  async::StopSignal copied;
-  int64_t rows_of_one = -1;
+  RowEstimate estimate(copy.source, options.timeout);
   async::TaskGroup beside(co_await asio::this_coro::executor);
-  if (options.rules.filters == rows::RowFilters{})
-    beside.spawn(estimate_rows(copy.source, copied, options.timeout, rows_of_one));
+  if (options.rules.filters == rows::RowFilters{}) beside.spawn(estimate.run(from, pump, beside));
   if (auto* throttler = options.pump.throttler) {
     beside.spawn(probe_latency(copy.source, *throttler, beside));
     beside.spawn(probe_latency(copy.target, *throttler, beside));
@@ -146,11 +120,10 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   if (listener)
     beside.spawn(async::report_each_second(clock, beside, [&] {
       listener({pump.progress(), elapsed(), copy.source->partition_count(),
-                expected_rows(pump.progress(), rows_of_one), what_it_waits_for(copy),
+                estimate.expected(pump.progress()), what_it_waits_for(copy),
                 options.pump.throttler ? options.pump.throttler->why_slow() : ""});
     }));
   auto moved = co_await pump.run();
-  copied.request();
   beside.stop();
   co_await beside.join();  // no result
   for (auto* table : {copy.source.get(), copy.target.get()}) table->router().set_stop(nullptr);

@@ -15,7 +15,7 @@ struct CopyStatus {
   const rows::PumpProgress& progress;
   async::milliseconds elapsed;
   int32_t partitions = 0;                // of the source
-  std::optional<int64_t> expected_rows;  // an estimate; becomes exact as partitions end
+  std::optional<int64_t> expected_rows;  // row_estimate.h; becomes exact as partitions end
   std::string waits_for;                 // what the copy waits for now; "" for nothing
   std::string why_slow;                  // why the copy is throttled; "" when it is not
 };

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "migration/copy/row_estimate.h"
 #include "rows/foreign_rows_text.h"
 
 namespace pegmove::migration {
@@ -47,6 +48,14 @@ std::string to_text(const compare::LiveVerification& live) {
 
 }  // namespace
 
+double CopySpeed::recent_speed(Seen now) {
+  constexpr size_t kKept = 10;
+  const auto before = seen_.front();
+  seen_.push_back(now);
+  if (seen_.size() > kKept) seen_.pop_front();
+  return per_second(now.rows - before.rows, now.at - before.at);
+}
+
 journal::Progress CopySpeed::progress_of(const CopyStatus& status) {
   const auto& progress = status.progress;
   if (!first_rows_) {
@@ -54,18 +63,20 @@ journal::Progress CopySpeed::progress_of(const CopyStatus& status) {
     first_rows_ = progress.rows - progress.rows_written_now;
     rows_ = *first_rows_;
     bytes_ = progress.bytes - progress.bytes_written_now;
+    seen_.push_back({.rows = rows_handled(progress) - progress.rows_written_now});
   }
   journal::Progress out{.unit = "rows", .done = progress.rows};
   auto text =
       fmt::format("copying: {} rows, {}", format_count(uint64_t(progress.rows)),
                   rates(progress.rows - rows_, progress.bytes - bytes_, status.elapsed - at_));
-  const auto speed = per_second(progress.rows - *first_rows_, status.elapsed);
-  out.per_second = int64_t(speed);
+  out.per_second = int64_t(per_second(progress.rows - *first_rows_, status.elapsed));
+  const auto handled = rows_handled(progress);
+  const auto speed = recent_speed({.at = status.elapsed, .rows = handled});
   if (status.expected_rows && *status.expected_rows > 0) {
     out.total = *status.expected_rows;
-    text += fmt::format(", {}%", std::min<int64_t>(100, progress.rows * 100 / out.total));
-    if (speed > 0) {
-      const auto left = std::max<int64_t>(out.total - progress.rows, 0);
+    const bool is_done = progress.lanes_done == int(progress.lanes.size());
+    text += fmt::format(", {}%", std::min<int64_t>(is_done ? 100 : 99, handled * 100 / out.total));
+    if (const auto left = out.total - handled; left > 0 && speed > 0) {
       out.eta_ms = int64_t(double(left) * 1000 / speed);
       text += ", ETA " + format_duration(milliseconds(out.eta_ms));
     }

@@ -1,6 +1,7 @@
 // The texts of a copy: the progress line, and the report at its end.
 #pragma once
 
+#include <deque>
 #include <nlohmann/json_fwd.hpp>
 
 #include "journal/run.h"
@@ -8,12 +9,21 @@
 
 namespace pegmove::migration {
 
-// Remembers the previous status, for the speed since then.
+// Remembers the last statuses, for the speed since then.
 class CopySpeed {
  public:
+  // With percent and ETA when the number of rows is known. The ETA is that of the last ten
+  // seconds' speed: the last partitions are copied with fewer lanes than the first.
   journal::Progress progress_of(const CopyStatus& status);
 
  private:
+  struct Seen {
+    async::milliseconds at{0};
+    int64_t rows = 0;  // handled
+  };
+  double recent_speed(Seen now);
+
+  std::deque<Seen> seen_;
   std::optional<int64_t> first_rows_;
   int64_t rows_ = 0, bytes_ = 0;
   async::milliseconds at_{0};

@@ -9,6 +9,7 @@
 #include "base/json_text.h"
 #include "base/units.h"
 #include "bulk_load_types.h"
+#include "inspect/table_checks.h"
 #include "migration/cold_backup/back_up.h"
 
 namespace pegmove::migration {
@@ -78,6 +79,27 @@ Result<LoadRun> read_load_run(const SortedJson& json) {
 
 }  // namespace
 
+LoadProgress progress_of(const LoadStatus& status, milliseconds elapsed) {
+  LoadProgress progress{.status = status.status,
+                        .is_loading = status.is_loading,
+                        .partitions = int32_t(status.partitions.size()),
+                        .waits_for = status.is_loading ? status.hint : "",
+                        .elapsed = elapsed};
+  const auto done =
+      status.status == wire::BLS_DOWNLOADING ? wire::BLS_DOWNLOADED : wire::BLS_SUCCEED;
+  int64_t sum = 0;
+  for (const auto& partition : status.partitions) {
+    progress.partitions_done += partition.status == done;
+    progress.partitions_cleaned +=
+        !partition.replicas.empty() &&
+        std::ranges::all_of(partition.replicas, &client::LoadReplica::is_cleaned_up);
+    for (const auto& replica : partition.replicas)
+      sum += replica.percent / std::max(1, status.max_replica_count);
+  }
+  if (progress.partitions > 0) progress.percent = int32_t(sum / progress.partitions);
+  return progress;
+}
+
 Load::Load(LoadRun request, const Ports& ports)
     : request_(std::move(request)), ports_(ports), began_(ports.clock.now()) {
   report_.table = request_.load.table;
@@ -124,7 +146,7 @@ Task<runs::Assessment> Load::open(runs::Purpose purpose) {
 std::string Load::options() const { return to_json(request_); }
 
 runs::Report Load::report(const journal::Run&) {
-  report_.elapsed = std::chrono::duration_cast<milliseconds>(ports_.clock.now() - began_);
+  report_.elapsed = elapsed();
   const auto json = to_json(report_);
   return {.stored = json, .json = json, .text = to_text(report_)};
 }
@@ -190,18 +212,7 @@ Task<LoadStatus> Load::poll() {
 }
 
 Task<bool> Load::look(StepContext context, const LoadStatus& status) {
-  LoadProgress progress{.status = status.status,
-                        .partitions = int32_t(status.partitions.size()),
-                        .waits_for = status.is_loading ? status.hint : ""};
-  const auto done =
-      status.status == wire::BLS_DOWNLOADING ? wire::BLS_DOWNLOADED : wire::BLS_SUCCEED;
-  int64_t sum = 0;
-  for (const auto& partition : status.partitions) {
-    progress.partitions_done += partition.status == done;
-    for (const auto& replica : partition.replicas)
-      sum += replica.percent / std::max(1, status.max_replica_count);
-  }
-  if (progress.partitions > 0) progress.percent = int32_t(sum / progress.partitions);
+  const auto progress = progress_of(status, elapsed());
   report_.partitions = progress.partitions;
   context.session.set_reason(progress.waits_for);
   context.session.show_progress(context.events,
@@ -295,20 +306,38 @@ Result<LoadRun> load_run_from_json(std::string_view text) {
   return read_load_run(base::parse_json<SortedJson>(text));
 }
 
-std::string to_line(const LoadProgress& progress) {
+namespace {
+
+// What the cluster does in this phase. Real meta servers go from one to the next in rounds of ten
+// seconds (src/meta/meta_bulk_load_service.h, BULK_LOAD_REQUEST_INTERVAL), and clean up after all
+// partitions have the rows.
+std::string phase_of(const LoadProgress& progress) {
   const auto count = fmt::format("{}/{} partitions", progress.partitions_done, progress.partitions);
+  const auto cleaning =
+      fmt::format("the servers remove the downloaded files, {}/{} partitions cleaned up",
+                  progress.partitions_cleaned, progress.partitions);
   switch (progress.status) {
-    case wire::BLS_DOWNLOADING:
-      return fmt::format("loading: {}% downloaded, {}{}", progress.percent, count,
-                         progress.waits_for.empty() ? "" : "; " + progress.waits_for);
-    case wire::BLS_DOWNLOADED:
-    case wire::BLS_INGESTING: return "loading: ingesting files, " + count;
-    case wire::BLS_PAUSING:
+    case wire::BLS_DOWNLOADING: return fmt::format("{}% downloaded, {}", progress.percent, count);
+    case wire::BLS_DOWNLOADED: return "all files are downloaded, the servers begin to ingest them";
+    case wire::BLS_INGESTING: return "ingesting files, " + count;
+    case wire::BLS_PAUSING: return "the servers are pausing the load";
     case wire::BLS_PAUSED:
-      return "loading: paused on the cluster; `restart_bulk_load` in the shell continues";
-    case wire::BLS_SUCCEED: return fmt::format("loading: {} have the rows", count);
-    default: return "loading: " + std::to_string(int(progress.status));
+      return "paused on the cluster; `restart_bulk_load` in the shell continues";
+    case wire::BLS_SUCCEED:
+      return count + " have the rows" + (progress.is_loading ? "; " + cleaning : "");
+    case wire::BLS_FAILED: return "it failed" + (progress.is_loading ? "; " + cleaning : "");
+    case wire::BLS_CANCELED:
+      return "it was cancelled" + (progress.is_loading ? "; " + cleaning : "");
+    default: return "status " + std::to_string(int(progress.status));
   }
+}
+
+}  // namespace
+
+std::string to_line(const LoadProgress& progress) {
+  return fmt::format("loading: {}, {}{}", phase_of(progress),
+                     base::format_duration(progress.elapsed),
+                     progress.waits_for.empty() ? "" : "; " + progress.waits_for);
 }
 
 std::string to_json(const LoadReport& report) {
@@ -347,6 +376,13 @@ Task<std::vector<std::string>> check_load(client::Cluster& cluster, const LoadRu
         "does not have rocksdb.usage_scenario=bulk_load: if it was compacted since its first "
         "write, a load behind brings back rows that clients deleted; create another table with "
         "that env, write to it, and then load");
+  const auto denied =
+      inspect::check_denied(table.envs, {.writes = true},
+                            fmt::format("table '{}' on cluster {}", load.table, cluster.name()));
+  if (denied.has_errors())
+    co_return fail(inspect::to_error(denied.all)
+                       .with_context("servers refuse to ingest files where writes are denied, and "
+                                     "the load would not end"));
   auto status = co_await client::load_status(cluster, load.table, deadline);
   if (status && status->is_loading) co_return refuse("is already being loaded");
   std::vector<std::string> notes;

@@ -31,11 +31,17 @@ Result<LoadRun> load_run_from_json(std::string_view text);
 
 struct LoadProgress {
   wire::bulk_load_status status = wire::BLS_INVALID;
+  bool is_loading = true;
   int32_t partitions = 0;
-  int32_t partitions_done = 0;  // of the current phase, which `status` names
-  int32_t percent = 0;          // of the bytes, while they are downloaded
-  std::string waits_for = {};   // "": it does not wait, or does not report it
+  int32_t partitions_done = 0;     // of the current phase, which `status` names
+  int32_t partitions_cleaned = 0;  // all of their servers have removed the downloaded files
+  int32_t percent = 0;             // of the bytes, while they are downloaded
+  std::string waits_for = {};      // "": it does not wait, or does not report it
+  async::milliseconds elapsed{0};
 };
+LoadProgress progress_of(const client::LoadStatus& status, async::milliseconds elapsed);
+// "loading: 12/12 partitions have the rows; the servers remove the downloaded files, 3/12
+// partitions cleaned up, 40 s"
 std::string to_line(const LoadProgress& progress);
 
 struct LoadReport {
@@ -78,6 +84,9 @@ class Load : public runs::Work, public runs::RemoteJob<client::LoadStatus> {
 
  private:
   Deadline deadline() const { return Deadline::in(ports_.clock, request_.timeout); }
+  async::milliseconds elapsed() const {
+    return std::chrono::duration_cast<async::milliseconds>(ports_.clock.now() - began_);
+  }
   Result<void> take(const journal::StepRecord& record);
   Task<std::string> find_settings();
   Task<std::string> prepare_table();

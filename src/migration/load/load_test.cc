@@ -273,6 +273,14 @@ TEST_F(LoadTest, ATableThatMayHaveBeenCompactedIsNotLoadedBehind) {
   EXPECT_THAT(good(check(*clusters_.source)), IsEmpty());
 }
 
+TEST_F(LoadTest, ATableThatDeniesWritesIsNotLoaded) {
+  make_table({{"replica.deny_client_request", "reconfig*write"}});
+  make_set();
+  const auto error = bad(check(*clusters_.source));
+  EXPECT_EQ(error.code(), Code::kRefused);
+  EXPECT_THAT(error.to_string(), HasSubstr("reconfig*write denies writes"));
+}
+
 TEST_F(LoadTest, RealClustersAreSparedALoadOfOneReplica) {
   make_table();
   make_set();
@@ -282,6 +290,38 @@ TEST_F(LoadTest, RealClustersAreSparedALoadOfOneReplica) {
   EXPECT_EQ(error.code(), Code::kRefused);
   EXPECT_THAT(error.message(), HasSubstr("set_max_replica_count 3"));
   EXPECT_THAT(good(check(*clusters_.source)), IsEmpty()) << "embedded ones load it";
+}
+
+// As the meta server of a real cluster reports it: the phases, and at the end its rounds of
+// cleaning up.
+TEST(LoadLine, SaysWhatItWaitsForInEachPhase) {
+  client::LoadStatus status{.status = wire::BLS_DOWNLOADING,
+                            .partitions = {},
+                            .max_replica_count = 2,
+                            .is_loading = true,
+                            .hint = ""};
+  const auto replica = [](bool is_cleaned_up) {
+    return client::LoadReplica{.node = "h:1", .percent = 50, .is_cleaned_up = is_cleaned_up};
+  };
+  const auto line = [&](wire::bulk_load_status phase) {
+    status.status = phase;
+    return to_line(progress_of(status, async::milliseconds(40'000)));
+  };
+  status.partitions = {
+      {.status = wire::BLS_DOWNLOADING, .replicas = {replica(false), replica(false)}},
+      {.status = wire::BLS_DOWNLOADED, .replicas = {replica(false), replica(false)}}};
+  EXPECT_EQ(line(wire::BLS_DOWNLOADING), "loading: 50% downloaded, 1/2 partitions, 40 s");
+  EXPECT_EQ(line(wire::BLS_DOWNLOADED),
+            "loading: all files are downloaded, the servers begin to ingest them, 40 s");
+  EXPECT_EQ(line(wire::BLS_INGESTING), "loading: ingesting files, 0/2 partitions, 40 s");
+  status.partitions = {{.status = wire::BLS_SUCCEED, .replicas = {replica(true), replica(true)}},
+                       {.status = wire::BLS_SUCCEED, .replicas = {replica(true), replica(false)}}};
+  EXPECT_EQ(line(wire::BLS_SUCCEED),
+            "loading: 2/2 partitions have the rows; the servers remove the downloaded files, 1/2 "
+            "partitions cleaned up, 40 s");
+  EXPECT_THAT(line(wire::BLS_FAILED), HasSubstr("it failed; the servers remove"));
+  status.is_loading = false;
+  EXPECT_EQ(line(wire::BLS_SUCCEED), "loading: 2/2 partitions have the rows, 40 s");
 }
 
 TEST(LoadRunJson, ComesBackAndWrongFieldsAreNamed) {

@@ -296,7 +296,8 @@ std::string to_line(const RestoreProgress& progress) {
     text += transfer_text(*progress.done_bytes, *progress.all_bytes, progress.elapsed);
   else
     text += std::to_string(progress.permille / 10) + "%";
-  return fmt::format("{}, partitions {}/{}{}", text, progress.partitions_done, progress.partitions,
+  return fmt::format("{}, partitions {}/{}, {}{}", text, progress.partitions_done,
+                     progress.partitions, base::format_duration(progress.elapsed),
                      progress.waits_for.empty() ? "" : "; " + progress.waits_for);
 }
 

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/units.h"
 #include "blockstore/path.h"
+#include "inspect/access.h"
 #include "migration/split/complete_split.h"
 #include "migration/split/split_json.h"
 #include "migration/split/split_units.h"
@@ -51,12 +52,14 @@ int calls_of(const SplitRequest& request) { return request.limits.units_at_once 
 
 Task<RowOrigin> open_row_origin(const Ports& ports, const SplitRequest& request) {
   RowOrigin origin;
-  if (request.from_metas.empty())
+  if (request.from_metas.empty()) {
     origin.store.emplace(CO_TRY(ports.get_store(request.from_store, calls_of(request))));
-  else
-    origin.table = CO_TRY(
-        co_await client::Table::open(CO_TRY(co_await ports.connect(request.from_metas)),
-                                     request.from.table, Deadline::in(ports.clock, ports.timeout)));
+    co_return std::move(origin);
+  }
+  const auto deadline = Deadline::in(ports.clock, ports.timeout);
+  origin.table = CO_TRY(co_await client::Table::open(
+      CO_TRY(co_await ports.connect(request.from_metas)), request.from.table, deadline));
+  CO_TRY(co_await inspect::check_access(*origin.table, {.reads = true}, deadline));
   co_return std::move(origin);
 }
 
@@ -282,7 +285,7 @@ std::string to_line(const SplitProgress& progress) {
     const auto rate = double(read) * 1000 / double(ms);
     const auto left = std::max<int64_t>(0, progress.rows - read);
     text += fmt::format(", {}/s", base::format_count(uint64_t(rate)));
-    if (progress.rows > 0)
+    if (left > 0)
       text += ", ETA " + base::format_duration(milliseconds(int64_t(double(left) / rate * 1000)));
   }
   return fmt::format("{}, units {}/{}", text, progress.units_done, progress.units);

@@ -98,7 +98,8 @@ Task<runs::Assessment> RepairRun::open(runs::Purpose purpose) {
   if (purpose == runs::Purpose::kResume && !request_.differences.empty())
     CO_TRY(check_differences(request_.differences));
   tables_ = CO_TRY(co_await open_pair(ports_, request_.from_metas, request_.to_metas,
-                                      request_.options.table, request_.options.to_table));
+                                      request_.options.table, request_.options.to_table,
+                                      /*writes=*/!request_.dry_run));
   request_.from_metas = tables_->source->cluster().meta_list();
   request_.to_metas = tables_->target->cluster().meta_list();
   request_.options.to_table = tables_->target->name();

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "compare/certificate.h"
 #include "compare/difference_file.h"
+#include "inspect/access.h"
 #include "inspect/gather.h"
 #include "migration/verify/compare_journal.h"
 #include "rows/foreign_rows_text.h"
@@ -84,7 +85,7 @@ std::string text_of(const journal::Run& run, const CompareReport& report, size_t
 }  // namespace
 
 Task<compare::TablePair> open_pair(const Ports& ports, std::string from, std::string to,
-                                   std::string table, std::string to_table) {
+                                   std::string table, std::string to_table, bool writes) {
   auto source = CO_TRY(co_await ports.connect(std::move(from)));
   auto target = CO_TRY(co_await ports.connect(std::move(to)));
   auto tables =
@@ -98,6 +99,10 @@ Task<compare::TablePair> open_pair(const Ports& ports, std::string from, std::st
         fmt::format(
             "--from and --to are the same table, '{}' on cluster {}; give another table or cluster",
             tables.source->name(), tables.source->cluster().name()));
+  const auto deadline = Deadline::in(ports.clock, ports.timeout);
+  CO_TRY(co_await inspect::check_access(*tables.source, {.reads = true}, deadline));
+  CO_TRY(
+      co_await inspect::check_access(*tables.target, {.reads = true, .writes = writes}, deadline));
   co_return tables;
 }
 

@@ -25,10 +25,10 @@ std::string to_json(const VerifyRequest& request);
 // Errors: kCorrupt, saying what is wrong.
 Result<VerifyRequest> verify_request_from_json(const journal::Run& run);
 
-// Connects and opens the tables of a comparison. Errors: also kInvalidArgument: both are the same
-// table.
+// Connects and opens the tables of a comparison. `writes`: the target will be written to. Errors:
+// also kInvalidArgument: both are the same table; kRefused: their app envs deny the requests.
 Task<compare::TablePair> open_pair(const Ports& ports, std::string from, std::string to,
-                                   std::string table, std::string to_table);
+                                   std::string table, std::string to_table, bool writes = false);
 
 // The run also succeeds when the tables differ: its report says so.
 class Verify : public runs::Work {

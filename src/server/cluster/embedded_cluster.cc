@@ -188,7 +188,8 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterO
                         .max_connections = options.max_connections,
                         .backups = {.cold_backup_root = cold_backup_root(options),
                                     .providers = options.providers,
-                                    .on_failpoint = options.on_failpoint}},
+                                    .on_failpoint = options.on_failpoint,
+                                    .never_ends = options.backups_never_end}},
       clock, log.with("node", "meta"));
   TRY(parts->meta_thread.wait_for(parts->meta->start()));
   return std::unique_ptr<EmbeddedCluster>(new EmbeddedCluster(std::move(parts)));

@@ -31,6 +31,7 @@ struct EmbeddedClusterOptions {
   blockstore::Providers providers = {};  // [block_service.NAME]; none: no backups
   std::string cold_backup_root = {};     // the cluster's folder in them; empty: its name
   backup::FailpointListener on_failpoint = {};
+  bool backups_never_end = false;  // for tests: as on real clusters (meta/backup/backup_context.h)
 };
 
 class EmbeddedCluster {

@@ -24,6 +24,10 @@ struct BackupOptions {
   std::string cold_backup_root;          // the cluster's folder in a store; normally its name
   blockstore::Providers providers = {};  // none: all requests about backups are refused
   backup::FailpointListener on_failpoint = {};
+  // For tests: one-time backups as in a real meta server that has lost the answer of a partition
+  // (backup/finish.h). app_metadata is written first and backup_info never, no other backup of the
+  // table can start, and the server forgets the backup when it stops.
+  bool never_ends = false;
 };
 
 // On the meta server's executor. Values, catalog, nodes and clock outlive it.

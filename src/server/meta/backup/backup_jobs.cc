@@ -89,7 +89,7 @@ Result<BackupKey> BackupJobs::note(const wire::start_backup_app_request& request
   const BackupKey key{record.place.backup_id, record.place.app_id};
   MetaBatch batch;
   put_backup(batch, record);
-  if (!context_.save_now(std::move(batch), "recording a backup"))
+  if (!context_.options.never_ends && !context_.save_now(std::move(batch), "recording a backup"))
     return fail(Code::kIo, "the backup could not be recorded on the meta server's disk");
   backups[key] = std::move(record);
   context_.failpoint("backup.job_noted");
@@ -215,8 +215,10 @@ std::string BackupJobs::status(int32_t app_id) const {
 }
 
 // A marker in the table's folder until the backup is complete, so that it is not taken for a backup
-// before.
+// before. Real meta servers have none, and write the table's metadata first.
 Task<> BackupJobs::write_marker(BackupKey key, BackupContext::Patience patience) {
+  if (context_.options.never_ends && record(key).policy.empty())
+    co_return co_await write_metadata(key, patience);
   const auto record = this->record(key);
   auto store = CO_TRY(context_.store(record.provider, patience));
   CO_TRY(co_await store.write_file(record.place.unfinished_file(),
@@ -283,21 +285,27 @@ Task<> BackupJobs::back_up_table(BackupKey key) {
   co_return co_await finish_table(key);
 }
 
-// Writes the metadata that makes the files a complete backup.
-Task<> BackupJobs::finish_table(BackupKey key) {
+Task<> BackupJobs::write_metadata(BackupKey key, BackupContext::Patience patience) {
   const auto* app = available_table(key.second);
   if (!app) co_return fail(Code::kNotFound, "the table was dropped");
   const auto place = record(key).place;
   auto info = app->info;
   info.app_name = place.table;  // it may have been renamed meanwhile
   const auto metadata = backup::encode_app_metadata(info);
+  auto store = CO_TRY(context_.store(record(key).provider, patience));
+  co_return co_await store.write_file(place.metadata_file(), metadata);
+}
+
+// Writes the metadata that makes the files a complete backup.
+Task<> BackupJobs::finish_table(BackupKey key) {
+  const auto place = record(key).place;
   int64_t bytes = 0;
   for (const auto& partition : active_.at(key).partitions) bytes += partition->all_bytes;
   record(key).bytes = bytes;
   auto store = CO_TRY(context_.store(record(key).provider));
   if (!record(key).policy.empty())
     CO_TRY(co_await store.write_file(place.status_file(), backup::encode_backup_status(bytes)));
-  CO_TRY(co_await store.write_file(place.metadata_file(), metadata));
+  CO_TRY(co_await write_metadata(key, BackupContext::Patience::kMinutes));
   context_.failpoint("backup.app_metadata_written");
   CO_TRY(co_await store.remove(place.unfinished_file()));
   context_.failpoint("backup.marker_removed");
@@ -320,6 +328,7 @@ Task<> BackupJobs::write_info(BackupKey key) {
 Routine<> BackupJobs::work(BackupKey key) {
   if (!context_.records.backups.contains(key)) co_return;  // removed with its table
   auto outcome = co_await back_up_table(key);
+  if (outcome && context_.options.never_ends) co_return;
   if (outcome && record(key).cancel_reason.empty()) outcome = co_await write_info(key);
   co_await end(key, std::move(outcome));  // no result
 }

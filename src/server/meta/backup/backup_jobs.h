@@ -64,6 +64,7 @@ class BackupJobs {
   BackupRecord& record(BackupKey key) { return context_.records.backups.at(key); }
   const AppRecord* available_table(int32_t app_id) const;
   Task<> write_marker(BackupKey key, BackupContext::Patience patience);
+  Task<> write_metadata(BackupKey key, BackupContext::Patience patience);
   Routine<> work(BackupKey key);
   Task<> back_up_table(BackupKey key);
   Task<> back_up_partition(BackupKey key, int32_t partition);
