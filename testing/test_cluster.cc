@@ -60,7 +60,8 @@ Result<void> TestCluster::try_start(uint16_t meta_port) {
                                                    .max_request_size = options_.max_request_size,
                                                    .duplication_group = options_.duplication_group,
                                                    .providers = providers(),
-                                                   .on_failpoint = options_.on_failpoint},
+                                                   .on_failpoint = options_.on_failpoint,
+                                                   .write_cost = options_.write_cost},
                                                   clock_));
   return {};
 }

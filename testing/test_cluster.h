@@ -33,6 +33,7 @@ struct TestClusterOptions {
   bool backups = false;                  // a block service "disk": TestCluster::store_dir()
   blockstore::Providers providers = {};  // more of them
   backup::FailpointListener on_failpoint = {};
+  std::optional<server::replica::WriteCost> write_cost = {};
 };
 
 // Listens on loopback, on free ports; its data is in a temporary folder that the destructor

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "apps/command.h"
@@ -10,6 +11,7 @@
 #include "base/json_text.h"
 #include "base/units.h"
 #include "rows/file_rows.h"
+#include "rows/joins_text.h"
 #include "rows/table_rows.h"
 
 namespace pegmove::apps {
@@ -25,12 +27,13 @@ struct FileArguments {
   int32_t partitions = 8;
 };
 
-// Runs the pump with progress on the terminal.
-Task<> pump_with_progress(rows::Pump& pump, Clock& clock, ProgressLine& line, std::string doing) {
+// Runs the pump with progress on the terminal. `how`: how rows are moved now, for its end.
+Task<> pump_with_progress(rows::Pump& pump, Clock& clock, ProgressLine& line, std::string doing,
+                          std::function<std::string()> how) {
   async::TaskGroup beside(co_await asio::this_coro::executor);
-  beside.spawn(async::report_each_second(clock, beside, [&pump, &line, doing] {
-    line.show(fmt::format("{}: {} rows, {}", doing, format_count(uint64_t(pump.progress().rows)),
-                          format_size(uint64_t(pump.progress().bytes))));
+  beside.spawn(async::report_each_second(clock, beside, [&pump, &line, &how, doing] {
+    line.show(fmt::format("{}: {} rows, {}{}", doing, format_count(uint64_t(pump.progress().rows)),
+                          format_size(uint64_t(pump.progress().bytes)), how()));
   }));
   auto moved = co_await pump.run();
   beside.stop();
@@ -57,8 +60,9 @@ Task<std::shared_ptr<client::Table>> open_table(CommandRun& run, FileArguments a
                                          Deadline::in(run.clock(), run.timeout()));
 }
 
+// `joins`: of an import.
 int finish(const FileArguments& arguments, const Result<void>& moved, const rows::Pump& pump,
-           const char* done) {
+           const char* done, const std::optional<client::JoinsUsed>& joins = {}) {
   auto rows = pump.progress().rows;
   if (!moved) {
     int code = report(moved.error());
@@ -69,11 +73,13 @@ int finish(const FileArguments& arguments, const Result<void>& moved, const rows
   }
   if (arguments.common.json) {
     nlohmann::ordered_json out{{"rows", rows}, {"bytes", pump.progress().bytes}};
+    if (joins) out["requests"] = rows::to_json(*joins);
     std::printf("%s\n", base::json_text(out, 2).c_str());
   } else {
     // An export may itself be on stdout.
     std::fprintf(stderr, "%s %s rows (%s).\n", done, format_count(uint64_t(rows)).c_str(),
                  format_size(uint64_t(pump.progress().bytes)).c_str());
+    if (joins) std::fputs(rows::to_text(*joins).c_str(), stderr);
   }
   return kDone;
 }
@@ -107,9 +113,11 @@ int import_file(const FileArguments& arguments) {
   rows::Pump pump(source, sink, (*run)->stop(), {});
   auto moved = [&] {
     ProgressLine line(arguments.common.quiet);
-    return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "importing"));
+    return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "importing", [&sink] {
+      return " " + rows::joins_now(*sink.joins_used());
+    }));
   }();
-  return finish(arguments, moved, pump, "Imported");
+  return finish(arguments, moved, pump, "Imported", sink.joins_used());
 }
 
 int export_file(const FileArguments& arguments) {
@@ -134,7 +142,8 @@ int export_file(const FileArguments& arguments) {
   rows::Pump pump(source, **sink, (*run)->stop(), {});
   auto moved = [&] {
     ProgressLine line(arguments.common.quiet);
-    return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "exporting"));
+    return (*run)->wait_for(
+        pump_with_progress(pump, (*run)->clock(), line, "exporting", [] { return std::string(); }));
   }();
   if (moved) moved = (*sink)->close();
   return finish(arguments, moved, pump, "Exported");
@@ -163,7 +172,10 @@ void add_import_export_commands(Verb& program, int& exit_code) {
   auto* import_verb = add_file_verb(
       program, "import",
       "Example: pegmove import --cluster A --table t --format jsonl rows.jsonl\n\n"
-      "Writes the rows of a file to a table; existing rows are overwritten. The whole file is "
+      "Writes the rows of a file to a table; existing rows are overwritten. Neighbouring rows of "
+      "one "
+      "hash key are written by MULTI_PUT or by PUT, whichever is faster by measurement. The whole "
+      "file is "
       "checked first: when a line is malformed, its number is reported and nothing is written.",
       *in, "file, or - for stdin");
   auto* create =

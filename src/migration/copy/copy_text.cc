@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "rows/joins_text.h"
 
 namespace pegmove::migration {
 namespace {
@@ -58,6 +59,7 @@ journal::Progress CopySpeed::progress_of(const CopyStatus& status) {
   auto text =
       fmt::format("copying: {} rows, {}", format_count(uint64_t(progress.rows)),
                   rates(progress.rows - rows_, progress.bytes - bytes_, status.elapsed - at_));
+  if (status.joins) text += " " + rows::joins_now(*status.joins);
   const auto speed = per_second(progress.rows - *first_rows_, status.elapsed);
   out.per_second = int64_t(speed);
   if (status.expected_rows && *status.expected_rows > 0) {
@@ -98,6 +100,7 @@ nlohmann::ordered_json to_json(const CopyReport& report, const std::string& run,
                              {"target_app_id", report.target_app_id},
                              {"target_partitions", report.target_partitions},
                              {"partition_rows", report.partition_rows}};
+  if (report.joins) out["requests"] = rows::to_json(*report.joins);
   if (report.live) out["live"] = to_json(*report.live);
   return out;
 }
@@ -113,6 +116,7 @@ std::string to_text(const CopyReport& report, const CopyEnds& ends) {
   if (report.rows_written_now < report.rows)
     text += "Of these, " + format_count(uint64_t(report.rows - report.rows_written_now)) +
             " were copied before the run was resumed.\n";
+  if (report.joins) text += rows::to_text(*report.joins);
   if (report.rows_expired > 0)
     text += format_count(uint64_t(report.rows_expired)) +
             " rows expired during the copy and were left out.\n";

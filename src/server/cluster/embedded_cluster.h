@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "blockstore/provider.h"
 #include "net/address.h"
+#include "server/replica/write_cost.h"
 
 namespace pegmove::server::cluster {
 
@@ -31,6 +33,8 @@ struct EmbeddedClusterOptions {
   blockstore::Providers providers = {};  // [block_service.NAME]; none: no backups
   std::string cold_backup_root = {};     // the cluster's folder in them; empty: its name
   backup::FailpointListener on_failpoint = {};
+  // For tests and rehearsals: writes take as long as in a real cluster.
+  std::optional<replica::WriteCost> write_cost = {};
 };
 
 class EmbeddedCluster {
