@@ -20,7 +20,7 @@ constexpr double kClearlySlower = 2;    // times as long
 constexpr double kClearlyFaster = 0.9;  // less is noise
 constexpr int kMostTrialBatches = 128;  // that have landed: the comparison did not come about
 constexpr int kPauseToTrial = 30;       // times as long as the trial took
-constexpr std::chrono::minutes kLongestPause{10};  // also when a server was away meanwhile
+constexpr std::chrono::minutes kLongestPauseToTrial{10};  // also when a server was away meanwhile
 constexpr double kPriceOfTrial = 10;     // times the batches that a trial is expected to cost
 constexpr double kNotableShare = 0.05;   // of the rows: fewer do not make a difference
 constexpr double kOfBatchBefore = 0.95;  // what the sizes of groups still count a batch later
@@ -167,8 +167,8 @@ void JoinThreshold::end_trial() {
     home_samples_ = std::exchange(trial_samples_, {});
     return;  // perhaps the next one is faster still
   }
-  next_trial_ =
-      now + std::min<async::Instant::duration>(kPauseToTrial * (now - trial_began_), kLongestPause);
+  next_trial_ = now + std::min<async::Instant::duration>(kPauseToTrial * (now - trial_began_),
+                                                         kLongestPauseToTrial);
   change_phase();
 }
 
