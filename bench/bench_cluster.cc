@@ -7,7 +7,8 @@
 namespace pegmove::bench {
 
 Result<std::unique_ptr<BenchCluster>> BenchCluster::start(std::string pegmove, std::string folder,
-                                                          std::string name, std::string config) {
+                                                          std::string name, std::string config,
+                                                          const std::vector<std::string>& more) {
   std::unique_ptr<BenchCluster> cluster(new BenchCluster);
   cluster->pegmove_ = pegmove;
   cluster->data_ = folder + "/" + name;
@@ -15,6 +16,7 @@ Result<std::unique_ptr<BenchCluster>> BenchCluster::start(std::string pegmove, s
       pegmove, "cluster",           "start", "--name", name,           "--meta-port",
       "0",     "--replica-servers", "2",     "--data", cluster->data_, "--detach"};
   if (!config.empty()) words.insert(words.end(), {"--config", config});
+  words.insert(words.end(), more.begin(), more.end());
   TRY(run_process(words));
   auto status =
       TRY(run_process({pegmove, "cluster", "status", "--data", cluster->data_, "--json"}));

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -12,10 +13,11 @@ namespace pegmove::bench {
 
 class BenchCluster {
  public:
-  // `config`: an INI file for it; empty: none. Errors: kInternal when it does not start; its
-  // messages are on stderr.
+  // `config`: an INI file for it; empty: none. `more`: further options of its start. Errors:
+  // kInternal when it does not start; its messages are on stderr.
   static Result<std::unique_ptr<BenchCluster>> start(std::string pegmove, std::string folder,
-                                                     std::string name, std::string config = {});
+                                                     std::string name, std::string config = {},
+                                                     const std::vector<std::string>& more = {});
   ~BenchCluster();  // stops it; the folder is the caller's
   BenchCluster(const BenchCluster&) = delete;
   BenchCluster& operator=(const BenchCluster&) = delete;

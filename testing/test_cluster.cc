@@ -61,7 +61,8 @@ Result<void> TestCluster::try_start(uint16_t meta_port) {
                                                    .duplication_group = options_.duplication_group,
                                                    .providers = providers(),
                                                    .on_failpoint = options_.on_failpoint,
-                                                   .backups_never_end = options_.backups_never_end},
+                                                   .backups_never_end = options_.backups_never_end,
+                                                   .write_cost = options_.write_cost},
                                                   clock_));
   return {};
 }

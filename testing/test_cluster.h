@@ -34,6 +34,7 @@ struct TestClusterOptions {
   blockstore::Providers providers = {};  // more of them
   backup::FailpointListener on_failpoint = {};
   bool backups_never_end = false;  // as on real clusters, see server/meta/backup/backup_context.h
+  std::optional<server::replica::WriteCost> write_cost = {};
 };
 
 // Listens on loopback, on free ports; its data is in a temporary folder that the destructor

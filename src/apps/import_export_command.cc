@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "apps/command.h"
@@ -12,6 +13,7 @@
 #include "inspect/access.h"
 #include "rows/file_rows.h"
 #include "rows/foreign_rows_text.h"
+#include "rows/joins_text.h"
 #include "rows/table_rows.h"
 
 namespace pegmove::apps {
@@ -28,12 +30,13 @@ struct FileArguments {
   int32_t partitions = 8;
 };
 
-// Runs the pump with progress on the terminal.
-Task<> pump_with_progress(rows::Pump& pump, Clock& clock, ProgressLine& line, std::string doing) {
+// Runs the pump with progress on the terminal. `how`: how rows are moved now, for its end.
+Task<> pump_with_progress(rows::Pump& pump, Clock& clock, ProgressLine& line, std::string doing,
+                          std::function<std::string()> how) {
   async::TaskGroup beside(co_await asio::this_coro::executor);
-  beside.spawn(async::report_each_second(clock, beside, [&pump, &line, doing] {
-    line.show(fmt::format("{}: {} rows, {}", doing, format_count(uint64_t(pump.progress().rows)),
-                          format_size(uint64_t(pump.progress().bytes))));
+  beside.spawn(async::report_each_second(clock, beside, [&pump, &line, &how, doing] {
+    line.show(fmt::format("{}: {} rows, {}{}", doing, format_count(uint64_t(pump.progress().rows)),
+                          format_size(uint64_t(pump.progress().bytes)), how()));
   }));
   auto moved = co_await pump.run();
   beside.stop();
@@ -81,7 +84,7 @@ void print_moved(const char* done, const rows::PumpProgress& moved) {
 }
 
 int finish_import(const FileArguments& arguments, const Result<void>& imported,
-                  const rows::PumpProgress& moved) {
+                  const rows::PumpProgress& moved, const client::JoinsUsed& joins) {
   if (!imported)
     return report_failed(imported.error(), format_count(uint64_t(moved.rows)) +
                                                " rows were written before the error; running the "
@@ -89,10 +92,12 @@ int finish_import(const FileArguments& arguments, const Result<void>& imported,
   if (arguments.common.json) {
     auto out = to_json(moved);
     out["rows_expired"] = moved.rows_expired;
+    out["requests"] = rows::to_json(joins);
     std::printf("%s\n", base::json_text(out, 2).c_str());
     return kDone;
   }
   print_moved("Imported", moved);
+  std::fputs(rows::to_text(joins).c_str(), stderr);
   if (moved.rows_expired > 0)
     std::fprintf(stderr, "%s rows had expired, by this machine's clock, and were left out.\n",
                  format_count(uint64_t(moved.rows_expired)).c_str());
@@ -147,9 +152,11 @@ int import_file(const FileArguments& arguments) {
   rows::Pump pump(source, sink, (*run)->stop(), {});
   auto moved = [&] {
     ProgressLine line(arguments.common.quiet);
-    return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "importing"));
+    return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "importing", [&sink] {
+      return " " + rows::joins_now(*sink.joins_used());
+    }));
   }();
-  return finish_import(arguments, moved, pump.progress());
+  return finish_import(arguments, moved, pump.progress(), *sink.joins_used());
 }
 
 int export_file(const FileArguments& arguments) {
@@ -177,7 +184,8 @@ int export_file(const FileArguments& arguments) {
   rows::Pump pump(source, **sink, (*run)->stop(), {});
   auto moved = [&] {
     ProgressLine line(arguments.common.quiet);
-    return (*run)->wait_for(pump_with_progress(pump, (*run)->clock(), line, "exporting"));
+    return (*run)->wait_for(
+        pump_with_progress(pump, (*run)->clock(), line, "exporting", [] { return std::string(); }));
   }();
   if (moved)
     moved = (*run)->wait_for((*table)->router().check_still_whole(
@@ -209,10 +217,11 @@ void add_import_export_commands(Verb& program, int& exit_code) {
   auto* import_verb = add_file_verb(
       program, "import",
       "Example: pegmove import --cluster A --table t --format jsonl rows.jsonl\n\n"
-      "Writes the rows of a file to a table; existing rows are overwritten. The whole file is "
-      "checked first: when a line is malformed, its number is reported and nothing is written. "
-      "Rows whose expire_ts has passed are left out and counted. Standard input and pipes are kept "
-      "in a temporary file in $TMPDIR, or /tmp, until the import has ended.",
+      "Writes the rows of a file to a table; existing rows are overwritten. Neighbouring rows of "
+      "one hash key are written by MULTI_PUT or by PUT, whichever is faster by measurement. The "
+      "whole file is checked first: when a line is malformed, its number is reported and nothing is "
+      "written. Rows whose expire_ts has passed are left out and counted. Standard input and pipes "
+      "are kept in a temporary file in $TMPDIR, or /tmp, until the import has ended.",
       *in, "file, or - for stdin");
   auto* create =
       import_verb->add_flag("--create", in->create, "create the table; it must not exist");

@@ -19,7 +19,7 @@ bool may_join(const RawRow& first, const RawRow& next) {
          base::load_big_endian<uint16_t>(first.key.data()) != 0 && same_hash_key(first, next);
 }
 
-// The rows of one request have one hash key and one expiry.
+// The rows of a group have one hash key and one expiry.
 RowGroup take_group(std::span<const RawRow>& rest, size_t max_bytes) {
   constexpr size_t kMostRows = 500;
   constexpr size_t kOverhead = 32;  // field headers of a row, rounded up
@@ -59,10 +59,15 @@ Result<void> check_written(const net::IncomingReply& reply) {
 }  // namespace
 
 Task<> write_rows(Table& table, int32_t partition_index, std::vector<RawRow> rows,
-                  size_t max_request_bytes, Deadline deadline) {
+                  size_t max_request_bytes, Deadline deadline, JoinThreshold::Batch* batch) {
   std::vector<RowGroup> groups;
-  for (std::span<const RawRow> rest(rows); !rest.empty();)
-    groups.push_back(take_group(rest, max_request_bytes));
+  for (std::span<const RawRow> rest(rows); !rest.empty();) {
+    const auto group = take_group(rest, max_request_bytes);
+    if (!batch || batch->joins(group.size()))
+      groups.push_back(group);
+    else
+      for (size_t i = 0; i < group.size(); ++i) groups.push_back(group.subspan(i, 1));
+  }
   WriteForm form{.encode = encode, .check = check_written};
   co_return co_await write_groups(table, partition_index, std::move(groups), std::move(form),
                                   deadline);

@@ -67,6 +67,43 @@ TEST_F(BulkWriteTest, RowsOfAllKindsArriveWithTheirExpiry) {
   }
 }
 
+TEST_F(BulkWriteTest, GroupsAreSentAsTheBatchDecides) {
+  for (int i = 0; i < 4; ++i) add("few", std::to_string(i), "v");
+  for (int i = 0; i < 20; ++i) add("many", std::to_string(i), "v");
+  for (int i = 0; i < 8; ++i) add("two expiries", std::to_string(i), "v", i < 4 ? 100 : 200);
+  for (int i = 0; i < 20; ++i) add("", std::to_string(i), "v");
+  add("few", "1", "the last one counts");
+  JoinThreshold threshold(client.clock());
+  {
+    JoinThreshold::Batch batch(threshold);
+    client.must(write_rows(*table, 0, rows, 64 << 10, soon(), &batch));
+    batch.written();
+  }
+  expect_written();
+  const auto used = threshold.used();
+  EXPECT_EQ(used.rows_alone, 4 + 8 + 20 + 1);
+  EXPECT_EQ(used.rows_joined, 20);
+  EXPECT_EQ(used.joined_requests, 1);
+}
+
+// The later of two writes to a key counts, in one request or in several, also when they are sent
+// again.
+TEST_F(BulkWriteTest, WritesToOneKeyStayInOrderHoweverTheyAreSent) {
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 4 + 8 * (round % 2); ++i)
+      add("h", std::to_string(i), "round " + std::to_string(round));
+    add("between", std::to_string(round), "v");
+  }
+  JoinThreshold threshold(client.clock());
+  for (int restarts = 0; restarts < 2; ++restarts) {
+    JoinThreshold::Batch batch(threshold);
+    client.must(write_rows(*table, 0, rows, 64 << 10, soon(), &batch));
+    expect_written();
+    cluster.restart();
+  }
+  EXPECT_EQ(threshold.used().joined_from, 8u);
+}
+
 TEST_F(BulkWriteTest, GoesOnWhenTheClusterHasRestarted) {
   for (int i = 0; i < 500; ++i) add("hash" + std::to_string(i / 10), std::to_string(i), "v");
   client.must(write_rows(*table, 0, rows, 1000, soon()));

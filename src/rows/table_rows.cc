@@ -137,10 +137,17 @@ std::unique_ptr<Lane> TableSource::open_lane(int index, std::string after) {
   return std::make_unique<PartitionLane>(table_, partition, std::move(after), options_);
 }
 
-Task<> TableSink::write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline) {
+std::optional<client::JoinsUsed> TableSink::joins_used() const {
+  if (options_.duplicate || options_.mode != WriteMode::kPlain) return std::nullopt;
+  return joins_.used();
+}
+
+Task<> TableSink::write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline,
+                                  client::JoinThreshold::Batch& batch) {
   if (options_.duplicate)
     return client::duplicate_rows(*table_, index, std::move(rows), *options_.duplicate, deadline);
-  return client::write_rows(*table_, index, std::move(rows), options_.max_request_bytes, deadline);
+  return client::write_rows(*table_, index, std::move(rows), options_.max_request_bytes, deadline,
+                            &batch);
 }
 
 Task<> TableSink::write_plain(std::span<const RawRow> rows) {
@@ -150,11 +157,15 @@ Task<> TableSink::write_plain(std::span<const RawRow> rows) {
     by_partition[size_t(record::partition_index(hash, table_->partition_count()))].push_back(row);
   }
   auto deadline = Deadline::in(table_->cluster().client().clock(), options_.timeout);
+  client::JoinThreshold::Batch batch(joins_);
   std::vector<Task<>> writes;
   for (size_t index = 0; index < by_partition.size(); ++index)
     if (!by_partition[index].empty())
-      writes.push_back(write_partition(int32_t(index), std::move(by_partition[index]), deadline));
-  co_return co_await async::all(std::move(writes));
+      writes.push_back(
+          write_partition(int32_t(index), std::move(by_partition[index]), deadline, batch));
+  CO_TRY(co_await async::all(std::move(writes)));
+  batch.written();
+  co_return Result<void>();
 }
 
 Task<> TableSink::write_live(std::vector<RawRow> rows, WriteCounts& counts) {

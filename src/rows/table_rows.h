@@ -2,6 +2,7 @@
 #pragma once
 
 #include "client/duplicate_write.h"
+#include "client/join_threshold.h"
 #include "client/table.h"
 #include "geo/geo_key.h"
 #include "rows/pump.h"
@@ -75,6 +76,9 @@ struct TableWriteOptions {
   // With kPlain only.
   std::optional<client::DuplicateWrite> duplicate{};
   WriteMode mode = WriteMode::kPlain;
+  // Whether rows of one hash key go by MULTI_PUT or PUT; measured unless a benchmark fixes it. With
+  // kPlain only; kMultiSet always joins them.
+  client::Joins joins = client::Joins::kMeasured;
   int32_t most_rows_at_once = 0;   // in flight, of a batch; 0: all of it (kNoOverwrite, kGeo: 500)
   int32_t most_multi_sets = 20;    // in flight, of a batch
   std::optional<GeoTarget> geo{};  // with kGeo, and only then
@@ -96,17 +100,24 @@ struct TableWriteOptions {
 class TableSink : public RowSink {
  public:
   TableSink(std::shared_ptr<client::Table> table, TableWriteOptions options = {})
-      : table_(std::move(table)), options_(std::move(options)) {}
+      : table_(std::move(table)),
+        options_(std::move(options)),
+        joins_(table_->cluster().client().clock(), options_.joins) {}
   Task<WriteCounts> write(const RowBatch& batch) override;
+  // How this sink has sent its rows; nullopt when there was nothing to choose (DUPLICATE, and the
+  // modes other than kPlain).
+  std::optional<client::JoinsUsed> joins_used() const;
 
  private:
   // The rows must stay valid until it returns.
   Task<> write_plain(std::span<const RawRow> rows);
-  Task<> write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline);
+  Task<> write_partition(int32_t index, std::vector<RawRow> rows, Deadline deadline,
+                         client::JoinThreshold::Batch& batch);
   Task<> write_live(std::vector<RawRow> rows, WriteCounts& counts);
 
   std::shared_ptr<client::Table> table_;
   TableWriteOptions options_;
+  client::JoinThreshold joins_;
 };
 
 }  // namespace pegmove::rows

@@ -316,6 +316,44 @@ TEST_F(TableRowsTest, MultiSetIsARequestForAllRowsOfOneHashKeyAndExpiry) {
   EXPECT_GT(decree(*to) - before - 1, 10);
 }
 
+// Ten rows a hash key go by MULTI_PUT at first.
+TEST(TableSink, SendsFewRowsByPutWhereAMutationCostsMoreThanTheyDo) {
+  using std::chrono::microseconds;
+  async::SystemClock clock;
+  testing::TestCluster cluster(
+      clock, {.write_cost = server::replica::WriteCost{.mutation = microseconds(1000),
+                                                       .request = microseconds(10)}});
+  testing::TestClient client(cluster.meta_address());
+  auto table = client.create_table("t", 1);
+  std::vector<std::string> keys;
+  for (int i = 0; i < 100; ++i)
+    keys.push_back(record::encode_key("h" + std::to_string(i / 10), std::to_string(i % 10)));
+  RowBatch batch;
+  for (const auto& key : keys) batch.rows.push_back({key, "v", 0});
+  TableSink sink(table);
+  int batches = 0;
+  do client.must(sink.write(batch));
+  while (++batches < 3000 && sink.joins_used()->joined_share > 0);
+  const auto used = *sink.joins_used();
+  EXPECT_GT(used.joined_from, 10u);
+  EXPECT_EQ(used.rows_alone + used.rows_joined, 100 * batches);
+  EXPECT_EQ(used.joined_requests, used.rows_joined / 10);
+  ASSERT_TRUE(used.last_trial);
+  EXPECT_EQ(used.last_trial->least_rows, 8u);
+  EXPECT_EQ(used.last_trial->most_rows, 15u);
+  EXPECT_GT(used.last_trial->joined_to_alone, 1);
+  auto written = client.must(table->multi_get("h3", {}, client.deadline()));
+  EXPECT_EQ(written.rows.size(), 10u);
+}
+
+TEST_F(TableRowsTest, OnlyPlainWritesHaveAChoice) {
+  auto to = target_table(2);
+  EXPECT_TRUE(TableSink(to).joins_used());
+  EXPECT_FALSE(TableSink(to, {.mode = WriteMode::kMultiSet}).joins_used());
+  EXPECT_FALSE(TableSink(to, {.mode = WriteMode::kNoOverwrite}).joins_used());
+  EXPECT_FALSE(TableSink(to, {.duplicate = client::DuplicateWrite{}}).joins_used());
+}
+
 class GeoRowsTest : public TableRowsTest {
  protected:
   static std::string value_at(const std::string& latitude, const std::string& longitude) {

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "async/all.h"
+#include "client/join_threshold.h"
 #include "record/key.h"
 #include "shell/handlers.h"
 #include "shell/report.h"
@@ -24,7 +25,7 @@ constexpr OptionSpec kClearOptions[] = {{'p', "partition", true},
                                         {'f', "force"}};
 constexpr size_t kMostRequestBytes = 256 << 10;  // servers take a megabyte
 
-// Sort keys of one hash key, in one request.
+// Sort keys of one hash key, in one request or one each.
 struct Group {
   std::string hash_key;
   std::vector<std::string> sort_keys{};
@@ -34,13 +35,23 @@ struct Group {
 class Clearer {
  public:
   Clearer(SplitRun& run, client::Table& table, const RowFilters& filters)
-      : run_(run), table_(table), filters_(filters) {}
+      : run_(run), table_(table), filters_(filters), joins_(table.cluster().client().clock()) {}
 
   Task<> take(size_t split, client::ScanBatch batch) {
     auto groups = CO_TRY(group(batch));
+    client::JoinThreshold::Batch deleted(joins_);
     std::vector<Task<>> requests;
-    for (auto& each : groups) requests.push_back(del(split, std::move(each)));
-    co_return co_await async::all(std::move(requests));
+    for (auto& each : groups) {
+      if (deleted.joins(each.sort_keys.size())) {
+        requests.push_back(del(split, std::move(each)));
+        continue;
+      }
+      for (auto& sort_key : each.sort_keys)
+        requests.push_back(del(split, {each.hash_key, {std::move(sort_key)}}));
+    }
+    CO_TRY(co_await async::all(std::move(requests)));
+    deleted.written();
+    co_return Result<void>();
   }
 
  private:
@@ -74,6 +85,7 @@ class Clearer {
   SplitRun& run_;
   client::Table& table_;
   const RowFilters& filters_;
+  client::JoinThreshold joins_;
 };
 
 Outcome clear(Session& session, std::shared_ptr<client::Table> table,

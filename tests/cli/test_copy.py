@@ -1,12 +1,13 @@
 """pegmove copy and verify between clusters of the program's own."""
 import json
 import os
+import re
 import time
 
 from harness import CliTest, port_of, row, sorted_rows
 
 COPY_FIELDS = {"id", "rows", "rows_read", "rows_expired", "rows_kept", "rows_not_geo", "bytes", "elapsed_ms", "from", "table", "source_app_id", "source_partitions", "to", "to_table",
-               "target_app_id", "target_partitions", "partition_rows", "foreign_rows"}
+               "target_app_id", "target_partitions", "partition_rows", "foreign_rows", "requests"}
 VERIFY_FIELDS = {"equal", "from", "to", "table", "to_table", "source_rows", "target_rows", "missing", "extra", "value",
                  "expiry", "source_sum", "target_sum", "elapsed_ms", "differences"}
 
@@ -65,6 +66,26 @@ class Copy(TwoClusters):
         compared = self.verify("--table", table)
         self.assertEqual((compared["source_rows"], compared["target_rows"]), (len(self.rows), len(self.rows)))
         self.assertEqual(compared["source_sum"], compared["target_sum"])
+
+    def test_says_by_which_requests_rows_were_sent(self):
+        rows = [row(f"few{i // 4}", f"s{i}") for i in range(400)] + [row(f"many{i // 200}", f"s{i}") for i in range(800)]
+        self.create(self.a, "requests", 4, rows)
+        words = [*self.between(), "--table", "requests"]
+        text = self.done("copy", *words, "--create")
+        self.assertRegex(text.out, r"Sent [\d,]+ rows by PUT and [\d,]+ rows by MULTI_PUT, [\d.]+ rows a request\.")
+        run = re.search(r"copy-[\w-]+", text.err).group()
+        report = json.loads(self.done("report", run, "--json").out)
+        for requests in (report["requests"], self.copy_again(words)["requests"]):
+            # A scan may end within a hash key.
+            self.assertGreaterEqual(requests["put_rows"], 400)
+            self.assertGreater(requests["multi_put_rows"], 700)
+            self.assertEqual(requests["put_rows"] + requests["multi_put_rows"], len(rows))
+            self.assertTrue(4 <= requests["multi_puts"] < 30, requests)
+            self.assertEqual(requests["multi_put_from_rows"], 8)
+        self.assertNotIn("requests", self.copy_again([*words, "--multi-set"]), "it has no choice")
+
+    def copy_again(self, words):
+        return json.loads(self.done("copy", *words, "--into-nonempty", "--json", "--quiet").out)
 
     def test_four_partitions_to_eight(self):
         self.check_copy(4, 8)

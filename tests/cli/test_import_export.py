@@ -215,6 +215,26 @@ class ImportExport(CliTest):
             self.assertEqual(outcome.err, "")
         self.failed(2, ["--json", "stdout"], "export", *words, "-")
 
+    def test_says_by_which_requests_rows_were_sent(self):
+        rows = [row(f"few{i // 4}", f"s{i}") for i in range(100)] + [row("many", f"s{i}") for i in range(50)]
+        path = self.file("groups.jsonl", jsonl(rows))
+        words = ["--cluster", self.shared.meta, "--table", self.table(), path]
+        self.assertIn("Sent 100 rows by PUT and 50 rows by MULTI_PUT, 50.0 rows a request.\n", self.done("import", *words).err)
+        self.assertEqual(json.loads(self.done("import", *words, "--json").out)["requests"],
+                         {"put_rows": 100, "multi_put_rows": 50, "multi_puts": 1, "multi_put_from_rows": 8})
+
+    # So many groups that their number is no accident.
+    def test_few_rows_of_a_hash_key_go_by_put_into_a_cluster_with_real_costs(self):
+        costly = self.cluster("C", more=["--real-write-cost"])
+        rows = [row(f"h{i // 2}", f"s{i}", "v") for i in range(20_000)]
+        path = self.file("pairs.jsonl", jsonl(rows))
+        words = ["--cluster", costly.meta, "--create", "--table"]
+        began = time.monotonic()
+        requests = json.loads(self.done("import", *words, "t", "--json", path).out)["requests"]
+        self.assertGreater(time.monotonic() - began, 20_000 * 33e-6, "each request costs 33 microseconds")
+        self.assertEqual(requests["put_rows"], 20_000)
+        self.assertEqual(self.rows_of(costly, "t"), sorted_rows(rows))
+
     def test_existing_rows_are_overwritten_and_others_stay(self):
         table = self.table([row("h", "a", "old"), row("h", "b", "old")])
         self.fill(self.shared, table, [row("h", "a", "new")])

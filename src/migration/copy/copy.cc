@@ -64,7 +64,7 @@ std::optional<int64_t> clock_ahead_s(const inspect::SideFacts& side) {
 }
 
 CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progress,
-                     milliseconds elapsed) {
+                     std::optional<client::JoinsUsed> joins, milliseconds elapsed) {
   CopyReport report{.rows = progress.rows,
                     .bytes = progress.bytes,
                     .rows_expired = progress.rows_expired,
@@ -74,6 +74,7 @@ CopyReport report_of(const PreparedCopy& copy, const rows::PumpProgress& progres
                     .rows_written_now = progress.rows_written_now,
                     .bytes_written_now = progress.bytes_written_now,
                     .rows_read = progress.rows_read,
+                    .joins = std::move(joins),
                     .elapsed = elapsed,
                     .source_app_id = copy.source->app_id(),
                     .source_partitions = copy.source->partition_count(),
@@ -121,7 +122,7 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
     beside.spawn(async::report_each_second(clock, beside, [&] {
       listener({pump.progress(), elapsed(), copy.source->partition_count(),
                 estimate.expected(pump.progress()), what_it_waits_for(copy),
-                options.pump.throttler ? options.pump.throttler->why_slow() : ""});
+                options.pump.throttler ? options.pump.throttler->why_slow() : "", to.joins_used()});
     }));
   auto moved = co_await pump.run();
   beside.stop();
@@ -129,7 +130,7 @@ Task<CopyReport> copy_rows(PreparedCopy copy, const async::StopSignal& stop,
   for (auto* table : {copy.source.get(), copy.target.get()}) table->router().set_stop(nullptr);
   CO_TRY(in_context(std::move(moved), fmt::format("copying table '{}'", options.table)));
   CO_TRY(co_await check_not_split(copy, counts));
-  co_return report_of(copy, pump.progress(), elapsed());
+  co_return report_of(copy, pump.progress(), to.joins_used(), elapsed());
 }
 
 }  // namespace pegmove::migration

@@ -18,6 +18,7 @@ struct CopyStatus {
   std::optional<int64_t> expected_rows;  // row_estimate.h; becomes exact as partitions end
   std::string waits_for;                 // what the copy waits for now; "" for nothing
   std::string why_slow;                  // why the copy is throttled; "" when it is not
+  std::optional<client::JoinsUsed> joins{};
 };
 using CopyListener = std::function<void(const CopyStatus&)>;
 
@@ -32,6 +33,7 @@ struct CopyReport {
   int64_t rows_written_now = 0;
   int64_t bytes_written_now = 0;
   int64_t rows_read = 0;  // from the source
+  std::optional<client::JoinsUsed> joins{};
   async::milliseconds elapsed{};
   int32_t source_app_id = 0;
   int32_t source_partitions = 0;

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "migration/copy/row_estimate.h"
 #include "rows/foreign_rows_text.h"
+#include "rows/joins_text.h"
 
 namespace pegmove::migration {
 namespace {
@@ -69,6 +70,7 @@ journal::Progress CopySpeed::progress_of(const CopyStatus& status) {
   auto text =
       fmt::format("copying: {} rows, {}", format_count(uint64_t(progress.rows)),
                   rates(progress.rows - rows_, progress.bytes - bytes_, status.elapsed - at_));
+  if (status.joins) text += " " + rows::joins_now(*status.joins);
   out.per_second = int64_t(per_second(progress.rows - *first_rows_, status.elapsed));
   const auto handled = rows_handled(progress);
   const auto speed = recent_speed({.at = status.elapsed, .rows = handled});
@@ -111,6 +113,7 @@ nlohmann::ordered_json to_json(const CopyReport& report, const std::string& run,
                              {"target_partitions", report.target_partitions},
                              {"partition_rows", report.partition_rows}};
   rows::add_foreign(out, report.foreign);
+  if (report.joins) out["requests"] = rows::to_json(*report.joins);
   if (report.live) out["live"] = to_json(*report.live);
   return out;
 }
@@ -126,6 +129,7 @@ std::string to_text(const CopyReport& report, const CopyEnds& ends) {
   if (report.rows_written_now < report.rows)
     text += "Of these, " + format_count(uint64_t(report.rows - report.rows_written_now)) +
             " were copied before the run was resumed.\n";
+  if (report.joins) text += rows::to_text(*report.joins);
   if (report.rows_expired > 0)
     text += format_count(uint64_t(report.rows_expired)) +
             " rows expired during the copy and were left out.\n";

@@ -132,6 +132,7 @@ struct NodeRole {
 // In the order of destruction, from the end: the meta server is destroyed before the nodes that it
 // calls.
 struct EmbeddedCluster::Parts {
+  std::unique_ptr<replica::WriteCosts> write_costs;
   std::vector<std::unique_ptr<NodeRole>> nodes;
   LocalNodes ports;
   async::Pool admin_pool{2};
@@ -145,6 +146,8 @@ struct EmbeddedCluster::Parts {
   }
 
   Result<void> start_nodes(const EmbeddedClusterOptions& options, Clock& clock, const Logger& log) {
+    if (options.write_cost)
+      write_costs = std::make_unique<replica::WriteCosts>(*options.write_cost, clock);
     for (int i = 0; i < options.replica_servers; ++i) {
       auto role = std::make_unique<NodeRole>();
       auto port = options.replica_port == 0 ? 0 : options.replica_port + i;
@@ -157,6 +160,7 @@ struct EmbeddedCluster::Parts {
                                .max_request_size = options.max_request_size,
                                .clusters = cluster_ids(options),
                                .duplication_group = group_lines(options),
+                               .write_costs = write_costs.get(),
                                .max_connections = options.max_connections,
                                .providers = options.providers,
                                .cold_backup_root = cold_backup_root(options),

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "blockstore/provider.h"
 #include "net/address.h"
+#include "server/replica/write_cost.h"
 
 namespace pegmove::server::cluster {
 
@@ -32,6 +34,8 @@ struct EmbeddedClusterOptions {
   std::string cold_backup_root = {};     // the cluster's folder in them; empty: its name
   backup::FailpointListener on_failpoint = {};
   bool backups_never_end = false;  // for tests: as on real clusters (meta/backup/backup_context.h)
+  // For tests and rehearsals: writes take as long as in a real cluster.
+  std::optional<replica::WriteCost> write_cost = {};
 };
 
 class EmbeddedCluster {

@@ -33,7 +33,8 @@ Replica::Replica(ReplicaOptions options, std::unique_ptr<store::PartitionDb> db,
               {.gpid = options_.gpid,
                .server = options_.server,
                .max_request_size = options_.max_request_size,
-               .clusters = options_.clusters}),
+               .clusters = options_.clusters,
+               .costs = options_.write_costs}),
       admission_(options_.gpid, clock, options_.max_request_size) {}
 
 Replica::~Replica() { scans_.clear(); }

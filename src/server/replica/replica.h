@@ -23,6 +23,7 @@ struct ReplicaOptions {
   store::PartitionOptions db;
   size_t max_request_size = 1 << 20;
   ClusterIds clusters = {};  // [duplication-group]
+  WriteCosts* write_costs = nullptr;
   Later later;
   std::shared_ptr<ReplicaMetrics> metrics = {};  // shared with the calls that it watches
 };

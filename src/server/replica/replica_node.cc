@@ -180,6 +180,7 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
              .resources = resources_},
       .max_request_size = options_.max_request_size,
       .clusters = options_.clusters,
+      .write_costs = options_.write_costs,
       .later = [this](auto pause, auto work) { tasks_.spawn(run_after(pause, std::move(work))); },
       .metrics = std::make_shared<ReplicaMetrics>(operations_.metrics, gpid, metrics_, clock_)};
   auto replica = TRY(in_context(

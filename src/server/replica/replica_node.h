@@ -23,6 +23,7 @@ struct NodeOptions {
   ClusterIds clusters = {};                                   // [duplication-group]
   std::map<std::string, std::string> duplication_group = {};  // the same as configured
   int pool_threads = 2;
+  WriteCosts* write_costs = nullptr;  // of the whole cluster; must outlive the node
   size_t max_connections = net::RpcServerLimits().max_connections;
   blockstore::Providers providers = {};  // [block_service.NAME]
   std::string cold_backup_root = {};     // shown by config-dump

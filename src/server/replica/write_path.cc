@@ -88,46 +88,62 @@ void WritePath::close() {
   idle_.wait(lock, [this] { return !working_; });
 }
 
+// One worker at a time. While its mutations wait for their costs it holds no thread.
 void WritePath::work_off_queue() {
-  std::deque<Waiting> queue;
-  for (;;) {
-    {
-      std::lock_guard lock(mutex_);
-      queue.swap(queue_);
-      if (queue.empty()) {
-        working_ = false;
-        idle_.notify_all();
-        return;
-      }
+  while (take_queue()) {
+    auto mutations = next_mutations();
+    if (!options_.costs) {
+      apply(std::move(mutations));
+      continue;
     }
-    while (!queue.empty()) apply(next_mutations(queue));
+    size_t requests = 0;
+    for (const auto& mutation : mutations) requests += mutation.updates.size();
+    const auto count = mutations.size();
+    return options_.costs->serve(count, requests,
+                                 [this, mutations = std::move(mutations)]() mutable {
+                                   pool_.post([this, mutations = std::move(mutations)]() mutable {
+                                     apply(std::move(mutations));
+                                     work_off_queue();
+                                   });
+                                 });
   }
 }
 
+// False when there is nothing to do: the worker must end.
+bool WritePath::take_queue() {
+  if (!taken_.empty()) return true;
+  std::lock_guard lock(mutex_);
+  taken_.swap(queue_);
+  if (!taken_.empty()) return true;
+  working_ = false;
+  idle_.notify_all();
+  return false;
+}
+
 // The mutations at the head of the queue that are written together.
-std::vector<Mutation> WritePath::next_mutations(std::deque<Waiting>& queue) {
+std::vector<Mutation> WritePath::next_mutations() {
   std::vector<Mutation> mutations;
-  bool blind = is_blind(queue.front().code);
+  bool blind = is_blind(taken_.front().code);
   size_t bytes = 0;
   do {
-    mutations.push_back(next_mutation(queue));
+    mutations.push_back(next_mutation());
     bytes += mutations.back().bytes;
-  } while (blind && !queue.empty() && is_blind(queue.front().code) && bytes < kMostBytes &&
+  } while (blind && !taken_.empty() && is_blind(taken_.front().code) && bytes < kMostBytes &&
            mutations.size() < kMostMutationsAtOnce);
   return mutations;
 }
 
 // The writes at the head of the queue that go into one mutation.
-Mutation WritePath::next_mutation(std::deque<Waiting>& queue) {
+Mutation WritePath::next_mutation() {
   given_timestamp_us_ = std::max(given_timestamp_us_ + 1, clock_.unix_us());
   Mutation mutation{.decree = ++given_decree_, .timestamp_us = given_timestamp_us_, .updates = {}};
-  bool shared = may_share_mutation(queue.front().code);
+  bool shared = may_share_mutation(taken_.front().code);
   do {
-    auto& next = queue.front();
+    auto& next = taken_.front();
     mutation.bytes += next.call.body().size();
     mutation.updates.push_back({next.code, std::move(next.call)});
-    queue.pop_front();
-  } while (shared && !queue.empty() && may_share_mutation(queue.front().code) &&
+    taken_.pop_front();
+  } while (shared && !taken_.empty() && may_share_mutation(taken_.front().code) &&
            mutation.updates.size() < kMostUpdates && mutation.bytes < kMostBytes);
   return mutation;
 }

@@ -22,6 +22,7 @@
 #include "async/pool.h"
 #include "net/rpc_server.h"
 #include "server/replica/duplicate_operation.h"
+#include "server/replica/write_cost.h"
 #include "store/partition_db.h"
 #include "wire/rpc_code.h"
 
@@ -47,6 +48,7 @@ struct WriteOptions {
   std::string server;                 // "host:port", for replies
   size_t max_request_size = 1 << 20;  // [replication] max_allowed_write_size; 0 = no limit
   ClusterIds clusters = {};           // [duplication-group]
+  WriteCosts* costs = nullptr;        // what mutations must wait for before they are written
 };
 
 // submit() from any thread. Must outlive what was submitted: close() before destroying.
@@ -76,8 +78,9 @@ class WritePath {
   };
 
   void work_off_queue();
-  std::vector<Mutation> next_mutations(std::deque<Waiting>& queue);
-  Mutation next_mutation(std::deque<Waiting>& queue);
+  bool take_queue();
+  std::vector<Mutation> next_mutations();
+  Mutation next_mutation();
   void apply(std::vector<Mutation> mutations);
   void add_to_batch(Update& update, const Mutation& mutation, store::WriteBatch& batch);
   int32_t add_put(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch);
@@ -98,7 +101,9 @@ class WritePath {
   Logger log_;
   WriteOptions options_;
   std::atomic<int32_t> default_ttl_ = 0;
-  // Of the last mutation that was made, written or not. The worker's.
+  // The worker's: what it has taken from the queue, and of the last mutation that was made, written
+  // or not.
+  std::deque<Waiting> taken_;
   int64_t given_decree_;
   int64_t given_timestamp_us_;
 
