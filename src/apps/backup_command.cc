@@ -49,6 +49,7 @@ void add_backup_command(Verb& program, int& exit_code) {
       "When pegmove is interrupted or killed, the cluster continues by itself; `pegmove resume` "
       "watches it again. `pegmove cancel` ends the backup if the cluster can do that; real "
       "clusters cannot.");
+  verb->list_under(kMoving, "has a cluster write a table to a block store (a folder, HDFS, S3)");
   verb->add_option("--from", arguments->from,
                    "source cluster: a name in the config file, or host:port,...")
       ->required();

@@ -166,6 +166,7 @@ void add_import_export_commands(Verb& program, int& exit_code) {
       "Writes the rows of a file to a table; existing rows are overwritten. The whole file is "
       "checked first: when a line is malformed, its number is reported and nothing is written.",
       *in, "file, or - for stdin");
+  import_verb->list_under(kDataInAndOut, "writes the rows of a JSONL or TSV file to a table");
   auto* create =
       import_verb->add_flag("--create", in->create, "create the table; it must not exist");
   import_verb
@@ -176,11 +177,13 @@ void add_import_export_commands(Verb& program, int& exit_code) {
       ->in_range(1, 65536);
   import_verb->callback([in, &exit_code] { exit_code = import_file(*in); });
   auto out = std::make_shared<FileArguments>();
-  add_file_verb(program, "export",
-                "Example: pegmove export --cluster A --table t --format jsonl rows.jsonl\n\n"
-                "Writes every row of a table to a file that `pegmove import` reads.",
-                *out, "file, or - for stdout")
-      ->callback([out, &exit_code] { exit_code = export_file(*out); });
+  auto* export_verb =
+      add_file_verb(program, "export",
+                    "Example: pegmove export --cluster A --table t --format jsonl rows.jsonl\n\n"
+                    "Writes every row of a table to a file that `pegmove import` reads.",
+                    *out, "file, or - for stdout");
+  export_verb->list_under(kDataInAndOut, "writes every row of a table to such a file");
+  export_verb->callback([out, &exit_code] { exit_code = export_file(*out); });
 }
 
 }  // namespace pegmove::apps
