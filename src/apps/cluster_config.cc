@@ -2,13 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
+#include "base/small_file.h"
 #include "base/units.h"
 
 namespace pegmove::apps {
@@ -16,6 +13,7 @@ namespace {
 
 constexpr const char* kClusters = "pegasus.clusters";
 constexpr const char* kGroup = "duplication-group";
+constexpr size_t kMostConfigBytes = 16 << 20;
 
 std::string find_file() {
   std::vector<std::string> places{"config.ini"};
@@ -29,19 +27,8 @@ std::string find_file() {
 }  // namespace
 
 Result<IniSections> read_ini(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error))
-    return fail(Code::kInvalidArgument, fmt::format("config file {} is a directory", path));
-  std::ifstream file(path);
-  if (!file)
-    return fail(Code::kNotFound,
-                fmt::format("config file {} cannot be opened: {}", path, std::strerror(errno)));
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file.bad())
-    return fail(Code::kIo, fmt::format("reading config file {}: {}", path, std::strerror(errno)));
-  return in_context(base::parse_ini(text.view(), {.comments_behind_values = true}),
-                    "config file " + path);
+  const auto text = TRY(in_context(base::read_input(path, kMostConfigBytes), "config file"));
+  return in_context(base::parse_ini(text, {.comments_behind_values = true}), "config file " + path);
 }
 
 Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sections,
