@@ -61,6 +61,7 @@ void add_backup_command(Verb& program, int& exit_code) {
       "is answered with yes, it verifies the files and writes backup_info itself, so that the "
       "backup can be restored. The meta server refuses further backups of the table until it is "
       "restarted.");
+  verb->list_under(kMoving, "has a cluster write a table to a block store (a folder, HDFS, S3)");
   verb->add_option("--from", arguments->from,
                    "source cluster: a name in the config file, or host:port,...")
       ->required();

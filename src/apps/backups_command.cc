@@ -377,10 +377,11 @@ Verb* add_part(Verb& verb, int& exit_code, const std::string& name, const std::s
                    "folder in the store that contains the folders of the clusters");
   part->add_option("--cluster", arguments->cluster,
                    "only backups of this cluster; default: all clusters that have backups");
-  if (of_one)
-    part->add_option("id", arguments->id, "id of the backup, as `pegmove backups ls` shows it")
-        ->required()
-        ->in_range(int64_t(1), int64_t(INT64_MAX));
+  if (of_one) {
+    add_backup_id(*part, arguments->id, "id of the backup, as `pegmove backups ls` shows it")
+        ->required();
+    part->was_named("", "--backup");
+  }
   add_common_options(*part, arguments->common);
   part->callback([arguments, action, &exit_code] { exit_code = carry_out(*arguments, action); });
   return part;
@@ -394,26 +395,29 @@ void add_backups_command(Verb& program, int& exit_code) {
                        "Example: pegmove backups ls --store hdfs_x --path /user/pegasus/backup\n\n"
                        "Works on the backups in a block store, of embedded and of real clusters. "
                        "No cluster is needed.");
-  verb->require_verb();
+  verb->list_under(kProving, "lists, describes, checks and removes the backups in a block store");
   const auto make = [] { return std::make_shared<BackupsArguments>(); };
   add_part(*verb, exit_code, "ls",
            "Example: pegmove backups ls --store hdfs_x --cluster A\n\n"
            "Lists the backups, newest first; for each that is not complete, the reason.",
-           false, make(), list);
+           false, make(), list)
+      ->list_under(kVerbs, "lists the backups of a store, newest first");
   add_part(*verb, exit_code, "show",
-           "Example: pegmove backups show --store hdfs_x 1742888751127\n\n"
+           "Example: pegmove backups show --store hdfs_x --backup 1742888751127\n\n"
            "Shows the tables of a backup, their partitions and app envs.",
-           true, make(), show);
+           true, make(), show)
+      ->list_under(kVerbs, "shows the tables of a backup, their partitions and app envs");
   auto arguments = make();
   auto* part =
       add_part(*verb, exit_code, "verify",
-               "Example: pegmove backups verify --store hdfs_x 1742888751127\n\n"
+               "Example: pegmove backups verify --store hdfs_x --backup 1742888751127\n\n"
                "Reads every file of a backup and compares it with its metadata. Exit code 0: "
                "complete and undamaged; 4: damaged or incomplete. The damaged files are listed.\n\n"
                "With --finish, a backup in which only backup_info is missing, since its meta "
                "server has not ended it, is made complete when every file is undamaged. The meta "
                "server refuses further backups of the table until it is restarted.",
                true, arguments, verify);
+  part->list_under(kVerbs, "reads every file of a backup and compares it with its metadata");
   part->add_option("--table", arguments->table, "only this table; default: all of the backup");
   auto* sidecars = part->add_flag(
       "--write-sidecars", arguments->write_sidecars,
@@ -429,9 +433,10 @@ void add_backups_command(Verb& program, int& exit_code) {
       ->excludes(sidecars);
   arguments = make();
   part = add_part(*verb, exit_code, "rm",
-                  "Example: pegmove backups rm --store hdfs_x 1742888751127 --yes\n\n"
+                  "Example: pegmove backups rm --store hdfs_x --backup 1742888751127 --yes\n\n"
                   "Removes a backup, or the remains of an unfinished one.",
                   true, arguments, remove);
+  part->list_under(kVerbs, "removes a backup, or the remains of an unfinished one");
   part->add_flag("--yes", arguments->yes, "confirms the removal");
 }
 

@@ -89,6 +89,7 @@ void add_check_command(Verb& program, int& exit_code) {
       "be reached, tables that do not exist or are not empty, denied and throttled "
       "requests, access control, clocks that are too far apart, and what a copy would "
       "change in rows. Exit code 0: the copy can begin; 3: it cannot.");
+  verb->list_under(kKnowingBefore, "runs all preflight checks of a copy; read-only");
   verb->add_option("--from", arguments->from,
                    "source cluster: a name in the config file, or host:port,...")
       ->required();

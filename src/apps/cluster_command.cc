@@ -203,6 +203,7 @@ void add_start(Verb& cluster, int& exit_code) {
       "--detach\n\n"
       "Runs a cluster on a data folder, which is created when it does not exist. Acknowledged "
       "writes survive a kill of the process; with --sync also a power cut.");
+  verb->list_under(kVerbs, "runs a cluster on a data folder");
   verb->add_option("--name", arguments->name, "name of the cluster")->required();
   verb->add_option("--data", arguments->data, "data folder")->required();
   verb->add_option("--listen", arguments->listen, "IPv4 address to listen on")
@@ -242,11 +243,12 @@ void add_cluster_command(Verb& program, int& exit_code) {
                        "Example: pegmove cluster start --name A --data /tmp/A --detach\n\n"
                        "Runs the embedded cluster: a Pegasus cluster in one process, for "
                        "trials, rehearsals and tests.");
-  cluster->require_verb();
+  cluster->list_under(kThingsThatStayUp, "runs the embedded cluster: start, stop, status");
   add_start(*cluster, exit_code);
   auto stop_arguments = std::make_shared<FolderArguments>();
   auto* stop_verb =
       cluster->add_verb("stop", "Example: pegmove cluster stop --data /tmp/A\n\nStops a cluster.");
+  stop_verb->list_under(kVerbs, "stops a cluster");
   stop_verb->add_option("--data", stop_arguments->data, "data folder")->required();
   stop_verb->callback([stop_arguments, &exit_code] { exit_code = stop(*stop_arguments); });
   auto status_arguments = std::make_shared<FolderArguments>();
@@ -254,6 +256,7 @@ void add_cluster_command(Verb& program, int& exit_code) {
       cluster->add_verb("status",
                         "Example: pegmove cluster status --data /tmp/A\n\n"
                         "Shows whether a cluster runs. Exit code 0: running; 1: not running.");
+  status_verb->list_under(kVerbs, "shows whether a cluster runs");
   status_verb->add_option("--data", status_arguments->data, "data folder")->required();
   status_verb->add_flag("--json", status_arguments->json, "print the result as JSON");
   status_verb->callback([status_arguments, &exit_code] { exit_code = status(*status_arguments); });

@@ -2,13 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
+#include "base/small_file.h"
 #include "base/units.h"
 
 namespace pegmove::apps {
@@ -16,6 +13,7 @@ namespace {
 
 constexpr const char* kClusters = "pegasus.clusters";
 constexpr const char* kGroup = "duplication-group";
+constexpr size_t kMostConfigBytes = 16 << 20;
 
 // "" when there is none; `unseen` gets the places where that is not known, with the reasons.
 std::string find_file(std::string& unseen) {
@@ -33,19 +31,8 @@ std::string find_file(std::string& unseen) {
 }  // namespace
 
 Result<IniSections> read_ini(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error))
-    return fail(Code::kInvalidArgument, fmt::format("config file {} is a directory", path));
-  std::ifstream file(path);
-  if (!file)
-    return fail(Code::kNotFound,
-                fmt::format("config file {} cannot be opened: {}", path, std::strerror(errno)));
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file.bad())
-    return fail(Code::kIo, fmt::format("reading config file {}: {}", path, std::strerror(errno)));
-  return in_context(base::parse_ini(text.view(), {.comments_behind_values = true}),
-                    "config file " + path);
+  const auto text = TRY(in_context(base::read_input(path, kMostConfigBytes), "config file"));
+  return in_context(base::parse_ini(text, {.comments_behind_values = true}), "config file " + path);
 }
 
 Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sections,
@@ -93,8 +80,9 @@ Result<blockstore::Providers> block_services(const IniSections& sections) {
 Result<ClusterConfig> ClusterConfig::load(const std::string& path) {
   ClusterConfig config;
   const char* from_environment = std::getenv("PEGMOVE_CONFIG");
-  config.path_ = !path.empty() ? path : from_environment ? from_environment
-                                                    : find_file(config.unseen_);
+  config.path_ = !path.empty()      ? path
+                 : from_environment ? from_environment
+                                    : find_file(config.unseen_);
   if (!config.path_.empty()) config.sections_ = TRY(read_ini(config.path_));
   return config;
 }
@@ -108,10 +96,10 @@ Result<std::vector<net::HostPort>> ClusterConfig::metas_of(std::string_view name
                         fmt::format("cluster '{}' in {}", name, path_));
   std::string text = fmt::format("cluster '{}' is unknown: ", name);
   if (path_.empty())
-    text +=
-        fmt::format("no config file was found{}; give one that has a section [pegasus.clusters] "
-                    "with --config, or ",
-                    unseen_);
+    text += fmt::format(
+        "no config file was found{}; give one that has a section [pegasus.clusters] "
+        "with --config, or ",
+        unseen_);
   else if (section == sections_.end())
     text += path_ + " has no section [pegasus.clusters]; add it, or ";
   else {

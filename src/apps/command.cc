@@ -27,6 +27,10 @@ std::string temporary_folder() {
   return given && *given ? given : "/tmp";
 }
 
+Option* add_backup_id(Verb& verb, int64_t& id, const std::string& description) {
+  return verb.add_option("--backup", id, description)->in_range(int64_t(1), int64_t(INT64_MAX));
+}
+
 int report(const Error& error, int otherwise) {
   std::fprintf(stderr, "pegmove: %s\n", error.to_string().c_str());
   return error.code() == Code::kInterrupted ? int(kInterrupted) : otherwise;

@@ -24,6 +24,17 @@ enum ExitCode {
   kInterrupted = 7,
 };
 
+// The headings of the verbs in --help, in this order; README.md has the same.
+inline constexpr const char* kMoving = "Moving";
+inline constexpr const char* kKnowingBefore = "Knowing before";
+inline constexpr const char* kRunInProgress = "A run in progress";
+inline constexpr const char* kProving = "Proving";
+inline constexpr const char* kDataInAndOut = "Data in and out";
+inline constexpr const char* kThingsThatStayUp = "Things that stay up";
+inline constexpr const char* kByHand = "By hand";
+// And of the verbs of a verb.
+inline constexpr const char* kVerbs = "Verbs";
+
 // Options of every verb that talks to clusters.
 struct CommonOptions {
   std::string config;
@@ -32,6 +43,8 @@ struct CommonOptions {
   bool quiet = false;
 };
 void add_common_options(Verb& verb, CommonOptions& options);
+// --backup, the id of a backup, as every verb is given it.
+Option* add_backup_id(Verb& verb, int64_t& id, const std::string& description);
 
 // The folder for temporary files: $TMPDIR, else /tmp. It need not exist.
 std::string temporary_folder();

@@ -167,6 +167,7 @@ void add_copy_command(Verb& program, int& exit_code) {
       "live verification, which repairs the rows that are proven different.\n\n"
       "--through backup --store NAME moves a big table as files instead: backup, split, bulk load "
       "and verification, as one run.");
+  verb->list_under(kMoving, "copies the rows of a table to another cluster, or to another table");
   verb->add_option("--from", arguments->from,
                    "source cluster: a name in the config file, or host:port,...")
       ->required();

@@ -73,6 +73,7 @@ void add_diff_command(Verb& program, int& exit_code) {
       "is a JSON object, and `pegmove repair --differences` reads the list; keys that are not text "
       "are base64 in it, under hash_key_b64 and sort_key_b64. Exit code 0: no difference; 4: some "
       "rows differ.");
+  verb->list_under(kProving, "lists every row that differs");
   add_compare_options(*verb, arguments->compare);
   verb->add_option("--output", arguments->output,
                    "write to this file, which appears when it is complete; default: stdout");

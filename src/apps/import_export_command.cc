@@ -219,10 +219,12 @@ void add_import_export_commands(Verb& program, int& exit_code) {
       "Example: pegmove import --cluster A --table t --format jsonl rows.jsonl\n\n"
       "Writes the rows of a file to a table; existing rows are overwritten. Neighbouring rows of "
       "one hash key are written by MULTI_PUT or by PUT, whichever is faster by measurement. The "
-      "whole file is checked first: when a line is malformed, its number is reported and nothing is "
+      "whole file is checked first: when a line is malformed, its number is reported and nothing "
+      "is "
       "written. Rows whose expire_ts has passed are left out and counted. Standard input and pipes "
       "are kept in a temporary file in $TMPDIR, or /tmp, until the import has ended.",
       *in, "file, or - for stdin");
+  import_verb->list_under(kDataInAndOut, "writes the rows of a JSONL or TSV file to a table");
   auto* create =
       import_verb->add_flag("--create", in->create, "create the table; it must not exist");
   import_verb
@@ -233,14 +235,15 @@ void add_import_export_commands(Verb& program, int& exit_code) {
       ->in_range(1, 65536);
   import_verb->callback([in, &exit_code] { exit_code = import_file(*in); });
   auto out = std::make_shared<FileArguments>();
-  add_file_verb(
+  auto* export_verb = add_file_verb(
       program, "export",
       "Example: pegmove export --cluster A --table t --format jsonl rows.jsonl\n\n"
       "Writes every row of a table to a file that `pegmove import` reads. The file appears "
       "when it is complete: after an error it is as it was before. Devices, pipes, and a "
       "file whose folder may not be written, are written directly.",
-      *out, "file, or - for stdout")
-      ->callback([out, &exit_code] { exit_code = export_file(*out); });
+      *out, "file, or - for stdout");
+  export_verb->list_under(kDataInAndOut, "writes every row of a table to such a file");
+  export_verb->callback([out, &exit_code] { exit_code = export_file(*out); });
 }
 
 }  // namespace pegmove::apps

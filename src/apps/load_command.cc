@@ -58,6 +58,7 @@ void add_load_command(Verb& program, int& exit_code) {
       "rocksdb.allow_ingest_behind=true,rocksdb.usage_scenario=bulk_load`.\n\n"
       "When pegmove is interrupted or killed, the cluster continues by itself; `pegmove resume` "
       "watches it again. `pegmove cancel` ends the load while the cluster still downloads files.");
+  verb->list_under(kMoving, "has a cluster load such files into a table, also behind newer writes");
   verb->add_option("--from", arguments->from,
                    "NAME:/folder of the files: a [block_service.NAME] in the configuration of the "
                    "cluster's servers, and the folder of the split's --to")

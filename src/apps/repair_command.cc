@@ -89,6 +89,7 @@ void add_repair_command(Verb& program, int& exit_code) {
       "Safe to repeat. A client's write to the same row of the target may be lost if it "
       "falls between that read and the write, which is one round trip; use --live when "
       "clients write. Exit code 0: all rows agree now; 4: some do not.");
+  verb->list_under(kProving, "makes the differing rows of the target equal to those of the source");
   add_compare_options(*verb, arguments->compare);
   verb->add_option("--differences", arguments->differences,
                    "repair only the rows of this list, JSON lines as written by diff");

@@ -59,6 +59,7 @@ void add_restore_command(Verb& program, int& exit_code) {
       "sets the app envs that `pegmove backup` kept.\n\n"
       "When pegmove is interrupted or killed, the cluster continues by itself; `pegmove "
       "resume` watches it again.");
+  verb->list_under(kMoving, "has a cluster create a table from a backup");
   verb->add_option("--to", arguments->to,
                    "target cluster: a name in the config file, or host:port,...")
       ->required();
@@ -76,9 +77,8 @@ void add_restore_command(Verb& program, int& exit_code) {
       "name of the folder between the cluster's folder and the backups; only before Pegasus 2.2");
   verb->add_option("--table", arguments->table, "table of the backup")->required();
   verb->add_option("--to-table", arguments->to_table, "name of the new table; default: the same");
-  verb->add_option("--backup-id", arguments->backup_id,
-                   "id of the backup; default: the newest complete one")
-      ->in_range(int64_t(1), int64_t(INT64_MAX));
+  add_backup_id(*verb, arguments->backup_id, "id of the backup; default: the newest complete one");
+  verb->was_named("--backup-id", "--backup");
   verb->add_option("--app-id", arguments->app_id,
                    "the table's id in the backup; default: looked up in the store")
       ->in_range(1, INT32_MAX);

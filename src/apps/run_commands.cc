@@ -165,6 +165,7 @@ void add_list_and_status(Verb& program, int& exit_code) {
       "Lists the runs of the journal, newest first. A run whose process "
       "ended unexpectedly is \"killed\": continue it with `pegmove resume`.",
       arguments, [](const RunIdArguments& a, Journal& journal) { return list(a, journal); });
+  verb->list_under(kRunInProgress, "shows the runs of the journal");
   verb->add_flag("--json", arguments->json, "print an array of objects");
   verb->add_option("--most", arguments->most, "how many runs to show")
       ->capture_default_str()
@@ -176,6 +177,7 @@ void add_list_and_status(Verb& program, int& exit_code) {
                       "Shows the progress of a run, and what it waits for.",
                       arguments,
                       [](const RunIdArguments& a, Journal& journal) { return status(a, journal); });
+  verb->list_under(kRunInProgress, "shows the progress of a run, and what it waits for");
   add_id(*verb, *arguments);
   verb->add_flag("--watch", arguments->watch,
                  "print one line per second until no process works on the run");
@@ -191,6 +193,7 @@ void add_set(Verb& program, int& exit_code) {
       "max-rows-per-second and max-megabytes-per-second (0: no limit), latency-bound "
       "(200ms), full-speed (true, false).",
       arguments, [](const RunIdArguments& a, Journal& journal) { return set(a, journal); });
+  verb->list_under(kRunInProgress, "changes the limits of a copy, while it works or for later");
   add_id(*verb, *arguments);
   verb->add_option("settings", arguments->settings, "KEY=VALUE ...")->required();
 }
@@ -203,6 +206,7 @@ void add_forget(Verb& program, int& exit_code) {
       "Removes runs that have ended (done or cancelled) from the journal. Tables, backups and "
       "files are kept.",
       arguments, [](const RunIdArguments& a, Journal& journal) { return forget(a, journal); });
+  verb->list_under(kRunInProgress, "removes finished runs from the journal");
   verb->add_option("ids", arguments->ids, "ids of runs, as `pegmove list` shows them");
   verb->add_option("--older-than", arguments->older_than,
                    "all runs that ended longer ago than this; 2160h is 90 days");

@@ -3,30 +3,30 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <optional>
-#include <sstream>
 #include <streambuf>
 
 #include "apps/command.h"
+#include "base/small_file.h"
 #include "base/standard_streams.h"
+#include "shell/frame.h"
 #include "shell/session.h"
 
 namespace pegmove::apps {
 namespace {
 
+constexpr size_t kMostScriptBytes = 1 << 30;
+
 struct ShellArguments {
-  std::string config, cluster, script;
-  std::optional<std::string> commands;
+  std::string config, cluster;
+  std::optional<std::string> script, commands;
 };
 
-Result<std::string> read_script(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) return fail(Code::kNotFound, fmt::format("script {} cannot be read", path));
-  return text.str();
+// The commands of -e or of the file; nullopt: they come from standard input.
+Result<std::optional<std::string>> script_of(const ShellArguments& arguments) {
+  if (!arguments.script) return arguments.commands;
+  return TRY(in_context(base::read_input(*arguments.script, kMostScriptBytes), "script"));
 }
 
 // Without --cluster: the cluster of the config file, if it has only one.
@@ -71,12 +71,8 @@ std::string history_path() {
 int run_shell(const ShellArguments& arguments) {
   auto run = CommandRun::start({.config = arguments.config});
   if (!run) return report(run.error(), kUsage);
-  std::string script = arguments.commands.value_or("");
-  if (!arguments.script.empty()) {
-    auto text = read_script(arguments.script);
-    if (!text) return report(text.error(), kUsage);
-    script = *text;
-  }
+  auto script = script_of(arguments);
+  if (!script) return report(script.error(), kUsage);
   auto cluster = arguments.cluster.empty() ? default_cluster((*run)->config()) : arguments.cluster;
   if (!cluster) return report(cluster.error(), kUsage);
   if (auto known = (*run)->check_clusters({*cluster}); !known) return report(known.error(), kUsage);
@@ -85,12 +81,14 @@ int run_shell(const ShellArguments& arguments) {
   shell::Session session((*run)->context(), (*run)->client(), (*run)->config(), out, std::cerr);
   (*run)->on_stop([&session] { session.stop_signal().request(); });
   if (auto connected = session.connect(*cluster); !connected) return report(connected.error());
-  bool scripted = arguments.commands || !arguments.script.empty();
+  const auto& config_file = (*run)->config().path();
   bool succeeded = true;
-  if (scripted)
-    succeeded = shell::run_script(session, script);
+  if (*script)
+    succeeded = shell::run_script(session, **script);
+  else if (isatty(STDIN_FILENO))
+    shell::run_interactive(session, config_file, history_path());
   else
-    shell::run_interactive(session, history_path());
+    shell::run_piped(session, std::cin, config_file);
   out.flush();
   if (!standard_output.written()) return report(standard_output.written().error());
   return succeeded ? kDone : kFailed;
@@ -105,7 +103,13 @@ void add_shell_command(Verb& program, int& exit_code) {
                        "Example: pegmove shell --cluster A -e 'use t; set h s value; get h s'\n\n"
                        "Runs Pegasus's own shell commands (`help` lists them): typed, from -e, or "
                        "from a file. Results are printed on stdout. With -e or a file, it stops "
-                       "at the first command that fails and exits with code 1.");
+                       "at the first command that fails and exits with code 1; when a line is "
+                       "malformed, for instance by an open quote, none is run.\n\n"
+                       "Commands from a pipe (`pegmove shell --cluster A < FILE`) are run as "
+                       "Pegasus's shell runs them, with its first and last lines, after failures "
+                       "too, and exit code 0.");
+  verb->list_under(kByHand,
+                   "runs the commands of Pegasus's shell: typed, from -e, a file or a pipe");
   verb->add_option("--cluster", arguments->cluster,
                    "cluster: a name in the config file, or host:port,...");
   verb->add_option("--config", arguments->config, "INI file with [pegasus.clusters]");

@@ -83,8 +83,7 @@ Result<migration::SparkOptions> spark_of(const SplitArguments& arguments) {
     return fail(
         Code::kInvalidArgument,
         fmt::format("--spark-properties {} is not a file on this machine", spark.properties));
-  if (!spark.properties.empty())
-    spark.properties = TRY(base::absolute_path(spark.properties));
+  if (!spark.properties.empty()) spark.properties = TRY(base::absolute_path(spark.properties));
   return spark;
 }
 
@@ -151,6 +150,7 @@ void add_spark_options(Verb& verb, SplitArguments& arguments) {
       ->group(kSpark);
   verb.add_option("--spark-conf", arguments.spark.conf,
                   "a setting for Spark, KEY=VALUE, nothing secret; may be given several times")
+      ->repeatable()
       ->group(kSpark);
   verb.add_option("--spark-properties", arguments.spark.properties,
                   "a file of settings for Spark; put secrets there")
@@ -172,6 +172,8 @@ void add_split_command(Verb& program, int& exit_code) {
       "sorting the rows again. Rows keep their expiry and their timetag.\n\n"
       "After an interruption or a kill, `pegmove resume` continues with the units that "
       "are not done.");
+  verb->list_under(kMoving,
+                   "turns a backup into the files of a bulk load, for any partition count");
   verb->add_option("--from", arguments->from,
                    "NAME:/folder of the backup: a [block_service.NAME] in the config file, and the "
                    "folder that contains the backup's id, or its parent");
@@ -179,9 +181,7 @@ void add_split_command(Verb& program, int& exit_code) {
       "--from-cluster", arguments->from_cluster,
       "scan the table of this cluster instead of reading a backup; for clusters without a store "
       "for backups. Rows that clients write during the scan may be missing");
-  verb->add_option("--backup", arguments->backup_id,
-                   "id of the backup; default: the newest complete one")
-      ->in_range(int64_t(1), int64_t(INT64_MAX));
+  add_backup_id(*verb, arguments->backup_id, "id of the backup; default: the newest complete one");
   verb->add_option("--table", arguments->table, "table of the backup, or of --from-cluster")
       ->required();
   verb->add_option("--to", arguments->to, "NAME:/folder for the files")->required();

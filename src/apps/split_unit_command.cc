@@ -64,7 +64,6 @@ int split_unit(const SplitUnitArguments& arguments) {
 void add_split_unit_command(Verb& program, int& exit_code) {
   auto arguments = std::make_shared<SplitUnitArguments>();
   auto* verb = program.add_verb("split-unit", "Carries out one unit of a split, for Spark.");
-  verb->hide();
   verb->add_option("--spec", arguments->spec)->required();
   verb->add_option("--unit", arguments->unit)->required()->in_range(0, INT32_MAX);
   verb->add_option("--work-dir", arguments->work_folder)->required();

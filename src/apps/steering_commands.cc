@@ -95,6 +95,7 @@ void add_pause(Verb& program, int& exit_code) {
                                "Asks the process that works on a run to finish its current batches "
                                "and exit (with code 7). Continue with `pegmove resume`.",
                                arguments);
+  verb->list_under(kRunInProgress, "stops a run for now");
   verb->add_option("--wait", arguments->wait, "how long to wait for the process to exit")
       ->capture_default_str();
   verb->callback([arguments, &exit_code] { exit_code = steer(*arguments, RunState::kPaused); });
@@ -113,6 +114,7 @@ void add_cancel(Verb& program, int& exit_code) {
       "When a step cannot be undone now, for instance because the cluster is down, the run stays "
       "\"cancelling\": repeat the cancel. Exit code 1: something is left that should not be.",
       arguments);
+  verb->list_under(kRunInProgress, "ends a run for good, and undoes its steps");
   verb->add_option("--wait", arguments->wait,
                    "how long to wait for the process that works on the run")
       ->capture_default_str();
@@ -129,6 +131,8 @@ void add_resume(Verb& program, int& exit_code) {
                                "failed, from its position in the journal. It keeps the options "
                                "that it was started with, and the changes made with `pegmove set`.",
                                arguments);
+  verb->list_under(kRunInProgress,
+                   "continues a run that was paused or interrupted, or that failed");
   verb->callback(
       [arguments, &exit_code] { exit_code = resume_run(arguments->run, arguments->id); });
 }

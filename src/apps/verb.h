@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,11 +51,12 @@ class Option {
   CLI::Option& parsed_;
 };
 
-// A verb, or the program itself, with its options and further verbs. Variables that options fill
-// must outlive the parsing.
+// A verb, or the program itself, with its options and further verbs, of which one must be given
+// when there are any. Variables that options fill must outlive the parsing.
 class Verb {
  public:
-  explicit Verb(CLI::App& parsed) : parsed_(parsed) {}
+  // `command`: what is typed for it, "pegmove backups ls". --help shows `description`.
+  Verb(CLI::App& parsed, std::string command, const std::string& description);
 
   // `names`: "--option" or a word alone, which takes the value by its place. Value: std::string,
   // int32_t, int64_t, double, optionals of them, or lists of strings and int32_t.
@@ -63,18 +65,33 @@ class Verb {
   Option* add_flag(const std::string& names, bool& value, const std::string& description = "");
   // A further verb. The description begins with an example.
   Verb* add_verb(const std::string& name, const std::string& description);
-  // One of the further verbs must be given.
-  void require_verb();
-  bool has_verbs() const { return !verbs_.empty(); }
-  // Does not show it in --help of the program.
-  void hide();
+  // Shows it in --help of what it belongs to, below this heading, with one line of what it does.
+  // Without a call it is not shown there.
+  void list_under(const std::string& heading, const std::string& line);
+  // An option has had another name, "--old", or its value was given by its place ("" then): whoever
+  // uses that gets a usage error that names the option.
+  void was_named(const std::string& old_name, const std::string& option);
   // What the verb does, once its words are parsed.
   void callback(std::function<void()> action);
 
+  // For Program, after the parsing: what is wrong with the first word that is not known, and what
+  // it may have been meant to be; nullopt: all are known.
+  std::optional<std::string> unknown_word() const;
+  // The verb that the words name.
+  const Verb& given() const;
+  bool has_verbs() const { return !verbs_.empty(); }
+  const std::string& command() const { return command_; }
+
  private:
+  std::string unknown_option(const std::string& word) const;
+  std::string unknown_verb(const std::string& word) const;
+  std::string unexpected(const std::string& word) const;
+
   CLI::App& parsed_;
+  std::string command_;
   std::deque<Option> options_;
   std::vector<std::unique_ptr<Verb>> verbs_;
+  std::map<std::string, std::string> old_names_;  // to the option
 };
 
 class Program {
@@ -85,10 +102,13 @@ class Program {
   // Its own options, and its verbs.
   Verb& root() { return root_; }
   // Parses the words and runs the verb that they name; nullopt when that has been done. Otherwise
-  // the exit code: kDone after --help or --version, kUsage after saying on stderr what is wrong.
+  // the exit code: kDone after --help or --version, kUsage after saying on stderr what is wrong and
+  // where to read more.
   std::optional<int> run(int argc, const char* const* argv);
 
  private:
+  int wrong_usage(const std::string& otherwise) const;
+
   std::unique_ptr<CLI::App> parsed_;
   Verb root_;
 };

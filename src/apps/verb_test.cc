@@ -1,11 +1,16 @@
 #include "apps/verb.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "apps/command.h"
 
 namespace pegmove::apps {
 namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 struct Arguments {
   std::string from, way;
@@ -19,7 +24,18 @@ struct Arguments {
 
 std::optional<int> run(Arguments& arguments, std::vector<const char*> words) {
   Program program("pegmove", "moves tables", "pegmove 1");
-  auto* verb = program.root().add_verb("copy", "copies");
+  auto* verb = program.root().add_verb("copy", "Example: pegmove copy\n\nCopies rows.\nAll.");
+  verb->list_under("Moving", "copies the rows");
+  verb->was_named("--source", "--from");
+  auto* backups = program.root().add_verb("backups", "works on backups");
+  backups->list_under("Proving", "shows backups");
+  auto* list = backups->add_verb("ls", "lists them");
+  list->list_under("Verbs", "lists all of them");
+  list->callback([&] { ++arguments.runs; });
+  auto* show = backups->add_verb("show", "shows one");
+  show->add_option("--backup", arguments.count)->required();
+  show->was_named("", "--backup");
+  program.root().add_verb("unit", "for other programs only");
   verb->add_option("--from", arguments.from)->required();
   verb->add_option("--way", arguments.way)->one_of({"plain", "duplicate"});
   auto* create = verb->add_flag("--create", arguments.create);
@@ -61,12 +77,82 @@ TEST(Verb, WrongWordsAreAUsageErrorAndNothingRuns) {
       {"copy", "--from", "A", "--partition", "1", "2"},
       {"copy", "--from", "A", "--filter"},
       {"copy", "--from", "A", "--to", "B"},
+      {"copy", "--from", "A", "more"},
+      {"backups"},
+      {"backups", "ls", "more"},
   };
   for (const auto& words : wrong) {
     Arguments arguments;
     EXPECT_EQ(run(arguments, words), kUsage) << (words.empty() ? "" : words.back());
     EXPECT_EQ(arguments.runs, 0);
   }
+}
+
+// What a run that must be refused says on stderr.
+std::string complaint(std::vector<const char*> words) {
+  Arguments arguments;
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(run(arguments, std::move(words)), kUsage);
+  EXPECT_EQ(arguments.runs, 0);
+  return ::testing::internal::GetCapturedStderr();
+}
+
+TEST(Verb, AnUnknownWordIsNamedWithWhatIsNear) {
+  EXPECT_EQ(complaint({"cpoy", "--from", "A"}),
+            "pegmove: unknown verb 'cpoy'; did you mean copy?\n`pegmove --help` lists its verbs\n");
+  EXPECT_EQ(complaint({"backups", "x"}),
+            "pegmove: unknown verb 'x'\n`pegmove backups --help` lists its verbs\n");
+  EXPECT_EQ(complaint({"nonsense"}),
+            "pegmove: unknown verb 'nonsense'\n`pegmove --help` lists its verbs\n");
+  EXPECT_EQ(complaint({"unot"}), "pegmove: unknown verb 'unot'\n`pegmove --help` lists its verbs\n")
+      << "verbs that are not shown are not offered";
+  // Rather than that --from is missing.
+  EXPECT_EQ(complaint({"copy", "--form", "A"}),
+            "pegmove: unknown option --form; did you mean --from?\n`pegmove copy --help` lists its "
+            "options\n");
+  EXPECT_EQ(complaint({"copy", "--form=A"}), complaint({"copy", "--form", "A"}));
+  EXPECT_EQ(complaint({"--from", "A", "copy"}),
+            "pegmove: unknown option --from; options follow the verb\n`pegmove copy --help` lists "
+            "its options\n");
+  EXPECT_EQ(complaint({"copy", "--from", "A", "one", "two"}),
+            "pegmove: unexpected argument 'one'\n`pegmove copy --help` lists its options\n");
+}
+
+TEST(Verb, WhatIsMissingIsNamed) {
+  EXPECT_EQ(complaint({}), "pegmove: no verb was given\n`pegmove --help` lists its verbs\n");
+  EXPECT_EQ(complaint({"backups"}),
+            "pegmove: no verb was given\n`pegmove backups --help` lists its verbs\n");
+  EXPECT_EQ(complaint({"copy"}),
+            "pegmove: --from is required\n`pegmove copy --help` lists its options\n");
+}
+
+TEST(Verb, AnEarlierNameIsAnsweredWithThePresentOne) {
+  EXPECT_THAT(complaint({"copy", "--source", "A"}), HasSubstr("--source is named --from now\n"));
+  EXPECT_THAT(complaint({"copy", "--source=A"}), HasSubstr("--source is named --from now\n"));
+  EXPECT_THAT(complaint({"backups", "show", "7"}),
+              HasSubstr("unexpected argument '7'; write --backup 7\n"));
+}
+
+std::string help(std::vector<const char*> words) {
+  Arguments arguments;
+  words.push_back("--help");
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(run(arguments, std::move(words)), kDone);
+  return ::testing::internal::GetCapturedStdout();
+}
+
+TEST(Verb, HelpShowsOneLineOfEachVerbBelowItsHeading) {
+  const auto shown = help({});
+  EXPECT_THAT(shown, StartsWith("moves tables\nUsage: pegmove [OPTIONS] VERB\n"));
+  EXPECT_THAT(shown, HasSubstr("\nMoving:\n  copy      copies the rows\n"));
+  EXPECT_THAT(shown, HasSubstr("\nProving:\n  backups   shows backups\n"));
+  EXPECT_THAT(shown, EndsWith("\n\n`pegmove VERB --help` begins with an example and shows all "
+                              "options.\n"));
+  for (const char* absent : {"Example", "All.", "unit", "lists all of them"})
+    EXPECT_THAT(shown, Not(HasSubstr(absent)));
+  EXPECT_THAT(help({"backups"}), HasSubstr("\nVerbs:\n  ls        lists all of them\n"));
+  EXPECT_THAT(help({"copy"}), StartsWith("Example: pegmove copy\n\nCopies rows.\nAll.\n"));
+  EXPECT_THAT(help({"copy"}), Not(HasSubstr("copies the rows")));
 }
 
 TEST(Verb, HelpAndVersionAreDoneWithoutRunning) {

@@ -63,6 +63,7 @@ void add_verify_command(Verb& program, int& exit_code) {
       "also while clients write. Exit code 0: equal; 4: different, or not proven equal. "
       "The first differing keys are printed with their kind (missing, extra, value, "
       "expiry). `pegmove diff` lists them all, `pegmove repair` corrects them.");
+  verb->list_under(kProving, "compares two tables row by row: keys, values, expiry");
   add_compare_options(*verb, arguments->compare);
   verb->add_option("--show", arguments->compare.show,
                    "how many differing keys to print; --json prints up to 1000")

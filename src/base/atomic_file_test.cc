@@ -338,6 +338,20 @@ TEST_F(AtomicFileTest, ASmallFileIsReplacedAsAWhole) {
   EXPECT_EQ(folder_.files(), 1u);
 }
 
+TEST_F(AtomicFileTest, AnInputIsReadWholeOrNotAtAll) {
+  const std::string all(200'000, 'x');
+  ASSERT_TRUE(replace_file(path("input"), all));
+  std::filesystem::create_symlink("input", path("link"));
+  EXPECT_EQ(read_input(path("link"), all.size()).value(), all);
+  EXPECT_EQ(read_input(path("input"), all.size() - 1).error().code(), Code::kCorrupt);
+  EXPECT_EQ(read_input("/dev/null", 0).value(), "");
+  EXPECT_EQ(read_input(path("none"), 1).error().code(), Code::kNotFound);
+  const auto folder = read_input(folder_.path(), 1);
+  ASSERT_FALSE(folder);
+  EXPECT_EQ(folder.error().code(), Code::kIo);
+  EXPECT_THAT(folder.error().to_string(), HasSubstr(folder_.path() + ": Is a directory"));
+}
+
 TEST_F(AtomicFileTest, FoldersAreMadeWithThoseAboveThem) {
   ASSERT_TRUE(make_folders(path("a/b/c/")));
   ASSERT_TRUE(make_folders(path("a/b/c")));

@@ -20,6 +20,11 @@ Result<std::optional<std::string>> read_file(const std::string& path, size_t mos
 // write it; kCorrupt when it has more than `most_bytes`; kIo.
 Result<std::string> read_secret(const std::string& path, size_t most_bytes);
 
+// All that a file, a pipe or a device holds that a person named; links are followed.
+// Errors: kNotFound; kIo when it cannot be read, which a folder cannot; kCorrupt when it has more
+// than `most_bytes`.
+Result<std::string> read_input(const std::string& path, size_t most_bytes);
+
 // Replaces the file with the text, as an AtomicFile (base/atomic_file.h): the text is on disk when
 // this returns. Errors: kIo; the file then has its old text or, when the last step (syncing the
 // folder) failed, perhaps the new one.

@@ -14,16 +14,29 @@ std::string place_of(const SideFacts& side, const NodeFacts& node) {
   return fmt::format("replica server {} of cluster {}", node.node, side.cluster);
 }
 
-void check_versions(const SideFacts& side, Findings& findings) {
-  std::map<std::string, const ServerVersion*> versions;
+using Versions = std::map<std::string, const ServerVersion*>;  // by their text
+
+Versions versions_of(const SideFacts& side) {
+  Versions versions;
   for (const auto& node : side.nodes)
     if (node.version) versions[node.version->text] = &*node.version;
-  for (const auto& [text, version] : versions) {
+  return versions;
+}
+
+std::string versions_text(const Versions& versions) {
+  std::string text;
+  for (const auto& [version, _] : versions) text += (text.empty() ? "" : " and ") + version;
+  return versions.size() > 1 ? fmt::format("{} ({} different versions)", text, versions.size())
+                             : text;
+}
+
+// What servers of older versions lack.
+void check_versions(const SideFacts& side, Findings& findings) {
+  for (const auto& [text, version] : versions_of(side)) {
+    if (version->is_at_least(2, 6)) continue;
     auto where = "cluster " + side.cluster;
     auto what = "its servers are Pegasus " + text;
-    if (version->is_at_least(2, 6)) {
-      findings.note("server-version", what, where);
-    } else if (version->is_at_least(2, 4)) {
+    if (version->is_at_least(2, 4)) {
       findings.warning("server-version",
                        what +
                            ", without /metrics (2.6): clocks and atomic writes cannot be read, so "
@@ -37,10 +50,6 @@ void check_versions(const SideFacts& side, Findings& findings) {
                        where, "copy a small table first, and verify it");
     }
   }
-  if (versions.size() > 1)
-    findings.note("mixed-versions",
-                  fmt::format("its servers have {} different versions", versions.size()),
-                  "cluster " + side.cluster);
 }
 
 std::string seconds(int64_t us) {
@@ -127,6 +136,26 @@ Findings check_reachability(const SideFacts& side) {
       findings.warning("no-answer", "no usable answer: " + call,
                        fmt::format("replica server {} of cluster {}", node.node, side.cluster),
                        "checks that need this answer are skipped");
+  return findings;
+}
+
+Findings note_versions(const SideFacts& source, const SideFacts& target) {
+  std::map<std::string, std::string> clusters;  // to the text of their versions
+  for (const auto* side : {&source, &target})
+    if (auto text = versions_text(versions_of(*side)); !text.empty())
+      clusters[side->cluster] = text;
+  Findings findings;
+  if (clusters.empty()) return findings;
+  const auto& [first, text] = *clusters.begin();
+  const auto& [last, last_text] = *clusters.rbegin();
+  const auto rest =
+      first == last ? "" : fmt::format(", those of cluster {} are Pegasus {}", last, last_text);
+  findings.note(
+      "server-version",
+      first != last && text == last_text
+          ? fmt::format("the servers of clusters {} and {} are Pegasus {}", first, last, text)
+          : fmt::format("the servers of cluster {} are Pegasus {}{}", first, text, rest),
+      "");
   return findings;
 }
 

@@ -8,8 +8,10 @@ namespace pegmove::inspect {
 
 // Clusters that cannot be reached, calls that were not answered.
 Findings check_reachability(const SideFacts& side);
-// Versions, clocks, data versions, access control of the servers of one side. `needs_clocks`: rows
-// will be written through DUPLICATE.
+// The versions of all servers, in one note.
+Findings note_versions(const SideFacts& source, const SideFacts& target);
+// Old versions, clocks, data versions, access control of the servers of one side. `needs_clocks`:
+// rows will be written through DUPLICATE.
 Findings check_servers(const SideFacts& side, bool needs_clocks);
 
 // A larger offset is too much: the time of a duplicated write is ten minutes in the past, and this

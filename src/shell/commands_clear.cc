@@ -102,8 +102,8 @@ Outcome clear(Session& session, std::shared_ptr<client::Table> table,
   for (size_t i = 0; i < run.rows().size(); ++i)
     err << "INFO: split[" << i << "]: " << run.rows()[i] << " rows\n";
   err << "\n";
-  session.out() << "Clear " << (result ? "done" : "terminated") << ", total " << run.total()
-                << " rows.\n";
+  session.totals() << "Clear " << (result ? "done" : "terminated") << ", total " << run.total()
+                   << " rows.\n";
   return result ? Outcome::kDone : Outcome::kFailed;
 }
 

@@ -225,8 +225,8 @@ Outcome copy_rows(Session& session, const CopyTables& tables, const CopyArgument
   for (size_t i = 0; i < run.rows().size(); ++i)
     err << "INFO: split[" << i << "]: " << run.rows()[i] << " rows\n";
   err << "\n";
-  session.out() << "Copy " << (result ? "done" : "terminated") << ", total " << run.total()
-                << " rows.\n";
+  session.totals() << "Copy " << (result ? "done" : "terminated") << ", total " << run.total()
+                   << " rows.\n";
   return result ? Outcome::kDone : Outcome::kFailed;
 }
 

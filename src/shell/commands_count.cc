@@ -96,9 +96,9 @@ class Counter {
       session_.err() << "ERROR: error occurred, terminate processing\n";
     else if (run_.ran_out_of_time())
       session_.err() << "INFO: reached run seconds, terminate processing\n";
-    print_state(session_.out(), !result                  ? "terminated as error occurred"
-                                : run_.ran_out_of_time() ? "terminated as run time used out"
-                                                         : "done");
+    print_state(session_.totals(), !result                  ? "terminated as error occurred"
+                                   : run_.ran_out_of_time() ? "terminated as run time used out"
+                                                            : "done");
     if (count_.stat_size) print_top();
     return result ? Outcome::kDone : Outcome::kFailed;
   }
@@ -153,9 +153,9 @@ class Counter {
     size_t place = 0;
     for (const auto& row : statistics_.top().rows()) {
       auto head = fmt::format("[top][{}].", ++place);
-      session_.out() << head << "hash_key = " << quoted(session_, row.hash_key) << "\n"
-                     << head << "sort_key = " << quoted(session_, row.sort_key) << "\n"
-                     << head << "row_size = " << row.size << "\n";
+      session_.totals() << head << "hash_key = " << quoted(session_, row.hash_key) << "\n"
+                        << head << "sort_key = " << quoted(session_, row.sort_key) << "\n"
+                        << head << "row_size = " << row.size << "\n";
     }
   }
 

@@ -2,18 +2,17 @@
 #include <readline/history.h>
 #include <readline/readline.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <iostream>
 #include <memory>
 #include <optional>
+#include <ostream>
 
 #include "shell/command.h"
-#include "shell/session.h"
+#include "shell/frame.h"
 
 namespace pegmove::shell {
 namespace {
@@ -72,15 +71,6 @@ int leave_when_stopped() {
 
 void on_interrupt(int) { current->stop_signal().request(); }
 
-class StdinLines : public LineSource {
- public:
-  std::optional<std::string> next_line() override {
-    std::string line;
-    if (!std::getline(std::cin, line)) return std::nullopt;
-    return line;
-  }
-};
-
 // While it exists, readline and Ctrl-C work for this shell.
 class Terminal : public LineSource {
  public:
@@ -131,30 +121,11 @@ class Terminal : public LineSource {
   struct sigaction old_action_{};
 };
 
-void greet(Session& session) {
-  auto& out = session.out();
-  session.execute("version");
-  out << "Type \"help\" for more information.\n"
-         "Type \"Ctrl-D\" or \"Ctrl-C\" to exit the shell.\n\n";
-  if (session.cluster()) session.execute("cc");
-  out.flush();
-}
-
 }  // namespace
 
-void run_interactive(Session& session, const std::string& history_path) {
-  if (!isatty(STDIN_FILENO)) {
-    StdinLines lines;
-    session.set_lines(&lines);
-    while (!session.wants_exit()) {
-      auto line = lines.next_line();
-      if (!line) break;
-      session.execute(*line);
-    }
-    session.set_lines(nullptr);
-    return;
-  }
-  greet(session);
+void run_interactive(Session& session, const std::string& config_file,
+                     const std::string& history_path) {
+  greet(session, config_file);
   Terminal terminal(session, history_path);
   while (!session.wants_exit()) {
     auto line = terminal.next_line();

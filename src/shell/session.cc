@@ -1,5 +1,9 @@
 #include "shell/session.h"
 
+#include <fmt/format.h>
+
+#include <ostream>
+
 #include "base/text.h"
 #include "shell/command.h"
 #include "shell/words.h"
@@ -28,16 +32,29 @@ bool is_ready_for(Session& session, Needs needs) {
 
 class ScriptLines : public LineSource {
  public:
-  explicit ScriptLines(std::string_view script) : commands_(split_commands(script)) {}
+  explicit ScriptLines(std::vector<ScriptCommand> commands) : commands_(std::move(commands)) {}
   std::optional<std::string> next_line() override {
     if (next_ == commands_.size()) return std::nullopt;
-    return commands_[next_++];
+    return commands_[next_++].text;
   }
 
  private:
-  std::vector<std::string> commands_;
+  std::vector<ScriptCommand> commands_;
   size_t next_ = 0;
 };
+
+// Says on err which is the first that cannot be split into words.
+bool are_well_formed(const std::vector<ScriptCommand>& commands, std::ostream& err) {
+  for (const auto& command : commands)
+    if (auto words = split_words(command.text); !words) {
+      err << fmt::format(
+          "ERROR: line {}: {}: a quote is not closed in its line, or its end is not followed by a "
+          "blank; a line break in a value is written as \\n in double quotes. No command was run\n",
+          command.line, words.error().message());
+      return false;
+    }
+  return true;
+}
 
 }  // namespace
 
@@ -98,7 +115,9 @@ bool Session::execute(std::string_view line) {
 }
 
 bool run_script(Session& session, std::string_view script) {
-  ScriptLines lines(script);
+  auto commands = split_commands(script);
+  if (!are_well_formed(commands, session.err())) return false;
+  ScriptLines lines(std::move(commands));
   session.set_lines(&lines);
   bool succeeded = true;
   while (succeeded && !session.wants_exit()) {

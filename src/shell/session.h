@@ -76,6 +76,10 @@ class Session {
 
   std::ostream& out() { return out_; }
   std::ostream& err() { return err_; }
+  // What copy_data, clear_data and count_data end with: a result, but Pegasus's shell prints it on
+  // stderr.
+  std::ostream& totals() { return totals_on_err_ ? err_ : out_; }
+  void print_totals_on_err() { totals_on_err_ = true; }
   // The line behind the command's. nullopt at the end.
   std::optional<std::string> read_line() { return lines_ ? lines_->next_line() : std::nullopt; }
   bool is_attended() const { return lines_ && lines_->is_attended(); }
@@ -119,16 +123,17 @@ class Session {
   async::StopSignal stop_;
   LineSource* lines_ = nullptr;
   bool wants_exit_ = false;
+  bool totals_on_err_ = false;
 };
 
 // Runs a whole script (words.h, split_commands) up to the first command that fails or to "exit".
-// True when no command failed.
+// When one of them cannot be split into words, none is run. True when no command failed.
 bool run_script(Session& session, std::string_view script);
 
-// Reads commands from stdin until its end, "exit" or Ctrl-C. On a terminal with line editing,
-// completion of commands and tables, a greeting on `out`, and a history that is kept in the file
-// `history_path` (empty: nowhere). A command that fails does not end it. Once at a time in a
-// process.
-void run_interactive(Session& session, const std::string& history_path);
+// Reads commands from the terminal until its end, "exit" or Ctrl-C: with a greeting (frame.h), line
+// editing, completion of commands and tables, and a history that is kept in the file `history_path`
+// (empty: nowhere). A command that fails does not end it. Once at a time in a process.
+void run_interactive(Session& session, const std::string& config_file,
+                     const std::string& history_path);
 
 }  // namespace pegmove::shell

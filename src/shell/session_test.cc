@@ -176,6 +176,16 @@ TEST_F(SessionTest, EndsAScriptAtTheFirstFailure) {
   EXPECT_EQ(out_.str(), "Current timeout: 1 ms.\n");
 }
 
+TEST_F(SessionTest, RunsNothingOfAScriptWithAnOpenQuote) {
+  EXPECT_FALSE(run_script(session_, "timeout 1\nset k s dogs'\nset k2 s2 cats'"));
+  EXPECT_TRUE(err_.str().starts_with("ERROR: line 2: Invalid argument(s): a quote is not closed"))
+      << err_.str();
+  EXPECT_FALSE(run_script(session_, "timeout 1\n\ntimeout 2; timeout \"3"));
+  EXPECT_TRUE(err_.str().contains("ERROR: line 3: ")) << err_.str();
+  execute("timeout");
+  EXPECT_EQ(out_.str(), "Current timeout: 5000 ms.\n");
+}
+
 TEST_F(SessionTest, EndsAScriptAtExit) {
   EXPECT_TRUE(run_script(session_, "# nothing\ntimeout 1; exit; timeout x"));
   EXPECT_TRUE(session_.wants_exit());

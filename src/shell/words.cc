@@ -94,19 +94,26 @@ bool take_word(std::string_view& rest, std::string& word) {
   return true;
 }
 
-// Where the command at the beginning of `script` ends: at a ";" or line end outside of quotes.
-size_t find_command_end(std::string_view script) {
+// Where the command at the beginning of `line` ends: at a ";" outside of quotes.
+size_t find_command_end(std::string_view line) {
   size_t at = 0;
   std::string ignored;
-  while (at < script.size() && script[at] != ';' && script[at] != '\n') {
-    char byte = script[at++];
+  while (at < line.size() && line[at] != ';') {
+    char byte = line[at++];
     if (!is_quote(byte)) continue;
-    std::string_view rest = script.substr(at);
+    std::string_view rest = line.substr(at);
     ignored.clear();
     take_quoted(rest, byte, ignored);
-    at = script.size() - rest.size();
+    at = line.size() - rest.size();
   }
   return at;
+}
+
+// Takes the first line, and the line end behind it.
+std::string_view take_line(std::string_view& script) {
+  const auto line = script.substr(0, script.find('\n'));
+  script.remove_prefix(std::min(line.size() + 1, script.size()));
+  return line;
 }
 
 }  // namespace
@@ -176,18 +183,17 @@ Result<std::string> c_unescape(std::string_view text) {
   return bytes;
 }
 
-std::vector<std::string> split_commands(std::string_view script) {
-  std::vector<std::string> commands;
+std::vector<ScriptCommand> split_commands(std::string_view script) {
+  std::vector<ScriptCommand> commands;
   script = base::without_byte_order_mark(script);
-  while (!script.empty()) {
-    std::string_view begin = trimmed(script);
-    if (begin.empty()) break;
-    script.remove_prefix(size_t(begin.data() - script.data()));
-    size_t end = script.front() == '#' ? std::min(script.find('\n'), script.size())
-                                       : find_command_end(script);
-    std::string_view command = trimmed(script.substr(0, end));
-    if (!command.empty() && command.front() != '#') commands.emplace_back(command);
-    script.remove_prefix(std::min(end + 1, script.size()));
+  for (int number = 1; !script.empty(); ++number) {
+    auto line = trimmed(take_line(script));
+    while (!line.empty() && line.front() != '#') {
+      const auto end = find_command_end(line);
+      if (const auto command = trimmed(line.substr(0, end)); !command.empty())
+        commands.push_back({std::string(command), number});
+      line = trimmed(line.substr(std::min(end + 1, line.size())));
+    }
   }
   return commands;
 }

@@ -34,11 +34,18 @@ std::string c_escape(std::string_view bytes, bool all);
 // Errors: kInvalidArgument for an unknown escape, naming it and its place.
 Result<std::string> c_unescape(std::string_view text);
 
-// Cuts a script into command lines, each for split_words. Commands end at ";" or at a line's end;
-// not inside quotes, which are recognized as split_words does. A command that begins with "#" is a
-// comment: it goes to the end of its line. Blanks around commands and empty commands are dropped,
-// and a byte order mark at the beginning.
-// A quote that is not closed takes in all the rest, which split_words then refuses.
-std::vector<std::string> split_commands(std::string_view script);
+struct ScriptCommand {
+  std::string text;
+  int line = 0;  // of the script, counted from 1
+
+  bool operator==(const ScriptCommand&) const = default;
+};
+
+// Cuts a script into command lines, each for split_words. Commands end at the end of their line, as
+// typed ones do, or before that at ";" outside of quotes, which are recognized as split_words does.
+// A command that begins with "#" is a comment: it takes the rest of its line. Blanks around
+// commands, empty commands and a byte order mark at the beginning are dropped. A quote that is not
+// closed takes the rest of its line, which split_words then refuses.
+std::vector<ScriptCommand> split_commands(std::string_view script);
 
 }  // namespace pegmove::shell

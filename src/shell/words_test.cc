@@ -8,6 +8,7 @@ namespace pegmove::shell {
 namespace {
 
 using Words = std::vector<std::string>;
+using Commands = std::vector<ScriptCommand>;
 
 Words split(std::string_view line) {
   auto words = split_words(line);
@@ -101,31 +102,37 @@ TEST(CUnescape, RefusesUnknownEscapes) {
 }
 
 TEST(SplitCommands, CutsAtSemicolonsAndLineEnds) {
-  EXPECT_EQ(split_commands("a; b 1 ;;c\n\n d\r\ne"), (Words{"a", "b 1", "c", "d", "e"}));
-  EXPECT_EQ(split_commands(""), Words{});
-  EXPECT_EQ(split_commands(" ; \n"), Words{});
+  EXPECT_EQ(split_commands("a; b 1 ;;c\n\n d\r\ne"),
+            (Commands{{"a", 1}, {"b 1", 1}, {"c", 1}, {"d", 3}, {"e", 4}}));
+  EXPECT_EQ(split_commands(""), Commands{});
+  EXPECT_EQ(split_commands(" ; \n"), Commands{});
 }
 
 TEST(SplitCommands, DropsAByteOrderMark) {
-  EXPECT_EQ(split_commands("\xef\xbb\xbf# x\na; b"), (Words{"a", "b"}));
-  EXPECT_EQ(split_commands("\xef\xbb\xbfuse t"), Words{"use t"});
+  EXPECT_EQ(split_commands("\xef\xbb\xbf# x\na; b"), (Commands{{"a", 2}, {"b", 2}}));
+  EXPECT_EQ(split_commands("\xef\xbb\xbfuse t"), (Commands{{"use t", 1}}));
 }
 
-TEST(SplitCommands, LeavesSeparatorsInQuotes) {
-  EXPECT_EQ(split_commands(R"(set "a;\";b" 'c;\';d'; get "x
-y")"),
-            (Words{R"(set "a;\";b" 'c;\';d')", "get \"x\ny\""}));
+TEST(SplitCommands, LeavesSemicolonsInQuotes) {
+  EXPECT_EQ(split_commands(R"(set "a;\";b" 'c;\';d'; get "x;y")"),
+            (Commands{{R"(set "a;\";b" 'c;\';d')", 1}, {R"(get "x;y")", 1}}));
 }
 
 TEST(SplitCommands, DropsComments) {
-  EXPECT_EQ(split_commands("# don't; run\na # b\n  #c\nd; # e; f\ng"), (Words{"a # b", "d", "g"}));
-  EXPECT_EQ(split_commands("#"), Words{});
+  EXPECT_EQ(split_commands("# don't; run\na # b\n  #c\nd; # e; f\ng"),
+            (Commands{{"a # b", 2}, {"d", 4}, {"g", 5}}));
+  EXPECT_EQ(split_commands("#"), Commands{});
 }
 
-TEST(SplitCommands, AnUnclosedQuoteTakesInTheRest) {
-  auto commands = split_commands("a; set \"b; c\nd");
-  ASSERT_EQ(commands, (Words{"a", "set \"b; c\nd"}));
-  EXPECT_FALSE(split_words(commands[1]));
+TEST(SplitCommands, AnOpenQuoteEndsWithItsLine) {
+  auto commands = split_commands("a; set \"b; c\nset k s dogs'\nset k2 s2 cats'\r\nd \"\\");
+  ASSERT_EQ(commands, (Commands{{"a", 1},
+                                {"set \"b; c", 1},
+                                {"set k s dogs'", 2},
+                                {"set k2 s2 cats'", 3},
+                                {"d \"\\", 4}}));
+  for (size_t i = 1; i < commands.size(); ++i)
+    EXPECT_FALSE(split_words(commands[i].text)) << commands[i].text;
 }
 
 }  // namespace

@@ -40,9 +40,9 @@ class OverStores(CliTest):
 
     def check(self, store, backup_id, table="t"):
         self.done("backups", "verify", "--store", store, "--path", PATH, "--cluster", self.cluster_name, "--config",
-                  self.config, backup_id)
+                  self.config, "--backup", backup_id)
         report = json.loads(self.verb("restore", store, "--to", self.a.meta, "--cluster", self.cluster_name, "--table",
-                                      table, "--to-table", f"{store}_{backup_id}", "--backup-id", backup_id).out)
+                                      table, "--to-table", f"{store}_{backup_id}", "--backup", backup_id).out)
         self.assertEqual(report["app_envs"], ["business.info"] if table == "t" else [])
         self.done("verify", "--from", self.a.meta, "--to", self.a.meta, "--table", table, "--to-table",
                   f"{store}_{backup_id}", "--state", os.path.join(self.folder, "journal.db"))
@@ -53,7 +53,7 @@ class OverStores(CliTest):
             self.assertGreater(report["bytes"], 2_000_000)
             self.check(store, report["backup_id"])
             self.done("backups", "rm", "--store", store, "--path", PATH, "--cluster", self.cluster_name, "--config",
-                      self.config, report["backup_id"], "--yes")
+                      self.config, "--backup", report["backup_id"], "--yes")
 
     def test_without_a_ticket(self):
         """Who has none is told so, and what to do."""

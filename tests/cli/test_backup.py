@@ -41,10 +41,10 @@ class Backup(WithStore):
                                       "--store", "local", "--json").out)
         self.assertEqual({backup["state"] for backup in listed}, {"complete"})
         shown = json.loads(self.done("backups", "show", "--config", self.config, "--store", "local", "--json",
-                                     report["backup_id"]).out)
+                                     "--backup", report["backup_id"]).out)
         self.assertEqual(shown["tables"][0]["partition_count"], 2)
         verdict = json.loads(self.done("backups", "verify", "--config", self.config, "--store", "local", "--json",
-                                       "--sample", "50", report["backup_id"]).out)
+                                       "--sample", "50", "--backup", report["backup_id"]).out)
         self.assertEqual(verdict[0]["verdict"], "sampled")
         self.assertLess(verdict[0]["files_read"], verdict[0]["files"])
 
@@ -56,12 +56,20 @@ class Backup(WithStore):
         self.failed(3, ["no complete backup of table 'nothing'", "pegmove backups ls"],
                     *self.run_verb("restore", "--to", self.a.meta, "--cluster", "A", "--table", "nothing"))
         self.failed(1, "ERR_OBJECT_NOT_FOUND", *self.run_verb("restore", "--to", self.a.meta, "--cluster", "A", "--table",
-                                                              "t", "--to-table", "x", "--backup-id", 7, "--app-id", 1))
+                                                              "t", "--to-table", "x", "--backup", 7, "--app-id", 1))
         for verb in ("show", "verify", "rm"):
             self.failed(1, ["has no backup 7", "pegmove backups ls"], "backups", verb, "--config", self.config,
-                        "--store", "local", 7)
+                        "--store", "local", "--backup", 7)
         self.failed(1, ["no block service 'other'", "it has: local"], "backups", "ls", "--config", self.config,
                     "--store", "other")
+
+    def test_the_earlier_ways_to_give_an_id_name_the_present_one(self):
+        for verb in ("show", "verify", "rm"):
+            self.failed(2, ["'1742888751127'", "write --backup 1742888751127"], "backups", *self.words(verb),
+                        "1742888751127")
+            self.failed(2, "--backup is required", "backups", *self.words(verb))
+        self.failed(2, "--backup-id is named --backup now", *self.run_verb(
+            "restore", "--to", self.a.meta, "--cluster", "A", "--table", "t", "--backup-id", 7))
 
     def test_a_table_that_is_there_is_not_restored_over(self):
         self.done(*self.run_verb("backup", "--from", self.a.meta, "--table", "t"))
@@ -70,9 +78,10 @@ class Backup(WithStore):
 
     def test_nothing_is_removed_without_yes(self):
         report = json.loads(self.done(*self.run_verb("backup", "--from", self.a.meta, "--table", "t", "--json")).out)
-        self.failed(2, "--yes", "backups", "rm", "--config", self.config, "--store", "local", report["backup_id"])
-        self.done("backups", "verify", "--config", self.config, "--store", "local", report["backup_id"])
-        self.done("backups", "rm", "--config", self.config, "--store", "local", report["backup_id"], "--yes")
+        words = ["--config", self.config, "--store", "local", "--backup", report["backup_id"]]
+        self.failed(2, "--yes", "backups", "rm", *words)
+        self.done("backups", "verify", *words)
+        self.done("backups", "rm", *words, "--yes")
         self.assertFalse(os.path.exists(os.path.join(self.folder, "store", "A", str(report["backup_id"]))))
 
     def test_paths_that_lead_out_are_refused(self):

@@ -96,7 +96,7 @@ class Resume(OldWorld):
             self.resume(run)
             report = self.status(run)["result"]
             self.assertEqual(report["table"], self.status(run)["table"])
-            self.world.done("backups", "verify", "--store", "objects", report["backup_id"])
+            self.world.done("backups", "verify", "--store", "objects", "--backup", report["backup_id"])
 
         self.each("backup", check)
         self.check_over("backup")

@@ -28,11 +28,13 @@ class BackupKills(Backups):
             sent = uploaded_bytes(self.a)
             self.assertEqual(sent, total - there, f"{step}: {there} of {total} bytes were there")
             resent[step] = sent
-            self.done("backups", "verify", "--store", "local", "--config", self.config, job["backup_id"])
-            self.restored(f"copy{number}", "--backup-id", job["backup_id"])
+            self.done("backups", "verify", "--store", "local", "--config", self.config, "--backup",
+                      job["backup_id"])
+            self.restored(f"copy{number}", "--backup", job["backup_id"])
             self.assertEqual(self.check_equal("t", f"copy{number}", target=self.a), self.ROWS)
             self.assertEqual(self.left_checkpoints(), [], "checkpoints stay on the servers' disks")
-            self.done("backups", "rm", "--store", "local", "--config", self.config, job["backup_id"], "--yes")
+            self.done("backups", "rm", "--store", "local", "--config", self.config, "--backup",
+                      job["backup_id"], "--yes")
             self.shell(f"drop copy{number} -r 1")
         self.note(f"{len(names)} steps; bytes sent after the restart: {resent}")
         self.assertEqual(resent["backup.end_noted"], 0)

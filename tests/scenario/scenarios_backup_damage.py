@@ -36,10 +36,11 @@ class Damage(Backups):
 
     def check_found(self, name, restore_says=None):
         """Verification names the file; a restore names it, opens nothing and leaves no table."""
-        outcome = self.run_words("backups", "verify", "--store", "local", "--config", self.config, self.backup)
+        outcome = self.run_words("backups", "verify", "--store", "local", "--config", self.config, "--backup",
+                                 self.backup)
         self.assertEqual(outcome.code, 4, str(outcome))
         self.assertIn(name, outcome.out, str(outcome))
-        refused = self.run_words(*self.restore_words("copy", "--backup-id", self.backup, "--app-id", 1))
+        refused = self.run_words(*self.restore_words("copy", "--backup", self.backup, "--app-id", 1))
         self.assertEqual(refused.code, 1, str(refused))
         self.assertIn(restore_says or name, refused.err, str(refused))
         self.assertNotIn("copy", self.tables_of(self.a))
@@ -76,7 +77,7 @@ class Damage(Backups):
                 shutil.rmtree(self.store)
                 shutil.copytree(saved, self.store)
         self.note(f"{count} damages found and refused")
-        self.restored("copy", "--backup-id", self.backup)
+        self.restored("copy", "--backup", self.backup)
         self.assertEqual(self.check_equal("t", "copy", target=self.a), self.ROWS)
 
     @seconds(10)
@@ -109,7 +110,7 @@ class Damage(Backups):
     @seconds(10)
     def test_bad_partitions_are_skipped_when_asked(self):
         (self.checkpoint / "CURRENT").unlink()
-        report = self.restored("copy", "--backup-id", self.backup, "--skip-bad-partition")
+        report = self.restored("copy", "--backup", self.backup, "--skip-bad-partition")
         self.assertEqual(report["skipped_partitions"], [1])
         self.assertIn("skip", self.shell(f"query_restore_status {report['app_id']} -d"))
         self.assertEqual(self.table(self.a, "copy").count(partitions=[1]), 0)
@@ -125,7 +126,7 @@ class Damage(Backups):
         app = json.loads(path.read_text(encoding="utf-8"))
         app["init_partition_count"] = 2
         self.write(path, json.dumps(app).encode())
-        report = self.restored("copy", "--backup-id", self.backup)
+        report = self.restored("copy", "--backup", self.backup)
         self.assertTrue(any("split" in note for note in report["notes"]), report)
         self.assertEqual(self.table(self.a, "copy").envs["replica.split.validate_partition_hash"], "true")
 
@@ -133,12 +134,12 @@ class Damage(Backups):
     def test_envs_come_back_or_their_absence_is_told(self):
         self.shell("use t; set_app_envs default_ttl 86400 business.info night rocksdb.usage_scenario normal")
         backup = self.backed_up()["backup_id"]
-        report = self.restored("copy", "--backup-id", backup)
+        report = self.restored("copy", "--backup", backup)
         self.assertEqual(set(report["app_envs"]), {"default_ttl", "business.info"})
         self.assertEqual(self.table(self.a, "copy").envs["default_ttl"], "86400")
         self.assertTrue(any("rocksdb.usage_scenario" in note for note in report["notes"]), report)
         os.unlink(os.path.join(self.store, "ClusterA", str(backup), "pegmove_envs"))
-        report = self.restored("bare", "--backup-id", backup)
+        report = self.restored("bare", "--backup", backup)
         self.assertTrue(any("no app envs" in note for note in report["notes"]), report)
 
 
@@ -159,7 +160,7 @@ class Golden(Backups):
         self.assertEqual(sorted(key for key, _ in rows), [b"k%08d" % number for number in range(1_000)])
         self.assertTrue(all(value.startswith(b"backed") or value.startswith(b"#") for value, _ in rows.values()))
         whole = self.run_words("backups", "verify", "--store", "local", "--config", self.config, "--table", "golden",
-                               next((GOLDEN / "oneboxA").iterdir()).name)
+                               "--backup", next((GOLDEN / "oneboxA").iterdir()).name)
         self.assertEqual(whole.code, 0, str(whole))
 
 
@@ -204,7 +205,7 @@ class Trouble(Backups):
                                                         self.config).out.splitlines()[0], "the round's end")
         for job in jobs:
             self.check_files(job["backup_id"])
-            self.restored(f"copy{job['backup_id']}", "--backup-id", job["backup_id"])
+            self.restored(f"copy{job['backup_id']}", "--backup", job["backup_id"])
             self.assertEqual(self.check_equal("t", f"copy{job['backup_id']}", target=self.a), self.ROWS)
         self.assertIn(report["backup_id"], [job["backup_id"] for job in jobs])
 

@@ -187,6 +187,7 @@ PreflightResult check_copy(const inspect::Inspection& inspection, const CopyOpti
   findings.add(inspect::check_envs(inspection, envs_of_target(inspection, result.envs)));
   bool needs_clocks =
       options.through == Through::kDuplicate || options.live || options.duplicate.has_value();
+  findings.add(inspect::note_versions(inspection.source, inspection.target));
   findings.add(inspect::check_servers(inspection.source, false));
   findings.add(inspect::check_servers(inspection.target, needs_clocks));
   if (inspection.target.unreachable) return result;

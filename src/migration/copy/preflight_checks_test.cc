@@ -275,14 +275,33 @@ TEST_F(PreflightChecksTest, AClusterThatMakesNoTablesIsTold) {
   expect(inspect::Severity::kWarning, "access-control", "the creation of a table may be refused");
 }
 
-TEST_F(PreflightChecksTest, VersionsAreToldWithWhatTheyLack) {
-  expect(inspect::Severity::kNote, "server-version", "2.6.0");
+TEST_F(PreflightChecksTest, VersionsAreOneNote) {
+  const auto note = [this] {
+    std::vector<std::string> notes;
+    for (const auto& finding : findings())
+      if (finding.severity == inspect::Severity::kNote && finding.kind == "server-version")
+        notes.push_back(to_line(finding));
+    return notes;
+  };
+  EXPECT_THAT(note(), ElementsAre("note: the servers of clusters A and B are Pegasus 2.6.0"));
+  inspection.target.nodes[0].version = inspect::ServerVersion{2, 4, "2.4.0"};
+  inspection.target.nodes.push_back(inspection.source.nodes[0]);
+  EXPECT_THAT(note(), ElementsAre("note: the servers of cluster A are Pegasus 2.6.0, those of "
+                                  "cluster B are Pegasus 2.4.0 and 2.6.0 (2 different versions)"));
+  inspection.target = inspection.source;
+  EXPECT_THAT(note(), ElementsAre("note: the servers of cluster A are Pegasus 2.6.0"));
+  inspection.source.nodes.clear();
+  inspection.target.nodes.clear();
+  EXPECT_THAT(note(), ElementsAre());
+}
+
+TEST_F(PreflightChecksTest, OldVersionsAreToldWithWhatTheyLack) {
   inspection.target.nodes[0].version = inspect::ServerVersion{2, 4, "2.4.0"};
   expect(inspect::Severity::kWarning, "server-version", "2.4.0, without /metrics");
   inspection.target.nodes[0].version = inspect::ServerVersion{2, 0, "2.0.1"};
   expect(inspect::Severity::kWarning, "server-version", "2.0.1, without DUPLICATE");
   inspection.target.nodes.push_back(inspection.source.nodes[0]);
-  expect(inspect::Severity::kNote, "mixed-versions", "2 different versions");
+  expect(inspect::Severity::kNote, "server-version", "2 different versions");
 }
 
 TEST_F(PreflightChecksTest, DataVersionsAreTold) {

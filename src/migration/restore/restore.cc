@@ -102,8 +102,7 @@ Task<> Restore::complete() {
   if (!store_)
     co_return fail(
         std::move(ports_.get_store(restore.provider).error())
-            .with_context(
-                "finding the newest backup, since --backup-id and --app-id were not given"));
+            .with_context("finding the newest backup, since --backup and --app-id were not given"));
   const auto root = CO_TRY(backup::root_of(restore.path, restore.cluster, restore.policy));
   const auto place = CO_TRY(co_await backup::find_backup(*store_, root, restore.backup_id,
                                                          restore.table, restore.app_id));
