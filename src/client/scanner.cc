@@ -164,12 +164,14 @@ void Scanner::set_foreign_apart(ScanBatch& batch) const {
 }
 
 // A table whose split left half of its rows must not be read twice: the number of searches is
-// bounded.
+// bounded, and there are no more after one that failed.
 Routine<> Scanner::look_up(std::vector<ForeignRow>& foreign, Deadline deadline) {
   const auto left = std::max<int64_t>(options_.most_foreign_searched - searched_, 0);
-  const auto count = std::min(size_t(left), foreign.size());
-  searched_ += int64_t(count);
-  co_await find_homes(*router_, std::span(foreign).first(count), deadline);  // no result
+  const auto searched = std::span(foreign).first(std::min(size_t(left), foreign.size()));
+  co_await find_homes(*router_, searched, deadline);  // no result
+  const bool failed =
+      std::ranges::find(searched, ForeignRow::Home::kNotRead, &ForeignRow::home) != searched.end();
+  searched_ = failed ? options_.most_foreign_searched : searched_ + int64_t(searched.size());
 }
 
 }  // namespace pegmove::client
