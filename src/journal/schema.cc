@@ -57,7 +57,10 @@ Result<void> fill(const std::string& path, std::span<const std::string_view> ste
   TRY(connection.execute("PRAGMA application_id = " + std::to_string(kApplicationId),
                          "creating it"));
   TRY(migrate(connection, steps));
-  return use_write_ahead_log(connection, path);
+  TRY(use_write_ahead_log(connection, path));
+  // The first read through the log is the first use of shared memory.
+  TRY(connection.integer("PRAGMA user_version", "reading it"));
+  return {};
 }
 
 void remove_staging(const std::string& staging) {
