@@ -93,8 +93,9 @@ Result<blockstore::Providers> block_services(const IniSections& sections) {
 Result<ClusterConfig> ClusterConfig::load(const std::string& path) {
   ClusterConfig config;
   const char* from_environment = std::getenv("PEGMOVE_CONFIG");
-  config.path_ = !path.empty() ? path : from_environment ? from_environment
-                                                    : find_file(config.unseen_);
+  config.path_ = !path.empty()      ? path
+                 : from_environment ? from_environment
+                                    : find_file(config.unseen_);
   if (!config.path_.empty()) config.sections_ = TRY(read_ini(config.path_));
   return config;
 }
@@ -108,10 +109,10 @@ Result<std::vector<net::HostPort>> ClusterConfig::metas_of(std::string_view name
                         fmt::format("cluster '{}' in {}", name, path_));
   std::string text = fmt::format("cluster '{}' is unknown: ", name);
   if (path_.empty())
-    text +=
-        fmt::format("no config file was found{}; give one that has a section [pegasus.clusters] "
-                    "with --config, or ",
-                    unseen_);
+    text += fmt::format(
+        "no config file was found{}; give one that has a section [pegasus.clusters] "
+        "with --config, or ",
+        unseen_);
   else if (section == sections_.end())
     text += path_ + " has no section [pegasus.clusters]; add it, or ";
   else {

@@ -83,8 +83,7 @@ Result<migration::SparkOptions> spark_of(const SplitArguments& arguments) {
     return fail(
         Code::kInvalidArgument,
         fmt::format("--spark-properties {} is not a file on this machine", spark.properties));
-  if (!spark.properties.empty())
-    spark.properties = TRY(base::absolute_path(spark.properties));
+  if (!spark.properties.empty()) spark.properties = TRY(base::absolute_path(spark.properties));
   return spark;
 }
 

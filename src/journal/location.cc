@@ -37,8 +37,7 @@ Result<std::string> prepare_place(const std::string& path) {
     return fail(Code::kInvalidArgument,
                 fmt::format("journal '{}': this is a folder; give a file with --state", path));
   const auto given = base::absolute_path(path);
-  if (!given)
-    return fail(Code::kIo, fmt::format("journal {}: {}", path, given.error().message()));
+  if (!given) return fail(Code::kIo, fmt::format("journal {}: {}", path, given.error().message()));
   const auto absolute = fs::path(*given).lexically_normal();
   if (const auto made = base::make_folders(absolute.parent_path(), kFolderMode); !made)
     return fail(Code::kIo, fmt::format("journal {}: {}; give another place with --state", path,

@@ -146,8 +146,7 @@ Result<std::optional<RunningCluster>> ClusterFolder::running(const std::string& 
   const auto identity = path + "/cluster.json";
   const bool is_there = fs::exists(identity, error);
   if (error) return fail(base::system_error("looking at", identity, error.value()));
-  if (!is_there)
-    return fail(Code::kNotFound, path + " is not a data folder of a pegmove cluster");
+  if (!is_there) return fail(Code::kNotFound, path + " is not a data folder of a pegmove cluster");
   int fd = open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return std::nullopt;
   bool is_free = flock(fd, LOCK_EX | LOCK_NB) == 0;

@@ -60,10 +60,8 @@ Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string
     const auto path = folder + "/" + name;
     const auto named = parse_name(name, checkpoint_prefix(request));
     if (named && !found)
-      found = backup::LocalCheckpoint{.folder = path,
-                                      .decree = named->decree,
-                                      .timestamp_ms = named->timestamp_ms,
-                                      .name = ""};
+      found = backup::LocalCheckpoint{
+          .folder = path, .decree = named->decree, .timestamp_ms = named->timestamp_ms, .name = ""};
     else if (name.starts_with("backup." + request.policy + ".") ||
              name.starts_with("backup_tmp." + request.policy + "."))
       others.push_back(path);
