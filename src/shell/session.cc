@@ -126,7 +126,7 @@ bool run_script(Session& session, std::string_view script) {
     succeeded = session.execute(*line);
   }
   session.set_lines(nullptr);
-  return succeeded && !session.stop_signal().requested();
+  return succeeded && session.out() && !session.stop_signal().requested();
 }
 
 }  // namespace pegmove::shell

@@ -12,7 +12,8 @@ COMMANDS = """help; version; cc; use; timeout; escape_all; cluster_info; cluster
               ls; ls -d; ls -j; nodes; nodes -d; nodes -j; get_meta_level; get_app_envs; app_stat; hash h s;
               remote_command -t meta-server help; get h1 s1; multi_get h1; multi_get_range h1 "" "";
               multi_get_sortkeys h1; exist h1 s1; count h1; ttl h1 s1; incr n n; set n s v; del n s; multi_set n a b;
-              multi_del n a; multi_del_range h2 "" ""; hash_scan h1 "" ""; full_scan; count_data"""
+              multi_del n a; multi_del_range h2 "" ""; hash_scan h1 "" ""; full_scan;
+              count_data -c"""
 
 
 class LostOutput(WithStore):
@@ -104,8 +105,9 @@ class LostOutput(WithStore):
         self.assertIn("was not running", self.done("cluster", "stop", "--data", data).out)
 
     def test_every_command_of_the_shell(self):
+        self.create(self.a, "typed", 4, ROWS)
         for command in COMMANDS.replace("\n", " ").split(";"):
-            typed = "use t; " + command.strip()
+            typed = "use typed; " + command.strip()
             self.lost("shell", "--cluster", self.a.meta, "-e", typed)
             self.assertNotEqual(self.done("shell", "--cluster", self.a.meta, "-e", typed).out, "", typed)
 
