@@ -12,8 +12,8 @@ from harness import CliTest, row
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "journals"))
 from object_store import CREDENTIALS, ObjectStore  # noqa: E402
 
-GOLDEN = os.path.join(os.path.dirname(__file__), "..", "golden", "cold-backup", "oneboxA")
-BACKUP = "1795335319246"  # of a real cluster: table golden, 4 partitions
+GOLDEN = os.path.join(os.path.dirname(__file__), "..", "golden", "cold-backup-stock", "embedded")
+BACKUP = "1795400000001"  # table small, id 7, 4 partitions
 
 
 class WithStore(CliTest):
@@ -30,7 +30,7 @@ class DotFiles(WithStore):
     def setUp(self):
         """A golden backup, copied as `cp -r *` copies it."""
         self.store = os.path.join(self.own_folder(), "store")
-        self.root = os.path.join(self.store, "oneboxA")
+        self.root = os.path.join(self.store, "embedded")
         shutil.copytree(GOLDEN, self.root, ignore=shutil.ignore_patterns(".*"))
         self.write_config(f"[block_service.x]\ntype = local_service\nargs = {self.store}\n")
 
@@ -50,19 +50,19 @@ class DotFiles(WithStore):
         self.assertIn("its sidecar is missing", outcome.out + outcome.err)
         cluster = self.cluster(more=["--config", self.config])
         restore = ["restore", "--config", self.config, "--state", os.path.join(self.folder, "journal.db"), "--quiet",
-                   "--store", "x", "--cluster", "oneboxA", "--to", cluster.meta, "--table", "golden"]
+                   "--store", "x", "--cluster", "embedded", "--to", cluster.meta, "--table", "small"]
         self.failed(3, "its sidecar is missing", *restore)
         outcome = self.backups("verify", "--write-sidecars", BACKUP)
         self.assertEqual(outcome.code, 0, str(outcome))
-        self.assertRegex(outcome.out, r"(?m)^Undamaged: table golden .*\nWrote \d+ sidecars\.$")
+        self.assertRegex(outcome.out, r"(?m)^Undamaged: table small .*\nWrote \d+ sidecars\.$")
         self.assertEqual(self.dot_files(self.root), self.dot_files(GOLDEN))
         self.assertEqual(self.backups("verify", BACKUP).code, 0)
         self.assertIn("complete", self.backups("ls").out)
         self.done(*restore)
-        self.assertGreater(len(self.rows_of(cluster, "golden")), 0)
+        self.assertGreater(len(self.rows_of(cluster, "small")), 0)
 
     def test_none_are_written_for_damaged_files(self):
-        checkpoint = os.path.join(self.root, BACKUP, "golden_4", "2", "chkpt_localhost_34801")
+        checkpoint = os.path.join(self.root, BACKUP, "small_7", "2", "chkpt_embedded_34801")
         name = next(name for name in os.listdir(checkpoint) if name.endswith(".sst"))
         with open(os.path.join(checkpoint, name), "r+b") as file:
             file.write(b"\xff\xff")
@@ -83,7 +83,7 @@ class DotFiles(WithStore):
         self.assertIn("only a local_service has them", outcome.err)
 
     def test_a_backup_that_is_in_progress_stays_so(self):
-        with open(os.path.join(self.root, BACKUP, "golden_4", "pegmove_unfinished"), "w", encoding="utf-8") as file:
+        with open(os.path.join(self.root, BACKUP, "small_7", "pegmove_unfinished"), "w", encoding="utf-8") as file:
             file.write("x")
         outcome = self.backups("verify", "--write-sidecars", BACKUP)
         self.assertEqual(outcome.code, 4, str(outcome))
