@@ -26,7 +26,10 @@ using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr const char* kGolden = "tests/golden/cold-backup";
+// A backup, whose table has 4 partitions.
+constexpr const char* kGolden = "tests/golden/cold-backup-stock";
+// One of a policy; only one of its two tables is there.
+constexpr const char* kPolicyGolden = "tests/golden/cold-backup";
 
 // Their contents, by the path in the folder.
 std::map<std::string, std::string> dot_files(const fs::path& folder) {
@@ -39,8 +42,12 @@ std::map<std::string, std::string> dot_files(const fs::path& folder) {
 
 class SidecarsTest : public ::testing::Test {
  protected:
-  SidecarsTest() {
-    fs::copy(kGolden, folder_.path(), fs::copy_options::recursive);
+  explicit SidecarsTest(const char* golden = kGolden, Place place = {.root = "embedded",
+                                                                     .backup_id = 1795400000001,
+                                                                     .table = "small",
+                                                                     .app_id = 7})
+      : golden_(golden), place_(std::move(place)) {
+    fs::copy(golden, folder_.path(), fs::copy_options::recursive);
     for (const auto& [path, text] : dot_files(folder_.path())) fs::remove(folder_ / path);
   }
 
@@ -51,7 +58,7 @@ class SidecarsTest : public ::testing::Test {
     if constexpr (!std::is_void_v<T>) return *std::move(done);
   }
   BackupSummary only_backup(const blockstore::AsyncStore& store) {
-    auto found = run(list_backups(store, "oneboxA"));
+    auto found = run(list_backups(store, place_.root));
     EXPECT_EQ(found.size(), 1u);
     return found.at(0);
   }
@@ -70,7 +77,8 @@ class SidecarsTest : public ::testing::Test {
   blockstore::AsyncStore store_{blockstore::make_local_store("local", folder_.path()), pool_,
                                 clock_};
   blockstore::AsyncStore bare_ = *store_.without_sidecars();
-  const Place place_{.root = "oneboxA", .backup_id = 1795335319246, .table = "golden", .app_id = 4};
+  const char* golden_;
+  const Place place_;
   std::map<std::string, std::string> md5s_;
 };
 
@@ -79,7 +87,7 @@ TEST_F(SidecarsTest, ABackupWithoutThemSaysSo) {
   EXPECT_EQ(summary.state, BackupState::kUnfinished);
   EXPECT_THAT(summary.why, HasSubstr("backup_info is there, but its sidecar is missing"));
   EXPECT_THAT(summary.why, HasSubstr("--write-sidecars"));
-  const auto found = async::run_to_end(context_, find_backup(store_, "", 0, "golden"));
+  const auto found = async::run_to_end(context_, find_backup(store_, "", 0, "small"));
   ASSERT_FALSE(found);
   EXPECT_THAT(found.error().to_string(), HasSubstr("its sidecar is missing"));
   const auto report = verify(store_);
@@ -97,7 +105,7 @@ TEST_F(SidecarsTest, EachFileThatLacksItsOwnSaysSo) {
   ASSERT_EQ(report.problem_count, 1);
   EXPECT_THAT(report.problems[0].what, HasSubstr("its sidecar is missing"));
   fs::remove(folder_ / place_.metadata_file());
-  EXPECT_THAT(only_backup(store_).why, HasSubstr("the app_metadata of golden is missing"));
+  EXPECT_THAT(only_backup(store_).why, HasSubstr("the app_metadata of small is missing"));
 }
 
 TEST_F(SidecarsTest, TheyAreWrittenAsARealClusterHasThem) {
@@ -106,11 +114,29 @@ TEST_F(SidecarsTest, TheyAreWrittenAsARealClusterHasThem) {
   EXPECT_EQ(report.problem_count, 0);
   EXPECT_EQ(report.files_read, report.files);
   const auto count = run(write_sidecars(store_, place_, report.partitions, md5s_));
-  const auto wanted = dot_files(kGolden);
+  const auto wanted = dot_files(golden_);
   EXPECT_EQ(dot_files(folder_.path()), wanted);
   EXPECT_EQ(count, int64_t(wanted.size()));
   EXPECT_EQ(only_backup(store_).state, BackupState::kComplete);
   EXPECT_EQ(verify(store_).problem_count, 0);
+}
+
+class PolicySidecarsTest : public SidecarsTest {
+ protected:
+  PolicySidecarsTest()
+      : SidecarsTest(
+            kPolicyGolden,
+            {.root = "oneboxA", .backup_id = 1795335319246, .table = "golden", .app_id = 4}) {}
+};
+
+TEST_F(PolicySidecarsTest, ATableGetsItsOwnWhereAnotherIsMissing) {
+  EXPECT_EQ(verify(bare_).problem_count, 0);
+  run(write_sidecars(store_, place_, 4, md5s_));
+  EXPECT_EQ(dot_files(folder_.path()), dot_files(golden_));
+  const auto summary = only_backup(store_);
+  EXPECT_THAT(summary.why, HasSubstr("the app_metadata of mig is missing"));
+  EXPECT_THAT(summary.tables, Each(Field(&TableSummary::is_whole, true)));
+  EXPECT_TRUE(async::run_to_end(context_, find_backup(store_, "", 0, "golden")));
 }
 
 TEST_F(SidecarsTest, WithoutThemDamageIsFoundByTheMetadata) {
