@@ -175,8 +175,8 @@ void add_import_export_commands(Verb& program, int& exit_code) {
       "Writes the rows of a file to a table; existing rows are overwritten. Neighbouring rows of "
       "one "
       "hash key are written by MULTI_PUT or by PUT, whichever is faster by measurement. The whole "
-      "file is checked first: when a line is malformed, its number is reported and nothing is "
-      "written.",
+      "file is "
+      "checked first: when a line is malformed, its number is reported and nothing is written.",
       *in, "file, or - for stdin");
   auto* create =
       import_verb->add_flag("--create", in->create, "create the table; it must not exist");
