@@ -16,7 +16,7 @@ constexpr int kFirstThreshold = 3;  // 8 rows
 constexpr double kHomeBatches = 24;     // are compared with those of a trial
 constexpr double kTrialBatches = 12;    // end a trial
 constexpr double kFewBatches = 4;       // are enough when the other way is clearly slower
-constexpr double kClearlySlower = 2;    // times as long
+constexpr double kClearlySlower = 1.5;  // times as long
 constexpr double kClearlyFaster = 0.9;  // less is noise
 constexpr int kMostTrialBatches = 128;  // that have landed: the comparison did not come about
 constexpr int kPauseToTrial = 30;       // times as long as the trial took
@@ -117,11 +117,12 @@ std::optional<int> JoinThreshold::next_threshold(bool upward) const {
   return std::nullopt;
 }
 
-// Half of the groups that are sent the other way have more than 2^(distance - 0.5) times as many
-// rows as home, or as few. Batches that are in flight now are followed by others that do not count.
+// Of the groups that are sent the other way half have more than 2^(distance - 0.5) times as many
+// rows as home, or as few. A trial is as many batches as are in flight, which do not count since
+// batches of home are beside them; those that are compared; and those in flight at its end.
 bool JoinThreshold::is_cheap(int threshold) const {
   const auto times_as_long = std::exp2(std::abs(threshold - home_) - 0.5);
-  return landed_ >= kPriceOfTrial * (in_flight_ + kTrialBatches) * (times_as_long - 1);
+  return landed_ >= kPriceOfTrial * (2 * in_flight_ + kTrialBatches) * (times_as_long - 1);
 }
 
 // None, for instance, when all rows have hash keys of their own.

@@ -108,13 +108,13 @@ TEST(JoinThreshold, FindsThatFewRowsAreFasterJoinedOrManyAlone) {
   for (int lanes : {1, 16}) {
     Writer cheap(lanes), dear(lanes);
     cheap.costs.mutation = 10;
-    cheap.write(600, groups_of(2));
+    cheap.write(1000, groups_of(2));
     EXPECT_EQ(cheap.threshold.used().joined_from, 2u);
     EXPECT_EQ(cheap.threshold.used().joined_share, 1);
     ASSERT_TRUE(cheap.threshold.used().last_trial);
     EXPECT_LT(cheap.threshold.used().last_trial->joined_to_alone, 0.7);
     dear.costs.mutation = 10'000;
-    dear.write(2000, groups_of(40));
+    dear.write(3000, groups_of(40));
     EXPECT_EQ(dear.threshold.used().joined_share, 0);
     EXPECT_GT(dear.threshold.used().last_trial->joined_to_alone, 3);
   }

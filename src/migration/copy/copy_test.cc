@@ -6,6 +6,7 @@
 #include "async/pool.h"
 #include "compare/compare.h"
 #include "migration/copy/copies_test.h"
+#include "migration/copy/copy_text.h"
 #include "record/expiry.h"
 #include "record/key.h"
 #include "testing/random_table.h"
@@ -216,6 +217,23 @@ TEST_F(CopyTest, TellsAnExpectedCountThatEndsExact) {
                    }));
   EXPECT_GT(told, 0);
   EXPECT_EQ(last.value_or(int64_t(model.size())), int64_t(model.size()));
+}
+
+TEST_F(CopyTest, SaysByWhichRequestsRowsAreSent) {
+  make();
+  auto table = clusters->create_table(clusters->source, "t", 1);
+  Model model;
+  for (int i = 0; i < 100; ++i) model[{"h" + std::to_string(i / 4), std::to_string(i)}] = {"v", 0};
+  clusters->must(write_model(table, model, clusters->deadline()));
+  auto report = copy({.table = "t", .create = true, .through = Through::kPlain});
+  ASSERT_TRUE(report) << report.error().to_string();
+  ASSERT_TRUE(report->joins);
+  EXPECT_EQ(report->joins->rows_alone, 100);
+  EXPECT_NE(to_text(*report, {}).find("Sent 100 rows by PUT.\n"), std::string::npos);
+  rows::PumpProgress progress;
+  const auto line =
+      CopySpeed().progress_of({progress, milliseconds(1000), 1, {}, "", "", report->joins}).line;
+  EXPECT_NE(line.find("/s by PUT, partitions"), std::string::npos) << line;
 }
 
 TEST_F(CopyTest, ARowThatTheTargetRefusesIsNamed) {
