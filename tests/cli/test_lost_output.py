@@ -75,9 +75,9 @@ class LostOutput(WithStore):
         kept = json.loads(self.done("backups", "ls", *place, "--json").out)
         for form in ([], ["--json"]):
             self.lost("backups", "ls", *place, *form)
-            self.lost("backups", "show", *place, kept[0]["backup_id"], *form)
-            self.lost("backups", "verify", *place, kept[0]["backup_id"], *form)
-        self.lost("backups", "rm", *place, kept[0]["backup_id"], "--yes")
+            self.lost("backups", "show", *place, "--backup", kept[0]["backup_id"], *form)
+            self.lost("backups", "verify", *place, "--backup", kept[0]["backup_id"], *form)
+        self.lost("backups", "rm", *place, "--backup", kept[0]["backup_id"], "--yes")
 
     def test_runs(self):
         run = self.begun_runs("copy")[-1]

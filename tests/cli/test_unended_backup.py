@@ -68,14 +68,14 @@ class UnendedBackup(CliTest):
         self.assertEqual(listed["state"], "unfinished")
         self.assertIn("--finish", listed["why"])
         number = listed["backup_id"]
-        self.assertIn(f"`pegmove backups verify --store local --finish {number}`", outcome.err)
-        self.assertEqual(self.run_words(*self.backups("verify", number)).code, 4)
-        self.failed(2, "--sample", *self.backups("verify", "--finish", "--sample", 50, number))
-        finished = self.done(*self.backups("verify", "--finish", number))
+        self.assertIn(f"`pegmove backups verify --store local --backup {number} --finish`", outcome.err)
+        self.assertEqual(self.run_words(*self.backups("verify", "--backup", number)).code, 4)
+        self.failed(2, "--sample", *self.backups("verify", "--finish", "--sample", 50, "--backup", number))
+        finished = self.done(*self.backups("verify", "--finish", "--backup", number))
         self.assertIn("Undamaged: table t", finished.out)
         self.assertIn("can be restored", finished.err)
         self.info()
-        self.done(*self.backups("verify", "--finish", number))  # again: it is complete
+        self.done(*self.backups("verify", "--finish", "--backup", number))  # again: it is complete
         self.assertIn("has not ended the backup", self.done("resume", run, *self.common).out)
         self.restores()
 
@@ -87,7 +87,7 @@ class UnendedBackup(CliTest):
             damaged = os.path.join(partition, file.read(), "CURRENT")
         with open(damaged, "a", encoding="utf-8") as file:
             file.write("x")
-        outcome = self.run_words(*self.backups("verify", "--finish", number))
+        outcome = self.run_words(*self.backups("verify", "--finish", "--backup", number))
         self.assertEqual(outcome.code, 4, str(outcome))
         self.assertIn("/CURRENT", outcome.out)
         self.assertEqual(self.listed()["state"], "unfinished")

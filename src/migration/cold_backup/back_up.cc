@@ -217,10 +217,11 @@ Task<> BackUp::finish(StepContext context, int64_t start_time_ms) {
   if (!may_finish)
     co_return fail(
         Code::kTimeout,
-        fmt::format("{}; `pegmove backups verify --store {}{} --finish {}` verifies the files and "
-                    "writes backup_info, so that the backup can be restored; then resume this run",
-                    found, request_.provider,
-                    request_.path.empty() ? "" : " --path " + request_.path, place_.backup_id));
+        fmt::format(
+            "{}; `pegmove backups verify --store {}{} --backup {} --finish` verifies the files and "
+            "writes backup_info, so that the backup can be restored; then resume this run",
+            found, request_.provider, request_.path.empty() ? "" : " --path " + request_.path,
+            place_.backup_id));
   events.warn_of(found + "; pegmove verifies the files and writes backup_info");
   const auto verified = CO_TRY(co_await backup::finish_backup(
       *store_, place_,

@@ -267,9 +267,9 @@ TEST_F(UnendedBackUpTest, WithoutPermissionItNamesTheCommandAndAResumeFindsTheRe
   const auto ending = back_up();
   EXPECT_EQ(ending.state, RunState::kFailed);
   const auto place = this->place();
-  EXPECT_THAT(
-      ending.reason,
-      HasSubstr(fmt::format("`pegmove backups verify --store disk --finish {}`", place.backup_id)));
+  EXPECT_THAT(ending.reason,
+              HasSubstr(fmt::format("`pegmove backups verify --store disk --backup {} --finish`",
+                                    place.backup_id)));
   EXPECT_EQ(info_file(), "");
   clusters_.must(backup::finish_backup(runs_.store(), place, {}));
   EXPECT_EQ(info_file(), real_info());
