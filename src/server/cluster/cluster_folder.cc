@@ -88,7 +88,7 @@ pid_t pid_in(int fd) {
 }
 
 // False when another process has the lock.
-Result<bool> try_lock(int fd, const std::string& path) {
+Result<bool> take_lock(int fd, const std::string& path) {
   if (flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
   if (errno == EWOULDBLOCK) return false;
   return fail(Code::kIo, fmt::format("locking {}: {}; choose a data folder on a local disk", path,
@@ -120,7 +120,7 @@ Result<ClusterFolder> ClusterFolder::take(const std::string& path, const std::st
   bool had_lock = fs::exists(lock_path, error);
   int fd = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (fd < 0) return system_error("opening " + lock_path);
-  const auto locked = try_lock(fd, lock_path);
+  const auto locked = take_lock(fd, lock_path);
   if (!locked || !*locked) {
     auto pid = pid_in(fd);
     close(fd);
@@ -159,7 +159,7 @@ Result<std::optional<RunningCluster>> ClusterFolder::running(const std::string& 
   if (!is_there) return fail(Code::kNotFound, path + " is not a data folder of a pegmove cluster");
   int fd = open((path + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return std::nullopt;
-  const auto is_free = try_lock(fd, path + "/LOCK");
+  const auto is_free = take_lock(fd, path + "/LOCK");
   auto pid = pid_in(fd);
   close(fd);
   if (TRY(is_free)) return std::nullopt;
