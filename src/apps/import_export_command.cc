@@ -25,7 +25,6 @@ using base::format_size;
 struct FileArguments {
   CommonOptions common;
   std::string cluster, table, format = "jsonl", path;
-  bool exports = false;
   bool create = false;  // this and the following: import only
   int32_t partitions = 8;
 };

@@ -8,6 +8,7 @@
 
 #include "async/run.h"
 #include "blockstore/local_store.h"
+#include "testing/quick_clock.h"
 #include "testing/sim_clock.h"
 #include "testing/test_folder.h"
 
@@ -34,7 +35,8 @@ class FinishTest : public ::testing::Test {
   std::string info() { return testing::read_file(folder_ / place_.info_file()); }
 
   testing::TestFolder folder_;
-  testing::SimClock clock_;
+  testing::SimClock wall_;
+  testing::QuickClock clock_{wall_};
   async::Pool pool_{1};
   asio::io_context context_;
   blockstore::AsyncStore store_{blockstore::make_local_store("disk", folder_.path()), pool_,
