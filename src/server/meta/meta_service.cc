@@ -82,12 +82,15 @@ Routine<> MetaService::join() {
 
 Task<> MetaService::host_one(const AppRecord& app, int32_t index, bool may_be_new) {
   auto node = app.partitions[size_t(index)].node;
-  const auto app_id = app.info.app_id;
-  CO_TRY(co_await pool_.run([this, node, info = app.info, index, may_be_new] {
+  const Gpid gpid{app.info.app_id, index};
+  if (!nodes_.serves(node, gpid)) opening_.insert(gpid);
+  auto hosted = co_await pool_.run([this, node, info = app.info, index, may_be_new] {
     return nodes_.host(node, info, index, may_be_new);
-  }));
+  });
+  opening_.erase(gpid);
+  CO_TRY(std::move(hosted));
   // The replica count may have changed meanwhile.
-  if (const auto* now = catalog_.find_by_id(app_id))
+  if (const auto* now = catalog_.find_by_id(gpid.app_id))
     nodes_.set_secondaries(node, now->info, index, catalog_.secondaries_of(*now, size_t(index)));
   co_return Result<void>();
 }
@@ -138,7 +141,8 @@ Routine<> MetaService::apply_catalog_once(AppRecord app) {
 
 bool MetaService::is_served(Gpid gpid) const {
   const auto* app = catalog_.find_by_id(gpid.app_id);
-  return app && nodes_.serves(app->partitions[size_t(gpid.partition_index)].node, gpid);
+  return app && !opening_.contains(gpid) &&
+         nodes_.serves(app->partitions[size_t(gpid.partition_index)].node, gpid);
 }
 
 meta_view::ClusterFacts MetaService::facts() const {

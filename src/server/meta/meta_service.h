@@ -117,6 +117,7 @@ class MetaService {
   BackupPolicies backup_policies_;
   Restores restores_;
   BulkLoads loads_;
+  std::set<Gpid> opening_;      // shown as served when their secondaries follow them, too
   std::set<int32_t> applying_;  // ids of tables whose nodes are being updated
   std::set<int32_t> purging_;  // ids of tables whose data is being deleted: they cannot be recalled
   service::Operations operations_;  // its handlers run on the executor
