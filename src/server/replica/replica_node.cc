@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/local_file.h"
 #include "meta_types.h"
 #include "net/tcp.h"
 #include "replica_admin_types.h"
@@ -109,6 +110,8 @@ ReplicaNode::Reached ReplicaNode::admit(RpcCode code, net::IncomingCall& call) {
 
 Result<void> ReplicaNode::start() {
   auto acceptor = TRY(net::listen_tcp(executor_, options_.listen));
+  TRY(base::make_folders(
+      options_.data_dir));  // a node that is only a secondary shows its disk, too
   server_ = std::make_unique<net::RpcServer>(
       executor_, std::move(acceptor), dispatcher_, clock_, log_,
       net::RpcServerLimits{.max_connections = options_.max_connections}, &operations_.http);

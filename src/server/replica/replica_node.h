@@ -48,7 +48,8 @@ class ReplicaNode {
   ReplicaNode(asio::any_io_executor executor, NodeOptions options, Clock& clock, Logger log);
   ~ReplicaNode();
 
-  // Listens. Errors: kAlreadyExists and kIo, naming the address.
+  // Listens, and makes its data folder. Errors: kAlreadyExists and kIo, naming the address or the
+  // folder.
   Result<void> start();
   void stop();
   Routine<> join();
