@@ -126,8 +126,9 @@ std::shared_ptr<client::Table> TestClient::open_table(const std::string& name) {
 std::shared_ptr<client::Table> TestClient::create_table(const std::string& name,
                                                         int partition_count,
                                                         std::map<std::string, std::string> envs) {
-  must(cluster_->create_table(name, {.partition_count = partition_count, .envs = std::move(envs)},
-                              deadline()));
+  must(cluster_->create_table(
+      name, {.partition_count = partition_count, .replica_count = 1, .envs = std::move(envs)},
+      deadline()));
   return open_table(name);
 }
 

@@ -102,7 +102,7 @@ class TestClient {
   std::shared_ptr<client::Cluster> shared_cluster() { return cluster_; }
   asio::any_io_executor executor() { return context_.get_executor(); }
 
-  // Both wait until all partitions serve.
+  // Both wait until all partitions serve. A new table has one replica.
   std::shared_ptr<client::Table> open_table(const std::string& name);
   std::shared_ptr<client::Table> create_table(const std::string& name, int partition_count,
                                               std::map<std::string, std::string> envs = {});

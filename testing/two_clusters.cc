@@ -22,7 +22,8 @@ std::shared_ptr<client::Cluster> TwoClusters::connect(const std::string& metas) 
 
 std::shared_ptr<client::Table> TwoClusters::create_table(
     const std::shared_ptr<client::Cluster>& cluster, const std::string& name, int partition_count) {
-  must(cluster->create_table(name, {.partition_count = partition_count}, deadline()));
+  must(cluster->create_table(name, {.partition_count = partition_count, .replica_count = 1},
+                             deadline()));
   must(cluster->wait_until_ready(name, {}, deadline()));
   return open_table(cluster, name);
 }

@@ -43,6 +43,13 @@ class WireClient {
     return channel_.call(call);
   }
 
+  // The same, marked as a backup request.
+  Result<net::IncomingReply> call_as_backup(wire::RpcCode code, Gpid gpid, std::string_view body) {
+    auto call = outgoing(code, gpid, body);
+    call.is_backup_request = true;
+    return client_.run(channel_.call(call));
+  }
+
   // Throws std::runtime_error unless the call succeeds.
   template <typename Response, typename Request>
   Response call(wire::RpcCode code, Gpid gpid, const Request& request) {
@@ -62,9 +69,11 @@ class WireClient {
   }
 
   // Sends without waiting for an answer; `done` runs when some later call of this client does.
-  void start(wire::RpcCode code, Gpid gpid, std::string_view body,
-             net::RpcChannel::Completion done) {
-    channel_.start(outgoing(code, gpid, body), std::move(done));
+  void start(wire::RpcCode code, Gpid gpid, std::string_view body, net::RpcChannel::Completion done,
+             bool is_backup_request = false) {
+    auto call = outgoing(code, gpid, body);
+    call.is_backup_request = is_backup_request;
+    channel_.start(call, std::move(done));
   }
 
   template <typename Response>

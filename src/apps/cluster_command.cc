@@ -22,7 +22,8 @@ using server::cluster::RunningCluster;
 
 struct StartArguments {
   std::string name, listen = "127.0.0.1", data, config;
-  int meta_port = 34601, replica_port = -1, replica_servers = 1;
+  int meta_port = 34601, replica_port = -1;
+  int replica_servers = 3;  // Pegasus's tools create tables with three replicas
   bool detach = false, sync = false, real_write_cost = false;
   bool background = false;         // started by --detach
   std::string die_at;              // "STEP" or "STEP:N": for tests
@@ -199,10 +200,11 @@ void add_start(Verb& cluster, int& exit_code) {
   auto arguments = std::make_shared<StartArguments>();
   auto* verb = cluster.add_verb(
       "start",
-      "Example: pegmove cluster start --name A --meta-port 34601 --replica-servers 2 --data /tmp/A "
-      "--detach\n\n"
+      "Example: pegmove cluster start --name A --meta-port 34601 --data /tmp/A --detach\n\n"
       "Runs a cluster on a data folder, which is created when it does not exist. Acknowledged "
-      "writes survive a kill of the process; with --sync also a power cut.");
+      "writes survive a kill of the process; with --sync also a power cut.\n\n"
+      "The data of a partition is kept once. A table of several replicas has secondaries all the "
+      "same: other replica servers of the cluster, which answer from the same data.");
   verb->list_under(kVerbs, "runs a cluster on a data folder");
   verb->add_option("--name", arguments->name, "name of the cluster")->required();
   verb->add_option("--data", arguments->data, "data folder")->required();
@@ -215,7 +217,9 @@ void add_start(Verb& cluster, int& exit_code) {
                    "port of the first replica server, the others get the following ports; default: "
                    "meta port + 200")
       ->in_range(0, 65535);
-  verb->add_option("--replica-servers", arguments->replica_servers, "number of replica servers")
+  verb->add_option("--replica-servers", arguments->replica_servers,
+                   "number of replica servers: a table has at most as many replicas, and tools of "
+                   "Pegasus create tables with 3")
       ->capture_default_str()
       ->in_range(1, 64);
   verb->add_option("--config", arguments->config,

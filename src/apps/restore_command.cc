@@ -2,6 +2,7 @@
 #include "apps/process_ports.h"
 #include "apps/runs.h"
 #include "backup/layout.h"
+#include "base/table_name.h"
 #include "migration/restore/restore.h"
 
 namespace pegmove::apps {
@@ -22,6 +23,9 @@ int restore(const RestoreArguments& arguments) {
   if (!metas) return report(metas.error(), kUsage);
   if (auto root = backup::root_of(arguments.path, arguments.cluster, arguments.policy); !root)
     return report(root.error(), kUsage);
+  const auto& new_table = arguments.to_table.empty() ? arguments.table : arguments.to_table;
+  if (auto named = base::check_new_table(new_table); !named)
+    return report(std::move(named.error()).with_context("--to-table"), kUsage);
   const ProcessPorts ports(**run);
   migration::Restore work({.to_metas = *metas,
                            .restore = {.cluster = arguments.cluster,
@@ -40,7 +44,7 @@ int restore(const RestoreArguments& arguments) {
                     .from = arguments.store,
                     .to = arguments.to,
                     .table = arguments.table,
-                    .to_table = arguments.to_table.empty() ? arguments.table : arguments.to_table});
+                    .to_table = new_table});
 }
 
 }  // namespace

@@ -9,7 +9,9 @@
 namespace pegmove::async {
 
 Pool::Pool(int threads) : threads_(std::make_unique<asio::thread_pool>(size_t(threads))) {}
-Pool::~Pool() { threads_->join(); }
+Pool::~Pool() { finish(); }
+
+void Pool::finish() { threads_->join(); }
 
 void Pool::post(std::move_only_function<void()> work) { asio::post(*threads_, std::move(work)); }
 

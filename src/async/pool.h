@@ -23,6 +23,8 @@ class Pool {
 
   // Runs `work` on a thread of the pool, soon.
   void post(std::move_only_function<void()> work);
+  // Blocks until all that was posted, also by that work, has run. What is posted later never runs.
+  void finish();
 
   // Runs `work` on a thread of the pool and resumes the caller where it was. `work` returns a
   // Result<T> and always runs to its end, even when the caller's group is stopped.

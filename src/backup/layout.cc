@@ -52,6 +52,15 @@ bool is_checkpoint_name(std::string_view name) {
   return blockstore::is_name(name) && name.starts_with("chkpt_");
 }
 
+Result<void> check_table_folder(std::string_view table, int32_t app_id) {
+  if (blockstore::is_name(fmt::format("{}_{}", table, app_id))) return {};
+  return fail(Code::kRefused,
+              fmt::format("table '{}' cannot be found in a backup: its folder there would be named "
+                          "by the table, and this is no name of a folder; give the table another "
+                          "name (`rename` in the shell), or use `pegmove copy` or `pegmove export`",
+                          base::printable(table)));
+}
+
 std::optional<TableFolder> parse_table_folder(std::string_view name) {
   const auto line = name.rfind('_');
   if (line == std::string_view::npos || line == 0) return std::nullopt;

@@ -60,6 +60,11 @@ std::string checkpoint_name(std::string_view host_port);
 // Whether the content of current_checkpoint is such a name, without a path.
 bool is_checkpoint_name(std::string_view name);
 
+// Whether the folder of such a table, "<table>_<app id>", is one folder of its backup, so that it
+// is found again. Servers write other tables as well, and say that the backup is complete: real
+// meta servers accept any name. Errors: kRefused, naming the table and what to do.
+Result<void> check_table_folder(std::string_view table, int32_t app_id);
+
 struct TableFolder {
   std::string table;
   int32_t app_id = 0;

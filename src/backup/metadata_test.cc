@@ -36,6 +36,19 @@ void for_each_golden(std::string_view name, Visit visit) {
   ASSERT_GT(found, 0) << name;
 }
 
+TEST(LayoutTest, ATableMustBeFoundAgainInItsBackup) {
+  for (const char* table : {"t", "a-b", "..", "\xC3\xBC", "a b"}) {
+    EXPECT_TRUE(check_table_folder(table, 7)) << table;
+    EXPECT_EQ(parse_table_folder(std::string(table) + "_7")->table, table);
+  }
+  for (const std::string& table :
+       {std::string("a/b"), std::string("/"), std::string("a\nb"), std::string(254, 'x')}) {
+    auto error = check_table_folder(table, 7).error();
+    EXPECT_EQ(error.code(), Code::kRefused);
+    EXPECT_THAT(error.message(), HasSubstr("`rename` in the shell"));
+  }
+}
+
 TEST(MetadataTest, BackupInfoIsWrittenAsRealClustersWriteIt) {
   for_each_golden("backup_info", [](const std::string& text) {
     auto info = decode_backup_info(text);

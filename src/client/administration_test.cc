@@ -1,6 +1,7 @@
 // Administration of tables and nodes against an embedded cluster over loopback.
 #include <gmock/gmock.h>
 
+#include "client/backups.h"
 #include "client/blocking.h"
 #include "client/node.h"
 #include "meta_types.h"
@@ -77,6 +78,14 @@ TEST_F(AdministrationTest, TellsAndSetsTheSettingsOfATable) {
   auto error = error_of(admin.set_replica_count("t", 3, soon()));
   EXPECT_EQ(error.code(), Code::kInvalidArgument);
   EXPECT_THAT(error.message(), HasSubstr("not enough alive replica servers(2)"));
+  auto counts = client.must(admin.set_replica_count("t", 2, soon()));
+  EXPECT_EQ(counts.old_value, 1);
+  EXPECT_EQ(counts.hint, "");
+  for (const auto& partition : client.must(admin.table_config("t", {}, soon())).partitions) {
+    EXPECT_EQ(partition.max_replica_count, 2);
+    ASSERT_EQ(partition.secondaries.size(), 1u);
+    EXPECT_NE(partition.secondaries[0].to_string(), partition.primary.to_string());
+  }
   EXPECT_FALSE(client.must(admin.atomic_idempotent("t", soon())));
   auto change = client.must(admin.set_atomic_idempotent("t", true, soon()));
   EXPECT_FALSE(change.old_value);
@@ -84,6 +93,38 @@ TEST_F(AdministrationTest, TellsAndSetsTheSettingsOfATable) {
   EXPECT_TRUE(client.must(admin.atomic_idempotent("t", soon())));
   EXPECT_NE(client.must(admin.set_atomic_idempotent("t", true, soon())).hint, "");
   EXPECT_EQ(error_of(admin.replica_count("u", soon())).code(), Code::kNotFound);
+}
+
+TEST_F(AdministrationTest, CreatesTablesWithAsManyReplicasAsThereAreServersFor) {
+  client.must(admin.create_table("t", {}, soon()));
+  EXPECT_EQ(client.must(admin.replica_count("t", soon())), 2);
+  auto error = error_of(admin.create_table("u", {.replica_count = 3}, soon()));
+  EXPECT_EQ(error.code(), Code::kInvalidArgument);
+  EXPECT_THAT(error.message(), HasSubstr("there are not enough alive replica servers(2) for the "
+                                         "requested replica count(3)"));
+  EXPECT_THAT(error.message(), HasSubstr("`create NAME -r 2`"));
+  EXPECT_THAT(error.message(), HasSubstr("--replica-servers 3"));
+}
+
+TEST_F(AdministrationTest, GivesTablesOnlyNamesThatPegasussToolsGive) {
+  client.create_table("t", 2);
+  for (const std::string& name : {std::string("a/b"), std::string("a b"), std::string(".."),
+                                  std::string("\xC3\xBC"), std::string(300, 'x')}) {
+    for (const auto& error : {error_of(admin.create_table(name, {}, soon())),
+                              error_of(admin.rename_table("t", name, soon())),
+                              error_of(admin.recall_table(1, name, soon())),
+                              error_of(client::start_restore(admin,
+                                                             {.cluster = "x",
+                                                              .backup_id = 1,
+                                                              .table = "t",
+                                                              .app_id = 1,
+                                                              .new_table = name,
+                                                              .provider = "none"},
+                                                             soon()))}) {
+      EXPECT_EQ(error.code(), Code::kInvalidArgument);
+      EXPECT_THAT(error.to_string(), HasSubstr("cannot be the name of a new table: Invalid name"));
+    }
+  }
 }
 
 TEST_F(AdministrationTest, FreezesTheCluster) {
@@ -161,7 +202,7 @@ TEST_F(AdministrationTest, IsThereForBlockingCode) {
   auto& b = **blocking;
   EXPECT_TRUE(b.rename_table("t", "u"));
   EXPECT_EQ(*b.replica_count("u"), 1);
-  EXPECT_FALSE(b.set_replica_count("u", 2));
+  EXPECT_FALSE(b.set_replica_count("u", 3));
   EXPECT_FALSE(b.set_atomic_idempotent("u", true)->old_value);
   EXPECT_TRUE(*b.atomic_idempotent("u"));
   EXPECT_TRUE(b.start_compaction("u"));

@@ -1,5 +1,6 @@
 #include "client/backups.h"
 #include "backup_types.h"
+#include "base/table_name.h"
 #include "meta_types.h"
 
 #include <fmt/format.h>
@@ -100,6 +101,7 @@ Task<int32_t> start_restore(Cluster& cluster, RestoreRequest request, Deadline d
   message.app_name = request.table;
   message.app_id = request.app_id;
   message.new_app_name = request.new_table.empty() ? request.table : request.new_table;
+  CO_TRY(base::check_new_table(message.new_app_name));
   message.backup_provider_name = request.provider;
   message.skip_bad_partition = request.skip_bad_partition;
   if (!request.path.empty()) message.__set_restore_path(request.path);

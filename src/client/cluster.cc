@@ -1,4 +1,5 @@
 #include "client/cluster.h"
+#include "base/table_name.h"
 #include "meta_types.h"
 
 #include <fmt/format.h>
@@ -10,6 +11,8 @@ namespace {
 
 using async::milliseconds;
 using wire::ErrorCode;
+
+constexpr int32_t kUsualReplicaCount = 3;
 
 const char* status_name(wire::app_status status) {
   auto found = wire::_app_status_VALUES_TO_NAMES.find(int(status));
@@ -146,11 +149,20 @@ Task<TableConfig> Cluster::table_config(std::string table, std::vector<int32_t> 
   co_return config;
 }
 
+Task<int32_t> Cluster::usual_replica_count(Deadline deadline) {
+  const auto servers = CO_TRY(co_await nodes(deadline));
+  const auto alive = int32_t(std::ranges::count(servers, true, &NodeInfo::is_alive));
+  co_return std::clamp(alive, 1, kUsualReplicaCount);
+}
+
 Task<int32_t> Cluster::create_table(std::string table, CreateOptions options, Deadline deadline) {
+  CO_TRY(base::check_new_table(table));
+  if (!options.replica_count)
+    options.replica_count = CO_TRY(co_await usual_replica_count(deadline));
   wire::configuration_create_app_request request;
   request.app_name = table;
   request.options.partition_count = options.partition_count;
-  request.options.replica_count = options.replica_count;
+  request.options.replica_count = *options.replica_count;
   request.options.success_if_exist = !options.fail_if_exists;
   request.options.app_type = "pegasus";
   request.options.is_stateful = true;
@@ -174,17 +186,30 @@ Task<int32_t> Cluster::create_table(std::string table, CreateOptions options, De
   co_return fail(std::move(error));
 }
 
-// The cluster does not report the reason: an existing table with other settings, or wrong options.
+// The cluster does not report the reason: too few servers, an existing table with other settings,
+// or wrong options. The first in Pegasus's words (server_state::validate_target_max_replica_count),
+// which real servers keep in their logs.
 Routine<std::string> Cluster::why_not_created(std::string table, CreateOptions options,
                                               Deadline deadline) {
+  const auto replicas = options.replica_count.value_or(kUsualReplicaCount);
+  const auto servers = co_await nodes(deadline);
+  const auto alive =
+      servers ? std::ranges::count(*servers, true, &NodeInfo::is_alive) : int64_t{replicas};
+  if (replicas > alive)
+    co_return fmt::format(
+        "there are not enough alive replica servers({}) for the requested replica count({}): ask "
+        "for fewer replicas (`create NAME -r {}` in the shell), or start an embedded cluster with "
+        "--replica-servers {}",
+        alive, replicas, alive, replicas);
   auto existing = co_await table_info(table, deadline);
   if (existing)
-    co_return fmt::format("the table exists with {} partitions, or with other app envs",
-                          existing->partition_count);
+    co_return fmt::format(
+        "the table exists with {} partitions and {} replicas, or with other app envs",
+        existing->partition_count, existing->replica_count);
   co_return fmt::format(
-      "the cluster refuses {} partitions (the embedded cluster allows 1 to 1024), {} replicas "
-      "(more than it has nodes?), the name, or a value of {} app envs",
-      options.partition_count, options.replica_count, options.envs.size());
+      "the cluster refuses {} partitions (the embedded cluster allows 1 to 1024), {} replicas (1 "
+      "to 5), or a value of {} app envs",
+      options.partition_count, replicas, options.envs.size());
 }
 
 Task<> Cluster::wait_until_ready(std::string table, std::function<void(int, int)> progress,
@@ -216,6 +241,7 @@ Task<> Cluster::drop_table(std::string table, int64_t reserve_seconds, Deadline 
 }
 
 Task<TableInfo> Cluster::recall_table(int32_t app_id, std::string new_name, Deadline deadline) {
+  if (!new_name.empty()) CO_TRY(base::check_new_table(new_name));
   wire::configuration_recall_app_request request;
   request.app_id = app_id;
   request.new_app_name = new_name;
@@ -229,6 +255,7 @@ Task<TableInfo> Cluster::recall_table(int32_t app_id, std::string new_name, Dead
 }
 
 Task<> Cluster::rename_table(std::string old_name, std::string new_name, Deadline deadline) {
+  CO_TRY(base::check_new_table(new_name));
   wire::configuration_rename_app_request request;
   request.old_app_name = old_name;
   request.new_app_name = new_name;

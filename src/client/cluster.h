@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "client/administration.h"
 #include "client/meta_caller.h"
@@ -52,7 +53,8 @@ struct NodeInfo {
 
 struct CreateOptions {
   int32_t partition_count = 4;  // at least 1; some clients need a power of two
-  int32_t replica_count = 3;    // the embedded cluster always keeps one
+  // Nothing: usual_replica_count().
+  std::optional<int32_t> replica_count = {};
   bool fail_if_exists = true;
   bool atomic_idempotent = false;
   std::map<std::string, std::string> envs{};
@@ -85,8 +87,12 @@ class Cluster {
   Task<TableConfig> table_config(std::string table, std::vector<int32_t> indices,
                                  Deadline deadline);
 
+  // How many replicas a new table gets when nobody says: 3, as from Pegasus's tools, or as many as
+  // there are live replica servers when those are fewer, since a meta server refuses more.
+  Task<int32_t> usual_replica_count(Deadline deadline);
   // Returns the app id. It may take a moment until the partitions serve: wait_until_ready().
-  // Errors: kAlreadyExists; kInvalidArgument.
+  // Errors: kAlreadyExists; kInvalidArgument, also for a name that base/table_name.h excludes:
+  // nothing is requested then.
   Task<int32_t> create_table(std::string table, CreateOptions options, Deadline deadline);
   // Waits until every partition has a primary; calls `progress` (may be empty) with how many have
   // one.
@@ -97,9 +103,10 @@ class Cluster {
   // Restores a dropped table while its data is kept; an empty `new_name` means its old one. Returns
   // the table; it may take a moment until its partitions serve: wait_until_ready(). Errors:
   // kNotFound for an unknown id, or when it is too late; kAlreadyExists when the table is not
-  // dropped; kInvalidArgument when the name is used or not valid.
+  // dropped; kInvalidArgument when the name is used, or base/table_name.h excludes it.
   Task<TableInfo> recall_table(int32_t app_id, std::string new_name, Deadline deadline);
-  // Errors: kNotFound; kInvalidArgument when a table of the new name exists.
+  // Errors: kNotFound; kInvalidArgument when a table of the new name exists, or base/table_name.h
+  // excludes it.
   Task<> rename_table(std::string old_name, std::string new_name, Deadline deadline);
 
   // Settings of a table. Errors: kNotFound; of a change also kInvalidArgument (a count that is not

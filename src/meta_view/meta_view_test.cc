@@ -91,6 +91,23 @@ TEST_F(TableViewTest, ShowsNoPrimaryWhereThereIsNone) {
   EXPECT_EQ(response.partitions[2].ballot, 0);
 }
 
+TEST_F(TableViewTest, ShowsSecondariesBesideAPrimary) {
+  for (size_t index = 0; index < 4; ++index)
+    table_.partitions[index].secondaries = {&nodes_[(index + 1) % 2]};
+  table_.partitions[2].primary = nullptr;
+  const auto response = query({}, HostPorts::kInclude);
+  for (size_t index : {0, 1, 3}) {
+    const auto& partition = response.partitions[index];
+    const auto& other = nodes_[(index + 1) % 2];
+    EXPECT_EQ(partition.secondaries, std::vector{other.address});
+    EXPECT_EQ(partition.hp_secondaries, std::vector{other.host_port});
+  }
+  EXPECT_TRUE(response.partitions[2].secondaries.empty());
+  EXPECT_TRUE(response.partitions[2].hp_secondaries.empty());
+  EXPECT_EQ(query({0}).partitions[0].secondaries.size(), 1u);
+  EXPECT_FALSE(query({0}).partitions[0].__isset.hp_secondaries);
+}
+
 TEST_F(TableViewTest, KnowsNoTableThatIsNotThere) {
   const auto response = query_config({}, nullptr, HostPorts::kInclude);
   EXPECT_EQ(response.err.code, ErrorCode::kObjectNotFound);

@@ -40,11 +40,16 @@ wire::partition_configuration configuration_of(const TableView& table, size_t in
     // Without a primary the ballot stays 0: clients take any other ballot as a served partition.
     configuration.ballot = partition.ballot;
     configuration.primary = partition.primary->address;
+    for (const auto* node : partition.secondaries)
+      configuration.secondaries.push_back(node->address);
   }
   if (host_ports == HostPorts::kInclude) {
-    if (partition.primary) configuration.__set_hp_primary(partition.primary->host_port);
     configuration.__set_hp_secondaries({});
     configuration.__set_hp_last_drops({});
+    if (!partition.primary) return configuration;
+    configuration.__set_hp_primary(partition.primary->host_port);
+    for (const auto* node : partition.secondaries)
+      configuration.hp_secondaries.push_back(node->host_port);
   }
   return configuration;
 }

@@ -14,6 +14,9 @@ namespace pegmove::meta_view {
 struct PartitionView {
   int64_t ballot = 1;                    // at least 1: clients read 0 as "not ready"
   const NodeAddress* primary = nullptr;  // null: it is not served now
+  // Shown only beside a primary. Tools take a partition with fewer than max_replica_count - 1 as
+  // unhealthy, and those that create a table wait for them.
+  std::vector<const NodeAddress*> secondaries = {};
 };
 
 struct TableView {
@@ -25,8 +28,8 @@ struct TableView {
 
 // RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX: the requested partitions, in that order, each once;
 // indices that do not exist are ignored; all partitions when none is left. One that has no primary
-// has no hp_primary, and ballot 0. For null (the table does not exist or is dropped): answers
-// ERR_OBJECT_NOT_FOUND. Pegasus: server_state::query_configuration_by_index in
+// has no hp_primary, no secondaries, and ballot 0. For null (the table does not exist or is
+// dropped): answers ERR_OBJECT_NOT_FOUND. Pegasus: server_state::query_configuration_by_index in
 // src/meta/server_state.cpp.
 wire::query_cfg_response query_config(const wire::query_cfg_request& request,
                                       const TableView* table, HostPorts host_ports);

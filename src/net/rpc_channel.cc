@@ -48,6 +48,7 @@ void RpcChannel::start(const OutgoingCall& call, Completion done) {
                         .gpid = call.gpid,
                         .partition_hash = call.partition_hash,
                         .timeout_ms = int32_t(call.deadline.left(clock_).count()),
+                        .is_backup_request = call.is_backup_request,
                         .trace_id = id},
                        call.body);
 }

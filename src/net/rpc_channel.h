@@ -23,6 +23,8 @@ struct OutgoingCall {
   // If not null: set to true when sending begins; a call that failed before that was certainly not
   // carried out. Must exist until the call is done.
   bool* sent = nullptr;
+  // A read that a secondary may answer, too. Not in the framing THFT 0.
+  bool is_backup_request = false;
 };
 
 // A reply: the RPC-level error, and the body with its owner.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "base/table_name.h"
 #include "shell/handlers.h"
 #include "shell/report.h"
 #include "shell/session.h"
@@ -17,15 +18,8 @@ constexpr OptionSpec kCreateOptions[] = {{'p', "partition_count", true},
                                          {'i', "atomic_idempotent"},
                                          {'e', "envs", true}};
 constexpr OptionSpec kDropOptions[] = {{'r', "reserve_seconds", true}};
-constexpr const char* kNameRule = "Invalid name: Only 0-9a-zA-Z.:_ are valid.";
 constexpr async::milliseconds kReadyTimeout{3'600'000};
-
-bool is_table_name(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view(".:_").contains(c);
-  });
-}
+constexpr int32_t kUsualReplicas = 3;
 
 // "k1=v1,k2=v2".
 Result<std::map<std::string, std::string>> parse_envs(std::string_view text) {
@@ -45,7 +39,7 @@ Result<std::map<std::string, std::string>> parse_envs(std::string_view text) {
 Result<client::CreateOptions> parse_create(const Options& options) {
   client::CreateOptions create;
   create.partition_count = TRY(options.number('p', "partition_count", create.partition_count));
-  create.replica_count = TRY(options.number('r', "replica_count", create.replica_count));
+  if (options.has('r')) create.replica_count = TRY(options.number('r', "replica_count", 0));
   create.fail_if_exists = options.has('f');
   create.atomic_idempotent = options.has('i');
   create.envs = TRY(parse_envs(options.text('e')));
@@ -53,13 +47,27 @@ Result<client::CreateOptions> parse_create(const Options& options) {
 }
 
 Result<void> check_create(const std::string& name, const client::CreateOptions& create) {
-  if (!is_table_name(name)) return fail(Code::kInvalidArgument, kNameRule);
+  TRY(base::check_table_name(name));
   if (create.partition_count < 1)
     return fail(Code::kInvalidArgument,
                 fmt::format("create app {} failed: partition_count should >= 1", name));
-  if (create.replica_count < 1)
+  if (create.replica_count && *create.replica_count < 1)
     return fail(Code::kInvalidArgument,
                 fmt::format("create app {} failed: replica_count should >= 1", name));
+  return {};
+}
+
+// Without -r, says when the cluster has too few servers for the usual count.
+Result<void> choose_replica_count(Session& session, client::CreateOptions& create) {
+  if (create.replica_count) return {};
+  const auto count =
+      TRY(session.run(session.cluster()->usual_replica_count(session.meta_deadline())));
+  if (count < kUsualReplicas)
+    session.err() << fmt::format(
+        "WARNING: a new table has {} replicas, and the cluster has live replica servers for {}: it "
+        "gets {}\n",
+        kUsualReplicas, count, count);
+  create.replica_count = count;
   return {};
 }
 
@@ -92,8 +100,11 @@ Outcome run_create(Session& session, Words words) {
     return Outcome::kFailed;
   }
   session.forget_table();  // it may be another one of the same name
-  auto created =
-      session.run(session.cluster()->create_table(name, *create, session.meta_deadline()));
+  Result<int32_t> created = 0;
+  if (auto chosen = choose_replica_count(session, *create); !chosen)
+    created = fail(std::move(chosen.error()));
+  else
+    created = session.run(session.cluster()->create_table(name, *create, session.meta_deadline()));
   Result<void> ready;
   if (created) {
     session.out() << "create app " << name << " succeed, waiting for app ready" << std::endl;
@@ -138,8 +149,9 @@ Outcome run_recall(Session& session, Words words) {
     return Outcome::kWrongUsage;
   }
   std::string new_name = words.size() > 1 ? words[1] : "";
-  if (!new_name.empty() && !is_table_name(new_name)) {
-    session.err() << "invalid new_app_name: '" << new_name << "': " << kNameRule << "\n";
+  if (auto named = base::check_table_name(new_name); !new_name.empty() && !named) {
+    session.err() << "invalid new_app_name: '" << new_name << "': " << named.error().message()
+                  << "\n";
     return Outcome::kFailed;
   }
   session.forget_table();
@@ -165,8 +177,9 @@ Outcome run_rename(Session& session, Words words) {
   if (words.size() < 2) return Outcome::kWrongUsage;
   const auto &old_name = words[0], &new_name = words[1];
   auto names = "old_app_name(" + old_name + "), new_app_name(" + new_name + ")";
-  if (!is_table_name(new_name)) {
-    session.err() << "rename app failed, " << names << ", failed: " << kNameRule << "\n";
+  if (auto named = base::check_table_name(new_name); !named) {
+    session.err() << "rename app failed, " << names << ", failed: " << named.error().message()
+                  << "\n";
     return Outcome::kFailed;
   }
   session.forget_table();

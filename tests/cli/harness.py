@@ -119,7 +119,7 @@ def run_program(words, folder, stdin=b"", env=None, limit_s=LIMIT_S, preexec_fn=
 
 
 class Cluster:
-    """An embedded cluster, in the foreground of a process of its own."""
+    """An embedded cluster, in the foreground of a process of its own; `replicas` None: as many as by default."""
     meta_port = 0  # a free one, another at each start
 
     def __init__(self, folder, name="A", replicas=1, more=(), **popen):
@@ -130,8 +130,9 @@ class Cluster:
         self.start()
 
     def start(self):
+        servers = [] if self.replica_servers is None else ["--replica-servers", self.replica_servers]
         self.process = Process(["cluster", "start", "--name", self.name, "--data", self.data,
-                                "--meta-port", self.meta_port, "--replica-servers", self.replica_servers, *self.more],
+                                "--meta-port", self.meta_port, *servers, *self.more],
                                self.top, **self.popen)
         self.process.stdout_until("ready; Ctrl-C")
         with open(os.path.join(self.data, "run.json"), encoding="utf-8") as file:
@@ -234,8 +235,10 @@ class CliTest(unittest.TestCase):
         return self.done("import", "--cluster", cluster.meta, "--table", table, "--quiet", *more, "-",
                          stdin=jsonl(rows))
 
-    def create(self, cluster, table, partitions, rows=()):
-        self.fill(cluster, table, rows, "--create", "--partitions", partitions)
+    def create(self, cluster, table, partitions, rows=(), replicas=1):
+        self.done("shell", "--cluster", cluster.meta, "-e", f"create {table} -p {partitions} -r {replicas} -f")
+        if rows:
+            self.fill(cluster, table, rows)
 
     def rows_of(self, cluster, table):
         outcome = self.done("export", "--cluster", cluster.meta, "--table", table, "--quiet", "-")

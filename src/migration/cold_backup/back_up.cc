@@ -113,6 +113,7 @@ std::string product_of(int64_t backup_id, int32_t app_id, const std::string& roo
 }  // namespace
 
 Task<std::string> BackUp::start(StepContext) {
+  CO_TRY(backup::check_table_folder(table_.name, table_.app_id));
   const auto root =
       CO_TRY(backup::root_of(request_.path, CO_TRY(co_await backup_root(*cluster_, deadline()))));
   auto started = co_await client::start_backup(*cluster_, table_.app_id, request_.provider,

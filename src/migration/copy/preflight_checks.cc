@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/table_name.h"
 #include "inspect/server_checks.h"
 #include "inspect/table_checks.h"
 #include "migration/copy/live_checks.h"
@@ -79,6 +80,27 @@ EnvMap envs_of_target(const inspect::Inspection& inspection,
   return envs;
 }
 
+void check_new_target(const inspect::Inspection& inspection, const CopyOptions& options,
+                      inspect::Findings& findings) {
+  const auto& target = inspection.target;
+  const auto replicas = inspection.source.info->replica_count;
+  const auto& name = options.to_table.empty() ? options.table : options.to_table;
+  if (auto named = base::check_table_name(name); !named)
+    findings.error(Code::kInvalidArgument, "table-name", named.error().message(), target.place(),
+                   "name the new table with --to-table");
+  if (replicas > target.alive_nodes)
+    findings.error(
+        Code::kRefused, "too-few-servers",
+        fmt::format("the source has {} replicas, and {} replica servers are alive here: "
+                    "the cluster refuses to create the table",
+                    replicas, target.alive_nodes),
+        "cluster " + target.cluster,
+        fmt::format("create the table by hand (`create {} -p {} -r {}` in the shell), "
+                    "and leave out --create",
+                    name, options.partitions.value_or(inspection.source.info->partition_count),
+                    std::max(1, target.alive_nodes)));
+}
+
 }  // namespace
 
 void check_chosen_partitions(const inspect::SideFacts& source, const CopyOptions& options,
@@ -117,12 +139,7 @@ inspect::Findings check_creation(const inspect::Inspection& inspection, const Co
                    fmt::format("its function level is {}, at which no table can be created",
                                client::meta_level_name(*target.level)),
                    "cluster " + target.cluster, "`set_meta_level steady` in the shell allows it");
-  if (inspection.source.info->replica_count > target.alive_nodes)
-    findings.warning("too-few-servers",
-                     fmt::format("the source has {} replicas, and {} replica servers are alive "
-                                 "here: a real cluster refuses to create the table",
-                                 inspection.source.info->replica_count, target.alive_nodes),
-                     "cluster " + target.cluster);
+  if (!target.info) check_new_target(inspection, options, findings);
   for (const auto& node : target.nodes)
     if (node.config && (node.config->enable_acl || node.config->enable_ranger_acl)) {
       findings.warning(

@@ -270,7 +270,8 @@ TEST_F(PreflightChecksTest, AClusterThatMakesNoTablesIsTold) {
   expect_error("meta-level", "fl_freezed");
   inspection.target.level = client::MetaLevel::kSteady;
   inspection.source.info->replica_count = 3;
-  expect(inspect::Severity::kWarning, "too-few-servers", "the source has 3 replicas");
+  expect_error("too-few-servers", "the source has 3 replicas");
+  inspection.target.alive_nodes = 3;
   inspection.target.nodes[0].config->enable_acl = true;
   expect(inspect::Severity::kWarning, "access-control", "the creation of a table may be refused");
 }
@@ -293,6 +294,21 @@ TEST_F(PreflightChecksTest, VersionsAreOneNote) {
   inspection.source.nodes.clear();
   inspection.target.nodes.clear();
   EXPECT_THAT(note(), ElementsAre());
+}
+
+TEST_F(PreflightChecksTest, ANewTablesNameMustBeValid) {
+  remove_target();
+  options.create = true;
+  options.to_table = "a/b";
+  expect_error("table-name", "Only 0-9a-zA-Z.:_ are valid");
+  options.create = false;
+  EXPECT_THAT(findings(), Not(Contains(is_finding(inspect::Severity::kError, "table-name"))));
+}
+
+TEST_F(PreflightChecksTest, ATableThatExistsMayHaveAnyName) {
+  options.create = true;
+  options.to_table = "a-b";
+  EXPECT_THAT(findings(), Not(Contains(is_finding(inspect::Severity::kError, "table-name"))));
 }
 
 TEST_F(PreflightChecksTest, OldVersionsAreToldWithWhatTheyLack) {

@@ -310,18 +310,18 @@ TEST(LoadLine, SaysWhatItWaitsForInEachPhase) {
   status.partitions = {
       {.status = wire::BLS_DOWNLOADING, .replicas = {replica(false), replica(false)}},
       {.status = wire::BLS_DOWNLOADED, .replicas = {replica(false), replica(false)}}};
-  EXPECT_EQ(line(wire::BLS_DOWNLOADING), "loading: 50% downloaded, 1/2 partitions, 40 s");
+  EXPECT_EQ(line(wire::BLS_DOWNLOADING), "loading: 50% downloaded, 1/2 partitions, 40.0 s");
   EXPECT_EQ(line(wire::BLS_DOWNLOADED),
-            "loading: all files are downloaded, the servers begin to ingest them, 40 s");
-  EXPECT_EQ(line(wire::BLS_INGESTING), "loading: ingesting files, 0/2 partitions, 40 s");
+            "loading: all files are downloaded, the servers begin to ingest them, 40.0 s");
+  EXPECT_EQ(line(wire::BLS_INGESTING), "loading: ingesting files, 0/2 partitions, 40.0 s");
   status.partitions = {{.status = wire::BLS_SUCCEED, .replicas = {replica(true), replica(true)}},
                        {.status = wire::BLS_SUCCEED, .replicas = {replica(true), replica(false)}}};
   EXPECT_EQ(line(wire::BLS_SUCCEED),
             "loading: 2/2 partitions have the rows; the servers remove the downloaded files, 1/2 "
-            "partitions cleaned up, 40 s");
+            "partitions cleaned up, 40.0 s");
   EXPECT_THAT(line(wire::BLS_FAILED), HasSubstr("it failed; the servers remove"));
   status.is_loading = false;
-  EXPECT_EQ(line(wire::BLS_SUCCEED), "loading: 2/2 partitions have the rows, 40 s");
+  EXPECT_EQ(line(wire::BLS_SUCCEED), "loading: 2/2 partitions have the rows, 40.0 s");
 }
 
 TEST(LoadRunJson, ComesBackAndWrongFieldsAreNamed) {

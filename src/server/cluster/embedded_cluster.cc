@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "async/context_thread.h"
@@ -70,6 +71,15 @@ class LocalNodes : public meta::NodePort {
     return nodes_[size_t(node)]->release(gpid, delete_files);
   }
   bool serves(int node, Gpid gpid) const override { return nodes_[size_t(node)]->serves(gpid); }
+  void set_secondaries(int node, const wire::app_info& app, int32_t partition_index,
+                       const std::vector<int32_t>& secondaries) override {
+    const Gpid gpid{app.app_id, partition_index};
+    const auto replica = nodes_[size_t(node)]->find(gpid);
+    for (int other = 0; other < int(nodes_.size()); ++other) {
+      const bool is_secondary = other != node && std::ranges::count(secondaries, other) > 0;
+      nodes_[size_t(other)]->follow(hosted(app), partition_index, is_secondary ? replica : nullptr);
+    }
+  }
   void apply_envs(const wire::app_info& app) override {
     for (auto* node : nodes_) node->apply_envs(hosted(app));
   }
@@ -143,6 +153,8 @@ struct EmbeddedCluster::Parts {
     if (meta) (void)meta_thread.wait_for(stop_role(*meta));
     for (auto& role : nodes)
       if (role->node) (void)role->thread.wait_for(stop_role(*role->node));
+    for (auto& role : nodes)
+      if (role->node) role->node->drain();
   }
 
   Result<void> start_nodes(const EmbeddedClusterOptions& options, Clock& clock, const Logger& log) {

@@ -42,6 +42,7 @@ class FakeNodes : public NodePort {
   Result<void> host(int, const wire::app_info&, int32_t, bool) override { return {}; }
   Result<void> release(int, Gpid, bool) override { return {}; }
   bool serves(int, Gpid) const override { return true; }
+  void set_secondaries(int, const wire::app_info&, int32_t, const std::vector<int32_t>&) override {}
   void apply_envs(const wire::app_info&) override {}
   wire::CompactionStatus compaction_status(int, Gpid) const override {
     return wire::CompactionStatus::kIdle;

@@ -82,14 +82,29 @@ Routine<> MetaService::join() {
 
 Task<> MetaService::host_one(const AppRecord& app, int32_t index, bool may_be_new) {
   auto node = app.partitions[size_t(index)].node;
-  co_return co_await pool_.run([this, node, info = app.info, index, may_be_new] {
+  const Gpid gpid{app.info.app_id, index};
+  if (!nodes_.serves(node, gpid)) opening_.insert(gpid);
+  auto hosted = co_await pool_.run([this, node, info = app.info, index, may_be_new] {
     return nodes_.host(node, info, index, may_be_new);
   });
+  opening_.erase(gpid);
+  CO_TRY(std::move(hosted));
+  // The replica count may have changed meanwhile.
+  if (const auto* now = catalog_.find_by_id(gpid.app_id))
+    nodes_.set_secondaries(node, now->info, index, catalog_.secondaries_of(*now, size_t(index)));
+  co_return Result<void>();
+}
+
+void MetaService::set_secondaries(const AppRecord& app) {
+  for (size_t index = 0; index < app.partitions.size(); ++index)
+    nodes_.set_secondaries(app.partitions[index].node, app.info, int32_t(index),
+                           catalog_.secondaries_of(app, index));
 }
 
 Task<> MetaService::release_one(const AppRecord& app, int32_t index, bool delete_files) {
   auto node = app.partitions[size_t(index)].node;
   Gpid gpid{app.info.app_id, index};
+  nodes_.set_secondaries(node, app.info, index, {});
   co_return co_await pool_.run(
       [this, node, gpid, delete_files] { return nodes_.release(node, gpid, delete_files); });
 }
@@ -126,7 +141,8 @@ Routine<> MetaService::apply_catalog_once(AppRecord app) {
 
 bool MetaService::is_served(Gpid gpid) const {
   const auto* app = catalog_.find_by_id(gpid.app_id);
-  return app && nodes_.serves(app->partitions[size_t(gpid.partition_index)].node, gpid);
+  return app && !opening_.contains(gpid) &&
+         nodes_.serves(app->partitions[size_t(gpid.partition_index)].node, gpid);
 }
 
 meta_view::ClusterFacts MetaService::facts() const {
@@ -266,7 +282,9 @@ void MetaService::register_table_handlers() {
   dispatcher_.on_message<configuration_set_max_replica_count_request,
                          configuration_set_max_replica_count_response>(
       RpcCode::kSetMaxReplicaCount, [this](const auto& request, const auto&) {
-        return set_max_replica_count(catalog_, request);
+        auto response = set_max_replica_count(catalog_, request);
+        if (response.err.code == ErrorCode::kOk) set_secondaries(*catalog_.find(request.app_name));
+        return response;
       });
   dispatcher_.on_message<configuration_get_atomic_idempotent_request,
                          configuration_get_atomic_idempotent_response>(

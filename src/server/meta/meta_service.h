@@ -68,12 +68,14 @@ class MetaService {
   bool backups_are_served(net::IncomingCall& call) const;
   void table_dropped(int32_t app_id);
 
+  // With its secondaries.
   Task<> host_one(const AppRecord& app, int32_t index, bool may_be_new = true);
   Task<> release_one(const AppRecord& app, int32_t index, bool delete_files);
   // Makes the nodes serve or release the table, as the catalog says. At most one call per table
   // works at a time: it repeats until the nodes match the catalog, and other calls return at once.
   Routine<> apply_catalog(int32_t app_id);
   Routine<> apply_catalog_once(AppRecord app);
+  void set_secondaries(const AppRecord& app);
   Routine<> purge_dropped();
   Routine<> purge(AppRecord app);
   Result<void> forget(int32_t app_id);
@@ -115,6 +117,7 @@ class MetaService {
   BackupPolicies backup_policies_;
   Restores restores_;
   BulkLoads loads_;
+  std::set<Gpid> opening_;      // shown as served when their secondaries follow them, too
   std::set<int32_t> applying_;  // ids of tables whose nodes are being updated
   std::set<int32_t> purging_;  // ids of tables whose data is being deleted: they cannot be recalled
   service::Operations operations_;  // its handlers run on the executor

@@ -24,6 +24,10 @@ class NodePort {
                             bool may_be_new) = 0;
   virtual Result<void> release(int node, Gpid gpid, bool delete_files) = 0;
   virtual bool serves(int node, Gpid gpid) const = 0;
+  // From now on exactly these nodes, and not `node` itself, answer as secondaries of the partition
+  // that `node` serves; none when it does not serve it. Repeatable.
+  virtual void set_secondaries(int node, const wire::app_info& app, int32_t partition_index,
+                               const std::vector<int32_t>& secondaries) = 0;
   // Sends the table's current name and app envs to all nodes.
   virtual void apply_envs(const wire::app_info& app) = 0;
   // kIdle when the node does not serve the partition.

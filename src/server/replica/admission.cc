@@ -60,10 +60,12 @@ std::optional<Admission> AdmissionControl::refuse_first(const wire::RequestHead&
   return std::nullopt;
 }
 
-Admission AdmissionControl::read(const wire::RequestHead& head) {
-  if (!acts_) return {};
+Admission AdmissionControl::read(const wire::RequestHead& head, Role role) {
+  const bool is_misplaced = role == Role::kSecondary && !head.is_backup_request;
+  if (!acts_) return is_misplaced ? refuse(ErrorCode::kInvalidState) : Admission();
   std::lock_guard lock(mutex_);
   if (auto refused = refuse_first(head, false)) return *refused;
+  if (is_misplaced) return refuse(ErrorCode::kInvalidState);
   const async::milliseconds timeout(head.timeout_ms);
   if (head.is_backup_request) {
     auto admission = by(limits_.backup_reads.take(1, clock_.unix_seconds(), timeout));
@@ -75,12 +77,13 @@ Admission AdmissionControl::read(const wire::RequestHead& head) {
   return limits_.read_bytes.is_open(clock_.now()) ? admission : refuse(ErrorCode::kBusy);
 }
 
-Admission AdmissionControl::write(const wire::RequestHead& head) {
-  if (!acts_) return {};
+Admission AdmissionControl::write(const wire::RequestHead& head, Role role) {
+  if (!acts_ && role == Role::kPrimary) return {};
   std::lock_guard lock(mutex_);
   if (auto refused = refuse_first(head, true)) return *refused;
   if (max_request_size_ > 0 && head.message_size > max_request_size_)
     return refuse(ErrorCode::kInvalidData);
+  if (role == Role::kSecondary) return refuse(ErrorCode::kInvalidState);
   const async::milliseconds timeout(head.timeout_ms);
   const auto now = clock_.unix_seconds();
   auto by_count = by(limits_.writes.take(1, now, timeout));

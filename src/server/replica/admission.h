@@ -1,6 +1,9 @@
 // Whether and when a request to a partition is carried out: app envs that deny and throttle, and
 // the partition hash after a split. In Pegasus's order: deny, hash, throttles. Pegasus:
 // src/replica/replica_throttle.cpp, replica::on_client_read and on_client_write.
+//
+// A secondary answers backup requests, which are reads; clients that send it others learn with
+// ERR_INVALID_STATE that they have to look for the primary.
 #pragma once
 
 #include <atomic>
@@ -26,6 +29,9 @@ struct Admission {
   async::milliseconds pause{0};
 };
 
+// What a server is for a partition.
+enum class Role { kPrimary, kSecondary };
+
 // Safe from any thread.
 class AdmissionControl {
  public:
@@ -35,8 +41,9 @@ class AdmissionControl {
 
   void configure(const TableEnvs& envs, int32_t partition_count);
 
-  Admission read(const wire::RequestHead& head);
-  Admission write(const wire::RequestHead& head);
+  // `role`: of the server that received the request.
+  Admission read(const wire::RequestHead& head, Role role = Role::kPrimary);
+  Admission write(const wire::RequestHead& head, Role role = Role::kPrimary);
   // Counts a finished read against replica.read_throttling_by_size.
   void count_read(size_t reply_bytes);
 

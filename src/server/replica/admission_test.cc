@@ -37,6 +37,31 @@ TEST_F(AdmissionTest, EverythingPassesWithoutEnvs) {
   EXPECT_EQ(control.write(head()).kind, Kind::kPass);
 }
 
+TEST_F(AdmissionTest, ASecondaryReadsForBackupRequestsAlone) {
+  auto backup = head();
+  backup.is_backup_request = true;
+  for (const EnvMap& envs : {EnvMap(), EnvMap{{"replica.read_throttling", "1*reject*0"}}}) {
+    configure(envs);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(control.read(backup, Role::kSecondary).kind, Kind::kPass);
+      expect_refused(control.read(head(), Role::kSecondary), ErrorCode::kInvalidState);
+      expect_refused(control.write(head(), Role::kSecondary), ErrorCode::kInvalidState);
+      expect_refused(control.write(backup, Role::kSecondary), ErrorCode::kInvalidState);
+    }
+    EXPECT_EQ(control.read(head()).kind, Kind::kPass) << "nothing of it counts at the primary";
+  }
+  expect_refused(control.write(head(2 << 20), Role::kSecondary), ErrorCode::kInvalidData);
+}
+
+TEST_F(AdmissionTest, ASecondaryDeniesWhatTheRuleNames) {
+  configure({{"replica.deny_client_request", "timeout*all"}});
+  auto backup = head();
+  backup.is_backup_request = true;
+  EXPECT_EQ(control.read(backup, Role::kSecondary).kind, Kind::kDrop);
+  EXPECT_EQ(control.read(head(), Role::kSecondary).kind, Kind::kDrop);
+  EXPECT_EQ(control.write(head(), Role::kSecondary).kind, Kind::kDrop);
+}
+
 TEST_F(AdmissionTest, DeniesWhatTheRuleNames) {
   configure({{"replica.deny_client_request", "timeout*write"}});
   EXPECT_EQ(control.write(head()).kind, Kind::kDrop);

@@ -7,7 +7,7 @@
 namespace pegmove::server::replica {
 
 wire::query_disk_info_response disk_info_of(const std::string& data_dir,
-                                            std::span<const Gpid> partitions) {
+                                            const HeldPartitions& partitions) {
   wire::query_disk_info_response response;
   std::error_code error;
   const auto space = std::filesystem::space(data_dir, error);
@@ -20,11 +20,15 @@ wire::query_disk_info_response disk_info_of(const std::string& data_dir,
   disk.full_dir = data_dir;
   disk.disk_capacity_mb = int64_t(space.capacity >> 20);
   disk.disk_available_mb = int64_t(space.available >> 20);
-  for (auto gpid : partitions) {
+  const auto id_of = [](Gpid gpid) {
     wire::gpid id;
     id.id = gpid;
-    disk.holding_primary_replicas[gpid.app_id].insert(id);
-  }
+    return id;
+  };
+  for (auto gpid : partitions.primaries)
+    disk.holding_primary_replicas[gpid.app_id].insert(id_of(gpid));
+  for (auto gpid : partitions.secondaries)
+    disk.holding_secondary_replicas[gpid.app_id].insert(id_of(gpid));
   response.total_capacity_mb = disk.disk_capacity_mb;
   response.total_available_mb = disk.disk_available_mb;
   response.disk_infos.push_back(std::move(disk));

@@ -2,8 +2,8 @@
 // src/common/fs_manager.cpp.
 #pragma once
 
-#include <span>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "replica_admin_types.h"
@@ -13,10 +13,15 @@ namespace pegmove::server::replica {
 // The name of a node's only disk: Pegasus names disks in [replication] data_dirs.
 inline constexpr const char* kDiskTag = "data";
 
+struct HeldPartitions {
+  std::vector<Gpid> primaries = {};
+  std::vector<Gpid> secondaries = {};
+};
+
 // The size of the file system of `data_dir` and the space available to this process, in MiB, and
-// the partitions, all as primaries. Answers ERR_FILE_OPERATION_FAILED when the system call fails.
+// the partitions. Answers ERR_FILE_OPERATION_FAILED when the system call fails.
 // Blocks.
 wire::query_disk_info_response disk_info_of(const std::string& data_dir,
-                                            std::span<const Gpid> partitions);
+                                            const HeldPartitions& partitions);
 
 }  // namespace pegmove::server::replica

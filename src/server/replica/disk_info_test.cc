@@ -17,8 +17,8 @@ using wire::ErrorCode;
 using wire::RpcCode;
 
 TEST(DiskInfo, TellsTheSizeOfTheDiskAndWhatLiesOnIt) {
-  const Gpid partitions[] = {{1, 0}, {1, 3}, {2, 0}};
-  auto response = disk_info_of("/tmp", partitions);
+  auto response =
+      disk_info_of("/tmp", {.primaries = {{1, 0}, {1, 3}, {2, 0}}, .secondaries = {{1, 2}}});
   EXPECT_EQ(response.err.code, ErrorCode::kOk);
   ASSERT_EQ(response.disk_infos.size(), 1u);
   const auto& disk = response.disk_infos[0];
@@ -31,7 +31,8 @@ TEST(DiskInfo, TellsTheSizeOfTheDiskAndWhatLiesOnIt) {
   EXPECT_EQ(disk.holding_primary_replicas.size(), 2u);
   EXPECT_EQ(disk.holding_primary_replicas.at(1),
             (std::set<wire::gpid>{{Gpid{1, 0}}, {Gpid{1, 3}}}));
-  EXPECT_TRUE(disk.holding_secondary_replicas.empty());
+  EXPECT_EQ(disk.holding_secondary_replicas.size(), 1u);
+  EXPECT_EQ(disk.holding_secondary_replicas.at(1), (std::set<wire::gpid>{{Gpid{1, 2}}}));
 }
 
 TEST(DiskInfo, SaysThatThereIsNoFolder) {

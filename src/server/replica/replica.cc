@@ -45,48 +45,62 @@ void Replica::close() {
 }
 
 template <typename CarryOut>
-void Replica::admit(Admission admission, net::IncomingCall call, CarryOut carry_out) {
+void Replica::admit(Admission admission, net::IncomingCall call, Secondary secondary,
+                    CarryOut carry_out) {
   using enum Admission::Kind;
   if (admission.kind == kDrop) return;
   if (admission.pause.count() > 0) {
     const auto pause = std::exchange(admission.pause, {});
+    const auto& later = secondary ? secondary->later : options_.later;
     // Weak: a waiting request does not keep the database open.
-    return options_.later(
-        pause, [held = weak_from_this(), admission, carry_out, call = std::move(call)]() mutable {
-          auto self = held.lock();
-          if (!self) return call.reply(ErrorCode::kObjectNotFound);
-          self->admit(admission, std::move(call), carry_out);
-        });
+    return later(pause, [held = weak_from_this(), admission, secondary, carry_out,
+                         call = std::move(call)]() mutable {
+      auto self = held.lock();
+      if (!self) return call.reply(ErrorCode::kObjectNotFound);
+      self->admit(admission, std::move(call), std::move(secondary), carry_out);
+    });
   }
   if (admission.kind == kRefuse) return call.reply(admission.error);
-  carry_out(std::move(call));
+  carry_out(std::move(call), std::move(secondary));
 }
 
-void Replica::read(RpcCode code, net::IncomingCall call) {
-  const auto admission = admission_.read(call.head());
-  options_.metrics->count_throttled(admission, call.head().is_backup_request, code);
-  admit(admission, std::move(call),
-        [this, code](net::IncomingCall admitted) { start_read(code, std::move(admitted)); });
+ReplicaMetrics& Replica::metrics_at(const SecondarySeat* secondary) const {
+  return secondary ? *secondary->metrics : *options_.metrics;
 }
 
-void Replica::start_read(RpcCode code, net::IncomingCall call) {
-  pool_.post([self = shared_from_this(), code, call = std::move(call)]() mutable {
-    if (call.has_room_for_reply()) return self->answer_read(code, call);
+void Replica::read(RpcCode code, net::IncomingCall call, Secondary secondary) {
+  const auto admission =
+      admission_.read(call.head(), secondary ? Role::kSecondary : Role::kPrimary);
+  metrics_at(secondary.get()).count_throttled(admission, call.head().is_backup_request, code);
+  admit(admission, std::move(call), std::move(secondary),
+        [this, code](net::IncomingCall admitted, Secondary through) {
+          start_read(code, std::move(admitted), std::move(through));
+        });
+}
+
+void Replica::start_read(RpcCode code, net::IncomingCall call, Secondary secondary) {
+  pool_.post([self = shared_from_this(), code, call = std::move(call),
+              secondary = std::move(secondary)]() mutable {
+    if (call.has_room_for_reply()) return self->answer_read(code, call, secondary.get());
     // Weak, as in admit().
     net::IncomingCall::when_room_for_reply(
-        std::move(call), [held = std::weak_ptr(self), code](net::IncomingCall waited) {
+        std::move(call), [held = std::weak_ptr(self), code,
+                          secondary = std::move(secondary)](net::IncomingCall waited) mutable {
           auto replica = held.lock();
           if (!replica) return waited.reply(ErrorCode::kObjectNotFound);
-          replica->start_read(code, std::move(waited));
+          replica->start_read(code, std::move(waited), std::move(secondary));
         });
   });
 }
 
-void Replica::write(RpcCode code, net::IncomingCall call) {
-  const auto admission = admission_.write(call.head());
-  options_.metrics->count_throttled(admission, false, code);
-  admit(admission, std::move(call),
-        [this, code](net::IncomingCall admitted) { writes_.submit(code, std::move(admitted)); });
+void Replica::write(RpcCode code, net::IncomingCall call, Secondary secondary) {
+  const auto admission =
+      admission_.write(call.head(), secondary ? Role::kSecondary : Role::kPrimary);
+  metrics_at(secondary.get()).count_throttled(admission, false, code);
+  admit(admission, std::move(call), std::move(secondary),
+        [this, code](net::IncomingCall admitted, const Secondary&) {
+          writes_.submit(code, std::move(admitted));
+        });
 }
 
 Result<std::chrono::microseconds> Replica::ingest(const std::vector<std::string>& files,
@@ -101,25 +115,26 @@ Result<std::chrono::microseconds> Replica::ingest(const std::vector<std::string>
   return std::chrono::duration_cast<std::chrono::microseconds>(clock_.now() - begin);
 }
 
-void Replica::answer_read(RpcCode code, net::IncomingCall& call) {
+void Replica::answer_read(RpcCode code, net::IncomingCall& call, const SecondarySeat* secondary) {
   const auto threshold = slow_query_.load();
-  if (threshold.count() == 0) return carry_out_read(code, call);
+  if (threshold.count() == 0) return carry_out_read(code, call, secondary);
   const auto begin = clock_.now();
-  carry_out_read(code, call);
+  carry_out_read(code, call, secondary);
   const auto took = std::chrono::duration_cast<async::milliseconds>(clock_.now() - begin);
   if (took >= threshold)
     log_.warning(fmt::format("slow query: {} from {} took {}", wire::rpc_name(code),
                              call.peer().to_string(), base::format_duration(took)));
 }
 
-void Replica::carry_out_read(RpcCode code, net::IncomingCall& call) {
+void Replica::carry_out_read(RpcCode code, net::IncomingCall& call,
+                             const SecondarySeat* secondary) {
   const ReadContext context{.db = *db_,
                             .gpid = options_.gpid,
-                            .server = options_.server,
+                            .server = secondary ? secondary->server : options_.server,
                             .now = record::pegasus_seconds(clock_.unix_seconds()),
                             .iteration_time = iteration_time_,
                             .partition_count = validated_partition_count_,
-                            .metrics = *options_.metrics};
+                            .metrics = metrics_at(secondary)};
   if (code == RpcCode::kClearScanner) {
     if (auto id = wire::decode_i64_body(call.body())) scans_.take(*id);
     return;  // never answered: some clients break on a reply

@@ -43,7 +43,16 @@ struct ReadContext {
   ReplicaMetrics& metrics;
 };
 
-// read() and write() on the node's executor; both answer later, from a thread of the pool. Held by
+// A secondary of a partition: another node, through which this replica answers backup requests.
+struct SecondarySeat {
+  std::string server;                       // "host:port" of that node
+  Later later;                              // on that node's executor
+  std::shared_ptr<ReplicaMetrics> metrics;  // of that node; shared with the calls that it watches
+};
+// Shared with the requests that came through it.
+using Secondary = std::shared_ptr<const SecondarySeat>;
+
+// read() and write() on a node's executor; both answer later, from a thread of the pool. Held by
 // shared_ptr: work on the pool keeps its replica alive while the node has let go of it.
 class Replica : public std::enable_shared_from_this<Replica> {
  public:
@@ -52,8 +61,9 @@ class Replica : public std::enable_shared_from_this<Replica> {
                                                Clock& clock, Logger log);
   ~Replica();
 
-  void read(wire::RpcCode code, net::IncomingCall call);
-  void write(wire::RpcCode code, net::IncomingCall call);
+  // `secondary`: the one that received the request; null: the primary did.
+  void read(wire::RpcCode code, net::IncomingCall call, Secondary secondary = nullptr);
+  void write(wire::RpcCode code, net::IncomingCall call, Secondary secondary = nullptr);
 
   // From now on these envs act (table_envs.h).
   void apply_envs(const EnvMap& envs, int32_t partition_count);
@@ -100,11 +110,12 @@ class Replica : public std::enable_shared_from_this<Replica> {
   Replica(ReplicaOptions options, std::unique_ptr<store::PartitionDb> db, async::Pool& pool,
           Clock& clock, Logger log);
   template <typename CarryOut>
-  void admit(Admission admission, net::IncomingCall call, CarryOut carry_out);
+  void admit(Admission admission, net::IncomingCall call, Secondary secondary, CarryOut carry_out);
   // On the pool, when there is room for its reply.
-  void start_read(wire::RpcCode code, net::IncomingCall call);
-  void answer_read(wire::RpcCode code, net::IncomingCall& call);
-  void carry_out_read(wire::RpcCode code, net::IncomingCall& call);
+  void start_read(wire::RpcCode code, net::IncomingCall call, Secondary secondary);
+  void answer_read(wire::RpcCode code, net::IncomingCall& call, const SecondarySeat* secondary);
+  void carry_out_read(wire::RpcCode code, net::IncomingCall& call, const SecondarySeat* secondary);
+  ReplicaMetrics& metrics_at(const SecondarySeat* secondary) const;
 
   // Goes after all others: the database is closed then.
   struct ClosedSignal {

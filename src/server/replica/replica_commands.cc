@@ -2,6 +2,7 @@
 // nfs_server_impl.cpp, nfs_client_impl.cpp.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -236,8 +237,11 @@ std::string ReplicaNode::run_on_replicas(Arguments arguments,
                                          const std::function<std::string(Replica&)>& run) const {
   std::map<Gpid, std::string> results;
   std::set<Gpid> missing;
+  auto add = [&](Gpid gpid, const Reached& reached) {
+    results.emplace(gpid, (reached.secondary ? "@S : " : "@P : ") + run(*reached.replica));
+  };
   auto add_all = [&](int32_t app_id) {
-    for (const auto& [gpid, replica] : replicas_of(app_id)) results.emplace(gpid, run(*replica));
+    for (const auto& [gpid, reached] : replicas_of(app_id)) add(gpid, reached);
   };
   if (arguments.empty()) add_all(0);
   for (std::string_view words : arguments) {
@@ -251,35 +255,42 @@ std::string ReplicaNode::run_on_replicas(Arguments arguments,
       if (!id) return "invalid arguments";
       if (id->partition_index < 0)
         add_all(id->app_id == 0 ? -1 : id->app_id);
-      else if (auto replica = find(*id); !replica)
+      else if (auto reached = reach(*id); !reached.replica)
         missing.insert(*id);
       else if (!results.contains(*id))
-        results.emplace(*id, run(*replica));
+        add(*id, reached);
     }
   }
   auto text = fmt::format("{} processed, {} not found", results.size(), missing.size());
-  for (auto gpid : missing) results.emplace(gpid, "");
+  for (auto gpid : missing) results.emplace(gpid, " : not found");
   for (const auto& [gpid, result] : results)
-    text += fmt::format("\n    {}@{}{}", gpid.to_string(), address().to_string(),
-                        missing.contains(gpid) ? " : not found" : "@P : " + result);
+    text += fmt::format("\n    {}@{}{}", gpid.to_string(), address().to_string(), result);
   return text;
 }
 
 // The replicas of a table by their ids; app_id 0: all of the node.
-std::map<Gpid, std::shared_ptr<Replica>> ReplicaNode::replicas_of(int32_t app_id) const {
-  std::map<Gpid, std::shared_ptr<Replica>> found;
+std::map<Gpid, ReplicaNode::Reached> ReplicaNode::replicas_of(int32_t app_id) const {
+  std::map<Gpid, Reached> found;
+  const auto is_wanted = [app_id](Gpid gpid) { return app_id == 0 || gpid.app_id == app_id; };
   std::lock_guard lock(mutex_);
   for (const auto& [gpid, replica] : replicas_)
-    if (app_id == 0 || gpid.app_id == app_id) found.emplace(gpid, replica);
+    if (is_wanted(gpid)) found.emplace(gpid, Reached{replica, nullptr});
+  for (const auto& [gpid, followed] : followed_)
+    if (auto primary = followed.primary.lock(); primary && is_wanted(gpid))
+      found.emplace(gpid, Reached{std::move(primary), followed.seat});
   return found;
 }
 
 void ReplicaNode::refresh_metrics() {
   auto replicas = replicas_of(0);
-  metrics_->set_replicas(replicas.size());
+  const auto secondaries = std::ranges::count_if(
+      replicas, [](const auto& entry) { return entry.second.secondary != nullptr; });
+  metrics_->set_replicas(replicas.size() - size_t(secondaries), size_t(secondaries));
   metrics_->set_storage(*resources_);
-  for (const auto& [gpid, replica] : replicas)
-    replica->metrics().set_storage(replica->db().statistics());
+  for (const auto& [gpid, reached] : replicas) {
+    auto& metrics = reached.secondary ? *reached.secondary->metrics : reached.replica->metrics();
+    metrics.set_storage(reached.replica->db().statistics());
+  }
   std::error_code error;
   auto space = std::filesystem::space(options_.data_dir, error);
   if (error) return;

@@ -47,9 +47,9 @@ void ReplicaNode::register_http() {
             auto app = app_id_of(query);
             if (!app) return bad_request(app.error().message());
             json versions;
-            for (const auto& [gpid, replica] : replicas_of(app->id))
+            for (const auto& [gpid, reached] : replicas_of(app->id))
               versions[std::to_string(gpid.partition_index)] = {
-                  {"data_version", std::to_string(replica->db().data_version())}};
+                  {"data_version", std::to_string(reached.replica->db().data_version())}};
             if (versions.empty()) return not_found(fmt::format("app_id={} not found", app->text));
             return {.body = base::json_text(versions)};
           });
@@ -59,8 +59,8 @@ void ReplicaNode::register_http() {
             auto app = app_id_of(query);
             if (!app) return bad_request(app.error().message());
             std::map<CompactionState, int> counts;
-            for (const auto& [gpid, replica] : replicas_of(app->id))
-              ++counts[replica->compaction_state()];
+            for (const auto& [gpid, reached] : replicas_of(app->id))
+              ++counts[reached.replica->compaction_state()];
             json status{{"idle", counts[CompactionState::kIdle]},
                         {"queuing", counts[CompactionState::kQueuing]},
                         {"running", counts[CompactionState::kRunning]},

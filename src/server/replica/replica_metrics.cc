@@ -69,6 +69,8 @@ NodeMetrics::NodeMetrics(metrics::Entity& server, Logger log)
       write_busy_(server.counter(requests("write_busy_requests", "Writes answered with ERR_BUSY"))),
       total_replicas_(server.gauge(gauge("total_replicas", "Replicas", "Replicas served"))),
       primary_replicas_(server.gauge(gauge("primary_replicas", "Replicas", "Primary replicas"))),
+      secondary_replicas_(
+          server.gauge(gauge("secondary_replicas", "Replicas", "Secondary replicas"))),
       block_cache_(server.gauge(
           gauge("rdb_block_cache_mem_usage_bytes", "Bytes", "Block cache of all replicas"))),
       memtables_(server.gauge(
@@ -76,9 +78,8 @@ NodeMetrics::NodeMetrics(metrics::Entity& server, Logger log)
       mutable_memtables_(server.gauge(gauge("rdb_wbm_mutable_mem_usage_bytes", "Bytes",
                                             "Memtables that still accept writes"))) {
   // Always 0 here, but tools add them up.
-  for (const char* name :
-       {"secondary_replicas", "opening_replicas", "closing_replicas", "inactive_replicas",
-        "error_replicas", "learning_replicas", "splitting_replicas"})
+  for (const char* name : {"opening_replicas", "closing_replicas", "inactive_replicas",
+                           "error_replicas", "learning_replicas", "splitting_replicas"})
     server.gauge(gauge(name, "Replicas", "Always 0"));
 }
 
@@ -94,9 +95,10 @@ void NodeMetrics::answered(const net::Answered& answer) {
                            wire::error_name(answer.error)));
 }
 
-void NodeMetrics::set_replicas(size_t count) {
-  total_replicas_.set(int64_t(count));
-  primary_replicas_.set(int64_t(count));
+void NodeMetrics::set_replicas(size_t primaries, size_t secondaries) {
+  total_replicas_.set(int64_t(primaries + secondaries));
+  primary_replicas_.set(int64_t(primaries));
+  secondary_replicas_.set(int64_t(secondaries));
 }
 
 void NodeMetrics::set_storage(const store::StoreResources& resources) {

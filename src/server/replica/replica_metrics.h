@@ -25,7 +25,7 @@ class NodeMetrics : public net::CallObserver {
 
   void answered(const net::Answered& answer) override;
   // Gauges that are read, not counted.
-  void set_replicas(size_t count);
+  void set_replicas(size_t primaries, size_t secondaries);
   void set_storage(const store::StoreResources& resources);
   // Logs calls that are answered with an error.
   void set_verbose(bool verbose) { is_verbose_ = verbose; }
@@ -39,6 +39,7 @@ class NodeMetrics : public net::CallObserver {
   metrics::Counter& write_busy_;
   metrics::Gauge& total_replicas_;
   metrics::Gauge& primary_replicas_;
+  metrics::Gauge& secondary_replicas_;
   metrics::Gauge& block_cache_;
   metrics::Gauge& memtables_;
   metrics::Gauge& mutable_memtables_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/local_file.h"
 #include "meta_types.h"
 #include "net/tcp.h"
 #include "replica_admin_types.h"
@@ -72,11 +73,13 @@ ReplicaNode::~ReplicaNode() {
 void ReplicaNode::register_handlers() {
   for (auto code : kReads)
     dispatcher_.on(code, [this, code](net::IncomingCall call) {
-      if (auto replica = admit(code, call)) replica->read(code, std::move(call));
+      if (auto reached = admit(code, call); reached.replica)
+        reached.replica->read(code, std::move(call), std::move(reached.secondary));
     });
   for (auto code : kWrites)
     dispatcher_.on(code, [this, code](net::IncomingCall call) {
-      if (auto replica = admit(code, call)) replica->write(code, std::move(call));
+      if (auto reached = admit(code, call); reached.replica)
+        reached.replica->write(code, std::move(call), std::move(reached.secondary));
     });
   dispatcher_.on(RpcCode::kQueryDiskInfo,
                  [this](net::IncomingCall call) { answer_disk_info(std::move(call)); });
@@ -91,20 +94,24 @@ void ReplicaNode::register_handlers() {
       });
 }
 
-std::shared_ptr<Replica> ReplicaNode::admit(RpcCode code, net::IncomingCall& call) {
-  if (denies_clients_) return nullptr;  // no answer, as in Pegasus
-  auto replica = find(call.head().gpid);
-  if (replica) {
-    call.observe(replica->observer(), code, clock_.now());
+ReplicaNode::Reached ReplicaNode::admit(RpcCode code, net::IncomingCall& call) {
+  if (denies_clients_) return {};  // no answer, as in Pegasus
+  auto reached = reach(call.head().gpid);
+  if (reached.secondary) {
+    call.observe(reached.secondary->metrics, code, clock_.now());
+  } else if (reached.replica) {
+    call.observe(reached.replica->observer(), code, clock_.now());
   } else {
     call.observe(metrics_, code, clock_.now());
     call.reply(ErrorCode::kObjectNotFound);
   }
-  return replica;
+  return reached;
 }
 
 Result<void> ReplicaNode::start() {
   auto acceptor = TRY(net::listen_tcp(executor_, options_.listen));
+  TRY(base::make_folders(
+      options_.data_dir));  // a node that is only a secondary shows its disk, too
   server_ = std::make_unique<net::RpcServer>(
       executor_, std::move(acceptor), dispatcher_, clock_, log_,
       net::RpcServerLimits{.max_connections = options_.max_connections}, &operations_.http);
@@ -125,6 +132,11 @@ Routine<> ReplicaNode::join() {
   co_await tasks_.join();    // no result
 }
 
+void ReplicaNode::drain() {
+  operations_pool_.finish();
+  pool_.finish();
+}
+
 Routine<> ReplicaNode::check_replicas() {
   while (!tasks_.stopped()) {
     co_await clock_.sleep_for(kReplicaCheckPeriod);  // no result
@@ -141,6 +153,10 @@ Routine<> ReplicaNode::run_after(async::milliseconds pause, std::move_only_funct
   if (!tasks_.stopped()) work();
 }
 
+Later ReplicaNode::later() {
+  return [this](auto pause, auto work) { tasks_.spawn(run_after(pause, std::move(work))); };
+}
+
 std::string ReplicaNode::partition_dir(Gpid gpid) const {
   return options_.data_dir + "/" + gpid.to_string() + ".pegasus";
 }
@@ -149,6 +165,16 @@ std::shared_ptr<Replica> ReplicaNode::find(Gpid gpid) const {
   std::lock_guard lock(mutex_);
   auto found = replicas_.find(gpid);
   return found == replicas_.end() ? nullptr : found->second;
+}
+
+ReplicaNode::Reached ReplicaNode::reach(Gpid gpid) const {
+  std::lock_guard lock(mutex_);
+  if (auto found = replicas_.find(gpid); found != replicas_.end()) return {found->second, nullptr};
+  const auto found = followed_.find(gpid);
+  if (found == followed_.end()) return {};
+  auto primary = found->second.primary.lock();
+  if (!primary) return {};
+  return {std::move(primary), found->second.seat};
 }
 
 Result<std::shared_ptr<Replica>> ReplicaNode::get(Gpid gpid) const {
@@ -181,7 +207,7 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
       .max_request_size = options_.max_request_size,
       .clusters = options_.clusters,
       .write_costs = options_.write_costs,
-      .later = [this](auto pause, auto work) { tasks_.spawn(run_after(pause, std::move(work))); },
+      .later = later(),
       .metrics = std::make_shared<ReplicaMetrics>(operations_.metrics, gpid, metrics_, clock_)};
   auto replica = TRY(in_context(
       Replica::open(std::move(options), pool_, clock_, log_.with("partition", gpid.to_string())),
@@ -193,15 +219,40 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
   return {};
 }
 
+void ReplicaNode::follow(const HostedTable& table, int32_t partition_index,
+                         const std::shared_ptr<Replica>& primary) {
+  const Gpid gpid{table.app_id, partition_index};
+  std::lock_guard lock(mutex_);
+  const auto found = followed_.find(gpid);
+  if (!primary) {
+    if (found == followed_.end()) return;
+    followed_.erase(found);
+    forget_unused_name(gpid.app_id);
+  } else if (found != followed_.end()) {
+    found->second.primary = primary;
+  } else {
+    auto metrics = std::make_shared<ReplicaMetrics>(operations_.metrics, gpid, metrics_, clock_);
+    followed_.emplace(gpid,
+                      Followed{primary, std::make_shared<const SecondarySeat>(
+                                            address().to_string(), later(), std::move(metrics))});
+    table_names_[table.app_id] = table.name;
+  }
+}
+
+// Precondition: mutex_ is held.
+void ReplicaNode::forget_unused_name(int32_t app_id) {
+  const auto is_of_table = [app_id](const auto& entry) { return entry.first.app_id == app_id; };
+  if (std::ranges::none_of(replicas_, is_of_table) && std::ranges::none_of(followed_, is_of_table))
+    table_names_.erase(app_id);
+}
+
 Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
   std::lock_guard hosting(hosting_);
   std::shared_ptr<Replica> replica;
   {
     std::lock_guard lock(mutex_);
     if (auto entry = replicas_.extract(gpid)) replica = std::move(entry.mapped());
-    if (std::ranges::none_of(replicas_,
-                             [&](const auto& entry) { return entry.first.app_id == gpid.app_id; }))
-      table_names_.erase(gpid.app_id);
+    forget_unused_name(gpid.app_id);
   }
   if (replica) {
     // A following recall, or the deletion of the files, needs the database closed.
@@ -272,14 +323,19 @@ CompactionState ReplicaNode::compaction_state(Gpid gpid) const {
 void ReplicaNode::answer_disk_info(net::IncomingCall call) {
   auto request = wire::decode_body<wire::query_disk_info_request>(call.body());
   if (!request) return call.reply(ErrorCode::kInvalidParameters);
-  std::vector<Gpid> partitions;
+  HeldPartitions partitions;
   {
     std::lock_guard lock(mutex_);
+    const auto is_wanted = [&](Gpid gpid) {
+      return request->app_name.empty() || table_names_.at(gpid.app_id) == request->app_name;
+    };
     for (const auto& [gpid, replica] : replicas_)
-      if (request->app_name.empty() || table_names_.at(gpid.app_id) == request->app_name)
-        partitions.push_back(gpid);
+      if (is_wanted(gpid)) partitions.primaries.push_back(gpid);
+    for (const auto& [gpid, followed] : followed_)
+      if (is_wanted(gpid)) partitions.secondaries.push_back(gpid);
   }
-  if (!request->app_name.empty() && partitions.empty()) {
+  if (!request->app_name.empty() && partitions.primaries.empty() &&
+      partitions.secondaries.empty()) {
     wire::query_disk_info_response response;
     response.err.code = ErrorCode::kObjectNotFound;
     return call.reply(ErrorCode::kOk, wire::encode_body(response));

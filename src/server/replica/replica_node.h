@@ -1,4 +1,5 @@
-// A replica server: the partitions that one node serves, on one port.
+// A replica server: the partitions that one node serves, on one port, and those of other nodes of
+// which it is a secondary.
 #pragma once
 
 #include <unordered_map>
@@ -41,16 +42,21 @@ struct HostedTable {
 };
 
 // start(), stop() and join() on the executor; host(), release() and the others from any thread
-// except the executor's (they block). Order: start(); ...; stop(); co_await join(); destroy.
+// except the executor's (they block). Order: start(); ...; stop(); co_await join(); drain();
+// destroy.
 class ReplicaNode {
  public:
   ReplicaNode(asio::any_io_executor executor, NodeOptions options, Clock& clock, Logger log);
   ~ReplicaNode();
 
-  // Listens. Errors: kAlreadyExists and kIo, naming the address.
+  // Listens, and makes its data folder. Errors: kAlreadyExists and kIo, naming the address or the
+  // folder.
   Result<void> start();
   void stop();
   Routine<> join();
+  // After join() of all nodes that follow its partitions (blocks): what they and this node
+  // requested is done. When this is so of all nodes, they can be destroyed in any order.
+  void drain();
   net::Address address() const { return server_->local(); }
 
   // Opens the partition, creating it when it is new, and serves it. Errors: of its files; other
@@ -59,9 +65,16 @@ class ReplicaNode {
   Result<void> host(const HostedTable& table, int32_t partition_index);
   // Stops serving it. delete_files: its data is deleted, too.
   Result<void> release(Gpid gpid, bool delete_files);
+  // From now on this node is a secondary of a partition that another node serves: it answers
+  // backup requests from that node's data, and refuses what else clients send. Null: it is no
+  // longer, or never was. Does not block. Repeatable.
+  void follow(const HostedTable& table, int32_t partition_index,
+              const std::shared_ptr<Replica>& primary);
   // Applies the table's new name and app envs to the partitions served here.
   void apply_envs(const HostedTable& table);
   bool serves(Gpid gpid) const;
+  // The replica of a partition that is served here; else null.
+  std::shared_ptr<Replica> find(Gpid gpid) const;
   asio::any_io_executor executor() const { return executor_; }
 
   // On the executor: uploads a partition to a block store, and downloads one from there, before
@@ -89,16 +102,23 @@ class ReplicaNode {
   CompactionState compaction_state(Gpid gpid) const;
 
  private:
+  Later later();
+  // A replica of a partition, as requests reach it through this node.
+  struct Reached {
+    std::shared_ptr<Replica> replica;  // null: there is none
+    Secondary secondary;               // null: this node is the primary
+  };
   std::string partition_dir(Gpid gpid) const;
-  std::shared_ptr<Replica> find(Gpid gpid) const;
+  Reached reach(Gpid gpid) const;
+  void forget_unused_name(int32_t app_id);
   Result<std::shared_ptr<Replica>> get(Gpid gpid) const;
   void register_handlers();
   Routine<> check_replicas();
   Routine<> run_after(async::milliseconds pause, std::move_only_function<void()> work);
   void answer_disk_info(net::IncomingCall call);
-  // The replica that a request is for, which then observes the call. Null: the call is answered or
+  // The replica that a request is for, which then observes the call. None: the call is answered or
   // dropped.
-  std::shared_ptr<Replica> admit(wire::RpcCode code, net::IncomingCall& call);
+  Reached admit(wire::RpcCode code, net::IncomingCall& call);
 
   // In replica_http.cc and replica_commands.cc; what they register runs on operations_pool_.
   void register_http();
@@ -106,7 +126,7 @@ class ReplicaNode {
   void define_rates();
   void register_commands();
   void register_replica_commands();
-  std::map<Gpid, std::shared_ptr<Replica>> replicas_of(int32_t app_id) const;
+  std::map<Gpid, Reached> replicas_of(int32_t app_id) const;
   std::string run_on_replicas(service::RemoteCommands::Arguments arguments,
                               const std::function<std::string(Replica&)>& run) const;
   void refresh_metrics();
@@ -127,7 +147,12 @@ class ReplicaNode {
   std::mutex hosting_;        // held while a partition is opened or closed: one at a time
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Gpid, std::shared_ptr<Replica>> replicas_;
-  std::map<int32_t, std::string> table_names_;  // of the tables that replicas_ belong to
+  struct Followed {
+    std::weak_ptr<Replica> primary;  // of another node, which may let go of it at any time
+    Secondary seat;
+  };
+  std::unordered_map<Gpid, Followed> followed_;
+  std::map<int32_t, std::string> table_names_;  // of the tables that these belong to
   CompactionRunner compactions_;
   BackupRunner backups_;
   LoadRunner loads_;

@@ -203,12 +203,12 @@ void MetaService::refresh_metrics() {
     int64_t healthy = 0;
     for (int32_t index = 0; index < app.info.partition_count; ++index)
       healthy += is_served({id, index});
-    entity->gauge(partitions_gauge("healthy_partitions", "With a primary")).set(healthy);
+    entity->gauge(partitions_gauge("healthy_partitions", "With all replicas")).set(healthy);
     entity->gauge(partitions_gauge("dead_partitions", "Without a primary"))
         .set(app.info.partition_count - healthy);
     for (const char* name :
          {"unreadable_partitions", "unwritable_partitions", "writable_ill_partitions"})
-      entity->gauge(partitions_gauge(name, "Always 0: a partition has one replica"));
+      entity->gauge(partitions_gauge(name, "Always 0: all replicas of a partition are served"));
   }
   table_metrics_ = std::move(tables);
 }

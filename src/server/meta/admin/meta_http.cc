@@ -41,7 +41,24 @@ std::string time_or_dash(int64_t unix_seconds) {
   return unix_seconds > 0 ? local_date_time(unix_seconds) + ".000" : "-";
 }
 
-// How many partitions are healthy: those with a primary, since every partition has one replica.
+int replicas_of(const wire::partition_configuration& partition) {
+  return int(partition.hp_secondaries.size()) + (partition.hp_primary.is_set() ? 1 : 0);
+}
+
+// Of these partitions, by the names of the nodes.
+struct ReplicaCounts {
+  int primaries = 0, secondaries = 0;
+};
+using CountsByNode = std::map<std::string, ReplicaCounts>;
+
+void count_replicas(const wire::query_cfg_response& table, CountsByNode& counts) {
+  for (const auto& partition : table.partitions) {
+    if (partition.hp_primary.is_set()) ++counts[host_port_text(partition.hp_primary)].primaries;
+    for (const auto& node : partition.hp_secondaries) ++counts[host_port_text(node)].secondaries;
+  }
+}
+
+// How many partitions are healthy. Pegasus: meta_http_service::list_app_handler.
 struct Health {
   int64_t healthy = 0;
   int64_t write_unhealthy = 0;
@@ -51,9 +68,12 @@ struct Health {
 Health health_of(const wire::query_cfg_response& table) {
   Health health;
   for (const auto& partition : table.partitions) {
-    bool has_primary = partition.hp_primary.is_set();
-    ++(has_primary ? health.healthy : health.read_unhealthy);
-    if (!has_primary) ++health.write_unhealthy;
+    const auto replicas = replicas_of(partition);
+    const bool has_primary = partition.hp_primary.is_set();
+    if (has_primary && replicas >= partition.max_replica_count) ++health.healthy;
+    if (!has_primary || (replicas < partition.max_replica_count && replicas < 2))
+      ++health.write_unhealthy;
+    if (!has_primary) ++health.read_unhealthy;
   }
   return health;
 }
@@ -97,30 +117,34 @@ Result<CompactionOrder> parse_compaction_order(const std::string& text) {
 void add_replicas_table(TableJson& json, const wire::query_cfg_response& table) {
   json.begin_table("replicas");
   for (const auto& partition : table.partitions) {
-    bool has_primary = partition.hp_primary.is_set();
+    const bool has_primary = partition.hp_primary.is_set();
+    std::string secondaries;
+    for (const auto& node : partition.hp_secondaries)
+      secondaries += (secondaries.empty() ? "" : ",") + host_port_text(node);
     json.row({"pidx", "ballot", "replica_count", "primary", "secondaries"},
              {std::to_string(partition.pid.id.partition_index), std::to_string(partition.ballot),
-              fmt::format("{}/{}", int(has_primary), partition.max_replica_count),
-              has_primary ? host_port_text(partition.hp_primary) : "-", "[]"});
+              fmt::format("{}/{}", replicas_of(partition), partition.max_replica_count),
+              has_primary ? host_port_text(partition.hp_primary) : "-", "[" + secondaries + "]"});
   }
   json.end_table();
 }
 
 void add_nodes_table(TableJson& json, const wire::query_cfg_response& table) {
-  std::map<std::string, int> primaries;
-  int all = 0;
-  for (const auto& partition : table.partitions) {
-    if (!partition.hp_primary.is_set()) continue;
-    ++primaries[host_port_text(partition.hp_primary)];
-    ++all;
-  }
-  auto row = [&](const std::string& node, int count) {
+  CountsByNode counts;
+  count_replicas(table, counts);
+  ReplicaCounts total;
+  auto row = [&](const std::string& node, ReplicaCounts of) {
     json.row({"node", "primary", "secondary", "total"},
-             {node, std::to_string(count), "0", std::to_string(count)});
+             {node, std::to_string(of.primaries), std::to_string(of.secondaries),
+              std::to_string(of.primaries + of.secondaries)});
   };
   json.begin_table("nodes");
-  for (const auto& [node, count] : primaries) row(node, count);
-  row("total", all);
+  for (const auto& [node, of] : counts) {
+    row(node, of);
+    total.primaries += of.primaries;
+    total.secondaries += of.secondaries;
+  }
+  row("total", total);
   json.end_table();
 }
 
@@ -211,12 +235,9 @@ net::HttpReply MetaService::http_apps(const HttpQuery& query) const {
 
 net::HttpReply MetaService::http_nodes(const HttpQuery& query) const {
   if (!has_only(query, {"detail"})) return bad_request("");
-  std::map<std::string, int> primaries;
-  for (const auto& [id, app] : catalog_.apps()) {
-    if (!app.is_available()) continue;
-    for (const auto& partition : partitions_of(app.info.app_name).partitions)
-      if (partition.hp_primary.is_set()) ++primaries[host_port_text(partition.hp_primary)];
-  }
+  CountsByNode counts;
+  for (const auto& [id, app] : catalog_.apps())
+    if (app.is_available()) count_replicas(partitions_of(app.info.app_name), counts);
   TableJson json;
   json.begin_table("details");
   int64_t alive = 0, all = 0;
@@ -225,10 +246,11 @@ net::HttpReply MetaService::http_nodes(const HttpQuery& query) const {
     ++all;
     alive += node.is_alive;
     std::string status = node.is_alive ? "ALIVE" : "UNALIVE";
-    auto count = std::to_string(primaries[name]);
+    const auto of = counts[name];
     if (query.arguments.contains("detail"))
       json.row({"address", "status", "replica_count", "primary_count", "secondary_count"},
-               {name, status, count, count, "0"});
+               {name, status, std::to_string(of.primaries + of.secondaries),
+                std::to_string(of.primaries), std::to_string(of.secondaries)});
     else
       json.row({"address", "status"}, {name, status});
   }

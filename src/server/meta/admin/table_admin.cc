@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/table_name.h"
 #include "meta_types.h"
 #include "server/meta/catalog/app_env_update.h"
 #include "server/meta/catalog/catalog_json.h"
@@ -75,8 +76,10 @@ wire::configuration_recall_app_response recall_app(
     return response;
   }
   AppRecord app = *found;
-  if (!request.new_app_name.empty()) app.info.app_name = request.new_app_name;
-  if (!check_app_name(app.info.app_name) || catalog.find(app.info.app_name)) {
+  const bool has_new_name = !request.new_app_name.empty();
+  if (has_new_name) app.info.app_name = request.new_app_name;
+  if ((has_new_name && !base::check_table_name(request.new_app_name)) ||
+      catalog.find(app.info.app_name)) {
     response.err.code = ErrorCode::kInvalidParameters;
     return response;
   }
@@ -104,7 +107,7 @@ wire::configuration_rename_app_response rename_app(
     return refusal<Response>(ErrorCode::kInvalidParameters,
                              fmt::format("ERROR: app({}) already exist!", new_name));
   }
-  if (auto good = check_app_name(new_name); !good) {
+  if (auto good = base::check_table_name(new_name); !good) {
     return refusal<Response>(ErrorCode::kInvalidParameters, good.error().message());
   }
   AppRecord app = *found;
@@ -127,37 +130,28 @@ wire::configuration_get_max_replica_count_response max_replica_count(
 }
 
 wire::configuration_set_max_replica_count_response set_max_replica_count(
-    const AppCatalog& catalog, const wire::configuration_set_max_replica_count_request& request) {
+    AppCatalog& catalog, const wire::configuration_set_max_replica_count_request& request) {
   using Response = wire::configuration_set_max_replica_count_response;
-  const AppRecord* app = catalog.find(request.app_name);
-  if (!app) return refusal<Response>(ErrorCode::kAppNotExist, no_such_app(request.app_name));
+  const AppRecord* found = catalog.find(request.app_name);
+  if (!found) return refusal<Response>(ErrorCode::kAppNotExist, no_such_app(request.app_name));
 
-  const auto answer = [&](ErrorCode code, std::string hint) {
+  const auto answer = [old = found->info.max_replica_count](ErrorCode code, std::string hint) {
     auto response = refusal<Response>(code, std::move(hint));
-    response.old_max_replica_count = app->info.max_replica_count;
+    response.old_max_replica_count = old;
     return response;
   };
   const int32_t count = request.max_replica_count;
   if (catalog.is_frozen()) return answer(ErrorCode::kStateFreezed, kFrozen);
-  if (count < kMinReplicaCount || count > kMaxReplicaCount) {
-    return answer(
-        ErrorCode::kInvalidParameters,
-        fmt::format("requested replica count({}) must be within the range of [min={}, max={}]",
-                    count, kMinReplicaCount, kMaxReplicaCount));
-  }
-  if (count > catalog.node_count()) {
-    return answer(
-        ErrorCode::kInvalidParameters,
-        fmt::format(
-            "there are not enough alive replica servers({}) for the requested replica count({})",
-            catalog.node_count(), count));
-  }
-  if (count != app->info.max_replica_count) {
-    return answer(ErrorCode::kInvalidParameters,
-                  "an embedded cluster keeps one replica of every partition: the only replica "
-                  "count is 1");
-  }
-  return answer(ErrorCode::kOk, "no need to update max_replica_count since it's not changed");
+  if (auto good = check_replica_count(count, catalog.node_count()); !good)
+    return answer(ErrorCode::kInvalidParameters, good.error().message());
+  if (count == found->info.max_replica_count)
+    return answer(ErrorCode::kOk, "no need to update max_replica_count since it's not changed");
+  AppRecord app = *found;
+  app.info.max_replica_count = count;
+  const auto doing = "changing the replica count of " + base::printable(request.app_name);
+  if (!catalog.replace(std::move(app), doing))
+    return answer(ErrorCode::kFileOperationFailed, kNotWritten);
+  return answer(ErrorCode::kOk, "");
 }
 
 wire::configuration_get_atomic_idempotent_response atomic_idempotent(

@@ -34,11 +34,11 @@ wire::configuration_rename_app_response rename_app(
 wire::configuration_get_max_replica_count_response max_replica_count(
     const AppCatalog& catalog, const wire::configuration_get_max_replica_count_request& request);
 
-// RPC_CM_SET_MAX_REPLICA_COUNT. Every partition has one replica, so nothing ever changes: answers
-// ERR_OK with a hint for 1; ERR_INVALID_PARAMETERS for other counts, ERR_APP_NOT_EXIST,
-// ERR_STATE_FREEZED.
+// RPC_CM_SET_MAX_REPLICA_COUNT: the table has so many replicas at once (real servers add and remove
+// them one by one). Answers ERR_INVALID_PARAMETERS for counts that check_replica_count() refuses,
+// ERR_APP_NOT_EXIST, ERR_STATE_FREEZED; ERR_OK with a hint when it is set already.
 wire::configuration_set_max_replica_count_response set_max_replica_count(
-    const AppCatalog& catalog, const wire::configuration_set_max_replica_count_request& request);
+    AppCatalog& catalog, const wire::configuration_set_max_replica_count_request& request);
 
 // RPC_CM_GET_ATOMIC_IDEMPOTENT. Answers ERR_APP_NOT_EXIST.
 wire::configuration_get_atomic_idempotent_response atomic_idempotent(

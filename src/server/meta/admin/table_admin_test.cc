@@ -163,6 +163,9 @@ TEST_F(TableAdminTest, RefusesToRenameWhatIsNotThereAndToATakenName) {
   EXPECT_EQ(response.hint_message, "ERROR: app(u) already exist!");
   EXPECT_EQ(rename("t", "").err.code, ErrorCode::kInvalidParameters);
   EXPECT_EQ(rename("t", "t").err.code, ErrorCode::kInvalidParameters);
+  response = rename("t", "a/b");
+  EXPECT_EQ(response.err.code, ErrorCode::kInvalidParameters);
+  EXPECT_EQ(response.hint_message, "Invalid name: Only 0-9a-zA-Z.:_ are valid.");
 }
 
 TEST_F(TableAdminTest, KeepsTheNameWhenTheNewOneCannotBeWritten) {
@@ -182,7 +185,7 @@ TEST_F(TableAdminTest, TellsTheReplicaCount) {
   EXPECT_EQ(response.hint_message, "app(u) does not exist");
 }
 
-TEST_F(TableAdminTest, KeepsOneReplica) {
+TEST_F(TableAdminTest, ChangesTheReplicaCount) {
   auto response = set_count("t", 1);
   EXPECT_EQ(response.err.code, ErrorCode::kOk);
   EXPECT_EQ(response.old_max_replica_count, 1);
@@ -196,9 +199,16 @@ TEST_F(TableAdminTest, KeepsOneReplica) {
   EXPECT_EQ(response.err.code, ErrorCode::kInvalidParameters);
   EXPECT_EQ(response.hint_message,
             "there are not enough alive replica servers(2) for the requested replica count(3)");
+  disk_.fails = true;
+  EXPECT_EQ(set_count("t", 2).err.code, ErrorCode::kFileOperationFailed);
+  EXPECT_EQ(catalog_->find("t")->info.max_replica_count, 1);
+  disk_.fails = false;
   response = set_count("t", 2);
-  EXPECT_EQ(response.err.code, ErrorCode::kInvalidParameters);
-  EXPECT_NE(response.hint_message, "");
+  EXPECT_EQ(response.err.code, ErrorCode::kOk);
+  EXPECT_EQ(response.old_max_replica_count, 1);
+  EXPECT_EQ(response.hint_message, "");
+  open();
+  EXPECT_EQ(catalog_->find("t")->info.max_replica_count, 2);
   EXPECT_EQ(set_count("u", 1).err.code, ErrorCode::kAppNotExist);
 }
 

@@ -72,10 +72,12 @@ std::optional<BackupJobs::Refusal> BackupJobs::check_start(
 // The record is on disk when this returns.
 Result<BackupKey> BackupJobs::note(const wire::start_backup_app_request& request) {
   auto& backups = context_.records.backups;
+  const auto& table = available_table(request.app_id)->info.app_name;
+  TRY(backup::check_table_folder(table, request.app_id));
   BackupRecord record{.place = {.root = TRY(backup::root_of(request.backup_path,
                                                             context_.options.cold_backup_root)),
                                 .backup_id = context_.now_ms(),
-                                .table = available_table(request.app_id)->info.app_name,
+                                .table = table,
                                 .app_id = request.app_id},
                       .provider = request.backup_provider_type,
                       .path = request.backup_path,

@@ -153,8 +153,8 @@ void BackupPolicies::begin_due_rounds() {
   }
 }
 
-// Tables that are not available are left out of the round; when none is available, there is no
-// round.
+// Tables that are not available, or could not be found in a backup, are left out of the round; when
+// none is left, there is no round.
 void BackupPolicies::begin_round(PolicyRecord& policy) {
   auto& state = context_.records;
   backup::BackupInfo info{.backup_id = context_.now_ms(),
@@ -162,8 +162,13 @@ void BackupPolicies::begin_round(PolicyRecord& policy) {
                           .tables = {},
                           .of_policy = true};
   for (const auto app_id : policy.app_ids)
-    if (const auto* app = context_.catalog.find_by_id(app_id); app && app->is_available())
-      info.tables[app_id] = app->info.app_name;
+    if (const auto* app = context_.catalog.find_by_id(app_id); app && app->is_available()) {
+      const auto checked = backup::check_table_folder(app->info.app_name, app_id);
+      if (checked)
+        info.tables[app_id] = app->info.app_name;
+      else
+        context_.log.error(fmt::format("policy {}: {}", policy.name, checked.error().to_string()));
+    }
   auto root = backup::root_of("", context_.options.cold_backup_root);
   if (info.tables.empty() || !root) return;
   const auto is_taken = [&](int64_t id) {

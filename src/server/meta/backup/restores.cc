@@ -8,6 +8,7 @@
 #include "async/for_each.h"
 #include "backup/reader.h"
 #include "base/json_text.h"
+#include "base/table_name.h"
 #include "meta_types.h"
 
 namespace pegmove::server::meta {
@@ -116,7 +117,8 @@ Routine<wire::configuration_create_app_response> Restores::start(
     refuse(store.error());
     co_return refusal(ErrorCode::kInvalidParameters);
   }
-  if (auto named = check_app_name(request.new_app_name); !named) co_return refuse(named.error());
+  if (auto named = base::check_table_name(request.new_app_name); !named)
+    co_return refuse(named.error());
   auto place = place_of(request);
   if (!place) co_return refuse(place.error());
   auto saved = co_await backup::read_table(*store, *place);

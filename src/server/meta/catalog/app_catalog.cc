@@ -9,6 +9,7 @@
 
 #include "base/atomic_file.h"
 #include "base/bytes.h"
+#include "base/table_name.h"
 #include "meta_types.h"
 #include "server/meta/catalog/app_env_rules.h"
 #include "server/meta/catalog/catalog_json.h"
@@ -26,18 +27,20 @@ std::unexpected<Error> refuse(std::string message) {
 }
 
 // Pegasus's checks in its order, then our own.
-Result<void> check_create(const wire::configuration_create_app_request& request) {
+Result<void> check_create(const wire::configuration_create_app_request& request, int node_count) {
   const auto& options = request.options;
   if (options.partition_count <= 0 || options.partition_count > kMaxPartitionCount) {
     return refuse(fmt::format("the partition count is {}, which is not 1 to {}",
                               options.partition_count, kMaxPartitionCount));
   }
-  if (options.replica_count < kMinReplicaCount || options.replica_count > kMaxReplicaCount) {
+  if (auto good = check_replica_count(options.replica_count, node_count); !good) {
     return refuse(
-        fmt::format("the replica count is {}, which is not 1 to 5", options.replica_count));
+        fmt::format("{}; ask for fewer replicas (`create NAME -r {}`), or start the "
+                    "cluster with more --replica-servers",
+                    good.error().message(), node_count));
   }
   TRY(check_app_envs_at_create(options.envs));
-  TRY(check_app_name(request.app_name));
+  TRY(base::check_table_name(request.app_name));
   TRY(check_envs_fit(options.envs));
   if (options.app_type != "pegasus") {
     return refuse(
@@ -66,12 +69,16 @@ int64_t add_seconds(int64_t moment, int64_t seconds) {
 
 }  // namespace
 
-Result<void> check_app_name(std::string_view name) {
-  const bool has_control = std::ranges::any_of(
-      name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-  if (name.empty() || name.size() > kMaxAppNameSize || has_control || !base::is_utf8(name)) {
-    return refuse(fmt::format("a name is UTF-8 without control characters, 1 to {} bytes long",
-                              kMaxAppNameSize));
+Result<void> check_replica_count(int32_t count, int node_count) {
+  if (count < kMinReplicaCount || count > kMaxReplicaCount) {
+    return refuse(
+        fmt::format("requested replica count({}) must be within the range of [min={}, max={}]",
+                    count, kMinReplicaCount, kMaxReplicaCount));
+  }
+  if (count > node_count) {
+    return refuse(fmt::format(
+        "there are not enough alive replica servers({}) for the requested replica count({})",
+        node_count, count));
   }
   return {};
 }
@@ -106,6 +113,14 @@ Result<void> AppCatalog::check_nodes() const {
                               partition.node, base::printable(app.info.app_name), id,
                               app.is_available() ? "" : ", dropped", node_count_,
                               int64_t{partition.node} + 1));
+    }
+    if (app.info.max_replica_count > node_count_) {
+      return fail(
+          Code::kRefused,
+          fmt::format("the table {} (id {}{}) has {} replicas and the cluster was started "
+                      "with {} nodes: start it with --replica-servers {} or more",
+                      base::printable(app.info.app_name), id, app.is_available() ? "" : ", dropped",
+                      app.info.max_replica_count, node_count_, app.info.max_replica_count));
     }
   }
   return {};
@@ -189,7 +204,7 @@ AppRecord AppCatalog::make_app(const wire::configuration_create_app_request& req
   app.info.partition_count = options.partition_count;
   app.info.envs = options.envs;
   app.info.is_stateful = options.is_stateful;
-  app.info.max_replica_count = 1;
+  app.info.max_replica_count = options.replica_count;
   app.info.create_second = now_unix;
   app.info.init_partition_count = options.partition_count;
   app.info.__set_duplicating(false);
@@ -206,6 +221,8 @@ AppRecord AppCatalog::make_restored(const wire::app_info& saved, const std::stri
   request.app_name = name;
   request.options.app_type = saved.app_type;
   request.options.partition_count = saved.partition_count;
+  request.options.replica_count = std::clamp(saved.max_replica_count, kMinReplicaCount,
+                                             std::min(kMaxReplicaCount, node_count_));
   request.options.is_stateful = saved.is_stateful;
   request.options.__set_atomic_idempotent(saved.atomic_idempotent);
   const bool was_split =
@@ -221,7 +238,7 @@ wire::configuration_create_app_response AppCatalog::create(
     const wire::configuration_create_app_request& request, int64_t now_unix) {
   const std::string doing = "creating the table " + base::printable(request.app_name);
   if (is_frozen()) return create_answer(ErrorCode::kStateFreezed);
-  if (auto good = check_create(request); !good) {
+  if (auto good = check_create(request, node_count_); !good) {
     log_.warning(std::move(good).error().with_context(doing).to_string());
     return create_answer(ErrorCode::kInvalidParameters);
   }
@@ -245,7 +262,8 @@ wire::configuration_create_app_response AppCatalog::create_existing(
   }
   const bool is_as_asked = options.partition_count == app.info.partition_count &&
                            options.app_type == app.info.app_type && options.envs == app.info.envs &&
-                           options.is_stateful == app.info.is_stateful;
+                           options.is_stateful == app.info.is_stateful &&
+                           options.replica_count == app.info.max_replica_count;
   if (!is_as_asked) return create_answer(ErrorCode::kInvalidParameters);
   return create_answer(ErrorCode::kOk, app.info.app_id);
 }
@@ -324,6 +342,13 @@ Result<void> AppCatalog::forget(int32_t app_id) {
                                             base::printable(found->info.app_name)));
   }
   return commit({.forgotten = {app_id}});
+}
+
+std::vector<int32_t> AppCatalog::secondaries_of(const AppRecord& app, size_t partition) const {
+  std::vector<int32_t> nodes;
+  for (int32_t step = 1; step < std::min(app.info.max_replica_count, node_count_); ++step)
+    nodes.push_back((app.partitions[partition].node + step) % node_count_);
+  return nodes;
 }
 
 const AppRecord* AppCatalog::find(std::string_view name) const {

@@ -6,14 +6,13 @@
 // ERR_FILE_OPERATION_FAILED. Concurrency: used by one thread.
 //
 // Where the embedded cluster differs from a real one:
-// - A partition has one replica. A request may ask for 1 to 5, since tools send 3 by default, and
-//   the table is stored with max_replica_count 1, so that tools do not call it unhealthy. A request
-//   with success_if_exist is therefore compared with the table without its replica_count.
+// - The data of a partition is kept once, by its node. The table's other replicas are the nodes
+//   that follow that one, in a ring: they answer from the same data, as secondaries do
+//   (ReplicaNode::follow()). So a table has at most as many replicas as the cluster has nodes.
 // - A table has at most kMaxPartitionCount partitions, kMaxEnvsSize bytes of app envs and the type
-//   "pegasus"; names, and app envs, are UTF-8, names without control characters.
+//   "pegasus"; names are those of base/table_name.h; app envs are UTF-8.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -31,34 +30,35 @@
 
 namespace pegmove::server::meta {
 
-inline constexpr size_t kMaxAppNameSize = 1024;
-// Replica counts that a request may ask for.
+// Replica counts that a request may ask for, when there are as many nodes.
 inline constexpr int32_t kMinReplicaCount = 1;  // min_allowed_replica_count of Pegasus
 inline constexpr int32_t kMaxReplicaCount = 5;  // max_allowed_replica_count
 // How long a dropped table can be recalled when the request does not say ([meta_server]
 // hold_seconds_for_dropped_app in Pegasus).
 inline constexpr int64_t kDefaultReserveSeconds = 604800;
 
-// Whether this is a valid name of a table. Errors: kInvalidArgument, describing valid names.
-Result<void> check_app_name(std::string_view name);
+// Whether a table of this cluster can have so many replicas. Errors: kInvalidArgument, with
+// Pegasus's hint. Pegasus: server_state::validate_target_max_replica_count in
+// src/meta/server_state.cpp.
+Result<void> check_replica_count(int32_t count, int node_count);
 
 class AppCatalog {
  public:
   // Reads the catalog of the store, which outlives it. `node_count`: the nodes of this process are
   // 0 to node_count - 1. There may be more than last time: new tables use them. Errors:
   // kInvalidArgument for a node_count below 1; kRefused when tables have partitions on nodes that
-  // are missing now, naming the node and a table; kCorrupt when the values cannot be understood,
-  // naming the store and the value. Nothing is written.
+  // are missing now, or more replicas than there are nodes, naming the table; kCorrupt when the
+  // values cannot be understood, naming the store and the value. Nothing is written.
   static Result<AppCatalog> open(MetaStore& store, int node_count);
 
   // RPC_CM_CREATE_APP. New tables are available at once and spread over the nodes. Ids begin with 1
   // and are never reused. `now_unix`: unix seconds. Answers ERR_STATE_FREEZED when is_frozen();
-  // ERR_INVALID_PARAMETERS for what the comment at the top of this file or check_app_envs_at_create
-  // excludes, and for a table that exists and differs from the request; ERR_APP_EXIST;
-  // ERR_INVALID_STATE when no ids are left. A request with the app env duplication.master_cluster
-  // creates the follower of a duplication, and is answered as the protocol between the two clusters
-  // requires. Pegasus: server_state::create_app, process_create_follower_app_status in
-  // src/meta/server_state.cpp.
+  // ERR_INVALID_PARAMETERS for what the comment at the top of this file, check_replica_count() or
+  // check_app_envs_at_create() excludes, and for a table that exists and differs from the request;
+  // ERR_APP_EXIST; ERR_INVALID_STATE when no ids are left. A request with the app env
+  // duplication.master_cluster creates the follower of a duplication, and is answered as the
+  // protocol between the two clusters requires. Pegasus: server_state::create_app,
+  // process_create_follower_app_status in src/meta/server_state.cpp.
   wire::configuration_create_app_response create(
       const wire::configuration_create_app_request& request, int64_t now_unix);
 
@@ -88,9 +88,11 @@ class AppCatalog {
   // says what was being done), when it could not be written.
   bool replace(AppRecord record, std::string_view doing, MetaBatch also = {});
 
-  // The record of a table restored from a backup: as it was, with another name, a new id, and only
-  // these app envs. A table that was split before the backup has rows of other partitions in its
-  // files, so that replica.split.validate_partition_hash is set for it. Give it to replace().
+  // The record of a table restored from a backup: as it was, with another name, a new id, only
+  // these app envs, and as many replicas as there are nodes for (Pegasus keeps the count, and the
+  // table stays unhealthy). A table that was split before the backup has rows of other partitions
+  // in its files, so that replica.split.validate_partition_hash is set for it. Give it to
+  // replace().
   AppRecord make_restored(const wire::app_info& saved, const std::string& name,
                           std::map<std::string, std::string> envs, int64_t now_unix) const;
 
@@ -110,6 +112,9 @@ class AppCatalog {
   // destroyed by forget(). By name: available tables; by id: dropped ones too.
   const AppRecord* find(std::string_view name) const;
   const AppRecord* find_by_id(int32_t app_id) const;
+
+  // The nodes of the partition's replicas beside its own. The partition exists.
+  std::vector<int32_t> secondaries_of(const AppRecord& app, size_t partition) const;
 
   // By id, dropped ones too.
   const std::map<int32_t, AppRecord>& apps() const { return state_.apps; }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/table_name.h"
 #include "meta_types.h"
 #include "server/meta/store/sim_files_test.h"
 
@@ -22,11 +23,12 @@ using wire::ErrorCode;
 
 constexpr int64_t kNow = 1'800'000'000;
 
-wire::configuration_create_app_request create_request(std::string name, int32_t partitions = 4) {
+wire::configuration_create_app_request create_request(std::string name, int32_t partitions = 4,
+                                                      int32_t replicas = 3) {
   wire::configuration_create_app_request request;
   request.app_name = std::move(name);
   request.options.partition_count = partitions;
-  request.options.replica_count = 3;
+  request.options.replica_count = replicas;
   request.options.app_type = "pegasus";
   request.options.is_stateful = true;
   return request;
@@ -93,7 +95,7 @@ TEST_F(AppCatalogTest, CreatesATableWithTheNextId) {
   EXPECT_EQ(app->info.app_id, 1);
   EXPECT_EQ(app->info.partition_count, 8);
   EXPECT_EQ(app->info.init_partition_count, 8);
-  EXPECT_EQ(app->info.max_replica_count, 1);
+  EXPECT_EQ(app->info.max_replica_count, 3);
   EXPECT_EQ(app->info.create_second, kNow);
   EXPECT_EQ(app->info.drop_second, 0);
   EXPECT_EQ(app->info.expire_second, 0);
@@ -130,6 +132,7 @@ TEST_F(AppCatalogTest, RefusesBadCreateRequests) {
   expect_refused([](auto& r) { r.options.partition_count = -1; });
   expect_refused([](auto& r) { r.options.partition_count = kMaxPartitionCount + 1; });
   expect_refused([](auto& r) { r.options.replica_count = 0; });
+  expect_refused([](auto& r) { r.options.replica_count = 4; });  // there are three nodes
   expect_refused([](auto& r) { r.options.replica_count = 6; });
   expect_refused([](auto& r) { r.options.envs["rocksdb.num_levels"] = "11"; });
   expect_refused([](auto& r) { r.options.envs["replica.deny_client_request"] = "none"; });
@@ -139,7 +142,11 @@ TEST_F(AppCatalogTest, RefusesBadCreateRequests) {
   expect_refused([](auto& r) { r.app_name = ""; });
   expect_refused([](auto& r) { r.app_name = "a\nb"; });
   expect_refused([](auto& r) { r.app_name = "\xFF"; });
-  expect_refused([](auto& r) { r.app_name = std::string(kMaxAppNameSize + 1, 'x'); });
+  expect_refused([](auto& r) { r.app_name = "a/b"; });
+  expect_refused([](auto& r) { r.app_name = "a b"; });
+  expect_refused([](auto& r) { r.app_name = ".."; });
+  expect_refused([](auto& r) { r.app_name = "\xC3\xBC"; });
+  expect_refused([](auto& r) { r.app_name = std::string(base::kMaxTableNameSize + 1, 'x'); });
   EXPECT_TRUE(catalog.apps().empty());
   EXPECT_TRUE(values().empty());
 }
@@ -151,10 +158,13 @@ TEST_F(AppCatalogTest, AnswersForATableThatExists) {
   EXPECT_EQ(catalog.create(request, kNow).err.code, ErrorCode::kAppExist);
 
   request.options.success_if_exist = true;
-  request.options.replica_count = 1;
   auto response = catalog.create(request, kNow);
   EXPECT_EQ(response.err.code, ErrorCode::kOk);
   EXPECT_EQ(response.appid, 1);
+
+  auto other_replicas = request;
+  other_replicas.options.replica_count = 1;
+  EXPECT_EQ(catalog.create(other_replicas, kNow).err.code, ErrorCode::kInvalidParameters);
 
   auto other_count = request;
   other_count.options.partition_count = 8;
@@ -305,7 +315,7 @@ TEST_F(AppCatalogTest, AnswersEnvRequestsForATableThatIsNotThere) {
 
 TEST_F(AppCatalogTest, FindsEverythingAfterReopening) {
   auto first = open();
-  auto request = create_request("ta\"ble \xC3\xBC");
+  auto request = create_request("ta.b:le_");
   request.options.envs = {{"business.info", "a\nb\\ \xE2\x82\xAC"}};
   request.options.atomic_idempotent = true;
   first.create(request, kNow);
@@ -314,7 +324,54 @@ TEST_F(AppCatalogTest, FindsEverythingAfterReopening) {
   const auto second = open();
   EXPECT_EQ(second.apps(), first.apps());
   EXPECT_EQ(second.find("gone"), nullptr);
-  EXPECT_NE(second.find("ta\"ble \xC3\xBC"), nullptr);
+  EXPECT_NE(second.find("ta.b:le_"), nullptr);
+}
+
+TEST_F(AppCatalogTest, FindsTablesThatAnEarlierVersionNamedOtherwise) {
+  open().create(create_request("t"), kNow);
+  auto text = values().at("/apps/1");
+  write("/apps/1", text.replace(text.find("\"t\""), 3, "\"ta/ble \xC3\xBC\""));
+  auto catalog = open();
+  ASSERT_NE(catalog.find("ta/ble \xC3\xBC"), nullptr);
+  EXPECT_EQ(catalog.drop(drop_request("ta/ble \xC3\xBC"), kNow).err.code, ErrorCode::kOk);
+}
+
+TEST_F(AppCatalogTest, HasTheSecondariesOnTheFollowingNodes) {
+  auto catalog = open(3);
+  catalog.create(create_request("one", 3, 1), kNow);
+  catalog.create(create_request("two", 3, 2), kNow);
+  catalog.create(create_request("three", 3, 3), kNow);
+  for (size_t index = 0; index < 3; ++index) {
+    const auto nodes_of = [&](const char* name) {
+      const auto* app = catalog.find(name);
+      auto nodes = catalog.secondaries_of(*app, index);
+      nodes.push_back(app->partitions[index].node);
+      return std::set<int32_t>(nodes.begin(), nodes.end());
+    };
+    EXPECT_TRUE(catalog.secondaries_of(*catalog.find("one"), index).empty());
+    EXPECT_EQ(nodes_of("two").size(), 2u);
+    EXPECT_EQ(nodes_of("three"), (std::set<int32_t>{0, 1, 2}));
+  }
+}
+
+TEST_F(AppCatalogTest, NamesTheTableThatNeedsMoreNodes) {
+  {
+    open(3).create(create_request("t", 1), kNow);
+  }
+  const std::string error = error_of_open(2);
+  EXPECT_TRUE(error.contains("the table t (id 1) has 3 replicas")) << error;
+  EXPECT_TRUE(error.contains("--replica-servers 3")) << error;
+  EXPECT_EQ(error_of_open(5), "");
+}
+
+TEST_F(AppCatalogTest, RestoresATableWithAsManyReplicasAsThereAreNodesFor) {
+  wire::app_info saved;
+  saved.app_type = "pegasus";
+  saved.partition_count = 4;
+  for (const auto& [before, after] : {std::pair(3, 2), {2, 2}, {1, 1}, {0, 1}, {9, 2}}) {
+    saved.max_replica_count = before;
+    EXPECT_EQ(open(2).make_restored(saved, "r", {}, kNow).info.max_replica_count, after);
+  }
 }
 
 TEST_F(AppCatalogTest, DoesNotMakeAChangeThatCannotBeWritten) {
@@ -398,8 +455,8 @@ TEST_F(AppCatalogTest, ForgetsAllThatIsKeptOfATable) {
 TEST_F(AppCatalogTest, ChecksEveryFieldOfTheValues) {
   {
     auto catalog = open(1);
-    catalog.create(create_request("first", 1), kNow);
-    catalog.create(create_request("other", 1), kNow);
+    catalog.create(create_request("first", 1, 1), kNow);
+    catalog.create(create_request("other", 1, 1), kNow);
   }
   const auto good = values();
   struct Damage {
@@ -493,7 +550,7 @@ TEST_F(AppCatalogTest, NamesTheNodeThatIsMissing) {
 
 TEST_F(AppCatalogTest, PutsNewTablesOnNewNodesAndLeavesOldOnes) {
   {
-    open(2).create(create_request("old", 4), kNow);
+    open(2).create(create_request("old", 4, 2), kNow);
   }
   auto catalog = open(4);
   catalog.create(create_request("new", 4), kNow);

@@ -11,7 +11,7 @@ namespace pegmove::server::meta {
 
 struct PartitionRecord {
   int64_t ballot = 1;  // at least 1: clients read 0 and below as "not ready"
-  int32_t node = 0;    // the index of the node that serves it
+  int32_t node = 0;    // the index of the node that serves it and keeps its data
 
   bool operator==(const PartitionRecord&) const = default;
 };

@@ -20,7 +20,8 @@ wire::configuration_list_apps_response list_apps(
     const AppCatalog& catalog, const wire::configuration_list_apps_request& request);
 
 // RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX. `is_served` returns whether a partition's node serves it;
-// one that is not served, or is on a dead node, has no primary.
+// one that is not served, or is on a dead node, has no primary. Secondaries on dead nodes are left
+// out.
 wire::query_cfg_response query_config(const AppCatalog& catalog,
                                       const wire::query_cfg_request& request,
                                       std::span<const NodeAddress> nodes,

@@ -32,7 +32,8 @@ class CatalogViewsTest : public testing::Test {
     }
   }
 
-  AppCatalog with_tables(const std::vector<std::string>& names, int32_t partition_count = 4) {
+  AppCatalog with_tables(const std::vector<std::string>& names, int32_t partition_count = 4,
+                         int32_t replica_count = 1) {
     store_ = std::move(*MetaStore::open("/meta", disk_.files()));
     auto catalog = AppCatalog::open(*store_, 2);
     EXPECT_TRUE(catalog);
@@ -40,7 +41,7 @@ class CatalogViewsTest : public testing::Test {
       wire::configuration_create_app_request request;
       request.app_name = name;
       request.options.partition_count = partition_count;
-      request.options.replica_count = 1;
+      request.options.replica_count = replica_count;
       request.options.app_type = "pegasus";
       request.options.is_stateful = true;
       EXPECT_EQ(catalog->create(request, 1000).err.code, ErrorCode::kOk);
@@ -120,6 +121,30 @@ TEST_F(CatalogViewsTest, ShowsNoPrimaryForAPartitionThatIsNotServed) {
   EXPECT_FALSE(query(catalog, {1}).partitions[0].primary.is_set());
   nodes_.pop_back();
   EXPECT_FALSE(query(catalog, {1}).partitions[0].primary.is_set());
+}
+
+TEST_F(CatalogViewsTest, ShowsTheOtherReplicasAsSecondaries) {
+  const auto catalog = with_tables({"t"}, 4, 2);
+  for (const auto& partition : query(catalog, {}, HostPorts::kInclude).partitions) {
+    EXPECT_EQ(partition.max_replica_count, 2);
+    const auto& other = partition.primary == nodes_[0].address ? nodes_[1] : nodes_[0];
+    EXPECT_EQ(partition.secondaries, std::vector{other.address});
+    EXPECT_EQ(partition.hp_secondaries, std::vector{other.host_port});
+  }
+  EXPECT_EQ(query(catalog, {0}).partitions[0].secondaries.size(), 1u) << "old clients, too";
+
+  const auto unserved = query(catalog, {}, HostPorts::kInclude, [](Gpid) { return false; });
+  EXPECT_TRUE(unserved.partitions[0].secondaries.empty());
+  nodes_[1].is_alive = false;
+  EXPECT_TRUE(query(catalog, {0}).partitions[0].secondaries.empty());
+}
+
+TEST_F(CatalogViewsTest, CountsSecondariesInTheBalanceOfReplicas) {
+  const auto catalog = with_tables({"t"}, 3, 2);
+  const auto info = cluster_info(
+      catalog, {.cluster_name = "c", .meta_servers = "m", .primary_meta_server = "m"}, nodes_);
+  EXPECT_EQ(info.values[6], "0.50");
+  EXPECT_EQ(info.values[7], "0.00") << "each node has three replicas";
 }
 
 TEST_F(CatalogViewsTest, ListsTablesByStatus) {

@@ -258,10 +258,15 @@ wire::query_bulk_load_response BulkLoads::query(const wire::query_bulk_load_requ
   response.partitions_status = record->partitions;
   const auto addresses = context_.nodes.addresses();
   for (size_t i = 0; i < record->partitions.size(); ++i) {
-    const auto& node = addresses[size_t(app.partitions[i].node)];
-    response.bulk_load_states.push_back({{node.address, state_of(*record, i)}});
+    // The replicas have the same data: they are all as far.
+    auto nodes = context_.catalog.secondaries_of(app, i);
+    nodes.push_back(app.partitions[i].node);
+    const auto state = state_of(*record, i);
+    auto& states = response.bulk_load_states.emplace_back();
+    for (const auto node : nodes) states[addresses[size_t(node)].address] = state;
     if (host_ports == meta_view::HostPorts::kInclude) {
-      response.hp_bulk_load_states.push_back({{node.host_port, state_of(*record, i)}});
+      auto& named = response.hp_bulk_load_states.emplace_back();
+      for (const auto node : nodes) named[addresses[size_t(node)].host_port] = state;
       response.__isset.hp_bulk_load_states = true;
     }
   }
