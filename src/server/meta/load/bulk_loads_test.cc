@@ -7,7 +7,6 @@
 #include <rocksdb/sst_file_writer.h>
 
 #include <filesystem>
-#include <latch>
 #include <map>
 #include <mutex>
 #include <random>
@@ -53,6 +52,8 @@ Rows some_rows(int from, int to, const std::string& data) {
 class BulkLoadsTest : public ::testing::Test {
  protected:
   BulkLoadsTest() { std::filesystem::create_directories(servers_.store_dir()); }
+  // Also when the test has failed.
+  ~BulkLoadsTest() override { let_go(); }
 
   // Creates a table for an ingest-behind load, or an ordinary one.
   std::shared_ptr<client::Table> make_table(const std::string& name, bool behind = false) {
@@ -177,7 +178,8 @@ class BulkLoadsTest : public ::testing::Test {
   }
   void let_go() {
     holds_ = false;
-    go_on_.count_down();
+    is_released_ = true;
+    is_released_.notify_all();
   }
   void set_of_meta(const std::string& setting) {
     const auto reply = client_.must(
@@ -189,7 +191,7 @@ class BulkLoadsTest : public ::testing::Test {
   testing::SimClock time_;
   std::string step_;
   std::atomic<bool> holds_ = false;
-  std::latch go_on_{1};
+  std::atomic<bool> is_released_ = false;
   std::mutex steps_mutex_;
   std::vector<std::string> steps_;  // so far
   testing::TestCluster servers_{time_,
@@ -198,7 +200,7 @@ class BulkLoadsTest : public ::testing::Test {
                                      std::lock_guard lock(steps_mutex_);
                                      steps_.emplace_back(step);
                                    }
-                                   if (holds_ && step == step_) go_on_.wait();
+                                   if (holds_ && step == step_) is_released_.wait(false);
                                  }}};
   testing::TestClient client_{servers_.meta_address()};
   std::unique_ptr<blockstore::BlockStore> store_ =
