@@ -133,6 +133,8 @@ Routine<> ReplicaNode::join() {
 }
 
 void ReplicaNode::drain() {
+  // Writes that wait for their costs need the pool once more.
+  for (auto& [gpid, replica] : replicas_) replica->close();
   operations_pool_.finish();
   pool_.finish();
 }
