@@ -32,7 +32,7 @@ def crc64(data):
 
 def put_body(hash_key, sort_key, value):
     key = struct.pack(">H", len(hash_key)) + hash_key + sort_key
-    fields = b"".join(struct.pack(">bhI", 11, number, len(data)) + data for number, data in ((1, key), (2, value)))
+    fields = b"".join(struct.pack(">bhI", 12, number, len(data)) + data for number, data in ((1, key), (2, value)))
     return b"\x0c\0\0" + fields + struct.pack(">bhi", 8, 3, 0) + b"\0\0"
 
 
@@ -70,7 +70,8 @@ class ForeignRows(CliTest):
             wire = Wire(self.a.replicas[0], RDSN, app_id, own ^ 2)
             reply = wire.ask(PUT, put_body(hash_key.encode(), sort_key.encode(), b"stale"))
             wire.close()
-            self.assertEqual(reply.error, "ERR_OK", what)
+            status, = struct.unpack(">i", reply.body[6:10])
+            self.assertEqual((reply.error, status), ("ERR_OK", 0), what)
 
     def shell(self, commands, cluster="A"):
         return self.run_words("shell", "--config", self.config, "--cluster", cluster, "-e", commands)

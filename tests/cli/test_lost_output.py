@@ -106,6 +106,7 @@ class LostOutput(WithStore):
 
     def test_every_command_of_the_shell(self):
         self.create(self.a, "typed", 4, ROWS)
+        self.done("shell", "--cluster", self.a.meta, "-e", "use typed; set_app_envs default_ttl 86400")
         for command in COMMANDS.replace("\n", " ").split(";"):
             typed = "use typed; " + command.strip()
             self.lost("shell", "--cluster", self.a.meta, "-e", typed)

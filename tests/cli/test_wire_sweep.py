@@ -121,7 +121,7 @@ class WireSweep(CliTest):
 
     def sweep_code(self, name, address):
         """Sends every wrong body in every framing. False: this server does not serve the code."""
-        own = "own-" + name
+        own = "own." + name
         app_id = self.gpids["swept"] if name.startswith(DATA) else 0
         base_body, wrong = wire_sweep.sweep(self.idl, self.codes[name][0], self.example(name, own))
         connections = [self.wire(address, framing, app_id) for framing in FRAMINGS]
@@ -151,7 +151,7 @@ class WireSweep(CliTest):
     def own_tables(self):
         """A table for each administrative code that names one."""
         meta = self.wire(self.a.meta, RDSN)
-        bodies = [self.body(CREATE, "own-" + name) for name, (kind, _) in self.codes.items()
+        bodies = [self.body(CREATE, "own." + name) for name, (kind, _) in self.codes.items()
                   if kind[0] == "struct" and not name.startswith(DATA) and
                   {"app_name", "old_app_name"} & {field.name for field in self.idl.structs[kind[1]].values()}]
         for reply in meta.ask_all(CREATE, bodies):
