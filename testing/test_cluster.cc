@@ -100,9 +100,16 @@ void TestCluster::restart() {
   start();
 }
 
-TestClient::TestClient(net::Address meta) : client_(context_.get_executor(), clock_) {
+TestClient::TestClient(net::Address meta, Clock* clock)
+    : clock_(clock ? *clock : system_clock_), client_(context_.get_executor(), clock_) {
   auto host_port = net::parse_host_port(meta.to_string());
-  cluster_ = must(client::Cluster::connect(client_, {*host_port}, deadline()));
+  auto connected = run(client::Cluster::connect(client_, {*host_port}, deadline()));
+  if (connected) {
+    cluster_ = *std::move(connected);
+  } else {
+    run(close());  // or ~Client() would abort
+    throw std::runtime_error(connected.error().to_string());
+  }
 }
 
 TestClient::~TestClient() { run(close()); }

@@ -75,11 +75,13 @@ class TestCluster {
 uint16_t find_free_port();
 bool is_free_port(uint16_t port);
 
-// A client with its own io_context, which only runs in calls of run(). Its clock is the system's.
-// Tables, clusters and scanners must be destroyed before it.
+// A client with its own io_context, which only runs in calls of run(). Without a clock of the test,
+// which must outlive it, its clock is the system's. Tables, clusters and scanners must be destroyed
+// before it.
 class TestClient {
  public:
-  explicit TestClient(net::Address meta);
+  explicit TestClient(net::Address meta) : TestClient(meta, nullptr) {}
+  TestClient(net::Address meta, Clock& clock) : TestClient(meta, &clock) {}
   ~TestClient();
 
   // Runs the coroutine to its end.
@@ -108,10 +110,12 @@ class TestClient {
                                               std::map<std::string, std::string> envs = {});
 
  private:
+  TestClient(net::Address meta, Clock* clock);
   Routine<bool> close();
 
   asio::io_context context_;
-  async::SystemClock clock_;
+  async::SystemClock system_clock_;
+  Clock& clock_;
   client::Client client_;
   std::shared_ptr<client::Cluster> cluster_;  // shared with the tables
 };
