@@ -100,23 +100,18 @@ void TestCluster::restart() {
   start();
 }
 
-TestClient::TestClient(net::Address meta, Clock* clock)
-    : clock_(clock ? *clock : system_clock_), client_(context_.get_executor(), clock_) {
-  auto host_port = net::parse_host_port(meta.to_string());
-  auto connected = run(client::Cluster::connect(client_, {*host_port}, deadline()));
-  if (connected) {
-    cluster_ = *std::move(connected);
-  } else {
-    run(close());  // or ~Client() would abort
-    throw std::runtime_error(connected.error().to_string());
-  }
+ClosingClient::~ClosingClient() {
+  auto close = [](client::Client& client) -> Routine<bool> {
+    co_await client.close();  // no result
+    co_return true;
+  };
+  async::run_to_end(context_, close(client_));
 }
 
-TestClient::~TestClient() { run(close()); }
-
-Routine<bool> TestClient::close() {
-  co_await client_.close();  // no result
-  co_return true;
+TestClient::TestClient(net::Address meta, Clock* clock)
+    : clock_(clock ? *clock : system_clock_), client_(context_, clock_) {
+  auto host_port = net::parse_host_port(meta.to_string());
+  cluster_ = must(client::Cluster::connect(*client_, {*host_port}, deadline()));
 }
 
 // Polls without pauses: those of Cluster::wait_until_ready() are too long for tests.

@@ -75,6 +75,22 @@ class TestCluster {
 uint16_t find_free_port();
 bool is_free_port(uint16_t port);
 
+// A client that is closed when it is destroyed, also when the constructor of what has it fails.
+class ClosingClient {
+ public:
+  ClosingClient(asio::io_context& context, Clock& clock)
+      : context_(context), client_(context.get_executor(), clock) {}
+  ~ClosingClient();
+  ClosingClient(const ClosingClient&) = delete;
+  ClosingClient& operator=(const ClosingClient&) = delete;
+
+  client::Client& operator*() { return client_; }
+
+ private:
+  asio::io_context& context_;
+  client::Client client_;
+};
+
 // A client with its own io_context, which only runs in calls of run(). Without a clock of the test,
 // which must outlive it, its clock is the system's. Tables, clusters and scanners must be destroyed
 // before it.
@@ -82,7 +98,6 @@ class TestClient {
  public:
   explicit TestClient(net::Address meta) : TestClient(meta, nullptr) {}
   TestClient(net::Address meta, Clock& clock) : TestClient(meta, &clock) {}
-  ~TestClient();
 
   // Runs the coroutine to its end.
   template <typename T>
@@ -99,7 +114,7 @@ class TestClient {
 
   Deadline deadline() const { return Deadline::in(clock_, async::milliseconds(60'000)); }
   Clock& clock() { return clock_; }
-  client::Client& client() { return client_; }
+  client::Client& client() { return *client_; }
   client::Cluster& cluster() { return *cluster_; }
   std::shared_ptr<client::Cluster> shared_cluster() { return cluster_; }
   asio::any_io_executor executor() { return context_.get_executor(); }
@@ -111,12 +126,11 @@ class TestClient {
 
  private:
   TestClient(net::Address meta, Clock* clock);
-  Routine<bool> close();
 
   asio::io_context context_;
   async::SystemClock system_clock_;
   Clock& clock_;
-  client::Client client_;
+  ClosingClient client_;
   std::shared_ptr<client::Cluster> cluster_;  // shared with the tables
 };
 

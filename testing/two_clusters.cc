@@ -5,19 +5,12 @@ namespace pegmove::testing {
 TwoClusters::TwoClusters(TestClusterOptions source_options, TestClusterOptions target_options)
     : source_servers(source_time, std::move(source_options)),
       target_servers(target_time, std::move(target_options)),
-      client_(context_.get_executor(), clock_),
+      client_(context_, clock_),
       source(connect(source_servers.meta_address().to_string())),
       target(connect(target_servers.meta_address().to_string())) {}
 
-TwoClusters::~TwoClusters() { run(close()); }
-
-Routine<bool> TwoClusters::close() {
-  co_await client_.close();  // no result
-  co_return true;
-}
-
 std::shared_ptr<client::Cluster> TwoClusters::connect(const std::string& metas) {
-  return must(client::Cluster::connect(client_, *net::parse_host_port_list(metas), deadline()));
+  return must(client::Cluster::connect(*client_, *net::parse_host_port_list(metas), deadline()));
 }
 
 std::shared_ptr<client::Table> TwoClusters::create_table(

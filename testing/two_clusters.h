@@ -13,7 +13,6 @@ namespace pegmove::testing {
 class TwoClusters {
  public:
   explicit TwoClusters(TestClusterOptions source = {}, TestClusterOptions target = {});
-  ~TwoClusters();
 
   template <typename T>
   T run(asio::awaitable<T> routine) {
@@ -39,11 +38,9 @@ class TwoClusters {
   TestCluster source_servers, target_servers;
 
  private:
-  Routine<bool> close();
-
   asio::io_context context_;
   QuickClock clock_{source_time};
-  client::Client client_;
+  ClosingClient client_;
 
  public:
   std::shared_ptr<client::Cluster> source, target;

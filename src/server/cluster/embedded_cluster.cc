@@ -155,6 +155,7 @@ struct EmbeddedCluster::Parts {
       if (role->node) (void)role->thread.wait_for(stop_role(*role->node));
     for (auto& role : nodes)
       if (role->node) role->node->drain();
+    write_costs.reset();  // its thread may still be in a call to a node's pool
   }
 
   Result<void> start_nodes(const EmbeddedClusterOptions& options, Clock& clock, const Logger& log) {

@@ -21,7 +21,8 @@ struct WriteCost {
   std::chrono::microseconds request{33};  // whatever is in it
 };
 
-// Safe from any thread. Must outlive the write paths that use it.
+// Safe from any thread. It must outlive the last write of the write paths that use it, and must be
+// destroyed before the pools that `then` posts to.
 class WriteCosts {
  public:
   WriteCosts(WriteCost cost, Clock& clock) : cost_(cost), clock_(clock) {}
