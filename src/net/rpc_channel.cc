@@ -49,7 +49,8 @@ void RpcChannel::start(const OutgoingCall& call, Completion done) {
                         .partition_hash = call.partition_hash,
                         .timeout_ms = int32_t(call.deadline.left(clock_).count()),
                         .is_backup_request = call.is_backup_request,
-                        .trace_id = id},
+                        .trace_id = id,
+                        .thread_of = call.thread_of},
                        call.body);
 }
 

@@ -25,6 +25,7 @@ struct OutgoingCall {
   bool* sent = nullptr;
   // A read that a secondary may answer, too. Not in the framing THFT 0.
   bool is_backup_request = false;
+  Gpid thread_of = {};  // see wire::RequestHead
 };
 
 // A reply: the RPC-level error, and the body with its owner.

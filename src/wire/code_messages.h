@@ -8,6 +8,7 @@
 #include "backup_types.h"
 #include "bulk_load_types.h"
 #include "data_types.h"
+#include "learn_types.h"
 #include "meta_types.h"
 #include "replica_admin_types.h"
 #include "wire/rpc_code.h"
@@ -69,6 +70,9 @@ namespace pegmove::wire {
   X(kQueryBulkLoadStatus, query_bulk_load_request, query_bulk_load_response)                       \
   X(kClearBulkLoad, clear_bulk_load_state_request, clear_bulk_load_state_response)                 \
   X(kQueryDiskInfo, query_disk_info_request, query_disk_info_response)                             \
+  X(kQueryLastCheckpoint, learn_request, learn_response)                                           \
+  X(kNfsGetFileSize, get_file_size_request, get_file_size_response)                                \
+  X(kNfsCopy, copy_request, copy_response)                                                         \
   X(kNegotiation, negotiation_request, negotiation_response)
 // clang-format on
 
