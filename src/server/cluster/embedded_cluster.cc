@@ -64,6 +64,13 @@ class LocalNodes : public meta::NodePort {
   Task<> clean_load(int node, Gpid gpid) override {
     return on(node, &ReplicaNode::clean_load, gpid);
   }
+  Task<int64_t> prepare_checkpoint(int node, Gpid gpid) override {
+    return on(node, &ReplicaNode::prepare_checkpoint, gpid);
+  }
+  Task<> fetch_checkpoint(int node, duplication::CheckpointRequest request,
+                          std::shared_ptr<duplication::CheckpointProgress> progress) override {
+    return on(node, &ReplicaNode::fetch_checkpoint, std::move(request), std::move(progress));
+  }
   void stop_transfers() override {
     for (auto* node : nodes_) node->stop_transfers();
   }

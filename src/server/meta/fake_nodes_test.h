@@ -30,7 +30,8 @@ class FakeNodes : public NodePort {
   using Gate = std::function<Task<>(int32_t partition)>;
 
   // Awaited by each call, which fails with its error.
-  Gate on_back_up = pass, on_restore = pass, on_download = pass, on_ingest = pass, on_clean = pass;
+  Gate on_back_up = pass, on_restore = pass, on_download = pass, on_ingest = pass, on_clean = pass,
+       on_fetch = pass;
 
   std::vector<meta_view::NodeAddress> addresses() const override {
     std::vector<meta_view::NodeAddress> nodes;
@@ -66,6 +67,11 @@ class FakeNodes : public NodePort {
     return on_ingest(request.gpid.partition_index);
   }
   Task<> clean_load(int, Gpid gpid) override { return on_clean(gpid.partition_index); }
+  Task<int64_t> prepare_checkpoint(int, Gpid) override { co_return 1; }
+  Task<> fetch_checkpoint(int, duplication::CheckpointRequest request,
+                          std::shared_ptr<duplication::CheckpointProgress>) override {
+    return on_fetch(request.gpid.partition_index);
+  }
   void stop_transfers() override {}
 
  private:

@@ -36,6 +36,10 @@ MetaService::MetaService(asio::any_io_executor executor, MetaState state, NodePo
              {.several_at_once =
                   [this] { return operations_.settings.boolean("enable_concurrent_bulk_load"); },
               .ingestions_of_a_node = [this] { return ingestions_of_a_node(); }}),
+      followers_(
+          executor, catalog_, nodes,
+          [this](const AppRecord& app, int32_t index) { return host_one(app, index, false); },
+          options_.backups.on_failpoint, clock, log_),
       operations_(
           {.cluster = options_.cluster_name, .role = "meta", .dump_dir = options_.dump_dir},
           [](auto work) { work(); }, tasks_, clock) {
@@ -72,22 +76,30 @@ void MetaService::stop() {
   if (server_) server_->stop();
   tasks_.stop();
   backups_.stop();
+  followers_.stop();
 }
 
 Routine<> MetaService::join() {
   if (server_) co_await server_->join();  // no result
   co_await tasks_.join();                 // no result
   co_await backups_.join();               // no result
+  co_await followers_.join();             // no result
 }
 
 Task<> MetaService::host_one(const AppRecord& app, int32_t index, bool may_be_new) {
   auto node = app.partitions[size_t(index)].node;
   const Gpid gpid{app.info.app_id, index};
   if (!nodes_.serves(node, gpid)) opening_.insert(gpid);
-  auto hosted = co_await pool_.run([this, node, info = app.info, index, may_be_new] {
-    return nodes_.host(node, info, index, may_be_new);
-  });
+  const bool may_be_fetched = may_be_new && is_follower(app.info);
+  auto hosted = co_await pool_.run(
+      [this, node, info = app.info, index, may_be_empty = may_be_new && !may_be_fetched] {
+        return nodes_.host(node, info, index, may_be_empty);
+      });
   opening_.erase(gpid);
+  if (!hosted && may_be_fetched && hosted.error().code() == Code::kNotFound) {
+    followers_.fetch(gpid);
+    co_return Result<void>();
+  }
   CO_TRY(std::move(hosted));
   // The replica count may have changed meanwhile.
   if (const auto* now = catalog_.find_by_id(gpid.app_id))
@@ -174,6 +186,7 @@ Routine<> MetaService::purge_dropped() {
 }
 
 Routine<> MetaService::purge(AppRecord app) {
+  if (followers_.is_busy(app.info.app_id)) co_return;  // tried again in the next round
   bool is_removed = true;
   for (int32_t index = 0; index < app.info.partition_count; ++index) {
     auto released = co_await release_one(app, index, true);

@@ -12,6 +12,7 @@
 #include "server/meta/backup/restores.h"
 #include "server/meta/catalog/app_catalog.h"
 #include "server/meta/catalog/catalog_views.h"
+#include "server/meta/duplication/follower_partitions.h"
 #include "server/meta/load/bulk_loads.h"
 #include "server/meta/meta_state.h"
 #include "service/dispatcher.h"
@@ -59,6 +60,8 @@ class MetaService {
   net::HttpReply http_query_bulk_load(const service::HttpQuery& query) const;
   Routine<> http_start_bulk_load(service::HttpQuery query, net::IncomingHttp http);
   int64_t ingestions_of_a_node() const;
+  // In duplication/meta_followers.cc.
+  void register_follower_commands();
   Restores::Host restore_host();
   template <typename Request, typename Response>
   void on_routine(wire::RpcCode code, std::function<Routine<Response>(Request)> handler);
@@ -117,6 +120,7 @@ class MetaService {
   BackupPolicies backup_policies_;
   Restores restores_;
   BulkLoads loads_;
+  FollowerPartitions followers_;
   std::set<Gpid> opening_;      // shown as served when their secondaries follow them, too
   std::set<int32_t> applying_;  // ids of tables whose nodes are being updated
   std::set<int32_t> purging_;  // ids of tables whose data is being deleted: they cannot be recalled

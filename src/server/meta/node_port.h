@@ -7,6 +7,7 @@
 #include "async/task.h"
 #include "backup/node_requests.h"
 #include "bulkload/node_requests.h"
+#include "duplication/checkpoint_request.h"
 #include "meta_types.h"
 #include "meta_view/node_address.h"
 #include "wire/compaction_status.h"
@@ -49,6 +50,14 @@ class NodePort {
   virtual Task<> ingest_load(int node, bulkload::LoadRequest request,
                              std::shared_ptr<bulkload::LoadProgress> progress) = 0;
   virtual Task<> clean_load(int node, Gpid gpid) = 0;
+  // Makes the checkpoint of a partition that the cluster to which it is duplicated may fetch from
+  // the node; returns its decree. It is removed when no duplication needs it. Errors: kNotFound
+  // when the node does not serve the partition; of its files.
+  virtual Task<int64_t> prepare_checkpoint(int node, Gpid gpid) = 0;
+  // Fetches the rows of a new partition from another cluster, before it is hosted; see
+  // server/replica/duplication/checkpoint_fetcher.h.
+  virtual Task<> fetch_checkpoint(int node, duplication::CheckpointRequest request,
+                                  std::shared_ptr<duplication::CheckpointProgress> progress) = 0;
   // Ends all of these soon; they continue when they are requested again after a start.
   virtual void stop_transfers() = 0;
 };

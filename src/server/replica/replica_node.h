@@ -7,6 +7,8 @@
 #include "async/task_group.h"
 #include "server/replica/backup_runner.h"
 #include "server/replica/compaction_runner.h"
+#include "server/replica/duplication/checkpoint_fetcher.h"
+#include "server/replica/duplication/checkpoint_server.h"
 #include "server/replica/load_runner.h"
 #include "server/replica/replica.h"
 #include "service/dispatcher.h"
@@ -91,11 +93,24 @@ class ReplicaNode {
   Task<> ingest_load(bulkload::LoadRequest request,
                      std::shared_ptr<bulkload::LoadProgress> progress);
   Task<> clean_load(Gpid gpid);
+  // On the executor: makes the checkpoint of a partition that the cluster to which it is duplicated
+  // may fetch from this node, in place of an earlier one, and returns its decree: exactly the
+  // writes up to it are inside. On disk. May be repeated. Errors: kNotFound when the partition is
+  // not served here; those of store::PartitionDb::checkpoint.
+  Task<int64_t> prepare_checkpoint(Gpid gpid);
+  // From any thread: no duplication of the partition waits for a fetched checkpoint any more, so it
+  // is removed. Repeatable.
+  void remove_checkpoint(Gpid gpid) { checkpoints_.remove(gpid); }
+  // On the executor: fetches the rows of a new partition from another cluster, before host(); see
+  // CheckpointFetcher.
+  Task<> fetch_checkpoint(duplication::CheckpointRequest request,
+                          std::shared_ptr<duplication::CheckpointProgress> progress);
   // From any thread: transfers end soon, with kInterrupted, and continue when they are requested
   // again.
   void stop_transfers() {
     backups_.stop();
     loads_.stop();
+    fetcher_.stop();
   }
 
   // Of a partition that is not served: kIdle.
@@ -113,6 +128,7 @@ class ReplicaNode {
   void forget_unused_name(int32_t app_id);
   Result<std::shared_ptr<Replica>> get(Gpid gpid) const;
   void register_handlers();
+  CheckpointServer::Options checkpoint_server_options();
   Routine<> check_replicas();
   Routine<> run_after(async::milliseconds pause, std::move_only_function<void()> work);
   void answer_disk_info(net::IncomingCall call);
@@ -156,6 +172,9 @@ class ReplicaNode {
   CompactionRunner compactions_;
   BackupRunner backups_;
   LoadRunner loads_;
+  KeptCheckpoints checkpoints_;
+  CheckpointServer checkpoint_server_;
+  CheckpointFetcher fetcher_;
   async::Pool operations_pool_{1};  // the last member: its work may use all others to the end
 };
 

@@ -61,9 +61,11 @@ const KeptCheckpoint::File* KeptCheckpoint::find(std::string_view name) const {
 }
 
 Task<int64_t> KeptCheckpoints::make(Gpid gpid, std::string data_dir, Take take) {
-  co_return co_await pool_.run([this, gpid, &data_dir, &take] {
-    return make_now(gpid, data_dir, std::move(take));
-  });
+  ++making_;
+  auto made = co_await pool_.run(
+      [this, gpid, &data_dir, &take] { return make_now(gpid, data_dir, std::move(take)); });
+  --making_;
+  co_return made;
 }
 
 Result<int64_t> KeptCheckpoints::make_now(Gpid gpid, const std::string& data_dir, Take take) {
@@ -103,6 +105,7 @@ Result<void> KeptCheckpoints::find_left(Gpid gpid, const std::string& data_dir) 
 }
 
 void KeptCheckpoints::remove(Gpid gpid) {
+  if (making_ == 0 && !of(gpid)) return;
   // On the pool: behind a make() that is under way.
   pool_.post([this, gpid] {
     if (const auto old = replace(gpid, nullptr)) delete_files(*old);

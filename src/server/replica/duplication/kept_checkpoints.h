@@ -2,6 +2,7 @@
 // while a full duplication of its table (`add_dup -s`) is being prepared.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -51,7 +52,8 @@ class KeptCheckpoints {
   // When a partition is opened (blocks): keeps the checkpoint that an earlier process made, and
   // removes what a killed one left. Errors: kIo.
   Result<void> find_left(Gpid gpid, const std::string& data_dir);
-  // No duplication needs the partition's checkpoint any more: it is removed soon.
+  // No duplication needs the partition's checkpoint any more: it is removed soon. Cheap when there
+  // is none.
   void remove(Gpid gpid);
   // Forgets it; its files stay.
   void forget(Gpid gpid);
@@ -71,7 +73,8 @@ class KeptCheckpoints {
 
   Logger log_;
   backup::FailpointListener on_failpoint_;
-  mutable std::mutex mutex_;  // guards kept_
+  std::atomic<int> making_ = 0;  // calls of make()
+  mutable std::mutex mutex_;     // guards kept_
   std::map<Gpid, KeptCheckpointPtr> kept_;
   async::Pool pool_{1};  // destroyed first: its work uses the others
 };
