@@ -75,7 +75,7 @@ Result<std::string> encode_again(RpcCode code, bool is_request, std::string_view
       unknown);
 }
 
-// One line of frames.rdsn.jsonl.
+// One line of a file of frames.
 struct Recorded {
   std::string name;
   bool is_request;
@@ -93,8 +93,8 @@ struct Recorded {
 
 std::vector<Recorded> recorded_frames() {
   std::vector<Recorded> frames;
-  for (const auto& line : read_lines(std::string(kFolder) + "frames.rdsn.jsonl"))
-    frames.emplace_back(line);
+  for (const char* file : {"frames.rdsn.jsonl", "duplication/checkpoint-copy.jsonl"})
+    for (const auto& line : read_lines(std::string(kFolder) + file)) frames.emplace_back(line);
   return frames;
 }
 
