@@ -3,12 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <mutex>
+#include <set>
 
 #include "async/run.h"
 #include "blockstore/digest.h"
 #include "client/client.h"
 #include "data_types.h"
+#include "duplication/failpoints.h"
 #include "record/key.h"
 #include "server/replica/replica_node.h"
 #include "store/fetched_checkpoint.h"
@@ -36,9 +40,15 @@ class CheckpointServerTest : public ::testing::Test {
   }
 
   void start() {
-    node = std::make_unique<ReplicaNode>(
-        thread.executor(), NodeOptions{.data_dir = folder.path(), .listen = {0x7f000001, 0}}, clock,
-        Logger());
+    node = std::make_unique<ReplicaNode>(thread.executor(),
+                                         NodeOptions{.data_dir = folder.path(),
+                                                     .listen = {0x7f000001, 0},
+                                                     .on_failpoint =
+                                                         [this](std::string_view point) {
+                                                           std::lock_guard lock(mutex);
+                                                           points.emplace(point);
+                                                         }},
+                                         clock, Logger());
     thread.wait_for(begin(*node));
     ASSERT_TRUE(node->host({.app_id = 7, .name = "t", .envs = {}}, 0));
   }
@@ -102,7 +112,9 @@ class CheckpointServerTest : public ::testing::Test {
     return call<wire::get_file_size_response>(RpcCode::kNfsGetFileSize, request);
   }
 
-  testing::SimClock clock;  // of the node
+  std::mutex mutex;                           // guards points
+  std::set<std::string, std::less<>> points;  // failpoints that were reached
+  testing::SimClock clock;                    // of the node
   async::SystemClock system;
   testing::TestFolder folder;
   async::ContextThread thread;
@@ -190,11 +202,18 @@ TEST_F(CheckpointServerTest, SendsNothingFromOutsideOfTheCheckpoint) {
   testing::write_file(folder / "secret", "secret");
   testing::write_file(dir + "/unlisted", "secret");
   std::filesystem::create_symlink(folder / "secret", dir + "/link");
-  const std::pair<std::string, std::string> wrong[] = {
-      {dir, "../../../secret"}, {dir, folder / "secret"},  {dir, "unlisted"},
-      {dir, "link"},            {dir, ""},                 {dir, "."},
-      {folder.path(), "secret"}, {dir + "/..", "rdb/CURRENT"}, {dir + "/", "CURRENT"},
-      {"", "CURRENT"},          {"/", "etc/passwd"},       {"/etc", "passwd"}};
+  const std::pair<std::string, std::string> wrong[] = {{dir, "../../../secret"},
+                                                       {dir, folder / "secret"},
+                                                       {dir, "unlisted"},
+                                                       {dir, "link"},
+                                                       {dir, ""},
+                                                       {dir, "."},
+                                                       {folder.path(), "secret"},
+                                                       {dir + "/..", "rdb/CURRENT"},
+                                                       {dir + "/", "CURRENT"},
+                                                       {"", "CURRENT"},
+                                                       {"/", "etc/passwd"},
+                                                       {"/etc", "passwd"}};
   for (const auto& [from, name] : wrong) {
     const auto block = copy(from, name, 0, 6);
     EXPECT_EQ(block.error.code, ErrorCode::kObjectNotFound) << from << " " << name;
@@ -215,8 +234,8 @@ TEST_F(CheckpointServerTest, RefusesBlocksThatAreNone) {
   wire::copy_request request;
   request.source_dir = dir;
   request.file_name = "CURRENT";
-  for (const auto& [offset, size] : {std::pair<int64_t, int32_t>{-1, 1}, {0, -1},
-                                     {0, CheckpointServer::kMostBlockBytes + 1}}) {
+  for (const auto& [offset, size] :
+       {std::pair<int64_t, int32_t>{-1, 1}, {0, -1}, {0, CheckpointServer::kMostBlockBytes + 1}}) {
     request.offset = offset;
     request.size = size;
     EXPECT_EQ(send(RpcCode::kNfsCopy, wire::encode_body(request))->error,
@@ -240,6 +259,16 @@ TEST_F(CheckpointServerTest, KeepsTheCheckpointOverARestart) {
   EXPECT_EQ(after.last_committed_decree, 2);
 }
 
+TEST_F(CheckpointServerTest, PassesAllFailpointsOfTheSource) {
+  prepare();
+  copy(query().base_local_dir, "CURRENT", 0, 16);
+  put("h", "later", "value");
+  prepare();  // the first one is removed
+  std::lock_guard lock(mutex);
+  for (const auto point : duplication::kFailpoints)
+    EXPECT_EQ(points.contains(point), point.starts_with("dup.")) << point;
+}
+
 TEST_F(CheckpointServerTest, TheSettingLimitsTheBytesOfASecond) {
   std::string noise;
   for (uint32_t i = 0; noise.size() < 900'000; ++i) noise += blockstore::md5_of(std::to_string(i));
@@ -250,8 +279,8 @@ TEST_F(CheckpointServerTest, TheSettingLimitsTheBytesOfASecond) {
   const auto largest = size_t(std::ranges::max_element(all.size_list) - all.size_list.begin());
   const auto& name = all.file_list[largest];
   const auto text = node->address().to_string();
-  const auto set = run(client.http_get(
-      *net::parse_host_port(text), "/updateConfig?max_send_rate_megabytes_per_disk=1", soon()));
+  const auto set = run(client.http_get(*net::parse_host_port(text),
+                                       "/updateConfig?max_send_rate_megabytes_per_disk=1", soon()));
   ASSERT_TRUE(set && set->body.contains("OK")) << (set ? set->body : set.error().to_string());
   // The limit begins with some bytes to spare, and the first block leaves a debt.
   EXPECT_EQ(copy(found.base_local_dir, name, 0, 900'000).error.code, ErrorCode::kOk);
