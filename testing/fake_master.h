@@ -34,8 +34,8 @@ class FakeMaster {
   std::function<void(wire::query_cfg_response&)> on_config = [](auto&) {};
   std::function<void(wire::learn_response&)> on_checkpoint = [](auto&) {};
   std::function<void(wire::get_file_size_response&)> on_sizes = [](auto&) {};
-  std::function<void(const wire::copy_request&, wire::copy_response&)> on_copy =
-      [](const auto&, auto&) {};
+  std::function<void(const wire::copy_request&, wire::copy_response&)> on_copy = [](const auto&,
+                                                                                    auto&) {};
   // A request to create a table; its body is what is kept.
   std::function<wire::configuration_create_app_response()> on_create = [] {
     return wire::configuration_create_app_response();
