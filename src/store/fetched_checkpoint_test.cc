@@ -25,8 +25,8 @@ class FetchedCheckpointTest : public ::testing::Test {
     rocksdb::DB* opened = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> families;
     const PartitionOptions options{.path = path};
-    ASSERT_TRUE(rocksdb::DB::Open(rocksdb::DBOptions(), path, make_families(options, {}),
-                                  &families, &opened)
+    ASSERT_TRUE(rocksdb::DB::Open(rocksdb::DBOptions(), path, make_families(options, {}), &families,
+                                  &opened)
                     .ok());
     const std::unique_ptr<rocksdb::DB> db(opened);
     EXPECT_TRUE(db->Put(rocksdb::WriteOptions(), families[1], key, value).ok());
@@ -37,8 +37,8 @@ class FetchedCheckpointTest : public ::testing::Test {
     rocksdb::DB* opened = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> families;
     const PartitionOptions options{.path = path};
-    EXPECT_TRUE(rocksdb::DB::OpenForReadOnly(rocksdb::DBOptions(), path,
-                                             make_families(options, {}), &families, &opened)
+    EXPECT_TRUE(rocksdb::DB::OpenForReadOnly(rocksdb::DBOptions(), path, make_families(options, {}),
+                                             &families, &opened)
                     .ok());
     const std::unique_ptr<rocksdb::DB> db(opened);
     std::vector<std::string> keys;

@@ -26,8 +26,8 @@
 namespace pegmove::server::replica {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::FakeMaster;
+using ::testing::HasSubstr;
 using testing::TestFolder;
 using wire::ErrorCode;
 
@@ -141,8 +141,7 @@ TEST_F(CheckpointFetcherTest, AKillAtAnyStepBeginsFromTheStart) {
   on_failpoint = [&](std::string_view point) {
     if (!reached.emplace(point).second) return;
     left.push_back(folder / ("left_at_" + std::string(point)));
-    std::filesystem::copy(folder / "target", left.back(),
-                          std::filesystem::copy_options::recursive);
+    std::filesystem::copy(folder / "target", left.back(), std::filesystem::copy_options::recursive);
   };
   ASSERT_TRUE(fetch(folder / "target"));
   std::set<std::string> expected;

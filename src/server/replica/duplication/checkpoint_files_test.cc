@@ -26,9 +26,9 @@ TEST(CheckpointFiles, KeepTheOrderOfTheMaster) {
 }
 
 TEST(CheckpointFiles, NamesThatLeaveTheFolderAreRefused) {
-  for (const std::string& name :
-       {std::string("../CURRENT"), std::string("/etc/passwd"), std::string("a/b"), std::string(".."),
-        std::string("."), std::string(), std::string("a\0b", 3), std::string(256, 'a')}) {
+  for (const std::string& name : {std::string("../CURRENT"), std::string("/etc/passwd"),
+                                  std::string("a/b"), std::string(".."), std::string("."),
+                                  std::string(), std::string("a\0b", 3), std::string(256, 'a')}) {
     const auto files = files_of(with_files({"CURRENT", name}));
     ASSERT_FALSE(files) << name;
     EXPECT_EQ(files.error().code(), Code::kProtocol) << name;

@@ -22,14 +22,13 @@ class KeptCheckpointsTest : public ::testing::Test {
   // As a process that was killed, and a new one.
   void restart() {
     kept.reset();
-    kept = std::make_unique<KeptCheckpoints>(Logger(), [this](std::string_view point) {
-      points.emplace_back(point);
-    });
+    kept = std::make_unique<KeptCheckpoints>(
+        Logger(), [this](std::string_view point) { points.emplace_back(point); });
   }
   static void make_files(const std::string& path) {
     std::filesystem::create_directory(path);
-    for (const char* name : {"000009.sst", "CURRENT", "000010.sst", "OPTIONS-000007",
-                             "MANIFEST-000005"})
+    for (const char* name :
+         {"000009.sst", "CURRENT", "000010.sst", "OPTIONS-000007", "MANIFEST-000005"})
       write_file(path + "/" + name, name);
   }
   Result<int64_t> make(int64_t decree) {
@@ -64,8 +63,8 @@ TEST_F(KeptCheckpointsTest, ListsFilesInTheOrderOfRealServers) {
     names.push_back(file.name);
     EXPECT_EQ(file.size, int64_t(file.name.size()));
   }
-  EXPECT_EQ(names, (Names{"MANIFEST-000005", "OPTIONS-000007", "CURRENT", "000009.sst",
-                          "000010.sst"}));
+  EXPECT_EQ(names,
+            (Names{"MANIFEST-000005", "OPTIONS-000007", "CURRENT", "000009.sst", "000010.sst"}));
   EXPECT_EQ(kept->at(folder / "checkpoint.7"), checkpoint);
   EXPECT_FALSE(kept->at(folder / "checkpoint.7/"));
   EXPECT_FALSE(kept->at(folder.path()));
