@@ -47,7 +47,9 @@ void RpcChannel::start(const OutgoingCall& call, Completion done) {
                         .name = wire::rpc_name(call.code),
                         .gpid = call.gpid,
                         .partition_hash = call.partition_hash,
-                        .timeout_ms = int32_t(call.deadline.left(clock_).count()),
+                        .timeout_ms = call.stated_timeout_ms > 0
+                                          ? call.stated_timeout_ms
+                                          : int32_t(call.deadline.left(clock_).count()),
                         .is_backup_request = call.is_backup_request,
                         .trace_id = id},
                        call.body);

@@ -92,6 +92,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
   // Ready when the last holder has let go and the database is closed. Once.
   std::future<void> closed() { return closed_.closed.get_future(); }
 
+  Gpid gpid() const { return options_.gpid; }
   const store::PartitionDb& db() const { return *db_; }
   // Writes what is in memory to files (blocks). Errors: those of store::PartitionDb::flush.
   Result<void> flush() { return db_->flush(); }

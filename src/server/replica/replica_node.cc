@@ -54,7 +54,10 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
       loads_(
           {.providers = options_.providers, .on_failpoint = options_.on_failpoint},
           [this](const std::string& provider) { return backups_.limits_of_reads(provider); },
-          clock_) {
+          clock_),
+      duplications_({.cluster_id = options_.clusters.own,
+                     .find = [this](Gpid gpid) { return find(gpid); }},
+                    executor_, pool_, clock_, log_) {
   register_handlers();
   register_http();
   register_commands();
@@ -124,12 +127,14 @@ Result<void> ReplicaNode::start() {
 
 void ReplicaNode::stop() {
   server_->stop();
+  duplications_.stop();
   tasks_.stop();
 }
 
 Routine<> ReplicaNode::join() {
-  co_await server_->join();  // no result
-  co_await tasks_.join();    // no result
+  co_await server_->join();       // no result
+  co_await duplications_.join();  // no result
+  co_await tasks_.join();         // no result
 }
 
 void ReplicaNode::drain() {
@@ -314,6 +319,12 @@ void ReplicaNode::apply_envs(const HostedTable& table) {
       replica->apply_envs(table.envs, table.partition_count);
       compactions_.consider(std::move(replica));
     }
+}
+
+std::vector<duplication::Progress> ReplicaNode::duplication_progress(Gpid gpid) const {
+  std::vector<duplication::Progress> list;
+  for (auto& state : duplications_.duplications(gpid)) list.push_back(std::move(state.progress));
+  return list;
 }
 
 CompactionState ReplicaNode::compaction_state(Gpid gpid) const {

@@ -7,6 +7,7 @@
 #include "async/task_group.h"
 #include "server/replica/backup_runner.h"
 #include "server/replica/compaction_runner.h"
+#include "server/replica/duplication/duplication_runner.h"
 #include "server/replica/load_runner.h"
 #include "server/replica/replica.h"
 #include "service/dispatcher.h"
@@ -91,6 +92,16 @@ class ReplicaNode {
   Task<> ingest_load(bulkload::LoadRequest request,
                      std::shared_ptr<bulkload::LoadProgress> progress);
   Task<> clean_load(Gpid gpid);
+  // On the executor. From now on the partition keeps a log for duplications; returns the decree
+  // behind which all later writes of clients are in it. See DuplicationRunner::keep_log().
+  Task<int64_t> keep_log(Gpid gpid) { return duplications_.keep_log(gpid); }
+  // From any thread; does not wait. These are all duplications of the partition; without any its
+  // log is dropped. Repeatable. See DuplicationRunner::duplicate().
+  void duplicate(Gpid gpid, std::vector<duplication::Assignment> assignments) {
+    duplications_.duplicate(gpid, std::move(assignments));
+  }
+  // From any thread: the partition's duplications, by id.
+  std::vector<duplication::Progress> duplication_progress(Gpid gpid) const;
   // From any thread: transfers end soon, with kInterrupted, and continue when they are requested
   // again.
   void stop_transfers() {
@@ -124,11 +135,13 @@ class ReplicaNode {
   void register_http();
   void define_settings();
   void define_rates();
+  net::HttpReply answer_duplication(const service::HttpQuery& query) const;
   void register_commands();
   void register_replica_commands();
   std::map<Gpid, Reached> replicas_of(int32_t app_id) const;
   std::string run_on_replicas(service::RemoteCommands::Arguments arguments,
                               const std::function<std::string(Replica&)>& run) const;
+  std::string progress_of(const Replica& replica) const;
   void refresh_metrics();
 
   asio::any_io_executor executor_;
@@ -156,6 +169,7 @@ class ReplicaNode {
   CompactionRunner compactions_;
   BackupRunner backups_;
   LoadRunner loads_;
+  DuplicationRunner duplications_;
   async::Pool operations_pool_{1};  // the last member: its work may use all others to the end
 };
 
