@@ -106,7 +106,8 @@ class LocalNodes : public meta::NodePort {
     return {.app_id = app.app_id,
             .name = app.app_name,
             .partition_count = app.partition_count,
-            .envs = app.envs};
+            .envs = app.envs,
+            .atomic_idempotent = app.atomic_idempotent};
   }
 
   std::vector<ReplicaNode*> nodes_;

@@ -220,6 +220,7 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
       Replica::open(std::move(options), pool_, clock_, log_.with("partition", gpid.to_string())),
       fmt::format("partition {} of table '{}'", partition_index, table.name)));
   replica->apply_envs(table.envs, table.partition_count);
+  replica->set_atomic_idempotent(table.atomic_idempotent);
   std::lock_guard lock(mutex_);
   replicas_.emplace(gpid, std::move(replica));
   table_names_[table.app_id] = table.name;
@@ -317,6 +318,7 @@ void ReplicaNode::apply_envs(const HostedTable& table) {
   for (int32_t index = 0; index < table.partition_count; ++index)
     if (auto replica = find({table.app_id, index})) {
       replica->apply_envs(table.envs, table.partition_count);
+      replica->set_atomic_idempotent(table.atomic_idempotent);
       compactions_.consider(std::move(replica));
     }
 }

@@ -38,6 +38,7 @@ struct HostedTable {
   std::string name;
   int32_t partition_count = 1;
   EnvMap envs;
+  bool atomic_idempotent = false;
   // Otherwise its files must exist: a restored partition is never created empty.
   bool may_be_new = true;
 };
