@@ -38,9 +38,9 @@ DuplicationMetrics::DuplicationMetrics(metrics::Entity& entity)
                                 "Duplications whose log has a hole or is damaged"))),
       requests(dup_counter(entity, "dup_requests", "Requests",
                            "DUPLICATE requests of other clusters that were carried out")),
-      time_lag_ms(entity.percentile(
-          dup_info("dup_time_lag_ms", metrics::Kind::kPercentile, "MilliSeconds",
-                   "From a write on another cluster to its arrival here"))),
+      time_lag_ms(
+          entity.percentile(dup_info("dup_time_lag_ms", metrics::Kind::kPercentile, "MilliSeconds",
+                                     "From a write on another cluster to its arrival here"))),
       lagging_writes(dup_counter(entity, "dup_lagging_writes", "Requests",
                                  "Writes of other clusters that arrived later than "
                                  "dup_lagging_write_threshold_ms")) {

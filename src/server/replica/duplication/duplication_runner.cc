@@ -22,8 +22,8 @@ struct DuplicationRunner::Remote {
 struct DuplicationRunner::Partition : std::enable_shared_from_this<Partition> {
   Partition(Gpid id, asio::any_io_executor node) : gpid(id), executor(std::move(node)) {}
 
-  void wake_soon();                           // from any thread
-  void watch(std::shared_ptr<Replica> now);   // on a thread that may block
+  void wake_soon();                          // from any thread
+  void watch(std::shared_ptr<Replica> now);  // on a thread that may block
 
   const Gpid gpid;
   const asio::any_io_executor executor;
@@ -59,7 +59,9 @@ void DuplicationRunner::Partition::watch(std::shared_ptr<Replica> now) {
 class DuplicationRunner::PartitionLog : public ShippedLog {
  public:
   PartitionLog(const DuplicationRunner& runner, std::weak_ptr<Partition> partition, Gpid gpid)
-      : find_(runner.options_.find), pool_(runner.pool_), partition_(std::move(partition)),
+      : find_(runner.options_.find),
+        pool_(runner.pool_),
+        partition_(std::move(partition)),
         gpid_(gpid) {}
 
   Task<store::LogPiece> read(int64_t after, size_t most_bytes) override {
@@ -70,7 +72,7 @@ class DuplicationRunner::PartitionLog : public ShippedLog {
     co_return co_await pool_.run(
         [replica = std::move(replica), partition = partition_, after, most_bytes] {
           if (auto watching = partition.lock()) watching->watch(replica);
-          return replica->read_log(after, most_bytes);
+          return read_from(*replica, after, most_bytes);
         });
   }
   store::LogBacklog backlog(int64_t after) const override {
@@ -92,11 +94,21 @@ class DuplicationRunner::PartitionLog : public ShippedLog {
   }
 
  private:
+  static Result<store::LogPiece> read_from(Replica& replica, int64_t after, size_t most_bytes);
+
   const std::function<std::shared_ptr<Replica>(Gpid)> find_;
   async::Pool& pool_;
   const std::weak_ptr<Partition> partition_;
   const Gpid gpid_;
 };
+
+// A log that is not kept any more was dropped with a folder that was put back, or is a copy.
+Result<store::LogPiece> DuplicationRunner::PartitionLog::read_from(Replica& replica, int64_t after,
+                                                                   size_t most_bytes) {
+  if (!replica.keeps_log())
+    return fail(Code::kCorrupt, "the partition keeps no log: its files were replaced");
+  return replica.read_log(after, most_bytes);
+}
 
 DuplicationRunner::DuplicationRunner(DuplicationRunnerOptions options,
                                      asio::any_io_executor executor, async::Pool& pool,
@@ -144,7 +156,8 @@ Task<int64_t> DuplicationRunner::keep_log(Gpid gpid) {
   auto turn = co_await async::Permit::take(&partition->turn);
   auto replica = options_.find(gpid);
   if (!replica)
-    co_return fail(Code::kNotFound, fmt::format("partition {} is not served here", gpid.to_string()));
+    co_return fail(Code::kNotFound,
+                   fmt::format("partition {} is not served here", gpid.to_string()));
   co_return co_await pool_.run(
       [replica = std::move(replica)]() -> Result<int64_t> { return replica->keep_log(); });
 }
@@ -265,7 +278,7 @@ Routine<> DuplicationRunner::join() {
   if (remote_) co_await remote_->client.close();  // no result
   for (auto& [gpid, partition] : partitions_)
     for (auto& [id, shipper] : partition->shippers) co_await shipper->join();  // no result
-  co_await tasks_.join();  // no result
+  co_await tasks_.join();                                                      // no result
   if (remote_) remote_->client.host_names().stop();
 }
 

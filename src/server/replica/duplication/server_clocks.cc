@@ -144,9 +144,8 @@ Task<ServerClocks::Reading> ServerClocks::ask_metrics(net::HostPort name) {
 
 Task<ServerClocks::Reading> ServerClocks::ask_counters(net::HostPort name) {
   auto& clock = client_.clock();
-  const auto answer =
-      CO_TRY(co_await client::remote_command(client_, name, "perf-counters-by-substr", {"none"},
-                                             Deadline::in(clock, kClockTimeout)));
+  const auto answer = CO_TRY(co_await client::remote_command(
+      client_, name, "perf-counters-by-substr", {"none"}, Deadline::in(clock, kClockTimeout)));
   const auto after = clock.now();
   const auto seconds = CO_TRY(number_in(answer, "timestamp"));
   co_return Reading{seconds * 1'000'000, after};

@@ -233,7 +233,7 @@ Task<size_t> Shipper::ship_some(Group group) {
     note(error.to_string());
     if (is_late(error)) wait = std::min(2 * wait, kLongestReplyWait);
     if (is_closed(error) && !std::exchange(was_closed, true)) continue;  // at once
-    co_await pause(failures++);                                         // no result
+    co_await pause(failures++);                                          // no result
   }
   co_return fail(Code::kInterrupted, "shipping was paused or stopped");
 }
@@ -244,8 +244,9 @@ bool Shipper::shrink_requests(std::span<const LogEntry> batch) {
   size_t bytes = wire::DuplicateWriter::kBodyOverhead;
   for (const auto& entry : batch) bytes += wire::DuplicateWriter::entry_bytes(entry.view);
   most_request_bytes_ = bytes / 2;
-  log_lines_.info(fmt::format("the target refuses requests of {} bytes as too large: requests of {}",
-                              bytes, most_request_bytes_));
+  log_lines_.info(
+      fmt::format("the target refuses requests of {} bytes as too large: requests of {}", bytes,
+                  most_request_bytes_));
   return true;
 }
 
@@ -274,10 +275,10 @@ Task<> Shipper::wait_for_clocks(const TargetPartition& target, int64_t timestamp
     }
     if (!slowest) co_return Result<void>();
     if (longest > kNotableWait)
-      note(fmt::format("the clock of {} may be {} behind the time of the next write, and a server "
-                       "aborts on a write later than its clock: synchronize the clocks (NTP)",
-                       slowest->to_string(),
-                       base::format_duration(std::chrono::ceil<milliseconds>(longest))));
+      note(fmt::format(
+          "the clock of {} may be {} behind the time of the next write, and a server "
+          "aborts on a write later than its clock: synchronize the clocks (NTP)",
+          slowest->to_string(), base::format_duration(std::chrono::ceil<milliseconds>(longest))));
     co_await clock.sleep_for(
         std::min(std::chrono::ceil<milliseconds>(longest), kLongestPause));  // no result
   }

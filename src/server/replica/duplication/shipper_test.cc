@@ -33,8 +33,7 @@ class AdvancedClock : public async::SystemClock {
   Routine<> sleep_until(async::Instant at) override {
     const auto real = SystemClock::now();
     return SystemClock::sleep_until(
-        std::min(real + std::max(at - now(), async::Instant::duration(0)),
-                 real + milliseconds(1)));
+        std::min(real + std::max(at - now(), async::Instant::duration(0)), real + milliseconds(1)));
   }
   milliseconds advanced{0};
 };
@@ -118,7 +117,7 @@ class ShipperTest : public ::testing::Test {
   Routine<bool> close() {
     watching.stop();
     if (shipper) shipper->stop();
-    co_await client.close();  // no result
+    co_await client.close();                // no result
     if (shipper) co_await shipper->join();  // no result
     co_await watching.join();               // no result
     co_return co_await target.stop();
@@ -134,13 +133,13 @@ class ShipperTest : public ::testing::Test {
   }
   void start() {
     auto table = std::make_shared<TargetTable>(client, "B", assignment().metas, "t");
-    shipper = std::make_shared<Shipper>(
-        Shipping{.executor = context.get_executor(),
-                 .client = client,
-                 .clocks = clocks,
-                 .cluster_id = cluster_id,
-                 .most_piece_bytes = most_piece_bytes},
-        std::make_unique<FakeLog>(log), Gpid{1, 0}, assignment(), table, Logger("test"));
+    shipper = std::make_shared<Shipper>(Shipping{.executor = context.get_executor(),
+                                                 .client = client,
+                                                 .clocks = clocks,
+                                                 .cluster_id = cluster_id,
+                                                 .most_piece_bytes = most_piece_bytes},
+                                        std::make_unique<FakeLog>(log), Gpid{1, 0}, assignment(),
+                                        table, Logger("test"));
     shipper->start();
   }
   // A node that says its time; before start().
@@ -372,7 +371,8 @@ TEST_F(ShipperTest, RequestsThatAreTooLargeForTheTargetAreCutSmaller) {
     take(call);
     answer_ok(std::move(call));
   };
-  for (int i = 0; i < 50; ++i) put("h" + std::to_string(i % 3), written.emplace_back(std::to_string(i)));
+  for (int i = 0; i < 50; ++i)
+    put("h" + std::to_string(i % 3), written.emplace_back(std::to_string(i)));
   start();
   ASSERT_TRUE(until_shipped(50));
   EXPECT_EQ(values(), written);

@@ -42,8 +42,8 @@ Task<> TargetTable::ask_all() {
   auto loaded = co_await load();
   asking_ = false;
   asked_.notify_all();
-  co_return in_context(std::move(loaded), fmt::format("asking cluster '{}' for table '{}'", remote_,
-                                                      table_));
+  co_return in_context(std::move(loaded),
+                       fmt::format("asking cluster '{}' for table '{}'", remote_, table_));
 }
 
 Task<> TargetTable::load() {
@@ -71,16 +71,15 @@ Routine<TargetTable::Known> TargetTable::known(client::PartitionInfo info) {
 }
 
 Task<> TargetTable::ask_one(int32_t index) {
-  auto config = CO_TRY(
-      in_context(co_await cluster_.table_config(table_, {index}, deadline()), place(index)));
+  auto config =
+      CO_TRY(in_context(co_await cluster_.table_config(table_, {index}, deadline()), place(index)));
   if (config.app_id != app_id_ || config.partition_count != int32_t(partitions_.size()))
     co_return co_await ask_all();
   // Real servers answer with the partitions that were asked for, others may answer with all.
   const bool has_all = config.partition_count == int32_t(config.partitions.size());
   if (!has_all && config.partitions.size() != 1)
-    co_return fail(Code::kProtocol,
-                   fmt::format("{}: {} partitions were answered", place(index),
-                               config.partitions.size()));
+    co_return fail(Code::kProtocol, fmt::format("{}: {} partitions were answered", place(index),
+                                                config.partitions.size()));
   auto found = co_await known(std::move(config.partitions[has_all ? size_t(index) : 0]));
   if (size_t(index) < partitions_.size()) partitions_[size_t(index)] = std::move(found);
   co_return Result<void>();
@@ -90,9 +89,8 @@ Task<TargetPartition> TargetTable::partition(int32_t index, int32_t count) {
   const auto known_count = CO_TRY(co_await partition_count());
   if (index < known_count && partitions_[size_t(index)].is_doubted) CO_TRY(co_await ask_one(index));
   if (index >= count || count != int32_t(partitions_.size()))
-    co_return fail(Code::kRefused,
-                   fmt::format("table '{}' on cluster '{}' now has {} partitions", table_, remote_,
-                               partitions_.size()));
+    co_return fail(Code::kRefused, fmt::format("table '{}' on cluster '{}' now has {} partitions",
+                                               table_, remote_, partitions_.size()));
   // A partition that is not split off yet is served by its parent.
   const bool is_child = partitions_[size_t(index)].info.ballot < 0 && index >= count / 2;
   const auto& found = partitions_[size_t(is_child ? index - count / 2 : index)];
