@@ -116,6 +116,7 @@ class LocalNodes : public meta::NodePort {
 
 replica::ClusterIds cluster_ids(const EmbeddedClusterOptions& options) {
   replica::ClusterIds ids;
+  ids.refuses_for_now = options.refuses_duplicates_for_now;
   for (const auto& [name, id] : options.duplication_group) {
     ids.known.set(id & 0x7F);
     if (name == options.name) ids.own = id;

@@ -9,6 +9,7 @@
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"
+#include "server/replica/admission.h"
 #include "server/replica/atomic_operations.h"
 #include "wire/row_messages.h"
 #include "wire/thrift_codec.h"
@@ -85,7 +86,9 @@ WritePath::WritePath(store::PartitionDb& db, async::Pool& pool, Clock& clock, Lo
 }
 
 void WritePath::submit(RpcCode code, net::IncomingCall call) {
-  if (options_.max_request_size > 0 && call.head().message_size > options_.max_request_size)
+  const auto& head = call.head();
+  if (options_.max_request_size > 0 &&
+      head.message_size > most_request_size(head.name, options_.max_request_size))
     return call.reply(ErrorCode::kInvalidData);
   std::lock_guard lock(mutex_);
   if (closed_) return call.reply(ErrorCode::kInvalidState);
@@ -246,9 +249,8 @@ WritePath::Batch WritePath::make_batch(const std::vector<Mutation>& mutations) c
   for (const auto& mutation : mutations) bytes += mutation.bytes;
   const bool is_logged = db_.keeps_log();
   if (is_logged) bytes *= 2;
-  return {.writes = db_.new_batch(bytes),
-          .is_logged = is_logged,
-          .default_expiry = default_expiry()};
+  return {
+      .writes = db_.new_batch(bytes), .is_logged = is_logged, .default_expiry = default_expiry()};
 }
 
 void WritePath::add_to_batch(Update& update, const Mutation& mutation, Batch& batch) {
@@ -351,7 +353,8 @@ std::string WritePath::add_duplicate(std::string_view body, int64_t timestamp_us
                            .clusters = options_.clusters,
                            .unix_us = std::min(clock_.unix_us(), timestamp_us),
                            .now = record::pegasus_seconds(clock_.unix_seconds()),
-                           .default_expiry = batch.default_expiry};
+                           .default_expiry = batch.default_expiry,
+                           .metrics = options_.duplication};
   return apply_duplicate(context, body, batch.writes);
 }
 

@@ -8,8 +8,8 @@
 // becomes a mutation by itself. Mutations that read nothing and wait together are written together:
 // that costs RocksDB less, and a client sees no difference.
 //
-// While the partition keeps a log for duplication (store/duplication_log.h), the requests' own bytes
-// go into it, in the batch of their rows.
+// While the partition keeps a log for duplication (store/duplication_log.h), the requests' own
+// bytes go into it, in the batch of their rows.
 #pragma once
 
 #include <atomic>
@@ -51,10 +51,11 @@ struct Mutation {
 
 struct WriteOptions {
   Gpid gpid;
-  std::string server;                 // "host:port", for replies
-  size_t max_request_size = 1 << 20;  // [replication] max_allowed_write_size; 0 = no limit
-  ClusterIds clusters = {};           // [duplication-group]
-  WriteCosts* costs = nullptr;        // what mutations must wait for before they are written
+  std::string server;                         // "host:port", for replies
+  size_t max_request_size = 1 << 20;          // [replication] max_allowed_write_size; 0 = no limit
+  ClusterIds clusters = {};                   // [duplication-group]
+  DuplicationMetrics* duplication = nullptr;  // of DUPLICATE requests
+  WriteCosts* costs = nullptr;  // what mutations must wait for before they are written
   metrics::Counter* refused_atomic = nullptr;  // atomic operations, while a log is kept
 };
 
