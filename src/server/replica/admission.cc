@@ -1,5 +1,7 @@
 #include "server/replica/admission.h"
 
+#include "wire/rpc_code.h"
+
 namespace pegmove::server::replica {
 namespace {
 
