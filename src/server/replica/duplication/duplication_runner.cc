@@ -171,6 +171,7 @@ void DuplicationRunner::duplicate(Gpid gpid, std::vector<Assignment> assignments
 Routine<> DuplicationRunner::apply(Gpid gpid, std::vector<Assignment> assignments) {
   auto partition = partition_of(gpid);
   auto turn = co_await async::Permit::take(&partition->turn);
+  if (tasks_.stopped()) co_return;
   co_await end_others(*partition, assignments);  // no result
   if (tasks_.stopped()) co_return;
   for (const auto& assignment : assignments) start_or_update(partition, assignment);
