@@ -215,6 +215,7 @@ void DuplicationRunner::start_or_update(const std::shared_ptr<Partition>& partit
   const Shipping shipping{.executor = executor_,
                           .client = target.client,
                           .clocks = target.clocks,
+                          .on_failpoint = options_.on_failpoint,
                           .cluster_id = options_.cluster_id};
   auto shipper = std::make_shared<Shipper>(
       shipping, std::make_unique<PartitionLog>(*this, partition, partition->gpid), partition->gpid,
@@ -251,6 +252,7 @@ Task<> DuplicationRunner::trim_log(Partition& partition, int64_t upto) {
     return replica->trim_log(upto);
   }));
   partition.trimmed = upto;
+  if (options_.on_failpoint) options_.on_failpoint("duplication.log_trimmed");
   co_return Result<void>();
 }
 

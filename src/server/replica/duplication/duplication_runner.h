@@ -16,6 +16,7 @@ namespace pegmove::server::replica {
 
 struct DuplicationRunnerOptions {
   uint8_t cluster_id = 0;  // of this cluster in its [duplication-group]; 0: none
+  std::function<void(std::string_view point)> on_failpoint = {};  // shipping_failpoints.h
   // The replica of a partition that the node serves; else null. From any thread.
   std::function<std::shared_ptr<Replica>(Gpid)> find;
 };

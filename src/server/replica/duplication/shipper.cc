@@ -171,7 +171,11 @@ Routine<> Shipper::run() {
                                  piece->last_decree, position())));
       continue;
     }
-    if (!piece->mutations.empty() && !co_await ship(*piece)) continue;
+    if (!piece->mutations.empty()) {
+      failpoint("duplication.piece_read");
+      if (!co_await ship(*piece)) continue;
+      failpoint("duplication.piece_shipped");
+    }
     advance(piece->last_decree);
     if (piece->is_end) co_await changed_.wait();  // no result
   }
@@ -304,6 +308,7 @@ Task<> Shipper::send(const TargetPartition& target, std::span<const LogEntry> ba
                reply->result = std::move(result);
                reply->arrived.notify();
              });
+  failpoint("duplication.request_sent");
   while (!reply->result && !tasks_.stopped()) co_await reply->arrived.wait();  // no result
   if (!reply->result) co_return fail(Code::kInterrupted, "shipping was stopped");
   auto& result = *reply->result;
@@ -321,6 +326,7 @@ Task<> Shipper::send(const TargetPartition& target, std::span<const LogEntry> ba
     co_return fail(error.code(), fmt::format("{}: {}", table_->place(index), error.message()));
   }
   CO_TRY(check(target, *result));
+  failpoint("duplication.request_answered");
   if (auto metrics = log_->metrics()) {
     metrics->shipped_successful_requests.add();
     metrics->shipped_bytes.add(int64_t(body.size()));

@@ -11,6 +11,7 @@
 // entries may arrive twice, in the same order.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <span>
 
@@ -27,6 +28,7 @@ struct Shipping {
   asio::any_io_executor executor;
   client::Client& client;
   ServerClocks& clocks;
+  std::function<void(std::string_view point)> on_failpoint = {};  // shipping_failpoints.h
   uint8_t cluster_id = 0;  // of this cluster in its [duplication-group]; 0: nothing can be shipped
   size_t most_piece_bytes = 512 << 10;    // of requests' bodies that are read at once
   size_t most_request_bytes = 768 << 10;  // below max_allowed_write_size, by default 1 MiB
@@ -70,6 +72,9 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
               async::milliseconds most_wait);
   Result<void> check(const TargetPartition& target, const net::IncomingReply& reply);
   bool shrink_requests(std::span<const LogEntry> batch);
+  void failpoint(std::string_view point) const {
+    if (shipping_.on_failpoint) shipping_.on_failpoint(point);
+  }
   bool may_ship() const;
   bool continues() const { return !tasks_.stopped() && may_ship(); }
   int64_t position() const;
