@@ -55,9 +55,10 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
           {.providers = options_.providers, .on_failpoint = options_.on_failpoint},
           [this](const std::string& provider) { return backups_.limits_of_reads(provider); },
           clock_),
-      duplications_(
-          {.cluster_id = options_.clusters.own, .find = [this](Gpid gpid) { return find(gpid); }},
-          executor_, pool_, clock_, log_) {
+      duplications_({.cluster_id = options_.clusters.own,
+                     .on_failpoint = options_.on_failpoint,
+                     .find = [this](Gpid gpid) { return find(gpid); }},
+                    executor_, pool_, clock_, log_) {
   register_handlers();
   register_http();
   register_commands();

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "async/context_thread.h"
 #include "client/node.h"
 #include "data_types.h"
+#include "duplication/shipping_failpoints.h"
 #include "record/key.h"
 #include "server/replica/replica_node.h"
 #include "testing/test_cluster.h"
@@ -54,11 +57,22 @@ class DuplicationRunnerTest : public ::testing::Test {
     if (!mkdtemp(name.data())) throw std::runtime_error("cannot make the folder " + name);
     return name;
   }
+  void note(std::string_view point) {
+    std::lock_guard lock(mutex);
+    reached.emplace(point);
+  }
+  bool has_reached(std::string_view point) {
+    std::lock_guard lock(mutex);
+    return reached.contains(std::string(point));
+  }
   void start_source() {
     thread = std::make_unique<async::ContextThread>();
     node = std::make_unique<ReplicaNode>(
         thread->executor(),
-        NodeOptions{.data_dir = folder, .listen = {0x7f000001, 0}, .clusters = ids_of_source()},
+        NodeOptions{.data_dir = folder,
+                    .listen = {0x7f000001, 0},
+                    .clusters = ids_of_source(),
+                    .on_failpoint = [this](std::string_view point) { note(point); }},
         clock, Logger("source"));
     must(thread->wait_for(start_node(*node)));
     must(node->host({.app_id = kAppId, .name = "t", .partition_count = 1, .envs = {}}, 0));
@@ -125,6 +139,8 @@ class DuplicationRunnerTest : public ::testing::Test {
                                                 path, client.deadline()));
   }
 
+  std::mutex mutex;  // guards reached
+  std::set<std::string> reached;
   async::SystemClock clock;
   const std::string folder = make_folder();
   TestCluster target{clock, {.name = "B", .duplication_group = {{"A", 1}, {"B", 2}}}};
@@ -211,6 +227,8 @@ TEST_F(DuplicationRunnerTest, WhatIsConfirmedLeavesTheLogAndTheLastEndDropsIt) {
     const auto start = replica->log_start();
     return start && start->begins_after == last;
   }));
+  for (auto point : duplication::kShippingFailpoints)
+    EXPECT_TRUE(until([&] { return has_reached(point); })) << point;
   node->duplicate(gpid, {});
   EXPECT_TRUE(until([&] { return !replica->keeps_log(); }));
   EXPECT_TRUE(node->duplication_progress(gpid).empty());
