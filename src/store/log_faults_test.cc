@@ -93,8 +93,8 @@ class FullLogDisk : public ::testing::Test {
   // Of the next append to a log.
   void fail_with(DiskFault::Kind kind) {
     disk_.set_plan([kind](const DiskOperation& operation) {
-      const bool is_it = operation.kind == DiskOperation::Kind::kAppend &&
-                         operation.path.ends_with(".log");
+      const bool is_it =
+          operation.kind == DiskOperation::Kind::kAppend && operation.path.ends_with(".log");
       return is_it ? DiskFault{.kind = kind, .is_full = true} : DiskFault{};
     });
   }
@@ -227,9 +227,8 @@ class LoggedHistory {
     disk_.restore_power(random_);
     auto db = open(options_);
     ASSERT_GE(db->last_decree(), read_upto_) << "what was read is shipped";
-    if (is_dropped_) return;
-    ASSERT_TRUE(db->keeps_log() || !is_kept_);
-    if (!db->keeps_log()) return;
+    if (!is_kept_) return;
+    ASSERT_TRUE(db->keeps_log());
     const auto begin = db->log_start()->begins_after;
     ASSERT_LE(begin, std::max(begun_, trimmed_));
     for (int again = 0; again < 2; ++again) {
@@ -269,13 +268,11 @@ class LoggedHistory {
     if (!db.keep_log()) return;
     if (!is_kept_) begun_ = read_upto_ = db.last_decree();
     is_kept_ = true;
-    is_dropped_ = false;
     written_.erase(written_.begin(), written_.upper_bound(begun_));
   }
   void drop(PartitionDb& db) {
     if (!is_kept_) return;
-    is_dropped_ = true;  // done or not
-    is_kept_ = false;
+    is_kept_ = false;  // or it is still: who drops it does not need it
     (void)db.drop_log();
   }
   void read(PartitionDb& db) {
@@ -308,7 +305,6 @@ class LoggedHistory {
   LogText written_;  // what the log should have, with the write that was cut off
   int64_t attempted_ = 0;
   bool is_kept_ = false;
-  bool is_dropped_ = false;
   int64_t begun_ = 0;
   int64_t read_upto_ = 0;
   int64_t trimmed_ = 0;

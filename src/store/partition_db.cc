@@ -170,8 +170,7 @@ Error PartitionDb::bad_value(std::string_view raw_key) const {
                       path_, base::printable(raw_key))};
 }
 
-Result<void> PartitionDb::check_write(const WriteBatch& batch, int64_t decree,
-                                      int64_t timestamp_us,
+Result<void> PartitionDb::check_write(const WriteBatch& batch, int64_t decree, int64_t timestamp_us,
                                       std::span<const LoggedMutation> logged) const {
   if (decree <= last_decree_) {
     return fail(Code::kInvalidArgument,

@@ -211,8 +211,7 @@ rocksdb::Status PartitionLog::add(rocksdb::WriteBatch& batch, int64_t decree,
     end = end_;
   }
   for (const auto& mutation : logged) {
-    const auto status =
-        batch.Put(&meta_, entry_key(mutation.decree), encode_entry(mutation, end));
+    const auto status = batch.Put(&meta_, entry_key(mutation.decree), encode_entry(mutation, end));
     if (!status.ok()) return status;
     end = end_after(end, mutation);
   }
@@ -233,10 +232,11 @@ Result<void> PartitionLog::trim(int64_t upto) {
     const std::lock_guard lock(mutex_);
     if (!is_kept_) return fail(Code::kNotFound, "the database " + path_ + " keeps no such log");
     if (upto > end_.covered)
-      return fail(Code::kInvalidArgument,
-                  fmt::format("trimming the duplication log of the database {} up to decree {}: the "
-                              "last one is {}",
-                              path_, upto, end_.covered));
+      return fail(
+          Code::kInvalidArgument,
+          fmt::format("trimming the duplication log of the database {} up to decree {}: the "
+                      "last one is {}",
+                      path_, upto, end_.covered));
     if (upto <= start_.begins_after) return {};
     const LogStart start{.begins_after = upto, .id = start_.id};
     rocksdb::WriteBatch batch;

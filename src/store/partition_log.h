@@ -82,7 +82,8 @@ class PartitionLog {
   LogEnd end_;
   LogEnd synced_;            // end_ as it was when all was made durable last
   std::string broken_ = {};  // why nothing can be read; empty: it can
-  // Entries up to deleted_.last were deleted; those behind it, up to begins_after, still take space.
+  // Entries up to deleted_.last were deleted; those behind it, up to begins_after, still take
+  // space.
   LogEnd deleted_;
   // Held while files of deleted entries are removed: no log begins meanwhile.
   std::mutex removing_;

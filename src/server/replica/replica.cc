@@ -35,10 +35,9 @@ Replica::Replica(ReplicaOptions options, std::unique_ptr<store::PartitionDb> db,
                .max_request_size = options_.max_request_size,
                .clusters = options_.clusters,
                .costs = options_.write_costs,
-               .refused_atomic =
-                   options_.metrics
-                       ? &options_.metrics->dup_rejected_non_idempotent_write_requests
-                       : nullptr}),
+               .refused_atomic = options_.metrics
+                                     ? &options_.metrics->dup_rejected_non_idempotent_write_requests
+                                     : nullptr}),
       admission_(options_.gpid, clock, options_.max_request_size) {}
 
 Replica::~Replica() { scans_.clear(); }

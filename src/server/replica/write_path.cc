@@ -246,9 +246,8 @@ WritePath::Batch WritePath::make_batch(const std::vector<Mutation>& mutations) c
   for (const auto& mutation : mutations) bytes += mutation.bytes;
   const bool is_logged = db_.keeps_log();
   if (is_logged) bytes *= 2;
-  return {.writes = db_.new_batch(bytes),
-          .is_logged = is_logged,
-          .default_expiry = default_expiry()};
+  return {
+      .writes = db_.new_batch(bytes), .is_logged = is_logged, .default_expiry = default_expiry()};
 }
 
 void WritePath::add_to_batch(Update& update, const Mutation& mutation, Batch& batch) {

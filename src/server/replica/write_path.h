@@ -8,8 +8,8 @@
 // becomes a mutation by itself. Mutations that read nothing and wait together are written together:
 // that costs RocksDB less, and a client sees no difference.
 //
-// While the partition keeps a log for duplication (store/duplication_log.h), the requests' own bytes
-// go into it, in the batch of their rows.
+// While the partition keeps a log for duplication (store/duplication_log.h), the requests' own
+// bytes go into it, in the batch of their rows.
 #pragma once
 
 #include <atomic>
