@@ -136,7 +136,8 @@ Result<void> PartitionDb::open_existing(const PartitionOptions& options) {
   db_.reset(opened);
   rows_ = families[0];
   meta_ = families[1];
-  log_ = std::make_unique<PartitionLog>(*db_, *meta_, path_, options.sync_writes);
+  log_ = std::make_unique<PartitionLog>(*db_, *meta_, path_, hooks_.log_sync.get(),
+                                        [this] { return flush(); });
   return {};
 }
 

@@ -28,10 +28,7 @@ Result<void> PartitionLog::sync() {
     if (synced_ == end_) return {};
     end = end_;
   }
-  if (!syncs_writes_) {
-    const rocksdb::Status status = db_.SyncWAL();
-    if (!status.ok()) return fail(failed(status));
-  }
+  TRY(sync_writes());
   const std::lock_guard lock(mutex_);
   if (end.covered >= synced_.covered) synced_ = end;
   return {};
