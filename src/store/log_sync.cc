@@ -36,6 +36,7 @@ rocksdb::Status LogSync::sync() {
   if (status.ok()) status = sync_files(logs);
   if (status.ok()) status = sync_folder(std::move(logs));
   if (!status.ok()) has_failed_ = true;
+  if (status.ok() && has_failed_) status = rocksdb::Status::IOError("a sync of a log has failed");
   return status;
 }
 

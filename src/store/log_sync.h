@@ -31,10 +31,11 @@ class LogSync : public rocksdb::EventListener {
   // RocksDB alone: DB::SyncWAL() of RocksDB 7.8 ends the process, where it has assertions, when a
   // write to the log has just failed.
   rocksdb::Status sync();
-  // Whether a sync failed, so that one that succeeds afterwards says nothing: the system reports a
-  // lost page once. What is in memory must be flushed then, which begins a new log.
-  bool has_failed() const { return has_failed_; }
-  void flushed() { has_failed_ = false; }
+  // Whether a sync failed since the last call. One that succeeds afterwards would say nothing,
+  // since the system reports a lost page once: so all fail until this is called, and who calls it
+  // flushes what is in memory, which begins a new log.
+  bool take_failed() { return has_failed_.exchange(false); }
+  void put_back_failed() { has_failed_ = true; }
 
  private:
   rocksdb::Status sync_files(const std::vector<std::string>& logs);

@@ -72,10 +72,11 @@ Result<void> PartitionLog::write(rocksdb::WriteBatch& batch, bool is_durable) {
 // All writes that have returned are durable afterwards.
 Result<void> PartitionLog::sync_writes() {
   if (!log_sync_) return {};
-  if (log_sync_->has_failed()) {
-    TRY(flush_());
-    log_sync_->flushed();
-  }
+  if (log_sync_->take_failed())
+    if (auto flushed = flush_(); !flushed) {
+      log_sync_->put_back_failed();
+      return flushed;
+    }
   const rocksdb::Status status = log_sync_->sync();
   if (!status.ok()) return fail(failed(status));
   return {};
