@@ -2,10 +2,10 @@
 // on, until every remote cluster has confirmed it.
 //
 // One log is better than two: an entry is a value in the partition's own RocksDB, in the family
-// `pegasus_meta_cf`, and it is in the same WriteBatch as the rows of its mutation. So rows and entry
-// appear together or not at all, whatever ends the process, and nothing has to be matched after a
-// restart. Real servers ignore these keys, as they do the last timestamp. Rows that are ingested,
-// and what other clusters' DUPLICATE requests write, are not in the log.
+// `pegasus_meta_cf`, and it is in the same WriteBatch as the rows of its mutation. So rows and
+// entry appear together or not at all, whatever ends the process, and nothing has to be matched
+// after a restart. Real servers ignore these keys, as they do the last timestamp. Rows that are
+// ingested, and what other clusters' DUPLICATE requests write, are not in the log.
 //
 // The functions are those of PartitionDb (store/partition_db.h); the bytes are described in
 // store/log_format.h. Each entry names the one before it, so that a hole cannot be missed.

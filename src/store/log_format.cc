@@ -177,8 +177,8 @@ std::optional<LogEnd> decode_end(std::string_view text) {
     if (!parsed) return std::nullopt;
     numbers[i] = *parsed;
   }
-  return LogEnd{.covered = numbers[0], .last = numbers[1], .mutations = numbers[2],
-                .bytes = numbers[3]};
+  return LogEnd{
+      .covered = numbers[0], .last = numbers[1], .mutations = numbers[2], .bytes = numbers[3]};
 }
 
 }  // namespace pegmove::store

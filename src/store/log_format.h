@@ -7,8 +7,8 @@
 //
 // The numbers of all but the entries are decimal, with one space between them. An entry, in little
 // endian: CRC-32C of all that follows (4 bytes); its decree, that of the entry before it, its
-// timestamp, mutations and bytes of the log before it (8 bytes each); number of writes (4); code (1)
-// and length (4) of each write; their bodies.
+// timestamp, mutations and bytes of the log before it (8 bytes each); number of writes (4); code
+// (1) and length (4) of each write; their bodies.
 //
 // Beside the folder is PATH.duplication_log with the id. A copy of the folder, such as a checkpoint
 // or a backup, comes without it: its log belongs to another partition and is dropped.

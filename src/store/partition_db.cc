@@ -136,7 +136,8 @@ Result<void> PartitionDb::open_existing(const PartitionOptions& options) {
   db_.reset(opened);
   rows_ = families[0];
   meta_ = families[1];
-  log_ = std::make_unique<PartitionLog>(*db_, *meta_, path_, options.sync_writes);
+  log_ = std::make_unique<PartitionLog>(*db_, *meta_, path_, hooks_.log_sync.get(),
+                                        [this] { return flush(); });
   return {};
 }
 
@@ -170,8 +171,7 @@ Error PartitionDb::bad_value(std::string_view raw_key) const {
                       path_, base::printable(raw_key))};
 }
 
-Result<void> PartitionDb::check_write(const WriteBatch& batch, int64_t decree,
-                                      int64_t timestamp_us,
+Result<void> PartitionDb::check_write(const WriteBatch& batch, int64_t decree, int64_t timestamp_us,
                                       std::span<const LoggedMutation> logged) const {
   if (decree <= last_decree_) {
     return fail(Code::kInvalidArgument,

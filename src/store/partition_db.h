@@ -153,8 +153,8 @@ class PartitionDb {
 
   // ---- the duplication log (store/duplication_log.h) ----
 
-  // Keeps a log from now on, unless one is kept: `logged` of all later writes will be in it. Durable
-  // when it returns. Returns last_decree(). May be repeated. Errors: kIo.
+  // Keeps a log from now on, unless one is kept: `logged` of all later writes will be in it.
+  // Durable when it returns. Returns last_decree(). May be repeated. Errors: kIo.
   Result<int64_t> keep_log();
   // Ends the log and deletes it, durably. Nothing happens when none is kept. The disk space comes
   // back with reclaim_log(). Errors: kIo.
@@ -167,8 +167,8 @@ class PartitionDb {
   // none at the end of the log. What is returned is durable: a power cut takes none of it back. So
   // this may sync RocksDB's log. May be repeated.
   // Errors: kNotFound: no log is kept. kCorrupt, naming decrees: `after` is before the log's begin
-  // (it was trimmed) or after the partition's last decree (the folder is an older copy), entries are
-  // missing or damaged, or writes were made without the log. kIo.
+  // (it was trimmed) or after the partition's last decree (the folder is an older copy), entries
+  // are missing or damaged, or writes were made without the log. kIo.
   Result<LogPiece> read_log(int64_t after, size_t most_bytes);
   // The log begins after this decree from now on. A power cut may take that back. Entries are
   // deleted when they are some 4 MiB, and files are rewritten when they have more that is deleted

@@ -35,8 +35,9 @@ uint64_t random_id() {
 }  // namespace
 
 PartitionLog::PartitionLog(rocksdb::DB& db, rocksdb::ColumnFamilyHandle& meta,
-                           const std::string& path, bool syncs_writes)
-    : db_(db), meta_(meta), path_(path), syncs_writes_(syncs_writes) {}
+                           const std::string& path, LogSync* log_sync,
+                           std::function<Result<void>()> flush)
+    : db_(db), meta_(meta), path_(path), log_sync_(log_sync), flush_(std::move(flush)) {}
 
 Error PartitionLog::failed(const rocksdb::Status& status) const {
   return to_error(status, "keeping the duplication log of", path_);
@@ -62,8 +63,21 @@ Result<std::optional<std::string>> PartitionLog::get(const char* key) const {
 
 Result<void> PartitionLog::write(rocksdb::WriteBatch& batch, bool is_durable) {
   rocksdb::WriteOptions options;
-  options.sync = is_durable || syncs_writes_;
+  options.sync = log_sync_ == nullptr;
   const rocksdb::Status status = db_.Write(options, &batch);
+  if (!status.ok()) return fail(failed(status));
+  return is_durable ? sync_writes() : Result<void>();
+}
+
+// All writes that have returned are durable afterwards.
+Result<void> PartitionLog::sync_writes() {
+  if (!log_sync_) return {};
+  if (log_sync_->take_failed())
+    if (auto flushed = flush_(); !flushed) {
+      log_sync_->put_back_failed();
+      return flushed;
+    }
+  const rocksdb::Status status = log_sync_->sync();
   if (!status.ok()) return fail(failed(status));
   return {};
 }
@@ -211,8 +225,7 @@ rocksdb::Status PartitionLog::add(rocksdb::WriteBatch& batch, int64_t decree,
     end = end_;
   }
   for (const auto& mutation : logged) {
-    const auto status =
-        batch.Put(&meta_, entry_key(mutation.decree), encode_entry(mutation, end));
+    const auto status = batch.Put(&meta_, entry_key(mutation.decree), encode_entry(mutation, end));
     if (!status.ok()) return status;
     end = end_after(end, mutation);
   }
@@ -233,10 +246,11 @@ Result<void> PartitionLog::trim(int64_t upto) {
     const std::lock_guard lock(mutex_);
     if (!is_kept_) return fail(Code::kNotFound, "the database " + path_ + " keeps no such log");
     if (upto > end_.covered)
-      return fail(Code::kInvalidArgument,
-                  fmt::format("trimming the duplication log of the database {} up to decree {}: the "
-                              "last one is {}",
-                              path_, upto, end_.covered));
+      return fail(
+          Code::kInvalidArgument,
+          fmt::format("trimming the duplication log of the database {} up to decree {}: the "
+                      "last one is {}",
+                      path_, upto, end_.covered));
     if (upto <= start_.begins_after) return {};
     const LogStart start{.begins_after = upto, .id = start_.id};
     rocksdb::WriteBatch batch;
@@ -285,10 +299,7 @@ Result<void> PartitionLog::reclaim() {
     db_.GetIntProperty(&meta_, rocksdb::DB::Properties::kLiveSstFilesSize, &files);
     if (int64_t(files) < kLooseBytes + 2 * live) return {};
     // A removed file is gone at once, also after a power cut: so must be what was in it.
-    if (!syncs_writes_) {
-      const rocksdb::Status synced = db_.SyncWAL();
-      if (!synced.ok()) return fail(failed(synced));
-    }
+    TRY(sync_writes());
     const std::string first = entry_key(0);
     const rocksdb::Slice from(first), to(last);
     rocksdb::DeleteFilesInRange(&db_, &meta_, &from, &to, false).PermitUncheckedError();

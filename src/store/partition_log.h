@@ -5,6 +5,7 @@
 #include <rocksdb/db.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "base/result.h"
 #include "store/duplication_log.h"
 #include "store/log_format.h"
+#include "store/log_sync.h"
 
 namespace pegmove::store {
 
@@ -21,9 +23,10 @@ namespace pegmove::store {
 // rest is for any thread.
 class PartitionLog {
  public:
-  // All must outlive it. `path`: of the database.
+  // All must outlive it. `path`: of the database; `log_sync`: null when each write is synced;
+  // `flush`: PartitionDb::flush().
   PartitionLog(rocksdb::DB& db, rocksdb::ColumnFamilyHandle& meta, const std::string& path,
-               bool syncs_writes);
+               LogSync* log_sync, std::function<Result<void>()> flush);
 
   // Once, before all others: finds the log. One that came with a copied folder is dropped; one that
   // misses writes is marked as broken. Errors: kIo, kCorrupt.
@@ -69,12 +72,14 @@ class PartitionLog {
   Result<View> look(int64_t after);
   Result<LogPiece> read_durable(int64_t after, size_t most_bytes);
   Result<void> sync();
+  Result<void> sync_writes();
   Result<LogEnd> end_at(int64_t decree) const;
 
   rocksdb::DB& db_;
   rocksdb::ColumnFamilyHandle& meta_;
   const std::string& path_;
-  const bool syncs_writes_;
+  LogSync* const log_sync_;  // null: each write is synced
+  const std::function<Result<void>()> flush_;
   std::atomic<bool> is_kept_ = false;
 
   mutable std::mutex mutex_;  // guards what follows
@@ -82,7 +87,8 @@ class PartitionLog {
   LogEnd end_;
   LogEnd synced_;            // end_ as it was when all was made durable last
   std::string broken_ = {};  // why nothing can be read; empty: it can
-  // Entries up to deleted_.last were deleted; those behind it, up to begins_after, still take space.
+  // Entries up to deleted_.last were deleted; those behind it, up to begins_after, still take
+  // space.
   LogEnd deleted_;
   // Held while files of deleted entries are removed: no log begins meanwhile.
   std::mutex removing_;

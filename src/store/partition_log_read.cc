@@ -13,8 +13,9 @@ namespace {
 // entry before it, or, for the first one that is read, the decree behind which it is read.
 std::string gap_before(const LogEntry& entry, int64_t before, bool is_first) {
   if (is_first ? entry.previous <= before : entry.previous == before) return {};
-  return fmt::format("the entry of decree {} follows that of decree {}, and the one before it is {}",
-                     entry.mutation.decree, entry.previous, before);
+  return fmt::format(
+      "the entry of decree {} follows that of decree {}, and the one before it is {}",
+      entry.mutation.decree, entry.previous, before);
 }
 
 }  // namespace
@@ -27,10 +28,7 @@ Result<void> PartitionLog::sync() {
     if (synced_ == end_) return {};
     end = end_;
   }
-  if (!syncs_writes_) {
-    const rocksdb::Status status = db_.SyncWAL();
-    if (!status.ok()) return fail(failed(status));
-  }
+  TRY(sync_writes());
   const std::lock_guard lock(mutex_);
   if (end.covered >= synced_.covered) synced_ = end;
   return {};
@@ -79,19 +77,19 @@ Result<LogPiece> PartitionLog::read_durable(int64_t after, size_t most_bytes) {
     values->push_back(entries.value().ToString());
     auto entry = decode_entry(*decree, values->back());
     if (!entry)
-      return fail(broken(fmt::format("the entry of decree {}: {}", *decree,
-                                     entry.error().message())));
+      return fail(
+          broken(fmt::format("the entry of decree {}: {}", *decree, entry.error().message())));
     const auto gap = gap_before(*entry, piece.last_decree, piece.mutations.empty());
     if (!gap.empty()) return fail(broken(gap));
     piece.last_decree = *decree;
     piece.mutations.push_back(std::move(entry->mutation));
   }
   if (!entries.status().ok())
-    return fail(failed(entries.status()).with_context(
-        fmt::format("after decree {}", piece.last_decree)));
+    return fail(
+        failed(entries.status()).with_context(fmt::format("after decree {}", piece.last_decree)));
   if (view.upto.last > piece.last_decree)
-    return fail(broken(fmt::format("decrees {} to {} are missing at its end",
-                                   piece.last_decree + 1, view.upto.last)));
+    return fail(broken(fmt::format("decrees {} to {} are missing at its end", piece.last_decree + 1,
+                                   view.upto.last)));
   piece.last_decree = std::max(piece.last_decree, view.upto.covered);
   piece.is_end = view.is_end;
   return piece;
@@ -107,12 +105,12 @@ Result<LogBacklog> PartitionLog::backlog(int64_t after) const {
   if (!decree) return LogBacklog{};
   const auto entry = decode_entry(*decree, entries->value().ToStringView());
   if (!entry)
-    return fail(broken(fmt::format("the entry of decree {}: {}", *decree, entry.error().message())));
+    return fail(
+        broken(fmt::format("the entry of decree {}: {}", *decree, entry.error().message())));
   // An entry that is just being written may be seen before it counts.
-  return LogBacklog{
-      .mutations = std::max(int64_t{0}, end_.mutations - entry->mutations_before),
-      .bytes = std::max(int64_t{0}, end_.bytes - entry->bytes_before),
-      .oldest_timestamp_us = entry->mutation.timestamp_us};
+  return LogBacklog{.mutations = std::max(int64_t{0}, end_.mutations - entry->mutations_before),
+                    .bytes = std::max(int64_t{0}, end_.bytes - entry->bytes_before),
+                    .oldest_timestamp_us = entry->mutation.timestamp_us};
 }
 
 }  // namespace pegmove::store

@@ -293,7 +293,10 @@ void MetaService::register_table_handlers() {
   dispatcher_.on_message<configuration_set_atomic_idempotent_request,
                          configuration_set_atomic_idempotent_response>(
       RpcCode::kSetAtomicIdempotent, [this](const auto& request, const auto&) {
-        return set_atomic_idempotent(catalog_, request);
+        auto response = set_atomic_idempotent(catalog_, request);
+        if (response.err.code == ErrorCode::kOk)
+          nodes_.apply_envs(catalog_.find(request.app_name)->info);
+        return response;
       });
 }
 

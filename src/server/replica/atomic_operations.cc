@@ -51,8 +51,7 @@ void put(const AtomicContext& context, std::string_view key, std::string_view va
 void remove(const AtomicContext& context, const std::string& key, store::WriteBatch& batch) {
   batch.remove(key);
   if (context.outcomes)
-    context.outcomes->push_back(
-        {store::LoggedCode::kRemove, wire::encode_body(wire::blob{key})});
+    context.outcomes->push_back({store::LoggedCode::kRemove, wire::encode_body(wire::blob{key})});
 }
 
 // The counter's new expiry: 0 in the request keeps the old one, a negative number removes it.

@@ -72,7 +72,7 @@ class ReplicaNode {
   // longer, or never was. Does not block. Repeatable.
   void follow(const HostedTable& table, int32_t partition_index,
               const std::shared_ptr<Replica>& primary);
-  // Applies the table's new name and app envs to the partitions served here.
+  // Applies the table's new name, app envs and atomic_idempotent to the partitions served here.
   void apply_envs(const HostedTable& table);
   bool serves(Gpid gpid) const;
   // The replica of a partition that is served here; else null.
