@@ -192,6 +192,7 @@ class MetaServer {
     meta_.reset();
   }
 
+  net::Address address() const { return meta_->address(); }
   std::string store_dir() const { return folder / "store"; }
   Deadline deadline() const { return client->deadline(); }
   client::Cluster& cluster() { return client->cluster(); }
