@@ -262,8 +262,9 @@ TEST_F(DuplicationRequestsTest, TheFailModeIsKeptAndReachesTheNodes) {
   const auto change = [&] {
     return ask<wire::duplication_modify_response>(RpcCode::kModifyDuplication, request);
   };
-  EXPECT_EQ(change().err.code, ErrorCode::kOk);
   EXPECT_EQ(change().appid, app_id);
+  EXPECT_EQ(change().err.code, ErrorCode::kOk);
+  EXPECT_EQ(change().appid, 0) << "as in Pegasus, when nothing changes";
   EXPECT_EQ(partition(app_id, 0).assignments.at(0).fail_mode, duplication::FailMode::kSkip);
   request.fail_mode = wire::duplication_fail_mode(3);
   EXPECT_EQ(change().err.code, ErrorCode::kInvalidParameters);

@@ -286,9 +286,12 @@ wire::duplication_modify_response Duplications::modify(
   auto* record = find_duplication(records_, app_id, request.dupid);
   if (!record) return answer(ErrorCode::kObjectNotFound);
   if (work_.is_held(app_id)) return answer(ErrorCode::kBusy);  // another one is being added
-  const auto changed = change(*record, request.__isset.status ? request.status : record->status,
-                              request.__isset.fail_mode ? request.fail_mode : record->fail_mode);
-  if (changed == ErrorCode::kOk) response.appid = app_id;
+  const auto status = request.__isset.status ? request.status : record->status;
+  const auto fail_mode = request.__isset.fail_mode ? request.fail_mode : record->fail_mode;
+  const bool is_same = status == record->status && fail_mode == record->fail_mode;
+  const auto changed = change(*record, status, fail_mode);
+  // As recorded: without the id when nothing changes.
+  if (changed == ErrorCode::kOk && !is_same) response.appid = app_id;
   return answer(changed);
 }
 
