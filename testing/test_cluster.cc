@@ -59,6 +59,7 @@ Result<void> TestCluster::try_start(uint16_t meta_port) {
        .replica_servers = options_.replica_servers,
        .max_request_size = options_.max_request_size,
        .duplication_group = options_.duplication_group,
+       .clusters = options_.clusters,
        .refuses_duplicates_for_now = options_.refuses_duplicates_for_now,
        .providers = providers(),
        .on_failpoint = options_.on_failpoint,

@@ -108,6 +108,7 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
   TRY(take_block_services(ini, options));
   options.duplication_group =
       TRY(in_context(duplication_group(ini, arguments.name), arguments.config));
+  options.clusters = TRY(in_context(remote_clusters(ini), arguments.config));
   return options;
 }
 
@@ -227,7 +228,8 @@ void add_start(Verb& cluster, int& exit_code) {
       ->in_range(1, 64);
   verb->add_option("--config", arguments->config,
                    "INI file; [replication] max_allowed_write_size and cold_backup_root, [network] "
-                   "max_connections, [duplication-group] and [block_service.NAME] are used");
+                   "max_connections, [duplication-group], [pegasus.clusters] (the clusters to "
+                   "which tables may be duplicated) and [block_service.NAME] are used");
   verb->add_flag("--detach", arguments->detach,
                  "run in the background; the command returns when the cluster serves");
   verb->add_flag("--sync", arguments->sync, "wait for the disk on each write");

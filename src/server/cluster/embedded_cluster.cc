@@ -64,6 +64,15 @@ class LocalNodes : public meta::NodePort {
   Task<> clean_load(int node, Gpid gpid) override {
     return on(node, &ReplicaNode::clean_load, gpid);
   }
+  Task<int64_t> keep_log(int node, Gpid gpid) override {
+    return on(node, &ReplicaNode::keep_log, gpid);
+  }
+  void duplicate(int node, Gpid gpid, std::vector<duplication::Assignment> assignments) override {
+    nodes_[size_t(node)]->duplicate(gpid, std::move(assignments));
+  }
+  std::vector<duplication::Progress> duplication_progress(int node, Gpid gpid) const override {
+    return nodes_[size_t(node)]->duplication_progress(gpid);
+  }
   void stop_transfers() override {
     for (auto* node : nodes_) node->stop_transfers();
   }
@@ -207,7 +216,9 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterO
                         .backups = {.cold_backup_root = cold_backup_root(options),
                                     .providers = options.providers,
                                     .on_failpoint = options.on_failpoint,
-                                    .never_ends = options.backups_never_end}},
+                                    .never_ends = options.backups_never_end},
+                        .duplication_group = options.duplication_group,
+                        .clusters = options.clusters},
       clock, log.with("node", "meta"));
   TRY(parts->meta_thread.wait_for(parts->meta->start()));
   return std::unique_ptr<EmbeddedCluster>(new EmbeddedCluster(std::move(parts)));
