@@ -69,6 +69,10 @@ namespace pegmove::wire {
   X(kControlBulkLoad, control_bulk_load_request, control_bulk_load_response)                       \
   X(kQueryBulkLoadStatus, query_bulk_load_request, query_bulk_load_response)                       \
   X(kClearBulkLoad, clear_bulk_load_state_request, clear_bulk_load_state_response)                 \
+  X(kAddDuplication, duplication_add_request, duplication_add_response)                            \
+  X(kModifyDuplication, duplication_modify_request, duplication_modify_response)                   \
+  X(kQueryDuplication, duplication_query_request, duplication_query_response)                      \
+  X(kListDuplication, duplication_list_request, duplication_list_response)                         \
   X(kQueryDiskInfo, query_disk_info_request, query_disk_info_response)                             \
   X(kQueryLastCheckpoint, learn_request, learn_response)                                           \
   X(kNfsGetFileSize, get_file_size_request, get_file_size_response)                                \

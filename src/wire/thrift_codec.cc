@@ -116,6 +116,9 @@ void append_string_body(std::string& out, std::string_view value, int16_t field_
   X(configuration_query_backup_policy_request) X(configuration_query_backup_policy_response)     \
   X(configuration_restore_request) X(configuration_query_restore_request)                        \
   X(configuration_query_restore_response)                                                        \
+  X(duplication_add_request) X(duplication_add_response) X(duplication_modify_request)           \
+  X(duplication_modify_response) X(duplication_query_request) X(duplication_query_response)      \
+  X(duplication_list_request) X(duplication_list_response)                                      \
   X(learn_request) X(learn_response) X(get_file_size_request) X(get_file_size_response)          \
   X(copy_request) X(copy_response)
 // clang-format on

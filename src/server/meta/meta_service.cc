@@ -36,6 +36,11 @@ MetaService::MetaService(asio::any_io_executor executor, MetaState state, NodePo
              {.several_at_once =
                   [this] { return operations_.settings.boolean("enable_concurrent_bulk_load"); },
               .ingestions_of_a_node = [this] { return ingestions_of_a_node(); }}),
+      duplications_(backups_, std::move(state.duplications),
+                    {.cluster_name = options_.cluster_name,
+                     .group = options_.duplication_group,
+                     .clusters = options_.clusters},
+                    follower_port()),
       followers_(
           executor, catalog_, nodes,
           [this](const AppRecord& app, int32_t index) { return host_one(app, index, false); },
@@ -69,6 +74,7 @@ Task<> MetaService::start() {
   backup_policies_.resume();
   restores_.resume();
   loads_.resume();
+  duplications_.resume();
   co_return Result<void>();
 }
 
@@ -80,10 +86,11 @@ void MetaService::stop() {
 }
 
 Routine<> MetaService::join() {
-  if (server_) co_await server_->join();  // no result
-  co_await tasks_.join();                 // no result
-  co_await backups_.join();               // no result
-  co_await followers_.join();             // no result
+  if (server_) co_await server_->join();                 // no result
+  if (remote_client_) co_await remote_client_->close();  // no result
+  co_await tasks_.join();                                // no result
+  co_await backups_.join();                              // no result
+  co_await followers_.join();                            // no result
 }
 
 Task<> MetaService::host_one(const AppRecord& app, int32_t index, bool may_be_new) {
@@ -104,6 +111,7 @@ Task<> MetaService::host_one(const AppRecord& app, int32_t index, bool may_be_ne
   // The replica count may have changed meanwhile.
   if (const auto* now = catalog_.find_by_id(gpid.app_id))
     nodes_.set_secondaries(node, now->info, index, catalog_.secondaries_of(*now, size_t(index)));
+  duplications_.partition_served(gpid);
   co_return Result<void>();
 }
 
@@ -195,7 +203,8 @@ Routine<> MetaService::purge(AppRecord app) {
     is_removed = false;
   }
   const auto id = app.info.app_id;
-  const bool is_busy = backup_jobs_.is_busy(id) || restores_.is_busy(id) || loads_.is_busy(id);
+  const bool is_busy = backup_jobs_.is_busy(id) || restores_.is_busy(id) || loads_.is_busy(id) ||
+                       duplications_.is_busy(id);
   if (!is_removed || is_busy) co_return;  // tried again in the next round
   if (auto forgotten = forget(id); !forgotten) log_.error(forgotten.error().to_string());
 }
@@ -205,6 +214,7 @@ Result<void> MetaService::forget(int32_t app_id) {
   TRY(catalog_.forget(app_id));
   forget_table(backups_.records, app_id);
   loads_.forget_table(app_id);
+  duplications_.forget_table(app_id);
   return {};
 }
 
@@ -265,6 +275,7 @@ void MetaService::register_handlers() {
   register_compaction_handlers();
   register_backup_handlers();
   register_load_handlers();
+  register_duplication_handlers();
 }
 
 void MetaService::register_table_handlers() {
@@ -278,6 +289,7 @@ void MetaService::register_table_handlers() {
         if (response.err.code == ErrorCode::kOk) {
           tasks_.spawn(apply_catalog(request.app_id));
           restores_.table_recalled(request.app_id);
+          duplications_.table_recalled(request.app_id);
         }
         return response;
       });
@@ -306,7 +318,10 @@ void MetaService::register_table_handlers() {
   dispatcher_.on_message<configuration_set_atomic_idempotent_request,
                          configuration_set_atomic_idempotent_response>(
       RpcCode::kSetAtomicIdempotent, [this](const auto& request, const auto&) {
-        return set_atomic_idempotent(catalog_, request);
+        auto response = set_atomic_idempotent(catalog_, request);
+        if (response.err.code == ErrorCode::kOk)
+          nodes_.apply_envs(catalog_.find(request.app_name)->info);
+        return response;
       });
 }
 

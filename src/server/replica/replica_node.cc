@@ -59,7 +59,11 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
       checkpoint_server_(checkpoint_server_options(), checkpoints_, tasks_, operations_.server()),
       fetcher_(executor,
                {.limits = backups_.limits_of_reads(""), .on_failpoint = options_.on_failpoint},
-               clock_, operations_.server()) {
+               clock_, operations_.server()),
+      duplications_({.cluster_id = options_.clusters.own,
+                     .on_failpoint = options_.on_failpoint,
+                     .find = [this](Gpid gpid) { return find(gpid); }},
+                    executor_, pool_, clock_, log_) {
   register_handlers();
   register_http();
   register_commands();
@@ -135,13 +139,15 @@ Result<void> ReplicaNode::start() {
 
 void ReplicaNode::stop() {
   server_->stop();
+  duplications_.stop();
   tasks_.stop();
 }
 
 Routine<> ReplicaNode::join() {
-  co_await server_->join();  // no result
-  co_await tasks_.join();    // no result
-  co_await fetcher_.join();  // no result
+  co_await server_->join();       // no result
+  co_await duplications_.join();  // no result
+  co_await tasks_.join();         // no result
+  co_await fetcher_.join();       // no result
 }
 
 void ReplicaNode::drain() {
@@ -227,6 +233,7 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
       Replica::open(std::move(options), pool_, clock_, log_.with("partition", gpid.to_string())),
       fmt::format("partition {} of table '{}'", partition_index, table.name)));
   replica->apply_envs(table.envs, table.partition_count);
+  replica->set_atomic_idempotent(table.atomic_idempotent);
   TRY(checkpoints_.find_left(gpid, dir));
   std::lock_guard lock(mutex_);
   replicas_.emplace(gpid, std::move(replica));
@@ -336,6 +343,11 @@ Task<int64_t> ReplicaNode::prepare_checkpoint(Gpid gpid) {
                                        });
 }
 
+void ReplicaNode::duplicate(Gpid gpid, std::vector<duplication::Assignment> assignments) {
+  if (std::ranges::all_of(assignments, &duplication::Assignment::ships)) checkpoints_.remove(gpid);
+  duplications_.duplicate(gpid, std::move(assignments));
+}
+
 Task<> ReplicaNode::fetch_checkpoint(duplication::CheckpointRequest request,
                                      std::shared_ptr<duplication::CheckpointProgress> progress) {
   const auto dir = partition_dir(request.gpid);
@@ -351,8 +363,15 @@ void ReplicaNode::apply_envs(const HostedTable& table) {
   for (int32_t index = 0; index < table.partition_count; ++index)
     if (auto replica = find({table.app_id, index})) {
       replica->apply_envs(table.envs, table.partition_count);
+      replica->set_atomic_idempotent(table.atomic_idempotent);
       compactions_.consider(std::move(replica));
     }
+}
+
+std::vector<duplication::Progress> ReplicaNode::duplication_progress(Gpid gpid) const {
+  std::vector<duplication::Progress> list;
+  for (auto& state : duplications_.duplications(gpid)) list.push_back(std::move(state.progress));
+  return list;
 }
 
 CompactionState ReplicaNode::compaction_state(Gpid gpid) const {

@@ -150,7 +150,11 @@ TEST_F(CheckpointServerTest, HasNoneUntilItIsPrepared) {
             ErrorCode::kObjectNotFound);
   prepare();
   EXPECT_EQ(query().err.code, ErrorCode::kOk);
-  node->remove_checkpoint(kSourceGpid);
+  duplication::Assignment preparing;
+  preparing.id = 1;
+  node->duplicate(kSourceGpid, {preparing});
+  EXPECT_EQ(query().err.code, ErrorCode::kOk) << "the target may fetch it still";
+  node->duplicate(kSourceGpid, {});
   while (query().err.code == ErrorCode::kOk) {
   }
   EXPECT_EQ(query().err.code, ErrorCode::kPathNotFound);
