@@ -110,7 +110,8 @@ class Shipping:
         for index, (entry, (ours, asked)) in enumerate(zip(entries, came)):
             found += self.entry(f"entries.{index}", partition, entry, ours)
             found += self.header(exchange.request.header, asked, len(entries) == 1)
-        return [entry for entry, _ in came], list(dict.fromkeys(found))
+        alike = [one for index, one in enumerate(found) if one not in found[:index]]  # a header for each of its entries
+        return [entry for entry, _ in came], alike
 
     def entry(self, path, partition, recorded, ours):
         found = [(f"{path}.{name}", recorded.get(name), ours.get(name)) for name in ENTRY_FIELDS
@@ -118,8 +119,8 @@ class Shipping:
         if set(recorded.fields) != set(ours.fields):
             found.append((f"{path}.fields", sorted(map(str, recorded.fields)), sorted(map(str, ours.fields))))
         moment = ours.get("timestamp")
-        if not max(self.begin_us, self.last_us.get(partition, 0)) < moment <= time.time() * 1e6:
-            found.append((f"{path}.timestamp", "in the past, above the last one", moment))
+        if not max(self.begin_us, self.last_us.get(partition, 0)) <= moment <= time.time() * 1e6:
+            found.append((f"{path}.timestamp", "in the past, not before the last one", moment))
         self.last_us[partition] = moment
         return found
 
