@@ -15,8 +15,9 @@ import harness  # noqa: E402
 import idl as declarations  # noqa: E402
 from connection import NoAnswer  # noqa: E402
 from differences import DifferenceList, ListError  # noqa: E402
-from recording import Recording  # noqa: E402
 from replay import Report  # noqa: E402
+from full_place import FullPlace  # noqa: E402
+from shell_place import ShellPlace  # noqa: E402
 from source_place import ErrorsPlace, SourcePlace  # noqa: E402
 from target_place import FollowerPlace, TargetPlace  # noqa: E402
 from thrift import ThriftError  # noqa: E402
@@ -29,7 +30,9 @@ GROUP = {"onebox": 1, "onebox2": 2, "onebox3": 3, "onebox4": 4}  # of the record
 REPLAYS = {
     "incremental@target": ("incremental.jsonl", TargetPlace, [Table(1, "t", 4)]),
     "incremental@source": ("incremental.jsonl", SourcePlace, [Table(1, "t", 4)]),
+    "shell@source": ("shell.txt", ShellPlace, [Table(1, "t", 4)]),
     "errors@source": ("errors.jsonl", ErrorsPlace, [Table(1, "r_main", 4)]),
+    "full@source": ("full.jsonl.gz", FullPlace, [Table(2, "u", 4)]),
     "full@target": ("full.jsonl.gz", FollowerPlace, []),
 }
 
@@ -47,7 +50,7 @@ def started(folder, name, others):
 def replayed(idl, codes, name, listed, options):
     """One replay on a fresh cluster of its own; (recording, report)."""
     file, place_class, tables = REPLAYS[name]
-    recording = Recording(idl, codes, os.path.join(FOLDER, file), name, tables)
+    recording = place_class.READ(idl, codes, os.path.join(FOLDER, file), name, tables)
     report, begin = Report(recording, listed, options), time.time()
     with tempfile.TemporaryDirectory(prefix="pegmove-replay-") as folder:
         place, cluster = place_class(idl, codes, recording), None

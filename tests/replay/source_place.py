@@ -5,9 +5,9 @@ import time
 
 import harness
 from rdsn import struct_body
-from recording import Event
+from recording import Event, Recording
 from scripted_peer import Closed, ScriptedPeer, patched
-from target_place import SHIPPED, RecordedReplay
+from target_place import SHIPPED, SOURCE_PORTS, RecordedReplay
 from thrift import Struct
 from wait import until
 
@@ -22,11 +22,11 @@ THREADS_OF_TABLE = 7919
 
 class Target:
     """What the scripted target does, and what has come to it. `answers` are those to DUPLICATE of a partition that are
-    still to be given; then it confirms everything. `tables`: the recorded answer to the config query of each."""
+    still to be given; then it confirms everything. `held`: tables are not made in these states of a follower yet."""
 
     def __init__(self, idl, codes, recording, receivers, recorded_ports):
         self.idl, self.codes, self.recorded_ports = idl, codes, recorded_ports
-        self.configs, self.created, self.app_ids = {}, [], {}
+        self.configs, self.created, self.app_ids, self.held = {}, [], {}, set()
         self.answers, self.entries, self.shipped, self.attempts, self.strangers = {}, {}, {}, [], []
         for exchange in recording.requests_to(*receivers):
             if exchange.request.name == CONFIG:
@@ -48,10 +48,11 @@ class Target:
         if request.name == CONFIG and request.value.get("app_name") in self.configs:
             return self.addressed(self.configs[request.value.get("app_name")])
         if request.name == "RPC_CM_CREATE_APP" and self.created:
-            status = request.value.get("options").get("envs", {}).get("duplication.follower_app_status")
+            status = follower_status(request)
+            if status in self.held:
+                return b"", "ERR_BUSY"
             for exchange in self.created:
-                envs = exchange.request.value.get("options").get("envs")
-                if envs.get("duplication.follower_app_status") == status:
+                if follower_status(exchange.request) == status:
                     return self.addressed(exchange.answer)
         self.strangers.append(f"{asked.part}: {request!r}"[:600])
         return b"", "ERR_HANDLER_NOT_FOUND"
@@ -85,6 +86,10 @@ class Target:
         with self.peer.lock:
             return [one for one in self.attempts if one.request.name == CONFIG or
                     (one.request.name == SHIPPED and one.request.partition == partition)]
+
+
+def follower_status(request):
+    return request.value.get("options").get("envs", {}).get("duplication.follower_app_status")
 
 
 class Shipping:
@@ -149,6 +154,7 @@ class Shipping:
 
 class SourcePlace:
     """One recording of commands, writes and what was shipped."""
+    READ = Recording
     OWN_NAME, RECEIVERS, TARGET = "onebox", ("B.meta", "B.replica1"), "onebox2"
     OWN = ("A.meta", "A.replica1")
     RECORDED_PORTS = {"meta": 35601, "replica": 35801}
@@ -213,9 +219,8 @@ class SourcePlace:
         """The body with the recorded addresses of the source."""
         body = request.body
         for address in (self.cluster.meta, *self.cluster.replicas):
-            part = "meta" if address == self.cluster.meta else "replica"
-            body = patched(body, harness.port_of(address), {"meta": 34601, "replica": 34801}[part])
-            body = body.replace(b"127.0.0.1:34601", b"localhost:34601")
+            port = SOURCE_PORTS["meta" if address == self.cluster.meta else "replica"]
+            body = patched(body, harness.port_of(address), port).replace(address.encode(), b"localhost:%d" % port)
         return body
 
 

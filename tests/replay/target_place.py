@@ -3,6 +3,7 @@ compared with the real target's, and its rows in the end with what was sent."""
 import json
 
 import harness
+from recording import Recording
 from replay import Replay
 from scripted_peer import ScriptedPeer, patched
 from thrift import Reader
@@ -83,6 +84,7 @@ def row_differences(expected, found):
 
 class TargetPlace:
     """What was sent to the recorded cluster B."""
+    READ = Recording
     OWN_NAME, RECEIVERS = "onebox2", ("B.meta", "B.replica1")
 
     def __init__(self, idl, codes, recording):
