@@ -1,19 +1,20 @@
 """Comparing answers by meaning: what must be equal, what may vary and how far."""
 import re
 
+from rdsn import THREADS_OF_TABLE
 from thrift import Struct, Unknown
 
 TTL_TOLERANCE_S = 5
 # Times and sizes of the machine: zero here exactly where they are zero there.
 VARYING_NUMBERS = {"create_second", "drop_second", "expire_second", "total_capacity_mb",
-                   "total_available_mb", "disk_capacity_mb", "disk_available_mb", "start_time_ms", "end_time_ms", "create_ts"}
+                   "total_available_mb", "disk_capacity_mb", "disk_available_mb", "start_time_ms", "end_time_ms",
+                   "create_ts"}
 VARYING_TEXTS = {"full_dir"}  # a path: empty here exactly where it is empty there
 TIME_IN_TEXT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 ADDRESS_IN_TEXT = re.compile(r"[\w.-]+:(\d+)")
 UNIX_TIME_IN_TEXT = re.compile(r"\b[12]\d{9}\b")
 PARTITION_IN_TEXT = re.compile(r"\b(\d+)(\.\d+@)")
 ABSENT = "(absent)"
-THREADS_OF_TABLE = 7919  # src/common of Pegasus: a partition's thread hash is that many times the table, plus it
 HEADER_FIELDS = ("version", "name", "partition", "context", "timeout_ms", "partition_hash")
 SERVED_BY = ("ballot", "primary", "last_drops", "hp_primary", "hp_last_drops")
 

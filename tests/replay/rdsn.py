@@ -8,6 +8,7 @@ HEADER = struct.Struct("<4sIIIIIQQ48sIIiiQQiiQ48sII")
 NAMES = ("magic", "version", "header_size", "header_crc", "body_size", "body_crc", "number", "trace", "name", "code",
          "code_hash", "app_id", "partition", "context", "from_address", "timeout_ms", "thread_hash", "partition_hash",
          "error", "error_code", "error_hash")
+THREADS_OF_TABLE = 7919
 IS_REQUEST = 1  # of the context's bits
 IPV4 = 1
 LARGEST_BODY = 64 << 20
@@ -80,8 +81,9 @@ class RdsnRequest(Message):
     def encoded(self):
         """The frame with what `app_id` and `value` say now."""
         body = self.body if self.value is None else struct_body(self.idl, self.kind, self.field, self.value)
-        # 7919: src/common of Pegasus computes a partition's thread hash so.
-        thread_hash = self.app_id * 7919 + self.partition if self.header.thread_hash else 0
+        thread_hash = self.header.thread_hash
+        if thread_hash:  # src/common of Pegasus: a partition's is THREADS_OF_TABLE times its table, plus it
+            thread_hash += (self.app_id - self.header.app_id) * THREADS_OF_TABLE
         return self.header.changed(app_id=self.app_id, thread_hash=thread_hash, body_size=len(body), body_crc=0,
                                    header_crc=0) + body
 

@@ -51,6 +51,11 @@ def compared_lines(text):
     return [re.sub(r"\s+", " ", line).strip() for line in text.strip().splitlines()]
 
 
+def named(line):
+    """The name in a line `name : value`, else nothing."""
+    return line.split(" ")[0] if re.match(r"\w+ : ", line) else ""
+
+
 class ShellPlace(SourcePlace):
     READ = Session
 
@@ -81,5 +86,5 @@ class ShellPlace(SourcePlace):
     def differences(recorded, ours):
         there, here = compared_lines(recorded), compared_lines(ours)
         found = [] if len(there) == len(here) else [("lines", len(there), len(here))]
-        return found + [(f"line.{index}.{(one or other).split(' ')[0]}", one, other)
+        return found + [(f"line.{index}.{named(one or other)}", one, other)
                         for index, (one, other) in enumerate(zip(there, here), 1) if one != other]

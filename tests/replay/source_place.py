@@ -4,7 +4,7 @@ entry, the order within a partition, the headers. How entries are grouped to req
 import time
 
 import harness
-from rdsn import struct_body
+from rdsn import THREADS_OF_TABLE, struct_body
 from recording import Event, Recording
 from scripted_peer import Closed, ScriptedPeer, patched
 from target_place import SHIPPED, SOURCE_PORTS, RecordedReplay
@@ -17,7 +17,6 @@ CONFIG = "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX"
 START, PAUSE = 3, 4  # duplication_status
 ENTRY_FIELDS = ("task_code", "raw_message", "cluster_id")
 HEADER_FIELDS = ("version", "name", "context", "timeout_ms", "partition")
-THREADS_OF_TABLE = 7919
 
 
 class Target:
@@ -148,8 +147,9 @@ class Shipping:
     def more(self, when):
         """Differences: entries that the recorded target has not got until now."""
         with self.target.peer.lock:
-            return [(f"shipped {when}", None, repr([entry for entry, _ in came[self.expected.get(partition, 0):]])[:600])
-                    for partition, came in self.target.entries.items() if len(came) > self.expected.get(partition, 0)]
+            left = {partition: came[self.expected.get(partition, 0):]
+                    for partition, came in self.target.entries.items()}
+        return [(f"shipped {when}", None, repr([entry for entry, _ in came])[:600]) for came in left.values() if came]
 
 
 class SourcePlace:
