@@ -163,7 +163,7 @@ class Comparison:
         def how_far(state):
             confirmed, last = state.get("confirmed_decree"), state.get("last_committed_decree")
             return "not begun" if confirmed < 0 else "behind" if confirmed < last else "all confirmed"
-        self.equal(path, how_far(recorded), how_far(ours))
+        self.equal(f"{path}.confirmed_decree", how_far(recorded), how_far(ours))
 
     def structs(self, path, recorded, ours):
         if {"confirmed_decree", "last_committed_decree"} <= set(recorded.fields):
