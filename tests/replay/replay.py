@@ -259,7 +259,7 @@ class Report:
             self.differ += 1
         elif found:
             self.expected += 1
-        elif exchange.answer is not None:
+        elif exchange and exchange.answer is not None:
             self.alike += 1
         if left or self.options.verbose or frame == self.options.frame:
             self.show(exchange, frame, code, answer, left, found)
