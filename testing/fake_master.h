@@ -118,6 +118,10 @@ class FakeMaster {
   wire::learn_response checkpoint(const wire::learn_request& request) {
     wire::learn_response response;
     response.base_local_dir = checkpoint_of(request.pid.id.partition_index);
+    if (response.base_local_dir.empty()) {
+      response.err.code = wire::ErrorCode::kPathNotFound;
+      return response;
+    }
     for (const char* prefix : {"MANIFEST-", "OPTIONS-", "CURRENT", "0"})
       for (const auto& [name, bytes] : contents(response.base_local_dir))
         if (name.starts_with(prefix)) response.state.files.push_back(name);

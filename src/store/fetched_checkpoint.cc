@@ -23,6 +23,13 @@ class NoLogFile : public rocksdb::Logger {
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
+// Missing files, and options that contradict the files, are damage here.
+Error damage_or_io(const rocksdb::Status& status, std::string_view doing, const std::string& path) {
+  const auto why = to_error(status, doing, path);
+  const bool is_system = why.code() == Code::kIo && !status.IsPathNotFound();
+  return {is_system ? Code::kIo : Code::kCorrupt, why.message()};
+}
+
 // A database that is open outside of a PartitionDb.
 class OpenedCheckpoint {
  public:
@@ -40,12 +47,7 @@ class OpenedCheckpoint {
         access == Access::kRead
             ? rocksdb::DB::OpenForReadOnly(options, path, families, &checkpoint.families_, &opened)
             : rocksdb::DB::Open(options, path, families, &checkpoint.families_, &opened);
-    // Missing files, and options that contradict the files, are damage here.
-    if (!status.ok()) {
-      const auto why = to_error(status, "opening the checkpoint", path);
-      const bool is_system = why.code() == Code::kIo && !status.IsPathNotFound();
-      return fail(is_system ? Code::kIo : Code::kCorrupt, why.message());
-    }
+    if (!status.ok()) return fail(damage_or_io(status, "opening the checkpoint", path));
     checkpoint.db_.reset(opened);
     return checkpoint;
   }
@@ -96,7 +98,7 @@ Result<int64_t> check_fetched_checkpoint(const std::string& path) {
   rocksdb::ReadOptions options;
   options.readahead_size = 1 << 20;
   const auto status = checkpoint.db().VerifyChecksum(options);
-  if (!status.ok()) return fail(to_error(status, "reading the checkpoint", path));
+  if (!status.ok()) return fail(damage_or_io(status, "reading the checkpoint", path));
   return decree;
 }
 
