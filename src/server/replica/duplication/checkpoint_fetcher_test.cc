@@ -123,7 +123,7 @@ TEST_F(CheckpointFetcherTest, AsksAsRealServersDo) {
       expected.push_back(prefix + " 0 last");
     }
   }
-  EXPECT_EQ(expected.size(), 6u);
+  EXPECT_EQ(expected.size(), 7u);
   EXPECT_EQ(asked, expected);
 }
 
@@ -157,7 +157,7 @@ TEST_F(CheckpointFetcherTest, AKillAtAnyStepBeginsFromTheStart) {
     const auto copies = master.copies().size();
     ASSERT_TRUE(fetch(dir));
     expect_rows(dir);
-    EXPECT_EQ(master.copies().size() - copies, dir.ends_with("in_place") ? 0u : 6u)
+    EXPECT_EQ(master.copies().size() - copies, dir.ends_with("in_place") ? 0u : 7u)
         << "nothing of the earlier copy is used";
   }
 }
