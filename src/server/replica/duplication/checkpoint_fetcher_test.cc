@@ -22,6 +22,7 @@
 #include "testing/fake_master.h"
 #include "testing/quick_clock.h"
 #include "testing/sim_clock.h"
+#include "testing/skipping_clock.h"
 
 namespace pegmove::server::replica {
 namespace {
@@ -55,7 +56,7 @@ class CheckpointFetcherTest : public ::testing::Test {
   Result<void> fetch(const std::string& dir) {
     CheckpointFetcher fetcher(
         context.get_executor(),
-        {.limits = {}, .on_failpoint = [this](std::string_view point) { on_failpoint(point); }},
+        {.limits = limits, .on_failpoint = [this](std::string_view point) { on_failpoint(point); }},
         clock, *entity);
     auto done = async::run_to_end(context, fetcher.fetch(request, dir, progress));
     async::run_to_end(context, fetcher.join());
@@ -81,6 +82,7 @@ class CheckpointFetcherTest : public ::testing::Test {
   std::shared_ptr<duplication::CheckpointProgress> progress =
       std::make_shared<duplication::CheckpointProgress>();
   std::function<void(std::string_view)> on_failpoint = [](std::string_view) {};
+  std::vector<blockstore::RateLimit*> limits;
   metrics::Registry metrics;
   std::shared_ptr<metrics::Entity> entity = metrics.add("server", "replica", {});
   testing::SimClock wall;
@@ -121,7 +123,7 @@ TEST_F(CheckpointFetcherTest, AsksAsRealServersDo) {
       expected.push_back(prefix + " 0 last");
     }
   }
-  EXPECT_EQ(expected.size(), 6u);
+  EXPECT_EQ(expected.size(), 7u);
   EXPECT_EQ(asked, expected);
 }
 
@@ -155,7 +157,7 @@ TEST_F(CheckpointFetcherTest, AKillAtAnyStepBeginsFromTheStart) {
     const auto copies = master.copies().size();
     ASSERT_TRUE(fetch(dir));
     expect_rows(dir);
-    EXPECT_EQ(master.copies().size() - copies, dir.ends_with("in_place") ? 0u : 6u)
+    EXPECT_EQ(master.copies().size() - copies, dir.ends_with("in_place") ? 0u : 7u)
         << "nothing of the earlier copy is used";
   }
 }
@@ -257,6 +259,17 @@ TEST_F(CheckpointFetcherTest, ABlockThatFailsIsAskedForAgain) {
   ASSERT_TRUE(fetch(folder / "target"));
   EXPECT_EQ(refusals, 3);
   expect_rows(folder / "target");
+}
+
+TEST_F(CheckpointFetcherTest, TheLimitHoldsForWhatIsReceived) {
+  make_checkpoint();
+  testing::SkippingClock time(async::milliseconds(100));
+  blockstore::RateLimit limit(time);
+  limit.set(1 << 20);
+  limits = {&limit};
+  const auto begin = time.now();
+  ASSERT_TRUE(fetch(folder / "target"));
+  EXPECT_GT(time.now() - begin, std::chrono::seconds(3)) << "5 MB at 1 MiB/s, the first for free";
 }
 
 TEST_F(CheckpointFetcherTest, EndsWhenItIsCancelled) {
