@@ -299,10 +299,12 @@ def run_transcript(idl, codes, transcript, meta, replicas, listed, options):
 def run_embedded(idl, codes, transcript, listed, options):
     """Replays against a fresh cluster of its own."""
     with tempfile.TemporaryDirectory(prefix="pegmove-replay-") as folder:
-        config = os.path.join(folder, "cluster.ini")  # the recorded cluster had such a store
+        config = os.path.join(folder, "cluster.ini")  # the recorded cluster had such a store, and such a group
         os.mkdir(os.path.join(folder, "store"))
         with open(config, "w", encoding="utf-8") as file:
-            file.write(f"[block_service.local_service]\ntype = local_service\nargs = {folder}/store\n")
+            file.write(f"[block_service.local_service]\ntype = local_service\nargs = {folder}/store\n"
+                       f"[duplication-group]\n{transcript.cluster_name} = 3\noneboxB = 2\n"
+                       "[pegasus.clusters]\noneboxB = 127.0.0.1:1\n")
         cluster = harness.Cluster(folder, name=transcript.cluster_name, more=["--config", config])
         try:
             report = run_transcript(idl, codes, transcript, cluster.meta, cluster.replicas, listed, options)
