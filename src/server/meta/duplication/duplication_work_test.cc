@@ -190,7 +190,7 @@ TEST_F(DuplicationWorkTest, AFollowerThatIsRefusedIsTriedAgainAndTheReasonShown)
   }
 }
 
-TEST_F(DuplicationWorkTest, ThePausesBetweenTriesGrowToTenSeconds) {
+TEST_F(DuplicationWorkTest, TheFirstPauseBetweenTriesIsFiftyMilliseconds) {
   make_table("t");
   remote_.refuse("creating");
   add_one("t", true);

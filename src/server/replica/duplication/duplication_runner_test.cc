@@ -75,8 +75,11 @@ class DuplicationRunnerTest : public ::testing::Test {
                     .on_failpoint = [this](std::string_view point) { note(point); }},
         clock, Logger("source"));
     must(thread->wait_for(start_node(*node)));
-    must(node->host({.app_id = kAppId, .name = "t", .partition_count = 1, .envs = {}}, 0));
+    host();
     wire = std::make_unique<WireClient>(client, node->address());
+  }
+  void host() {
+    must(node->host({.app_id = kAppId, .name = "t", .partition_count = 1, .envs = {}}, 0));
   }
   void stop_source() {
     wire.reset();
@@ -213,6 +216,17 @@ TEST_F(DuplicationRunnerTest, ARestartedSourceShipsWhatIsNotConfirmed) {
   node->duplicate(gpid, {assignment(1)});
   ASSERT_TRUE(until_shipped(last));
   EXPECT_EQ(at_target("1"), std::nullopt);  // confirmed, they said
+  EXPECT_EQ(at_target("2"), "v");
+}
+
+TEST_F(DuplicationRunnerTest, APartitionThatIsClosedAndOpenedIsStillShipped) {
+  keep_log();
+  node->duplicate(gpid, {assignment()});
+  ASSERT_TRUE(until_shipped(set("1", "v")));
+  must(node->release(gpid, false));
+  EXPECT_EQ(progress().shipped_decree, 1);
+  host();
+  ASSERT_TRUE(until_shipped(set("2", "v")));
   EXPECT_EQ(at_target("2"), "v");
 }
 

@@ -89,8 +89,8 @@ Progress Shipper::progress() const {
   progress.waiting_mutations = backlog.mutations;
   progress.waiting_bytes = backlog.bytes;
   progress.oldest_timestamp_us = backlog.oldest_timestamp_us;
-  // Decrees without log entries, such as those of other clusters' writes, wake nobody.
-  if (progress.shipped_decree < progress.last_decree && backlog.mutations == 0)
+  // A partition that was closed and opened again does not wake its shippers before they read.
+  if (progress.shipped_decree < progress.last_decree)
     asio::post(shipping_.executor, [held = weak_from_this()] {
       if (auto self = std::const_pointer_cast<Shipper>(held.lock())) self->wake();
     });

@@ -32,10 +32,12 @@ class AdvancedClock : public async::SystemClock {
   }
   Routine<> sleep_until(async::Instant at) override {
     const auto real = SystemClock::now();
+    pauses += at - now() > milliseconds(5) && at - now() <= milliseconds(10);
     return SystemClock::sleep_until(
         std::min(real + std::max(at - now(), async::Instant::duration(0)), real + milliseconds(1)));
   }
   milliseconds advanced{0};
+  int pauses = 0;  // as long as the first one after a failure
 };
 
 // The log's contents; the test adds to it.
@@ -321,12 +323,19 @@ TEST_F(ShipperTest, AfterAClosedConnectionTheSameRequestIsSentAtOnce) {
   start();
   ASSERT_TRUE(until_held(1));
   const std::string body(held[0].body());
-  const auto queries = target.config_queries;
-  run(target.move_node(kLoopback));  // the same address
+  const auto queries = target.config_queries, clock_queries = target.clock_queries;
+  clock.pauses = 0;
+  // The client closes its connection when a reply is too large.
+  held[0].reply(ErrorCode::kOk, std::string(wire::kMaxFrameSize + 1, 'x'));
   ASSERT_TRUE(until_held(2));
   EXPECT_EQ(held[1].body(), body);
+  EXPECT_EQ(clock.pauses, 0);
   EXPECT_EQ(target.config_queries, queries);
-  answer_ok(std::move(held[1]));
+  EXPECT_GT(target.clock_queries, clock_queries);  // the server may have been replaced
+  held[1].reply(ErrorCode::kOk, std::string(wire::kMaxFrameSize + 1, 'x'));
+  ASSERT_TRUE(until_held(3));
+  EXPECT_GT(clock.pauses, 0);
+  answer_ok(std::move(held[2]));
   EXPECT_TRUE(until_shipped(1));
 }
 
@@ -566,6 +575,14 @@ TEST_F(ShipperTest, ALogThatCannotBeReadNowIsReadLater) {
   EXPECT_THAT(shipper->progress().waits_for, HasSubstr("input/output error"));
   log->error.reset();
   EXPECT_TRUE(until_shipped(1));
+}
+
+TEST_F(ShipperTest, AClusterThatIsNotConfiguredAnyMoreIsNamed) {
+  TargetTable table(client, "B", {}, "t");
+  auto count = run(table.partition_count());
+  ASSERT_FALSE(count);
+  EXPECT_THAT(count.error().to_string(), HasSubstr("cluster 'B'"));
+  EXPECT_THAT(count.error().to_string(), HasSubstr("[pegasus.clusters]"));
 }
 
 TEST_F(ShipperTest, WithoutAnOwnIdNothingIsShipped) {

@@ -16,6 +16,7 @@ TargetTable::TargetTable(client::Client& client, std::string remote,
     : client_(client),
       remote_(std::move(remote)),
       table_(std::move(table)),
+      has_metas_(!metas.empty()),
       cluster_(client, std::move(metas)) {}
 
 std::string TargetTable::place(int32_t index) const {
@@ -47,6 +48,10 @@ Task<> TargetTable::ask_all() {
 }
 
 Task<> TargetTable::load() {
+  if (!has_metas_)
+    co_return fail(Code::kNotFound,
+                   "[pegasus.clusters] does not have it: add its meta servers, and "
+                   "restart this cluster");
   auto config = CO_TRY(co_await cluster_.table_config(table_, {}, deadline()));
   if (config.partition_count > kMostTargetPartitions ||
       config.partition_count != int32_t(config.partitions.size()))

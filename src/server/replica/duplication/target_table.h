@@ -51,6 +51,7 @@ class TargetTable {
   client::Client& client_;
   std::string remote_;
   std::string table_;
+  bool has_metas_;
   client::Cluster cluster_;
   int32_t app_id_ = 0;
   std::vector<Known> partitions_;  // empty: not known
