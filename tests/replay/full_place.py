@@ -103,8 +103,8 @@ class FullPlace(SourcePlace):
         there, here = exchange.answer.value, answer.value
         if here is None:
             return answer, [("rpc_error", exchange.answer.error, answer.error)]
-        found = [(f"{name}.fields", sorted(map(str, one.fields)), sorted(map(str, other.fields))) for name, one, other in
-                 (("response", there, here), ("state", there.get("state"), here.get("state")))
+        found = [(f"{name}.fields", sorted(map(str, one.fields)), sorted(map(str, other.fields)))
+                 for name, one, other in (("response", there, here), ("state", there.get("state"), here.get("state")))
                  if set(one.fields) != set(other.fields)]
         files = here.get("state").get("files")
         found += [(path, one, other) for path, one, other in (

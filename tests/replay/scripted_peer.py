@@ -1,9 +1,12 @@
 """A cluster that answers as a recorded one did: the other side of the replayed one. It takes RDSN frames on a port for
-its meta server and one for its replica server, and keeps what it was asked."""
+its meta server and one for its replica server, and keeps what it was asked. As real servers do, it says its time in
+GET /metrics on the same ports: our source asks for it, so that nothing leaves before its time has come there."""
 import contextlib
+import json
 import socket
 import struct
 import threading
+import time
 
 from rdsn import RdsnRequest, frames_of
 from thrift import ThriftError
@@ -26,6 +29,17 @@ def patched(body, old_port, new_port):
     return body.replace(b"\x7f\0\0\1" + old + b"\0\1", b"\x7f\0\0\1" + new + b"\0\1") \
                .replace(b"localhost" + old + b"\1", b"localhost" + new + b"\1") \
                .replace(b"localhost:%d" % old_port, b"localhost:%d" % new_port)
+
+
+def answer_http(stream):
+    request = b""
+    while b"\r\n\r\n" not in request and (piece := stream.recv(1 << 12)):
+        request += piece
+    is_known = request.startswith(b"GET /metrics")
+    body = json.dumps({"timestamp_ns": time.time_ns(), "entities": []}).encode() if is_known else b""
+    status = b"200 OK" if is_known else b"404 Not Found"
+    stream.sendall(b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+                   b"Connection: close\r\n\r\n" % (status, len(body)) + body)
 
 
 class ScriptedPeer:
@@ -60,6 +74,9 @@ class ScriptedPeer:
     def serve(self, part, stream):
         try:
             with stream:
+                if stream.recv(4, socket.MSG_PEEK | socket.MSG_WAITALL) == b"GET ":
+                    answer_http(stream)
+                    return
                 for frame in frames_of(stream):
                     with self.lock:
                         reply = self.reply_to(part, frame)

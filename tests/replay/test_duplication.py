@@ -1,6 +1,9 @@
 """The replay of duplications itself: a recorded source's own requests are alike, and each change is found."""
+import json
 import os
+import time
 import unittest
+import urllib.request
 
 import duplication
 import idl as declarations
@@ -155,6 +158,11 @@ class Shipped(unittest.TestCase):
     def test_too_much(self):
         self.send(self.exchanges[0])
         self.assertEqual([path for path, _, _ in self.shipping.more("too early")], ["shipped too early"])
+
+    def test_it_says_its_time(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.target.peer.ports['replica']}/metrics?x=y") as reply:
+            self.assertAlmostEqual(json.load(reply)["timestamp_ns"] / 1e9, time.time(), delta=60)
+        self.assertEqual((self.target.peer.asked, self.target.peer.troubles), ([], []))
 
     def test_an_error_first(self):
         self.target.answers[self.exchanges[0].request.partition] = [(b"", "ERR_BUSY"), "close"]

@@ -126,8 +126,9 @@ class Writer(threading.Thread):
                 self.begun_ns[key] = begin
         else:
             self.allowed.setdefault(key, [None]).append(value)
-            # Until it is back, so that it is not asked in vain at full speed.
-            until(lambda: self.end.is_set() or harness.can_connect(self.table.cluster.replicas[0]), "the server is back")
+            # So that it is not asked in vain at full speed.
+            address = self.table.cluster.replicas[0]
+            until(lambda: self.end.is_set() or harness.can_connect(address), "the server is back")
 
     def run(self):
         try:
