@@ -21,8 +21,8 @@ struct MetaState {
 
   // Makes the folder if it is missing. The JSON files of an earlier version are converted once, and
   // kept as "*.old". For `node_count` see AppCatalog::open(), whose errors it has, too. Errors:
-  // kIo; kCorrupt and kUnsupported, naming the file, which is left as it is. Where tables, restores,
-  // loads and duplications contradict each other: kCorrupt, naming the table.
+  // kIo; kCorrupt and kUnsupported, naming the file, which is left as it is. Where tables,
+  // restores, loads and duplications contradict each other: kCorrupt, naming the table.
   static Result<MetaState> open(const std::string& folder, int node_count,
                                 std::unique_ptr<MetaFiles> files = make_local_files());
 };
