@@ -276,6 +276,7 @@ int run_main(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   program.add_flag("--short", setup.is_short, "small and quick, without bars");
   CLI11_PARSE(program, argc, argv);
+  if (setup.is_short) setup.rounds = 2;
   return measure_in_folder(setup, measure);
 }
 

@@ -91,9 +91,10 @@ class DuplicationLog : public ::testing::Test {
     ASSERT_TRUE(rocksdb::DB::Open(make_db_options(options, hooks), options.path,
                                   make_families(options, hooks), &families, &opened)
                     .ok());
-    const std::unique_ptr<rocksdb::DB> db(opened);
+    std::unique_ptr<rocksdb::DB> db(opened);
     action(*db, families[1]);
     for (auto* family : families) db->DestroyColumnFamilyHandle(family);
+    db.reset();
     reopen();
   }
   void remove_entries(std::initializer_list<int64_t> decrees) {

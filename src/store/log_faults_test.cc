@@ -322,11 +322,11 @@ void cut_log_at_every(uint64_t seed, bool sync, int64_t stride) {
 }
 
 TEST(LogPowerCut, WhatWasReadIsThereUnchanged) {
-  for (uint64_t seed = 1; seed < 12; ++seed) cut_log_at_every(seed, false, 12);
+  for (uint64_t seed = 1; seed < 12; ++seed) cut_log_at_every(seed, false, 16);
 }
 
 TEST(LogPowerCut, WithSyncWhatWasReadIsThereUnchanged) {
-  for (uint64_t seed = 1; seed < 5; ++seed) cut_log_at_every(seed, true, 12);
+  for (uint64_t seed = 1; seed < 5; ++seed) cut_log_at_every(seed, true, 24);
 }
 
 }  // namespace
