@@ -1,6 +1,6 @@
 // Administration of tables and the cluster.
 // Field ids and types are those of Apache Pegasus:
-// idl/dsn.layer2.thrift, metadata.thrift, meta_admin.thrift, security.thrift.
+// idl/dsn.layer2.thrift, metadata.thrift, meta_admin.thrift, security.thrift, duplication.thrift.
 // A field that Pegasus always writes is given without `optional`. Custom scalar types are in dsn.thrift.
 include "dsn.thrift"
 namespace cpp pegmove.wire
@@ -297,4 +297,98 @@ struct query_app_manual_compact_response {
   1: dsn.error_code err,
   2: string hint_msg,
   3: optional i32 progress,
+}
+
+enum duplication_status {
+  DS_INIT = 0,
+  DS_PREPARE = 1,
+  DS_APP = 2,
+  DS_LOG = 3,
+  DS_PAUSE = 4,
+  DS_REMOVED = 5,
+}
+
+enum duplication_fail_mode {
+  FAIL_SLOW = 0,
+  FAIL_SKIP = 1,
+  FAIL_FAST = 2,
+}
+
+struct duplication_add_request {
+  1: string app_name,
+  2: string remote_cluster_name,
+  3: optional bool is_duplicating_checkpoint = true,
+  4: optional string remote_app_name,
+  5: optional i32 remote_replica_count,
+}
+
+struct duplication_add_response {
+  1: dsn.error_code err,
+  2: i32 appid,
+  3: i32 dupid,
+  4: optional string hint,
+  5: optional string remote_app_name,
+  6: optional i32 remote_replica_count,
+}
+
+struct duplication_modify_request {
+  1: string app_name,
+  2: i32 dupid,
+  3: optional duplication_status status,
+  4: optional duplication_fail_mode fail_mode,
+}
+
+struct duplication_modify_response {
+  1: dsn.error_code err,
+  2: i32 appid,
+}
+
+// Fields 100 and 101 are ours: servers of Pegasus do not send them, and skip them.
+struct duplication_partition_state {
+  1: i64 confirmed_decree,
+  2: i64 last_committed_decree,
+  100: optional string error,
+  101: optional string waits_for,
+}
+
+// Field 101 is ours. Field 10 of Pegasus, the mode, is neither sent nor read.
+struct duplication_entry {
+  1: i32 dupid,
+  2: duplication_status status,
+  3: string remote,
+  4: i64 create_ts,
+  5: optional map<i32, i64> progress,
+  7: optional duplication_fail_mode fail_mode,
+  8: optional string remote_app_name,
+  9: optional i32 remote_replica_count,
+  11: optional map<i32, duplication_partition_state> partition_states,
+  101: optional string waits_for,
+}
+
+struct duplication_query_request {
+  1: string app_name,
+}
+
+struct duplication_query_response {
+  1: dsn.error_code err,
+  3: i32 appid,
+  4: list<duplication_entry> entry_list,
+}
+
+struct duplication_list_request {
+  1: string app_name_pattern,
+  2: pattern_match_type match_type,
+}
+
+struct duplication_app_state {
+  1: i32 appid,
+  2: map<i32, duplication_entry> duplications,
+  3: string app_name,
+  4: i32 partition_count,
+}
+
+struct duplication_list_response {
+  1: dsn.error_code err,
+  2: string hint_message,
+  3: map<string, duplication_app_state> app_states,
 }

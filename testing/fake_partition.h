@@ -1,5 +1,6 @@
 // A table, mostly of one partition, whose servers the test controls: a meta server, and a node that
-// can move to another address. Both answer every code.
+// can move to another address. Both answer every code; the node also says its time over HTTP, when
+// it has a clock.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -19,7 +20,7 @@ namespace pegmove::testing {
 inline constexpr uint32_t kLoopback = 0x7f000001;
 
 // All on the executor. Call stop() before it is destroyed.
-class FakePartition : public net::CallHandler {
+class FakePartition : public net::CallHandler, public net::HttpHandler {
  public:
   FakePartition(asio::any_io_executor executor, Clock& clock)
       : executor_(std::move(executor)), clock_(clock) {
@@ -34,6 +35,9 @@ class FakePartition : public net::CallHandler {
     acknowledge(call);
   };
   int config_queries = 0;
+  // The node's clock; empty: its port does not speak HTTP. Set it before move_node().
+  std::function<int64_t()> unix_us = {};
+  int clock_queries = 0;
   // Of the table: 1, or 2 after a split, or while it is being split.
   int partitions = 1;
   bool is_being_split = false;
@@ -56,6 +60,12 @@ class FakePartition : public net::CallHandler {
       co_await server->join();  // no result
     }
     co_return true;
+  }
+
+  void handle(net::IncomingHttp http) override {
+    ++clock_queries;
+    const auto now = std::to_string(unix_us ? unix_us() * 1000 : 0);
+    http.reply({.status = unix_us ? 200 : 404, .body = "{\"timestamp_ns\":" + now + "}"});
   }
 
   static void acknowledge(net::IncomingCall& call) {
@@ -84,7 +94,8 @@ class FakePartition : public net::CallHandler {
     auto acceptor = net::listen_tcp(executor_, address);
     if (!acceptor) throw std::runtime_error(acceptor.error().to_string());
     auto server = std::make_unique<net::RpcServer>(executor_, std::move(*acceptor), *this, clock_,
-                                                   Logger("test"));
+                                                   Logger("test"), net::RpcServerLimits(),
+                                                   unix_us ? this : nullptr);
     server->start();
     return server;
   }

@@ -51,19 +51,21 @@ TestCluster::~TestCluster() {
 }
 
 Result<void> TestCluster::try_start(uint16_t meta_port) {
-  cluster_ =
-      TRY(server::cluster::EmbeddedCluster::start({.name = options_.name,
-                                                   .data_dir = data_dir_,
-                                                   .meta_port = meta_port,
-                                                   .replica_port = options_.replica_port,
-                                                   .replica_servers = options_.replica_servers,
-                                                   .max_request_size = options_.max_request_size,
-                                                   .duplication_group = options_.duplication_group,
-                                                   .providers = providers(),
-                                                   .on_failpoint = options_.on_failpoint,
-                                                   .backups_never_end = options_.backups_never_end,
-                                                   .write_cost = options_.write_cost},
-                                                  clock_));
+  cluster_ = TRY(server::cluster::EmbeddedCluster::start(
+      {.name = options_.name,
+       .data_dir = data_dir_,
+       .meta_port = meta_port,
+       .replica_port = options_.replica_port,
+       .replica_servers = options_.replica_servers,
+       .max_request_size = options_.max_request_size,
+       .duplication_group = options_.duplication_group,
+       .clusters = options_.clusters,
+       .refuses_duplicates_for_now = options_.refuses_duplicates_for_now,
+       .providers = providers(),
+       .on_failpoint = options_.on_failpoint,
+       .backups_never_end = options_.backups_never_end,
+       .write_cost = options_.write_cost},
+      clock_));
   return {};
 }
 

@@ -30,6 +30,8 @@ struct TestClusterOptions {
   uint16_t replica_port = 0;  // of the first replica server; 0: free ones, new at each start
   size_t max_request_size = 1 << 20;
   std::map<std::string, uint8_t> duplication_group = {};
+  std::map<std::string, std::vector<net::HostPort>> clusters = {};  // [pegasus.clusters]
+  bool refuses_duplicates_for_now = false;
   bool backups = false;                  // a block service "disk": TestCluster::store_dir()
   blockstore::Providers providers = {};  // more of them
   backup::FailpointListener on_failpoint = {};

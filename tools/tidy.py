@@ -26,7 +26,7 @@ RANKS = {folder: rank for rank, folders in enumerate([
     "base",
     "async wire record metrics",
     "net store blockstore journal routes geo",
-    "client service meta_view backup bulkload",
+    "client service meta_view backup bulkload duplication",
     "rows dual",
     "splitter server/meta server/replica metaproxy gateway",
     "server/cluster inspect compare runs",

@@ -25,6 +25,7 @@ struct StartArguments {
   int meta_port = 34601, replica_port = -1;
   int replica_servers = 3;  // Pegasus's tools create tables with three replicas
   bool detach = false, sync = false, real_write_cost = false;
+  bool retry_refused_duplicates = false;
   bool background = false;         // started by --detach
   std::string die_at;              // "STEP" or "STEP:N": for tests
   bool backups_never_end = false;  // for tests
@@ -96,6 +97,7 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
                 "--listen 0.0.0.0: clients cannot connect to this address; give an address of this "
                 "machine");
   if (arguments.real_write_cost) options.write_cost.emplace();
+  options.refuses_duplicates_for_now = arguments.retry_refused_duplicates;
   options.on_failpoint = TRY(die_at(arguments.die_at));
   options.backups_never_end = arguments.backups_never_end;
   if (arguments.config.empty()) return options;
@@ -106,6 +108,7 @@ Result<EmbeddedClusterOptions> cluster_options(const StartArguments& arguments) 
   TRY(take_block_services(ini, options));
   options.duplication_group =
       TRY(in_context(duplication_group(ini, arguments.name), arguments.config));
+  options.clusters = TRY(in_context(remote_clusters(ini), arguments.config));
   return options;
 }
 
@@ -147,6 +150,7 @@ std::vector<std::string> words_for_background(const StartArguments& arguments) {
   if (!arguments.config.empty()) words.insert(words.end(), {"--config", arguments.config});
   if (arguments.sync) words.push_back("--sync");
   if (arguments.real_write_cost) words.push_back("--real-write-cost");
+  if (arguments.retry_refused_duplicates) words.push_back("--retry-refused-duplicates");
   if (!arguments.die_at.empty()) words.push_back("--die-at=" + arguments.die_at);
   if (arguments.backups_never_end) words.push_back("--backups-never-end");
   return words;
@@ -224,7 +228,8 @@ void add_start(Verb& cluster, int& exit_code) {
       ->in_range(1, 64);
   verb->add_option("--config", arguments->config,
                    "INI file; [replication] max_allowed_write_size and cold_backup_root, [network] "
-                   "max_connections, [duplication-group] and [block_service.NAME] are used");
+                   "max_connections, [duplication-group], [pegasus.clusters] (the clusters to "
+                   "which tables may be duplicated) and [block_service.NAME] are used");
   verb->add_flag("--detach", arguments->detach,
                  "run in the background; the command returns when the cluster serves");
   verb->add_flag("--sync", arguments->sync, "wait for the disk on each write");
@@ -233,6 +238,11 @@ void add_start(Verb& cluster, int& exit_code) {
       "for tests and rehearsals: writes take as long as in a cluster with three replicas "
       "on two cores: 0.25 ms for each mutation and 0.033 ms for each request, one after "
       "the other");
+  verb->add_flag(
+      "--retry-refused-duplicates", arguments->retry_refused_duplicates,
+      "answer a refused write of another cluster (an id that is not in [duplication-group], this "
+      "cluster's own id, a time in the future) with an error that the source repeats each second; "
+      "the servers of a real source abort on the usual error");
   verb->add_flag("--background", arguments->background)->group("");
   verb->add_option("--die-at", arguments->die_at)->group("");
   verb->add_flag("--backups-never-end", arguments->backups_never_end)->group("");

@@ -57,6 +57,17 @@ Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sect
   return ids;
 }
 
+Result<std::map<std::string, std::vector<net::HostPort>>> remote_clusters(
+    const IniSections& sections) {
+  std::map<std::string, std::vector<net::HostPort>> clusters;
+  const auto section = sections.find(kClusters);
+  if (section == sections.end()) return clusters;
+  for (const auto& [name, metas] : section->second)
+    clusters[name] =
+        TRY(in_context(net::parse_host_port_list(metas), fmt::format("[{}] {}", kClusters, name)));
+  return clusters;
+}
+
 Result<blockstore::Providers> block_services(const IniSections& sections) {
   constexpr std::string_view kPrefix = "block_service.";
   blockstore::Providers providers;

@@ -22,6 +22,12 @@ Result<IniSections> read_ini(const std::string& path);
 Result<std::map<std::string, uint8_t>> duplication_group(const IniSections& sections,
                                                          const std::string& own_name);
 
+// The section [pegasus.clusters] of a cluster's own configuration, "name = host:port,host:port":
+// the clusters to which it may duplicate tables; empty without one. Errors: kInvalidArgument,
+// naming the cluster: no or malformed addresses.
+Result<std::map<std::string, std::vector<net::HostPort>>> remote_clusters(
+    const IniSections& sections);
+
 // The sections [block_service.NAME] with type and args. Errors: kInvalidArgument: a section without
 // a type, or what open_store() says of it.
 Result<blockstore::Providers> block_services(const IniSections& sections);

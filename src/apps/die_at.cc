@@ -11,6 +11,9 @@
 
 #include "base/units.h"
 #include "bulkload/node_requests.h"
+#include "duplication/control_failpoints.h"
+#include "duplication/failpoints.h"
+#include "duplication/shipping_failpoints.h"
 #include "splitter/split.h"
 
 namespace pegmove::apps {
@@ -26,7 +29,9 @@ bool is_failpoint(std::string_view name) {
   const std::array ends{"cancelling", "cancelled", "ended"};
   if ((name.contains('.') && is_in(point, points)) || is_in(name, ends)) return true;
   return is_in(name, backup::kFailpoints) || is_in(name, bulkload::kFailpoints) ||
-         is_in(name, splitter::kFailpoints);
+         is_in(name, splitter::kFailpoints) || is_in(name, duplication::kFailpoints) ||
+         is_in(name, duplication::kControlFailpoints) ||
+         is_in(name, duplication::kShippingFailpoints);
 }
 
 }  // namespace

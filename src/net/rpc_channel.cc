@@ -41,16 +41,19 @@ void RpcChannel::start(const OutgoingCall& call, Completion done) {
   pending_.emplace(id, Pending{call.deadline, std::move(done), call.sent});
   if (call.sent) unsent_watched_.push_back(id);
   if (unsent_.empty()) has_work_.notify();
-  wire::append_request(unsent_,
-                       {.framing = options_.framing,
-                        .id = id,
-                        .name = wire::rpc_name(call.code),
-                        .gpid = call.gpid,
-                        .partition_hash = call.partition_hash,
-                        .timeout_ms = int32_t(call.deadline.left(clock_).count()),
-                        .is_backup_request = call.is_backup_request,
-                        .trace_id = id},
-                       call.body);
+  wire::append_request(
+      unsent_,
+      {.framing = options_.framing,
+       .id = id,
+       .name = wire::rpc_name(call.code),
+       .gpid = call.gpid,
+       .partition_hash = call.partition_hash,
+       .timeout_ms = call.stated_timeout_ms > 0 ? call.stated_timeout_ms
+                                                : int32_t(call.deadline.left(clock_).count()),
+       .is_backup_request = call.is_backup_request,
+       .trace_id = id,
+       .thread_of = call.thread_of},
+      call.body);
 }
 
 Task<IncomingReply> RpcChannel::call(OutgoingCall call) {

@@ -25,6 +25,9 @@ struct OutgoingCall {
   bool* sent = nullptr;
   // A read that a secondary may answer, too. Not in the framing THFT 0.
   bool is_backup_request = false;
+  Gpid thread_of = {};  // see wire::RequestHead
+  // What the header states as the request's timeout; 0: what is left of the deadline.
+  int32_t stated_timeout_ms = 0;
 };
 
 // A reply: the RPC-level error, and the body with its owner.

@@ -176,6 +176,21 @@ constexpr Command kCommands[] = {
      Needs::kCluster, run_restore_app},
     {"query_restore_status", "<restore_app_id> [-d|--detailed]", Needs::kCluster,
      run_query_restore_status},
+    {"add_dup",
+     "<app_name> <remote_cluster_name> [-s|--sst] [-a|--remote_app_name str] "
+     "[-r|--remote_replica_count num]",
+     Needs::kCluster, run_add_dup},
+    {"query_dup", "<app_name> [-d|--detail]", Needs::kCluster, run_query_dup},
+    {"dups",
+     "[-a|--app_name_pattern str] [-m|--match_type all|exact|anywhere|prefix|postfix] "
+     "[-p|--list_partitions] [-g|--progress_gap num] [-u|--show_unfinishd] "
+     "[-o|--output file_name] [-j|--json]",
+     Needs::kCluster, run_dups},
+    {"remove_dup", "<app_name> <dup_id>", Needs::kCluster, run_remove_dup},
+    {"start_dup", "<app_name> <dup_id>", Needs::kCluster, run_start_dup},
+    {"pause_dup", "<app_name> <dup_id>", Needs::kCluster, run_pause_dup},
+    {"set_dup_fail_mode", "<app_name> <dup_id> <slow|skip>", Needs::kCluster,
+     run_set_dup_fail_mode},
     {"start_bulk_load",
      "<-a --app_name str> <-c --cluster_name str> <-p --file_provider_type str> <-r --root_path> "
      "[-i --ingest_behind]",
@@ -194,6 +209,9 @@ constexpr Command kCommands[] = {
      "<-t|--timestamp backupID> <-b|--providerType str> [-n|--newTableName str] "
      "[-r|--restorePath str] [-s|--skipBadPartition] [-p|--oldPolicyName str]",
      Needs::kCluster, run_restore},
+    {"duplication",
+     "list | add -c|--cluster str [-p|--checkpoint] | remove|pause|start -d|--dupid id",
+     Needs::kTable, run_duplication},
     {"exit", "", Needs::kNothing, run_exit},
 };
 

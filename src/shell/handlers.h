@@ -90,6 +90,20 @@ Outcome run_count_estimate(Session& session);
 // commands_copy.cc
 Outcome run_copy_data(Session& session, Words words);
 
+// commands_duplication.cc
+Outcome run_add_dup(Session& session, Words words);
+Outcome run_query_dup(Session& session, Words words);
+Outcome run_remove_dup(Session& session, Words words);
+Outcome run_start_dup(Session& session, Words words);
+Outcome run_pause_dup(Session& session, Words words);
+Outcome run_set_dup_fail_mode(Session& session, Words words);
+
+// commands_dups.cc
+Outcome run_dups(Session& session, Words words);
+
+// commands_duplication_admin.cc: admin-cli's, for the current table
+Outcome run_duplication(Session& session, Words words);
+
 // commands_bulk_load.cc
 Outcome run_start_bulk_load(Session& session, Words words);
 Outcome run_query_bulk_load_status(Session& session, Words words);

@@ -74,14 +74,24 @@ std::string meta_error_text(const Error& error) {
   return fmt::format("{} ({})", text, error.to_string());
 }
 
-std::string meta_error_text(const Error& error, std::string_view between) {
+std::string hint_of(const Error& error) {
   constexpr std::string_view kBegin = " [hint:\"", kEnd = "\"]";
   const auto& message = error.message();
   auto begin = message.find(kBegin);
-  if (begin == std::string::npos || !message.ends_with(kEnd)) return meta_error_text(error);
+  if (begin == std::string::npos || !message.ends_with(kEnd)) return "";
   begin += kBegin.size();
-  return std::string(wire::error_name(wire_code_of(error))) + std::string(between) +
-         message.substr(begin, message.size() - kEnd.size() - begin);
+  return message.substr(begin, message.size() - kEnd.size() - begin);
+}
+
+std::string code_text(const Error& error) {
+  if (!error.wire_code()) return meta_error_text(error);
+  return std::string(wire::error_name(ErrorCode(*error.wire_code())));
+}
+
+std::string meta_error_text(const Error& error, std::string_view between) {
+  const auto hint = hint_of(error);
+  if (hint.empty()) return meta_error_text(error);
+  return std::string(wire::error_name(wire_code_of(error))) + std::string(between) + hint;
 }
 
 bool metrics_failed(Session& session, const Error& error) {

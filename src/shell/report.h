@@ -24,6 +24,11 @@ std::string meta_error_text(const Error& error);
 // between them: "ERR_APP_NOT_EXIST, ERROR: app(t) not exist!". What has no hint is as above.
 std::string meta_error_text(const Error& error, std::string_view between);
 
+// The name of the code alone, of an error that has one; otherwise as above.
+std::string code_text(const Error& error);
+// The server's hint; without one it is empty.
+std::string hint_of(const Error& error);
+
 // For an error of metrics.h: prints its line and returns true. False for others.
 bool metrics_failed(Session& session, const Error& error);
 

@@ -2,35 +2,28 @@
 // on, until every remote cluster has confirmed it.
 //
 // One log is better than two: an entry is a value in the partition's own RocksDB, in the family
-// `pegasus_meta_cf`, and it is in the same WriteBatch as the rows of its mutation. So rows and entry
-// appear together or not at all, whatever ends the process, and nothing has to be matched after a
-// restart. Real servers ignore these keys, as they do the last timestamp. Rows that are ingested,
-// and what other clusters' DUPLICATE requests write, are not in the log.
+// `pegasus_meta_cf`, and it is in the same WriteBatch as the rows of its mutation. So rows and
+// entry appear together or not at all, whatever ends the process, and nothing has to be matched
+// after a restart. Real servers ignore these keys, as they do the last timestamp. Rows that are
+// ingested, and what other clusters' DUPLICATE requests write, are not in the log.
 //
-//   pegmove_duplication_log             begins_after, id, last: whether the log is kept
-//   pegmove_duplication_log/<decree>    (8 bytes, big endian) an entry: previous decree in the log,
-//                                       timestamp, the requests' codes and bodies, and a checksum
-//
-// Each entry names the one before it, so that a hole cannot be missed.
+// The functions are those of PartitionDb (store/partition_db.h); the bytes are described in
+// store/log_format.h. Each entry names the one before it, so that a hole cannot be missed.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/result.h"
 
 namespace pegmove::store {
 
 // The numbers are on disk.
 enum class LoggedCode : uint8_t { kPut = 1, kMultiPut = 2, kRemove = 3, kMultiRemove = 4 };
 
-// One write request as its client sent it.
+// One write request: the code, and the body as DUPLICATE carries it.
 struct LoggedWrite {
-  LoggedCode code;
+  LoggedCode code = LoggedCode::kPut;
   std::string_view body;
 };
 
@@ -40,14 +33,23 @@ struct LoggedMutation {
   std::vector<LoggedWrite> writes;  // not empty; in the order in which they were applied
 };
 
-// Consecutive mutations of a log.
+// A log that is kept. The id is a random number of this log: it is the same until the log is
+// dropped, and a log that is begun afterwards has another.
+struct LogStart {
+  int64_t begins_after = 0;  // a decree: the log has what is above it
+  uint64_t id = 0;
+};
+
+// Consecutive mutations of a log. One without mutations that is not at the end says that the log
+// has none up to last_decree: read on from there.
 struct LogPiece {
   std::vector<LoggedMutation> mutations;  // views into `owner`
+  // Shared: a piece is sent to several targets, and again after an error.
   std::shared_ptr<const void> owner;
-  // Of the last mutation, or, when the end of the log was reached, that of the partition's last
-  // successful write, which may be higher: the log holds no others up to it.
+  // Of the last mutation, or a higher one up to which the log holds no others; with is_end that of
+  // the partition's last successful write.
   int64_t last_decree = 0;
-  bool is_end = false;
+  bool is_end = false;  // the end of the log, as it was when it was read
 };
 
 struct LogBacklog {

@@ -13,9 +13,7 @@ namespace {
 
 constexpr int kLevels = 6;  // as Pegasus: fewer than a database has would not open it
 constexpr int kFirstCompressedLevel = 2;
-// Two keys, written again and again: full after some 70,000 batches, and the rows are flushed with
-// it. A block counts as used memory as soon as anything is in it, so that it is not made larger.
-constexpr size_t kMetaMemtableBytes = size_t{8} << 20;
+// A block counts as used memory as soon as anything is in it, so that it is not made larger.
 constexpr size_t kMetaMemtableBlockBytes = size_t{512} << 10;
 constexpr size_t kLogFileBytes = size_t{1} << 20;
 constexpr int kMaxOpenFiles = 256;

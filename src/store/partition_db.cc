@@ -136,6 +136,8 @@ Result<void> PartitionDb::open_existing(const PartitionOptions& options) {
   db_.reset(opened);
   rows_ = families[0];
   meta_ = families[1];
+  log_ = std::make_unique<PartitionLog>(*db_, *meta_, path_, hooks_.log_sync.get(),
+                                        [this] { return flush(); });
   return {};
 }
 
@@ -156,7 +158,7 @@ Result<void> PartitionDb::read_meta() {
   const auto loaded = read_number(*db_, meta_, kLastLoadKey, path_);
   last_load_ = loaded.value_or(0);  // only tables that were loaded have it
   if (hooks_.compaction_filter) hooks_.compaction_filter->set_data_version(data_version_);
-  return {};
+  return log_->open(last_decree_);
 }
 
 Error PartitionDb::error(const rocksdb::Status& status, std::string_view doing) const {
@@ -169,8 +171,8 @@ Error PartitionDb::bad_value(std::string_view raw_key) const {
                       path_, base::printable(raw_key))};
 }
 
-Result<void> PartitionDb::check_write(const WriteBatch& batch, int64_t decree,
-                                      int64_t timestamp_us) const {
+Result<void> PartitionDb::check_write(const WriteBatch& batch, int64_t decree, int64_t timestamp_us,
+                                      std::span<const LoggedMutation> logged) const {
   if (decree <= last_decree_) {
     return fail(Code::kInvalidArgument,
                 fmt::format("writing to the database {}: decree {} is not above the last one, {}",
@@ -189,6 +191,15 @@ Result<void> PartitionDb::check_write(const WriteBatch& batch, int64_t decree,
             path_, batch.data_version(), data_version_));
   }
   if (!batch.first_error_.ok()) return fail(error(batch.first_error_, "writing to"));
+  int64_t before = last_decree_;
+  for (const auto& mutation : logged) {
+    if (mutation.decree <= before || mutation.decree > decree || mutation.writes.empty())
+      return fail(Code::kInvalidArgument,
+                  fmt::format("writing to the database {}: decree {} cannot be logged between {} "
+                              "and {}",
+                              path_, mutation.decree, before, decree));
+    before = mutation.decree;
+  }
   return {};
 }
 
@@ -200,15 +211,19 @@ rocksdb::Status PartitionDb::add_meta(rocksdb::WriteBatch& batch, int64_t decree
   return status;
 }
 
-Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree, int64_t timestamp_us) {
-  TRY(check_write(batch, decree, timestamp_us));
+Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree, int64_t timestamp_us,
+                                std::span<const LoggedMutation> logged) {
+  TRY(check_write(batch, decree, timestamp_us, logged));
   if (is_given_up_) return fail(needs_reopen_error());
   batch.batch_.SetSavePoint();
   rocksdb::Status status = add_meta(batch.batch_, decree, timestamp_us);
+  LogEnd log_end;
+  if (status.ok()) status = log_->add(batch.batch_, decree, logged, log_end);
   if (status.ok() && hooks_.errors->take_sealed()) status = fill_memtable();
   if (status.ok()) status = db_->Write(write_options_, &batch.batch_);
   batch.batch_.RollbackToSavePoint().PermitUncheckedError();
   if (!status.ok()) return fail(error(status, "writing to"));
+  log_->wrote(log_end);
   last_decree_ = decree;
   last_timestamp_us_ = std::max(last_timestamp_us_.load(), timestamp_us);
   return {};
@@ -220,6 +235,25 @@ rocksdb::Status PartitionDb::fill_memtable() {
   rocksdb::WriteOptions options;
   options.disableWAL = true;
   return db_->Delete(options, meta_, kMemtableFillerKey);
+}
+
+Result<int64_t> PartitionDb::keep_log() {
+  if (is_given_up_) return fail(needs_reopen_error());
+  return log_->begin(last_decree_);
+}
+
+Result<void> PartitionDb::drop_log() {
+  if (is_given_up_) return fail(needs_reopen_error());
+  return log_->drop();
+}
+
+Result<LogPiece> PartitionDb::read_log(int64_t after, size_t most_bytes) {
+  return log_->read(after, most_bytes);
+}
+
+Result<void> PartitionDb::trim_log(int64_t upto) {
+  if (is_given_up_) return fail(needs_reopen_error());
+  return log_->trim(upto);
 }
 
 bool PartitionDb::needs_reopen() const {

@@ -21,7 +21,9 @@
 
 #include "base/result.h"
 #include "store/cursor.h"
+#include "store/duplication_log.h"
 #include "store/layout.h"
+#include "store/partition_log.h"
 #include "store/status.h"
 #include "store/stored_value.h"
 #include "store/write_batch.h"
@@ -44,7 +46,7 @@ struct CompactionRequest {
 
 // Every call may block on the disk. Reads, cursors, flush(), checkpoint() and compact() are safe
 // from any thread at any time. write() is for one caller at a time: the order of the calls is the
-// order of the decrees.
+// order of the decrees. Likewise keep_log() and drop_log(), which are not made beside write().
 //
 // Every error names the folder. kCorrupt: damaged files; restore the partition from elsewhere.
 // kIo: the system refused; is_disk_full() (store/status.h) tells a full disk.
@@ -80,10 +82,13 @@ class PartitionDb {
   //
   // May be repeated after an error, with the same batch: a failed write cannot be seen, but a later
   // open may show it whole, so that its decree must not be used for anything else.
+  // `logged`: what of the batch goes into the duplication log, while one is kept; their decrees are
+  // above last_decree(), rise, and are not above `decree`.
   // Errors: kInvalidArgument when the decree is not above last_decree(), the timestamp is above
   // kMaxTimestampUs or the batch was made for another data version, kIo, kCorrupt. After kIo all
   // writes fail until resume() succeeds.
-  Result<void> write(WriteBatch& batch, int64_t decree, int64_t timestamp_us = 0);
+  Result<void> write(WriteBatch& batch, int64_t decree, int64_t timestamp_us = 0,
+                     std::span<const LoggedMutation> logged = {});
 
   // Nothing, or the error that made RocksDB stop taking writes (or stop compacting); reads go on.
   Result<void> health() const;
@@ -146,6 +151,37 @@ class PartitionDb {
   // Of the last ingest(); 0: none.
   int64_t last_load() const { return last_load_; }
 
+  // ---- the duplication log (store/duplication_log.h) ----
+
+  // Keeps a log from now on, unless one is kept: `logged` of all later writes will be in it.
+  // Durable when it returns. Returns last_decree(). May be repeated. Errors: kIo.
+  Result<int64_t> keep_log();
+  // Ends the log and deletes it, durably. Nothing happens when none is kept. The disk space comes
+  // back with reclaim_log(). Errors: kIo.
+  Result<void> drop_log();
+  bool keeps_log() const { return log_->is_kept(); }
+  // Nothing: no log is kept. A log in a folder that was copied from elsewhere is dropped when it is
+  // opened: it belongs to the partition that the folder was copied from.
+  std::optional<LogStart> log_start() const { return log_->start(); }
+  // The log's mutations behind a decree, at least one, and as many as have `most_bytes` together;
+  // none at the end of the log. What is returned is durable: a power cut takes none of it back. So
+  // this may sync RocksDB's log. May be repeated.
+  // Errors: kNotFound: no log is kept. kCorrupt, naming decrees: `after` is before the log's begin
+  // (it was trimmed) or after the partition's last decree (the folder is an older copy), entries
+  // are missing or damaged, or writes were made without the log. kIo.
+  Result<LogPiece> read_log(int64_t after, size_t most_bytes);
+  // The log begins after this decree from now on. A power cut may take that back. Entries are
+  // deleted when they are some 4 MiB, and files are rewritten when they have more that is deleted
+  // than not, and 64 MiB: that blocks for long. May be repeated: a decree that was trimmed is no
+  // error. Errors: kNotFound: no log is kept; kInvalidArgument: above last_decree(); kIo.
+  Result<void> trim_log(int64_t upto);
+  // Gives the disk space of deleted entries back, if there is much of it. Blocks. trim_log() does
+  // it by itself. Errors: kIo.
+  Result<void> reclaim_log() { return log_->reclaim(); }
+  // What of the log is behind a decree. Exact, also after a restart; takes one seek.
+  // Errors: kNotFound: no log is kept; kIo, kCorrupt.
+  Result<LogBacklog> log_backlog(int64_t after) const { return log_->backlog(after); }
+
   // Changes these options from now on, and notes the scenario in the meta family, as Pegasus does.
   // Repeatable; the same tuning again does nothing. Errors: kIo, kInvalidArgument.
   Result<void> tune(const Tuning& tuning);
@@ -158,7 +194,8 @@ class PartitionDb {
   explicit PartitionDb(const PartitionOptions& options);
   Result<void> open_existing(const PartitionOptions& options);
   Result<void> read_meta();
-  Result<void> check_write(const WriteBatch& batch, int64_t decree, int64_t timestamp_us) const;
+  Result<void> check_write(const WriteBatch& batch, int64_t decree, int64_t timestamp_us,
+                           std::span<const LoggedMutation> logged) const;
   rocksdb::Status add_meta(rocksdb::WriteBatch& batch, int64_t decree, int64_t timestamp_us) const;
   rocksdb::Status fill_memtable();
   rocksdb::Status resume_within_limit();
@@ -175,6 +212,7 @@ class PartitionDb {
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* rows_ = nullptr;  // both destroyed before db_, by the destructor
   rocksdb::ColumnFamilyHandle* meta_ = nullptr;
+  std::unique_ptr<PartitionLog> log_;  // made when db_ is open
   rocksdb::WriteOptions write_options_;
   int data_version_ = 0;
   std::atomic<int64_t> last_decree_ = 0;

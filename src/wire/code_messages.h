@@ -8,6 +8,7 @@
 #include "backup_types.h"
 #include "bulk_load_types.h"
 #include "data_types.h"
+#include "learn_types.h"
 #include "meta_types.h"
 #include "replica_admin_types.h"
 #include "wire/rpc_code.h"
@@ -68,7 +69,14 @@ namespace pegmove::wire {
   X(kControlBulkLoad, control_bulk_load_request, control_bulk_load_response)                       \
   X(kQueryBulkLoadStatus, query_bulk_load_request, query_bulk_load_response)                       \
   X(kClearBulkLoad, clear_bulk_load_state_request, clear_bulk_load_state_response)                 \
+  X(kAddDuplication, duplication_add_request, duplication_add_response)                            \
+  X(kModifyDuplication, duplication_modify_request, duplication_modify_response)                   \
+  X(kQueryDuplication, duplication_query_request, duplication_query_response)                      \
+  X(kListDuplication, duplication_list_request, duplication_list_response)                         \
   X(kQueryDiskInfo, query_disk_info_request, query_disk_info_response)                             \
+  X(kQueryLastCheckpoint, learn_request, learn_response)                                           \
+  X(kNfsGetFileSize, get_file_size_request, get_file_size_response)                                \
+  X(kNfsCopy, copy_request, copy_response)                                                         \
   X(kNegotiation, negotiation_request, negotiation_response)
 // clang-format on
 

@@ -35,6 +35,13 @@ DuplicateEntryView read_entry(BinaryReader& in) {
   return entry;
 }
 
+void append_request_begin(std::string& out, uint32_t entries) {
+  append_field_begin(out, Reader::kStruct, 0);
+  append_field_begin(out, Reader::kList, 1);
+  out += char(Reader::kStruct);
+  append_big_endian(out, entries);
+}
+
 }  // namespace
 
 Result<std::vector<DuplicateEntryView>> decode_duplicate(std::string_view body) {
@@ -56,6 +63,20 @@ Result<std::vector<DuplicateEntryView>> decode_duplicate(std::string_view body) 
   return fail(Code::kProtocol, "malformed duplicate_request: " + std::string(in.error()));
 }
 
+DuplicateWriter::DuplicateWriter(std::string& out, uint32_t entries) : out_(out) {
+  append_request_begin(out_, entries);
+}
+
+void DuplicateWriter::add(const DuplicateEntryView& entry) {
+  append_i64_field(out_, 1, entry.timestamp_us);
+  append_blob_field(out_, 2, entry.task_code);  // a task_code is written as a blob is
+  append_blob_field(out_, 3, entry.raw_message);
+  append_field_begin(out_, Reader::kByte, 4);
+  out_ += char(entry.cluster_id);
+  if (entry.verify_timetag) append_bool_field(out_, 5, true);
+  out_ += '\0';
+}
+
 DuplicatePutsWriter::DuplicatePutsWriter(std::string& out, const DuplicateStamp& stamp,
                                          uint32_t entries)
     : out_(out) {
@@ -66,10 +87,7 @@ DuplicatePutsWriter::DuplicatePutsWriter(std::string& out, const DuplicateStamp&
   after_ += char(stamp.cluster_id);
   if (stamp.verify_timetag) append_bool_field(after_, 5, true);
   after_ += '\0';
-  append_field_begin(out_, Reader::kStruct, 0);
-  append_field_begin(out_, Reader::kList, 1);
-  out_ += char(Reader::kStruct);
-  append_big_endian(out_, entries);
+  append_request_begin(out_, entries);
 }
 
 void DuplicatePutsWriter::add(const PutView& put) {

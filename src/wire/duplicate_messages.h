@@ -52,4 +52,26 @@ class DuplicatePutsWriter {
   std::string after_;   // those after its raw_message
 };
 
+// Appends the body of a DUPLICATE request with any entries: add() exactly `entries` times, then
+// finish(). Fields as real servers write them: verify_timetag only when it is set.
+class DuplicateWriter {
+ public:
+  DuplicateWriter(std::string& out, uint32_t entries);
+  void add(const DuplicateEntryView& entry);
+  void finish() { out_.append(2, '\0'); }
+
+  // What add() appends, and what the constructor and finish() append, in bytes.
+  static size_t entry_bytes(const DuplicateEntryView& entry) {
+    return kEntryOverhead + entry.task_code.size() + entry.raw_message.size() +
+           (entry.verify_timetag ? 4 : 0);
+  }
+  static constexpr size_t kBodyOverhead = 3 + (3 + 1 + 4) + 2;
+
+ private:
+  // Headers of four fields, the timestamp, two sizes, the cluster id, the STOP.
+  static constexpr size_t kEntryOverhead = (3 + 8) + (3 + 4) + (3 + 4) + (3 + 1) + 1;
+
+  std::string& out_;
+};
+
 }  // namespace pegmove::wire

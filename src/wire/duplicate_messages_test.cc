@@ -53,6 +53,32 @@ TEST(DuplicateMessages, WrittenPutsAreThoseOfTheGeneratedStruct) {
     }
 }
 
+TEST(DuplicateMessages, WrittenEntriesAreThoseOfTheGeneratedStruct) {
+  const std::vector<DuplicateEntryView> entries{
+      {1'700'000'000'000'000, "RPC_RRDB_RRDB_PUT", std::string_view("b\0dy", 4), 1, false},
+      {-1, "RPC_RRDB_RRDB_MULTI_REMOVE", "", -128, true}};
+  for (size_t count = 0; count <= entries.size(); ++count) {
+    duplicate_request request;
+    std::string out = "before";
+    size_t expected = out.size() + DuplicateWriter::kBodyOverhead;
+    DuplicateWriter writer(out, uint32_t(count));
+    for (size_t i = 0; i < count; ++i) {
+      const auto& entry = entries[i];
+      writer.add(entry);
+      expected += DuplicateWriter::entry_bytes(entry);
+      auto& made = request.entries.emplace_back();
+      made.__set_timestamp(entry.timestamp_us);
+      made.__set_task_code({std::string(entry.task_code)});
+      made.__set_raw_message({std::string(entry.raw_message)});
+      made.__set_cluster_id(entry.cluster_id);
+      if (entry.verify_timetag) made.__set_verify_timetag(true);
+    }
+    writer.finish();
+    EXPECT_EQ(to_hex(out.substr(6)), to_hex(encode_body(request)));
+    EXPECT_EQ(out.size(), expected);
+  }
+}
+
 TEST(DuplicateMessages, EntriesAreReadAsTheyWereWritten) {
   const DuplicateStamp stamp{77, 3, true};
   auto body = written(stamp, kPuts);

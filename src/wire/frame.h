@@ -39,6 +39,9 @@ struct RequestHead {
   // RDSN only:
   uint64_t trace_id = 0;
   uint64_t from_address = 0;  // raw rpc_address of the sender
+  // To be written, not read: the partition that a request is about whose `gpid` is none. Real
+  // servers end their process when it reaches another thread than that of the partition.
+  Gpid thread_of = {};
 };
 
 struct Request {

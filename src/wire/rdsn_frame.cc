@@ -141,7 +141,8 @@ void append_request(std::string& out, const RequestHead& head, std::string_view 
                                                (head.is_backup_request ? kIsBackupRequest : 0));
     store_little_endian(header + kFromAddress, head.from_address);
     store_little_endian(header + kTimeout, head.timeout_ms);
-    store_little_endian(header + kThreadHash, thread_hash(head.gpid));
+    store_little_endian(header + kThreadHash,
+                        thread_hash(head.thread_of.app_id > 0 ? head.thread_of : head.gpid));
     store_little_endian(header + kPartitionHash, head.partition_hash);
   });
 }

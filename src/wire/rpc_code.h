@@ -53,7 +53,14 @@ namespace pegmove::wire {
   X(kControlBulkLoad, "RPC_CM_CONTROL_BULK_LOAD")                    \
   X(kQueryBulkLoadStatus, "RPC_CM_QUERY_BULK_LOAD_STATUS")           \
   X(kClearBulkLoad, "RPC_CM_CLEAR_BULK_LOAD")                        \
+  X(kAddDuplication, "RPC_CM_ADD_DUPLICATION")                       \
+  X(kModifyDuplication, "RPC_CM_MODIFY_DUPLICATION")                 \
+  X(kQueryDuplication, "RPC_CM_QUERY_DUPLICATION")                   \
+  X(kListDuplication, "RPC_CM_LIST_DUPLICATION")                     \
   X(kQueryDiskInfo, "RPC_QUERY_DISK_INFO")                           \
+  X(kQueryLastCheckpoint, "RPC_QUERY_LAST_CHECKPOINT_INFO")          \
+  X(kNfsGetFileSize, "RPC_NFS_GET_FILE_SIZE")                        \
+  X(kNfsCopy, "RPC_NFS_COPY")                                        \
   X(kCliCall, "RPC_CLI_CLI_CALL")                                    \
   X(kNegotiation, "RPC_NEGOTIATION")
 // clang-format on

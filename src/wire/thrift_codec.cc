@@ -3,6 +3,7 @@
 #include "backup_types.tcc"
 #include "bulk_load_types.tcc"
 #include "data_types.tcc"
+#include "learn_types.tcc"
 #include "meta_types.tcc"
 #include "replica_admin_types.tcc"
 #include "wire/thrift_protocol.h"
@@ -114,7 +115,12 @@ void append_string_body(std::string& out, std::string_view value, int16_t field_
   X(configuration_modify_backup_policy_request) X(configuration_modify_backup_policy_response)   \
   X(configuration_query_backup_policy_request) X(configuration_query_backup_policy_response)     \
   X(configuration_restore_request) X(configuration_query_restore_request)                        \
-  X(configuration_query_restore_response)
+  X(configuration_query_restore_response)                                                        \
+  X(duplication_add_request) X(duplication_add_response) X(duplication_modify_request)           \
+  X(duplication_modify_response) X(duplication_query_request) X(duplication_query_response)      \
+  X(duplication_list_request) X(duplication_list_response)                                      \
+  X(learn_request) X(learn_response) X(get_file_size_request) X(get_file_size_response)          \
+  X(copy_request) X(copy_response)
 // clang-format on
 
 #define PEGMOVE_INSTANTIATE(Message)                           \

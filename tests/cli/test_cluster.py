@@ -96,6 +96,21 @@ class ClusterLife(CliTest):
                     stdin=json.dumps(row("h", "big", "v" * 3000)).encode())
         self.assertEqual(len(self.rows_of(cluster, "t")), 1)
 
+    def test_the_clusters_to_duplicate_to_are_read_from_the_configuration(self):
+        config = os.path.join(self.folder, "group.ini")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("[duplication-group]\nA = 1\nB = 2\n[pegasus.clusters]\nB = b.example:34601, 127.0.0.1:1\n")
+        cluster = self.cluster(more=["--config", config])
+        self.create(cluster, "t", 2)
+        shell = ["shell", "--cluster", cluster.meta, "-e"]
+        self.assertIn("adding duplication succeed [app_name: t, remote_cluster_name: B, appid: 1,",
+                      self.done(*shell, "add_dup t B").out)
+        self.failed(1, "failed, error: ERR_OBJECT_NOT_FOUND", *shell, "add_dup t C")
+        cluster.stop()
+        cluster.start()
+        shell[2] = cluster.meta
+        self.assertRegex(self.done(*shell, "query_dup t").out, r"\d+  DS_LOG  B ")
+
     def test_a_write_limit_of_zero_is_no_limit(self):
         config = os.path.join(self.folder, "unlimited.ini")
         with open(config, "w", encoding="utf-8") as file:
@@ -182,6 +197,14 @@ class ClusterThatCannotStart(CliTest):
         later = Cluster(self.folder, "A", data=data)
         self.addCleanup(later.kill)
         self.assertNotEqual(port_of(later.meta), 0)
+
+    def test_malformed_clusters_are_named(self):
+        path = os.path.join(self.folder, "wrong.ini")
+        for text in ("B = ", "B = nowhere", "B = b.example:99999", "B = 127.0.0.1:1,"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("[pegasus.clusters]\n" + text + "\n")
+            self.start_fails(2, ["[pegasus.clusters] B", path], os.path.join(self.folder, "none"),
+                             more=["--config", path])
 
     def test_wrong_options_are_usage_errors(self):
         data = os.path.join(self.folder, "none")

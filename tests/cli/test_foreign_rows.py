@@ -4,30 +4,12 @@ import os
 import re
 import struct
 
+from crc64 import crc64
 from harness import CliTest, row, sorted_rows
 from wire_client import RDSN, Wire
 
 PUT = "RPC_RRDB_RRDB_PUT"
 OLD, STRAYS = 100, ("only here", "and here")
-
-
-def make_crc_table():
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (0x9A6C9329AC4BC9B5 if byte & 1 else 0)
-        table.append(byte)
-    return table
-
-
-CRC_TABLE = make_crc_table()
-
-
-def crc64(data):
-    crc = 2**64 - 1
-    for byte in data:
-        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 255]
-    return crc ^ 2**64 - 1
 
 
 def put_body(hash_key, sort_key, value):

@@ -1,18 +1,21 @@
 """Comparing answers by meaning: what must be equal, what may vary and how far."""
 import re
 
+from rdsn import THREADS_OF_TABLE
 from thrift import Struct, Unknown
 
 TTL_TOLERANCE_S = 5
 # Times and sizes of the machine: zero here exactly where they are zero there.
 VARYING_NUMBERS = {"create_second", "drop_second", "expire_second", "total_capacity_mb",
-                   "total_available_mb", "disk_capacity_mb", "disk_available_mb", "start_time_ms", "end_time_ms"}
+                   "total_available_mb", "disk_capacity_mb", "disk_available_mb", "start_time_ms", "end_time_ms",
+                   "create_ts"}
 VARYING_TEXTS = {"full_dir"}  # a path: empty here exactly where it is empty there
 TIME_IN_TEXT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 ADDRESS_IN_TEXT = re.compile(r"[\w.-]+:(\d+)")
 UNIX_TIME_IN_TEXT = re.compile(r"\b[12]\d{9}\b")
 PARTITION_IN_TEXT = re.compile(r"\b(\d+)(\.\d+@)")
 ABSENT = "(absent)"
+HEADER_FIELDS = ("version", "name", "partition", "context", "timeout_ms", "partition_hash")
 SERVED_BY = ("ballot", "primary", "last_drops", "hp_primary", "hp_last_drops")
 
 
@@ -58,16 +61,18 @@ class Comparison:
     difference; `contexts` the recorded scanner contexts and backup ids with ours. `decrees` has the last recorded
     decree and ours of each partition. `time_shift_s`: our clock minus the recorded one, which is
     known to `slack_s`. `is_shared`: our cluster has tables and nodes that the recording knows
-    nothing of."""
+    nothing of. `known`: the contexts that earlier comparisons have found."""
 
     def __init__(self, idl, recorded_side, our_side, partition=None, decrees=None, slack_s=0,
-                 time_shift_s=0, is_shared=False):
+                 time_shift_s=0, is_shared=False, known=None):
         self.idl, self.recorded_side, self.our_side = idl, recorded_side, our_side
         self.partition, self.decrees = partition, {} if decrees is None else decrees
         self.slack_s, self.time_shift_s, self.is_shared = slack_s, time_shift_s, is_shared
-        self.found, self.contexts = [], {}
+        self.found, self.contexts, self.known = [], {}, known or {}
 
     def answers(self, recorded, ours):
+        if hasattr(recorded, "header"):
+            self.headers(recorded.header, ours.header)
         if recorded.error != ours.error:
             self.found.append(("rpc_error", recorded.error, ours.error))
             return
@@ -79,6 +84,15 @@ class Comparison:
             self.equal("result", recorded.value, ours.value)
         else:
             self.values("", recorded.kind, recorded.value, ours.value)
+
+    def headers(self, recorded, ours):
+        """Headers of RDSN frames. Numbers and codes of the sending process vary."""
+        for name in HEADER_FIELDS:
+            self.equal(f"header.{name}", getattr(recorded, name), getattr(ours, name))
+        self.equal("header.app_id", recorded.app_id, self.our_side.table(ours.app_id))
+        self.equal("header.thread_hash", *(one.thread_hash - one.app_id * THREADS_OF_TABLE for one in (recorded, ours)))
+        self.equal("header.from", *(side.nodes.part("", one.from_port()) for side, one in
+                                    ((self.recorded_side, recorded), (self.our_side, ours))))
 
     def equal(self, path, recorded, ours):
         if recorded != ours:
@@ -110,6 +124,9 @@ class Comparison:
             near = recorded > 0 < ours and abs(ours - self.time_shift_s - recorded) <= \
                 self.slack_s + TTL_TOLERANCE_S
             self.equal(path, recorded, recorded if near else ours)
+        elif name == "dupid" and recorded and ours:
+            self.equal(path, recorded, recorded if self.known.get(recorded, ours) == ours else ours)
+            self.contexts[recorded] = ours
         elif name == "backup_id" and isinstance(ours, int) and recorded and ours:
             self.contexts[recorded] = ours  # the moment of its beginning
         elif name in VARYING_NUMBERS or name in VARYING_TEXTS:
@@ -141,7 +158,17 @@ class Comparison:
         else:
             self.contexts[recorded] = ours
 
+    def duplicated(self, path, recorded, ours):
+        """How far a partition of a duplication is; decrees themselves vary, see decree_as_recorded."""
+        def how_far(state):
+            confirmed, last = state.get("confirmed_decree"), state.get("last_committed_decree")
+            return "not begun" if confirmed < 0 else "behind" if confirmed < last else "all confirmed"
+        self.equal(f"{path}.confirmed_decree", how_far(recorded), how_far(ours))
+
     def structs(self, path, recorded, ours):
+        if {"confirmed_decree", "last_committed_decree"} <= set(recorded.fields):
+            self.duplicated(path, recorded, ours)
+            return
         if recorded.name == "configuration_cluster_info_response":
             recorded, ours = by_key(recorded), by_key(ours)
         elif is_unassigned(recorded) and not is_unassigned(ours):
@@ -202,6 +229,9 @@ class Comparison:
     def maps(self, path, kind, recorded, ours):
         if path.endswith(("holding_primary_replicas", "holding_secondary_replicas")):
             ours = {self.our_side.table(key): value for key, value in ours.items()}
+        if path.endswith("duplications"):  # by dupid
+            recorded_of = {one: other for other, one in self.known.items()}
+            ours = {recorded_of.get(key, key): value for key, value in ours.items()}
         for key in {**recorded, **ours}:
             inner = f"{path}.{key}"
             if key in recorded and key in ours:

@@ -29,24 +29,26 @@ class Connection:
         except OSError as error:
             raise NoAnswer(f"cannot send: {error}") from error
 
+    def take(self, count):
+        """Reads until so many bytes are kept."""
+        while len(self.kept) < count:
+            try:
+                piece = self.socket.recv(1 << 16)
+            except TimeoutError:
+                raise NoAnswer(f"no answer within {ANSWER_DEADLINE_S} s") from None
+            except OSError as error:
+                raise NoAnswer(f"cannot receive: {error}") from error
+            if not piece:
+                raise NoAnswer("the server closed the connection")
+            self.kept += piece
+
     def receive(self):
         """The next answer's frame."""
-        def more(count):
-            while len(self.kept) < count:
-                try:
-                    piece = self.socket.recv(1 << 16)
-                except TimeoutError:
-                    raise NoAnswer(f"no answer within {ANSWER_DEADLINE_S} s") from None
-                except OSError as error:
-                    raise NoAnswer(f"cannot receive: {error}") from error
-                if not piece:
-                    raise NoAnswer("the server closed the connection")
-                self.kept += piece
-        more(4)
+        self.take(4)
         size = struct.unpack(">i", self.kept[:4])[0]
         if not 4 < size < 1 << 30:
             raise NoAnswer(f"an answer of {size} bytes is announced")
-        more(size)
+        self.take(size)
         frame, self.kept = self.kept[:size], self.kept[size:]
         return frame
 

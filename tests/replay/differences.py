@@ -1,4 +1,4 @@
-"""The list of differences that are known and explained: differences.txt beside this file.
+"""The lists of differences that are known and explained: differences*.txt beside this file.
 
 A line is `TRANSCRIPT WHICH FIELDS : REASON`. TRANSCRIPT is a name or `*`. WHICH is a list of frame
 numbers of requests and ranges of them (`12,40-48`), or an RPC code. FIELDS is a list of patterns
@@ -14,11 +14,11 @@ class ListError(Exception):
 
 
 class Entry:
-    def __init__(self, line_number, text):
+    def __init__(self, line_number, text, file):
         found = re.fullmatch(r"(\S+)\s+(\S+)\s+(\S+)\s+:\s+(\S.*)", text)
         if not found:
-            raise ListError(f"differences.txt:{line_number}: not TRANSCRIPT WHICH FIELDS : REASON")
-        self.line_number, self.transcript = line_number, found[1]
+            raise ListError(f"{file}:{line_number}: not TRANSCRIPT WHICH FIELDS : REASON")
+        self.file, self.line_number, self.transcript = file, line_number, found[1]
         self.which, self.fields, self.reason = found[2], found[3].split(","), found[4].strip()
         self.code = self.which if re.fullmatch(r"[A-Z_*]+", self.which) else None
         self.frames = set() if self.code else set(self.read_frames())
@@ -28,7 +28,7 @@ class Entry:
         for piece in self.which.split(","):
             ends = re.fullmatch(r"(\d+)(?:-(\d+))?", piece)
             if not ends:
-                raise ListError(f"differences.txt:{self.line_number}: {piece!r} is no frame number or code")
+                raise ListError(f"{self.file}:{self.line_number}: {piece!r} is no frame number or code")
             yield from range(int(ends[1]), int(ends[2] or ends[1]) + 1)
 
     def covers(self, transcript, frame, code, field):
@@ -37,13 +37,13 @@ class Entry:
             any(fnmatch.fnmatchcase(field, pattern) for pattern in self.fields)
 
     def __str__(self):
-        return f"differences.txt:{self.line_number}: {self.transcript} {self.which} {','.join(self.fields)}"
+        return f"{self.file}:{self.line_number}: {self.transcript} {self.which} {','.join(self.fields)}"
 
 
 class DifferenceList:
-    def __init__(self, text):
+    def __init__(self, text, file="differences.txt"):
         lines = enumerate(text.splitlines(), 1)
-        self.entries = [Entry(number, line.strip()) for number, line in lines
+        self.entries = [Entry(number, line.strip(), file) for number, line in lines
                         if line.strip() and not line.startswith("#")]
 
     def unlisted(self, transcript, frame, code, found):

@@ -11,6 +11,7 @@ VERSION_1, CALL, REPLY = 0x80010000, 1, 2
 class Request:
     """A request as recorded. `value` is its argument, or None if its code is not declared; `body`
     the bytes behind the name and the number then."""
+    is_rdsn = False
 
     def __init__(self, idl, codes, frame):
         self.idl, self.codes, self.frame = idl, codes, frame

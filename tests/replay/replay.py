@@ -18,6 +18,7 @@ from compare import Comparison, Side, learn_nodes  # noqa: E402
 from connection import Connection, NoAnswer, Questions  # noqa: E402
 from differences import DifferenceList, ListError  # noqa: E402
 from frames import Answer  # noqa: E402
+from rdsn import RdsnAnswer, RdsnConnection  # noqa: E402
 from thrift import Struct, ThriftError, shown  # noqa: E402
 from transcript import AVAILABLE, FIRST_POINT_IN_TIME_S, Transcript  # noqa: E402
 from wait import until  # noqa: E402
@@ -102,7 +103,7 @@ class Replay:
             address = self.primaries.get((request.app_id, request.partition), self.replicas[0])
         key = (exchange.conn, address)
         if key not in self.connections:
-            self.connections[key] = Connection(address)
+            self.connections[key] = (RdsnConnection if request.is_rdsn else Connection)(address)
         return key, self.connections[key]
 
     def expiry(self, n, seconds):
@@ -136,7 +137,7 @@ class Replay:
             return self.ids.get(value, value)
         if name in ("expire_ts_seconds", "set_expire_ts_seconds"):
             return self.expiry(n, value)
-        if name in ("context_id", "backup_id", "time_stamp"):
+        if name in ("context_id", "backup_id", "time_stamp", "dupid"):
             return self.contexts.get(value, value)
         if name == "arguments" and (place := TABLE_ARGUMENT.fullmatch(value)):
             return str(self.ids.get(int(place[1]), place[1])) + place[2]
@@ -167,7 +168,8 @@ class Replay:
             connection.send(self.frame(exchange))
             if exchange.answer is None:
                 return None
-            answer = Answer(self.idl, self.codes, connection.receive())
+            read = RdsnAnswer if exchange.request.is_rdsn else Answer
+            answer = read(self.idl, self.codes, connection.receive())
             if answer.seqid != exchange.request.seqid:
                 raise NoAnswer(f"an answer to request {answer.seqid} instead: {answer}")
             return answer
@@ -182,7 +184,8 @@ class Replay:
         clock = self.transcript.clock
         comparison = Comparison(self.idl, self.recorded_side, self.our_side,
                                 (exchange.request.app_id, exchange.request.partition), self.decrees,
-                                clock.span_s(), self.asked_at_s - clock.at(exchange.n), self.is_shared)
+                                clock.span_s(), self.asked_at_s - clock.at(exchange.n), self.is_shared,
+                                self.contexts)
         if answer is not None:
             self.learn_created(exchange, answer)
             comparison.answers(exchange.answer, answer)
@@ -215,12 +218,15 @@ class Replay:
         is to be asked again until
         - a record has expired (it was written with a short ttl, and its recorded reader missed it);
         - a table's partitions are served (the recorded client asked until they were);
-        - a backup has ended."""
+        - a backup has ended;
+        - what a duplication has shipped is confirmed."""
         if exchange.request.name in READS:
             return any(moment >= self.asked_at_s for moment in self.pending)
         if exchange.request.name == "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX":
             unserved = any(path.endswith(".primary") and ours == "none" for path, _, ours in comparison.found)
             return unserved and self.may_poll()
+        if exchange.request.name in ("RPC_CM_QUERY_DUPLICATION", "RPC_CM_LIST_DUPLICATION"):
+            return any(ours == "behind" for _, _, ours in comparison.found) and self.may_poll()
         if exchange.request.name == "RPC_CM_QUERY_BACKUP_STATUS":
             return self.may_poll() and any(path.endswith(".end_time_ms") and ours == 0
                                            for path, _, ours in comparison.found)
@@ -253,7 +259,7 @@ class Report:
             self.differ += 1
         elif found:
             self.expected += 1
-        elif exchange.answer is not None:
+        elif exchange and exchange.answer is not None:
             self.alike += 1
         if left or self.options.verbose or frame == self.options.frame:
             self.show(exchange, frame, code, answer, left, found)
@@ -299,10 +305,12 @@ def run_transcript(idl, codes, transcript, meta, replicas, listed, options):
 def run_embedded(idl, codes, transcript, listed, options):
     """Replays against a fresh cluster of its own."""
     with tempfile.TemporaryDirectory(prefix="pegmove-replay-") as folder:
-        config = os.path.join(folder, "cluster.ini")  # the recorded cluster had such a store
+        config = os.path.join(folder, "cluster.ini")  # the recorded cluster had such a store, and such a group
         os.mkdir(os.path.join(folder, "store"))
         with open(config, "w", encoding="utf-8") as file:
-            file.write(f"[block_service.local_service]\ntype = local_service\nargs = {folder}/store\n")
+            file.write(f"[block_service.local_service]\ntype = local_service\nargs = {folder}/store\n"
+                       f"[duplication-group]\n{transcript.cluster_name} = 3\noneboxB = 2\n"
+                       "[pegasus.clusters]\noneboxB = 127.0.0.1:1\n")
         cluster = harness.Cluster(folder, name=transcript.cluster_name, more=["--config", config])
         try:
             report = run_transcript(idl, codes, transcript, cluster.meta, cluster.replicas, listed, options)

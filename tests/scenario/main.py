@@ -12,7 +12,7 @@ import unittest
 
 AT_ONCE = int(os.environ.get("JOBS", "3"))
 ROUNDS = int(os.environ.get("ROUNDS", "1"))
-LIMIT_S = 280  # of one scenario
+LIMIT_S = int(os.environ.get("LIMIT_S", "280"))  # of one scenario
 HERE = pathlib.Path(__file__).parent
 PREFIX = "test_"
 

@@ -57,6 +57,9 @@ LONG = [
           shown=True),
     stage("kill", Step("env KILLS=3000 LIMIT_S=7200 tests/kill/run"), needs="build", shown=True),
     stage("scenario", Step("env ROUNDS=5 tests/scenario/run", cores=1), needs="build"),
+    stage("duplication", Step("env KILLS=1000 LIMIT_S=7200 tests/scenario/run dup_source_killed", cores=1),
+          Step("env ROUNDS_OF_WRITES=300 LIMIT_S=7200 tests/scenario/run dup_mutual_property", cores=1), needs="build",
+          shown=True),
     stage("tsan", builds("script/build tsan unit_tests"), Step("script/unit tsan", cores=2), needs="bootstrap"),
 ]
 

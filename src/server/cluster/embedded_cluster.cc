@@ -64,6 +64,22 @@ class LocalNodes : public meta::NodePort {
   Task<> clean_load(int node, Gpid gpid) override {
     return on(node, &ReplicaNode::clean_load, gpid);
   }
+  Task<int64_t> keep_log(int node, Gpid gpid) override {
+    return on(node, &ReplicaNode::keep_log, gpid);
+  }
+  void duplicate(int node, Gpid gpid, std::vector<duplication::Assignment> assignments) override {
+    nodes_[size_t(node)]->duplicate(gpid, std::move(assignments));
+  }
+  std::vector<duplication::Progress> duplication_progress(int node, Gpid gpid) const override {
+    return nodes_[size_t(node)]->duplication_progress(gpid);
+  }
+  Task<int64_t> prepare_checkpoint(int node, Gpid gpid) override {
+    return on(node, &ReplicaNode::prepare_checkpoint, gpid);
+  }
+  Task<> fetch_checkpoint(int node, duplication::CheckpointRequest request,
+                          std::shared_ptr<duplication::CheckpointProgress> progress) override {
+    return on(node, &ReplicaNode::fetch_checkpoint, std::move(request), std::move(progress));
+  }
   void stop_transfers() override {
     for (auto* node : nodes_) node->stop_transfers();
   }
@@ -106,7 +122,8 @@ class LocalNodes : public meta::NodePort {
     return {.app_id = app.app_id,
             .name = app.app_name,
             .partition_count = app.partition_count,
-            .envs = app.envs};
+            .envs = app.envs,
+            .atomic_idempotent = app.atomic_idempotent};
   }
 
   std::vector<ReplicaNode*> nodes_;
@@ -115,6 +132,7 @@ class LocalNodes : public meta::NodePort {
 
 replica::ClusterIds cluster_ids(const EmbeddedClusterOptions& options) {
   replica::ClusterIds ids;
+  ids.refuses_for_now = options.refuses_duplicates_for_now;
   for (const auto& [name, id] : options.duplication_group) {
     ids.known.set(id & 0x7F);
     if (name == options.name) ids.own = id;
@@ -206,7 +224,9 @@ Result<std::unique_ptr<EmbeddedCluster>> EmbeddedCluster::start(EmbeddedClusterO
                         .backups = {.cold_backup_root = cold_backup_root(options),
                                     .providers = options.providers,
                                     .on_failpoint = options.on_failpoint,
-                                    .never_ends = options.backups_never_end}},
+                                    .never_ends = options.backups_never_end},
+                        .duplication_group = options.duplication_group,
+                        .clusters = options.clusters},
       clock, log.with("node", "meta"));
   TRY(parts->meta_thread.wait_for(parts->meta->start()));
   return std::unique_ptr<EmbeddedCluster>(new EmbeddedCluster(std::move(parts)));

@@ -30,6 +30,12 @@ struct EmbeddedClusterOptions {
   size_t max_connections = 4096;      // [network] max_connections: of each server
   // [duplication-group]: the ids (1 to 127) of clusters by name, including this one's; empty: none.
   std::map<std::string, uint8_t> duplication_group = {};
+  // [pegasus.clusters]: the meta servers of other clusters by name, to which tables may be
+  // duplicated. Their host names are looked up when they are needed.
+  std::map<std::string, std::vector<net::HostPort>> clusters = {};
+  // Refused DUPLICATE requests are answered with an error that sources repeat; a real one aborts on
+  // the usual error.
+  bool refuses_duplicates_for_now = false;
   blockstore::Providers providers = {};  // [block_service.NAME]; none: no backups
   std::string cold_backup_root = {};     // the cluster's folder in them; empty: its name
   backup::FailpointListener on_failpoint = {};

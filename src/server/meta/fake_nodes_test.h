@@ -2,11 +2,14 @@
 // store: for tests of many partitions, of when records are written, and of restarts.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <filesystem>
 #include <functional>
 #include <latch>
+#include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -30,7 +33,19 @@ class FakeNodes : public NodePort {
   using Gate = std::function<Task<>(int32_t partition)>;
 
   // Awaited by each call, which fails with its error.
-  Gate on_back_up = pass, on_restore = pass, on_download = pass, on_ingest = pass, on_clean = pass;
+  Gate on_back_up = pass, on_restore = pass, on_download = pass, on_ingest = pass, on_clean = pass,
+       on_fetch = pass;
+  Gate on_keep_log = pass, on_checkpoint = pass;
+
+  // Of one partition. It survives a restart of the meta server, as a node's files do.
+  struct Duplicated {
+    std::optional<int64_t> log;  // where it begins; nothing: no log is kept
+    int64_t last_decree = 0;
+    std::vector<duplication::Assignment> assignments;
+    std::map<int32_t, int64_t> shipped;  // by id of the duplication
+    std::string error, waits_for;
+  };
+  std::map<Gpid, Duplicated> duplicated;
 
   std::vector<meta_view::NodeAddress> addresses() const override {
     std::vector<meta_view::NodeAddress> nodes;
@@ -66,6 +81,49 @@ class FakeNodes : public NodePort {
     return on_ingest(request.gpid.partition_index);
   }
   Task<> clean_load(int, Gpid gpid) override { return on_clean(gpid.partition_index); }
+  Task<int64_t> keep_log(int, Gpid gpid) override {
+    CO_TRY(co_await on_keep_log(gpid.partition_index));
+    auto& partition = duplicated[gpid];
+    if (!partition.log) partition.log = partition.last_decree;
+    co_return *partition.log;
+  }
+  // As a node does: the log begins at the smallest confirmed decree.
+  void duplicate(int, Gpid gpid, std::vector<duplication::Assignment> assignments) override {
+    auto& partition = duplicated[gpid];
+    if (assignments.empty()) partition.log.reset();
+    for (const auto& each : assignments)
+      if (!partition.log || each.confirmed_decree < *partition.log)
+        partition.error = "the log begins behind the confirmed decree";
+    if (!assignments.empty() && partition.log)
+      partition.log = std::ranges::min(assignments, {}, &duplication::Assignment::confirmed_decree)
+                          .confirmed_decree;
+    partition.assignments = std::move(assignments);
+  }
+  std::vector<duplication::Progress> duplication_progress(int, Gpid gpid) const override {
+    std::vector<duplication::Progress> all;
+    const auto found = duplicated.find(gpid);
+    if (found == duplicated.end()) return all;
+    const auto& partition = found->second;
+    for (const auto& each : partition.assignments) {
+      duplication::Progress progress;
+      progress.id = each.id;
+      const auto shipped = partition.shipped.find(each.id);
+      progress.shipped_decree = shipped == partition.shipped.end() ? 0 : shipped->second;
+      progress.last_decree = partition.last_decree;
+      progress.error = partition.error;
+      progress.waits_for = partition.waits_for;
+      all.push_back(std::move(progress));
+    }
+    return all;
+  }
+  Task<int64_t> prepare_checkpoint(int, Gpid gpid) override {
+    CO_TRY(co_await on_checkpoint(gpid.partition_index));
+    co_return duplicated[gpid].last_decree;
+  }
+  Task<> fetch_checkpoint(int, duplication::CheckpointRequest request,
+                          std::shared_ptr<duplication::CheckpointProgress>) override {
+    return on_fetch(request.gpid.partition_index);
+  }
   void stop_transfers() override {}
 
  private:
@@ -123,7 +181,10 @@ class MetaServer {
                                                {.name = "local",
                                                 .type = "local_service",
                                                 .args = store_dir()}}},
-                                .on_failpoint = on_failpoint}},
+                                .on_failpoint = on_failpoint},
+                    .duplication_group = {{"test", 1}, {"B", 2}, {"C", 3}, {"nowhere", 4}},
+                    .clusters = {{"B", {{"b.example", 34601}}}, {"C", {{"c.example", 34601}}}},
+                    .follower = follower},
         time, Logger());
     auto started = thread.wait_for(meta_->start());
     if (!started) throw std::runtime_error(started.error().to_string());
@@ -136,6 +197,7 @@ class MetaServer {
     meta_.reset();
   }
 
+  net::Address address() const { return meta_->address(); }
   std::string store_dir() const { return folder / "store"; }
   Deadline deadline() const { return client->deadline(); }
   client::Cluster& cluster() { return client->cluster(); }
@@ -154,6 +216,7 @@ class MetaServer {
   std::unique_ptr<SimDisk> disk = std::make_unique<SimDisk>();
   FakeNodes nodes;
   backup::FailpointListener on_failpoint = {};
+  std::optional<FollowerPort> follower = {};
   async::ContextThread thread;
   std::unique_ptr<testing::TestClient> client;
 

@@ -36,6 +36,15 @@ MetaService::MetaService(asio::any_io_executor executor, MetaState state, NodePo
              {.several_at_once =
                   [this] { return operations_.settings.boolean("enable_concurrent_bulk_load"); },
               .ingestions_of_a_node = [this] { return ingestions_of_a_node(); }}),
+      duplications_(backups_, std::move(state.duplications),
+                    {.cluster_name = options_.cluster_name,
+                     .group = options_.duplication_group,
+                     .clusters = options_.clusters},
+                    follower_port()),
+      followers_(
+          executor, catalog_, nodes,
+          [this](const AppRecord& app, int32_t index) { return host_one(app, index, false); },
+          options_.backups.on_failpoint, clock, log_),
       operations_(
           {.cluster = options_.cluster_name, .role = "meta", .dump_dir = options_.dump_dir},
           [](auto work) { work(); }, tasks_, clock) {
@@ -65,6 +74,7 @@ Task<> MetaService::start() {
   backup_policies_.resume();
   restores_.resume();
   loads_.resume();
+  duplications_.resume();
   co_return Result<void>();
 }
 
@@ -72,26 +82,36 @@ void MetaService::stop() {
   if (server_) server_->stop();
   tasks_.stop();
   backups_.stop();
+  followers_.stop();
 }
 
 Routine<> MetaService::join() {
-  if (server_) co_await server_->join();  // no result
-  co_await tasks_.join();                 // no result
-  co_await backups_.join();               // no result
+  if (server_) co_await server_->join();                 // no result
+  if (remote_client_) co_await remote_client_->close();  // no result
+  co_await tasks_.join();                                // no result
+  co_await backups_.join();                              // no result
+  co_await followers_.join();                            // no result
 }
 
 Task<> MetaService::host_one(const AppRecord& app, int32_t index, bool may_be_new) {
   auto node = app.partitions[size_t(index)].node;
   const Gpid gpid{app.info.app_id, index};
   if (!nodes_.serves(node, gpid)) opening_.insert(gpid);
-  auto hosted = co_await pool_.run([this, node, info = app.info, index, may_be_new] {
-    return nodes_.host(node, info, index, may_be_new);
-  });
+  const bool may_be_fetched = may_be_new && is_follower(app.info);
+  auto hosted = co_await pool_.run(
+      [this, node, info = app.info, index, may_be_empty = may_be_new && !may_be_fetched] {
+        return nodes_.host(node, info, index, may_be_empty);
+      });
   opening_.erase(gpid);
+  if (!hosted && may_be_fetched && hosted.error().code() == Code::kNotFound) {
+    followers_.fetch(gpid);
+    co_return Result<void>();
+  }
   CO_TRY(std::move(hosted));
   // The replica count may have changed meanwhile.
   if (const auto* now = catalog_.find_by_id(gpid.app_id))
     nodes_.set_secondaries(node, now->info, index, catalog_.secondaries_of(*now, size_t(index)));
+  duplications_.partition_served(gpid);
   co_return Result<void>();
 }
 
@@ -174,6 +194,7 @@ Routine<> MetaService::purge_dropped() {
 }
 
 Routine<> MetaService::purge(AppRecord app) {
+  if (followers_.is_busy(app.info.app_id)) co_return;  // tried again in the next round
   bool is_removed = true;
   for (int32_t index = 0; index < app.info.partition_count; ++index) {
     auto released = co_await release_one(app, index, true);
@@ -182,7 +203,8 @@ Routine<> MetaService::purge(AppRecord app) {
     is_removed = false;
   }
   const auto id = app.info.app_id;
-  const bool is_busy = backup_jobs_.is_busy(id) || restores_.is_busy(id) || loads_.is_busy(id);
+  const bool is_busy = backup_jobs_.is_busy(id) || restores_.is_busy(id) || loads_.is_busy(id) ||
+                       duplications_.is_busy(id);
   if (!is_removed || is_busy) co_return;  // tried again in the next round
   if (auto forgotten = forget(id); !forgotten) log_.error(forgotten.error().to_string());
 }
@@ -192,6 +214,7 @@ Result<void> MetaService::forget(int32_t app_id) {
   TRY(catalog_.forget(app_id));
   forget_table(backups_.records, app_id);
   loads_.forget_table(app_id);
+  duplications_.forget_table(app_id);
   return {};
 }
 
@@ -252,6 +275,7 @@ void MetaService::register_handlers() {
   register_compaction_handlers();
   register_backup_handlers();
   register_load_handlers();
+  register_duplication_handlers();
 }
 
 void MetaService::register_table_handlers() {
@@ -265,6 +289,7 @@ void MetaService::register_table_handlers() {
         if (response.err.code == ErrorCode::kOk) {
           tasks_.spawn(apply_catalog(request.app_id));
           restores_.table_recalled(request.app_id);
+          duplications_.table_recalled(request.app_id);
         }
         return response;
       });
@@ -293,7 +318,10 @@ void MetaService::register_table_handlers() {
   dispatcher_.on_message<configuration_set_atomic_idempotent_request,
                          configuration_set_atomic_idempotent_response>(
       RpcCode::kSetAtomicIdempotent, [this](const auto& request, const auto&) {
-        return set_atomic_idempotent(catalog_, request);
+        auto response = set_atomic_idempotent(catalog_, request);
+        if (response.err.code == ErrorCode::kOk)
+          nodes_.apply_envs(catalog_.find(request.app_name)->info);
+        return response;
       });
 }
 

@@ -6,12 +6,15 @@
 
 #include "async/pool.h"
 #include "bulk_load_types.h"
+#include "client/client.h"
 #include "meta_types.h"
 #include "server/meta/backup/backup_jobs.h"
 #include "server/meta/backup/backup_policies.h"
 #include "server/meta/backup/restores.h"
 #include "server/meta/catalog/app_catalog.h"
 #include "server/meta/catalog/catalog_views.h"
+#include "server/meta/duplication/duplications.h"
+#include "server/meta/duplication/follower_partitions.h"
 #include "server/meta/load/bulk_loads.h"
 #include "server/meta/meta_state.h"
 #include "service/dispatcher.h"
@@ -25,6 +28,9 @@ struct MetaOptions {
   std::string dump_dir = {};  // where meta.dump may write
   size_t max_connections = net::RpcServerLimits().max_connections;
   BackupOptions backups = {};
+  std::map<std::string, uint8_t> duplication_group = {};            // [duplication-group]
+  std::map<std::string, std::vector<net::HostPort>> clusters = {};  // [pegasus.clusters]
+  std::optional<FollowerPort> follower = {};  // for tests: instead of other clusters
 };
 
 // On one executor. A request that changes something is answered when the change is on disk (which
@@ -59,6 +65,14 @@ class MetaService {
   net::HttpReply http_query_bulk_load(const service::HttpQuery& query) const;
   Routine<> http_start_bulk_load(service::HttpQuery query, net::IncomingHttp http);
   int64_t ingestions_of_a_node() const;
+  // In duplication/meta_duplications.cc.
+  void register_duplication_handlers();
+  Routine<> add_duplication(net::IncomingCall call, wire::duplication_add_request request);
+  net::HttpReply http_duplication(const service::HttpQuery& query) const;
+  FollowerPort follower_port();
+  client::Client& remote_client();
+  // In duplication/meta_followers.cc.
+  void register_follower_commands();
   Restores::Host restore_host();
   template <typename Request, typename Response>
   void on_routine(wire::RpcCode code, std::function<Routine<Response>(Request)> handler);
@@ -117,6 +131,9 @@ class MetaService {
   BackupPolicies backup_policies_;
   Restores restores_;
   BulkLoads loads_;
+  Duplications duplications_;
+  std::unique_ptr<client::Client> remote_client_;  // of other clusters; null until it is needed
+  FollowerPartitions followers_;
   std::set<Gpid> opening_;      // shown as served when their secondaries follow them, too
   std::set<int32_t> applying_;  // ids of tables whose nodes are being updated
   std::set<int32_t> purging_;  // ids of tables whose data is being deleted: they cannot be recalled

@@ -47,6 +47,17 @@ Result<void> check_tables(const AppCatalog& catalog, const Records& records, con
   return {};
 }
 
+Result<void> check_duplications(const AppCatalog& catalog, const DuplicationState& duplications) {
+  for (const auto& [app_id, table] : duplications)
+    for (const auto& [id, record] : table)
+      if (record.confirmed.size() != catalog.find_by_id(app_id)->partitions.size())
+        return fail(Code::kCorrupt,
+                    fmt::format("the duplication {} of the table with the id {} does not match the "
+                                "table's partitions",
+                                id, app_id));
+  return {};
+}
+
 }  // namespace
 
 Result<MetaState> MetaState::open(const std::string& folder, int node_count,
@@ -59,9 +70,11 @@ Result<MetaState> MetaState::open(const std::string& folder, int node_count,
   MetaState state{.store = std::move(store),
                   .catalog = std::move(catalog),
                   .backups = TRY(in_context(read_backups(values), folder)),
-                  .loads = TRY(in_context(read_loads(values), folder))};
+                  .loads = TRY(in_context(read_loads(values), folder)),
+                  .duplications = TRY(in_context(read_duplications(values), folder))};
   TRY(in_context(check_tables(state.catalog, state.backups.restores, "restore"), folder));
   TRY(in_context(check_tables(state.catalog, state.loads, "bulk load"), folder));
+  TRY(in_context(check_duplications(state.catalog, state.duplications), folder));
   return state;
 }
 

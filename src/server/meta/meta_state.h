@@ -6,6 +6,7 @@
 
 #include "server/meta/backup/backup_records.h"
 #include "server/meta/catalog/app_catalog.h"
+#include "server/meta/duplication/duplication_records.h"
 #include "server/meta/load/load_records.h"
 #include "server/meta/store/meta_store.h"
 
@@ -16,11 +17,12 @@ struct MetaState {
   AppCatalog catalog;  // read from the store
   BackupState backups;
   LoadState loads;
+  DuplicationState duplications;
 
   // Makes the folder if it is missing. The JSON files of an earlier version are converted once, and
   // kept as "*.old". For `node_count` see AppCatalog::open(), whose errors it has, too. Errors:
-  // kIo; kCorrupt and kUnsupported, naming the file, which is left as it is. Where tables, restores
-  // and loads contradict each other: kCorrupt, naming the table.
+  // kIo; kCorrupt and kUnsupported, naming the file, which is left as it is. Where tables,
+  // restores, loads and duplications contradict each other: kCorrupt, naming the table.
   static Result<MetaState> open(const std::string& folder, int node_count,
                                 std::unique_ptr<MetaFiles> files = make_local_files());
 };

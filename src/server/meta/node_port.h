@@ -7,6 +7,8 @@
 #include "async/task.h"
 #include "backup/node_requests.h"
 #include "bulkload/node_requests.h"
+#include "duplication/checkpoint_request.h"
+#include "duplication/node_requests.h"
 #include "meta_types.h"
 #include "meta_view/node_address.h"
 #include "wire/compaction_status.h"
@@ -49,7 +51,25 @@ class NodePort {
   virtual Task<> ingest_load(int node, bulkload::LoadRequest request,
                              std::shared_ptr<bulkload::LoadProgress> progress) = 0;
   virtual Task<> clean_load(int node, Gpid gpid) = 0;
-  // Ends all of these soon; they continue when they are requested again after a start.
+
+  // Duplications (server/meta/duplication/). From the answer on the partition keeps a log of what
+  // its clients write, through restarts; returns the decree behind which the log begins.
+  // Repeatable: a log that is kept stays as it is. Errors: kNotFound when the node does not serve
+  // it; of its files.
+  virtual Task<int64_t> keep_log(int node, Gpid gpid) = 0;
+  // From now on the partition has exactly these duplications; none: its log is dropped. Ignored
+  // when the node does not serve it. Repeatable; does not block.
+  virtual void duplicate(int node, Gpid gpid, std::vector<duplication::Assignment> assignments) = 0;
+  // Of each duplication, now; empty when the node does not serve it.
+  virtual std::vector<duplication::Progress> duplication_progress(int node, Gpid gpid) const = 0;
+  // Makes a checkpoint that followers may fetch; returns its decree. Errors: kNotFound when the
+  // node does not serve it; of its files.
+  virtual Task<int64_t> prepare_checkpoint(int node, Gpid gpid) = 0;
+  // Fetches the rows of a new partition from another cluster, before it is hosted; see
+  // server/replica/duplication/checkpoint_fetcher.h.
+  virtual Task<> fetch_checkpoint(int node, duplication::CheckpointRequest request,
+                                  std::shared_ptr<duplication::CheckpointProgress> progress) = 0;
+  // Ends all transfers soon; they continue when they are requested again after a start.
   virtual void stop_transfers() = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "server/replica/admission.h"
 
+#include "wire/rpc_code.h"
+
 namespace pegmove::server::replica {
 namespace {
 
@@ -77,11 +79,16 @@ Admission AdmissionControl::read(const wire::RequestHead& head, Role role) {
   return limits_.read_bytes.is_open(clock_.now()) ? admission : refuse(ErrorCode::kBusy);
 }
 
+size_t most_request_size(std::string_view rpc_name, size_t max_request_size) {
+  return rpc_name == wire::rpc_name(wire::RpcCode::kDuplicate) ? 4 * max_request_size
+                                                               : max_request_size;
+}
+
 Admission AdmissionControl::write(const wire::RequestHead& head, Role role) {
   if (!acts_ && role == Role::kPrimary) return {};
   std::lock_guard lock(mutex_);
   if (auto refused = refuse_first(head, true)) return *refused;
-  if (max_request_size_ > 0 && head.message_size > max_request_size_)
+  if (max_request_size_ > 0 && head.message_size > most_request_size(head.name, max_request_size_))
     return refuse(ErrorCode::kInvalidData);
   if (role == Role::kSecondary) return refuse(ErrorCode::kInvalidState);
   const async::milliseconds timeout(head.timeout_ms);

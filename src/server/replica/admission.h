@@ -32,6 +32,12 @@ struct Admission {
 // What a server is for a partition.
 enum class Role { kPrimary, kSecondary };
 
+// The largest write request: `max_request_size`, 0 = no limit. Real sources close a DUPLICATE
+// request when its entries' bodies have that many bytes, and the last one and the entries' heads
+// come on top: a real target refuses such a request again and again. Here they may be four times as
+// large.
+size_t most_request_size(std::string_view rpc_name, size_t max_request_size);
+
 // Safe from any thread.
 class AdmissionControl {
  public:

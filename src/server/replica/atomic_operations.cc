@@ -6,6 +6,7 @@
 #include "record/key.h"
 #include "record/value.h"
 #include "server/replica/checks.h"
+#include "wire/row_messages.h"
 #include "wire/thrift_codec.h"
 
 namespace pegmove::server::replica {
@@ -39,8 +40,18 @@ Result<std::optional<store::StoredValue>> live_row(const AtomicContext& context,
 
 void put(const AtomicContext& context, std::string_view key, std::string_view value,
          uint32_t expire_ts, store::WriteBatch& batch) {
-  batch.put(key, value, expire_ts != 0 ? expire_ts : context.default_expiry,
-            record::make_timetag(0, context.cluster_id, false));
+  if (expire_ts == 0) expire_ts = context.default_expiry;
+  const auto timestamp_us = context.outcomes ? uint64_t(context.timestamp_us) : 0;
+  batch.put(key, value, expire_ts, record::make_timetag(timestamp_us, context.cluster_id, false));
+  if (!context.outcomes) return;
+  auto& outcome = context.outcomes->emplace_back();
+  wire::append_put(outcome.body, {.key = key, .value = value, .expire_ts = expire_ts}, 0);
+}
+
+void remove(const AtomicContext& context, const std::string& key, store::WriteBatch& batch) {
+  batch.remove(key);
+  if (context.outcomes)
+    context.outcomes->push_back({store::LoggedCode::kRemove, wire::encode_body(wire::blob{key})});
 }
 
 // The counter's new expiry: 0 in the request keeps the old one, a negative number removes it.
@@ -134,7 +145,7 @@ wire::check_and_mutate_response check_and_mutate(const AtomicContext& context,
     if (mutation.operation == wire::MO_PUT)
       put(context, key, mutation.value.data, uint32_t(mutation.set_expire_ts_seconds), batch);
     else
-      batch.remove(key);
+      remove(context, key, batch);
   }
   return response;
 }

@@ -57,10 +57,12 @@ class BackupRunner {
   // hdfs_read_limit_rate_mb_per_sec in addition where the store is an HDFS. In MiB per second; 0:
   // none. Applies at once, also to running transfers. Precondition: one of these names.
   void set_rate(const std::string& name, int64_t megabytes_per_second);
-  // The limits of downloads from a provider.
+  // The limits of downloads from a provider; "": of files from other servers.
   std::vector<blockstore::RateLimit*> limits_of_reads(const std::string& provider) const {
     return limits(Way::kHere, provider);
   }
+  // The limits of files that are sent to other servers.
+  std::vector<blockstore::RateLimit*> limits_of_sends() const { return limits(Way::kThere, ""); }
   void stop();
 
  private:

@@ -21,6 +21,8 @@ using wire::DuplicateEntryView;
 using wire::RpcCode;
 using wire::StorageStatus;
 
+constexpr int64_t kLaggingWriteMs = 10'000;  // [pegasus.server] dup_lagging_write_threshold_ms
+
 Error refuse(std::string hint) { return Error(Code::kInvalidArgument, std::move(hint)); }
 
 // The state of a row after the entries so far.
@@ -35,6 +37,8 @@ class Duplication {
       : context_(context), batch_(batch) {}
 
   Result<void> apply(std::string_view body);
+  // After apply().
+  void count(DuplicationMetrics& metrics) const;
 
  private:
   Result<void> check(const DuplicateEntryView& entry) const;
@@ -51,6 +55,7 @@ class Duplication {
 
   const DuplicateContext& context_;
   store::WriteBatch& batch_;
+  std::vector<DuplicateEntryView> entries_;
   std::string_view last_task_code_;  // entries of one request mostly have the same code
   RpcCode last_code_ = RpcCode::kUnknown;
   bool remembers_ = false;  // some entry depends on earlier entries
@@ -60,12 +65,22 @@ class Duplication {
 Result<void> Duplication::apply(std::string_view body) {
   auto entries = wire::decode_duplicate(body);
   if (!entries) return fail(refuse(entries.error().message()));
-  for (const auto& entry : *entries) remembers_ |= entry.verify_timetag;
-  for (const auto& entry : *entries) {
+  entries_ = *std::move(entries);
+  for (const auto& entry : entries_) remembers_ |= entry.verify_timetag;
+  for (const auto& entry : entries_) {
     TRY(check(entry));
     TRY(apply(entry));
   }
   return {};
+}
+
+void Duplication::count(DuplicationMetrics& metrics) const {
+  metrics.requests.add();
+  for (const auto& entry : entries_) {
+    const auto lag_ms = (context_.unix_us - entry.timestamp_us) / 1000;
+    metrics.time_lag_ms.record(lag_ms);
+    if (lag_ms >= kLaggingWriteMs) metrics.lagging_writes.add();
+  }
 }
 
 Result<void> Duplication::check(const DuplicateEntryView& entry) const {
@@ -163,8 +178,9 @@ Result<bool> Duplication::is_stale(std::string_view key, uint64_t timetag) const
          standing->timetag >= timetag;
 }
 
-StorageStatus status_of(const Error& error) {
-  if (error.code() == Code::kInvalidArgument) return StorageStatus::kInvalidArgument;
+StorageStatus status_of(const Error& error, const ClusterIds& clusters) {
+  if (error.code() == Code::kInvalidArgument)
+    return clusters.refuses_for_now ? StorageStatus::kTryAgain : StorageStatus::kInvalidArgument;
   return error.code() == Code::kCorrupt ? StorageStatus::kCorruption : StorageStatus::kIoError;
 }
 
@@ -174,10 +190,13 @@ std::string apply_duplicate(const DuplicateContext& context, std::string_view bo
                             store::WriteBatch& batch) {
   wire::duplicate_response response;
   response.__set_error(int32_t(StorageStatus::kOk));
-  if (auto applied = Duplication(context, batch).apply(body); !applied) {
+  Duplication duplication(context, batch);
+  if (auto applied = duplication.apply(body); !applied) {
     batch.clear();
-    response.__set_error(int32_t(status_of(applied.error())));
+    response.__set_error(int32_t(status_of(applied.error(), context.clusters)));
     response.__set_error_hint(applied.error().message());
+  } else if (context.metrics) {
+    duplication.count(*context.metrics);
   }
   return wire::encode_body(response);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/replica/duplication/duplication_metrics.h"
 #include "store/partition_db.h"
 
 namespace pegmove::server::replica {
@@ -14,6 +15,9 @@ namespace pegmove::server::replica {
 struct ClusterIds {
   uint8_t own = 0;         // in the timetags of the cluster's own writes; 0 = no group
   std::bitset<128> known;  // the ids of all clusters of the group, including its own
+  // Refused requests are answered with an error that sources repeat each second. A real source
+  // aborts on the usual one.
+  bool refuses_for_now = false;
 };
 
 // What DUPLICATE needs to know of its mutation.
@@ -21,8 +25,9 @@ struct DuplicateContext {
   const store::PartitionDb& db;
   const ClusterIds& clusters;
   int64_t unix_us = 0;
-  uint32_t now = 0;             // seconds since 2016
-  uint32_t default_expiry = 0;  // of rows without an expiry; 0 = none
+  uint32_t now = 0;                       // seconds since 2016
+  uint32_t default_expiry = 0;            // of rows without an expiry; 0 = none
+  DuplicationMetrics* metrics = nullptr;  // counts what was applied
 };
 
 // Applies the entries in order and returns the body of the reply. Entries may be PUT, MULTI_PUT,
@@ -33,7 +38,8 @@ struct DuplicateContext {
 // One entry that cannot be applied makes the whole request refused: status 4 with a hint, and
 // nothing goes to the batch. Besides what Pegasus refuses (a cluster id that is not configured, the
 // cluster's own, another code), these are an entry that does not decode, and a timestamp later than
-// this server's clock: a real server aborts on it. Status 2 and 5: a row cannot be read.
+// this server's clock: a real server aborts on it. With refuses_for_now the status is 13.
+// Status 2 and 5: a row cannot be read.
 std::string apply_duplicate(const DuplicateContext& context, std::string_view body,
                             store::WriteBatch& batch);
 

@@ -26,10 +26,9 @@ constexpr int32_t kInvalidArgument = 4;
 
 class DuplicateTest : public ::testing::Test {
  protected:
-  explicit DuplicateTest(std::map<std::string, uint8_t> group = {{"test", 1},
-                                                                 {"other", 2},
-                                                                 {"last", 127}})
-      : cluster(clock, {.duplication_group = std::move(group)}) {}
+  explicit DuplicateTest(testing::TestClusterOptions options =
+                             {.duplication_group = {{"test", 1}, {"other", 2}, {"last", 127}}})
+      : cluster(clock, std::move(options)) {}
 
   static std::string put(const std::string& sort, const std::string& value, uint32_t expire = 0) {
     wire::update_request request;
@@ -115,8 +114,15 @@ class DuplicateTest : public ::testing::Test {
   Gpid gpid{table->app_id(), 0};
 };
 
+// Sources repeat what is refused, until the configuration or the clock is right.
+struct DuplicateForNowTest : DuplicateTest {
+  DuplicateForNowTest()
+      : DuplicateTest({.duplication_group = {{"test", 1}, {"other", 2}},
+                       .refuses_duplicates_for_now = true}) {}
+};
+
 struct DuplicateWithoutGroupTest : DuplicateTest {
-  DuplicateWithoutGroupTest() : DuplicateTest(std::map<std::string, uint8_t>()) {}
+  DuplicateWithoutGroupTest() : DuplicateTest(testing::TestClusterOptions()) {}
 };
 
 TEST_F(DuplicateTest, EntriesOfAllKindsActInTheirOrderUnderOneDecree) {
@@ -281,6 +287,73 @@ TEST_F(DuplicateTest, ABodyThatDoesNotDecodeIsRefused) {
   auto response = WireClient::decode<wire::duplicate_response>(*reply);
   EXPECT_EQ(response.error, kInvalidArgument);
   EXPECT_THAT(response.error_hint, ::testing::HasSubstr("malformed duplicate_request"));
+}
+
+TEST_F(DuplicateForNowTest, RefusalsAreToBeRepeatedInTheSameWords) {
+  const auto refusal = [&](wire::duplicate_entry wrong) {
+    auto response = send({entry(kPut, put("first", "v")), std::move(wrong)});
+    EXPECT_EQ(response.error, 13);
+    EXPECT_EQ(get("first"), std::nullopt);
+    return response.error_hint;
+  };
+  auto stranger = entry(kPut, put("s", "v")), own = stranger, late = stranger;
+  stranger.__set_cluster_id(3);
+  own.__set_cluster_id(1);
+  late.__set_timestamp(clock.unix_us() + 1'000'000);
+  EXPECT_EQ(refusal(stranger), "request cluster id is unconfigured");
+  EXPECT_EQ(refusal(own), "self-duplicating");
+  EXPECT_THAT(refusal(late), ::testing::HasSubstr("later than this server's clock"));
+  clock.advance(async::milliseconds(1'000));
+  must_send({late});
+  EXPECT_EQ(get("s"), "v");
+}
+
+TEST_F(DuplicateTest, RequestsAndTheirLagAreCounted) {
+  auto lagging = entry(kPut, put("s", "v"));
+  lagging.__set_timestamp(clock.unix_us() - 10'000'000);
+  must_send({entry(kPut, put("s", "v")), lagging});
+  auto stranger = entry(kPut, put("s", "v"));
+  stranger.__set_cluster_id(3);
+  EXPECT_EQ(send({stranger}).error, kInvalidArgument);
+  auto metrics = client.must(client.client().http_get(
+      *net::parse_host_port(cluster.replica_addresses()[0].to_string()),
+      "/metrics?types=replica&metrics=dup_requests,dup_lagging_writes&with_metric_fields=name,"
+      "value",
+      client.deadline()));
+  EXPECT_THAT(metrics.body, ::testing::HasSubstr(R"({"name":"dup_requests","value":1})"));
+  EXPECT_THAT(metrics.body, ::testing::HasSubstr(R"({"name":"dup_lagging_writes","value":1})"));
+}
+
+TEST_F(DuplicateTest, BodiesOfClientsInOtherLanguagesAreTaken) {
+  wire::update_request request;
+  request.key.data = record::encode_key("h", "s");
+  request.value.data = "v";
+  must_send({entry(kPut, wire::encode_body(request, 1))});
+  EXPECT_EQ(get("s"), "v");
+  must_send({entry(kRemove, wire::encode_body(wire::blob{record::encode_key("h", "s")}, 1))});
+  EXPECT_EQ(get("s"), std::nullopt);
+}
+
+struct DuplicateLargeTest : DuplicateTest {
+  DuplicateLargeTest()
+      : DuplicateTest(
+            {.max_request_size = 10'000, .duplication_group = {{"test", 1}, {"other", 2}}}) {}
+};
+
+// Real sources make requests larger than max_allowed_write_size, and would repeat them for ever.
+TEST_F(DuplicateLargeTest, RequestsMayBeLargerThanThoseOfClients) {
+  const std::string value(9'000, 'v');
+  must_send(
+      {entry(kPut, put("a", value)), entry(kPut, put("b", value)), entry(kPut, put("c", value))});
+  EXPECT_EQ(get("c"), value);
+  client.must(client.cluster().set_envs("t", {{"replica.write_throttling", "1000*reject*1000"}},
+                                        client.deadline()));
+  must_send({entry(kPut, put("d", value)), entry(kPut, put("e", value))});
+  EXPECT_EQ(get("e"), value);
+  WireClient wire(client, cluster.replica_addresses()[0]);
+  auto reply = wire.call_raw(RpcCode::kDuplicate, gpid, std::string(50'000, 'x'));
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->error, wire::ErrorCode::kInvalidData);
 }
 
 TEST_F(DuplicateTest, NoEntriesAreNoError) { must_send({}); }

@@ -34,7 +34,11 @@ Replica::Replica(ReplicaOptions options, std::unique_ptr<store::PartitionDb> db,
                .server = options_.server,
                .max_request_size = options_.max_request_size,
                .clusters = options_.clusters,
-               .costs = options_.write_costs}),
+               .duplication = &options_.metrics->duplication,
+               .costs = options_.write_costs,
+               .refused_atomic = options_.metrics
+                                     ? &options_.metrics->dup_rejected_non_idempotent_write_requests
+                                     : nullptr}),
       admission_(options_.gpid, clock, options_.max_request_size) {}
 
 Replica::~Replica() { scans_.clear(); }
@@ -113,6 +117,32 @@ Result<std::chrono::microseconds> Replica::ingest(const std::vector<std::string>
   options_.metrics->bulk_load_ingestion_rejected_write_requests.add(writes_.refused() - refused);
   TRY(std::move(ingested));
   return std::chrono::duration_cast<std::chrono::microseconds>(clock_.now() - begin);
+}
+
+// Writes try it by themselves (WritePath). But without a client that writes, a duplication would
+// wait for one.
+template <typename Call>
+auto Replica::with_recovery(Call call) {
+  auto result = call();
+  if (result || db_->health() || !writes_.recover()) return result;
+  return call();
+}
+
+Result<int64_t> Replica::keep_log() {
+  return with_recovery([this] { return writes_.keep_log(); });
+}
+
+Result<void> Replica::drop_log() {
+  TRY(with_recovery([this] { return writes_.drop_log(); }));
+  return db_->reclaim_log();
+}
+
+Result<store::LogPiece> Replica::read_log(int64_t after, size_t most_bytes) {
+  return with_recovery([&] { return db_->read_log(after, most_bytes); });
+}
+
+Result<void> Replica::trim_log(int64_t upto) {
+  return with_recovery([&] { return db_->trim_log(upto); });
 }
 
 void Replica::answer_read(RpcCode code, net::IncomingCall& call, const SecondarySeat* secondary) {

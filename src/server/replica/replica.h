@@ -68,6 +68,23 @@ class Replica : public std::enable_shared_from_this<Replica> {
   // From now on these envs act (table_envs.h).
   void apply_envs(const EnvMap& envs, int32_t partition_count);
 
+  // While a log for duplication is kept: whether atomic operations are carried out, and logged as
+  // what they did. Pegasus: atomic_idempotent of app_info.
+  void set_atomic_idempotent(bool is_idempotent) { writes_.set_atomic_idempotent(is_idempotent); }
+
+  // The log for duplication: as the functions of store::PartitionDb, from any thread (they block).
+  // keep_log() and drop_log() are ordered with the writes: what is answered after keep_log() is in
+  // the log. After an error of the database they try to take writes again.
+  Result<int64_t> keep_log();
+  Result<void> drop_log();
+  bool keeps_log() const { return db_->keeps_log(); }
+  std::optional<store::LogStart> log_start() const { return db_->log_start(); }
+  Result<store::LogPiece> read_log(int64_t after, size_t most_bytes);
+  Result<void> trim_log(int64_t upto);
+  Result<store::LogBacklog> log_backlog(int64_t after) const { return db_->log_backlog(after); }
+  // As WritePath::on_logged().
+  void on_logged(std::function<void()> listener) { writes_.on_logged(std::move(listener)); }
+
   // Manual compaction: queue_compaction() says how, once, when it is due; then either compact(),
   // which blocks, or unqueue_compaction().
   struct QueuedCompaction {
@@ -92,6 +109,7 @@ class Replica : public std::enable_shared_from_this<Replica> {
   // Ready when the last holder has let go and the database is closed. Once.
   std::future<void> closed() { return closed_.closed.get_future(); }
 
+  Gpid gpid() const { return options_.gpid; }
   const store::PartitionDb& db() const { return *db_; }
   // Writes what is in memory to files (blocks). Errors: those of store::PartitionDb::flush.
   Result<void> flush() { return db_->flush(); }
@@ -109,6 +127,8 @@ class Replica : public std::enable_shared_from_this<Replica> {
  private:
   Replica(ReplicaOptions options, std::unique_ptr<store::PartitionDb> db, async::Pool& pool,
           Clock& clock, Logger log);
+  template <typename Call>
+  auto with_recovery(Call call);
   template <typename CarryOut>
   void admit(Admission admission, net::IncomingCall call, Secondary secondary, CarryOut carry_out);
   // On the pool, when there is room for its reply.

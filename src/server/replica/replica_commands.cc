@@ -77,17 +77,6 @@ std::optional<Gpid> parse_id(std::string_view text) {
   return id;
 }
 
-std::string progress_of(const Replica& replica) {
-  auto decree = replica.last_decree();
-  nlohmann::ordered_json progress;
-  for (const char* name : {"max_prepared_decree", "max_plog_decree", "max_plog_decree_on_disk",
-                           "max_plog_commit_on_disk", "last_committed_decree",
-                           "last_applied_decree", "last_flushed_decree", "last_durable_decree"})
-    progress[name] = decree;
-  progress["max_gc_decree"] = 0;
-  return base::json_text(progress, 4);
-}
-
 std::string compaction_of(const Replica& replica) {
   const auto& times = replica.compaction_times();
   auto at = [](int64_t unix_ms) {
@@ -107,7 +96,38 @@ std::string envs_of(const Replica& replica) {
   return text;
 }
 
+void set_duplications(DuplicationMetrics& metrics, const std::vector<DuplicationState>& states) {
+  int64_t pending = 0, bytes = 0, ended = 0;
+  for (const auto& [assignment, progress] : states) {
+    pending += progress.last_decree - progress.shipped_decree;
+    bytes += progress.waiting_bytes;
+    ended += !progress.error.empty();
+  }
+  metrics.pending_mutations.set(pending);
+  metrics.pending_bytes.set(bytes);
+  metrics.ended_with_error.set(ended);
+}
+
 }  // namespace
+
+// The states of duplications are read first: what they have shipped is not later than the decree.
+std::string ReplicaNode::progress_of(const Replica& replica) const {
+  const auto duplications = duplications_.duplications(replica.gpid());
+  const auto decree = replica.last_decree();
+  nlohmann::ordered_json progress;
+  for (const char* name : {"max_prepared_decree", "max_plog_decree", "max_plog_decree_on_disk",
+                           "max_plog_commit_on_disk", "last_committed_decree",
+                           "last_applied_decree", "last_flushed_decree", "last_durable_decree"})
+    progress[name] = decree;
+  progress["max_gc_decree"] = 0;
+  for (const auto& [assignment, now] : duplications)
+    progress["duplications"].push_back({{"dupid", assignment.id},
+                                        {"remote_cluster_name", assignment.remote},
+                                        {"remote_app_name", assignment.remote_table},
+                                        {"replica_confirmed_decree", now.shipped_decree},
+                                        {"meta_persisted_decree", assignment.confirmed_decree}});
+  return base::json_text(progress, 4, base::NoUtf8::kReplace);
+}
 
 // Rate limits of cold backups. In Pegasus the first two only limit file transfers between nodes,
 // though its documentation names them for backups; here they limit uploads to a block store.
@@ -230,7 +250,7 @@ void ReplicaNode::register_replica_commands() {
      "Query the progress of decrees, including both local writes and duplications for replicas "
      "specified by comma-separated list of 'app_id' or 'app_id.partition_id', or all replicas for "
      "empty",
-     [](Replica& replica) { return progress_of(replica); });
+     [this](Replica& replica) { return progress_of(replica); });
 }
 
 std::string ReplicaNode::run_on_replicas(Arguments arguments,
@@ -290,6 +310,7 @@ void ReplicaNode::refresh_metrics() {
   for (const auto& [gpid, reached] : replicas) {
     auto& metrics = reached.secondary ? *reached.secondary->metrics : reached.replica->metrics();
     metrics.set_storage(reached.replica->db().statistics());
+    if (!reached.secondary) set_duplications(metrics.duplication, duplications_.duplications(gpid));
   }
   std::error_code error;
   auto space = std::filesystem::space(options_.data_dir, error);

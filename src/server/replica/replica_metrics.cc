@@ -177,7 +177,8 @@ ReplicaMetrics::ReplicaMetrics(metrics::Registry& registry, Gpid gpid,
       backup_max_duration_ms(entity_->gauge(
           gauge("backup_max_duration_ms", "MilliSeconds", "How long the backup has been running"))),
       backup_file_upload_max_bytes(entity_->gauge(
-          gauge("backup_file_upload_max_bytes", "Bytes", "Uploaded so far by a running backup"))) {
+          gauge("backup_file_upload_max_bytes", "Bytes", "Uploaded so far by a running backup"))),
+      duplication(*entity_) {
   add_operations();
 }
 

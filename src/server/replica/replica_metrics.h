@@ -13,6 +13,7 @@
 #include "metrics/registry.h"
 #include "net/rpc_server.h"
 #include "server/replica/admission.h"
+#include "server/replica/duplication/duplication_metrics.h"
 #include "store/partition_db.h"
 
 namespace pegmove::server::replica {
@@ -116,6 +117,7 @@ class ReplicaMetrics : public net::CallObserver {
   metrics::Gauge& backup_running_count;
   metrics::Gauge& backup_max_duration_ms;
   metrics::Gauge& backup_file_upload_max_bytes;
+  DuplicationMetrics duplication;
 };
 
 // True for the codes that change something.

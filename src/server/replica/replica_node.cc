@@ -54,7 +54,16 @@ ReplicaNode::ReplicaNode(asio::any_io_executor executor, NodeOptions options, Cl
       loads_(
           {.providers = options_.providers, .on_failpoint = options_.on_failpoint},
           [this](const std::string& provider) { return backups_.limits_of_reads(provider); },
-          clock_) {
+          clock_),
+      checkpoints_(log_, options_.on_failpoint),
+      checkpoint_server_(checkpoint_server_options(), checkpoints_, tasks_, operations_.server()),
+      fetcher_(executor,
+               {.limits = backups_.limits_of_reads(""), .on_failpoint = options_.on_failpoint},
+               clock_, operations_.server()),
+      duplications_({.cluster_id = options_.clusters.own,
+                     .on_failpoint = options_.on_failpoint,
+                     .find = [this](Gpid gpid) { return find(gpid); }},
+                    executor_, pool_, clock_, log_) {
   register_handlers();
   register_http();
   register_commands();
@@ -85,6 +94,12 @@ void ReplicaNode::register_handlers() {
                  [this](net::IncomingCall call) { answer_disk_info(std::move(call)); });
   dispatcher_.on(RpcCode::kCliCall,
                  [this](net::IncomingCall call) { operations_.commands.handle(std::move(call)); });
+  dispatcher_.on(RpcCode::kQueryLastCheckpoint,
+                 [this](net::IncomingCall call) { checkpoint_server_.query(std::move(call)); });
+  dispatcher_.on(RpcCode::kNfsGetFileSize,
+                 [this](net::IncomingCall call) { checkpoint_server_.get_sizes(std::move(call)); });
+  dispatcher_.on(RpcCode::kNfsCopy,
+                 [this](net::IncomingCall call) { checkpoint_server_.copy(std::move(call)); });
   // No authentication: clients that try to negotiate get that as the answer.
   dispatcher_.on_message<wire::negotiation_request, wire::negotiation_response>(
       RpcCode::kNegotiation, [](const auto&, const auto&) {
@@ -124,12 +139,15 @@ Result<void> ReplicaNode::start() {
 
 void ReplicaNode::stop() {
   server_->stop();
+  duplications_.stop();
   tasks_.stop();
 }
 
 Routine<> ReplicaNode::join() {
-  co_await server_->join();  // no result
-  co_await tasks_.join();    // no result
+  co_await server_->join();       // no result
+  co_await duplications_.join();  // no result
+  co_await tasks_.join();         // no result
+  co_await fetcher_.join();       // no result
 }
 
 void ReplicaNode::drain() {
@@ -215,6 +233,8 @@ Result<void> ReplicaNode::host(const HostedTable& table, int32_t partition_index
       Replica::open(std::move(options), pool_, clock_, log_.with("partition", gpid.to_string())),
       fmt::format("partition {} of table '{}'", partition_index, table.name)));
   replica->apply_envs(table.envs, table.partition_count);
+  replica->set_atomic_idempotent(table.atomic_idempotent);
+  TRY(checkpoints_.find_left(gpid, dir));
   std::lock_guard lock(mutex_);
   replicas_.emplace(gpid, std::move(replica));
   table_names_[table.app_id] = table.name;
@@ -256,6 +276,7 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
     if (auto entry = replicas_.extract(gpid)) replica = std::move(entry.mapped());
     forget_unused_name(gpid.app_id);
   }
+  checkpoints_.forget(gpid);
   if (replica) {
     // A following recall, or the deletion of the files, needs the database closed.
     auto closed = replica->closed();
@@ -303,6 +324,36 @@ Task<> ReplicaNode::ingest_load(bulkload::LoadRequest request,
 
 Task<> ReplicaNode::clean_load(Gpid gpid) { co_return co_await loads_.clean(partition_dir(gpid)); }
 
+CheckpointServer::Options ReplicaNode::checkpoint_server_options() {
+  return {.last_decree =
+              [this](Gpid gpid) {
+                const auto replica = find(gpid);
+                return replica ? std::optional(replica->last_decree()) : std::nullopt;
+              },
+          .address = [this] { return address(); },
+          .limits = backups_.limits_of_sends(),
+          .on_failpoint = options_.on_failpoint};
+}
+
+Task<int64_t> ReplicaNode::prepare_checkpoint(Gpid gpid) {
+  auto replica = CO_TRY(get(gpid));
+  co_return co_await checkpoints_.make(gpid, partition_dir(gpid) + "/data",
+                                       [replica = std::move(replica)](const std::string& path) {
+                                         return replica->checkpoint(path);
+                                       });
+}
+
+void ReplicaNode::duplicate(Gpid gpid, std::vector<duplication::Assignment> assignments) {
+  if (std::ranges::all_of(assignments, &duplication::Assignment::ships)) checkpoints_.remove(gpid);
+  duplications_.duplicate(gpid, std::move(assignments));
+}
+
+Task<> ReplicaNode::fetch_checkpoint(duplication::CheckpointRequest request,
+                                     std::shared_ptr<duplication::CheckpointProgress> progress) {
+  const auto dir = partition_dir(request.gpid);
+  co_return co_await fetcher_.fetch(std::move(request), dir, std::move(progress));
+}
+
 void ReplicaNode::apply_envs(const HostedTable& table) {
   {
     std::lock_guard lock(mutex_);
@@ -312,8 +363,15 @@ void ReplicaNode::apply_envs(const HostedTable& table) {
   for (int32_t index = 0; index < table.partition_count; ++index)
     if (auto replica = find({table.app_id, index})) {
       replica->apply_envs(table.envs, table.partition_count);
+      replica->set_atomic_idempotent(table.atomic_idempotent);
       compactions_.consider(std::move(replica));
     }
+}
+
+std::vector<duplication::Progress> ReplicaNode::duplication_progress(Gpid gpid) const {
+  std::vector<duplication::Progress> list;
+  for (auto& state : duplications_.duplications(gpid)) list.push_back(std::move(state.progress));
+  return list;
 }
 
 CompactionState ReplicaNode::compaction_state(Gpid gpid) const {

@@ -7,6 +7,9 @@
 #include "async/task_group.h"
 #include "server/replica/backup_runner.h"
 #include "server/replica/compaction_runner.h"
+#include "server/replica/duplication/checkpoint_fetcher.h"
+#include "server/replica/duplication/checkpoint_server.h"
+#include "server/replica/duplication/duplication_runner.h"
 #include "server/replica/load_runner.h"
 #include "server/replica/replica.h"
 #include "service/dispatcher.h"
@@ -37,6 +40,7 @@ struct HostedTable {
   std::string name;
   int32_t partition_count = 1;
   EnvMap envs;
+  bool atomic_idempotent = false;
   // Otherwise its files must exist: a restored partition is never created empty.
   bool may_be_new = true;
 };
@@ -70,7 +74,7 @@ class ReplicaNode {
   // longer, or never was. Does not block. Repeatable.
   void follow(const HostedTable& table, int32_t partition_index,
               const std::shared_ptr<Replica>& primary);
-  // Applies the table's new name and app envs to the partitions served here.
+  // Applies the table's new name, app envs and atomic_idempotent to the partitions served here.
   void apply_envs(const HostedTable& table);
   bool serves(Gpid gpid) const;
   // The replica of a partition that is served here; else null.
@@ -91,11 +95,30 @@ class ReplicaNode {
   Task<> ingest_load(bulkload::LoadRequest request,
                      std::shared_ptr<bulkload::LoadProgress> progress);
   Task<> clean_load(Gpid gpid);
+  // On the executor: makes the checkpoint of a partition that the cluster to which it is duplicated
+  // may fetch from this node, in place of an earlier one, and returns its decree: exactly the
+  // writes up to it are inside. On disk. May be repeated. Errors: kNotFound when the partition is
+  // not served here; those of store::PartitionDb::checkpoint.
+  Task<int64_t> prepare_checkpoint(Gpid gpid);
+  // On the executor: fetches the rows of a new partition from another cluster, before host(); see
+  // CheckpointFetcher.
+  Task<> fetch_checkpoint(duplication::CheckpointRequest request,
+                          std::shared_ptr<duplication::CheckpointProgress> progress);
+  // On the executor. From now on the partition keeps a log for duplications; returns the decree
+  // behind which all later writes of clients are in it. See DuplicationRunner::keep_log().
+  Task<int64_t> keep_log(Gpid gpid) { return duplications_.keep_log(gpid); }
+  // From any thread; does not wait. These are all duplications of the partition; without any its
+  // log is dropped. When all of them ship, the checkpoint that followers fetched is removed.
+  // Repeatable. See DuplicationRunner::duplicate().
+  void duplicate(Gpid gpid, std::vector<duplication::Assignment> assignments);
+  // From any thread: the partition's duplications, by id.
+  std::vector<duplication::Progress> duplication_progress(Gpid gpid) const;
   // From any thread: transfers end soon, with kInterrupted, and continue when they are requested
   // again.
   void stop_transfers() {
     backups_.stop();
     loads_.stop();
+    fetcher_.stop();
   }
 
   // Of a partition that is not served: kIdle.
@@ -113,6 +136,7 @@ class ReplicaNode {
   void forget_unused_name(int32_t app_id);
   Result<std::shared_ptr<Replica>> get(Gpid gpid) const;
   void register_handlers();
+  CheckpointServer::Options checkpoint_server_options();
   Routine<> check_replicas();
   Routine<> run_after(async::milliseconds pause, std::move_only_function<void()> work);
   void answer_disk_info(net::IncomingCall call);
@@ -124,11 +148,13 @@ class ReplicaNode {
   void register_http();
   void define_settings();
   void define_rates();
+  net::HttpReply answer_duplication(const service::HttpQuery& query) const;
   void register_commands();
   void register_replica_commands();
   std::map<Gpid, Reached> replicas_of(int32_t app_id) const;
   std::string run_on_replicas(service::RemoteCommands::Arguments arguments,
                               const std::function<std::string(Replica&)>& run) const;
+  std::string progress_of(const Replica& replica) const;
   void refresh_metrics();
 
   asio::any_io_executor executor_;
@@ -156,6 +182,10 @@ class ReplicaNode {
   CompactionRunner compactions_;
   BackupRunner backups_;
   LoadRunner loads_;
+  KeptCheckpoints checkpoints_;
+  CheckpointServer checkpoint_server_;
+  CheckpointFetcher fetcher_;
+  DuplicationRunner duplications_;
   async::Pool operations_pool_{1};  // the last member: its work may use all others to the end
 };
 

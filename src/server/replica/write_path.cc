@@ -9,6 +9,7 @@
 #include "record/expiry.h"
 #include "record/key.h"
 #include "record/value.h"
+#include "server/replica/admission.h"
 #include "server/replica/atomic_operations.h"
 #include "wire/row_messages.h"
 #include "wire/thrift_codec.h"
@@ -16,6 +17,7 @@
 namespace pegmove::server::replica {
 namespace {
 
+using store::LoggedCode;
 using wire::ErrorCode;
 using wire::RpcCode;
 using wire::StorageStatus;
@@ -35,6 +37,32 @@ bool may_share_mutation(RpcCode code) { return code == RpcCode::kPut || code == 
 // Whether what a write does depends on nothing that stands in the database.
 bool is_blind(RpcCode code) {
   return may_share_mutation(code) || code == RpcCode::kMultiPut || code == RpcCode::kMultiRemove;
+}
+
+// Nothing: such a request is not logged as it is.
+std::optional<LoggedCode> logged_code(RpcCode code) {
+  switch (code) {
+    case RpcCode::kPut: return LoggedCode::kPut;
+    case RpcCode::kMultiPut: return LoggedCode::kMultiPut;
+    case RpcCode::kRemove: return LoggedCode::kRemove;
+    case RpcCode::kMultiRemove: return LoggedCode::kMultiRemove;
+    default: return std::nullopt;
+  }
+}
+
+// What of a mutation goes into the log: the requests of this cluster's clients that were not
+// refused. What other clusters sent is not shipped on.
+store::LoggedMutation to_log(const Mutation& mutation) {
+  store::LoggedMutation logged{
+      .decree = mutation.decree, .timestamp_us = mutation.timestamp_us, .writes = {}};
+  for (const auto& update : mutation.updates) {
+    for (const auto& outcome : update.outcomes)
+      logged.writes.push_back({outcome.code, outcome.body});
+    if (!update.outcomes.empty() || update.status != kOk) continue;
+    if (const auto code = logged_code(update.code))
+      logged.writes.push_back({*code, update.call.body()});
+  }
+  return logged;
 }
 
 bool is_raw_key(std::string_view key) { return record::split_key(key).has_value(); }
@@ -58,7 +86,9 @@ WritePath::WritePath(store::PartitionDb& db, async::Pool& pool, Clock& clock, Lo
 }
 
 void WritePath::submit(RpcCode code, net::IncomingCall call) {
-  if (options_.max_request_size > 0 && call.head().message_size > options_.max_request_size)
+  const auto& head = call.head();
+  if (options_.max_request_size > 0 &&
+      head.message_size > most_request_size(head.name, options_.max_request_size))
     return call.reply(ErrorCode::kInvalidData);
   std::lock_guard lock(mutex_);
   if (closed_) return call.reply(ErrorCode::kInvalidState);
@@ -86,6 +116,31 @@ void WritePath::close() {
   std::unique_lock lock(mutex_);
   closed_ = true;
   idle_.wait(lock, [this] { return !working_; });
+}
+
+Result<int64_t> WritePath::keep_log() {
+  const std::lock_guard writing(writing_);
+  return db_.keep_log();
+}
+
+Result<void> WritePath::drop_log() {
+  const std::lock_guard writing(writing_);
+  return db_.drop_log();
+}
+
+Result<void> WritePath::recover() {
+  const std::lock_guard writing(writing_);
+  return db_.resume();
+}
+
+void WritePath::on_logged(std::function<void()> listener) {
+  const std::lock_guard listening(listening_);
+  on_logged_ = std::move(listener);
+}
+
+void WritePath::tell_logged() {
+  const std::lock_guard listening(listening_);
+  if (on_logged_) on_logged_();
 }
 
 // One worker at a time. While its mutations wait for their costs it holds no thread.
@@ -150,37 +205,69 @@ Mutation WritePath::next_mutation() {
 
 // All of them or none.
 void WritePath::apply(std::vector<Mutation> mutations) {
+  bool is_logged = false;
+  {
+    const std::lock_guard writing(writing_);
+    is_logged = db_.keeps_log();
+    if (is_logged && refuse_atomic(mutations)) return;
+    const auto written = write(mutations);
+    if (!written) return reply_failed(mutations, written.error());
+  }
+  for (auto& mutation : mutations) reply(mutation);
+  if (is_logged) tell_logged();
+}
+
+Result<void> WritePath::write(std::vector<Mutation>& mutations) {
+  auto batch = make_batch(mutations);
+  for (auto& mutation : mutations)
+    for (auto& update : mutation.updates) add_to_batch(update, mutation, batch);
+  if (batch.is_logged)
+    for (const auto& mutation : mutations)
+      if (auto logged = to_log(mutation); !logged.writes.empty())
+        batch.logged.push_back(std::move(logged));
+  const auto& last = mutations.back();
+  auto written = db_.write(batch.writes, last.decree, last.timestamp_us, batch.logged);
+  if (written) return {};
+  TRY(db_.resume());
+  return db_.write(batch.writes, last.decree, last.timestamp_us, batch.logged);
+}
+
+// An atomic operation that another cluster could not repeat with the same outcome. It is alone in
+// its mutation, whose decree stays unused. Pegasus: replica::on_client_write in replica_2pc.cpp.
+bool WritePath::refuse_atomic(std::vector<Mutation>& mutations) {
+  auto& first = mutations.front().updates.front();
+  if (is_atomic_idempotent_ || is_blind(first.code) || first.code == RpcCode::kDuplicate)
+    return false;
+  if (options_.refused_atomic) options_.refused_atomic->add(1);
+  first.call.reply(ErrorCode::kOperationDisabled);
+  return true;
+}
+
+WritePath::Batch WritePath::make_batch(const std::vector<Mutation>& mutations) const {
   // RocksDB adds to a row about what the wire does.
   size_t bytes = kBatchOverhead;
   for (const auto& mutation : mutations) bytes += mutation.bytes;
-  auto batch = db_.new_batch(bytes);
-  for (auto& mutation : mutations)
-    for (auto& update : mutation.updates) add_to_batch(update, mutation, batch);
-  const auto& last = mutations.back();
-  auto written = db_.write(batch, last.decree, last.timestamp_us);
-  if (!written) {
-    written = db_.resume();
-    if (written) written = db_.write(batch, last.decree, last.timestamp_us);
-  }
-  if (!written) return reply_failed(mutations, written.error());
-  for (auto& mutation : mutations) reply(mutation);
+  const bool is_logged = db_.keeps_log();
+  if (is_logged) bytes *= 2;
+  return {
+      .writes = db_.new_batch(bytes), .is_logged = is_logged, .default_expiry = default_expiry()};
 }
 
-void WritePath::add_to_batch(Update& update, const Mutation& mutation, store::WriteBatch& batch) {
+void WritePath::add_to_batch(Update& update, const Mutation& mutation, Batch& batch) {
   auto body = update.call.body();
   switch (update.code) {
-    case RpcCode::kPut: update.status = add_put(body, mutation.timestamp_us, batch); return;
+    case RpcCode::kPut: update.status = add_put(update, mutation.timestamp_us, batch); return;
     case RpcCode::kRemove: update.status = add_remove(body, batch); return;
     case RpcCode::kMultiPut:
-      update.status = add_multi_put(body, mutation.timestamp_us, batch);
+      update.status = add_multi_put(update, mutation.timestamp_us, batch);
       return;
     case RpcCode::kMultiRemove:
-      update.reply = add_multi_remove(body, mutation.decree, batch);
+      update.reply = add_multi_remove(update, mutation.decree, batch);
       return;
     case RpcCode::kDuplicate:
       update.reply = add_duplicate(body, mutation.timestamp_us, batch);
       return;
-    default: update.reply = add_atomic(update, mutation.decree, batch);
+    default: update.reply = add_atomic(update, mutation, batch);
   }
 }
 
@@ -188,81 +275,87 @@ uint32_t WritePath::default_expiry() const {
   return default_ttl_ > 0 ? record::pegasus_seconds(clock_.unix_seconds() + default_ttl_) : 0;
 }
 
-uint32_t WritePath::expiry_of(uint32_t expire_ts) const {
-  return expire_ts != 0 ? expire_ts : default_expiry();
-}
-
 // Of a write of this cluster's own clients.
 uint64_t WritePath::timetag_of(int64_t timestamp_us) const {
   return record::make_timetag(uint64_t(timestamp_us), options_.clusters.own, false);
 }
 
-int32_t WritePath::add_put(std::string_view body, int64_t timestamp_us, store::WriteBatch& batch) {
-  auto put = wire::decode_put(body);
+// A row that gets its expiry from this table's env is logged with it: the other cluster's row ends
+// at the same second, whatever its table's envs are and whenever it gets there.
+int32_t WritePath::add_put(Update& update, int64_t timestamp_us, Batch& batch) {
+  auto put = wire::decode_put(update.call.body());
   if (!put || !is_raw_key(put->key)) return kInvalidArgument;
-  batch.put(put->key, put->value, expiry_of(put->expire_ts), timetag_of(timestamp_us));
+  const bool is_default = put->expire_ts == 0 && batch.default_expiry != 0;
+  if (is_default) put->expire_ts = batch.default_expiry;
+  batch.writes.put(put->key, put->value, put->expire_ts, timetag_of(timestamp_us));
+  if (is_default && batch.is_logged)
+    wire::append_put(update.outcomes.emplace_back(LoggedCode::kPut).body, *put, 0);
   return kOk;
 }
 
-int32_t WritePath::add_multi_put(std::string_view body, int64_t timestamp_us,
-                                 store::WriteBatch& batch) {
-  auto put = wire::decode_multi_put(body);
+int32_t WritePath::add_multi_put(Update& update, int64_t timestamp_us, Batch& batch) {
+  auto put = wire::decode_multi_put(update.call.body());
   if (!put || put->rows.empty() || !record::check_hash_key(put->hash_key)) return kInvalidArgument;
+  const bool is_default = put->expire_ts == 0 && batch.default_expiry != 0;
+  if (is_default) put->expire_ts = batch.default_expiry;
   std::string key;
   auto timetag = timetag_of(timestamp_us);
   for (const auto& row : put->rows) {
     key.clear();
     record::append_key(key, put->hash_key, row.key);
-    batch.put(key, row.value, expiry_of(put->expire_ts), timetag);
+    batch.writes.put(key, row.value, put->expire_ts, timetag);
   }
+  if (is_default && batch.is_logged)
+    wire::append_multi_put(update.outcomes.emplace_back(LoggedCode::kMultiPut).body, *put, 0);
   return kOk;
 }
 
-int32_t WritePath::add_remove(std::string_view body, store::WriteBatch& batch) {
+int32_t WritePath::add_remove(std::string_view body, Batch& batch) {
   auto key = wire::decode_body<wire::blob>(body);
   if (!key || !is_raw_key(key->data)) return kInvalidArgument;
-  batch.remove(key->data);
+  batch.writes.remove(key->data);
   return kOk;
 }
 
-std::string WritePath::add_multi_remove(std::string_view body, int64_t decree,
-                                        store::WriteBatch& batch) {
+std::string WritePath::add_multi_remove(Update& update, int64_t decree, Batch& batch) {
   wire::multi_remove_response response;
-  response.error = kInvalidArgument;
+  response.error = update.status = kInvalidArgument;
   response.app_id = options_.gpid.app_id;
   response.partition_index = options_.gpid.partition_index;
   response.decree = decree;
   response.server = options_.server;
-  auto request = wire::decode_body<wire::multi_remove_request>(body);
+  auto request = wire::decode_body<wire::multi_remove_request>(update.call.body());
   if (!request || request->sort_keys.empty() || !record::check_hash_key(request->hash_key.data))
     return wire::encode_body(response);
   for (const auto& sort_key : request->sort_keys)
-    batch.remove(record::encode_key(request->hash_key.data, sort_key.data));
-  response.error = kOk;
+    batch.writes.remove(record::encode_key(request->hash_key.data, sort_key.data));
+  response.error = update.status = kOk;
   response.count = int64_t(request->sort_keys.size());
   return wire::encode_body(response);
 }
 
-std::string WritePath::add_atomic(const Update& update, int64_t decree, store::WriteBatch& batch) {
+std::string WritePath::add_atomic(Update& update, const Mutation& mutation, Batch& batch) {
   AtomicContext context{.db = db_,
                         .gpid = options_.gpid,
                         .server = options_.server,
-                        .decree = decree,
+                        .decree = mutation.decree,
                         .now = record::pegasus_seconds(clock_.unix_seconds()),
-                        .default_expiry = default_expiry(),
-                        .cluster_id = options_.clusters.own};
-  return apply_atomic(context, update.code, update.call.body(), batch);
+                        .default_expiry = batch.default_expiry,
+                        .cluster_id = options_.clusters.own,
+                        .outcomes = batch.is_logged ? &update.outcomes : nullptr,
+                        .timestamp_us = mutation.timestamp_us};
+  return apply_atomic(context, update.code, update.call.body(), batch.writes);
 }
 
 // No row gets a later timestamp than its mutation: what clients write next is newer.
-std::string WritePath::add_duplicate(std::string_view body, int64_t timestamp_us,
-                                     store::WriteBatch& batch) {
+std::string WritePath::add_duplicate(std::string_view body, int64_t timestamp_us, Batch& batch) {
   DuplicateContext context{.db = db_,
                            .clusters = options_.clusters,
                            .unix_us = std::min(clock_.unix_us(), timestamp_us),
                            .now = record::pegasus_seconds(clock_.unix_seconds()),
-                           .default_expiry = default_expiry()};
-  return apply_duplicate(context, body, batch);
+                           .default_expiry = batch.default_expiry,
+                           .metrics = options_.duplication};
+  return apply_duplicate(context, body, batch.writes);
 }
 
 void WritePath::reply(Mutation& mutation) {

@@ -120,6 +120,7 @@ void MetaService::register_commands() {
               [this](Arguments arguments) { return dump_tables(arguments); });
   register_backup_commands();
   register_load_commands();
+  register_follower_commands();
 }
 
 std::string MetaService::black_list(Arguments arguments) {

@@ -350,11 +350,8 @@ void MetaService::register_http() {
   http.on("meta/backup_policy", "name=<app_name1>&name=<app_name2>",
           "Query backup policy by policy names.",
           [this](const HttpQuery& query) { return http_backup_policy(query); });
-  // Features that are missing here answer like a real server on which they are disabled.
   http.on("meta/app/duplication", "name=<app_name>", "Query app duplication info.",
-          [](const HttpQuery&) {
-            return not_found("duplication is not enabled [FLAGS_duplication_enabled=false]");
-          });
+          [this](const HttpQuery& query) { return http_duplication(query); });
   http.on_later("meta/app/start_bulk_load", "A JSON format of start_bulk_load_request structure",
                 "Start app bulk load.", [this](HttpQuery query, net::IncomingHttp http) {
                   tasks_.spawn(http_start_bulk_load(std::move(query), std::move(http)));

@@ -92,6 +92,7 @@ void MetaService::table_dropped(int32_t app_id) {
   backup_jobs_.cancel(app_id, 0, "the table was dropped");
   restores_.table_dropped(app_id);
   loads_.table_dropped(app_id);
+  followers_.table_dropped(app_id);
   tasks_.spawn(apply_catalog(app_id));
 }
 

@@ -5,6 +5,8 @@
 //   /apps                               state of all tables (ours)
 //   /apps/<app id>                      a table, dropped ones too
 //   /apps/<app id>/<partition>          where the partition is
+//   /apps/<app id>/duplication/<id>              a duplication of the table
+//   /apps/<app id>/duplication/<id>/<partition>  confirmed decree of the partition, a number
 //   /backup/<policy>                    a backup policy
 //   /backup/<policy>/<backup id>        one of its rounds
 //   /bulk_load/<app id>                 the last bulk load of a table

@@ -1,0 +1,62 @@
+// The table of another cluster that a duplication writes to: which server has which partition.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/event.h"
+#include "client/cluster.h"
+
+namespace pegmove::server::replica {
+
+struct TargetPartition {
+  Gpid gpid;
+  net::HostPort primary;
+  net::Address address;                 // of the primary
+  std::vector<net::HostPort> replicas;  // the servers that carry writes out, the primary first
+};
+
+// Asks the cluster for all partitions once, then for single ones that are in doubt, as real sources
+// do. Unlike client::PartitionRouter it needs nothing of the cluster but that answer, and accepts a
+// table that was dropped and created again. All on the client's executor; it must not outlive the
+// client.
+class TargetTable {
+ public:
+  TargetTable(client::Client& client, std::string remote, std::vector<net::HostPort> metas,
+              std::string table);
+
+  // Errors: those of client::Cluster::table_config(). May be repeated, and called at the same time.
+  Task<int32_t> partition_count();
+  // Errors: also kRefused when the table has no longer `count` partitions: keys belong to others
+  // then; kUnreachable when the partition has no primary now.
+  Task<TargetPartition> partition(int32_t index, int32_t count);
+  // The partition may have moved: the cluster is asked before it is used again.
+  void doubt(int32_t index);
+
+  std::string place(int32_t index) const;  // for people: "partition 3 of table 't' on cluster 'B'"
+
+ private:
+  struct Known {
+    client::PartitionInfo info;
+    net::Address address;  // port 0: there is no primary
+    bool is_doubted = false;
+  };
+  Deadline deadline() const;
+  Task<> ask_all();
+  Task<> load();
+  Task<> ask_one(int32_t index);
+  Routine<Known> known(client::PartitionInfo info);
+
+  client::Client& client_;
+  std::string remote_;
+  std::string table_;
+  bool has_metas_;
+  client::Cluster cluster_;
+  int32_t app_id_ = 0;
+  std::vector<Known> partitions_;  // empty: not known
+  bool asking_ = false;
+  async::Event asked_;
+};
+
+}  // namespace pegmove::server::replica
