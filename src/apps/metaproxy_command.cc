@@ -36,7 +36,8 @@ Result<ProxySettings> proxy_settings(MetaProxyArguments arguments) {
   ProxySettings out;
   metaproxy::ConfigFile file;
   if (!arguments.config.empty()) {
-    const auto text = TRY(in_context(base::read_input(arguments.config, kMostYamlBytes), "--config"));
+    const auto text =
+        TRY(in_context(base::read_input(arguments.config, kMostYamlBytes), "--config"));
     file = TRY(in_context(metaproxy::parse_config_file(text), "--config " + arguments.config));
   }
   const auto at = TRY(in_context(net::parse_host_port(arguments.listen), "--listen"));
@@ -74,9 +75,10 @@ Task<> serve_routes(asio::io_context& context, ProxySettings settings) {
   Logger log("metaproxy");
   for (const auto& note : settings.notes) log.warning("configuration file: " + note);
   if (settings.proxy.listen.ipv4 >> 24 != 127)
-    log.warning(fmt::format("listening on {}: everybody who can reach this address can see the "
-                            "tables' servers",
-                            settings.proxy.listen.to_string()));
+    log.warning(
+        fmt::format("listening on {}: everybody who can reach this address can see the "
+                    "tables' servers",
+                    settings.proxy.listen.to_string()));
   auto executor = context.get_executor();
   routes::ZooKeeper zookeeper(executor, clock, settings.zookeeper, log);
   auto proxy = CO_TRY(MetaProxy::listen(executor, clock, zookeeper, settings.proxy, log));
@@ -101,8 +103,8 @@ int run_metaproxy(const MetaProxyArguments& arguments) {
   asio::io_context context;
   auto served = async::run_to_end(context, serve_routes(context, *std::move(settings)));
   if (served) return kDone;
-  return report(served.error(), served.error().code() == Code::kAlreadyExists ? kPreflightFailed
-                                                                              : kFailed);
+  return report(served.error(),
+                served.error().code() == Code::kAlreadyExists ? kPreflightFailed : kFailed);
 }
 
 }  // namespace
@@ -116,7 +118,8 @@ void add_metaproxy_command(Verb& program, int& exit_code) {
       "Example: pegmove metaproxy --config meta-proxy.yml --tables orders,users\n\n"
       "Clients use it as their meta server: it tells them where a table is, as the table's node in "
       "ZooKeeper says. `pegmove routes` shows and changes the nodes. A route that was good once is "
-      "kept while ZooKeeper is away or a node is wrong. GET /routes shows the routes and their age, "
+      "kept while ZooKeeper is away or a node is wrong. GET /routes shows the routes and their "
+      "age, "
       "GET /metrics has metrics for Prometheus. docs/metaproxy.md has the details.");
   verb->list_under(kThingsThatStayUp, "tells clients which cluster has a table, as ZooKeeper says");
   verb->add_option("--listen", arguments->listen, "IPv4 address and port")->capture_default_str();
@@ -128,8 +131,7 @@ void add_metaproxy_command(Verb& program, int& exit_code) {
                    "tables that are served: t1,t2; others do not exist for clients; default: all");
   verb->add_option("--session-timeout", arguments->session_timeout,
                    "of the session with ZooKeeper; default: 10s");
-  verb->add_option("--max-routes", arguments->most_routes,
-                   "routes that are kept; default: 1024")
+  verb->add_option("--max-routes", arguments->most_routes, "routes that are kept; default: 1024")
       ->in_range(1, 1'000'000);
   verb->callback([arguments, &exit_code] { exit_code = run_metaproxy(*arguments); });
 }

@@ -47,8 +47,8 @@ std::string route_line(const RouteNode& node) {
 
 Task<int> list_nodes(CommandRun& run, routes::Nodes& nodes, std::string root,
                      RoutesArguments arguments) {
-  auto all = CO_TRY(
-      co_await routes::list_routes(nodes, std::move(root), Deadline::in(run.clock(), run.timeout())));
+  auto all = CO_TRY(co_await routes::list_routes(nodes, std::move(root),
+                                                 Deadline::in(run.clock(), run.timeout())));
   if (arguments.common.json) {
     Json list = Json::array();
     for (const auto& node : all) list.push_back(to_json(node));
@@ -77,9 +77,10 @@ Task<int> show_node(CommandRun& run, routes::Nodes& nodes, std::string root,
                   node.route->metas_text().c_str());
   }
   if (node.problem.empty()) co_return int(kDone);
-  co_return fail(Code::kCorrupt,
-                 fmt::format("node {}: {}; `pegmove routes set --table {} --to CLUSTER` replaces it",
-                             node.path, node.problem, node.table));
+  co_return fail(
+      Code::kCorrupt,
+      fmt::format("node {}: {}; `pegmove routes set --table {} --to CLUSTER` replaces it",
+                  node.path, node.problem, node.table));
 }
 
 // The route to the cluster, which has the table.
@@ -87,12 +88,12 @@ Task<Route> route_to(CommandRun& run, RoutesArguments arguments) {
   auto metas = CO_TRY(in_context(run.config().metas_of(arguments.to), "--to"));
   auto cluster = CO_TRY(co_await run.connect(arguments.to));
   if (cluster->is_behind_proxy())
-    co_return fail(Code::kInvalidArgument,
-                   fmt::format("--to {} is a MetaProxy; give the cluster's own meta servers",
-                               arguments.to));
-  CO_TRY(in_context(co_await cluster->table_info(arguments.table,
-                                                 Deadline::in(run.clock(), run.timeout())),
-                    "nothing was changed, since clients would not find their table"));
+    co_return fail(
+        Code::kInvalidArgument,
+        fmt::format("--to {} is a MetaProxy; give the cluster's own meta servers", arguments.to));
+  CO_TRY(in_context(
+      co_await cluster->table_info(arguments.table, Deadline::in(run.clock(), run.timeout())),
+      "nothing was changed, since clients would not find their table"));
   co_return Route{cluster->name(), std::move(metas)};
 }
 
@@ -100,9 +101,10 @@ void say_what_follows(const RoutesArguments& arguments, const Route& to,
                       const std::optional<RouteNode>& before) {
   if (arguments.common.quiet) return;
   if (to.metas.size() == 1)
-    std::fprintf(stderr,
-                 "pegmove: the route has one meta server: pegmove metaproxy takes that, the original "
-                 "MetaProxy answers ERR_INVALID_DATA\n");
+    std::fprintf(
+        stderr,
+        "pegmove: the route has one meta server: pegmove metaproxy takes that, the original "
+        "MetaProxy answers ERR_INVALID_DATA\n");
   if (before && before->route && before->route->cluster != to.cluster)
     std::fprintf(stderr,
                  "pegmove: clients that have the table open stay on cluster %s until it refuses "
@@ -184,10 +186,11 @@ void add_routes_command(Verb& program, int& exit_code) {
                              "Lists the tables, with the cluster and the version of each node.",
                              "lists the tables and their clusters");
   ls->callback([arguments, &exit_code] { exit_code = run_routes(*arguments, list_nodes); });
-  auto* show = add_routes_verb(*routes, *arguments, "show",
-                               "Example: pegmove routes show --zookeeper 10.0.0.9:2181 --table t\n\n"
-                               "Shows the node of one table. Exit code 1 when it is no route.",
-                               "shows the node of one table");
+  auto* show =
+      add_routes_verb(*routes, *arguments, "show",
+                      "Example: pegmove routes show --zookeeper 10.0.0.9:2181 --table t\n\n"
+                      "Shows the node of one table. Exit code 1 when it is no route.",
+                      "shows the node of one table");
   show->add_option("--table", arguments->table, "name of the table")->required();
   show->callback([arguments, &exit_code] { exit_code = run_routes(*arguments, show_node); });
   auto* set = add_routes_verb(

@@ -146,12 +146,13 @@ Task<wire::query_cfg_response> Cluster::ask_for_config(wire::query_cfg_request r
       co_return response;
     const auto pause = async::back_off(attempt, kFirstConfigPause, kBetweenLooks);
     if (deadline.left(client_.clock()) <= pause)
-      co_return fail(Error(Code::kUnreachable,
-                           fmt::format("{} at {}: {}: the MetaProxy there reaches no meta server of "
-                                       "the table's cluster, or no ZooKeeper; its log says which",
-                                       quoted(request.app_name), meta_list(),
-                                       wire::error_name(response.err.code)))
-                         .with_wire_code(int(response.err.code)));
+      co_return fail(
+          Error(Code::kUnreachable,
+                fmt::format("{} at {}: {}: the MetaProxy there reaches no meta server of "
+                            "the table's cluster, or no ZooKeeper; its log says which",
+                            quoted(request.app_name), meta_list(),
+                            wire::error_name(response.err.code)))
+              .with_wire_code(int(response.err.code)));
     co_await client_.clock().sleep_for(pause);  // no result
   }
 }

@@ -148,8 +148,7 @@ class Cluster {
       : client_(client), metas_(client, std::move(metas)) {}
 
  private:
-  Task<wire::query_cfg_response> ask_for_config(wire::query_cfg_request request,
-                                                Deadline deadline);
+  Task<wire::query_cfg_response> ask_for_config(wire::query_cfg_request request, Deadline deadline);
   Routine<std::string> why_not_created(std::string table, CreateOptions options, Deadline deadline);
   Task<std::string> update_envs(wire::configuration_update_app_env_request request,
                                 Deadline deadline);

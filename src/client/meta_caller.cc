@@ -104,9 +104,10 @@ Task<std::optional<net::IncomingReply>> MetaCaller::call_one(Meta which, wire::R
   }
   if (reply->error == ErrorCode::kHandlerNotFound)
     co_return fail(wire::to_error(
-        reply->error, fmt::format("{} at {}, which is no meta server (a MetaProxy only answers where "
-                                  "the partitions of a table are; give the cluster's own meta servers)",
-                                  wire::rpc_name(code), meta.to_string())));
+        reply->error,
+        fmt::format("{} at {}, which is no meta server (a MetaProxy only answers where "
+                    "the partitions of a table are; give the cluster's own meta servers)",
+                    wire::rpc_name(code), meta.to_string())));
   if (reply->error != ErrorCode::kOk)
     co_return fail(wire::to_error(reply->error,
                                   fmt::format("{} at {}", wire::rpc_name(code), meta.to_string())));

@@ -212,10 +212,11 @@ Result<void> PartitionRouter::check_not_split(int32_t count) const {
                     table_, now / 2, now));
   if (now == count) return {};
   if (moves_ > 0)
-    return fail(Code::kRefused,
-                fmt::format("table '{}' has moved to another cluster with {} instead of {} partitions "
-                            "while it was in use: start again",
-                            table_, now, count));
+    return fail(
+        Code::kRefused,
+        fmt::format("table '{}' has moved to another cluster with {} instead of {} partitions "
+                    "while it was in use: start again",
+                    table_, now, count));
   return fail(
       Code::kRefused,
       fmt::format("table '{}' was split from {} to {} partitions while it was read, and rows "

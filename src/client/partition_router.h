@@ -55,9 +55,9 @@ class PartitionRouter {
   // Sends the request until the answer is final, or the deadline passes: then the error contains
   // the last reason (kTimeout). After a move a request of one key goes to the key's partition on
   // the other cluster. Errors: kNotFound when the table was dropped, or dropped and created again;
-  // kRefused when the table has moved to another partition count, and the request is not of one key,
-  // or has moved at all, and it continues a scan; RPC-level errors; kInterrupted. With Repeat::kForbidden also those of
-  // RpcChannel, saying that the outcome is not known.
+  // kRefused when the table has moved to another partition count, and the request is not of one
+  // key, or has moved at all, and it continues a scan; RPC-level errors; kInterrupted. With
+  // Repeat::kForbidden also those of RpcChannel, saying that the outcome is not known.
   Task<net::IncomingReply> call(Target target, wire::RpcCode code, std::string body,
                                 Deadline deadline, Repeat repeat = Repeat::kAllowed);
 

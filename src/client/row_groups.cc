@@ -68,10 +68,11 @@ Result<void> check_place(Table& table, int32_t partition_index, uint64_t hash) {
   const auto count = table.router().partition_count();
   if (table.router().moves() == 0 || record::partition_index(hash, count) == partition_index)
     return {};
-  return fail(Code::kRefused,
-              fmt::format("table '{}' has moved to another cluster with {} partitions while rows were "
-                          "written; start again",
-                          table.name(), count));
+  return fail(
+      Code::kRefused,
+      fmt::format("table '{}' has moved to another cluster with {} partitions while rows were "
+                  "written; start again",
+                  table.name(), count));
 }
 
 Task<> write_again(Table& table, int32_t partition_index, RowGroup group, const WriteForm& form,

@@ -124,8 +124,8 @@ Result<void> Scanner::forget_moved_context() {
   if (std::exchange(moves_, router_->moves()) == moves_ || !context_) return {};
   context_.reset();
   if (options_.only_count)
-    return fail(Code::kRefused,
-                fmt::format("table '{}' has moved to another cluster; count again", router_->table()));
+    return fail(Code::kRefused, fmt::format("table '{}' has moved to another cluster; count again",
+                                            router_->table()));
   return {};
 }
 

@@ -238,8 +238,8 @@ Task<std::optional<std::vector<FoundRow>>> Table::batch_get_once(const std::vect
   std::vector<FoundRow> rows;
   for (auto& [index, request] : requests) {
     if (router_->moves() > 0 && router_->partition_count() != count) co_return std::nullopt;
-    auto response = co_await call<wire::batch_get_response>(
-        request.first, wire::RpcCode::kBatchGet, std::move(request.second), deadline);
+    auto response = co_await call<wire::batch_get_response>(request.first, wire::RpcCode::kBatchGet,
+                                                            std::move(request.second), deadline);
     if (!response && router_->moves() > 0 && router_->partition_count() != count)
       co_return std::nullopt;
     if (!response) co_return fail(std::move(response).error());

@@ -15,11 +15,12 @@ namespace {
 constexpr int64_t kLongestSessionMs = 3'600'000;
 constexpr int64_t kMostRoutes = 1'000'000;
 
-std::unexpected<Error> wrong_key(std::string_view key, const YAML::Node& at, std::string_view what) {
+std::unexpected<Error> wrong_key(std::string_view key, const YAML::Node& at,
+                                 std::string_view what) {
   const auto line = at.Mark().line + 1;
-  return fail(Code::kInvalidArgument,
-              line > 0 ? fmt::format("line {}: {} must be {}", line, key, what)
-                       : fmt::format("{} must be {}", key, what));
+  return fail(Code::kInvalidArgument, line > 0
+                                          ? fmt::format("line {}: {} must be {}", line, key, what)
+                                          : fmt::format("{} must be {}", key, what));
 }
 
 Result<std::vector<std::string>> text_list(const YAML::Node& node, std::string_view key,
@@ -71,7 +72,8 @@ Result<void> take_zookeeper(const YAML::Node& section, ConfigFile& out) {
 bool is_label(std::string_view name) {
   return !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
          std::ranges::all_of(name, [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_';
          });
 }
 
@@ -84,8 +86,9 @@ Result<void> take_metric(const YAML::Node& section, ConfigFile& out) {
       if (type != "prometheus" && type != "falcon")
         return wrong_key(key, value, "prometheus or falcon");
       if (type == "falcon")
-        out.notes.push_back("metric.type falcon: metrics are not pushed; GET /metrics has them, as "
-                            "text for Prometheus");
+        out.notes.push_back(
+            "metric.type falcon: metrics are not pushed; GET /metrics has them, as "
+            "text for Prometheus");
     } else if (key == "metric.tags") {
       constexpr auto kWhat = "a list of label=value, like [region=local]";
       for (const auto& tag : TRY(text_list(value, key, kWhat))) {

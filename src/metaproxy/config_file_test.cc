@@ -21,8 +21,8 @@ metric:
   tags: [region=local_tst, service=meta_proxy]
 )");
   ASSERT_TRUE(file) << file.error().to_string();
-  EXPECT_THAT(file->zookeeper, ElementsAre(net::HostPort{"127.0.0.1", 22181},
-                                           net::HostPort{"127.0.0.2", 22181}));
+  EXPECT_THAT(file->zookeeper,
+              ElementsAre(net::HostPort{"127.0.0.1", 22181}, net::HostPort{"127.0.0.2", 22181}));
   EXPECT_EQ(file->root, "/pegasus-cluster");
   EXPECT_EQ(file->session_timeout, async::milliseconds(1'000));
   EXPECT_EQ(file->most_routes, 1024);

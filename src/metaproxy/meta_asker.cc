@@ -126,9 +126,10 @@ Task<net::IncomingReply> MetaAsker::ask(routes::Route route, wire::Framing frami
     if (reply || reply.error().code() == Code::kInterrupted) co_return reply;
     const auto pause = async::back_off(attempt, kFirstPause, kLongestPause);
     if (deadline.left(clock_) <= pause)
-      co_return fail(Code::kUnreachable,
-                     fmt::format("no meta server of cluster '{}' answers ({}); its addresses are {}",
-                                 route.cluster, reply.error().to_string(), route.metas_text()));
+      co_return fail(
+          Code::kUnreachable,
+          fmt::format("no meta server of cluster '{}' answers ({}); its addresses are {}",
+                      route.cluster, reply.error().to_string(), route.metas_text()));
     co_await clock_.sleep_for(pause);  // no result
   }
 }

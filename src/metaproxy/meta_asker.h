@@ -26,8 +26,8 @@ class MetaAsker {
 
   // Sends a RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX with this body to the route's meta servers, the
   // one that answered last first, and returns the whole answer, as it came. It is asked in the
-  // framing of the client, since servers answer each framing differently (old clients of THFT cannot
-  // skip hp_* fields). ERR_FORWARD_TO_OTHERS is followed. Tries until the deadline. Errors:
+  // framing of the client, since servers answer each framing differently (old clients of THFT
+  // cannot skip hp_* fields). ERR_FORWARD_TO_OTHERS is followed. Tries until the deadline. Errors:
   // kUnreachable, with the last reason.
   Task<net::IncomingReply> ask(routes::Route route, wire::Framing framing, std::string body,
                                Deadline deadline);

@@ -32,9 +32,8 @@ ErrorCode answer_to(const Error& error) {
 }  // namespace
 
 Result<std::unique_ptr<MetaProxy>> MetaProxy::listen(asio::any_io_executor executor, Clock& clock,
-                                                     routes::Nodes& nodes,
-                                                     MetaProxyOptions options, Logger log,
-                                                     net::HostNames::LookUp look_up) {
+                                                     routes::Nodes& nodes, MetaProxyOptions options,
+                                                     Logger log, net::HostNames::LookUp look_up) {
   auto acceptor = TRY(net::listen_tcp(executor, options.listen));
   return std::unique_ptr<MetaProxy>(new MetaProxy(std::move(executor), clock, nodes,
                                                   std::move(options), std::move(log),
@@ -131,10 +130,10 @@ void MetaProxy::refuse(net::IncomingCall& call, const std::string& table, ErrorC
   }
   last_warning_ = clock_.now();
   const auto others = std::exchange(unlogged_, 0);
-  log_.warning(fmt::format("client {} asked for table '{}' and got {}: {}{}",
-                           call.peer().to_string(), base::printable(table),
-                           wire::error_name(error), why,
-                           others == 0 ? "" : fmt::format(" ({} more refusals were not logged)", others)));
+  log_.warning(
+      fmt::format("client {} asked for table '{}' and got {}: {}{}", call.peer().to_string(),
+                  base::printable(table), wire::error_name(error), why,
+                  others == 0 ? "" : fmt::format(" ({} more refusals were not logged)", others)));
 }
 
 void MetaProxy::add_http() {

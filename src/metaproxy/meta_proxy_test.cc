@@ -186,8 +186,7 @@ TEST_F(MetaProxyTest, ALeaderIsFoundByForwardsOfBothKinds) {
   for (const bool in_response : {false, true}) {
     one.on_call = [&](net::IncomingCall call) {
       const auto leader = wire::rpc_address::of(kHere, two.address().port);
-      if (!in_response)
-        return call.reply(ErrorCode::kForwardToOthers, wire::encode_body(leader));
+      if (!in_response) return call.reply(ErrorCode::kForwardToOthers, wire::encode_body(leader));
       wire::query_cfg_response response;
       response.err.code = ErrorCode::kForwardToOthers;
       response.partitions.emplace_back().primary = leader;

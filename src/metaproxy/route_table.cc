@@ -102,9 +102,9 @@ Result<routes::Route> RouteTable::take(const std::string& table, std::optional<r
   auto route = routes::parse_route(node->data);
   if (!route && known == shown_.end()) return fail(std::move(route).error());
   if (!route) {
-    note_problem(table, known->second,
-                 fmt::format("version {} of the node is wrong: {}", node->version,
-                             route.error().message()));
+    note_problem(
+        table, known->second,
+        fmt::format("version {} of the node is wrong: {}", node->version, route.error().message()));
     return known->second.route;
   }
   KnownRoute fresh{.route = *route,
@@ -179,8 +179,8 @@ Routine<> RouteTable::keep_confirmed() {
     }
     const auto taken = std::exchange(due_, {});
     const std::vector<std::string> tables(taken.begin(), taken.end());
-    (void)co_await async::for_each(tables.size(), kReadsAtOnce,
-                                   [&](size_t i) { return confirm(tables[i]); });
+    co_await async::for_each(  // no result: confirm() notes what is wrong
+        tables.size(), kReadsAtOnce, [&](size_t i) { return confirm(tables[i]); });
   }
 }
 

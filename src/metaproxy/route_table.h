@@ -34,10 +34,10 @@ struct RouteTableOptions {
 // A route in use.
 struct KnownRoute {
   routes::Route route{};
-  int32_t version = 0;        // of the node that it came from
-  int64_t changed_ms = 0;     // when the node got that version, Unix time of ZooKeeper
-  async::Instant confirmed{}; // when ZooKeeper last said that this is the node's data
-  std::string problem{};      // why that was long ago, or what is wrong with the node now; "": nothing
+  int32_t version = 0;         // of the node that it came from
+  int64_t changed_ms = 0;      // when the node got that version, Unix time of ZooKeeper
+  async::Instant confirmed{};  // when ZooKeeper last said that this is the node's data
+  std::string problem{};  // why that was long ago, or what is wrong with the node now; "": nothing
 };
 
 // All on one executor. Order: start(); ...; stop(); co_await join(); destroy.

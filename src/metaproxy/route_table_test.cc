@@ -24,9 +24,9 @@ class RouteTableTest : public ::testing::Test {
   ~RouteTableTest() override { end(); }
   void start(RouteTableOptions options) {
     options.root = "/root";
-    table = std::make_unique<RouteTable>(
-        context.get_executor(), clock, nodes, options, Logger("test"),
-        [this](const std::string& name) { read.push_back(name); });
+    table =
+        std::make_unique<RouteTable>(context.get_executor(), clock, nodes, options, Logger("test"),
+                                     [this](const std::string& name) { read.push_back(name); });
     nodes.listen(table.get());
     table->start();
     run_ready();

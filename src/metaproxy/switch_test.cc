@@ -42,8 +42,8 @@ class SwitchTest : public ::testing::Test {
   // As an operator does it: the node, then the source refuses.
   void switch_to_b() {
     proxy.route("t", cluster_b.meta_address());
-    a.must(a.cluster().set_envs("t", {{"replica.deny_client_request", "reconfig*all"}},
-                                a.deadline()));
+    a.must(
+        a.cluster().set_envs("t", {{"replica.deny_client_request", "reconfig*all"}}, a.deadline()));
   }
   std::string get(const std::string& key) {
     return user->must(table->get(key, "s", user->deadline())).value.value_or("none");
@@ -191,7 +191,8 @@ TEST_F(SwitchTest, AnAtomicOperationOfUnknownOutcomeIsNotRepeatedOnTheOtherClust
 TEST_F(SwitchTest, ErrorsOfTheProxyAreWaitedForWhileTheTableIsInUse) {
   make_tables(4, 4);
   proxy.route("t", {0x7f000001, 1});  // nobody listens there
-  a.must(a.cluster().set_envs("t", {{"replica.deny_client_request", "reconfig*all"}}, a.deadline()));
+  a.must(
+      a.cluster().set_envs("t", {{"replica.deny_client_request", "reconfig*all"}}, a.deadline()));
   const auto soon = Deadline::in(user->clock(), async::milliseconds(300));
   const auto read = user->run(table->get(key_of(0), "s", soon));
   ASSERT_FALSE(read);
@@ -227,7 +228,8 @@ TEST_F(NamedProxyTest, AProxyThatIsDownIsPassedOverAndANewOneIsFound) {
   other.route("t", cluster_b.meta_address());
   proxy.stop();
   where = {0x7f000003};
-  a.must(a.cluster().set_envs("t", {{"replica.deny_client_request", "reconfig*all"}}, a.deadline()));
+  a.must(
+      a.cluster().set_envs("t", {{"replica.deny_client_request", "reconfig*all"}}, a.deadline()));
   auto read = run((*opened)->get(key_of(0), "s", soon()));
   ASSERT_TRUE(read) << read.error().to_string();
   EXPECT_EQ(read->value, "B");

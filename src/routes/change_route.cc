@@ -27,11 +27,12 @@ Error no_node(const Nodes& nodes, const std::string& path) {
 }
 
 Error other_version(const std::string& path, int32_t found, int32_t wanted) {
-  return Error(Code::kBusy,
-               fmt::format("node {} has version {}, not {}: somebody else has changed it. Nothing was "
-                           "changed; look at it with `pegmove routes show`, then give its version "
-                           "with --version",
-                           path, found, wanted));
+  return Error(
+      Code::kBusy,
+      fmt::format("node {} has version {}, not {}: somebody else has changed it. Nothing was "
+                  "changed; look at it with `pegmove routes show`, then give its version "
+                  "with --version",
+                  path, found, wanted));
 }
 
 bool is_unknown_outcome(const Error& error) {
@@ -49,7 +50,8 @@ Task<int32_t> find_out(Nodes& nodes, Clock& clock, std::string path, std::string
                     "show` before the next step",
                     path)));
   if (*now && (*now)->version == wanted && (*now)->data == text) co_return wanted;
-  if (*now && (*now)->version >= wanted) co_return fail(other_version(path, (*now)->version, wanted - 1));
+  if (*now && (*now)->version >= wanted)
+    co_return fail(other_version(path, (*now)->version, wanted - 1));
   co_return fail(
       std::move(why).with_context(fmt::format("node {} was not changed; try again", path)));
 }
@@ -60,10 +62,11 @@ Task<ChangedRoute> create_route(Nodes& nodes, Clock& clock, std::string path, st
   if (!created && is_unknown_outcome(created.error()))
     CO_TRY(co_await find_out(nodes, clock, path, text, 0, std::move(created).error()));
   else if (!created && created.error().code() == Code::kNotFound)
-    co_return fail(Code::kNotFound,
-                   fmt::format("node {} cannot be created: {} has no node above it; create that with "
-                               "ZooKeeper's own tools, or give another --zk-root",
-                               path, nodes.description()));
+    co_return fail(
+        Code::kNotFound,
+        fmt::format("node {} cannot be created: {} has no node above it; create that with "
+                    "ZooKeeper's own tools, or give another --zk-root",
+                    path, nodes.description()));
   else
     CO_TRY(std::move(created));
   co_return ChangedRoute{};

@@ -14,8 +14,8 @@ namespace pegmove::routes {
 
 struct Node {
   std::string data{};
-  int32_t version = 0;      // grows by one with each change of the data
-  int64_t changed_ms = 0;   // Unix time, of ZooKeeper's clock
+  int32_t version = 0;     // grows by one with each change of the data
+  int64_t changed_ms = 0;  // Unix time, of ZooKeeper's clock
 };
 
 // Notified on the executor of the nodes. Must not block.
@@ -30,7 +30,8 @@ class NodesListener {
 };
 
 // All on one executor. Errors of all calls: kUnreachable and kTimeout, when ZooKeeper does not
-// answer in time; kRefused when its ACL forbids the call; all name ZooKeeper's address and the path.
+// answer in time; kRefused when its ACL forbids the call; all name ZooKeeper's address and the
+// path.
 class Nodes {
  public:
   virtual ~Nodes() = default;

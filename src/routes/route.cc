@@ -39,11 +39,12 @@ std::string Route::metas_text() const {
 
 Result<Route> parse_route(std::string_view json) {
   if (json.size() > kMostRouteBytes)
-    return wrong_route(fmt::format("the node has {} bytes, more than {}", json.size(), kMostRouteBytes));
+    return wrong_route(
+        fmt::format("the node has {} bytes, more than {}", json.size(), kMostRouteBytes));
   const auto fields = base::parse_json<nlohmann::json>(json);
   if (!fields.is_object())
-    return wrong_route(
-        fmt::format("the node's data is not a JSON object: {}", base::printable(json.substr(0, 200))));
+    return wrong_route(fmt::format("the node's data is not a JSON object: {}",
+                                   base::printable(json.substr(0, 200))));
   const auto name = fields.find("cluster_name");
   const auto metas = fields.find("meta_addrs");
   if (metas == fields.end() || !metas->is_string())
@@ -53,7 +54,8 @@ Result<Route> parse_route(std::string_view json) {
   auto parsed = net::parse_host_port_list(metas->get_ref<const std::string&>());
   if (!parsed) return wrong_route("the node's \"meta_addrs\": " + parsed.error().message());
   if (parsed->size() > kMostMetas)
-    return wrong_route(fmt::format("the node names {} meta servers, more than {}", parsed->size(), kMostMetas));
+    return wrong_route(
+        fmt::format("the node names {} meta servers, more than {}", parsed->size(), kMostMetas));
   return Route{name == fields.end() ? "" : name->get<std::string>(), *std::move(parsed)};
 }
 
@@ -74,17 +76,19 @@ Result<std::string> check_root(std::string_view root) {
     rest = next == rest.npos ? "" : rest.substr(next);
   }
   if (!is_good)
-    return fail(Code::kInvalidArgument,
-                fmt::format("'{}' is not a path of ZooKeeper; write it like /pegasus-cluster, with no "
-                            "slash at its end",
-                            base::printable(root)));
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("'{}' is not a path of ZooKeeper; write it like /pegasus-cluster, with no "
+                    "slash at its end",
+                    base::printable(root)));
   return std::string(root);
 }
 
 Result<std::string> node_path(const std::string& root, std::string_view table) {
   if (!is_node_name(table) || table.find('/') != table.npos)
-    return fail(Code::kInvalidArgument, fmt::format("'{}' cannot be the name of a node in ZooKeeper",
-                                                    base::printable(table)));
+    return fail(
+        Code::kInvalidArgument,
+        fmt::format("'{}' cannot be the name of a node in ZooKeeper", base::printable(table)));
   return fmt::format("{}/{}", root, table);
 }
 

@@ -1,6 +1,6 @@
-// Which cluster serves a table, as MetaProxy's nodes in ZooKeeper say it: node ROOT/TABLE, with JSON.
-// Pegasus: pegasus-kv/meta-proxy (meta/client.go, zookeeper.go), and admin-cli's table-migrator,
-// which writes the nodes.
+// Which cluster serves a table, as MetaProxy's nodes in ZooKeeper say it: node ROOT/TABLE, with
+// JSON. Pegasus: pegasus-kv/meta-proxy (meta/client.go, zookeeper.go), and admin-cli's
+// table-migrator, which writes the nodes.
 #pragma once
 
 #include <string>

@@ -35,7 +35,8 @@ TEST(RouteTest, EveryWrongTextIsAnErrorThatShowsTheRightForm) {
        {std::string("not json"), std::string("{\"cluster_name\": \"onebox\", meta_addrs"),
         std::string(""), std::string("[]"), std::string("{}"), std::string(R"({"meta_addrs": 1})"),
         std::string(R"({"meta_addrs": ""})"), std::string(R"({"meta_addrs": "a:1,"})"),
-        std::string(R"({"meta_addrs": "a:99999"})"), std::string(R"({"meta_addrs": "a:1","cluster_name":2})"),
+        std::string(R"({"meta_addrs": "a:99999"})"),
+        std::string(R"({"meta_addrs": "a:1","cluster_name":2})"),
         R"({"meta_addrs": ")" + std::string(70'000, 'x') + R"("})"}) {
     const auto route = parse_route(text);
     ASSERT_FALSE(route) << text;

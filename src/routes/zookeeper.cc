@@ -4,9 +4,9 @@
 #include <zookeeper/zookeeper.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 namespace pegmove::routes {
@@ -133,25 +133,26 @@ Routine<> ZooKeeper::keep_session() {
   for (int attempt = 0; !tasks_.stopped(); ++attempt) {
     auto link = std::make_shared<Link>(Link{executor_, this});
     is_over_ = was_connected_ = false;
-    auto opened = co_await pool_.run(
-        [servers = servers_text(options_.servers), timeout = int(options_.session_timeout.count()),
-         link]() -> Result<_zhandle*> {
-          const auto on_event = [](zhandle_t*, int type, int state, const char* path, void* context) {
-            auto to = static_cast<std::shared_ptr<Link>*>(context);
-            asio::post((*to)->executor, [link = *to, type, state, path = std::string(path ? path : "")] {
-              if (link->owner) link->owner->take_event(type, state, path);
-            });
-          };
-          zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
-          auto context = std::make_unique<std::shared_ptr<Link>>(link);
-          auto* handle = zookeeper_init2(servers.c_str(), on_event, timeout, nullptr, context.get(),
-                                         ZOO_NO_LOG_CLIENTENV, ignore_log);
-          if (!handle)
-            return fail(Code::kUnreachable, fmt::format("opening a session of {}: {}", servers,
-                                                        std::strerror(errno)));
-          (void)context.release();  // close() below deletes it
-          return handle;
-        });
+    auto opened = co_await pool_.run([servers = servers_text(options_.servers),
+                                      timeout = int(options_.session_timeout.count()),
+                                      link]() -> Result<_zhandle*> {
+      const auto on_event = [](zhandle_t*, int type, int state, const char* path, void* context) {
+        auto to = static_cast<std::shared_ptr<Link>*>(context);
+        asio::post((*to)->executor,
+                   [link = *to, type, state, path = std::string(path ? path : "")] {
+                     if (link->owner) link->owner->take_event(type, state, path);
+                   });
+      };
+      zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
+      auto context = std::make_unique<std::shared_ptr<Link>>(link);
+      auto* handle = zookeeper_init2(servers.c_str(), on_event, timeout, nullptr, context.get(),
+                                     ZOO_NO_LOG_CLIENTENV, ignore_log);
+      if (!handle)
+        return fail(Code::kUnreachable,
+                    fmt::format("opening a session of {}: {}", servers, std::strerror(errno)));
+      (void)context.release();  // close() below deletes it
+      return handle;
+    });
     if (opened) {
       handle_ = *opened;
       connection_.notify_all();
@@ -160,8 +161,8 @@ Routine<> ZooKeeper::keep_session() {
       link->owner = nullptr;
       set_connected(false);
       auto closed = co_await pool_.run([handle = std::exchange(handle_, nullptr)]() -> Result<int> {
-        std::unique_ptr<std::shared_ptr<Link>> context(static_cast<std::shared_ptr<Link>*>(
-            const_cast<void*>(zoo_get_context(handle))));
+        std::unique_ptr<std::shared_ptr<Link>> context(
+            static_cast<std::shared_ptr<Link>*>(const_cast<void*>(zoo_get_context(handle))));
         return zookeeper_close(handle);
       });
       if (closed && *closed == ZOK && !tasks_.stopped())
@@ -233,11 +234,11 @@ Task<std::shared_ptr<ZooKeeper::Answer>> ZooKeeper::ask_once(const Start& start,
   (void)context.release();  // the completion takes it over
   async::TaskGroup limit(executor_);
   limit.spawn(notify_at(clock_, deadline, answer->arrived));
-  while (!answer->is_here && !deadline.passed(clock_)) co_await answer->arrived.wait();  // no result
+  while (!answer->is_here && !deadline.passed(clock_))
+    co_await answer->arrived.wait();  // no result
   limit.stop();
   co_await limit.join();  // no result
-  if (!answer->is_here)
-    co_return fail(Code::kTimeout, description_ + " did not answer in time");
+  if (!answer->is_here) co_return fail(Code::kTimeout, description_ + " did not answer in time");
   co_return answer;
 }
 
