@@ -68,8 +68,9 @@ Task<> serve_routes(asio::io_context& context, ProxySettings settings) {
   async::Event signalled;
   bool is_over = false;
   signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
     is_over = true;
-    if (!error) signalled.notify();
+    signalled.notify();
   });
   async::SystemClock clock;
   Logger log("metaproxy");
@@ -91,8 +92,8 @@ Task<> serve_routes(asio::io_context& context, ProxySettings settings) {
   while (printed && !is_over) co_await signalled.wait();  // no result
   signals.cancel();
   proxy->stop();
-  co_await proxy->join();  // no result
   zookeeper.stop();
+  co_await proxy->join();     // no result
   co_await zookeeper.join();  // no result
   co_return printed;
 }

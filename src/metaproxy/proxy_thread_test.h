@@ -29,11 +29,15 @@ class ProxyThread {
   net::Address address() const { return address_; }
   // Runs it on the proxy's thread.
   void do_there(std::function<void()> what) { thread_.wait_for(call(std::move(what))); }
-  void set_node(const std::string& table, const std::string& data) {
-    do_there([&] { nodes_.set("/root/" + table, data); });
-  }
+  // Returns when the proxy uses it, if it knows the table.
   void route(const std::string& table, net::Address meta) {
-    set_node(table, routes::route_text({"c", {*net::parse_host_port(meta.to_string())}}));
+    const routes::Route route{"c", {*net::parse_host_port(meta.to_string())}};
+    do_there([&] { nodes_.set("/root/" + table, routes::route_text(route)); });
+    for (bool is_used = false; !is_used;)  // each turn lets the proxy work
+      do_there([&] {
+        const auto known = proxy_->routes().known().find(table);
+        is_used = known == proxy_->routes().known().end() || known->second.route == route;
+      });
   }
   pegmove::testing::FakeNodes& nodes() { return nodes_; }
   MetaProxy& proxy() { return *proxy_; }

@@ -1,6 +1,7 @@
 // Clients of our library behind a MetaProxy, while their table is switched to another cluster.
 #include <gmock/gmock.h>
 
+#include <mutex>
 #include <optional>
 
 #include "client/table.h"
@@ -175,7 +176,6 @@ TEST_F(SwitchTest, AnAtomicOperationOfUnknownOutcomeIsNotRepeatedOnTheOtherClust
   proxy.route("t", silent->meta_address());
   table = user->must(Table::open(user->shared_cluster(), "t", user->deadline()));
   const auto soon = Deadline::in(user->clock(), async::milliseconds(300));
-  proxy.do_there([] {});
   const auto added = user->run(table->incr("count", "s", 5, 0, soon));
   ASSERT_FALSE(added);
   EXPECT_THAT(added.error().to_string(), HasSubstr("not known whether"));
@@ -208,9 +208,11 @@ TEST_F(NamedProxyTest, AProxyThatIsDownIsPassedOverAndANewOneIsFound) {
   make_tables(4, 8);
   asio::io_context context;
   async::SystemClock clock;
+  std::mutex mutex;                                     // guards `where`
   std::vector<uint32_t> where{0x7f000002, 0x7f000001};  // nobody listens at the first
   client::Client named(context.get_executor(), clock,
                        [&](const net::HostPort& name) -> Result<std::vector<net::Address>> {
+                         std::lock_guard lock(mutex);
                          std::vector<net::Address> found;
                          for (const auto ipv4 : where) found.push_back({ipv4, name.port});
                          return found;
@@ -227,7 +229,10 @@ TEST_F(NamedProxyTest, AProxyThatIsDownIsPassedOverAndANewOneIsFound) {
   ProxyThread other({.listen = {0x7f000003, proxy.address().port}});
   other.route("t", cluster_b.meta_address());
   proxy.stop();
-  where = {0x7f000003};
+  {
+    std::lock_guard lock(mutex);
+    where = {0x7f000003};
+  }
   a.must(
       a.cluster().set_envs("t", {{"replica.deny_client_request", "reconfig*all"}}, a.deadline()));
   auto read = run((*opened)->get(key_of(0), "s", soon()));

@@ -1,4 +1,5 @@
 """Frames of THFT version 0: a client, and a meta server whose answers the test gives."""
+import contextlib
 import socket
 import struct
 import threading
@@ -107,10 +108,7 @@ class FakeMeta:
                 return
 
     def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
+        for one in [self.listener, *self.connections]:
+            with contextlib.suppress(OSError):  # it may be closed already
+                one.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        for connection in self.connections:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass

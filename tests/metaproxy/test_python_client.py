@@ -38,7 +38,7 @@ class PythonClientTest(ProxyTest):
         self.assertEqual(client.stdout.readline().strip(), "on A")
         self.put("t", route("B", clusters["B"].meta))
         proxy.until_routed("t", clusters["B"].meta)
-        self.shell(clusters["A"], "use t\nset_app_envs replica.deny_client_request reconfig*all")
+        self.shell(clusters["A"], "use t; set_app_envs replica.deny_client_request reconfig*all")
         client.stdin.write("refused\n")
         client.stdin.close()
         # It returns one error, as the client is made, and asks the proxy again after at most two seconds.
