@@ -25,8 +25,8 @@ from pathlib import Path
 RANKS = {folder: rank for rank, folders in enumerate([
     "base",
     "async wire record metrics",
-    "net store blockstore journal routes geo",
-    "client service meta_view backup bulkload duplication",
+    "net store blockstore journal geo",
+    "client service meta_view backup bulkload duplication routes",
     "rows dual",
     "splitter server/meta server/replica metaproxy gateway",
     "server/cluster inspect compare runs",

@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
   pegmove::apps::add_backups_command(program.root(), exit_code);
   pegmove::apps::add_import_export_commands(program.root(), exit_code);
   pegmove::apps::add_cluster_command(program.root(), exit_code);
+  pegmove::apps::add_metaproxy_command(program.root(), exit_code);
+  pegmove::apps::add_routes_command(program.root(), exit_code);
   pegmove::apps::add_shell_command(program.root(), exit_code);
   const auto ended = program.run(argc, argv);
   return pegmove::apps::end_output(ended.value_or(exit_code));

@@ -13,6 +13,8 @@ using async::milliseconds;
 using wire::ErrorCode;
 
 constexpr int32_t kUsualReplicaCount = 3;
+constexpr milliseconds kFirstConfigPause{50};
+constexpr milliseconds kBetweenLooks{200};
 
 const char* status_name(wire::app_status status) {
   auto found = wire::_app_status_VALUES_TO_NAMES.find(int(status));
@@ -81,7 +83,12 @@ std::string Cluster::quoted(const std::string& table) const {
 Task<std::shared_ptr<Cluster>> Cluster::connect(Client& client, std::vector<net::HostPort> metas,
                                                 Deadline deadline) {
   auto cluster = std::make_shared<Cluster>(client, std::move(metas));
-  for (auto& [key, value] : CO_TRY(co_await cluster->info(deadline)))
+  auto info = co_await cluster->info(deadline);
+  if (!info && info.error().wire_code() == int(ErrorCode::kHandlerNotFound)) {
+    cluster->is_behind_proxy_ = true;
+    co_return cluster;
+  }
+  for (auto& [key, value] : CO_TRY(std::move(info)))
     if (key == "cluster_name") cluster->name_ = value;
   co_return cluster;
 }
@@ -127,13 +134,35 @@ Task<TableInfo> Cluster::table_info(std::string table, Deadline deadline) {
                  quoted(table) + " does not exist; `ls` in the shell lists the tables");
 }
 
+// A MetaProxy answers ERR_UNKNOWN when no meta server of the cluster answers it, and
+// ERR_ZOOKEEPER_OPERATION when ZooKeeper does not: as little final as a meta server that is down.
+Task<wire::query_cfg_response> Cluster::ask_for_config(wire::query_cfg_request request,
+                                                       Deadline deadline) {
+  for (int attempt = 0;; ++attempt) {
+    auto response = CO_TRY(co_await metas_.call<wire::query_cfg_response>(
+        wire::RpcCode::kQueryConfig, request, deadline));
+    if (response.err.code != ErrorCode::kUnknown &&
+        response.err.code != ErrorCode::kZookeeperOperation)
+      co_return response;
+    const auto pause = async::back_off(attempt, kFirstConfigPause, kBetweenLooks);
+    if (deadline.left(client_.clock()) <= pause)
+      co_return fail(
+          Error(Code::kUnreachable,
+                fmt::format("{} at {}: {}: the MetaProxy there reaches no meta server of "
+                            "the table's cluster, or no ZooKeeper; its log says which",
+                            quoted(request.app_name), meta_list(),
+                            wire::error_name(response.err.code)))
+              .with_wire_code(int(response.err.code)));
+    co_await client_.clock().sleep_for(pause);  // no result
+  }
+}
+
 Task<TableConfig> Cluster::table_config(std::string table, std::vector<int32_t> indices,
                                         Deadline deadline) {
   wire::query_cfg_request request;
   request.app_name = table;
   request.partition_indices = std::move(indices);
-  auto response = CO_TRY(co_await metas_.call<wire::query_cfg_response>(wire::RpcCode::kQueryConfig,
-                                                                        request, deadline));
+  auto response = CO_TRY(co_await ask_for_config(request, deadline));
   if (response.err.code == ErrorCode::kObjectNotFound)
     co_return fail(Error(Code::kNotFound,
                          quoted(table) + " does not exist; `ls` in the shell lists the tables")
@@ -214,7 +243,6 @@ Routine<std::string> Cluster::why_not_created(std::string table, CreateOptions o
 
 Task<> Cluster::wait_until_ready(std::string table, std::function<void(int, int)> progress,
                                  Deadline deadline) {
-  constexpr milliseconds kBetweenLooks{200};
   while (true) {
     auto config = CO_TRY(co_await table_config(table, {}, deadline));
     auto ready = int(std::ranges::count_if(

@@ -10,6 +10,8 @@
 
 namespace pegmove::wire {
 class configuration_update_app_env_request;
+class query_cfg_request;
+class query_cfg_response;
 enum meta_function_level : int32_t;
 }  // namespace pegmove::wire
 
@@ -66,12 +68,17 @@ enum class ListedTables { kAvailable, kAll };
 // meta server can be reached, and with the error that the meta server returns.
 class Cluster {
  public:
-  // Checks that the cluster answers, and reads its name.
+  // Checks that the cluster answers, and reads its name. A MetaProxy may be given instead of meta
+  // servers: it answers for the tables of several clusters, and only where their partitions are.
   static Task<std::shared_ptr<Cluster>> connect(Client& client, std::vector<net::HostPort> metas,
                                                 Deadline deadline);
 
   Client& client() { return client_; }
-  // The cluster's own name, for instance "onebox"; several clusters may have the same.
+  // Whether connect() has found a MetaProxy. Then a table may move to another cluster, and calls
+  // other than table_config() fail with kUnsupported.
+  bool is_behind_proxy() const { return is_behind_proxy_; }
+  // The cluster's own name, for instance "onebox"; several clusters may have the same. Empty behind
+  // a MetaProxy.
   const std::string& name() const { return name_; }
   std::string meta_list() const { return metas_.description(); }
   // For the other files of this folder.
@@ -83,7 +90,8 @@ class Cluster {
   Task<std::vector<TableInfo>> tables(ListedTables which, Deadline deadline);
   // Errors: kNotFound, naming the table and the cluster.
   Task<TableInfo> table_info(std::string table, Deadline deadline);
-  // indices empty: all partitions. Errors: kNotFound, naming the table and the cluster.
+  // indices empty: all partitions. Tries again while a MetaProxy reaches no meta server. Errors:
+  // kNotFound, naming the table and the cluster.
   Task<TableConfig> table_config(std::string table, std::vector<int32_t> indices,
                                  Deadline deadline);
 
@@ -140,6 +148,7 @@ class Cluster {
       : client_(client), metas_(client, std::move(metas)) {}
 
  private:
+  Task<wire::query_cfg_response> ask_for_config(wire::query_cfg_request request, Deadline deadline);
   Routine<std::string> why_not_created(std::string table, CreateOptions options, Deadline deadline);
   Task<std::string> update_envs(wire::configuration_update_app_env_request request,
                                 Deadline deadline);
@@ -149,6 +158,7 @@ class Cluster {
   Client& client_;
   MetaCaller metas_;
   std::string name_;
+  bool is_behind_proxy_ = false;
 };
 
 }  // namespace pegmove::client

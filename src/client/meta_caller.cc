@@ -102,6 +102,12 @@ Task<std::optional<net::IncomingReply>> MetaCaller::call_one(Meta which, wire::R
     last_error_ = wire::to_error(reply->error, "meta server " + meta.to_string());
     co_return std::nullopt;
   }
+  if (reply->error == ErrorCode::kHandlerNotFound)
+    co_return fail(wire::to_error(
+        reply->error,
+        fmt::format("{} at {}, which is no meta server (a MetaProxy only answers where "
+                    "the partitions of a table are; give the cluster's own meta servers)",
+                    wire::rpc_name(code), meta.to_string())));
   if (reply->error != ErrorCode::kOk)
     co_return fail(wire::to_error(reply->error,
                                   fmt::format("{} at {}", wire::rpc_name(code), meta.to_string())));

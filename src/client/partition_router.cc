@@ -31,6 +31,19 @@ bool may_be_done(ErrorCode error) {
   return error == ErrorCode::kTimeout || error == ErrorCode::kNetworkFailure;
 }
 
+std::set<std::string> servers_of(const TableConfig& config) {
+  std::set<std::string> servers;
+  for (const auto& partition : config.partitions) {
+    if (partition.primary.port != 0) servers.insert(partition.primary.to_string());
+    for (const auto& secondary : partition.secondaries) servers.insert(secondary.to_string());
+  }
+  return servers;
+}
+
+bool have_none_in_common(const std::set<std::string>& one, const std::set<std::string>& other) {
+  return std::ranges::none_of(one, [&](const auto& server) { return other.contains(server); });
+}
+
 bool is_busy(ErrorCode error) {
   return error == ErrorCode::kBusy || error == ErrorCode::kSplitting;
 }
@@ -41,7 +54,7 @@ Error unknown_outcome(Error error) {
 }
 
 // Errors after which the meta servers are asked again where the partition is.
-bool moves(ErrorCode error) {
+bool may_move(ErrorCode error) {
   switch (error) {
     case ErrorCode::kObjectNotFound:
     case ErrorCode::kInvalidState:
@@ -80,7 +93,7 @@ bool PartitionRouter::is_retryable(ErrorCode error) {
     case ErrorCode::kCapacityExceeded:
     case ErrorCode::kBusy:
     case ErrorCode::kSplitting: return true;
-    default: return moves(error);
+    default: return may_move(error);
   }
 }
 
@@ -92,7 +105,7 @@ Task<std::shared_ptr<PartitionRouter>> PartitionRouter::open(std::shared_ptr<Clu
 }
 
 Target PartitionRouter::target_of(uint64_t hash) const {
-  return {record::partition_index(hash, partition_count()), hash};
+  return {record::partition_index(hash, partition_count()), hash, true};
 }
 
 // With a stop signal, meta servers that are down are asked only for a moment; a call that needs
@@ -143,15 +156,33 @@ Routine<std::map<std::string, net::Address>> PartitionRouter::look_up(const Tabl
   co_return addresses;
 }
 
+// Whether the config is that of another cluster. Behind a MetaProxy that is another set of servers:
+// app ids alone do not show it, since both clusters may have given the table the same one.
+Result<bool> PartitionRouter::has_moved(const TableConfig& config,
+                                        const std::set<std::string>& servers) const {
+  if (app_id_ == 0) return false;
+  const bool is_other_table = app_id_ != config.app_id;
+  if (!cluster_->is_behind_proxy() || servers_.empty() || !have_none_in_common(servers, servers_)) {
+    if (is_other_table)
+      return fail(Code::kNotFound,
+                  fmt::format("table '{}' was dropped and created again while in use", table_));
+    return false;
+  }
+  if (servers.empty() && is_other_table)
+    return fail(Code::kUnreachable,
+                fmt::format("table '{}' has another id, and no server that shows on which cluster",
+                            table_));
+  return !servers.empty();
+}
+
 Task<> PartitionRouter::take_over(TableConfig config, Deadline deadline) {
   if (config.partition_count > kMostPartitions ||
       config.partition_count != int32_t(config.partitions.size()))
     co_return fail(
         Code::kProtocol,
         fmt::format("table '{}': the listed partitions do not match their count", table_));
-  if (app_id_ != 0 && app_id_ != config.app_id)
-    co_return fail(Code::kNotFound,
-                   fmt::format("table '{}' was dropped and created again while in use", table_));
+  auto servers = servers_of(config);
+  const bool moved = CO_TRY(has_moved(config, servers));
   const auto addresses = co_await look_up(config, deadline);
   std::vector<Primary> primaries(config.partitions.size());
   bool is_being_split = false;
@@ -165,6 +196,8 @@ Task<> PartitionRouter::take_over(TableConfig config, Deadline deadline) {
   is_being_split_ = is_being_split;
   app_id_ = config.app_id;
   primaries_ = std::move(primaries);
+  if (!servers.empty()) servers_ = std::move(servers);
+  moves_ += moved;
   co_return Result<void>();
 }
 
@@ -178,6 +211,12 @@ Result<void> PartitionRouter::check_not_split(int32_t count) const {
                     "`query_split` in Pegasus's shell shows no split",
                     table_, now / 2, now));
   if (now == count) return {};
+  if (moves_ > 0)
+    return fail(
+        Code::kRefused,
+        fmt::format("table '{}' has moved to another cluster with {} instead of {} partitions "
+                    "while it was in use: start again",
+                    table_, now, count));
   return fail(
       Code::kRefused,
       fmt::format("table '{}' was split from {} to {} partitions while it was read, and rows "
@@ -197,6 +236,7 @@ net::RpcChannel* PartitionRouter::channel_of(int32_t partition_index) {
 }
 
 net::RpcChannel* PartitionRouter::primary_channel(int32_t partition_index) {
+  if (partition_index >= partition_count()) return nullptr;  // after a move
   return primaries_[size_t(partition_index)].is_doubted ? nullptr : channel_of(partition_index);
 }
 
@@ -219,6 +259,19 @@ Task<> PartitionRouter::look_again(int32_t partition_index, bool is_first, Deadl
   co_return Result<void>();
 }
 
+Result<Target> PartitionRouter::target_now(Target target, wire::RpcCode code, int moves_before,
+                                           int32_t count_before) const {
+  if (target.is_of_key && moves_ > 0)
+    target.partition_index = record::partition_index(target.partition_hash, partition_count());
+  if (moves_ == moves_before) return target;
+  if (!target.is_of_key) TRY(check_not_split(count_before));
+  if (code == wire::RpcCode::kScan)
+    return fail(Code::kRefused,
+                fmt::format("table '{}' has moved to another cluster, which does not know the scan",
+                            table_));
+  return target;
+}
+
 Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code, std::string body,
                                                Deadline deadline, Repeat repeat) {
   auto& clock = cluster_->client().clock();
@@ -226,9 +279,13 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
   const auto where = place(target.partition_index);
   Error last(Code::kTimeout, where + " has no primary");
   bool may_have_moved = true;
+  const auto moves = moves_;
+  const auto count = partition_count();
   for (int attempt = 0;; ++attempt) {
+    target = CO_TRY(target_now(target, code, moves, count));
     if (target.partition_index < partition_count() && may_have_moved)
       CO_TRY(co_await look_again(target.partition_index, attempt == 0, deadline));
+    target = CO_TRY(target_now(target, code, moves, count));
     if (target.partition_index >= partition_count())
       co_return fail(Code::kRefused, place(target.partition_index) + " does not exist any more");
     may_have_moved = true;
@@ -243,7 +300,7 @@ Task<net::IncomingReply> PartitionRouter::call(Target target, wire::RpcCode code
       if (reply && reply->error == ErrorCode::kOk) co_return reply;
       if (reply) {
         last = wire::to_error(reply->error, where);
-        may_have_moved = moves(reply->error);
+        may_have_moved = may_move(reply->error);
         if (may_have_moved) doubt(target.partition_index, *channel);
         busy_answers_ += is_busy(reply->error);
         if (repeat == Repeat::kForbidden && may_be_done(reply->error))

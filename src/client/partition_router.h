@@ -2,6 +2,8 @@
 // handled as in Pegasus's C++ client (src/client/partition_resolver.cpp).
 #pragma once
 
+#include <set>
+
 #include "async/stop_signal.h"
 #include "client/cluster.h"
 
@@ -11,6 +13,8 @@ namespace pegmove::client {
 struct Target {
   int32_t partition_index = 0;
   uint64_t partition_hash = 0;  // of the key; full scans send the index
+  // Of one key: another partition count gives it another index.
+  bool is_of_key = false;
 };
 
 // Whether a request may be sent again although it may have been carried out. A request that was
@@ -42,10 +46,18 @@ class PartitionRouter {
   // on meanwhile has moved rows. Errors: also those of the meta call. May be repeated.
   Task<> check_still_whole(int32_t count, Deadline deadline);
 
+  // How often the table has moved to another cluster: behind a MetaProxy a table with another app
+  // id on other servers was not dropped, but moved, perhaps to another partition count. (An app id
+  // that changes on the same servers, or without a MetaProxy, means a table that was dropped and
+  // created again.) Contexts of scans that began before a move are void.
+  int moves() const { return moves_; }
+
   // Sends the request until the answer is final, or the deadline passes: then the error contains
-  // the last reason (kTimeout). Errors: kNotFound when the table was dropped, or dropped and
-  // created again; RPC-level errors; kInterrupted. With Repeat::kForbidden also those of
-  // RpcChannel, saying that the outcome is not known.
+  // the last reason (kTimeout). After a move a request of one key goes to the key's partition on
+  // the other cluster. Errors: kNotFound when the table was dropped, or dropped and created again;
+  // kRefused when the table has moved to another partition count, and the request is not of one
+  // key, or has moved at all, and it continues a scan; RPC-level errors; kInterrupted. With
+  // Repeat::kForbidden also those of RpcChannel, saying that the outcome is not known.
   Task<net::IncomingReply> call(Target target, wire::RpcCode code, std::string body,
                                 Deadline deadline, Repeat repeat = Repeat::kAllowed);
 
@@ -96,6 +108,10 @@ class PartitionRouter {
   Routine<std::map<std::string, net::Address>> look_up(const TableConfig& config,
                                                        Deadline deadline);
   Task<> take_over(TableConfig config, Deadline deadline);
+  Result<bool> has_moved(const TableConfig& config, const std::set<std::string>& servers) const;
+  // The request's present target, before and after the cluster was asked again.
+  Result<Target> target_now(Target target, wire::RpcCode code, int moves_before,
+                            int32_t count_before) const;
   // Reports that the channel may not lead to the partition's primary: before the next call the
   // cluster is asked, and the primary's name is looked up.
   void doubt(int32_t partition_index, const net::RpcChannel& channel);
@@ -111,6 +127,8 @@ class PartitionRouter {
   int32_t app_id_ = 0;
   bool is_being_split_ = false;
   std::vector<Primary> primaries_;
+  std::set<std::string> servers_;  // of the table, as the last config named them
+  int moves_ = 0;
   bool refreshing_ = false;
   async::Event refreshed_;
 };

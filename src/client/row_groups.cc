@@ -8,6 +8,7 @@
 
 #include "async/for_each.h"
 #include "base/bytes.h"
+#include "record/hash.h"
 #include "record/key.h"
 
 namespace pegmove::client {
@@ -61,11 +62,25 @@ std::vector<std::vector<size_t>> waves_again(std::span<const RowGroup> groups,
   return waves;
 }
 
+// Groups are made for a partition count, which is another one when the table has moved to another
+// cluster: a group must not be written into a partition that is not its own.
+Result<void> check_place(Table& table, int32_t partition_index, uint64_t hash) {
+  const auto count = table.router().partition_count();
+  if (table.router().moves() == 0 || record::partition_index(hash, count) == partition_index)
+    return {};
+  return fail(
+      Code::kRefused,
+      fmt::format("table '{}' has moved to another cluster with {} partitions while rows were "
+                  "written; start again",
+                  table.name(), count));
+}
+
 Task<> write_again(Table& table, int32_t partition_index, RowGroup group, const WriteForm& form,
                    Deadline deadline) {
   std::string body;
   auto [code, hash] = form.encode(group, body);
   auto size = body.size();
+  CO_TRY(check_place(table, partition_index, hash));
   auto reply =
       co_await table.router().call({partition_index, hash}, code, std::move(body), deadline);
   if (reply) co_return form.check(*reply);
@@ -92,6 +107,10 @@ Task<> write_groups(Table& table, int32_t partition_index, std::vector<RowGroup>
   std::string body;
   for (size_t place = 0; channel && place < groups.size(); ++place) {
     auto [code, hash] = form.encode(groups[place], body);
+    if (!check_place(table, partition_index, hash)) {
+      flight.failed[place] = true;  // write_again() says why
+      continue;
+    }
     ++flight.under_way;
     channel->start({.code = code,
                     .gpid = table.router().gpid(partition_index),

@@ -28,7 +28,8 @@ Scanner::Scanner(std::shared_ptr<PartitionRouter> router, Target target, ScanRan
       target_(target),
       range_(std::move(range)),
       options_(std::move(options)),
-      partition_count_(router_->partition_count()) {}
+      partition_count_(router_->partition_count()),
+      moves_(router_->moves()) {}
 
 Scanner::~Scanner() { forget_context(); }
 
@@ -93,10 +94,12 @@ Task<net::IncomingReply> Scanner::ask(Deadline deadline) {
 
 Task<std::optional<ScanBatch>> Scanner::next(Deadline deadline) {
   while (!done_) {
+    CO_TRY(forget_moved_context());
     bool asked_anew = !context_;
     CO_TRY(check_not_split());
     auto reply = co_await ask(deadline);
     CO_TRY(check_not_split());  // the cluster may have been asked again
+    if (!reply && context_ && moves_ != router_->moves()) continue;
     if (!reply && reply.error().code() == Code::kTooLarge && ask_for_less()) continue;
     too_large_ = 0;
     auto batch = CO_TRY(co_await take(CO_TRY(std::move(reply))));
@@ -113,6 +116,17 @@ Task<std::optional<ScanBatch>> Scanner::next(Deadline deadline) {
     if (batch.received() > 0) co_return batch;
   }
   co_return std::nullopt;
+}
+
+// A context of another cluster, from which the table has moved: the scan starts again there, after
+// its last key. A cluster may know another scan by the same number.
+Result<void> Scanner::forget_moved_context() {
+  if (std::exchange(moves_, router_->moves()) == moves_ || !context_) return {};
+  context_.reset();
+  if (options_.only_count)
+    return fail(Code::kRefused, fmt::format("table '{}' has moved to another cluster; count again",
+                                            router_->table()));
+  return {};
 }
 
 // Reads a reply and notes how the scan continues. context_lost_: the scan must be started again.

@@ -59,6 +59,7 @@ class Scanner {
   void set_foreign_apart(ScanBatch& batch) const;
   Routine<> look_up(std::vector<ForeignRow>& foreign, Deadline deadline);
   void forget_context();
+  Result<void> forget_moved_context();
   bool ask_for_less();
 
   std::shared_ptr<PartitionRouter> router_;
@@ -66,6 +67,7 @@ class Scanner {
   ScanRange range_;
   ScanOptions options_;
   int32_t partition_count_;         // when the scan began
+  int moves_;                       // of the table, when context_ was known to be valid
   int64_t searched_ = 0;            // foreign rows
   std::optional<int64_t> context_;  // of the server; nullopt: start with GET_SCANNER
   bool done_ = false;

@@ -221,26 +221,39 @@ Task<CountResult> Table::sort_key_count(std::string hash_key, Deadline deadline)
   co_return CountResult{response.count, info_of(response)};
 }
 
-Task<std::vector<FoundRow>> Table::batch_get(std::vector<RowKey> keys, Deadline deadline) {
+// nullopt: the table has moved to another partition count meanwhile, and the keys must be grouped
+// again.
+Task<std::optional<std::vector<FoundRow>>> Table::batch_get_once(const std::vector<RowKey>& keys,
+                                                                 Deadline deadline) {
+  const auto count = router_->partition_count();
   std::map<int32_t, std::pair<Target, wire::batch_get_request>> requests;
-  for (auto& key : keys) {
+  for (const auto& key : keys) {
     auto target = CO_TRY(target_of(key.hash_key, key.sort_key));
     auto& request = requests[target.partition_index];
-    request.first = target;
+    request.first = {target.partition_index, target.partition_hash};
     auto& full = request.second.keys.emplace_back();
-    full.hash_key.data = std::move(key.hash_key);
-    full.sort_key.data = std::move(key.sort_key);
+    full.hash_key.data = key.hash_key;
+    full.sort_key.data = key.sort_key;
   }
   std::vector<FoundRow> rows;
   for (auto& [index, request] : requests) {
-    auto response = CO_TRY(co_await call<wire::batch_get_response>(
-        request.first, wire::RpcCode::kBatchGet, std::move(request.second), deadline));
-    if (response.error != kOk) co_return refused(response.error, "batch_get");
-    for (auto& row : response.data)
+    if (router_->moves() > 0 && router_->partition_count() != count) co_return std::nullopt;
+    auto response = co_await call<wire::batch_get_response>(request.first, wire::RpcCode::kBatchGet,
+                                                            std::move(request.second), deadline);
+    if (!response && router_->moves() > 0 && router_->partition_count() != count)
+      co_return std::nullopt;
+    if (!response) co_return fail(std::move(response).error());
+    if (response->error != kOk) co_return refused(response->error, "batch_get");
+    for (auto& row : response->data)
       rows.push_back(
           {std::move(row.hash_key.data), std::move(row.sort_key.data), std::move(row.value.data)});
   }
   co_return rows;
+}
+
+Task<std::vector<FoundRow>> Table::batch_get(std::vector<RowKey> keys, Deadline deadline) {
+  while (true)
+    if (auto rows = CO_TRY(co_await batch_get_once(keys, deadline))) co_return *std::move(rows);
 }
 
 Task<IncrResult> Table::incr(std::string hash_key, std::string sort_key, int64_t increment,

@@ -91,6 +91,8 @@ class Table {
   template <typename Response, typename Request>
   Task<Response> call(Target target, wire::RpcCode code, Request request, Deadline deadline,
                       Repeat repeat = Repeat::kAllowed);
+  Task<std::optional<std::vector<FoundRow>>> batch_get_once(const std::vector<RowKey>& keys,
+                                                            Deadline deadline);
   Result<Target> target_of(std::string_view hash_key, std::string_view sort_key) const;
 
   std::shared_ptr<PartitionRouter> router_;  // shared with the scanners
