@@ -13,6 +13,18 @@
 #include "client/duplications.h"
 #include "server/meta/fake_nodes_test.h"
 
+namespace pegmove::wire {
+
+// For GoogleTest: the generated operators << have no definition.
+inline void PrintTo(duplication_status status, std::ostream* out) {
+  *out << server::meta::status_name(status) << " (" << int(status) << ")";
+}
+inline void PrintTo(duplication_fail_mode mode, std::ostream* out) {
+  *out << server::meta::fail_mode_name(mode) << " (" << int(mode) << ")";
+}
+
+}  // namespace pegmove::wire
+
 namespace pegmove::server::meta {
 
 // The other cluster, as follower.h has it: notes what it was asked, and may refuse. Safe from any

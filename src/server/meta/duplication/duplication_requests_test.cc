@@ -242,11 +242,11 @@ TEST_F(DuplicationRequestsTest, RequestsPauseStartAndRemove) {
       {DS_REMOVED, ErrorCode::kObjectNotFound}};
   auto status = DS_LOG;
   for (const auto& [wanted, expected] : requests) {
-    EXPECT_EQ(modify("t", id, wanted), expected) << wanted;
+    EXPECT_EQ(modify("t", id, wanted), expected) << int(wanted);
     if (expected == ErrorCode::kOk) status = wanted;
     if (status == DS_REMOVED) continue;
-    EXPECT_EQ(entry("t").status, status) << wanted;
-    EXPECT_EQ(partition(app_id, 1).assignments.at(0).ships, status == DS_LOG) << wanted;
+    EXPECT_EQ(entry("t").status, status) << int(wanted);
+    EXPECT_EQ(partition(app_id, 1).assignments.at(0).ships, status == DS_LOG) << int(wanted);
   }
   expect_no_logs(app_id);
   EXPECT_EQ(modify("nosuch", id, DS_LOG), ErrorCode::kAppNotExist);
