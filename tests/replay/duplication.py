@@ -32,7 +32,7 @@ REPLAYS = {
     "incremental@source": ("incremental.jsonl", SourcePlace, [Table(1, "t", 4)]),
     "shell@source": ("shell.txt", ShellPlace, [Table(1, "t", 4)]),
     "errors@source": ("errors.jsonl", ErrorsPlace, [Table(1, "r_main", 4)]),
-    "full@source": ("full.jsonl.gz", FullPlace, [Table(2, "u", 4)]),
+    "full@source": ("full.jsonl.gz", FullPlace, [Table(1, "t", 4), Table(2, "u", 4)]),
     "full@target": ("full.jsonl.gz", FollowerPlace, []),
 }
 

@@ -38,7 +38,7 @@ def hash_key_of(value):
 class FullPlace(SourcePlace):
     def run(self, report, now_s):
         self.replay.make_tables()
-        self.table = self.recording.tables[0]
+        self.table = self.recording.tables[-1]
         rows = b"".join(b"row%05d\ts\tvalue%d\n" % (number, number) for number in range(ROWS))
         done = harness.run_program(["import", "--cluster", self.cluster.meta, "--table", self.table.name, "--format",
                                     "tsv", "--quiet", "-"], self.folder, stdin=rows)

@@ -34,11 +34,17 @@ DROPPED_AFTER_S = 3600
 TABLE_COMMANDS = ("replica.kill_partition", "replica.query-app-envs", "replica.query-compact",
                   "replica.query-progress", "replica.trigger-checkpoint")
 TABLE_ARGUMENT = re.compile(r"(\d+)((?:\.\d+)?)")
+PAUSED = 4  # duplication_status
 POLL_S = 0.02
 MOST_POLLS = 1000  # of a transcript
 # Reads that can be asked twice. SCAN cannot: its context is gone after the first time.
 READS = {"RPC_RRDB_RRDB_" + name for name in
          ("GET", "TTL", "BATCH_GET", "MULTI_GET", "SORTKEY_COUNT", "GET_SCANNER")}
+
+
+def is_paused(answer):
+    """Whether a duplication of an answer about one table does not ship."""
+    return any(entry.get("status") == PAUSED for entry in answer.get("entry_list", []))
 
 
 def now_2016_s():
@@ -226,7 +232,8 @@ class Replay:
             unserved = any(path.endswith(".primary") and ours == "none" for path, _, ours in comparison.found)
             return unserved and self.may_poll()
         if exchange.request.name in ("RPC_CM_QUERY_DUPLICATION", "RPC_CM_LIST_DUPLICATION"):
-            return any(ours == "behind" for _, _, ours in comparison.found) and self.may_poll()
+            waits = any(ours == "behind" and recorded == "all confirmed" for _, recorded, ours in comparison.found)
+            return waits and not is_paused(exchange.answer.value) and self.may_poll()
         if exchange.request.name == "RPC_CM_QUERY_BACKUP_STATUS":
             return self.may_poll() and any(path.endswith(".end_time_ms") and ours == 0
                                            for path, _, ours in comparison.found)
