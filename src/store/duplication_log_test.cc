@@ -233,7 +233,7 @@ TEST_F(DuplicationLog, AHoleIsAnErrorThatNamesTheDecrees) {
   ASSERT_EQ(db_->keep_log(), 0);
   put_some(10);
   remove_entries({4, 5});
-  EXPECT_EQ(must_read(*db_, 0, 120).last_decree, 1) << "what is before it can be read";
+  EXPECT_EQ(must_read(*db_, 0, 100).last_decree, 1) << "what is before it can be read";
   EXPECT_THAT(
       read_error(*db_, 0),
       HasSubstr("the entry of decree 6 follows that of decree 5, and the one before it is 3"));

@@ -119,7 +119,7 @@ TEST_F(LoggedWrites, ThatShareAMutationAreOneEntryInTheirOrder) {
   const auto decrees = partition_.send(writes);
   Log expected;
   for (size_t i = 0; i < writes.size(); ++i)
-    expected[*decrees[i]].push_back({LoggedCode::kPut, put_body(writes[i].row, writes[i].value)});
+    expected[*decrees[i]].push_back({LoggedCode::kPut, writes[i].body(0)});
   EXPECT_LT(expected.size(), writes.size()) << "some shared a mutation";
   EXPECT_EQ(log(), expected);
 }
@@ -235,7 +235,7 @@ class LoggedHistory {
         reopen();
     }
     reopen();
-    EXPECT_GT(shipped_.size(), 10u);
+    EXPECT_GT(shipped_.size(), 5u);
   }
 
  private:
