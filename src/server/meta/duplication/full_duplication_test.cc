@@ -48,10 +48,11 @@ class FullDuplicationTest : public ::testing::Test {
     return at_a.must(client::table_duplications(at_a.cluster(), "t", at_a.deadline()))
         .duplications.at(0);
   }
-  // The servers' time passes until it is so.
-  void wait_until(const std::function<bool()>& holds) {
+  // The servers' time passes until it is so, by a step for each look.
+  void wait_until(const std::function<bool()>& holds,
+                  async::milliseconds step = async::milliseconds(20)) {
     for (const auto end = at_a.deadline(); !holds();) {
-      time.advance(async::milliseconds(20));
+      time.advance(step);
       if (end.passed(at_a.clock()))
         throw std::runtime_error("it does not happen: " + duplication().waits_for);
     }
@@ -98,7 +99,9 @@ TEST_F(FullDuplicationTest, OfAnEmptyTableIsCompleteSoon) {
   at_a.create_table("t", kFullPartitions);
   const auto begin = time.now();
   add();
-  wait_until([this] { return duplication().status == DuplicationStatus::kLog; });
+  // A look takes longer than this step.
+  wait_until([this] { return duplication().status == DuplicationStatus::kLog; },
+             async::milliseconds(1));
   EXPECT_LT(time.now() - begin, std::chrono::seconds(2));
   EXPECT_TRUE(at_b.open_table("t"));
 }
