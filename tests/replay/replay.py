@@ -225,14 +225,15 @@ class Replay:
         - a record has expired (it was written with a short ttl, and its recorded reader missed it);
         - a table's partitions are served (the recorded client asked until they were);
         - a backup has ended;
-        - what a duplication has shipped is confirmed."""
+        - what a duplication has shipped is confirmed, or its status is the next one."""
         if exchange.request.name in READS:
             return any(moment >= self.asked_at_s for moment in self.pending)
         if exchange.request.name == "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX":
             unserved = any(path.endswith(".primary") and ours == "none" for path, _, ours in comparison.found)
             return unserved and self.may_poll()
         if exchange.request.name in ("RPC_CM_QUERY_DUPLICATION", "RPC_CM_LIST_DUPLICATION"):
-            waits = any(ours == "behind" and recorded == "all confirmed" for _, recorded, ours in comparison.found)
+            waits = any((ours == "behind" and recorded == "all confirmed") or path.endswith(".status")
+                        for path, recorded, ours in comparison.found)
             return waits and not is_paused(exchange.answer.value) and self.may_poll()
         if exchange.request.name == "RPC_CM_QUERY_BACKUP_STATUS":
             return self.may_poll() and any(path.endswith(".end_time_ms") and ours == 0

@@ -16,7 +16,13 @@ import wire_client
 CONFIG = "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX"
 START, PAUSE = 3, 4  # duplication_status
 ENTRY_FIELDS = ("task_code", "raw_message", "cluster_id")
-HEADER_FIELDS = ("version", "name", "context", "timeout_ms", "partition")
+HEADER_FIELDS = ("version", "name", "context", "partition")
+
+
+def timeouts(recorded, ours):
+    """A difference of the timeouts that requests state. It is what is left of them: some of it has gone by."""
+    near = abs(recorded.timeout_ms - ours.timeout_ms) <= max(recorded.timeout_ms, ours.timeout_ms) // 10
+    return [] if near else [("header.timeout_ms", recorded.timeout_ms, ours.timeout_ms)]
 
 
 class Target:
@@ -132,6 +138,7 @@ class Shipping:
         ours = asked.request.header
         found = [(f"header.{name}", getattr(recorded, name), getattr(ours, name)) for name in HEADER_FIELDS
                  if getattr(recorded, name) != getattr(ours, name)]
+        found += timeouts(recorded, ours)
         offsets = [one.thread_hash - one.app_id * THREADS_OF_TABLE for one in (recorded, ours)]
         if offsets[0] != offsets[1]:
             found.append(("header.thread_hash", *offsets))
@@ -211,9 +218,9 @@ class SourcePlace:
             with self.target.peer.lock:
                 asked = [one.request for one in self.target.attempts if one.request.name == recorded.name]
             return None, [("value", repr(recorded), f"{late}; there were {asked!r}"[:1200])]
-        names = ("version", "context", "timeout_ms")
-        return ours, [(f"header.{name}", getattr(recorded.header, name), getattr(ours.header, name))
-                      for name in names if getattr(recorded.header, name) != getattr(ours.header, name)]
+        found = [(f"header.{name}", getattr(recorded.header, name), getattr(ours.header, name))
+                 for name in ("version", "context") if getattr(recorded.header, name) != getattr(ours.header, name)]
+        return ours, found + timeouts(recorded.header, ours.header)
 
     def body_of(self, request):
         """The body with the recorded addresses of the source."""

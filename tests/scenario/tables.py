@@ -1,6 +1,7 @@
 """Tables as their files have them, read by table_dump, and rows to fill them with."""
 import glob
 import os
+import re
 import subprocess
 import time
 
@@ -30,8 +31,8 @@ class StoredTable:
     def __init__(self, cluster, name):
         self.data, self.name = cluster.data, name
         values = read_values(os.path.join(cluster.data, "meta"))
-        apps = [value for path, value in values.items()
-                if path.startswith("/apps/") and value.get("app_name") == name and value["status"] == "available"]
+        apps = [value for path, value in values.items() if re.fullmatch("/apps/[^/]+", path)]
+        apps = [app for app in apps if app.get("app_name") == name and app["status"] == "available"]
         if not apps:
             raise AssertionError(f"no table {name} in {cluster.data}")
         self.app = apps[-1]
