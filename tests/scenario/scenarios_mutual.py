@@ -64,7 +64,7 @@ class Mutual(Duplicated):
             sides = [self.a, self.b] if chance.random() < 0.5 else [self.b, self.a]
             self.one_round(chance, sides[0], sides[1:])
             try:
-                rows = self.wait_for_equal()
+                rows = self.wait_for_equal(limit_s=30)
                 self.check_model()
             except AssertionError as late:
                 self.fail(f"seed {SEED}, round {number}, written on {sides[0].name}: {late}")
