@@ -125,7 +125,7 @@ TEST_F(DuplicateWriteTest, ErrorsCarryTheServersHint) {
 }
 
 TEST_F(DuplicateWriteTest, ARowThatIsTooLargeIsNamed) {
-  add("h", "huge", std::string(1 << 20, 'v'));
+  add("h", "huge", std::string(4 << 20, 'v'));
   auto refused = write();
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().to_string(), HasSubstr("\"h\" : \"huge\" is too large"));
