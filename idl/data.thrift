@@ -257,17 +257,29 @@ struct check_and_mutate_response {
   8: string server,
 }
 
-// Source: idl/duplication_internal.thrift.
+// Source: idl/duplication_internal.thrift. Fields 100 and up are ours: embedded clusters send them,
+// so that each entry is carried out once; servers of Pegasus skip them. decree, write_index: where
+// the entry is in the log that the request names, the index counted from 0 within its mutation.
 struct duplicate_entry {
   1: optional i64 timestamp,
   2: optional dsn.task_code task_code,
   3: optional dsn.blob raw_message,
   4: optional byte cluster_id,
   5: optional bool verify_timetag,
+  100: optional i64 decree,
+  101: optional i32 write_index,
+}
+
+// Ours: the partition whose log the entries come from, and the random number of that log.
+struct duplicate_source {
+  1: i32 app_id,
+  2: i32 partition_index,
+  3: i64 log_id,
 }
 
 struct duplicate_request {
   1: list<duplicate_entry> entries,
+  100: optional duplicate_source source,
 }
 
 struct duplicate_response {

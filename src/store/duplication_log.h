@@ -43,6 +43,7 @@ struct LogStart {
 // Consecutive mutations of a log. One without mutations that is not at the end says that the log
 // has none up to last_decree: read on from there.
 struct LogPiece {
+  uint64_t log_id = 0;                    // LogStart::id
   std::vector<LoggedMutation> mutations;  // views into `owner`
   // Shared: a piece is sent to several targets, and again after an error.
   std::shared_ptr<const void> owner;

@@ -95,15 +95,17 @@ TEST_F(FetchedCheckpointTest, LosesTheLogOfItsMasterAndNothingElse) {
   put_meta("pegmove_duplication_log", "begins");
   put_meta(std::string("pegmove_duplication_log/\0\0\0\0\0\0\0\7", 32), "entry");
   put_meta("pegmove_last_timestamp_us", "77");
-  ASSERT_EQ(meta_keys().size(), 6u);
+  put_meta("pegmove_received/2/7/0", "5 6 7");
+  ASSERT_EQ(meta_keys().size(), 7u);
   ASSERT_TRUE(drop_log_of_master(path));
-  EXPECT_EQ(meta_keys(),
-            (std::vector<std::string>{kDataVersionKey, kLastFlushedDecreeKey,
-                                      kManualCompactFinishTimeKey, kLastTimestampKey}));
+  EXPECT_EQ(meta_keys(), (std::vector<std::string>{kDataVersionKey, kLastFlushedDecreeKey,
+                                                   kManualCompactFinishTimeKey, kLastTimestampKey,
+                                                   "pegmove_received/2/7/0"}));
   ASSERT_TRUE(drop_log_of_master(path)) << "repeatable";
   const auto db = open({.path = path, .create_if_missing = false});
   EXPECT_EQ(db->last_decree(), 3);
   EXPECT_EQ(db->last_timestamp_us(), 77);
+  EXPECT_EQ(db->received_from({2, 7, 0}), (ReceivedPosition{5, 6, 7}));
   EXPECT_TRUE(has_row(*db, 1) && has_row(*db, 2) && has_row(*db, 3));
 }
 

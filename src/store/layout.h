@@ -36,9 +36,9 @@ inline constexpr const char* kManualCompactFinishTimeKey =
 inline constexpr const char* kLastLoadKey = "pegmove_last_load";
 // Ours: the greatest timestamp that a write was given, unix microseconds; absent: none was.
 inline constexpr const char* kLastTimestampKey = "pegmove_last_timestamp_us";
-// The keys of a duplication log are in store/log_format.h. Without one the family has two keys,
-// written again and again: its memtable is full after some 70,000 batches, and the rows are flushed
-// with it.
+// The keys of a duplication log are in store/log_format.h, those of what came from other
+// clusters in store/received_positions.h. Without them the family has two keys, written again and
+// again: its memtable is full after some 70,000 batches, and the rows are flushed with it.
 inline constexpr size_t kMetaMemtableBytes = size_t{8} << 20;
 inline constexpr size_t kMetaMemtableBytesWithLog = size_t{64} << 20;  // as that of the rows
 // Greater ones are not believed: half of what a timetag holds, so that there is room to count on.

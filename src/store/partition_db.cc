@@ -158,6 +158,8 @@ Result<void> PartitionDb::read_meta() {
   const auto loaded = read_number(*db_, meta_, kLastLoadKey, path_);
   last_load_ = loaded.value_or(0);  // only tables that were loaded have it
   if (hooks_.compaction_filter) hooks_.compaction_filter->set_data_version(data_version_);
+  if (const auto status = received_.open(*db_, *meta_); !status.ok())
+    return fail(error(status, "opening"));
   return log_->open(last_decree_);
 }
 
@@ -217,6 +219,7 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree, int64_t times
   if (is_given_up_) return fail(needs_reopen_error());
   batch.batch_.SetSavePoint();
   rocksdb::Status status = add_meta(batch.batch_, decree, timestamp_us);
+  if (status.ok() && batch.received_) status = received_.add(batch.batch_, *batch.received_);
   LogEnd log_end;
   if (status.ok()) status = log_->add(batch.batch_, decree, logged, log_end);
   if (status.ok() && hooks_.errors->take_sealed()) status = fill_memtable();
@@ -224,6 +227,7 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree, int64_t times
   batch.batch_.RollbackToSavePoint().PermitUncheckedError();
   if (!status.ok()) return fail(error(status, "writing to"));
   log_->wrote(log_end);
+  if (batch.received_) received_.wrote(*batch.received_);
   last_decree_ = decree;
   last_timestamp_us_ = std::max(last_timestamp_us_.load(), timestamp_us);
   return {};

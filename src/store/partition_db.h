@@ -24,6 +24,7 @@
 #include "store/duplication_log.h"
 #include "store/layout.h"
 #include "store/partition_log.h"
+#include "store/received_positions.h"
 #include "store/status.h"
 #include "store/stored_value.h"
 #include "store/write_batch.h"
@@ -89,6 +90,12 @@ class PartitionDb {
   // writes fail until resume() succeeds.
   Result<void> write(WriteBatch& batch, int64_t decree, int64_t timestamp_us = 0,
                      std::span<const LoggedMutation> logged = {});
+
+  // How far the log of another cluster's partition is in here: what successful writes have set,
+  // also before this opening (store/received_positions.h). For the caller of write() only.
+  std::optional<ReceivedPosition> received_from(const SourcePartition& source) const {
+    return received_.find(source);
+  }
 
   // Nothing, or the error that made RocksDB stop taking writes (or stop compacting); reads go on.
   Result<void> health() const;
@@ -213,6 +220,7 @@ class PartitionDb {
   rocksdb::ColumnFamilyHandle* rows_ = nullptr;  // both destroyed before db_, by the destructor
   rocksdb::ColumnFamilyHandle* meta_ = nullptr;
   std::unique_ptr<PartitionLog> log_;  // made when db_ is open
+  ReceivedPositions received_;
   rocksdb::WriteOptions write_options_;
   int data_version_ = 0;
   std::atomic<int64_t> last_decree_ = 0;

@@ -55,6 +55,7 @@ class PartitionLog {
     std::unique_ptr<rocksdb::Iterator> entries;
     LogEnd upto;  // of what is durable
     bool is_end = false;
+    uint64_t log_id = 0;
   };
 
   Result<std::optional<std::string>> get(const char* key) const;

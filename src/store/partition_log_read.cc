@@ -51,7 +51,7 @@ Result<PartitionLog::View> PartitionLog::look(int64_t after) {
     return fail(broken(why));
   }
   // The iterator under the lock: nothing is trimmed between it and the rest.
-  return View{new_iterator(), synced_, synced_ == end_};
+  return View{new_iterator(), synced_, synced_ == end_, start_.id};
 }
 
 Result<LogPiece> PartitionLog::read(int64_t after, size_t most_bytes) {
@@ -65,6 +65,7 @@ Result<LogPiece> PartitionLog::read_durable(int64_t after, size_t most_bytes) {
   const auto view = TRY(look(after));
   auto values = std::make_shared<std::deque<std::string>>();  // shared as LogPiece::owner
   LogPiece piece;
+  piece.log_id = view.log_id;
   piece.owner = values;
   piece.last_decree = after;
   auto& entries = *view.entries;

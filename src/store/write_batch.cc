@@ -25,6 +25,7 @@ void WriteBatch::remove(std::string_view raw_key) {
 
 void WriteBatch::clear() {
   batch_.Clear();
+  received_.reset();
   first_error_ = rocksdb::Status::OK();
 }
 

@@ -5,7 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
+
+#include "store/received_positions.h"
 
 namespace pegmove::store {
 
@@ -22,6 +25,8 @@ class WriteBatch {
   void put(std::string_view raw_key, std::string_view value, uint32_t expire_ts, uint64_t timetag);
   // Removes a row; one that is not there is no error.
   void remove(std::string_view raw_key);
+  // The rows came from another cluster, up to this position of its log; the last call counts.
+  void set_received(const Received& received) { received_ = received; }
   void clear();
 
   size_t count() const { return static_cast<size_t>(batch_.Count()); }  // puts and removes
@@ -33,6 +38,7 @@ class WriteBatch {
 
   int data_version_;
   rocksdb::WriteBatch batch_;
+  std::optional<Received> received_;
   rocksdb::Status first_error_;  // a key or value of more than 4 GiB; write() reports it
 };
 

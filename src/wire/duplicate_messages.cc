@@ -12,12 +12,19 @@ using Reader = BinaryReader;
 // An entry that can be applied takes more: without a bound a small frame could claim millions.
 constexpr size_t kLeastEntrySize = 15;
 
+// Fields of ours.
+constexpr int16_t kDecreeField = 100;
+constexpr int16_t kWriteIndexField = 101;
+constexpr int16_t kSourceField = 100;
+constexpr DuplicatePosition kNoPosition{.decree = -1, .write_index = -1};
+
 // The body of a PUT without its key and its value: headers of the body's field and of three fields,
 // two sizes, the expiry, two STOPs.
 constexpr size_t kPutOverhead = 3 + (3 + 4) + (3 + 4) + (3 + 4) + 2;
 
 DuplicateEntryView read_entry(BinaryReader& in) {
   DuplicateEntryView entry;
+  DuplicatePosition position = kNoPosition;
   for (auto field = in.field(); field.type != Reader::kStop; field = in.field()) {
     if (field.id == 1 && field.type == Reader::kI64)
       entry.timestamp_us = in.i64();
@@ -29,10 +36,30 @@ DuplicateEntryView read_entry(BinaryReader& in) {
       entry.cluster_id = in.i8();
     else if (field.id == 5 && field.type == Reader::kBool)
       entry.verify_timetag = in.i8() != 0;
+    else if (field.id == kDecreeField && field.type == Reader::kI64)
+      position.decree = in.i64();
+    else if (field.id == kWriteIndexField && field.type == Reader::kI32)
+      position.write_index = in.i32();
     else
       in.skip(field.type);
   }
+  if (position != kNoPosition) entry.position = position;
   return entry;
+}
+
+DuplicateSource read_source(BinaryReader& in) {
+  DuplicateSource source{.app_id = -1, .partition_index = -1, .log_id = -1};
+  for (auto field = in.field(); field.type != Reader::kStop; field = in.field()) {
+    if (field.id == 1 && field.type == Reader::kI32)
+      source.app_id = in.i32();
+    else if (field.id == 2 && field.type == Reader::kI32)
+      source.partition_index = in.i32();
+    else if (field.id == 3 && field.type == Reader::kI64)
+      source.log_id = in.i64();
+    else
+      in.skip(field.type);
+  }
+  return source;
 }
 
 void append_request_begin(std::string& out, uint32_t entries) {
@@ -44,22 +71,26 @@ void append_request_begin(std::string& out, uint32_t entries) {
 
 }  // namespace
 
-Result<std::vector<DuplicateEntryView>> decode_duplicate(std::string_view body) {
+Result<DuplicateRequestView> decode_duplicate(std::string_view body) {
   BinaryReader in(body);
   in.raw(3);  // the one field of a body; its type and id are ignored, as real servers do
-  std::vector<DuplicateEntryView> entries;
+  DuplicateRequestView request;
   for (auto field = in.field(); field.type != Reader::kStop; field = in.field()) {
+    if (field.id == kSourceField && field.type == Reader::kStruct) {
+      request.source = read_source(in);
+      continue;
+    }
     if (field.id != 1 || field.type != Reader::kList) {
       in.skip(field.type);
       continue;
     }
     auto count = in.list(kLeastEntrySize);
-    entries.clear();
-    entries.reserve(count);
-    while (count-- > 0 && in.ok()) entries.push_back(read_entry(in));
+    request.entries.clear();
+    request.entries.reserve(count);
+    while (count-- > 0 && in.ok()) request.entries.push_back(read_entry(in));
   }
   if (in.i8() != Reader::kStop || !in.rest().empty()) in.fail("bytes after the message");
-  if (in.ok()) return entries;
+  if (in.ok()) return request;
   return fail(Code::kProtocol, "malformed duplicate_request: " + std::string(in.error()));
 }
 
@@ -74,7 +105,22 @@ void DuplicateWriter::add(const DuplicateEntryView& entry) {
   append_field_begin(out_, Reader::kByte, 4);
   out_ += char(entry.cluster_id);
   if (entry.verify_timetag) append_bool_field(out_, 5, true);
+  if (entry.position) {
+    append_i64_field(out_, kDecreeField, entry.position->decree);
+    append_i32_field(out_, kWriteIndexField, entry.position->write_index);
+  }
   out_ += '\0';
+}
+
+void DuplicateWriter::finish(const std::optional<DuplicateSource>& source) {
+  if (source) {
+    append_field_begin(out_, Reader::kStruct, kSourceField);
+    append_i32_field(out_, 1, source->app_id);
+    append_i32_field(out_, 2, source->partition_index);
+    append_i64_field(out_, 3, source->log_id);
+    out_ += '\0';
+  }
+  out_.append(2, '\0');
 }
 
 DuplicatePutsWriter::DuplicatePutsWriter(std::string& out, const DuplicateStamp& stamp,

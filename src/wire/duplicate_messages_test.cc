@@ -53,17 +53,19 @@ TEST(DuplicateMessages, WrittenPutsAreThoseOfTheGeneratedStruct) {
     }
 }
 
+const std::vector<DuplicateEntryView> kEntries{
+    {1'700'000'000'000'000, "RPC_RRDB_RRDB_PUT", std::string_view("b\0dy", 4), 1, false},
+    {-1, "RPC_RRDB_RRDB_MULTI_REMOVE", "", -128, true},
+    {5, "RPC_RRDB_RRDB_PUT", "b", 1, false, DuplicatePosition{INT64_MAX, 0}}};
+
 TEST(DuplicateMessages, WrittenEntriesAreThoseOfTheGeneratedStruct) {
-  const std::vector<DuplicateEntryView> entries{
-      {1'700'000'000'000'000, "RPC_RRDB_RRDB_PUT", std::string_view("b\0dy", 4), 1, false},
-      {-1, "RPC_RRDB_RRDB_MULTI_REMOVE", "", -128, true}};
-  for (size_t count = 0; count <= entries.size(); ++count) {
+  for (size_t count = 0; count <= kEntries.size(); ++count) {
     duplicate_request request;
     std::string out = "before";
-    size_t expected = out.size() + DuplicateWriter::kBodyOverhead;
+    size_t expected = out.size() + DuplicateWriter::kBodyOverhead - DuplicateWriter::kSourceBytes;
     DuplicateWriter writer(out, uint32_t(count));
     for (size_t i = 0; i < count; ++i) {
-      const auto& entry = entries[i];
+      const auto& entry = kEntries[i];
       writer.add(entry);
       expected += DuplicateWriter::entry_bytes(entry);
       auto& made = request.entries.emplace_back();
@@ -72,8 +74,19 @@ TEST(DuplicateMessages, WrittenEntriesAreThoseOfTheGeneratedStruct) {
       made.__set_raw_message({std::string(entry.raw_message)});
       made.__set_cluster_id(entry.cluster_id);
       if (entry.verify_timetag) made.__set_verify_timetag(true);
+      if (entry.position) made.__set_decree(entry.position->decree);
+      if (entry.position) made.__set_write_index(entry.position->write_index);
     }
-    writer.finish();
+    std::optional<DuplicateSource> source;
+    if (count == kEntries.size()) {
+      source = DuplicateSource{1, 2, 3};
+      request.source.app_id = 1;
+      request.source.partition_index = 2;
+      request.source.log_id = 3;
+      request.__isset.source = true;
+      expected += DuplicateWriter::kSourceBytes;
+    }
+    writer.finish(source);
     EXPECT_EQ(to_hex(out.substr(6)), to_hex(encode_body(request)));
     EXPECT_EQ(out.size(), expected);
   }
@@ -82,11 +95,13 @@ TEST(DuplicateMessages, WrittenEntriesAreThoseOfTheGeneratedStruct) {
 TEST(DuplicateMessages, EntriesAreReadAsTheyWereWritten) {
   const DuplicateStamp stamp{77, 3, true};
   auto body = written(stamp, kPuts);
-  auto entries = decode_duplicate(body);
-  ASSERT_TRUE(entries) << entries.error().to_string();
-  ASSERT_EQ(entries->size(), kPuts.size());
+  auto request = decode_duplicate(body);
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_EQ(request->source, std::nullopt);
+  ASSERT_EQ(request->entries.size(), kPuts.size());
   for (size_t i = 0; i < kPuts.size(); ++i) {
-    const auto& entry = (*entries)[i];
+    const auto& entry = request->entries[i];
+    EXPECT_EQ(entry.position, std::nullopt);
     EXPECT_EQ(entry.timestamp_us, 77);
     EXPECT_EQ(entry.task_code, "RPC_RRDB_RRDB_PUT");
     EXPECT_EQ(entry.cluster_id, 3);
@@ -97,6 +112,47 @@ TEST(DuplicateMessages, EntriesAreReadAsTheyWereWritten) {
     EXPECT_EQ(put->value, kPuts[i].value);
     EXPECT_EQ(put->expire_ts, kPuts[i].expire_ts);
   }
+}
+
+std::string written_log() {
+  std::string body;
+  DuplicateWriter writer(body, uint32_t(kEntries.size()));
+  for (auto entry : kEntries) {
+    if (!entry.position) entry.position = DuplicatePosition{int64_t(entry.task_code.size()), 7};
+    writer.add(entry);
+  }
+  writer.finish(DuplicateSource{1, 2, INT64_MAX});
+  return body;
+}
+
+TEST(DuplicateMessages, ThePlaceInALogIsReadAsItWasWritten) {
+  const auto body = written_log();
+  auto request = decode_duplicate(body);
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_EQ(request->source, (DuplicateSource{1, 2, INT64_MAX}));
+  ASSERT_EQ(request->entries.size(), 3u);
+  EXPECT_EQ(request->entries[0].position, (DuplicatePosition{17, 7}));
+  EXPECT_EQ(request->entries[2].position, (DuplicatePosition{INT64_MAX, 0}));
+  EXPECT_EQ(request->entries[0].raw_message, std::string_view("b\0dy", 4));
+  for (size_t size = 0; size < body.size(); ++size)
+    ASSERT_FALSE(decode_duplicate(body.substr(0, size))) << size;
+}
+
+// As servers of Pegasus read what an embedded cluster sends: with declarations of their own.
+TEST(DuplicateMessages, FieldsThatAreNotKnownAreSkipped) {
+  auto body = written_log();
+  for (const char known : {char(100), char(101)}) {  // these fields become 200 and 201
+    const auto from = std::string(1, '\0') + known;
+    for (size_t at = body.find(from); at != std::string::npos; at = body.find(from, at + 2))
+      if (at > 0 && (body[at - 1] == 10 || body[at - 1] == 8 || body[at - 1] == 12))
+        body[at + 1] = char(uint8_t(known) + 100);
+  }
+  auto request = decode_duplicate(body);
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_EQ(request->source, std::nullopt);
+  ASSERT_EQ(request->entries.size(), 3u);
+  EXPECT_EQ(request->entries[1].task_code, "RPC_RRDB_RRDB_MULTI_REMOVE");
+  EXPECT_EQ(request->entries[2].position, std::nullopt);
 }
 
 TEST(DuplicateMessages, EveryTruncationIsRefused) {

@@ -16,6 +16,7 @@ import wire_client
 CONFIG = "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX"
 START, PAUSE = 3, 4  # duplication_status
 ENTRY_FIELDS = ("task_code", "raw_message", "cluster_id")
+POSITION_FIELDS = ("decree", "write_index")  # ours
 HEADER_FIELDS = ("version", "name", "context", "partition")
 
 
@@ -120,14 +121,17 @@ class Shipping:
         for index, (entry, (ours, asked)) in enumerate(zip(entries, came)):
             found += self.entry(f"entries.{index}", partition, entry, ours)
             found += self.header(exchange.request.header, asked, len(entries) == 1)
+            if "source" in asked.request.value.fields:  # ours, beside the entries
+                found.append(("source", None, asked.request.value.get("source")))
         alike = [one for index, one in enumerate(found) if one not in found[:index]]  # a header for each of its entries
         return [entry for entry, _ in came], alike
 
     def entry(self, path, partition, recorded, ours):
-        found = [(f"{path}.{name}", recorded.get(name), ours.get(name)) for name in ENTRY_FIELDS
+        found = [(f"{path}.{name}", recorded.get(name), ours.get(name)) for name in ENTRY_FIELDS + POSITION_FIELDS
                  if recorded.get(name) != ours.get(name)]
-        if set(recorded.fields) != set(ours.fields):
-            found.append((f"{path}.fields", sorted(map(str, recorded.fields)), sorted(map(str, ours.fields))))
+        fields = [sorted(str(name) for name in one.fields if name not in POSITION_FIELDS) for one in (recorded, ours)]
+        if fields[0] != fields[1]:
+            found.append((f"{path}.fields", *fields))
         moment = ours.get("timestamp")
         if not max(self.begin_us, self.last_us.get(partition, 0)) <= moment <= time.time() * 1e6:
             found.append((f"{path}.timestamp", "in the past, not before the last one", moment))

@@ -14,6 +14,7 @@ from scripted_peer import patched
 from shell_place import ShellPlace
 from source_place import SHIPPED, Shipping, Target, config_before_next
 from target_place import Rows, row_differences, without_text
+from thrift import Struct
 from transcript import Table
 
 IDL = declarations.read_idl()
@@ -136,6 +137,13 @@ class Shipped(unittest.TestCase):
         def change(request):
             request.value.get("entries")[0].fields.update(cluster_id=2, verify_timetag=True)
         self.assertEqual(self.found(change), ["entries.0.cluster_id", "entries.0.fields"])
+
+    def test_a_place_in_a_log(self):
+        def change(request):
+            request.value.get("entries")[0].fields.update(decree=3, write_index=0)
+            request.value.fields["source"] = Struct("duplicate_source",
+                                                    {"app_id": 1, "partition_index": 0, "log_id": 9})
+        self.assertEqual(self.found(change), ["entries.0.decree", "entries.0.write_index", "source"])
 
     def test_another_order(self):
         many = next(one for one in self.exchanges if len(one.request.value.get("entries")) > 20)

@@ -18,6 +18,7 @@ namespace pegmove::server::replica {
 namespace {
 
 using wire::DuplicateEntryView;
+using wire::DuplicatePosition;
 using wire::RpcCode;
 using wire::StorageStatus;
 
@@ -41,6 +42,9 @@ class Duplication {
   void count(DuplicationMetrics& metrics) const;
 
  private:
+  Result<void> check_positions(const wire::DuplicateSource& source) const;
+  Result<void> skip_known(const wire::DuplicateSource& source);
+  store::SourcePartition partition_of(const wire::DuplicateSource& source) const;
   Result<void> check(const DuplicateEntryView& entry) const;
   Result<void> apply(const DuplicateEntryView& entry);
   RpcCode code_of(const DuplicateEntryView& entry);
@@ -55,23 +59,68 @@ class Duplication {
 
   const DuplicateContext& context_;
   store::WriteBatch& batch_;
-  std::vector<DuplicateEntryView> entries_;
-  std::string_view last_task_code_;  // entries of one request mostly have the same code
+  std::vector<DuplicateEntryView> entries_;  // after skip_known() those that are new here
+  std::string_view last_task_code_;          // entries of one request mostly have the same code
   RpcCode last_code_ = RpcCode::kUnknown;
   bool remembers_ = false;  // some entry depends on earlier entries
   std::unordered_map<std::string, std::optional<Standing>> changed_;  // nothing: removed
 };
 
 Result<void> Duplication::apply(std::string_view body) {
-  auto entries = wire::decode_duplicate(body);
-  if (!entries) return fail(refuse(entries.error().message()));
-  entries_ = *std::move(entries);
+  auto request = wire::decode_duplicate(body);
+  if (!request) return fail(refuse(request.error().message()));
+  entries_ = std::move(request->entries);
+  const auto& source = request->source;
+  if (source) TRY(skip_known(*source));
   for (const auto& entry : entries_) remembers_ |= entry.verify_timetag;
   for (const auto& entry : entries_) {
     TRY(check(entry));
     TRY(apply(entry));
   }
+  if (source && !entries_.empty()) {
+    const auto& last = *entries_.back().position;
+    batch_.set_received(
+        {.source = partition_of(*source),
+         .position = {
+             .log_id = source->log_id, .decree = last.decree, .write_index = last.write_index}});
+  }
   return {};
+}
+
+// All are of one cluster, and their positions rise: so the last one stands for all.
+Result<void> Duplication::check_positions(const wire::DuplicateSource& source) const {
+  if (source.app_id < 0 || source.partition_index < 0 || source.log_id < 0)
+    return fail(refuse("malformed source of the entries"));
+  DuplicatePosition before{.decree = -1};
+  for (const auto& entry : entries_) {
+    const auto& position = entry.position;
+    if (!position || position->decree < 0 || position->write_index < 0 || *position <= before ||
+        entry.cluster_id != entries_.front().cluster_id)
+      return fail(refuse("malformed positions of the entries"));
+    before = *position;
+  }
+  return {};
+}
+
+// Removes the first entries that were carried out before; they are checked like the others.
+Result<void> Duplication::skip_known(const wire::DuplicateSource& source) {
+  TRY(check_positions(source));
+  if (entries_.empty()) return {};
+  const auto received = context_.db.received_from(partition_of(source));
+  if (!received || received->log_id != source.log_id) return {};
+  const DuplicatePosition upto{received->decree, received->write_index};
+  auto first_new = entries_.begin();
+  for (; first_new != entries_.end() && *first_new->position <= upto; ++first_new)
+    TRY(check(*first_new));
+  entries_.erase(entries_.begin(), first_new);
+  return {};
+}
+
+// Precondition: there are entries, all of one cluster.
+store::SourcePartition Duplication::partition_of(const wire::DuplicateSource& source) const {
+  return {.cluster_id = entries_.front().cluster_id,
+          .app_id = source.app_id,
+          .partition_index = source.partition_index};
 }
 
 void Duplication::count(DuplicationMetrics& metrics) const {

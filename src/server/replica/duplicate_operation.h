@@ -40,6 +40,13 @@ struct DuplicateContext {
 // cluster's own, another code), these are an entry that does not decode, and a timestamp later than
 // this server's clock: a real server aborts on it. With refuses_for_now the status is 13.
 // Status 2 and 5: a row cannot be read.
+//
+// Each entry of an embedded cluster names its position in the log of its source
+// (wire::DuplicateSource), and the batch notes the last one (store/received_positions.h). What is
+// not behind that position of the same log is skipped, also when the row was changed here since;
+// entries of one log must come in its order. So the request may be repeated. Entries of other
+// senders have no position and are always applied. Refused, too: positions that are negative, do
+// not rise, or are missing beside a source, and entries of several clusters beside one.
 std::string apply_duplicate(const DuplicateContext& context, std::string_view body,
                             store::WriteBatch& batch);
 

@@ -75,7 +75,21 @@ class DuplicateTest : public ::testing::Test {
     WireClient wire(client, cluster.replica_addresses()[0]);
     wire::duplicate_request request;
     request.entries = std::move(entries);
+    if (source) request.__set_source(*source);
     return wire.call<wire::duplicate_response>(RpcCode::kDuplicate, gpid, request);
+  }
+  // Of the log that `source` names.
+  wire::duplicate_entry placed(wire::duplicate_entry entry, int64_t decree, int32_t write_index) {
+    entry.__set_decree(decree);
+    entry.__set_write_index(write_index);
+    return entry;
+  }
+  static wire::duplicate_source log(int32_t app_id, int32_t partition_index, int64_t log_id) {
+    wire::duplicate_source log;
+    log.app_id = app_id;
+    log.partition_index = partition_index;
+    log.log_id = log_id;
+    return log;
   }
   void must_send(std::vector<wire::duplicate_entry> entries) {
     auto response = send(std::move(entries));
@@ -112,6 +126,7 @@ class DuplicateTest : public ::testing::Test {
   TestClient client{cluster.meta_address()};
   std::shared_ptr<client::Table> table = client.create_table("t", 1);
   Gpid gpid{table->app_id(), 0};
+  std::optional<wire::duplicate_source> source;  // of the requests that are sent
 };
 
 // Sources repeat what is refused, until the configuration or the clock is right.
@@ -354,6 +369,59 @@ TEST_F(DuplicateLargeTest, RequestsMayBeLargerThanThoseOfClients) {
   auto reply = wire.call_raw(RpcCode::kDuplicate, gpid, std::string(50'000, 'x'));
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->error, wire::ErrorCode::kInvalidData);
+}
+
+TEST_F(DuplicateTest, ARequestThatIsRepeatedIsAnsweredOkAndTakesADecree) {
+  source = log(7, 3, 99);
+  const std::vector<wire::duplicate_entry> entries{placed(entry(kPut, put("a", "remote")), 5, 0),
+                                                   placed(entry(kRemove, remove("b")), 5, 1)};
+  must_send(entries);
+  set("a", "local");
+  set("b", "local");
+  const auto before = next_decree();
+  must_send(entries);
+  EXPECT_EQ(next_decree(), before + 2);
+  EXPECT_EQ(get("a"), "local");
+  EXPECT_EQ(get("b"), "local");
+}
+
+TEST_F(DuplicateTest, ARequestThatIsRefusedIsNotRemembered) {
+  source = log(7, 3, 99);
+  const auto good = placed(entry(kPut, put("s", "v")), 5, 0);
+  EXPECT_EQ(send({good, placed(entry("nonsense", ""), 5, 1)}).error, kInvalidArgument);
+  must_send({good});
+  EXPECT_EQ(get("s"), "v");
+  auto stranger = good;
+  stranger.__set_cluster_id(3);
+  EXPECT_EQ(send({stranger}).error, kInvalidArgument);
+}
+
+TEST_F(DuplicateTest, PositionsThatCannotBeAreRefused) {
+  const auto plain = entry(kPut, put("s", "v"));
+  auto other = plain, halved = plain;
+  other.__set_cluster_id(127);
+  halved.__set_decree(8);
+  const auto refuses = [&](const std::vector<wire::duplicate_entry>& entries) {
+    const auto response = send(entries);
+    EXPECT_EQ(response.error, kInvalidArgument);
+    EXPECT_THAT(response.error_hint, ::testing::HasSubstr("malformed"));
+  };
+  source = log(7, 3, 99);
+  refuses({plain});
+  refuses({halved});
+  refuses({placed(plain, -1, 0)});
+  refuses({placed(plain, 1, -1)});
+  refuses({placed(plain, 2, 0), placed(plain, 2, 0)});
+  refuses({placed(plain, 2, 0), placed(plain, 1, 5)});
+  refuses({placed(plain, 2, 0), placed(other, 3, 0)});
+  for (const auto& wrong : {log(-1, 3, 99), log(7, -1, 99), log(7, 3, -1)}) {
+    source = wrong;
+    refuses({placed(plain, 2, 0)});
+  }
+  EXPECT_EQ(get("s"), std::nullopt);
+  source = log(INT32_MAX, INT32_MAX, INT64_MAX);
+  must_send({placed(plain, INT64_MAX, INT32_MAX)});
+  EXPECT_EQ(get("s"), "v");
 }
 
 TEST_F(DuplicateTest, NoEntriesAreNoError) { must_send({}); }

@@ -111,6 +111,7 @@ TEST_F(LoggedWrites, AreTheBytesThatTheClientsSent) {
                         {last, {{LoggedCode::kMultiRemove, several}}}}));
   const auto piece = partition_.db().read_log(begin_, kWhole);
   EXPECT_EQ(piece->mutations.back().timestamp_us, partition_.db().last_timestamp_us());
+  EXPECT_EQ(piece->log_id, partition_.db().log_start()->id);
 }
 
 TEST_F(LoggedWrites, ThatShareAMutationAreOneEntryInTheirOrder) {

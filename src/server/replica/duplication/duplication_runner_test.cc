@@ -219,6 +219,25 @@ TEST_F(DuplicationRunnerTest, ARestartedSourceShipsWhatIsNotConfirmed) {
   EXPECT_EQ(at_target("2"), "v");
 }
 
+// As after a kill before the meta server has noted what was confirmed.
+TEST_F(DuplicationRunnerTest, WhatIsShippedAgainUndoesNoNewerWriteOfTheTarget) {
+  const auto begin = keep_log();
+  node->duplicate(gpid, {assignment(begin)});
+  set("changed", "old");
+  ASSERT_TRUE(until_shipped(set("removed", "old")));
+  client.must(table->set("h", "changed", "new", 0, client.deadline()));
+  client.must(table->del("h", "removed", client.deadline()));
+  stop_source();
+  target.restart();
+  start_source();
+  const auto last = set("next", "v");
+  node->duplicate(gpid, {assignment(begin)});
+  ASSERT_TRUE(until_shipped(last));
+  EXPECT_EQ(at_target("changed"), "new");
+  EXPECT_EQ(at_target("removed"), std::nullopt);
+  EXPECT_EQ(at_target("next"), "v");
+}
+
 TEST_F(DuplicationRunnerTest, APartitionThatIsClosedAndOpenedIsStillShipped) {
   keep_log();
   node->duplicate(gpid, {assignment()});

@@ -61,7 +61,8 @@ std::optional<uint64_t> hash_of(const store::LoggedWrite& write) {
 
 Result<std::vector<LogEntry>> entries_of(const store::LogPiece& piece, uint8_t cluster_id) {
   std::vector<LogEntry> entries;
-  for (const auto& mutation : piece.mutations)
+  for (const auto& mutation : piece.mutations) {
+    wire::DuplicatePosition position{.decree = mutation.decree};
     for (const auto& write : mutation.writes) {
       const auto hash = hash_of(write);
       if (!hash)
@@ -71,9 +72,12 @@ Result<std::vector<LogEntry>> entries_of(const store::LogPiece& piece, uint8_t c
       entries.push_back({.view = {.timestamp_us = mutation.timestamp_us,
                                   .task_code = wire::rpc_name(rpc_code_of(write.code)),
                                   .raw_message = write.body,
-                                  .cluster_id = int8_t(cluster_id)},
+                                  .cluster_id = int8_t(cluster_id),
+                                  .position = position},
                          .hash = *hash});
+      ++position.write_index;
     }
+  }
   return entries;
 }
 
@@ -94,14 +98,14 @@ size_t entries_that_fit(std::span<const LogEntry> entries, size_t most_bytes) {
   return count;
 }
 
-std::string duplicate_body(std::span<const LogEntry> entries) {
+std::string duplicate_body(std::span<const LogEntry> entries, const wire::DuplicateSource& source) {
   size_t bytes = wire::DuplicateWriter::kBodyOverhead;
   for (const auto& entry : entries) bytes += wire::DuplicateWriter::entry_bytes(entry.view);
   std::string body;
   body.reserve(bytes);
   wire::DuplicateWriter writer(body, uint32_t(entries.size()));
   for (const auto& entry : entries) writer.add(entry.view);
-  writer.finish();
+  writer.finish(source);
   return body;
 }
 

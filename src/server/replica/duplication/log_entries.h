@@ -15,8 +15,8 @@ struct LogEntry {
   uint64_t hash = 0;              // of its key: decides the partition
 };
 
-// In the order of the log, with the requests' own bytes. Errors: kCorrupt, naming the decree, for a
-// request that does not decode.
+// In the order of the log, with the requests' own bytes and their positions. Errors: kCorrupt,
+// naming the decree, for a request that does not decode.
 Result<std::vector<LogEntry>> entries_of(const store::LogPiece& piece, uint8_t cluster_id);
 
 // The entries of each partition of a table with `partition_count` of them, in their order.
@@ -29,6 +29,6 @@ std::map<int32_t, std::vector<LogEntry>> by_target(std::span<const LogEntry> ent
 size_t entries_that_fit(std::span<const LogEntry> entries, size_t most_bytes);
 
 // The body of a DUPLICATE request.
-std::string duplicate_body(std::span<const LogEntry> entries);
+std::string duplicate_body(std::span<const LogEntry> entries, const wire::DuplicateSource& source);
 
 }  // namespace pegmove::server::replica

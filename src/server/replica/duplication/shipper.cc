@@ -194,8 +194,11 @@ Routine<bool> Shipper::ship(const store::LogPiece& piece) {
     metrics->log_read_mutations.add(int64_t(piece.mutations.size()));
     metrics->log_read_bytes.add(int64_t(bytes));
   }
+  const wire::DuplicateSource source{.app_id = gpid_.app_id,
+                                     .partition_index = gpid_.partition_index,
+                                     .log_id = int64_t(piece.log_id)};
   for (int failures = 0; continues();) {
-    auto shipped = co_await ship_all(*entries);
+    auto shipped = co_await ship_all(*entries, source);
     if (shipped) co_return true;
     if (shipped.error().code() == Code::kInterrupted) break;
     note(shipped.error().to_string());
@@ -204,11 +207,11 @@ Routine<bool> Shipper::ship(const store::LogPiece& piece) {
   co_return false;
 }
 
-Task<> Shipper::ship_all(std::span<const LogEntry> entries) {
+Task<> Shipper::ship_all(std::span<const LogEntry> entries, wire::DuplicateSource source) {
   const auto count = CO_TRY(co_await table_->partition_count());
   const auto groups = by_target(entries, count);
   std::vector<Group> list;
-  for (const auto& [index, group] : groups) list.push_back({index, count, group});
+  for (const auto& [index, group] : groups) list.push_back({index, count, group, source});
   co_return co_await async::for_each(list.size(), kTargetsAtOnce,
                                      [&](size_t i) { return ship_group(list[i]); });
 }
@@ -228,7 +231,7 @@ Task<size_t> Shipper::ship_some(Group group) {
   for (int failures = 0; continues();) {
     const auto fitting = entries_that_fit(group.entries, most_request_bytes_);
     const auto batch = group.entries.first(fitting);
-    auto done = co_await attempt({group.index, group.partition_count, batch}, wait);
+    auto done = co_await attempt({group.index, group.partition_count, batch, group.source}, wait);
     if (done) co_return batch.size();
     const auto& error = done.error();
     if (error.code() == Code::kInterrupted || is_other_count(error)) co_return fail(error);
@@ -262,7 +265,7 @@ Task<> Shipper::attempt(Group batch, milliseconds most_wait) {
     table_->doubt(batch.index);
     co_return waited;
   }
-  co_return co_await send(target, batch.entries, most_wait);
+  co_return co_await send(target, batch, most_wait);
 }
 
 // Until all servers that carry out writes of the partition have clocks past the time.
@@ -289,17 +292,16 @@ Task<> Shipper::wait_for_clocks(const TargetPartition& target, int64_t timestamp
   co_return fail(Code::kInterrupted, "shipping was paused or stopped");
 }
 
-Task<> Shipper::send(const TargetPartition& target, std::span<const LogEntry> batch,
-                     milliseconds most_wait) {
+Task<> Shipper::send(const TargetPartition& target, Group batch, milliseconds most_wait) {
   auto& client = shipping_.client;
   const auto index = target.gpid.partition_index;
-  const auto body = duplicate_body(batch);
+  const auto body = duplicate_body(batch.entries, batch.source);
   auto reply = std::make_shared<Reply>();
   // The hash of the last entry, as from real sources.
   client.channel(target.address)
       .start({.code = wire::RpcCode::kDuplicate,
               .gpid = target.gpid,
-              .partition_hash = batch.back().hash,
+              .partition_hash = batch.entries.back().hash,
               .body = body,
               .deadline = Deadline::in(client.clock(), most_wait),
               .sent = &reply->sent,

@@ -8,7 +8,8 @@
 // request that fails is repeated, with the same entries, until it is carried out: at once when its
 // connection was closed, else after 10 ms to 1 s. What the target refuses as too large is cut
 // smaller. After a restart shipping begins behind the decree that the meta server has noted, so
-// entries may arrive twice, in the same order.
+// entries may arrive twice, in the same order. Each names its position in the log, by which an
+// embedded target skips what it has; a real one carries it out again.
 #pragma once
 
 #include <functional>
@@ -57,19 +58,19 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
  private:
   Routine<> run();
   Routine<bool> ship(const store::LogPiece& piece);
-  Task<> ship_all(std::span<const LogEntry> entries);
+  Task<> ship_all(std::span<const LogEntry> entries, wire::DuplicateSource source);
   // Entries of one partition of the target, which has `partition_count` of them.
   struct Group {
     int32_t index;
     int32_t partition_count;
     std::span<const LogEntry> entries;
+    wire::DuplicateSource source;
   };
   Task<> ship_group(Group group);
   Task<size_t> ship_some(Group group);
   Task<> attempt(Group batch, async::milliseconds most_wait);
   Task<> wait_for_clocks(const TargetPartition& target, int64_t timestamp_us);
-  Task<> send(const TargetPartition& target, std::span<const LogEntry> batch,
-              async::milliseconds most_wait);
+  Task<> send(const TargetPartition& target, Group batch, async::milliseconds most_wait);
   Result<void> check(const TargetPartition& target, const net::IncomingReply& reply);
   bool shrink_requests(std::span<const LogEntry> batch);
   void failpoint(std::string_view point) const {

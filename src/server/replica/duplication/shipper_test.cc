@@ -62,6 +62,7 @@ class FakeLog : public ShippedLog {
     auto held = std::make_shared<std::vector<LogContents::Mutation>>();
     store::LogPiece piece{.mutations = {}, .owner = held, .last_decree = contents_->last_decree};
     piece.is_end = true;
+    piece.log_id = 77;
     size_t bytes = 0;
     for (const auto& mutation : contents_->mutations) {
       if (mutation.decree <= after) continue;
@@ -176,9 +177,9 @@ class ShipperTest : public ::testing::Test {
     };
   }
   void take(const net::IncomingCall& call) {
-    auto entries = wire::decode_duplicate(call.body());
-    ASSERT_TRUE(entries) << entries.error().to_string();
-    for (const auto& entry : *entries) {
+    auto request = wire::decode_duplicate(call.body());
+    ASSERT_TRUE(request) << request.error().to_string();
+    for (const auto& entry : request->entries) {
       auto put = wire::decode_put(entry.raw_message);
       ASSERT_TRUE(put);
       taken.emplace_back(call.head().gpid.partition_index, std::string(put->value));
@@ -240,19 +241,18 @@ TEST_F(ShipperTest, EntriesAreTheClientsBytesInTheOrderOfTheLog) {
   EXPECT_EQ(head.gpid, (Gpid{7, 0}));
   EXPECT_EQ(head.timeout_ms, 100'000);
   EXPECT_EQ(head.partition_hash, record::key_hash("h", "s"));
-  auto entries = wire::decode_duplicate(held[0].body());
-  ASSERT_TRUE(entries) << entries.error().to_string();
-  ASSERT_EQ(entries->size(), 3);
-  const std::vector<std::tuple<int64_t, std::string_view, std::string>> expected{
-      {1'000, "RPC_RRDB_RRDB_PUT", put},
-      {1'000, "RPC_RRDB_RRDB_REMOVE", removed},
-      {2'000, "RPC_RRDB_RRDB_PUT", put}};
+  auto request = wire::decode_duplicate(held[0].body());
+  ASSERT_TRUE(request) << request.error().to_string();
+  EXPECT_EQ(request->source, (wire::DuplicateSource{1, 0, 77}));
+  ASSERT_EQ(request->entries.size(), 3);
+  const std::vector<std::tuple<int64_t, std::string_view, std::string, wire::DuplicatePosition>>
+      expected{{1'000, "RPC_RRDB_RRDB_PUT", put, {1, 0}},
+               {1'000, "RPC_RRDB_RRDB_REMOVE", removed, {1, 1}},
+               {2'000, "RPC_RRDB_RRDB_PUT", put, {2, 0}}};
   for (size_t i = 0; i < expected.size(); ++i) {
-    const auto& entry = (*entries)[i];
-    EXPECT_EQ(std::tuple(entry.timestamp_us, entry.task_code, std::string(entry.raw_message)),
-              expected[i]);
-    EXPECT_EQ(entry.cluster_id, 1);
-    EXPECT_FALSE(entry.verify_timetag);
+    const auto& [at, code, message, cluster, verify, position] = request->entries[i];
+    EXPECT_EQ(std::tuple(at, code, std::string(message), *position), expected[i]);
+    EXPECT_EQ(std::pair(cluster, verify), std::pair(int8_t(1), false));
   }
   EXPECT_EQ(shipper->progress().shipped_decree, 0);
   answer_ok(std::move(held[0]));
