@@ -8,23 +8,30 @@ namespace pegmove::store {
 
 rocksdb::Status ErrorListener::get() const {
   const std::lock_guard lock(mutex_);
-  return error_;
+  return error_.ok() ? resumed_from_ : error_;
 }
 
-rocksdb::Status ErrorListener::take() {
+rocksdb::Status ErrorListener::begin_resume() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(error_, rocksdb::Status::OK());
+  resumed_from_ = std::exchange(error_, rocksdb::Status::OK());
+  return resumed_from_;
 }
 
-void ErrorListener::put_back(const rocksdb::Status& error) {
+void ErrorListener::end_resume(bool succeeded) {
   const std::lock_guard lock(mutex_);
+  if (!succeeded) keep_worse(resumed_from_);
+  resumed_from_ = rocksdb::Status::OK();
+}
+
+void ErrorListener::keep_worse(const rocksdb::Status& error) {
   if (error_.ok() || error.severity() > error_.severity()) error_ = error;
 }
 
 void ErrorListener::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
                                       rocksdb::Status* error) {
   if (reason == rocksdb::BackgroundErrorReason::kWriteCallback) log_is_torn_ = true;
-  put_back(*error);
+  const std::lock_guard lock(mutex_);
+  keep_worse(*error);
 }
 
 void ErrorListener::OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,

@@ -17,12 +17,14 @@ namespace pegmove::store {
 // PartitionDb::needs_reopen), which RocksDB itself does not show.
 class ErrorListener : public rocksdb::EventListener {
  public:
-  // The worst error since the last take(); ok when there is none.
+  // The worst error since the last resume, or the one that is being resumed from; ok when there is
+  // none.
   rocksdb::Status get() const;
-  // The same, and forgets it.
-  rocksdb::Status take();
-  // Puts back what take() took, unless one as bad came since.
-  void put_back(const rocksdb::Status& error);
+  // The same. end_resume() must follow: until then others see the error, so that nobody flushes a
+  // database that is not well yet.
+  rocksdb::Status begin_resume();
+  // Forgets the error of before begin_resume() when it was overcome. What came since stays.
+  void end_resume(bool succeeded);
 
   // Whether a write to the log failed, perhaps in its middle, and no new log was begun since.
   bool log_is_torn() const { return log_is_torn_; }
@@ -35,8 +37,11 @@ class ErrorListener : public rocksdb::EventListener {
   void OnMemTableSealed(const rocksdb::MemTableInfo& info) override;
 
  private:
-  mutable std::mutex mutex_;
+  void keep_worse(const rocksdb::Status& error);
+
+  mutable std::mutex mutex_;  // guards error_ and resumed_from_
   rocksdb::Status error_;
+  rocksdb::Status resumed_from_;
   std::atomic<bool> log_is_torn_ = false;
   std::atomic<bool> sealed_ = true;
 };

@@ -137,7 +137,7 @@ Result<void> PartitionDb::open_existing(const PartitionOptions& options) {
   rows_ = families[0];
   meta_ = families[1];
   log_ = std::make_unique<PartitionLog>(*db_, *meta_, path_, hooks_.log_sync.get(),
-                                        [this] { return flush(); });
+                                        [this] { return flush_between_writes(); });
   return {};
 }
 
@@ -223,7 +223,10 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree, int64_t times
   LogEnd log_end;
   if (status.ok()) status = log_->add(batch.batch_, decree, logged, log_end);
   if (status.ok() && hooks_.errors->take_sealed()) status = fill_memtable();
-  if (status.ok()) status = db_->Write(write_options_, &batch.batch_);
+  if (status.ok()) {
+    const std::lock_guard writing(writing_);
+    status = db_->Write(write_options_, &batch.batch_);
+  }
   batch.batch_.RollbackToSavePoint().PermitUncheckedError();
   if (!status.ok()) return fail(error(status, "writing to"));
   log_->wrote(log_end);
@@ -287,10 +290,10 @@ Result<void> PartitionDb::health() const {
 
 Result<void> PartitionDb::resume() {
   if (needs_reopen()) return fail(needs_reopen_error());
-  const rocksdb::Status cause = hooks_.errors->take();
+  const rocksdb::Status cause = hooks_.errors->begin_resume();
   if (cause.ok()) return {};
   const rocksdb::Status status = resume_within_limit();
-  if (!status.ok() || is_given_up_) hooks_.errors->put_back(cause);
+  hooks_.errors->end_resume(status.ok() && !is_given_up_);
   if (is_given_up_) return fail(needs_reopen_error());
   if (!status.ok()) return fail(error(status, "resuming writes to"));
   return {};
@@ -412,6 +415,13 @@ Result<void> PartitionDb::flush() {
   const rocksdb::Status status = db_->Flush(rocksdb::FlushOptions(), {rows_, meta_});
   if (!status.ok()) return fail(error(status, "flushing"));
   return {};
+}
+
+// RocksDB 7.8 ends the process, where it has assertions, when a flush finds a log that a write has
+// just failed on. On a disk that fails syncs that is likely.
+Result<void> PartitionDb::flush_between_writes() {
+  const std::lock_guard writing(writing_);
+  return flush();
 }
 
 Result<void> PartitionDb::compact(const CompactionRequest& request) {

@@ -205,6 +205,7 @@ class PartitionDb {
                            std::span<const LoggedMutation> logged) const;
   rocksdb::Status add_meta(rocksdb::WriteBatch& batch, int64_t decree, int64_t timestamp_us) const;
   rocksdb::Status fill_memtable();
+  Result<void> flush_between_writes();
   rocksdb::Status resume_within_limit();
   Error needs_reopen_error() const;
   bool memtables_are_empty() const;
@@ -230,6 +231,7 @@ class PartitionDb {
   std::function<int64_t()> unix_seconds_;  // may be empty
   std::chrono::milliseconds resume_limit_;
   std::atomic<bool> is_given_up_ = false;  // resuming took longer: no background work is left
+  std::mutex writing_;                     // held while RocksDB writes
   mutable std::mutex tuning_mutex_;        // guards tuning_
   Tuning tuning_;
 };
