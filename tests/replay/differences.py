@@ -1,7 +1,8 @@
 """The lists of differences that are known and explained: differences*.txt beside this file.
 
 A line is `TRANSCRIPT WHICH FIELDS : REASON`. TRANSCRIPT is a name or `*`. WHICH is a list of frame
-numbers of requests and ranges of them (`12,40-48`), or an RPC code. FIELDS is a list of patterns
+numbers of requests and ranges of them (`12,40-48`), or an RPC code. A `?` at its end says that the
+difference depends on timing and need not occur. FIELDS is a list of patterns
 (`*` stands for anything) of the differing fields, e.g. `partitions.*.hp_primary`, `rpc_error` for
 the error of the RPC itself, `body` for a code whose fields are not declared.
 """
@@ -19,7 +20,8 @@ class Entry:
         if not found:
             raise ListError(f"{file}:{line_number}: not TRANSCRIPT WHICH FIELDS : REASON")
         self.file, self.line_number, self.transcript = file, line_number, found[1]
-        self.which, self.fields, self.reason = found[2], found[3].split(","), found[4].strip()
+        self.which, self.fields, self.reason = found[2].removesuffix("?"), found[3].split(","), found[4].strip()
+        self.is_certain = not found[2].endswith("?")
         self.code = self.which if re.fullmatch(r"[A-Z_*]+", self.which) else None
         self.frames = set() if self.code else set(self.read_frames())
         self.used = set()
@@ -61,7 +63,7 @@ class DifferenceList:
         """What is listed and no longer occurs. `requests`: the numbers of the requests of each
         transcript that was replayed in full; with "*" if that is all of them."""
         for entry in self.entries:
-            if entry.transcript not in requests:
+            if entry.transcript not in requests or not entry.is_certain:
                 continue
             missing = (entry.frames & requests[entry.transcript]) - entry.used
             if not entry.used:

@@ -313,6 +313,14 @@ class Lists(unittest.TestCase):
         self.assertEqual(len(list(listed.stale({"go": {3, 7}, "*": set()}))), 2)
         self.assertEqual(list(listed.stale({"node": set()})), [])
 
+    def test_what_depends_on_timing_need_not_occur(self):
+        listed = DifferenceList("go 3? a : timing\ngo 7 b : always\n")
+        self.assertEqual(listed.unlisted("go", 3, "X", [("a", 1, 2), ("c", 1, 2)]), [("c", 1, 2)])
+        self.assertEqual(listed.unlisted("go", 7, "X", [("b", 1, 2)]), [])
+        self.assertEqual(list(listed.stale({"go": {3, 7}})), [])
+        untouched = DifferenceList("go 3? a : timing\n")
+        self.assertEqual(list(untouched.stale({"go": {3, 7}})), [])
+
     def test_a_line_without_reason_is_refused(self):
         for line in ("go 3 a", "go 3 a :", "go 3x a : why"):
             with self.assertRaises(ListError):
