@@ -179,7 +179,7 @@ void add_routes_command(Verb& program, int& exit_code) {
       "routes",
       "Example: pegmove routes ls --zookeeper 10.0.0.9:2181 --zk-root /pegasus-cluster\n\n"
       "The nodes in ZooKeeper that tell a MetaProxy which cluster has a table.");
-  routes->list_under(kByHand, "MetaProxy's routes in ZooKeeper: ls, show, set");
+  routes->list_under(kByHand, "shows and changes a MetaProxy's routes in ZooKeeper: ls, show, set");
   auto arguments = std::make_shared<RoutesArguments>();
   auto* ls = add_routes_verb(*routes, *arguments, "ls",
                              "Example: pegmove routes ls --zookeeper 10.0.0.9:2181\n\n"

@@ -21,7 +21,7 @@ class VerbHelp : public CLI::Formatter {
   }
   std::string make_description(const CLI::App*) const override { return description_ + "\n"; }
   std::string make_subcommand(const CLI::App* verb) const override {
-    return fmt::format("  {:<9} {}\n", verb->get_name(), verb->get_description());
+    return fmt::format("  {:<10} {}\n", verb->get_name(), verb->get_description());
   }
   std::string make_footer(const CLI::App* verb) const override {
     if (verb->get_subcommands([](const CLI::App*) { return true; }).empty()) return "";

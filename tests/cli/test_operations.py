@@ -29,6 +29,8 @@ OWN_HELP = {  # real servers do not have these
     "backup.cancel - End the running backups of a table, or one of them",
     "backup.status - Show the backups of all tables, or of one, as JSON",
     "bulk_load.status - Show the last bulk loads of all tables, or of one, as JSON",
+    "follower.status - Show the partitions of all tables, or of one, that fetch their rows from the cluster that "
+    "duplicates to them, as JSON",
     "restore.status - Show the restores of all tables, or of one, as JSON"}
 COMMON_HELP = {
     "help|h|H|Help - Display help information",
