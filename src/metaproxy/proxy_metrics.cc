@@ -44,7 +44,8 @@ class Families {
 
 // Prometheus refuses a text with bytes that are not UTF-8.
 ProxyMetrics::OfTable& ProxyMetrics::of_table(const std::string& name) {
-  const auto table = base::is_utf8(name) ? name : base::printable(name, kMostLabelBytes);
+  const bool is_label = base::is_utf8(name) && name.size() <= kMostLabelBytes;
+  const auto table = is_label ? name : base::printable(name, kMostLabelBytes);
   if (const auto found = tables_.find(table); found != tables_.end()) return found->second;
   return tables_.size() < kMostTables ? tables_[table] : other_tables_;
 }

@@ -110,6 +110,10 @@ void CheckpointServer::get_sizes(net::IncomingCall call) {
     response.error = int32_t(ErrorCode::kObjectNotFound);
     return answer(call, response);
   }
+  if (request->file_list.size() > checkpoint->files.size()) {
+    response.error = int32_t(ErrorCode::kInvalidParameters);
+    return answer(call, response);
+  }
   if (request->file_list.empty())
     for (const auto& file : checkpoint->files) request->file_list.push_back(file.name);
   for (auto& name : request->file_list) {

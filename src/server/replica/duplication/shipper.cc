@@ -177,7 +177,8 @@ Routine<> Shipper::run() {
       failpoint("duplication.piece_shipped");
     }
     advance(piece->last_decree);
-    if (piece->is_end) co_await changed_.wait();  // no result
+    // A wait that begins after the stop would not be ended by it.
+    if (piece->is_end && !tasks_.stopped()) co_await changed_.wait();  // no result
   }
 }
 
