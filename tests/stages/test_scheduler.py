@@ -70,9 +70,12 @@ class SchedulerTest(unittest.TestCase):
         os.mkfifo(fifo)
 
         class EndsTheStage(io.StringIO):
-            """Output that lets the stage end when it was named as running."""
+            """Output that lets the stage end when it was named as running for the first time."""
+            is_named = False
+
             def write(self, text):
-                if "running: waits" in text:
+                if "running: waits" in text and not self.is_named:
+                    self.is_named = True
                     fifo.write_text("x")
                 return super().write(text)
 
