@@ -1,10 +1,7 @@
 #include "rows/file_rows.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
@@ -18,31 +15,12 @@
 #include "async/all.h"
 #include "async/run.h"
 #include "record/key.h"
-
-namespace {
-
-// What this process has asked the disk for, in its order.
-std::vector<std::string>& disk_steps() {
-  static std::vector<std::string> steps;
-  return steps;
-}
-
-}  // namespace
-
-// Replace the C library's functions, and record their calls.
-extern "C" int fsync(int fd) {
-  struct stat found{};
-  disk_steps().emplace_back(fstat(fd, &found) == 0 && S_ISDIR(found.st_mode) ? "sync folder"
-                                                                             : "sync file");
-  return int(syscall(SYS_fsync, fd));
-}
-extern "C" int rename(const char* from, const char* to) noexcept {
-  disk_steps().emplace_back("rename");
-  return int(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
-}
+#include "testing/disk_steps.h"
 
 namespace pegmove::rows {
 namespace {
+
+using testing::take_disk_steps;
 
 class FileRowsTest : public ::testing::Test {
  protected:
@@ -351,9 +329,10 @@ TEST_F(FileRowsTest, ASinkReplacesWhatStoodInTheFile) {
 }
 
 TEST_F(FileRowsTest, TheRowsAreOnTheDiskBeforeTheFileHasItsName) {
-  disk_steps().clear();
+  take_disk_steps();
   ASSERT_TRUE(write_all(path("out"), TextFormat::kTsv, {{"h", "s", "v", 0}}));
-  EXPECT_EQ(disk_steps(), (std::vector<std::string>{"sync file", "rename", "sync folder"}));
+  EXPECT_EQ(take_disk_steps(),
+            (std::vector<std::string>{"sync 6 bytes", "rename to out", "sync the folder"}));
 }
 
 TEST_F(FileRowsTest, AnExportThatDoesNotEndLeavesNothing) {
@@ -397,11 +376,11 @@ TEST_F(FileRowsTest, ALinkStaysAndTheFileBehindItIsReplaced) {
 
 TEST_F(FileRowsTest, StandardOutputIsWrittenFromWhereItIs) {
   for (const std::string out : {"-", "/dev/stdout", "/dev/fd/1"}) {
-    testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStdout();
     std::printf("before\n");
     std::fflush(stdout);
     auto written = write_all(out, TextFormat::kTsv, {{"h", "s", "v", 0}});
-    EXPECT_EQ(testing::internal::GetCapturedStdout(), "before\nh\ts\tv\n") << out;
+    EXPECT_EQ(::testing::internal::GetCapturedStdout(), "before\nh\ts\tv\n") << out;
     EXPECT_TRUE(written);
   }
 }
