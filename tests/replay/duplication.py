@@ -18,6 +18,8 @@ from differences import DifferenceList, ListError  # noqa: E402
 from replay import Report  # noqa: E402
 from full_place import FullPlace  # noqa: E402
 from shell_place import ShellPlace  # noqa: E402
+from shipped_place import (OnwardShippingPlace, OtherCountPlace, ReversePlace, ReverseShippingPlace,  # noqa: E402
+                           ShippedPlace, ShippingPlace)  # noqa: E402
 from source_place import ErrorsPlace, SourcePlace  # noqa: E402
 from target_place import FollowerPlace, TargetPlace  # noqa: E402
 from thrift import ThriftError  # noqa: E402
@@ -34,6 +36,17 @@ REPLAYS = {
     "errors@source": ("errors.jsonl", ErrorsPlace, [Table(1, "r_main", 4)]),
     "full@source": ("full.jsonl.gz", FullPlace, [Table(1, "t", 4), Table(2, "u", 4)]),
     "full@target": ("full.jsonl.gz", FollowerPlace, []),
+    "reverse@target-B": ("reverse.jsonl.gz", ShippedPlace, [Table(2, "u", 4)]),
+    "reverse@target-A": ("reverse.jsonl.gz", ReversePlace, [Table(2, "u", 4)]),
+    "partition-counts@target": ("partition-counts.jsonl.gz", ShippedPlace,
+                                [Table(11, "pc48", 8), Table(12, "pc84", 4), Table(13, "pc48s", 8)]),
+    "pc48@source": ("partition-counts.jsonl.gz", OtherCountPlace, [Table(11, "pc48", 4)]),
+    "pc84@source": ("partition-counts.jsonl.gz", ShippingPlace, [Table(12, "pc84", 8)]),
+    "reverse@source-A": ("reverse.jsonl.gz", OnwardShippingPlace, [Table(2, "u", 4)]),
+    "reverse@source-B": ("reverse.jsonl.gz", ReverseShippingPlace, [Table(2, "u", 4)]),
+    "target-killed@source": ("target-killed.jsonl.gz", ShippingPlace, [Table(14, "k", 4)]),
+    "target-killed@target": ("target-killed.jsonl.gz", ShippedPlace, [Table(14, "k", 4)]),
+    "source-killed@target": ("source-killed.jsonl.gz", ShippedPlace, [Table(14, "k", 4)]),
 }
 
 

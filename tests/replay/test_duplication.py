@@ -7,11 +7,13 @@ import urllib.request
 
 import duplication
 import idl as declarations
+from crc64 import crc64
 from differences import DifferenceList
 from rdsn import RdsnConnection, RdsnRequest
 from recording import Recording, unpacked
 from scripted_peer import patched
 from shell_place import ShellPlace
+from shipped_place import key_of
 from source_place import SHIPPED, Shipping, Target, config_before_next
 from target_place import Rows, row_differences, without_text
 from thrift import Struct
@@ -64,6 +66,15 @@ class Recorded(unittest.TestCase):
                 for one in tries[:-1] if one.answer and one.answer.error != "ERR_OK"}
         self.assertEqual(asks, {"ERR_BUSY": False, "ERR_INVALID_STATE": True, "ERR_OBJECT_NOT_FOUND": True,
                                 "ERR_TIMEOUT": True})
+
+
+    def test_what_real_sources_ship_to_more_partitions_is_partly_lost(self):
+        recording = recorded("partition-counts.jsonl.gz")
+        entries = [(one.request.partition, entry) for one in recording.exchanges
+                   if one.request.name == SHIPPED and one.request.app_id == 11
+                   for entry in one.request.value.get("entries")]
+        lost = [one for partition, one in entries if crc64(key_of(IDL, CODES, one)) % 8 != partition]
+        self.assertEqual((len(entries), len(lost)), (208, 100))
 
 
 class Printed(unittest.TestCase):
