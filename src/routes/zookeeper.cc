@@ -132,7 +132,7 @@ Routine<> ZooKeeper::join() {
 Routine<> ZooKeeper::keep_session() {
   for (int attempt = 0; !tasks_.stopped(); ++attempt) {
     auto link = std::make_shared<Link>(Link{executor_, this});
-    is_over_ = was_connected_ = false;
+    is_over_ = was_connected_ = has_connected_ = false;
     auto opened = co_await pool_.run([servers = servers_text(options_.servers),
                                       timeout = int(options_.session_timeout.count()),
                                       link]() -> Result<_zhandle*> {
@@ -155,12 +155,13 @@ Routine<> ZooKeeper::keep_session() {
     });
     if (opened) {
       handle_ = *opened;
-      connection_.notify_all();
+      note_connection();
       while (!is_over_ && !tasks_.stopped()) co_await session_event_.wait();  // no result
       if (was_connected_) attempt = 0;
       link->owner = nullptr;
-      set_connected(false);
-      auto closed = co_await pool_.run([handle = std::exchange(handle_, nullptr)]() -> Result<int> {
+      const auto handle = std::exchange(handle_, nullptr);
+      note_connection();
+      auto closed = co_await pool_.run([handle]() -> Result<int> {
         std::unique_ptr<std::shared_ptr<Link>> context(
             static_cast<std::shared_ptr<Link>*>(const_cast<void*>(zoo_get_context(handle))));
         return zookeeper_close(handle);
@@ -181,12 +182,16 @@ void ZooKeeper::take_event(int type, int state, const std::string& path) {
       is_over_ = true;
       session_event_.notify();
     }
-    return set_connected(state == ZOO_CONNECTED_STATE);
+    has_connected_ = state == ZOO_CONNECTED_STATE;
+    return note_connection();
   }
   if (listener_ && !path.empty()) listener_->node_changed(path);
 }
 
-void ZooKeeper::set_connected(bool is_connected) {
+// The session's thread may say that it has connected before opening the session has returned its
+// handle: until then nothing can be asked, and nobody hears of it.
+void ZooKeeper::note_connection() {
+  const bool is_connected = has_connected_ && handle_;
   if (std::exchange(is_connected_, is_connected) == is_connected) return;
   was_connected_ |= is_connected;
   connection_.notify_all();

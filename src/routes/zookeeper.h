@@ -50,7 +50,7 @@ class ZooKeeper : public Nodes {
   using Start = std::function<int(_zhandle*, void* answer)>;
   Routine<> keep_session();
   void take_event(int type, int state, const std::string& path);
-  void set_connected(bool is_connected);
+  void note_connection();
   Task<std::shared_ptr<Answer>> ask(Start start, std::string path, bool may_repeat,
                                     Deadline deadline);
   Task<std::shared_ptr<Answer>> ask_once(const Start& start, Deadline deadline);
@@ -64,7 +64,9 @@ class ZooKeeper : public Nodes {
   std::string description_;
   NodesListener* listener_ = nullptr;
   _zhandle* handle_ = nullptr;  // of the session; null: there is none
-  bool is_connected_ = false;
+  bool has_connected_ =
+      false;                   // the session's thread said so last; perhaps before handle_ is known
+  bool is_connected_ = false;  // has_connected_, and there is a handle_
   bool was_connected_ = false;  // this session, at any time
   bool is_over_ = false;        // the session: it must be replaced
   async::Event session_event_;  // for keep_session()
