@@ -23,10 +23,15 @@ std::unexpected<Error> wrong_route(std::string_view what) {
   return fail(Code::kCorrupt, fmt::format("{}; {}", what, kRightForm));
 }
 
-// ZooKeeper refuses "." and ".." as parts of a path, and control characters.
+// What logs, metrics and JSON may have as it is.
+bool is_label(std::string_view text) {
+  return text.size() <= kMostNameBytes && base::is_utf8(text) &&
+         std::ranges::none_of(text, [](char c) { return uint8_t(c) < 0x20 || c == 0x7f; });
+}
+
+// ZooKeeper refuses "." and ".." as parts of a path, and control characters; its paths are UTF-8.
 bool is_node_name(std::string_view name) {
-  return !name.empty() && name.size() <= kMostNameBytes && name != "." && name != ".." &&
-         std::ranges::none_of(name, [](char c) { return uint8_t(c) < 0x20 || c == 0x7f; });
+  return !name.empty() && name != "." && name != ".." && is_label(name);
 }
 
 }  // namespace
@@ -51,6 +56,10 @@ Result<Route> parse_route(std::string_view json) {
     return wrong_route("the node has no text \"meta_addrs\"");
   if (name != fields.end() && !name->is_string())
     return wrong_route("the node's \"cluster_name\" is not a text");
+  if (name != fields.end() && !is_label(name->get_ref<const std::string&>()))
+    return wrong_route(
+        fmt::format("the node's \"cluster_name\" is '{}': too long, or with control characters",
+                    base::printable(name->get_ref<const std::string&>())));
   auto parsed = net::parse_host_port_list(metas->get_ref<const std::string&>());
   if (!parsed) return wrong_route("the node's \"meta_addrs\": " + parsed.error().message());
   if (parsed->size() > kMostMetas)

@@ -37,6 +37,8 @@ TEST(RouteTest, EveryWrongTextIsAnErrorThatShowsTheRightForm) {
         std::string(R"({"meta_addrs": ""})"), std::string(R"({"meta_addrs": "a:1,"})"),
         std::string(R"({"meta_addrs": "a:99999"})"),
         std::string(R"({"meta_addrs": "a:1","cluster_name":2})"),
+        std::string(R"({"meta_addrs": "a:1","cluster_name":"a\nb"})"),
+        R"({"meta_addrs": "a:1","cluster_name":")" + std::string(300, 'x') + R"("})",
         R"({"meta_addrs": ")" + std::string(70'000, 'x') + R"("})"}) {
     const auto route = parse_route(text);
     ASSERT_FALSE(route) << text;
@@ -47,7 +49,7 @@ TEST(RouteTest, EveryWrongTextIsAnErrorThatShowsTheRightForm) {
 
 TEST(RouteTest, ANodeCannotBeOutsideTheRoot) {
   EXPECT_EQ(node_path("/pegasus-cluster", "t.1"), "/pegasus-cluster/t.1");
-  for (const std::string_view table : {"", ".", "..", "a/b", "../x", "/", "a\n", "a\x7f"})
+  for (const std::string_view table : {"", ".", "..", "a/b", "../x", "/", "a\n", "a\x7f", "a\xff"})
     EXPECT_FALSE(node_path("/pegasus-cluster", table)) << table;
   EXPECT_FALSE(node_path("/pegasus-cluster", std::string_view("a\0", 2)));
 }
