@@ -40,6 +40,8 @@ class FakeNodes : public routes::Nodes {
   Lost lost = Lost::kNothing;
   // Runs in the next write, before it.
   std::function<void()> before_write = [] {};
+  // Runs in the next read, when it has the node and before who asked has it.
+  std::function<void()> after_read = [] {};
   int reads = 0;
 
   Task<std::optional<routes::Node>> read(std::string path, Deadline) override {
@@ -48,7 +50,9 @@ class FakeNodes : public routes::Nodes {
     auto found = nodes_.find(path);
     if (found == nodes_.end()) co_return std::nullopt;
     watched_.insert(path);
-    co_return found->second;
+    auto node = found->second;
+    std::exchange(after_read, [] {})();
+    co_return node;
   }
   Task<std::vector<std::string>> children(std::string path, Deadline) override {
     if (!is_connected_) co_return fail(no_answer());

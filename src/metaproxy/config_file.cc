@@ -87,8 +87,8 @@ Result<void> take_metric(const YAML::Node& section, ConfigFile& out) {
         return wrong_key(key, value, "prometheus or falcon");
       if (type == "falcon")
         out.notes.push_back(
-            "metric.type falcon: metrics are not pushed; GET /metrics has them, as "
-            "text for Prometheus");
+            "metric.type falcon: metrics are not pushed; fetch them from "
+            "http://ADDRESS/metrics of --listen, as text for Prometheus");
     } else if (key == "metric.tags") {
       constexpr auto kWhat = "a list of label=value, like [region=local]";
       for (const auto& tag : TRY(text_list(value, key, kWhat))) {

@@ -48,9 +48,11 @@ MetaProxy::MetaProxy(asio::any_io_executor executor, Clock& clock, routes::Nodes
       options_(std::move(options)),
       log_(std::move(log)),
       metrics_(options_.labels),
-      routes_(std::make_unique<RouteTable>(
-          executor, clock, nodes, options_.routes, log_,
-          [this](const std::string& table) { metrics_.count_zookeeper_read(table); })),
+      routes_(std::make_unique<RouteTable>(executor, clock, nodes, options_.routes, log_,
+                                           [this](const std::string& table, bool has_route) {
+                                             metrics_.count_zookeeper_read(has_route ? &table
+                                                                                     : nullptr);
+                                           })),
       connector_(std::make_unique<net::TcpConnector>(clock)),
       metas_(std::make_unique<MetaAsker>(executor, *connector_, clock, std::move(look_up),
                                          options_.metas)),
@@ -99,12 +101,13 @@ Deadline MetaProxy::deadline_of(const net::IncomingCall& call) const {
 
 Routine<> MetaProxy::answer(net::IncomingCall call, std::string table) {
   const auto deadline = deadline_of(call);
-  metrics_.count_query(table);
   if (!options_.tables.empty() && !options_.tables.contains(table)) {
+    metrics_.count_query(nullptr);
     refuse(call, table, ErrorCode::kObjectNotFound, "it is not one of --tables");
     co_return;
   }
   auto route = co_await routes_->find(table, deadline);
+  metrics_.count_query(route ? &table : nullptr);
   if (!route) {
     refuse(call, table, answer_to(route.error()), route.error().to_string());
     co_return;

@@ -270,5 +270,22 @@ TEST_F(MetaProxyTest, RoutesAndMetricsShowAgeAndVersion) {
   EXPECT_THAT(text, Not(HasSubstr("\xff")));
 }
 
+TEST_F(MetaProxyTest, NamesThatHaveNoRouteAreCountedTogether) {
+  start({.tables = {"t", "none", "bad"}});
+  route("t", one.address().to_string());
+  nodes.set("/root/bad", "not json");
+  EXPECT_EQ(error_for("t"), ErrorCode::kOk);
+  for (const auto* name : {"none", "bad", "not-of-the-list"}) {
+    EXPECT_NE(error_for(name), ErrorCode::kOk);
+    EXPECT_THAT(get("/metrics"), Not(HasSubstr(name)));
+  }
+  const auto text = get("/metrics");
+  for (const auto* line :
+       {"client_query_config_count{table=\"t\"} 1",
+        "client_query_config_count{table=\"other tables\"} 3", "zk_request_count{table=\"t\"} 1",
+        "zk_request_count{table=\"other tables\"} 2"})
+    EXPECT_THAT(text, HasSubstr(line));
+}
+
 }  // namespace
 }  // namespace pegmove::metaproxy

@@ -5,16 +5,13 @@
 
 #include <vector>
 
-#include "base/bytes.h"
-
 namespace pegmove::metaproxy {
 namespace {
 
 using Labels = std::map<std::string, std::string>;
 
-// Clients may ask for any name: those beyond are counted together.
+// Routes may come and disappear: the tables beyond are counted together with those without a route.
 constexpr size_t kMostTables = 4096;
-constexpr size_t kMostLabelBytes = 255;
 constexpr auto kOtherTables = "other tables";
 
 class Families {
@@ -42,12 +39,10 @@ class Families {
 
 }  // namespace
 
-// Prometheus refuses a text with bytes that are not UTF-8.
-ProxyMetrics::OfTable& ProxyMetrics::of_table(const std::string& name) {
-  const bool is_label = base::is_utf8(name) && name.size() <= kMostLabelBytes;
-  const auto table = is_label ? name : base::printable(name, kMostLabelBytes);
-  if (const auto found = tables_.find(table); found != tables_.end()) return found->second;
-  return tables_.size() < kMostTables ? tables_[table] : other_tables_;
+ProxyMetrics::OfTable& ProxyMetrics::of_table(const std::string* table) {
+  if (!table) return other_tables_;
+  if (const auto found = tables_.find(*table); found != tables_.end()) return found->second;
+  return tables_.size() < kMostTables ? tables_[*table] : other_tables_;
 }
 
 std::string ProxyMetrics::text(const RouteTable& routes, size_t connections,

@@ -18,8 +18,10 @@ class ProxyMetrics {
   // `labels`: of every metric (metric.tags of the original).
   explicit ProxyMetrics(std::map<std::string, std::string> labels) : labels_(std::move(labels)) {}
 
-  void count_zookeeper_read(const std::string& table) { ++of_table(table).zookeeper_reads; }
-  void count_query(const std::string& table) { ++of_table(table).queries; }
+  // `table`: one that has a route; null: any other. Clients may ask for any name, so that all those
+  // are counted together, under the label "other tables".
+  void count_zookeeper_read(const std::string* table) { ++of_table(table).zookeeper_reads; }
+  void count_query(const std::string* table) { ++of_table(table).queries; }
   void count_error(wire::ErrorCode error) { ++errors_[std::string(wire::error_name(error))]; }
 
   // Version 0.0.4 of Prometheus's text format.
@@ -30,7 +32,7 @@ class ProxyMetrics {
     int64_t zookeeper_reads = 0;
     int64_t queries = 0;
   };
-  OfTable& of_table(const std::string& table);  // a name of any bytes
+  OfTable& of_table(const std::string* table);
 
   std::map<std::string, std::string> labels_;
   std::map<std::string, OfTable> tables_;

@@ -14,17 +14,24 @@ namespace {
 
 constexpr size_t kReadsAtOnce = 16;
 
+Routine<> notify_at(Clock& clock, Deadline deadline, async::Event& event) {
+  co_await clock.sleep_until(deadline.at);  // no result
+  event.notify_all();
+}
+
 }  // namespace
 
 // A read of a table that is not known yet; who asks for the same table meanwhile waits for it.
+// Each waits until its own deadline; the read has its own.
 struct RouteTable::Look {
   std::optional<Result<routes::Route>> result{};
+  bool may_be_old = false;  // the node was changed meanwhile, or its watch may be lost
   async::Event done{};
 };
 
 RouteTable::RouteTable(asio::any_io_executor executor, Clock& clock, routes::Nodes& nodes,
                        RouteTableOptions options, Logger log,
-                       std::function<void(const std::string& table)> on_read)
+                       std::function<void(const std::string& table, bool has_route)> on_read)
     : executor_(executor),
       clock_(clock),
       nodes_(nodes),
@@ -41,6 +48,7 @@ void RouteTable::start() {
 void RouteTable::stop() {
   tasks_.stop();
   has_due_.notify_all();
+  for (const auto& [table, look] : looks_) look->done.notify_all();
 }
 
 Routine<> RouteTable::join() {
@@ -62,28 +70,42 @@ Task<routes::Route> RouteTable::find(std::string table, Deadline deadline) {
     use(table);
     co_return known->second.route;
   }
+  if (auto path = routes::node_path(options_.root, table); !path)
+    co_return fail(Code::kNotFound, path.error().message());
   auto& place = looks_[table];
-  if (place) {
-    const auto other = place;
-    while (!other->result) co_await other->done.wait();  // no result
-    co_return *other->result;
+  if (!place) {
+    place = std::make_shared<Look>();
+    tasks_.spawn(look(table, place));
   }
-  const auto own = std::make_shared<Look>();
-  place = own;
-  own->result = co_await look(table, deadline);
-  looks_.erase(table);
-  own->done.notify_all();
-  co_return *own->result;
+  const auto look = place;
+  async::TaskGroup timer(executor_);
+  timer.spawn(notify_at(clock_, deadline, look->done));
+  while (!look->result && !deadline.passed(clock_) && !tasks_.stopped())
+    co_await look->done.wait();  // no result
+  timer.stop();
+  co_await timer.join();  // no result
+  if (look->result) co_return *look->result;
+  if (tasks_.stopped()) co_return fail(Code::kInterrupted, "the routes are being closed");
+  co_return fail(Code::kTimeout, nodes_.description() + " did not answer in time");
 }
 
-Task<routes::Route> RouteTable::look(std::string table, Deadline deadline) {
-  auto path = routes::node_path(options_.root, table);
-  if (!path) co_return fail(Code::kNotFound, path.error().message());
-  on_read_(table);
-  deadline = deadline.earlier(Deadline::in(clock_, options_.read_timeout));
-  auto node = CO_TRY(co_await nodes_.read(*path, deadline));
+Routine<> RouteTable::look(std::string table, std::shared_ptr<Look> own) {
+  auto result = co_await read_first(table);
+  looks_.erase(table);
+  on_read_(table, result.has_value());
+  if (own->may_be_old && result) {
+    due_.insert(table);
+    has_due_.notify_all();
+  }
+  own->result = std::move(result);
+  own->done.notify_all();
+}
+
+Task<routes::Route> RouteTable::read_first(const std::string& table) {
+  const auto path = CO_TRY(routes::node_path(options_.root, table));
+  auto node = CO_TRY(co_await nodes_.read(path, Deadline::in(clock_, options_.read_timeout)));
   if (!node)
-    co_return fail(Code::kNotFound, fmt::format("{} has no node {}", nodes_.description(), *path));
+    co_return fail(Code::kNotFound, fmt::format("{} has no node {}", nodes_.description(), path));
   co_return take(table, std::move(node));
 }
 
@@ -143,12 +165,14 @@ void RouteTable::node_changed(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == path.npos || path.substr(0, slash) != options_.root) return;
   const auto table = path.substr(slash + 1);
+  if (const auto look = looks_.find(table); look != looks_.end()) look->second->may_be_old = true;
   if (!shown_.contains(table)) return;
   due_.insert(table);
   has_due_.notify_all();
 }
 
 void RouteTable::connection_changed() {
+  for (const auto& [table, look] : looks_) look->may_be_old = true;
   if (nodes_.is_connected()) {
     log_.info(fmt::format("{} is connected; {} routes are read again", nodes_.description(),
                           shown_.size()));
@@ -188,9 +212,9 @@ Routine<> RouteTable::keep_confirmed() {
 Task<> RouteTable::confirm(std::string table) {
   if (tasks_.stopped() || !shown_.contains(table)) co_return Result<void>();
   const auto path = CO_TRY(routes::node_path(options_.root, table));
-  on_read_(table);
   auto node = co_await nodes_.read(path, Deadline::in(clock_, options_.read_timeout));
   const auto known = shown_.find(table);
+  on_read_(table, known != shown_.end());
   if (known == shown_.end()) co_return Result<void>();
   const auto last_use = last_use_[table];
   if (!node)

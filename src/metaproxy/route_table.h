@@ -43,18 +43,18 @@ struct KnownRoute {
 // All on one executor. Order: start(); ...; stop(); co_await join(); destroy.
 class RouteTable : public routes::NodesListener {
  public:
-  // `on_read` is called with the table before each read from ZooKeeper.
+  // `on_read` is called with the table after each read from ZooKeeper, and whether it has a route.
   RouteTable(asio::any_io_executor executor, Clock& clock, routes::Nodes& nodes,
              RouteTableOptions options, Logger log,
-             std::function<void(const std::string& table)> on_read);
+             std::function<void(const std::string& table, bool has_route)> on_read);
 
   void start();
   void stop();
   Routine<> join();
 
-  // The route of a table: at once if it is known, whatever its age. Errors: kNotFound, there is no
-  // node, or none can be; kCorrupt, its data is no route; kUnreachable and kTimeout, ZooKeeper does
-  // not answer. Nothing of that is remembered: the next call asks again.
+  // The route of a table: at once if it is known, whatever its age; else by the deadline. Errors:
+  // kNotFound, there is no node, or none can be; kCorrupt, its data is no route; kUnreachable and
+  // kTimeout, ZooKeeper does not answer. Nothing of that is remembered: the next call asks again.
   Task<routes::Route> find(std::string table, Deadline deadline);
 
   // By table.
@@ -66,7 +66,8 @@ class RouteTable : public routes::NodesListener {
 
  private:
   struct Look;
-  Task<routes::Route> look(std::string table, Deadline deadline);
+  Routine<> look(std::string table, std::shared_ptr<Look> own);
+  Task<routes::Route> read_first(const std::string& table);
   Routine<> keep_confirmed();
   Routine<> confirm_again_and_again();
   Task<> confirm(std::string table);
@@ -82,7 +83,7 @@ class RouteTable : public routes::NodesListener {
   routes::Nodes& nodes_;
   RouteTableOptions options_;
   Logger log_;
-  std::function<void(const std::string&)> on_read_;
+  std::function<void(const std::string&, bool)> on_read_;
   std::map<std::string, KnownRoute> shown_;
   std::map<std::string, uint64_t> last_use_;  // of those in shown_
   uint64_t uses_ = 0;

@@ -24,9 +24,9 @@ class RouteTableTest : public ::testing::Test {
   ~RouteTableTest() override { end(); }
   void start(RouteTableOptions options) {
     options.root = "/root";
-    table =
-        std::make_unique<RouteTable>(context.get_executor(), clock, nodes, options, Logger("test"),
-                                     [this](const std::string& name) { read.push_back(name); });
+    table = std::make_unique<RouteTable>(
+        context.get_executor(), clock, nodes, options, Logger("test"),
+        [this](const std::string& name, bool) { read.push_back(name); });
     nodes.listen(table.get());
     table->start();
     run_ready();
@@ -136,6 +136,24 @@ TEST_F(RouteTableTest, AWatchThatWasLostWithoutANoticeDelaysNoChangeForLong) {
   EXPECT_EQ(cluster_of("t"), "B");
 }
 
+TEST_F(RouteTableTest, AChangeWhileTheFirstReadIsUnderWayIsReadAgain) {
+  nodes.set("/root/t", text_of("A"));
+  nodes.after_read = [&] { nodes.set("/root/t", text_of("B")); };
+  EXPECT_EQ(cluster_of("t"), "A");
+  EXPECT_EQ(cluster_of("t"), "B");
+}
+
+TEST_F(RouteTableTest, AConnectionLostWhileTheFirstReadIsUnderWayHidesNoChange) {
+  nodes.set("/root/t", text_of("A"));
+  nodes.after_read = [&] {
+    nodes.connect(false);
+    nodes.set("/root/t", text_of("B"));
+    nodes.connect(true);
+  };
+  EXPECT_EQ(cluster_of("t"), "A");
+  EXPECT_EQ(cluster_of("t"), "B");
+}
+
 TEST_F(RouteTableTest, WhatWasNotUsedForLongestIsDroppedAndReadAgain) {
   end();
   start({.most_routes = 2});
@@ -151,7 +169,7 @@ TEST_F(RouteTableTest, WhatWasNotUsedForLongestIsDroppedAndReadAgain) {
 }
 
 TEST_F(RouteTableTest, ANameThatLeavesTheRootIsNotRead) {
-  for (const auto* name : {"", "..", "../x", "a/b", "."}) {
+  for (const auto* name : {"", "..", "../x", "a/b", ".", "\xff"}) {
     EXPECT_EQ(find(name).error().code(), Code::kNotFound) << name;
   }
   EXPECT_EQ(nodes.reads, 0);

@@ -55,7 +55,7 @@ class MetaProxyProgramTest(ProxyTest):
         process = Process(["metaproxy", "--config", config, "--listen", place, "--tables", "t"], self.folder)
         self.addCleanup(process.kill)
         process.stdout_until("ready; Ctrl-C")
-        process.stderr_until("metric.type falcon: metrics are not pushed")
+        process.stderr_until("metric.type falcon: metrics are not pushed; fetch them from http://ADDRESS/metrics")
         with Caller(place) as caller:
             self.assertEqual(caller.ask("t"), answer("A"))
             self.assertIn(OBJECT_NOT_FOUND, caller.ask("u"))
