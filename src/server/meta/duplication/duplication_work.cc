@@ -199,8 +199,8 @@ Routine<> DuplicationWork::follow_loop(Key key) {
 }
 
 Task<> DuplicationWork::step(Key key) {
-  if (const auto* other = rival(*find_duplication(records_, key.first, key.second),
-                                Others::kAvailable))
+  if (const auto* other =
+          rival(*find_duplication(records_, key.first, key.second), Others::kAvailable))
     co_return fail(Code::kRefused, rival_text(*other));
   if (!following_.at(key).has_checkpoints) CO_TRY(co_await make_checkpoints(key));
   following_.at(key).has_checkpoints = true;

@@ -388,8 +388,7 @@ wire::duplication_entry Duplications::entry_of(const DuplicationRecord& record) 
     if (!progress.error.empty()) state.__set_error(progress.error);
     if (!progress.waits_for.empty()) state.__set_waits_for(progress.waits_for);
   }
-  if (auto why = work_.waits_for(record); !why.empty())
-    entry.__set_waits_for(std::move(why));
+  if (auto why = work_.waits_for(record); !why.empty()) entry.__set_waits_for(std::move(why));
   return entry;
 }
 
