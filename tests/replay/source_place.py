@@ -28,7 +28,8 @@ def timeouts(recorded, ours):
 
 class Target:
     """What the scripted target does, and what has come to it. `answers` are those to DUPLICATE of a partition that are
-    still to be given; then it confirms everything. `held`: tables are not made in these states of a follower yet."""
+    still to be given; then it confirms everything. `missing`: tables that are still to be made.
+    `held`: tables are not made in these states of a follower yet."""
 
     def __init__(self, idl, codes, recording, receivers, recorded_ports):
         self.idl, self.codes, self.recorded_ports = idl, codes, recorded_ports
@@ -41,6 +42,7 @@ class Target:
                 self.app_ids[exchange.answer.value.get("app_id")] = table
             elif exchange.request.name == "RPC_CM_CREATE_APP":
                 self.created.append(exchange)
+        self.missing = {exchange.request.value.get("app_name") for exchange in self.created}
         self.peer = ScriptedPeer(idl, codes, self.answer)
 
     def confirmed(self):
@@ -51,12 +53,17 @@ class Target:
         if request.name == SHIPPED:
             return self.take(asked)
         self.attempts.append(asked)
+        if request.name == CONFIG and request.value.get("app_name") in self.missing:
+            missing = Struct("query_cfg_response", {"err": "ERR_OBJECT_NOT_FOUND", "app_id": 0, "partition_count": 0,
+                                                    "is_stateful": False, "partitions": []})
+            return struct_body(self.idl, self.codes[CONFIG][1], 0, missing), "ERR_OK"
         if request.name == CONFIG and request.value.get("app_name") in self.configs:
             return self.addressed(self.configs[request.value.get("app_name")])
         if request.name == "RPC_CM_CREATE_APP" and self.created:
             status = follower_status(request)
             if status in self.held:
                 return b"", "ERR_BUSY"
+            self.missing.discard(request.value.get("app_name"))
             for exchange in self.created:
                 if follower_status(exchange.request) == status:
                     return self.addressed(exchange.answer)

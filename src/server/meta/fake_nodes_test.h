@@ -37,6 +37,10 @@ class FakeNodes : public NodePort {
        on_fetch = pass;
   Gate on_keep_log = pass, on_checkpoint = pass;
 
+  // On a thread of the pool.
+  std::function<Result<void>(Gpid gpid, bool may_be_new)> on_host;
+  std::function<void(Gpid gpid)> on_release;
+
   // Of one partition. It survives a restart of the meta server, as a node's files do.
   struct Duplicated {
     std::optional<int64_t> log;  // where it begins; nothing: no log is kept
@@ -54,8 +58,14 @@ class FakeNodes : public NodePort {
                        .host_port = wire::host_port::of("127.0.0.1", port)});
     return nodes;
   }
-  Result<void> host(int, const wire::app_info&, int32_t, bool) override { return {}; }
-  Result<void> release(int, Gpid, bool) override { return {}; }
+  Result<void> host(int, const wire::app_info& app, int32_t index, bool may_be_new) override {
+    if (on_host) return on_host(Gpid{app.app_id, index}, may_be_new);
+    return {};
+  }
+  Result<void> release(int, Gpid gpid, bool) override {
+    if (on_release) on_release(gpid);
+    return {};
+  }
   bool serves(int, Gpid) const override { return true; }
   void set_secondaries(int, const wire::app_info&, int32_t, const std::vector<int32_t>&) override {}
   void apply_envs(const wire::app_info&) override {}
@@ -227,7 +237,7 @@ class MetaServer {
     co_return true;
   }
 
-  async::Pool pool_{1};
+  async::Pool pool_{2};
   std::unique_ptr<MetaService> meta_;
 };
 

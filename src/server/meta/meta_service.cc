@@ -43,7 +43,7 @@ MetaService::MetaService(asio::any_io_executor executor, MetaState state, NodePo
                     follower_port()),
       followers_(
           executor, catalog_, nodes,
-          [this](const AppRecord& app, int32_t index) { return host_one(app, index, false); },
+          [this](const AppRecord& app, int32_t index) { return open_follower(app, index); },
           options_.backups.on_failpoint, clock, log_),
       operations_(
           {.cluster = options_.cluster_name, .role = "meta", .dump_dir = options_.dump_dir},
@@ -113,6 +113,21 @@ Task<> MetaService::host_one(const AppRecord& app, int32_t index, bool may_be_ne
     nodes_.set_secondaries(node, now->info, index, catalog_.secondaries_of(*now, size_t(index)));
   duplications_.partition_served(gpid);
   co_return Result<void>();
+}
+
+// While it is opened, the table may be dropped: the node is then asked to release a partition that
+// it does not serve yet. And recalled again.
+Task<> MetaService::open_follower(AppRecord app, int32_t index) {
+  CO_TRY(co_await host_one(app, index, false));
+  for (bool is_open = true;;) {
+    const auto* now = catalog_.find_by_id(app.info.app_id);
+    const bool is_wanted = now && now->is_available();
+    if (is_open == is_wanted) co_return Result<void>();
+    if (now) app = *now;
+    CO_TRY(is_wanted ? co_await host_one(app, index, false)
+                     : co_await release_one(app, index, false));
+    is_open = is_wanted;
+  }
 }
 
 void MetaService::set_secondaries(const AppRecord& app) {
@@ -197,6 +212,7 @@ Routine<> MetaService::purge(AppRecord app) {
   if (followers_.is_busy(app.info.app_id)) co_return;  // tried again in the next round
   bool is_removed = true;
   for (int32_t index = 0; index < app.info.partition_count; ++index) {
+    nodes_.duplicate(app.partitions[size_t(index)].node, {app.info.app_id, index}, {});
     auto released = co_await release_one(app, index, true);
     if (released) continue;
     log_.error(released.error().to_string());
@@ -285,17 +301,25 @@ void MetaService::register_table_handlers() {
         configuration_recall_app_response response;
         response.err.code = ErrorCode::kAppNotExist;
         if (purging_.contains(request.app_id)) return response;
-        response = recall_app(catalog_, request, clock_.unix_seconds());
+        response = recall_app(catalog_, request, clock_.unix_seconds(),
+                              duplications_.recalling(request.app_id));
         if (response.err.code == ErrorCode::kOk) {
+          duplications_.table_recalled(request.app_id);
           tasks_.spawn(apply_catalog(request.app_id));
           restores_.table_recalled(request.app_id);
-          duplications_.table_recalled(request.app_id);
         }
         return response;
       });
   dispatcher_.on_message<configuration_rename_app_request, configuration_rename_app_response>(
       RpcCode::kRenameApp, [this](const auto& request, const auto&) {
-        auto response = rename_app(catalog_, request);
+        configuration_rename_app_response response;
+        if (const auto* app = catalog_.find(request.old_app_name))
+          if (auto why = duplications_.needs_name_of(app->info.app_id)) {
+            response.err.code = ErrorCode::kBusy;
+            response.hint_message = *std::move(why);
+            return response;
+          }
+        response = rename_app(catalog_, request);
         if (response.err.code == ErrorCode::kOk)
           nodes_.apply_envs(catalog_.find(request.new_app_name)->info);
         return response;

@@ -84,6 +84,8 @@ class MetaService {
 
   // With its secondaries.
   Task<> host_one(const AppRecord& app, int32_t index, bool may_be_new = true);
+  // The partition of a follower that has its rows.
+  Task<> open_follower(AppRecord app, int32_t index);
   Task<> release_one(const AppRecord& app, int32_t index, bool delete_files);
   // Makes the nodes serve or release the table, as the catalog says. At most one call per table
   // works at a time: it repeats until the nodes match the catalog, and other calls return at once.

@@ -57,8 +57,9 @@ class NodePort {
   // Repeatable: a log that is kept stays as it is. Errors: kNotFound when the node does not serve
   // it; of its files.
   virtual Task<int64_t> keep_log(int node, Gpid gpid) = 0;
-  // From now on the partition has exactly these duplications; none: its log is dropped. Ignored
-  // when the node does not serve it. Repeatable; does not block.
+  // From now on the partition has exactly these duplications; none: its log is dropped, and
+  // nothing of it is shipped any more, also when the node does not serve it now. Repeatable; does
+  // not block.
   virtual void duplicate(int node, Gpid gpid, std::vector<duplication::Assignment> assignments) = 0;
   // Of each duplication, now; empty when the node does not serve it.
   virtual std::vector<duplication::Progress> duplication_progress(int node, Gpid gpid) const = 0;

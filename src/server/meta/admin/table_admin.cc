@@ -60,7 +60,8 @@ bool is_reservation_over(const AppRecord& app, int64_t now_unix) {
 }
 
 wire::configuration_recall_app_response recall_app(
-    AppCatalog& catalog, const wire::configuration_recall_app_request& request, int64_t now_unix) {
+    AppCatalog& catalog, const wire::configuration_recall_app_request& request, int64_t now_unix,
+    MetaBatch also) {
   wire::configuration_recall_app_response response;
   const AppRecord* found = catalog.find_by_id(request.app_id);
   if (!found) {
@@ -86,7 +87,8 @@ wire::configuration_recall_app_response recall_app(
   app.info.status = wire::app_status::AS_AVAILABLE;
   // The drop's times stay in the table's record, as in Pegasus.
   response.info = app.info;
-  if (!catalog.replace(std::move(app), "recalling table " + to_text(request.app_id))) {
+  if (!catalog.replace(std::move(app), "recalling table " + to_text(request.app_id),
+                       std::move(also))) {
     response = {};
     response.err.code = ErrorCode::kFileOperationFailed;
   }

@@ -18,9 +18,10 @@ namespace pegmove::server::meta {
 // RPC_CM_RECALL_APP: a dropped table is available again, under its old name or a new one.
 // Answers ERR_APP_NOT_EXIST for an unknown id and when its reserve time has passed (see
 // is_reservation_over), ERR_APP_EXIST when it is not dropped, ERR_INVALID_PARAMETERS when the name
-// is taken or invalid.
+// is taken or invalid. `also` is written together with it.
 wire::configuration_recall_app_response recall_app(
-    AppCatalog& catalog, const wire::configuration_recall_app_request& request, int64_t now_unix);
+    AppCatalog& catalog, const wire::configuration_recall_app_request& request, int64_t now_unix,
+    MetaBatch also = {});
 
 // Whether the data of this dropped table may be deleted and the table cannot be recalled any more.
 bool is_reservation_over(const AppRecord& app, int64_t now_unix);

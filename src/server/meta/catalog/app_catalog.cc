@@ -20,6 +20,7 @@ namespace {
 using wire::ErrorCode;
 
 constexpr const char* kMasterCluster = "duplication.master_cluster";
+constexpr const char* kMasterTable = "duplication.master_app_name";
 constexpr const char* kFollowerStatus = "duplication.follower_app_status";
 
 std::unexpected<Error> refuse(std::string message) {
@@ -276,7 +277,13 @@ wire::configuration_create_app_response AppCatalog::create_follower(
   const auto* asked_status = find_env(request.options.envs, kFollowerStatus);
   const auto* master = find_env(app.info.envs, kMasterCluster);
   const auto* status = find_env(app.info.envs, kFollowerStatus);
-  const bool is_of_this_master = asked_master && master && *master == *asked_master;
+  // Sources before 2.6 do not send the table's name: it is the same.
+  const auto master_table = [&app](const auto& envs) {
+    const auto* table = find_env(envs, kMasterTable);
+    return table ? *table : app.info.app_name;
+  };
+  const bool is_of_this_master = asked_master && master && *master == *asked_master &&
+                                 master_table(app.info.envs) == master_table(request.options.envs);
   if (!is_of_this_master || !asked_status) return create_answer(ErrorCode::kAppExist);
   if (!status) return create_answer(ErrorCode::kInvalidState);
 

@@ -202,6 +202,24 @@ TEST_F(AppCatalogTest, NegotiatesTheFollowerOfADuplication) {
   EXPECT_EQ(again.find("t")->info.envs.at("duplication.follower_app_status"), "created");
 }
 
+// Sources before 2.6 do not send the name.
+TEST_F(AppCatalogTest, DistinguishesTheTablesThatFollowersAreOf) {
+  auto catalog = open();
+  const auto ask = [&](const char* table, const char* master_table) {
+    auto request = create_request(table);
+    request.options.envs["duplication.master_cluster"] = "A";
+    request.options.envs["duplication.follower_app_status"] = "creating";
+    if (master_table) request.options.envs["duplication.master_app_name"] = master_table;
+    return catalog.create(request, kNow).err.code;
+  };
+  EXPECT_EQ(ask("t", "u"), ErrorCode::kOk);
+  EXPECT_EQ(ask("t", "u"), ErrorCode::kOk);
+  EXPECT_EQ(ask("t", "v"), ErrorCode::kAppExist);
+  EXPECT_EQ(ask("t", nullptr), ErrorCode::kAppExist);
+  EXPECT_EQ(ask("v", "v"), ErrorCode::kOk);
+  EXPECT_EQ(ask("v", nullptr), ErrorCode::kOk);
+}
+
 TEST_F(AppCatalogTest, RefusesAFollowerOfATableWithoutStatus) {
   auto catalog = open();
   auto request = create_request("t");

@@ -33,6 +33,7 @@ class FakeRemote {
  public:
   FollowerPort port() {
     return {.own_metas = [] { return std::string("127.0.0.1:34601"); },
+            .check_absent = [this](const FollowerRequest&, Deadline) { return look(); },
             .create = [this](const FollowerRequest& request, std::string status,
                              Deadline) { return ask(request, std::move(status)); },
             .check = [this](const FollowerRequest& request,
@@ -47,6 +48,16 @@ class FakeRemote {
     std::lock_guard lock(mutex_);
     return last_request_;
   }
+  // How often it was asked whether the table is there.
+  int looks() const {
+    std::lock_guard lock(mutex_);
+    return looks_;
+  }
+  // Of these questions, the first one that finds the table there; 0: none does.
+  void has_table_from_look(int number) {
+    std::lock_guard lock(mutex_);
+    has_table_from_ = number;
+  }
   // Calls of this kind fail; empty: none.
   void refuse(std::string kind) {
     std::lock_guard lock(mutex_);
@@ -54,6 +65,13 @@ class FakeRemote {
   }
 
  private:
+  Task<> look() {
+    std::lock_guard lock(mutex_);
+    ++looks_;
+    if (has_table_from_ != 0 && looks_ >= has_table_from_)
+      co_return fail(Code::kAlreadyExists, "B has the table already");
+    co_return Result<void>();
+  }
   Task<> ask(const FollowerRequest& request, std::string kind) {
     std::lock_guard lock(mutex_);
     if (kind == refused_) co_return fail(Code::kAlreadyExists, "B has another table: " + kind);
@@ -66,6 +84,7 @@ class FakeRemote {
   std::vector<std::string> calls_;
   FollowerRequest last_request_;
   std::string refused_;
+  int looks_ = 0, has_table_from_ = 0;
 };
 
 class DuplicationTest : public ::testing::Test {

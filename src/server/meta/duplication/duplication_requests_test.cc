@@ -122,6 +122,40 @@ TEST_F(DuplicationRequestsTest, TwoTablesAreNotDuplicatedToTheSameOne) {
   EXPECT_EQ(add(adding("u", "B")).err.code, ErrorCode::kOk);
 }
 
+TEST_F(DuplicationRequestsTest, TwoTablesAddedAtTheSameTimeDoNotShareATarget) {
+  make_table("t");
+  const auto second = make_table("u");
+  auto request = adding("t", "B");
+  request.__set_remote_app_name("u");
+  TestGate gate(server_.thread.executor(), 2);
+  server_.nodes.on_keep_log = gate.gate();
+  auto later = start_adding("u", "B");
+  gate.wait_until_reached();
+  server_.nodes.on_keep_log = [](int32_t) -> Task<> { co_return Result<void>(); };
+  EXPECT_EQ(add(request).err.code, ErrorCode::kOk);
+  gate.open();
+  EXPECT_EQ(later.get(), ErrorCode::kInvalidParameters);
+  EXPECT_TRUE(query("u").entry_list.empty());
+  expect_no_logs(second);
+}
+
+TEST_F(DuplicationRequestsTest, ADroppedTableKeepsItsTarget) {
+  const auto app_id = make_table("t");
+  const auto id = add_one("t");
+  server_.must(server_.cluster().drop_table("t", 1'000'000, server_.deadline()));
+  make_table("t");
+  const auto response = add(adding("t", "B"));
+  EXPECT_EQ(response.err.code, ErrorCode::kInvalidParameters);
+  EXPECT_THAT(response.hint,
+              HasSubstr(fmt::format("it is dropped: recall it (recall {} NAME) and remove its "
+                                    "duplication {}",
+                                    app_id, id)));
+  server_.must(server_.cluster().recall_table(app_id, "old", server_.deadline()));
+  EXPECT_EQ(entry("old").status, wire::DS_LOG);
+  ASSERT_EQ(modify("old", id, wire::DS_REMOVED), ErrorCode::kOk);
+  add_one("t");
+}
+
 TEST_F(DuplicationRequestsTest, ASecondOneToTheSameClusterIsTheFirst) {
   make_table("t");
   const auto id = add_one("t");

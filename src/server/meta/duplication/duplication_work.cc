@@ -80,9 +80,38 @@ duplication::Progress DuplicationWork::progress(const DuplicationRecord& record,
   return found;
 }
 
-std::string DuplicationWork::waits_for(int32_t app_id, int32_t id) const {
-  const auto found = following_.find({app_id, id});
-  return found == following_.end() ? "" : found->second.waits_for;
+std::string DuplicationWork::waits_for(const DuplicationRecord& record) const {
+  const auto found = following_.find({record.app_id, record.id});
+  if (found != following_.end()) return found->second.waits_for;
+  if (record.status != wire::DS_PAUSE) return "";
+  const auto* other = rival(record, Others::kAvailable);
+  return other ? rival_text(*other) : "";
+}
+
+const DuplicationRecord* DuplicationWork::rival(const DuplicationRecord& record,
+                                                Others others) const {
+  for (const auto& [app_id, table] : records_) {
+    const auto* app = context_.catalog.find_by_id(app_id);
+    if (app_id == record.app_id || !app) continue;
+    if (others == Others::kAvailable && !app->is_available()) continue;
+    for (const auto& [id, other] : table)
+      if (other.remote == record.remote && other.remote_table == record.remote_table) return &other;
+  }
+  return nullptr;
+}
+
+std::string DuplicationWork::rival_text(const DuplicationRecord& rival) const {
+  const auto* app = context_.catalog.find_by_id(rival.app_id);
+  auto text = fmt::format(
+      "illegal operation: another app({}) is also duplicated to the same remote app(cluster={}, "
+      "app={})",
+      app->info.app_name, rival.remote, rival.remote_table);
+  if (!app->is_available())
+    text += fmt::format(
+        "; it is dropped: recall it (recall {} NAME) and remove its duplication {}, or choose "
+        "another name there (add_dup -a NAME)",
+        rival.app_id, rival.id);
+  return text;
 }
 
 std::vector<duplication::Assignment> DuplicationWork::assignments(Gpid gpid) const {
@@ -170,6 +199,9 @@ Routine<> DuplicationWork::follow_loop(Key key) {
 }
 
 Task<> DuplicationWork::step(Key key) {
+  if (const auto* other =
+          rival(*find_duplication(records_, key.first, key.second), Others::kAvailable))
+    co_return fail(Code::kRefused, rival_text(*other));
   if (!following_.at(key).has_checkpoints) CO_TRY(co_await make_checkpoints(key));
   following_.at(key).has_checkpoints = true;
   if (find_duplication(records_, key.first, key.second)->status == wire::DS_PREPARE)
@@ -177,9 +209,13 @@ Task<> DuplicationWork::step(Key key) {
   co_return co_await complete(key);
 }
 
-// Once the target may have begun to fetch them, newer checkpoints do not move the confirmed
-// decrees: a partition that has the earlier one needs all that follows it.
-Task<> DuplicationWork::make_checkpoints(Key key) {
+Task<> DuplicationWork::check_absent(Key key) {
+  const auto wanted = request(*find_duplication(records_, key.first, key.second));
+  CO_TRY(co_await follower_.check_absent(wanted, Deadline::in(context_.clock, kRemoteTimeout)));
+  co_return still(key);
+}
+
+Task<std::vector<int64_t>> DuplicationWork::checkpoint_partitions(Key key) {
   const auto app = *context_.catalog.find_by_id(key.first);
   std::vector<int64_t> decrees(app.partitions.size());
   const auto make_one = [&](size_t i) -> Task<> {  // outlives: this frame, until all are made
@@ -190,8 +226,23 @@ Task<> DuplicationWork::make_checkpoints(Key key) {
   };
   CO_TRY(co_await async::for_each(decrees.size(), kCheckpointsAtOnce, make_one));
   CO_TRY(still(key));
+  co_return decrees;
+}
+
+// Once the target may have begun to fetch them, newer checkpoints do not move the confirmed
+// decrees: a partition that has the earlier one needs all that follows it.
+//
+// A table that is there before may have fetched checkpoints of an earlier duplication, which lack
+// the writes since: CREATE would adopt it, as its envs are the same. So the name must be free when
+// these checkpoints have replaced the earlier ones. The first question only saves the checkpoints.
+// Once they are noted, CREATE may have been carried out, and a table that is there is ours.
+Task<> DuplicationWork::make_checkpoints(Key key) {
+  const bool is_first = !find_duplication(records_, key.first, key.second)->is_checkpoint_ready;
+  if (is_first) CO_TRY(co_await check_absent(key));
+  const auto decrees = CO_TRY(co_await checkpoint_partitions(key));
+  if (!is_first) co_return Result<void>();
+  CO_TRY(co_await check_absent(key));
   const auto* record = find_duplication(records_, key.first, key.second);
-  if (record->is_checkpoint_ready) co_return Result<void>();
   auto ready = *record;
   ready.is_checkpoint_ready = true;
   for (size_t i = 0; i < decrees.size(); ++i)
@@ -214,8 +265,8 @@ Task<> DuplicationWork::prepare(Key key) {
   co_return change_status(key, wire::DS_APP);
 }
 
-// A partition of a table that is "created" is opened empty when it has fetched nothing yet. So all
-// of them must serve before the target learns that. Real servers do not wait.
+// All partitions must serve, and so have fetched their checkpoints, before the target learns that
+// it is "created". Real servers do not notice when nothing was fetched.
 Task<> DuplicationWork::complete(Key key) {
   const auto wanted = request(*find_duplication(records_, key.first, key.second));
   const auto deadline = Deadline::in(context_.clock, kRemoteTimeout);

@@ -35,7 +35,8 @@ struct DuplicationOptions {
 // have others.
 struct FollowerPort {
   std::function<std::string()> own_metas;  // our meta server as "host:port"
-  // The request outlives the task.
+  // The request outlives the tasks.
+  std::function<Task<>(const FollowerRequest& request, Deadline deadline)> check_absent;
   std::function<Task<>(const FollowerRequest& request, std::string status, Deadline deadline)>
       create;
   std::function<Task<>(const FollowerRequest& request, Deadline deadline)> check;
@@ -68,8 +69,14 @@ class DuplicationWork {
   // The decree up to which the target has everything, and what hinders it, as the node knows it
   // now.
   duplication::Progress progress(const DuplicationRecord& record, size_t partition) const;
-  // Why a target table is not complete; empty: nothing hinders it, or it is.
-  std::string waits_for(int32_t app_id, int32_t id) const;
+  // Why a target table is not complete, or another table hinders it; empty: nothing hinders it.
+  std::string waits_for(const DuplicationRecord& record) const;
+  // A record of another table that names the same target table: two tables must not ship to one.
+  // Dropped tables may be recalled. Null when there is none.
+  enum class Others { kAvailable, kDroppedToo };
+  const DuplicationRecord* rival(const DuplicationRecord& record, Others others) const;
+  // For people. `rival` is the other record.
+  std::string rival_text(const DuplicationRecord& rival) const;
 
  private:
   using Key = std::pair<int32_t, int32_t>;  // app id, id
@@ -85,6 +92,8 @@ class DuplicationWork {
   Task<> prepare(Key key);
   Task<> complete(Key key);
   Task<> make_checkpoints(Key key);
+  Task<> check_absent(Key key);
+  Task<std::vector<int64_t>> checkpoint_partitions(Key key);
   bool is_followed(Key key) const;
   // kInterrupted when it is not followed any more.
   Result<void> still(Key key) const;

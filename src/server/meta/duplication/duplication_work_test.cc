@@ -227,6 +227,127 @@ TEST_F(DuplicationWorkTest, AFullDuplicationRestsWhileItsTableIsDropped) {
   wait_for_status("t", wire::DS_LOG);
 }
 
+// It may have copied the checkpoints of an earlier duplication.
+TEST_F(DuplicationWorkTest, ATableThatIsThereBeforeIsNotAdopted) {
+  make_table("t");
+  remote_.has_table_from_look(1);
+  add_one("t", true);
+  server_.wait_until([&] { return entry("t").__isset.waits_for; });
+  EXPECT_THAT(entry("t").waits_for, HasSubstr("B has the table already"));
+  pass_a_second();
+  server_.wait_until([&] { return remote_.looks() > 1; });
+  EXPECT_EQ(entry("t").status, wire::DS_PREPARE);
+  EXPECT_TRUE(remote_.calls().empty());
+  remote_.has_table_from_look(0);
+  wait_for_status("t", wire::DS_LOG);
+}
+
+// What fetches from then on fetches the new checkpoints.
+TEST_F(DuplicationWorkTest, TheNameIsFreeWhenTheCheckpointsAreMade) {
+  const auto app_id = make_table("t");
+  TestGate gate(server_.thread.executor(), 1);
+  server_.nodes.on_checkpoint = gate.gate();
+  add_one("t", true);
+  gate.wait_until_reached();
+  EXPECT_EQ(remote_.looks(), 1);
+  remote_.has_table_from_look(2);
+  set_decrees(app_id, 100);
+  gate.open();
+  server_.wait_until([&] { return entry("t").__isset.waits_for; });
+  EXPECT_TRUE(remote_.calls().empty());
+  set_decrees(app_id, 200);
+  remote_.has_table_from_look(0);
+  wait_for_status("t", wire::DS_LOG);
+  EXPECT_EQ(confirmed(app_id, 1), 201) << "of the last checkpoints";
+}
+
+TEST_F(DuplicationWorkTest, TheTableThatItHasMadeIsItsOwnAfterAKill) {
+  make_table("t");
+  note_disks();
+  add_one("t", true);
+  server_.wait_until([&] { return entry("t").status == wire::DS_LOG; });
+  remote_.has_table_from_look(1);
+  const auto disk = disks_.at("duplication.follower_made");
+  restart_from(disk);
+  wait_for_status("t", wire::DS_LOG);
+}
+
+TEST_F(DuplicationWorkTest, ATableWhoseCopyIsBeingMadeKeepsItsName) {
+  make_table("t");
+  for (const std::string kind : {"creating", "check"}) {
+    remote_.refuse(kind);
+    const auto id = add_one("t", true);
+    server_.wait_until([&] { return entry("t").__isset.waits_for; });
+    wire::configuration_rename_app_request request;
+    request.old_app_name = "t";
+    request.new_app_name = "u";
+    const auto answer =
+        ask<wire::configuration_rename_app_response>(wire::RpcCode::kRenameApp, request);
+    EXPECT_EQ(answer.err.code, ErrorCode::kBusy);
+    EXPECT_THAT(answer.hint_message, HasSubstr("duplication " + std::to_string(id)));
+    EXPECT_EQ(entry("t").dupid, id);
+    remote_.refuse("");
+    wait_for_status("t", wire::DS_LOG);
+    ASSERT_EQ(modify("t", id, wire::DS_REMOVED), ErrorCode::kOk);
+  }
+  add_one("t");
+  server_.must(server_.cluster().rename_table("t", "u", server_.deadline()));
+}
+
+TEST_F(DuplicationWorkTest, ThePurgeOfATableEndsItsShipping) {
+  const auto app_id = make_table("t");
+  add_one("t");
+  server_.must(server_.cluster().drop_table("t", 1, server_.deadline()));
+  EXPECT_FALSE(partition(app_id, 0).assignments.empty());
+  server_.wait_until([&] {
+    server_.time.advance(async::milliseconds(60'000));
+    return server_.must(server_.cluster().tables(client::ListedTables::kAll, server_.deadline()))
+        .empty();
+  });
+  for (int32_t i = 0; i < kPartitions; ++i) {
+    EXPECT_TRUE(partition(app_id, i).assignments.empty());
+    EXPECT_EQ(partition(app_id, i).log, std::nullopt);
+  }
+}
+
+// As an older version has left it, or a store that was put back: adding excludes it.
+TEST_F(DuplicationWorkTest, ARecalledTableWhoseTargetIsTakenIsPaused) {
+  const auto first = make_table("t");
+  const auto id = add_one("t");
+  server_.must(server_.cluster().drop_table("t", 1'000'000, server_.deadline()));
+  const auto second = make_table("t");
+  const auto other = add(adding("t", "C")).dupid;
+  server_.stop();
+  {
+    auto store = *MetaStore::open(server_.folder.path(), server_.disk->files());
+    MetaBatch batch;
+    put_whole_duplication(batch, {.app_id = second,
+                                  .id = other,
+                                  .remote = "B",
+                                  .remote_table = "t",
+                                  .status = wire::DS_LOG,
+                                  .confirmed = {0, 0, 0, 0}});
+    ASSERT_TRUE(store->commit(std::move(batch)));
+  }
+  server_.start();
+  server_.must(server_.cluster().recall_table(first, "old", server_.deadline()));
+  const auto expect_paused = [&] {
+    EXPECT_EQ(entry("old").status, wire::DS_PAUSE);
+    EXPECT_THAT(entry("old").waits_for, HasSubstr("another app(t) is also duplicated"));
+    EXPECT_FALSE(partition(first, 0).assignments.at(0).ships);
+    EXPECT_EQ(entry("t").status, wire::DS_LOG);
+    EXPECT_FALSE(entry("t").__isset.waits_for);
+  };
+  expect_paused();
+  EXPECT_EQ(modify("old", id, wire::DS_LOG), ErrorCode::kBusy);
+  restart();
+  expect_paused();
+  ASSERT_EQ(modify("t", other, wire::DS_REMOVED), ErrorCode::kOk);
+  EXPECT_FALSE(entry("old").__isset.waits_for);
+  EXPECT_EQ(modify("old", id, wire::DS_LOG), ErrorCode::kOk);
+  EXPECT_TRUE(partition(first, 0).assignments.at(0).ships);
+}
+
 // Checkpoints after the first ones may be newer than what the target has fetched.
 TEST_F(DuplicationWorkTest, AfterAKillAtAnyStepNothingIsMissed) {
   const auto app_id = make_table("t");

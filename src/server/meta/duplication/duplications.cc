@@ -111,7 +111,40 @@ void Duplications::resume() {
 void Duplications::table_recalled(int32_t app_id) {
   const auto table = records_.find(app_id);
   if (table == records_.end()) return;
-  for (const auto& [id, record] : table->second) work_.follow(app_id, id);
+  for (auto& [id, record] : table->second) {
+    if (must_pause(record)) record.status = wire::DS_PAUSE;
+    work_.follow(app_id, id);
+  }
+}
+
+bool Duplications::must_pause(const DuplicationRecord& record) const {
+  return record.status == wire::DS_LOG &&
+         work_.rival(record, DuplicationWork::Others::kAvailable) != nullptr;
+}
+
+MetaBatch Duplications::recalling(int32_t app_id) const {
+  MetaBatch batch;
+  const auto table = records_.find(app_id);
+  if (table == records_.end()) return batch;
+  for (const auto& [id, record] : table->second) {
+    if (!must_pause(record)) continue;
+    auto paused = record;
+    paused.status = wire::DS_PAUSE;
+    put_duplication(batch, paused);
+  }
+  return batch;
+}
+
+std::optional<std::string> Duplications::needs_name_of(int32_t app_id) const {
+  const auto table = records_.find(app_id);
+  if (table == records_.end()) return std::nullopt;
+  for (const auto& [id, record] : table->second)
+    if (record.status == wire::DS_PREPARE || record.status == wire::DS_APP)
+      return fmt::format(
+          "the cluster '{}' fetches the table under this name: rename it when its duplication {} "
+          "is in DS_LOG, or remove that first",
+          record.remote, id);
+  return std::nullopt;
 }
 
 int32_t Duplications::next_id() {
@@ -158,18 +191,17 @@ std::optional<Duplications::Refusal> Duplications::check_table(
   const auto* app = context_.catalog.find(request.app_name);
   if (!app)
     return Refusal{ErrorCode::kAppNotExist, fmt::format("app {} was not found", request.app_name)};
-  const auto remote_table = remote_table_of(request);
-  for (const auto& [app_id, table] : records_) {
-    const auto* other = context_.catalog.find_by_id(app_id);
-    if (app_id == app->info.app_id || !other || !other->is_available()) continue;
-    for (const auto& [id, record] : table)
-      if (record.remote == request.remote_cluster_name && record.remote_table == remote_table)
-        return Refusal{ErrorCode::kInvalidParameters,
-                       fmt::format("illegal operation: another app({}) is also duplicated to the "
-                                   "same remote app(cluster={}, app={})",
-                                   other->info.app_name, record.remote, record.remote_table)};
-  }
-  return std::nullopt;
+  return check_rivals({.app_id = app->info.app_id,
+                       .remote = request.remote_cluster_name,
+                       .remote_table = remote_table_of(request),
+                       .confirmed = {}});
+}
+
+std::optional<Duplications::Refusal> Duplications::check_rivals(
+    const DuplicationRecord& record) const {
+  const auto* other = work_.rival(record, DuplicationWork::Others::kDroppedToo);
+  if (!other) return std::nullopt;
+  return Refusal{ErrorCode::kInvalidParameters, work_.rival_text(*other)};
 }
 
 Routine<wire::duplication_add_response> Duplications::add(wire::duplication_add_request request) {
@@ -221,6 +253,8 @@ Routine<wire::duplication_add_response> Duplications::add_new(wire::duplication_
     const auto why = std::move(kept.error()).with_context("keeping the log").to_string();
     context_.log.error(fmt::format("duplication of table {}: {}", request.app_name, why));
     response = add_refused(ErrorCode::kBusy, why);
+  } else if (const auto refusal = check_rivals(record)) {  // added meanwhile
+    response = add_refused(refusal->code, refusal->hint);
   } else {
     record.confirmed = *std::move(kept);
     if (record.remote_replica_count == 0) record.remote_replica_count = app->info.max_replica_count;
@@ -307,6 +341,7 @@ ErrorCode Duplications::change(DuplicationRecord& record, wire::duplication_stat
     changed.status = status;
     changed.fail_mode = fail_mode;
     if (changed == record) return ErrorCode::kOk;
+    if (record.status == wire::DS_PAUSE && must_pause(changed)) return ErrorCode::kBusy;
     MetaBatch batch;
     put_duplication(batch, changed);
     if (!context_.save_now(std::move(batch), "changing a duplication"))
@@ -353,8 +388,7 @@ wire::duplication_entry Duplications::entry_of(const DuplicationRecord& record) 
     if (!progress.error.empty()) state.__set_error(progress.error);
     if (!progress.waits_for.empty()) state.__set_waits_for(progress.waits_for);
   }
-  if (auto why = work_.waits_for(record.app_id, record.id); !why.empty())
-    entry.__set_waits_for(std::move(why));
+  if (auto why = work_.waits_for(record); !why.empty()) entry.__set_waits_for(std::move(why));
   return entry;
 }
 

@@ -28,7 +28,13 @@ class Duplications {
   void partition_served(Gpid gpid) { work_.send(gpid); }
   // Duplications of a dropped table rest. They continue when it is recalled; then all that its
   // clients have written before the drop is shipped.
+  // When another table has taken their target table meanwhile, they are paused.
   void table_recalled(int32_t app_id);
+  // What is to be written together with the recall of the table.
+  MetaBatch recalling(int32_t app_id) const;
+  // While a target table is being made, it asks for the table by its name. Returns why the table
+  // cannot be renamed now; nothing: it can.
+  std::optional<std::string> needs_name_of(int32_t app_id) const;
   // Whether a duplication of the table is being worked on, so that its record must stay.
   bool is_busy(int32_t app_id) const { return work_.is_busy(app_id); }
   // The store has removed the table.
@@ -49,6 +55,8 @@ class Duplications {
   std::optional<Refusal> check_remote(const wire::duplication_add_request& request) const;
   std::optional<Refusal> check_cluster_id(const std::string& cluster) const;
   std::optional<Refusal> check_table(const wire::duplication_add_request& request) const;
+  std::optional<Refusal> check_rivals(const DuplicationRecord& record) const;
+  bool must_pause(const DuplicationRecord& record) const;
   Routine<wire::duplication_add_response> add_new(wire::duplication_add_request request,
                                                   int32_t app_id);
   wire::duplication_add_response add_existing(const wire::duplication_add_request& request,

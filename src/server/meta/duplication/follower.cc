@@ -129,6 +129,22 @@ Task<> create_follower(client::Client& client, const FollowerRequest& given, std
                                   plain.message() + what_to_do(code, request)));
 }
 
+Task<> check_absent(client::Client& client, const FollowerRequest& given, Deadline deadline) {
+  const auto request = given;
+  client::MetaCaller metas(client, request.metas);
+  wire::query_cfg_request query;
+  query.app_name = request.table;
+  const auto config =
+      CO_TRY(co_await metas.call<wire::query_cfg_response>(RpcCode::kQueryConfig, query, deadline));
+  const auto code = config.err.code;
+  if (code == ErrorCode::kObjectNotFound) co_return Result<void>();
+  const auto what = "looking for " + follower_name(request);
+  if (code != ErrorCode::kOk) co_return fail(wire::to_error(code, what));
+  co_return fail(
+      refused_follower(ErrorCode::kAppExist, Code::kAlreadyExists,
+                       follower_name(request) + what_to_do(ErrorCode::kAppExist, request)));
+}
+
 Task<> check_follower(client::Client& client, const FollowerRequest& given, Deadline deadline) {
   const auto request = given;
   client::MetaCaller metas(client, request.metas);

@@ -36,6 +36,10 @@ struct FollowerRequest {
 Task<> create_follower(client::Client& client, const FollowerRequest& request, std::string status,
                        Deadline deadline);
 
+// Whether no table of the name is there. Errors: kAlreadyExists, with ERR_APP_EXIST and what to do;
+// those of the answer, from which nothing follows.
+Task<> check_absent(client::Client& client, const FollowerRequest& request, Deadline deadline);
+
 // Whether all partitions of the table serve, and so have fetched their checkpoints. Errors, with
 // the wire codes of Pegasus's do_check_follower_app_if_create_completed: kNotFound; kRefused,
 // another partition count (ERR_INCONSISTENT_STATE); kBusy, partitions without a primary

@@ -14,6 +14,7 @@
 #include "duplication/failpoints.h"
 #include "record/hash.h"
 #include "record/key.h"
+#include "server/meta/fake_nodes_test.h"
 #include "store/partition_db.h"
 #include "testing/fake_master.h"
 #include "testing/sim_clock.h"
@@ -197,6 +198,51 @@ TEST_F(FollowerPartitionsTest, EndWithTheServer) {
   go.set_value();
   cluster.start();
   expect_rows();
+}
+
+TEST(OpenedFollowerPartitions, AreReleasedWhenTheTableWasDroppedMeanwhile) {
+  std::mutex mutex;  // guards the next line
+  int opened = 0, released = 0;
+  std::set<Gpid> served;
+  std::promise<void> opening, go;
+  auto may_go = go.get_future().share();
+  MetaServer server;
+  server.nodes.on_host = [&](Gpid gpid, bool) -> Result<void> {
+    std::unique_lock lock(mutex);
+    const int number = ++opened;
+    if (number == 1) return fail(Code::kNotFound, "it has no rows yet");
+    if (number == 2) {
+      lock.unlock();
+      opening.set_value();
+      may_go.wait();
+      lock.lock();
+    }
+    served.insert(gpid);
+    return {};
+  };
+  server.nodes.on_release = [&](Gpid gpid) {
+    std::lock_guard lock(mutex);
+    served.erase(gpid);
+    ++released;
+  };
+  const auto releases = [&] {
+    std::lock_guard lock(mutex);
+    return released;
+  };
+  server.start();
+  server.must(server.cluster().create_table(
+      "u",
+      {.partition_count = 1,
+       .replica_count = 1,
+       .envs = {{"duplication.master_cluster", "A"}, {"duplication.master_metas", "127.0.0.1:1"}}},
+      server.deadline()));
+  opening.get_future().wait();
+  server.must(server.cluster().drop_table("u", 1000, server.deadline()));
+  server.wait_until([&] { return releases() == 1; });
+  go.set_value();
+  server.wait_until([&] { return releases() == 2; });
+  std::lock_guard lock(mutex);
+  EXPECT_TRUE(served.empty());
 }
 
 }  // namespace

@@ -112,6 +112,27 @@ TEST_F(FollowerTest, SaysWhatToDoWhenTheTableCannotBeMade) {
               HasSubstr("ERR_BUSY_CREATING"));
 }
 
+TEST_F(FollowerTest, LooksWhetherATableOfTheNameIsThere) {
+  const auto look = [&] {
+    return async::run_to_end(context, check_absent(client, request, soon()));
+  };
+  const auto found = look();
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().wire_code(), int(ErrorCode::kAppExist));
+  EXPECT_THAT(found.error().to_string(), AllOf(HasSubstr("the table 'u' on the cluster 'onebox2'"),
+                                               HasSubstr("drop it there"), HasSubstr("-a NAME")));
+  const auto answer = [&](ErrorCode code) {
+    target.on_config = [code](auto& config) {
+      config = {};
+      config.err.code = code;
+    };
+  };
+  answer(ErrorCode::kObjectNotFound);
+  EXPECT_TRUE(look());
+  answer(ErrorCode::kBusyCreating);
+  EXPECT_EQ(look().error().wire_code(), int(ErrorCode::kBusyCreating));
+}
+
 TEST_F(FollowerTest, IsCompleteWhenAllPartitionsServe) {
   EXPECT_TRUE(check());
   target.on_config = [](auto& config) {
@@ -171,7 +192,12 @@ TEST_F(FollowerTest, AnEmbeddedClusterMakesTheTable) {
   request.metas = {*net::parse_host_port(cluster.meta_address().to_string())};
   request.own_metas = target.text();  // plays the source now
   target.on_checkpoint = [](auto& found) { found.err.code = ErrorCode::kPathNotFound; };
+  const auto look = [&] {
+    return async::run_to_end(context, check_absent(client, request, soon()));
+  };
+  EXPECT_TRUE(look());
   ASSERT_TRUE(create("creating"));
+  EXPECT_EQ(look().error().wire_code(), int(ErrorCode::kAppExist));
   ASSERT_TRUE(create("creating")) << "repeatable";
   EXPECT_EQ(error_of_check().wire_code(), int(ErrorCode::kInactiveState)) << "nothing is fetched";
   ASSERT_TRUE(create("created"));

@@ -133,5 +133,27 @@ TEST_F(FullDuplicationTest, ATableThatIsThereIsRefused) {
   EXPECT_EQ(duplication().status, DuplicationStatus::kPrepare);
 }
 
+// An earlier duplication that was removed has left it: its envs are those that this one wants.
+TEST_F(FullDuplicationTest, ATableThatAnEarlierOneHasBegunIsRefused) {
+  const auto table = at_a.create_table("t", kFullPartitions);
+  write(table, 0, 20);
+  at_b.must(at_b.cluster().create_table(
+      "t",
+      {.partition_count = kFullPartitions,
+       .replica_count = 1,
+       .envs = {{"duplication.master_cluster", "A"},
+                {"duplication.master_metas", a.meta_address().to_string()},
+                {"duplication.master_app_name", "t"},
+                {"duplication.follower_app_status", "creating"}}},
+      at_b.deadline()));
+  add();
+  wait_until([this] { return duplication().waits_for.contains("it is there already"); });
+  EXPECT_EQ(duplication().status, DuplicationStatus::kPrepare);
+  at_b.must(at_b.cluster().drop_table("t", 1000, at_b.deadline()));
+  wait_until([this] { return duplication().status == DuplicationStatus::kLog; });
+  const auto copy = at_b.open_table("t");
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(has_row(copy, i)) << i;
+}
+
 }  // namespace
 }  // namespace pegmove::server::meta

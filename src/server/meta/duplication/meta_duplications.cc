@@ -51,6 +51,10 @@ client::Client& MetaService::remote_client() {
 FollowerPort MetaService::follower_port() {
   if (options_.follower) return *options_.follower;
   return {.own_metas = [this] { return address().to_string(); },
+          .check_absent =
+              [this](const FollowerRequest& request, Deadline deadline) {
+                return check_absent(remote_client(), request, deadline);
+              },
           .create =
               [this](const FollowerRequest& request, std::string status, Deadline deadline) {
                 return create_follower(remote_client(), request, std::move(status), deadline);

@@ -10,6 +10,13 @@ namespace pegmove::server::replica {
 
 using duplication::Assignment;
 
+namespace {
+
+constexpr async::milliseconds kFirstPauseOfChange{50};
+constexpr async::milliseconds kLongestPauseOfChange{10'000};
+
+}  // namespace
+
 // The connections to other clusters.
 struct DuplicationRunner::Remote {
   Remote(asio::any_io_executor executor, Clock& clock, const Logger& log)
@@ -30,6 +37,7 @@ struct DuplicationRunner::Partition : std::enable_shared_from_this<Partition> {
   async::Semaphore turn{1};  // changes are made one after the other
   std::map<int32_t, std::shared_ptr<Shipper>> shippers;
   int64_t trimmed = 0;
+  uint64_t changes = 0;             // asked for until now
   std::atomic<bool> wakes = false;  // wake_soon() is under way
   std::mutex watch_mutex;           // guards what follows
   std::weak_ptr<Replica> watched;
@@ -153,6 +161,7 @@ std::shared_ptr<DuplicationRunner::Partition> DuplicationRunner::partition_of(Gp
 
 Task<int64_t> DuplicationRunner::keep_log(Gpid gpid) {
   auto partition = partition_of(gpid);
+  ++partition->changes;  // a drop that has failed is not tried again
   auto turn = co_await async::Permit::take(&partition->turn);
   auto replica = options_.find(gpid);
   if (!replica)
@@ -168,23 +177,39 @@ void DuplicationRunner::duplicate(Gpid gpid, std::vector<Assignment> assignments
   });
 }
 
+// A log that could not be dropped or cut would grow, and refuse atomic operations, until the next
+// change. So it is tried again, unless another change came.
 Routine<> DuplicationRunner::apply(Gpid gpid, std::vector<Assignment> assignments) {
   auto partition = partition_of(gpid);
-  auto turn = co_await async::Permit::take(&partition->turn);
-  if (tasks_.stopped()) co_return;
-  co_await end_others(*partition, assignments);  // no result
-  if (tasks_.stopped()) co_return;
-  for (const auto& assignment : assignments) start_or_update(partition, assignment);
-  Result<void> done;
-  if (assignments.empty()) {
-    done = co_await drop_log(*partition);
-  } else {
-    const auto least = std::ranges::min(assignments, {}, &Assignment::confirmed_decree);
-    done = co_await trim_log(*partition, least.confirmed_decree);
+  const auto number = ++partition->changes;
+  std::string reason;
+  for (int failures = 0; !tasks_.stopped(); ++failures) {
+    {
+      auto turn = co_await async::Permit::take(&partition->turn);
+      if (failures > 0 && partition->changes != number) co_return;
+      const auto done = co_await apply_once(partition, assignments);
+      if (done) co_return;
+      if (auto why = done.error().to_string(); why != reason) {
+        log_.error(fmt::format("the duplication log of partition {}: {}; it is tried again",
+                               gpid.to_string(), why));
+        reason = std::move(why);
+      }
+    }
+    co_await clock_.sleep_for(async::back_off(failures, kFirstPauseOfChange,
+                                              kLongestPauseOfChange));  // no result
+    if (partition->changes != number) co_return;
   }
-  if (!done)
-    log_.error(fmt::format("the duplication log of partition {}: {}", gpid.to_string(),
-                           done.error().to_string()));
+}
+
+Task<> DuplicationRunner::apply_once(std::shared_ptr<Partition> partition,
+                                     std::vector<Assignment> assignments) {
+  if (tasks_.stopped()) co_return Result<void>();
+  co_await end_others(*partition, assignments);  // no result
+  if (tasks_.stopped()) co_return Result<void>();
+  for (const auto& assignment : assignments) start_or_update(partition, assignment);
+  if (assignments.empty()) co_return co_await drop_log(*partition);
+  const auto least = std::ranges::min(assignments, {}, &Assignment::confirmed_decree);
+  co_return co_await trim_log(*partition, least.confirmed_decree);
 }
 
 // Those that are not among the assignments, or go elsewhere now.

@@ -40,7 +40,8 @@ class DuplicationRunner {
   Task<int64_t> keep_log(Gpid gpid);
   // From any thread; does not wait. These are all duplications of the partition: others end, new
   // ones begin, and what all have confirmed is dropped from the log; without any the log is
-  // dropped. Repeatable. A partition that is not open now is shipped when it is.
+  // dropped. What fails is tried again, with pauses of 50 ms to 10 s, until it succeeds or another
+  // change comes. Repeatable. A partition that is not open now is shipped when it is.
   void duplicate(Gpid gpid, std::vector<duplication::Assignment> assignments);
 
   // From any thread. By id.
@@ -57,6 +58,8 @@ class DuplicationRunner {
 
   std::shared_ptr<Partition> partition_of(Gpid gpid);
   Routine<> apply(Gpid gpid, std::vector<duplication::Assignment> assignments);
+  Task<> apply_once(std::shared_ptr<Partition> partition,
+                    std::vector<duplication::Assignment> assignments);
   Routine<> end_others(Partition& partition,
                        const std::vector<duplication::Assignment>& assignments);
   void start_or_update(const std::shared_ptr<Partition>& partition,

@@ -15,7 +15,10 @@
 #include "duplication/shipping_failpoints.h"
 #include "record/key.h"
 #include "server/replica/replica_node.h"
+#include "testing/faulty_disk.h"
+#include "testing/sim_clock.h"
 #include "testing/test_cluster.h"
+#include "testing/test_folder.h"
 #include "testing/wire_client.h"
 
 namespace pegmove::server::replica {
@@ -351,6 +354,90 @@ TEST_F(DuplicationRunnerTest, APartitionThatIsNotServedKeepsNoLog) {
   auto kept = thread->wait_for(node->keep_log({9, 0}));
   ASSERT_FALSE(kept);
   EXPECT_EQ(kept.error().code(), Code::kNotFound);
+}
+
+// A partition on a disk with faults, without clients.
+class FaultyLogTest : public ::testing::Test {
+ protected:
+  FaultyLogTest() { open(); }
+  ~FaultyLogTest() override {
+    disk.set_endless_space();
+    thread.wait_for(end());
+    close();
+  }
+  Routine<bool> end() {
+    runner.stop();
+    co_await runner.join();  // no result
+    co_return true;
+  }
+  void open() {
+    auto opened = Replica::open(
+        {.gpid = gpid,
+         .server = "node:1",
+         .db = {.path = folder / "rdb", .env = disk.env()},
+         .later = [](async::milliseconds, std::move_only_function<void()>) {},
+         .metrics = std::make_shared<ReplicaMetrics>(
+             registry, gpid, std::make_shared<NodeMetrics>(*entity, Logger("test")), time)},
+        pool, time, Logger("test"));
+    if (!opened) throw std::runtime_error(opened.error().to_string());
+    replica = *std::move(opened);
+  }
+  void close() {
+    auto closed = replica->closed();
+    replica->close();
+    replica.reset();
+    closed.wait();
+  }
+  static void wait_until(const std::function<bool()>& holds) {
+    async::SystemClock clock;
+    for (const auto end = Deadline::in(clock, async::milliseconds(30'000)); !holds();)
+      if (end.passed(clock)) throw std::runtime_error("it does not happen");
+  }
+  void fail_to_drop() {
+    ASSERT_TRUE(thread.wait_for(runner.keep_log(gpid)));
+    disk.set_space(0);
+    runner.duplicate(gpid, {});
+    wait_until([this] { return time.sleepers() > 0; });
+    disk.set_endless_space();
+  }
+
+  // Until nothing is tried any more.
+  void try_again() {
+    wait_until([this] {
+      time.advance(async::milliseconds(50));
+      return time.sleepers() == 0;
+    });
+  }
+
+  const Gpid gpid{1, 0};
+  testing::TestFolder folder;
+  testing::FaultyDisk disk{folder / "trash"};
+  testing::SimClock time;
+  metrics::Registry registry;
+  std::shared_ptr<metrics::Entity> entity = registry.add("server", "server", {});
+  async::Pool pool{1};
+  std::shared_ptr<Replica> replica;
+  async::ContextThread thread;
+  DuplicationRunner runner{
+      {.find = [this](Gpid) { return replica; }}, thread.executor(), pool, time, Logger("test")};
+};
+
+TEST_F(FaultyLogTest, ThatCannotBeDroppedIsDroppedLater) {
+  fail_to_drop();
+  wait_until([this] {
+    time.advance(async::milliseconds(50));
+    return time.sleepers() == 0 && !replica->keeps_log();
+  });
+  close();
+  open();
+  EXPECT_FALSE(replica->keeps_log());
+}
+
+TEST_F(FaultyLogTest, ThatIsNeededAgainIsNotDropped) {
+  fail_to_drop();
+  ASSERT_TRUE(thread.wait_for(runner.keep_log(gpid)));
+  try_again();
+  EXPECT_TRUE(replica->keeps_log());
 }
 
 }  // namespace

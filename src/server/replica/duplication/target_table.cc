@@ -96,9 +96,13 @@ Task<TargetPartition> TargetTable::partition(int32_t index, int32_t count) {
   if (index >= count || count != int32_t(partitions_.size()))
     co_return fail(Code::kRefused, fmt::format("table '{}' on cluster '{}' now has {} partitions",
                                                table_, remote_, partitions_.size()));
-  // A partition that is not split off yet is served by its parent.
-  const bool is_child = partitions_[size_t(index)].info.ballot < 0 && index >= count / 2;
-  const auto& found = partitions_[size_t(is_child ? index - count / 2 : index)];
+  const auto server = served_by(index);
+  if (partitions_[size_t(server)].is_doubted) {
+    CO_TRY(co_await ask_one(server));
+    if (count != int32_t(partitions_.size()) || served_by(index) != server)
+      co_return fail(Code::kUnreachable, place(index) + " has moved meanwhile");
+  }
+  const auto& found = partitions_[size_t(server)];
   if (found.address.port == 0) {
     doubt(index);
     co_return fail(Code::kUnreachable, place(index) + " has no primary now");
@@ -112,8 +116,17 @@ Task<TargetPartition> TargetTable::partition(int32_t index, int32_t count) {
   co_return target;
 }
 
+// A partition that is not split off yet is served by its parent.
+int32_t TargetTable::served_by(int32_t index) const {
+  const auto half = int32_t(partitions_.size() / 2);
+  const bool is_child = partitions_[size_t(index)].info.ballot < 0 && index >= half;
+  return is_child ? index - half : index;
+}
+
 void TargetTable::doubt(int32_t index) {
-  if (size_t(index) < partitions_.size()) partitions_[size_t(index)].is_doubted = true;
+  if (size_t(index) >= partitions_.size()) return;
+  partitions_[size_t(index)].is_doubted = true;
+  partitions_[size_t(served_by(index))].is_doubted = true;
 }
 
 }  // namespace pegmove::server::replica

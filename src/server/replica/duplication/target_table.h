@@ -31,7 +31,8 @@ class TargetTable {
   // Errors: also kRefused when the table has no longer `count` partitions: keys belong to others
   // then; kUnreachable when the partition has no primary now.
   Task<TargetPartition> partition(int32_t index, int32_t count);
-  // The partition may have moved: the cluster is asked before it is used again.
+  // The partition, or its parent that serves it, may have moved: the cluster is asked about both
+  // before it is used again.
   void doubt(int32_t index);
 
   std::string place(int32_t index) const;  // for people: "partition 3 of table 't' on cluster 'B'"
@@ -46,6 +47,7 @@ class TargetTable {
   Task<> ask_all();
   Task<> load();
   Task<> ask_one(int32_t index);
+  int32_t served_by(int32_t index) const;
   Routine<Known> known(client::PartitionInfo info);
 
   client::Client& client_;
