@@ -33,8 +33,11 @@ struct LoggedMutation {
   std::vector<LoggedWrite> writes;  // not empty; in the order in which they were applied
 };
 
-// A log that is kept. The id is a random number of this log: it is the same until the log is
-// dropped, and a log that is begun afterwards has another.
+// A log that is kept. The id is the same until the log is dropped, and a log that is begun
+// afterwards has a higher one: so targets recognize late requests of an earlier log. It is made of
+// the seconds since 1970 and 30 random bits, and is above all ids that the folder remembers. Ids do
+// not rise when the folder was lost, or set back, and the clock too: what a target does then is in
+// store/received_positions.h.
 struct LogStart {
   int64_t begins_after = 0;  // a decree: the log has what is above it
   uint64_t id = 0;

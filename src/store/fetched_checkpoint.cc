@@ -5,10 +5,12 @@
 
 #include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/units.h"
+#include "store/disk.h"
 #include "store/folder.h"
 #include "store/layout.h"
 #include "store/status.h"
@@ -23,6 +25,46 @@ class NoLogFile : public rocksdb::Logger {
   void Logv(const char* /*format*/, va_list /*arguments*/) override {}
 };
 
+// A file whose reads end when they are stopped.
+class StoppableFile : public rocksdb::RandomAccessFileWrapper {
+ public:
+  StoppableFile(std::unique_ptr<rocksdb::RandomAccessFile> file,
+                const std::function<bool()>& is_stopped)
+      : RandomAccessFileWrapper(file.get()), file_(std::move(file)), is_stopped_(is_stopped) {}
+  rocksdb::Status Read(uint64_t offset, size_t size, rocksdb::Slice* result,
+                       char* scratch) const override {
+    if (is_stopped_()) return rocksdb::Status::Aborted("stopped");
+    return file_->Read(offset, size, result, scratch);
+  }
+  rocksdb::Status MultiRead(rocksdb::ReadRequest* requests, size_t count) override {
+    if (is_stopped_()) return rocksdb::Status::Aborted("stopped");
+    return file_->MultiRead(requests, count);
+  }
+
+ private:
+  std::unique_ptr<rocksdb::RandomAccessFile> file_;
+  const std::function<bool()>& is_stopped_;
+};
+
+// RocksDB's checks of whole files cannot be ended otherwise.
+class StoppableDisk : public rocksdb::EnvWrapper {
+ public:
+  explicit StoppableDisk(std::function<bool()> is_stopped)
+      : EnvWrapper(&disk()), is_stopped_(std::move(is_stopped)) {}
+  const char* Name() const override { return "StoppableDisk"; }
+  rocksdb::Status NewRandomAccessFile(const std::string& name,
+                                      std::unique_ptr<rocksdb::RandomAccessFile>* file,
+                                      const rocksdb::EnvOptions& options) override {
+    std::unique_ptr<rocksdb::RandomAccessFile> opened;
+    const auto status = EnvWrapper::NewRandomAccessFile(name, &opened, options);
+    if (status.ok()) *file = std::make_unique<StoppableFile>(std::move(opened), is_stopped_);
+    return status;
+  }
+
+ private:
+  const std::function<bool()> is_stopped_;
+};
+
 // Missing files, and options that contradict the files, are damage here.
 Error damage_or_io(const rocksdb::Status& status, std::string_view doing, const std::string& path) {
   const auto why = to_error(status, doing, path);
@@ -34,8 +76,9 @@ Error damage_or_io(const rocksdb::Status& status, std::string_view doing, const 
 class OpenedCheckpoint {
  public:
   enum class Access { kRead, kWrite };
-  static Result<OpenedCheckpoint> open(const std::string& path, Access access) {
-    PartitionOptions partition{.path = path};
+  static Result<OpenedCheckpoint> open(const std::string& path, Access access,
+                                       rocksdb::Env* env = nullptr) {
+    PartitionOptions partition{.path = path, .env = env};
     auto options = make_db_options(partition, {});
     options.listeners.clear();
     options.info_log = std::make_shared<NoLogFile>();
@@ -88,10 +131,8 @@ Result<int64_t> number_of(OpenedCheckpoint& checkpoint, const std::string& path,
   return *number;
 }
 
-}  // namespace
-
-Result<int64_t> check_fetched_checkpoint(const std::string& path) {
-  auto checkpoint = TRY(OpenedCheckpoint::open(path, OpenedCheckpoint::Access::kRead));
+Result<int64_t> check_on(rocksdb::Env& env, const std::string& path) {
+  auto checkpoint = TRY(OpenedCheckpoint::open(path, OpenedCheckpoint::Access::kRead, &env));
   TRY(number_of(checkpoint, path, kDataVersionKey, 1, Code::kUnsupported));
   const auto decree = TRY(number_of(checkpoint, path, kLastFlushedDecreeKey,
                                     std::numeric_limits<int64_t>::max(), Code::kCorrupt));
@@ -99,6 +140,17 @@ Result<int64_t> check_fetched_checkpoint(const std::string& path) {
   options.readahead_size = 1 << 20;
   const auto status = checkpoint.db().VerifyChecksum(options);
   if (!status.ok()) return fail(damage_or_io(status, "reading the checkpoint", path));
+  return decree;
+}
+
+}  // namespace
+
+Result<int64_t> check_fetched_checkpoint(const std::string& path,
+                                         std::function<bool()> is_stopped) {
+  StoppableDisk env(is_stopped);
+  auto decree = check_on(env, path);
+  if (!decree && is_stopped())
+    return fail(Code::kInterrupted, fmt::format("checking the checkpoint {} was stopped", path));
   return decree;
 }
 

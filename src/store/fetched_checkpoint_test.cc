@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <rocksdb/db.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "store/layout.h"
@@ -70,6 +71,21 @@ TEST_F(FetchedCheckpointTest, HasTheDecreeOfItsLastWrite) {
   EXPECT_EQ(contents(path), before) << "only read";
 }
 
+TEST_F(FetchedCheckpointTest, IsNoLongerCheckedWhenThatIsStopped) {
+  make_checkpoint(20);
+  std::atomic<int> reads = 0;
+  ASSERT_TRUE(check_fetched_checkpoint(path, [&] { return ++reads < 0; }));
+  const int all = reads;
+  ASSERT_GT(all, 3);
+  for (int at = 1; at < all; ++at) {
+    reads = 0;
+    const auto checked = check_fetched_checkpoint(path, [&] { return ++reads >= at; });
+    ASSERT_FALSE(checked) << at;
+    EXPECT_EQ(checked.error().code(), Code::kInterrupted) << checked.error().to_string();
+  }
+  EXPECT_EQ(check_fetched_checkpoint(path), 20);
+}
+
 TEST_F(FetchedCheckpointTest, IsRefusedWithADamagedBlock) {
   make_checkpoint(20);
   auto bytes = read_file(table_file());
@@ -95,7 +111,7 @@ TEST_F(FetchedCheckpointTest, LosesTheLogOfItsMasterAndNothingElse) {
   put_meta("pegmove_duplication_log", "begins");
   put_meta(std::string("pegmove_duplication_log/\0\0\0\0\0\0\0\7", 32), "entry");
   put_meta("pegmove_last_timestamp_us", "77");
-  put_meta("pegmove_received/2/7/0", "5 6 7");
+  put_meta("pegmove_received/2/7/0", "5 6 7 8 9");
   ASSERT_EQ(meta_keys().size(), 7u);
   ASSERT_TRUE(drop_log_of_master(path));
   EXPECT_EQ(meta_keys(), (std::vector<std::string>{kDataVersionKey, kLastFlushedDecreeKey,
@@ -105,7 +121,7 @@ TEST_F(FetchedCheckpointTest, LosesTheLogOfItsMasterAndNothingElse) {
   const auto db = open({.path = path, .create_if_missing = false});
   EXPECT_EQ(db->last_decree(), 3);
   EXPECT_EQ(db->last_timestamp_us(), 77);
-  EXPECT_EQ(db->received_from({2, 7, 0}), (ReceivedPosition{5, 6, 7}));
+  EXPECT_EQ(db->received_from({2, 7, 0}), (ReceivedPosition{5, 6, 7, 8}));
   EXPECT_TRUE(has_row(*db, 1) && has_row(*db, 2) && has_row(*db, 3));
 }
 

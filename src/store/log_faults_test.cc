@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
+#include <mutex>
 #include <random>
 
 #include "base/child_process.h"
@@ -195,6 +197,55 @@ TEST_F(FullLogDisk, NothingIsReadThatCannotBeMadeDurable) {
   EXPECT_TRUE(is_disk_full(piece.error())) << piece.error().to_string();
   work_again();
   EXPECT_EQ(must_read(*db_, 1).last_decree, 2);
+}
+
+TEST_F(FullLogDisk, ALogThatWasDroppedAndNotSyncedIsDroppedAgain) {
+  ASSERT_EQ(db_->keep_log(), 0);
+  ASSERT_TRUE(put_logged(*db_, 1, "v"));
+  disk_.set_plan([](const DiskOperation& operation) {
+    return operation.kind == DiskOperation::Kind::kSync
+               ? DiskFault{.kind = DiskFault::Kind::kRefused, .is_full = true}
+               : DiskFault{};
+  });
+  ASSERT_FALSE(db_->drop_log());
+  EXPECT_FALSE(db_->keeps_log()) << "it is deleted";
+  work_again();
+  ASSERT_TRUE(put_logged(*db_, 2, "v"));
+  ASSERT_TRUE(db_->drop_log());
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "db.duplication_log"));
+  reopen();
+  EXPECT_FALSE(db_->keeps_log());
+  ASSERT_EQ(db_->keep_log(), 2);
+  ASSERT_TRUE(put_logged(*db_, 3, "v"));
+  EXPECT_EQ(read_all(*db_, 2).size(), 1u);
+}
+
+// The sync that follows a failed one says nothing; only what is in files then counts.
+TEST_F(FullLogDisk, AReadBesideTheFlushAfterAFailedSyncWaitsForIt) {
+  ASSERT_EQ(db_->keep_log(), 0);
+  ASSERT_TRUE(put_logged(*db_, 1, "v"));
+  disk_.set_plan([](const DiskOperation& operation) {
+    return operation.kind == DiskOperation::Kind::kSync
+               ? DiskFault{.kind = DiskFault::Kind::kRefused}
+               : DiskFault{};
+  });
+  ASSERT_FALSE(db_->read_log(0, kWholeLog));
+  std::future<Result<LogPiece>> other;
+  std::once_flag once;
+  bool has_waited = false;
+  disk_.set_plan([&](const DiskOperation& operation) {
+    if (operation.path.ends_with(".sst"))
+      std::call_once(once, [&] {
+        other = std::async(std::launch::async, [&] { return db_->read_log(0, kWholeLog); });
+        has_waited = other.wait_for(std::chrono::milliseconds(200)) == std::future_status::timeout;
+      });
+    return DiskFault{};
+  });
+  const auto piece = db_->read_log(0, kWholeLog);
+  ASSERT_TRUE(piece) << piece.error().to_string();
+  ASSERT_TRUE(other.valid()) << "it was flushed";
+  EXPECT_TRUE(has_waited);
+  EXPECT_TRUE(other.get());
 }
 
 // ---- power cuts ----

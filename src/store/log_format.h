@@ -3,6 +3,7 @@
 //   pegmove_duplication_log             begins_after id: the log is kept
 //   pegmove_duplication_log/<decree>    an entry; the decree is 8 bytes, big endian
 //   pegmove_duplication_log_broken      why it cannot be read; absent: it can
+//   pegmove_duplication_log_last_id     of the log that was begun last; stays when it is dropped
 //   pegmove_duplication_log_end         covered last mutations bytes, written with each write
 //
 // The numbers of all but the entries are decimal, with one space between them. An entry, in little
@@ -28,6 +29,7 @@ namespace pegmove::store {
 inline constexpr const char* kLogKey = "pegmove_duplication_log";
 inline constexpr const char* kLogBrokenKey = "pegmove_duplication_log_broken";
 inline constexpr const char* kLogEndKey = "pegmove_duplication_log_end";
+inline constexpr const char* kLogLastIdKey = "pegmove_duplication_log_last_id";
 inline constexpr const char* kLogIdSuffix = ".duplication_log";
 // What an entry takes besides its bodies, about, with its key.
 inline constexpr int64_t kEntryOverhead = 100;

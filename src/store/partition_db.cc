@@ -136,8 +136,9 @@ Result<void> PartitionDb::open_existing(const PartitionOptions& options) {
   db_.reset(opened);
   rows_ = families[0];
   meta_ = families[1];
-  log_ = std::make_unique<PartitionLog>(*db_, *meta_, path_, hooks_.log_sync.get(),
-                                        [this] { return flush_between_writes(); });
+  log_ = std::make_unique<PartitionLog>(
+      *db_, *meta_, path_, hooks_.log_sync.get(), [this] { return flush_between_writes(); },
+      unix_seconds_);
   return {};
 }
 
@@ -219,7 +220,8 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree, int64_t times
   if (is_given_up_) return fail(needs_reopen_error());
   batch.batch_.SetSavePoint();
   rocksdb::Status status = add_meta(batch.batch_, decree, timestamp_us);
-  if (status.ok() && batch.received_) status = received_.add(batch.batch_, *batch.received_);
+  if (status.ok() && batch.received_)
+    status = received_.add(batch.batch_, *batch.received_, decree);
   LogEnd log_end;
   if (status.ok()) status = log_->add(batch.batch_, decree, logged, log_end);
   if (status.ok() && hooks_.errors->take_sealed()) status = fill_memtable();
@@ -230,7 +232,7 @@ Result<void> PartitionDb::write(WriteBatch& batch, int64_t decree, int64_t times
   batch.batch_.RollbackToSavePoint().PermitUncheckedError();
   if (!status.ok()) return fail(error(status, "writing to"));
   log_->wrote(log_end);
-  if (batch.received_) received_.wrote(*batch.received_);
+  if (batch.received_) received_.wrote(*batch.received_, decree);
   last_decree_ = decree;
   last_timestamp_us_ = std::max(last_timestamp_us_.load(), timestamp_us);
   return {};

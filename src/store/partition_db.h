@@ -164,7 +164,8 @@ class PartitionDb {
   // Durable when it returns. Returns last_decree(). May be repeated. Errors: kIo.
   Result<int64_t> keep_log();
   // Ends the log and deletes it, durably. Nothing happens when none is kept. The disk space comes
-  // back with reclaim_log(). Errors: kIo.
+  // back with reclaim_log(). Errors: kIo: keeps_log() says whether it has ended; in any case call
+  // again, until then a power cut may bring it back.
   Result<void> drop_log();
   bool keeps_log() const { return log_->is_kept(); }
   // Nothing: no log is kept. A log in a folder that was copied from elsewhere is dropped when it is
@@ -180,7 +181,8 @@ class PartitionDb {
   // The log begins after this decree from now on. A power cut may take that back. Entries are
   // deleted when they are some 4 MiB, and files are rewritten when they have more that is deleted
   // than not, and 64 MiB: that blocks for long. May be repeated: a decree that was trimmed is no
-  // error. Errors: kNotFound: no log is kept; kInvalidArgument: above last_decree(); kIo.
+  // error. Errors: kNotFound: no log is kept; kCorrupt: above last_decree(), and nothing can be
+  // read from then on (the folder is an older copy); kIo.
   Result<void> trim_log(int64_t upto);
   // Gives the disk space of deleted entries back, if there is much of it. Blocks. trim_log() does
   // it by itself. Errors: kIo.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <filesystem>
+#include <limits>
 #include <random>
 #include <utility>
 
@@ -27,17 +28,22 @@ int64_t disk_bytes_between(const LogEnd& from, const LogEnd& to) {
   return to.bytes - from.bytes + (to.mutations - from.mutations) * kEntryOverhead;
 }
 
-uint64_t random_id() {
-  std::random_device random;
-  return ((uint64_t{random()} << 32) | random()) >> 1;  // 63 bits: they are read as a signed number
-}
+// Ids have 63 bits: they are read as signed numbers. The seconds are enough until the year 2242.
+constexpr int kRandomIdBits = 30;
+constexpr int64_t kMostIdSeconds = (int64_t{1} << (63 - kRandomIdBits)) - 1;
 
 }  // namespace
 
 PartitionLog::PartitionLog(rocksdb::DB& db, rocksdb::ColumnFamilyHandle& meta,
                            const std::string& path, LogSync* log_sync,
-                           std::function<Result<void>()> flush)
-    : db_(db), meta_(meta), path_(path), log_sync_(log_sync), flush_(std::move(flush)) {}
+                           std::function<Result<void>()> flush,
+                           std::function<int64_t()> unix_seconds)
+    : db_(db),
+      meta_(meta),
+      path_(path),
+      log_sync_(log_sync),
+      flush_(std::move(flush)),
+      unix_seconds_(std::move(unix_seconds)) {}
 
 Error PartitionLog::failed(const rocksdb::Status& status) const {
   return to_error(status, "keeping the duplication log of", path_);
@@ -72,6 +78,7 @@ Result<void> PartitionLog::write(rocksdb::WriteBatch& batch, bool is_durable) {
 // All writes that have returned are durable afterwards.
 Result<void> PartitionLog::sync_writes() {
   if (!log_sync_) return {};
+  const std::lock_guard syncing(syncing_);
   if (log_sync_->take_failed())
     if (auto flushed = flush_(); !flushed) {
       log_sync_->put_back_failed();
@@ -95,7 +102,10 @@ Result<void> PartitionLog::open(int64_t last_decree) {
   if (!text) return {};
   const std::lock_guard lock(mutex_);
   const auto start = decode_start(*text);
-  if (!TRY(has_id(start))) return delete_all();
+  if (!TRY(has_id(start))) {
+    TRY(delete_all());
+    return finish_drop();
+  }
   start_ = *start;
   broken_ = TRY(get(kLogBrokenKey)).value_or("");
   TRY(find_end(last_decree));
@@ -146,7 +156,14 @@ Result<void> PartitionLog::find_first_entry() {
   return {};
 }
 
-// Precondition: mutex_ is held.
+std::string PartitionLog::older_copy(int64_t decree) const {
+  return fmt::format(
+      "decree {} has been shipped, and the last one here is {}: the folder was replaced by an "
+      "older copy",
+      decree, end_.covered);
+}
+
+// On disk: with the next writes it could not be seen any more. Precondition: mutex_ is held.
 Result<void> PartitionLog::mark_broken(std::string why) {
   broken_ = std::move(why);
   rocksdb::WriteBatch batch;
@@ -163,6 +180,17 @@ void PartitionLog::resize_memtable(bool is_kept) {
 
 // ---- begin and end ----
 
+// Above that of each log that was begun here before.
+Result<uint64_t> PartitionLog::next_id() const {
+  const int64_t seconds = unix_seconds_ ? unix_seconds_() : 0;
+  std::random_device random;
+  const auto by_time = (std::clamp<int64_t>(seconds, 0, kMostIdSeconds) << kRandomIdBits) |
+                       int64_t(random() >> (32 - kRandomIdBits));
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const auto last = base::parse_integer(TRY(get(kLogLastIdKey)).value_or("0"), 0, kMost - 1);
+  return uint64_t(last ? std::max(by_time, *last + 1) : by_time);
+}
+
 std::optional<LogStart> PartitionLog::start() const {
   const std::lock_guard lock(mutex_);
   return is_kept_ ? std::optional(start_) : std::nullopt;
@@ -174,14 +202,16 @@ Result<int64_t> PartitionLog::begin(int64_t last_decree) {
     return last_decree;
   }
   const std::lock_guard removing(removing_);
-  const LogStart start{.begins_after = last_decree, .id = random_id()};
+  const LogStart start{.begins_after = last_decree, .id = TRY(next_id())};
   const LogEnd end{.covered = last_decree, .last = last_decree};
   TRY(base::replace_file(id_path(), std::to_string(start.id)));
   rocksdb::WriteBatch batch;
   batch.Delete(&meta_, kLogBrokenKey);
   batch.Put(&meta_, kLogKey, encode_start(start));
   batch.Put(&meta_, kLogEndKey, encode_end(end));
+  batch.Put(&meta_, kLogLastIdKey, std::to_string(start.id));
   TRY(write(batch, true));
+  is_dropping_ = false;
   {
     const std::lock_guard lock(mutex_);
     start_ = start;
@@ -194,21 +224,29 @@ Result<int64_t> PartitionLog::begin(int64_t last_decree) {
 }
 
 Result<void> PartitionLog::drop() {
-  if (!is_kept_) return {};
-  {
-    const std::lock_guard lock(mutex_);
-    TRY(delete_all());
-    is_kept_ = false;
+  if (is_kept_) {
+    {
+      const std::lock_guard lock(mutex_);
+      TRY(delete_all());
+      // From here on writes must not add to it, whatever fails below.
+      is_kept_ = false;
+    }
+    is_dropping_ = true;
+    resize_memtable(false);
   }
-  resize_memtable(false);
-  return {};
+  return is_dropping_ ? finish_drop() : Result<void>();
 }
 
 Result<void> PartitionLog::delete_all() {
   rocksdb::WriteBatch batch;
   for (const char* key : {kLogKey, kLogEndKey, kLogBrokenKey}) batch.Delete(&meta_, key);
   batch.DeleteRange(&meta_, entry_key(0), entries_end());
-  TRY(write(batch, true));
+  return write(batch, false);
+}
+
+Result<void> PartitionLog::finish_drop() {
+  TRY(sync_writes());
+  is_dropping_ = false;
   // Left behind it does no harm: the next log has another id.
   std::error_code error;
   std::filesystem::remove(id_path(), error);
@@ -245,12 +283,10 @@ Result<void> PartitionLog::trim(int64_t upto) {
   {
     const std::lock_guard lock(mutex_);
     if (!is_kept_) return fail(Code::kNotFound, "the database " + path_ + " keeps no such log");
-    if (upto > end_.covered)
-      return fail(
-          Code::kInvalidArgument,
-          fmt::format("trimming the duplication log of the database {} up to decree {}: the "
-                      "last one is {}",
-                      path_, upto, end_.covered));
+    if (upto > end_.covered) {
+      if (broken_.empty()) TRY(mark_broken(older_copy(upto)));
+      return fail(broken(broken_));
+    }
     if (upto <= start_.begins_after) return {};
     const LogStart start{.begins_after = upto, .id = start_.id};
     rocksdb::WriteBatch batch;

@@ -24,9 +24,10 @@ namespace pegmove::store {
 class PartitionLog {
  public:
   // All must outlive it. `path`: of the database; `log_sync`: null when each write is synced;
-  // `flush`: PartitionDb::flush().
+  // `flush`: PartitionDb::flush(); `unix_seconds`: for ids of logs; may be empty.
   PartitionLog(rocksdb::DB& db, rocksdb::ColumnFamilyHandle& meta, const std::string& path,
-               LogSync* log_sync, std::function<Result<void>()> flush);
+               LogSync* log_sync, std::function<Result<void>()> flush,
+               std::function<int64_t()> unix_seconds);
 
   // Once, before all others: finds the log. One that came with a copied folder is dropped; one that
   // misses writes is marked as broken. Errors: kIo, kCorrupt.
@@ -64,11 +65,14 @@ class PartitionLog {
   std::string id_path() const;
   Result<bool> has_id(const std::optional<LogStart>& start) const;
   Result<void> delete_all();
+  Result<void> finish_drop();
+  Result<uint64_t> next_id() const;
   Result<void> find_end(int64_t last_decree);
   Result<void> find_first_entry();
   void resize_memtable(bool is_kept);
   Error broken(std::string_view why) const;
   Error failed(const rocksdb::Status& status) const;
+  std::string older_copy(int64_t decree) const;
   Result<void> mark_broken(std::string why);
   Result<View> look(int64_t after);
   Result<LogPiece> read_durable(int64_t after, size_t most_bytes);
@@ -81,7 +85,9 @@ class PartitionLog {
   const std::string& path_;
   LogSync* const log_sync_;  // null: each write is synced
   const std::function<Result<void>()> flush_;
+  const std::function<int64_t()> unix_seconds_;  // may be empty
   std::atomic<bool> is_kept_ = false;
+  std::atomic<bool> is_dropping_ = false;  // it is dropped, and that may not be durable yet
 
   mutable std::mutex mutex_;  // guards what follows
   LogStart start_;
@@ -91,6 +97,9 @@ class PartitionLog {
   // Entries up to deleted_.last were deleted; those behind it, up to begins_after, still take
   // space.
   LogEnd deleted_;
+  // Held from finding that a sync has failed until what it lost is in files: another caller, who
+  // would find nothing, must not take its own sync for enough. Taken after the others.
+  std::mutex syncing_;
   // Held while files of deleted entries are removed: no log begins meanwhile.
   std::mutex removing_;
 };

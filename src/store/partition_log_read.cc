@@ -42,13 +42,8 @@ Result<PartitionLog::View> PartitionLog::look(int64_t after) {
     return fail(broken(fmt::format("decrees {} to {} are not in it: it begins after them",
                                    after + 1, start_.begins_after)));
   if (after > end_.covered) {
-    // Kept in mind on disk: with the next writes it could not be seen any more.
-    auto why = fmt::format(
-        "decree {} has been shipped, and the last one here is {}: the folder was replaced by an "
-        "older copy",
-        after, end_.covered);
-    TRY(mark_broken(why));
-    return fail(broken(why));
+    TRY(mark_broken(older_copy(after)));
+    return fail(broken(broken_));
   }
   // The iterator under the lock: nothing is trimmed between it and the rest.
   return View{new_iterator(), synced_, synced_ == end_, start_.id};

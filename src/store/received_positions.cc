@@ -21,10 +21,11 @@ std::string received_key(const SourcePartition& source) {
                      source.partition_index);
 }
 
-// Three numbers with a separator between them, each at most as large as said.
-std::optional<std::array<int64_t, 3>> three_numbers(std::string_view text, char separator,
-                                                    const std::array<int64_t, 3>& most) {
-  std::array<int64_t, 3> numbers{};
+// Numbers with a separator between them, each at most as large as said.
+template <size_t kCount>
+std::optional<std::array<int64_t, kCount>> numbers_in(std::string_view text, char separator,
+                                                      const std::array<int64_t, kCount>& most) {
+  std::array<int64_t, kCount> numbers{};
   for (size_t i = 0; i < numbers.size(); ++i) {
     const size_t end = i + 1 < numbers.size() ? text.find(separator) : text.size();
     if (end == std::string_view::npos) return std::nullopt;
@@ -39,17 +40,21 @@ std::optional<std::array<int64_t, 3>> three_numbers(std::string_view text, char 
 constexpr int64_t kMost32 = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMost64 = std::numeric_limits<int64_t>::max();
 
-std::optional<Received> decode_received(std::string_view key, std::string_view value) {
+// With the decree here.
+std::optional<std::pair<Received, int64_t>> decode_received(std::string_view key,
+                                                            std::string_view value) {
   const auto source =
-      three_numbers(key.substr(kReceivedPrefix.size()), '/', {kMost32, kMost32, kMost32});
-  const auto position = three_numbers(value, ' ', {kMost64, kMost64, kMost32});
+      numbers_in<3>(key.substr(kReceivedPrefix.size()), '/', {kMost32, kMost32, kMost32});
+  const auto position = numbers_in<5>(value, ' ', {kMost64, kMost64, kMost32, kMost64, kMost64});
   if (!source || !position) return std::nullopt;
-  return Received{.source = {.cluster_id = int32_t((*source)[0]),
-                             .app_id = int32_t((*source)[1]),
-                             .partition_index = int32_t((*source)[2])},
-                  .position = {.log_id = (*position)[0],
-                               .decree = (*position)[1],
-                               .write_index = int32_t((*position)[2])}};
+  const Received received{.source = {.cluster_id = int32_t((*source)[0]),
+                                     .app_id = int32_t((*source)[1]),
+                                     .partition_index = int32_t((*source)[2])},
+                          .position = {.log_id = (*position)[0],
+                                       .decree = (*position)[1],
+                                       .write_index = int32_t((*position)[2]),
+                                       .timestamp_us = (*position)[3]}};
+  return std::pair(received, (*position)[4]);
 }
 
 }  // namespace
@@ -61,24 +66,39 @@ rocksdb::Status ReceivedPositions::open(rocksdb::DB& db, rocksdb::ColumnFamilyHa
   for (keys->Seek(prefix); keys->Valid() && keys->key().starts_with(prefix); keys->Next())
     if (const auto received =
             decode_received(keys->key().ToStringView(), keys->value().ToStringView()))
-      wrote(*received);
+      wrote(received->first, received->second);
   return keys->status();
 }
 
 std::optional<ReceivedPosition> ReceivedPositions::find(const SourcePartition& source) const {
-  const auto found = positions_.find(source);
-  return found == positions_.end() ? std::nullopt : std::optional(found->second);
+  const auto found = known_.find(source);
+  return found == known_.end() ? std::nullopt : std::optional(found->second.position);
 }
 
-rocksdb::Status ReceivedPositions::add(rocksdb::WriteBatch& batch, const Received& received) const {
-  if (!has_room_for(received.source)) return rocksdb::Status::OK();
+const SourcePartition* ReceivedPositions::replaced_by(const SourcePartition& source) const {
+  if (known_.size() < kMostSources || known_.contains(source)) return nullptr;
+  return &by_use_.begin()->second;
+}
+
+rocksdb::Status ReceivedPositions::add(rocksdb::WriteBatch& batch, const Received& received,
+                                       int64_t decree) const {
+  if (const auto* replaced = replaced_by(received.source))
+    if (auto status = batch.Delete(meta_, received_key(*replaced)); !status.ok()) return status;
   const auto& position = received.position;
   return batch.Put(meta_, received_key(received.source),
-                   fmt::format("{} {} {}", position.log_id, position.decree, position.write_index));
+                   fmt::format("{} {} {} {} {}", position.log_id, position.decree,
+                               position.write_index, position.timestamp_us, decree));
 }
 
-void ReceivedPositions::wrote(const Received& received) {
-  if (has_room_for(received.source)) positions_[received.source] = received.position;
+void ReceivedPositions::wrote(const Received& received, int64_t decree) {
+  if (const auto* replaced = replaced_by(received.source)) {
+    known_.erase(*replaced);
+    by_use_.erase(by_use_.begin());
+  }
+  auto& known = known_[received.source];
+  by_use_.erase({known.used, received.source});
+  known = {.position = received.position, .used = decree};
+  by_use_.emplace(decree, received.source);
 }
 
 }  // namespace pegmove::store

@@ -22,12 +22,12 @@ class DuplicateOnce : public ::testing::Test {
 
   // log_id 0: as a real source, which names none.
   static Write request(const std::vector<Entry>& entries, int64_t log_id = kLog,
-                       const store::SourcePartition& source = kSource) {
+                       const store::SourcePartition& source = kSource, int64_t later_us = 0) {
     wire::duplicate_request request;
     for (const auto& [decree, write_index, row, value] : entries) {
       auto& entry = request.entries.emplace_back();
       const Write write{.row = row, .value = value};
-      entry.__set_timestamp(1'000'000 + decree);
+      entry.__set_timestamp(1'000'000 + decree + later_us);
       entry.__set_task_code({value.empty() ? "RPC_RRDB_RRDB_REMOVE" : "RPC_RRDB_RRDB_PUT"});
       entry.__set_raw_message({write.body(0)});
       entry.__set_cluster_id(int8_t(source.cluster_id));
@@ -88,7 +88,8 @@ TEST_F(DuplicateOnce, OfAPartlyRepeatedRequestOnlyTheNewPartIsCarriedOut) {
   EXPECT_EQ(value_of(2), "local");
   EXPECT_EQ(value_of(3), "5.2");
   EXPECT_EQ(value_of(4), "6.0");
-  EXPECT_EQ(partition_.db().received_from(kSource), (store::ReceivedPosition{kLog, 6, 0}));
+  EXPECT_EQ(partition_.db().received_from(kSource),
+            (store::ReceivedPosition{kLog, 6, 0, 1'000'006}));
 }
 
 TEST_F(DuplicateOnce, AnotherLogStartsAfresh) {
@@ -98,7 +99,31 @@ TEST_F(DuplicateOnce, AnotherLogStartsAfresh) {
   set(1, "local");
   ASSERT_TRUE(send(request({{5, 0, 1, "second log"}}, kLog + 1)));
   EXPECT_EQ(value_of(1), "local");
-  EXPECT_EQ(partition_.db().received_from(kSource), (store::ReceivedPosition{kLog + 1, 5, 0}));
+  EXPECT_EQ(partition_.db().received_from(kSource),
+            (store::ReceivedPosition{kLog + 1, 5, 0, 1'000'005}));
+}
+
+TEST_F(DuplicateOnce, ALateRequestOfAnEarlierLogIsSkipped) {
+  const auto late = request({{5, 0, 1, "first log"}});
+  ASSERT_TRUE(send(late));
+  ASSERT_TRUE(send(request({{6, 0, 1, "second log"}}, kLog + 1)));
+  ASSERT_TRUE(send(late));
+  EXPECT_EQ(value_of(1), "second log");
+}
+
+// The source's whole data folder was put back: the log is the same, decrees come again.
+TEST_F(DuplicateOnce, OtherWritesWithTheSameDecreesAreCarriedOut) {
+  ASSERT_TRUE(send(request({{5, 0, 1, "5"}, {6, 0, 2, "6"}, {7, 0, 3, "7"}})));
+  const auto again = request({{6, 0, 2, "other 6"}, {7, 0, 4, "other 7"}}, kLog, kSource, 1'000);
+  ASSERT_TRUE(send(again));
+  EXPECT_EQ(value_of(2), "other 6");
+  EXPECT_EQ(value_of(4), "other 7");
+  set(2, "local");
+  set(4, "local");
+  reopen();
+  ASSERT_TRUE(send(again));
+  EXPECT_EQ(value_of(2), "local");
+  EXPECT_EQ(value_of(4), "local");
 }
 
 TEST_F(DuplicateOnce, EachSourcePartitionHasItsOwnPosition) {
@@ -120,13 +145,15 @@ TEST_F(DuplicateOnce, AFailedWriteMovesNoPosition) {
     return {.kind = DiskFault::Kind::kRefused, .is_full = true};
   });
   ASSERT_FALSE(send(next));
-  EXPECT_EQ(partition_.db().received_from(kSource), (store::ReceivedPosition{kLog, 5, 0}));
+  EXPECT_EQ(partition_.db().received_from(kSource),
+            (store::ReceivedPosition{kLog, 5, 0, 1'000'005}));
   EXPECT_EQ(value_of(1), "5");
   partition_.disk.set_plan(nullptr);
   if (partition_.db().needs_reopen()) reopen();
   ASSERT_TRUE(send(next));
   EXPECT_EQ(value_of(1), "6");
-  EXPECT_EQ(partition_.db().received_from(kSource), (store::ReceivedPosition{kLog, 6, 0}));
+  EXPECT_EQ(partition_.db().received_from(kSource),
+            (store::ReceivedPosition{kLog, 6, 0, 1'000'006}));
 }
 
 TEST_F(DuplicateOnce, ARequestOfARealSourceIsAlwaysCarriedOut) {

@@ -45,6 +45,8 @@ class Duplication {
   Result<void> check_positions(const wire::DuplicateSource& source) const;
   Result<void> skip_known(const wire::DuplicateSource& source);
   store::SourcePartition partition_of(const wire::DuplicateSource& source) const;
+  static store::ReceivedPosition position_of(const wire::DuplicateSource& source,
+                                             const DuplicateEntryView& entry);
   Result<void> check(const DuplicateEntryView& entry) const;
   Result<void> apply(const DuplicateEntryView& entry);
   RpcCode code_of(const DuplicateEntryView& entry);
@@ -77,13 +79,9 @@ Result<void> Duplication::apply(std::string_view body) {
     TRY(check(entry));
     TRY(apply(entry));
   }
-  if (source && !entries_.empty()) {
-    const auto& last = *entries_.back().position;
+  if (source && !entries_.empty())
     batch_.set_received(
-        {.source = partition_of(*source),
-         .position = {
-             .log_id = source->log_id, .decree = last.decree, .write_index = last.write_index}});
-  }
+        {.source = partition_of(*source), .position = position_of(*source, entries_.back())});
   return {};
 }
 
@@ -107,10 +105,10 @@ Result<void> Duplication::skip_known(const wire::DuplicateSource& source) {
   TRY(check_positions(source));
   if (entries_.empty()) return {};
   const auto received = context_.db.received_from(partition_of(source));
-  if (!received || received->log_id != source.log_id) return {};
-  const DuplicatePosition upto{received->decree, received->write_index};
+  if (!received) return {};
   auto first_new = entries_.begin();
-  for (; first_new != entries_.end() && *first_new->position <= upto; ++first_new)
+  for (; first_new != entries_.end() && received->covers(position_of(source, *first_new));
+       ++first_new)
     TRY(check(*first_new));
   entries_.erase(entries_.begin(), first_new);
   return {};
@@ -121,6 +119,15 @@ store::SourcePartition Duplication::partition_of(const wire::DuplicateSource& so
   return {.cluster_id = entries_.front().cluster_id,
           .app_id = source.app_id,
           .partition_index = source.partition_index};
+}
+
+// Precondition: the entry has a position.
+store::ReceivedPosition Duplication::position_of(const wire::DuplicateSource& source,
+                                                 const DuplicateEntryView& entry) {
+  return {.log_id = source.log_id,
+          .decree = entry.position->decree,
+          .write_index = entry.position->write_index,
+          .timestamp_us = entry.timestamp_us};
 }
 
 void Duplication::count(DuplicationMetrics& metrics) const {

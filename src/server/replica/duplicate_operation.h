@@ -43,10 +43,10 @@ struct DuplicateContext {
 //
 // Each entry of an embedded cluster names its position in the log of its source
 // (wire::DuplicateSource), and the batch notes the last one (store/received_positions.h). What is
-// not behind that position of the same log is skipped, also when the row was changed here since;
-// entries of one log must come in its order. So the request may be repeated. Entries of other
-// senders have no position and are always applied. Refused, too: positions that are negative, do
-// not rise, or are missing beside a source, and entries of several clusters beside one.
+// not behind that position and not later than it is skipped, also when the row was changed here
+// since; entries of one log must come in its order. So the request may be repeated. Entries of
+// other senders have no position and are always applied. Refused, too: positions that are negative,
+// do not rise, or are missing beside a source, and entries of several clusters beside one.
 std::string apply_duplicate(const DuplicateContext& context, std::string_view body,
                             store::WriteBatch& batch);
 

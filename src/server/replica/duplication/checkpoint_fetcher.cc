@@ -110,7 +110,7 @@ class CheckpointFetcher::Copy {
     const FileBlocks blocks(files_.sizes, kBlockBytes);
     CO_TRY(co_await async::for_each(blocks.count(), kBlocksAtOnce,
                                     [&](size_t index) { return copy_block(blocks.at(index)); }));
-    co_return co_await fetcher_.pool_.run([this] { return put_in_place(); });
+    co_return co_await fetcher_.check_pool_.run([this] { return put_in_place(); });
   }
 
  private:
@@ -299,9 +299,11 @@ class CheckpointFetcher::Copy {
     co_return std::move(response.file_content.data);
   }
 
-  // On the pool.
+  // On the pool for it.
   Result<void> put_in_place() {
-    const auto decree = TRY(store::check_fetched_checkpoint(folder_));
+    TRY(check_stopped());
+    const auto decree = TRY(
+        store::check_fetched_checkpoint(folder_, [this] { return !check_stopped().has_value(); }));
     if (decree < files_.decree)
       return fail(Code::kCorrupt, fmt::format("the checkpoint ends at decree {}, and {} was "
                                               "announced",

@@ -68,7 +68,9 @@ class CheckpointFetcher {
   std::atomic<bool> stopped_ = false;
   bool is_closing_ = false;
   async::TaskGroup tasks_;
-  async::Pool pool_{2};  // the last member: its work may use the others
+  async::Pool pool_{2};
+  // Checks whole checkpoints, one at a time, and while it does others are copied.
+  async::Pool check_pool_{1};  // the last member, with pool_: their work may use the others
 };
 
 }  // namespace pegmove::server::replica

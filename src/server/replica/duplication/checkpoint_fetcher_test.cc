@@ -20,8 +20,6 @@
 #include "duplication/failpoints.h"
 #include "store/partitions_test.h"
 #include "testing/fake_master.h"
-#include "testing/quick_clock.h"
-#include "testing/sim_clock.h"
 #include "testing/skipping_clock.h"
 
 namespace pegmove::server::replica {
@@ -31,6 +29,19 @@ using testing::FakeMaster;
 using ::testing::HasSubstr;
 using testing::TestFolder;
 using wire::ErrorCode;
+
+// No time passes, so that no deadline does, however slow the machine is; sleeps are short.
+class StoppedClock : public Clock {
+ public:
+  async::Instant now() const override { return {}; }
+  int64_t unix_us() const override { return 1'800'000'000'000'000; }
+  Routine<> sleep_until(async::Instant) override {
+    return system_.sleep_for(async::milliseconds(1));
+  }
+
+ private:
+  async::SystemClock system_;
+};
 
 class CheckpointFetcherTest : public ::testing::Test {
  protected:
@@ -85,8 +96,7 @@ class CheckpointFetcherTest : public ::testing::Test {
   std::vector<blockstore::RateLimit*> limits;
   metrics::Registry metrics;
   std::shared_ptr<metrics::Entity> entity = metrics.add("server", "replica", {});
-  testing::SimClock wall;
-  testing::QuickClock clock{wall};
+  StoppedClock clock;
   asio::io_context context;
 };
 
@@ -232,32 +242,32 @@ TEST_F(CheckpointFetcherTest, FindsADamagedBlockWithoutChecksumsOfTheMaster) {
 
 TEST_F(CheckpointFetcherTest, ComparesTheMd5SumsThatAreGiven) {
   make_checkpoint();
-  std::string wrong_file;
-  master.on_checkpoint = [&](wire::learn_response& found) {
+  // Shared: the master answers on its own thread, perhaps after the test.
+  const auto wrong_file = std::make_shared<std::string>("CURRENT");
+  master.on_checkpoint = [this, wrong_file](wire::learn_response& found) {
     std::vector<std::string> sums;
     for (const auto& name : found.state.files)
-      sums.push_back(name == wrong_file
+      sums.push_back(name == *wrong_file
                          ? std::string(32, '0')
                          : blockstore::md5_hex(testing::read_file(checkpoint + "/" + name)));
     found.state.__set_file_checksums(sums);
   };
-  wrong_file = "CURRENT";
   EXPECT_THAT(error_of_fetch().to_string(), HasSubstr("CURRENT has another MD5"));
-  wrong_file = "";
+  wrong_file->clear();
   ASSERT_TRUE(fetch(folder / "target"));
   expect_rows(folder / "target");
 }
 
 TEST_F(CheckpointFetcherTest, ABlockThatFailsIsAskedForAgain) {
   make_checkpoint();
-  int refusals = 0;
-  master.on_copy = [&](const wire::copy_request& request, auto& block) {
-    if (request.offset == 0 || ++refusals > 2) return;
+  const auto refusals = std::make_shared<std::atomic<int>>(0);
+  master.on_copy = [refusals](const wire::copy_request& request, auto& block) {
+    if (request.offset == 0 || ++*refusals > 2) return;
     block = {};
     block.error.code = ErrorCode::kBusy;
   };
   ASSERT_TRUE(fetch(folder / "target"));
-  EXPECT_EQ(refusals, 3);
+  EXPECT_EQ(*refusals, 3);
   expect_rows(folder / "target");
 }
 
@@ -303,7 +313,7 @@ TEST_F(CheckpointFetcherTest, OpensWhatARealServerSends) {
   std::filesystem::create_directory(checkpoint);
   for (const auto& [name, bytes] : files) testing::write_file(checkpoint + "/" + name, bytes);
   master.partition_count = request.partition_count = 4;
-  master.on_checkpoint = [&](wire::learn_response& response) {
+  master.on_checkpoint = [found](wire::learn_response& response) {
     response.state = found.state;
     response.last_committed_decree = found.last_committed_decree;
   };

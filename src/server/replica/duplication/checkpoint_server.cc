@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/local_file.h"
-#include "blockstore/digest.h"
+#include "server/replica/duplication/checkpoint_sums.h"
 #include "wire/thrift_codec.h"
 
 namespace pegmove::server::replica {
@@ -13,25 +13,6 @@ namespace {
 using wire::ErrorCode;
 
 constexpr int64_t kReadsAtOnce = 4;
-constexpr size_t kDigestBlockBytes = 1 << 20;
-
-Result<std::string> md5_of_file(const std::string& path) {
-  const auto file = TRY(base::LocalFile::open(path));
-  blockstore::Digest digest;
-  for (int64_t offset = 0;;) {
-    const auto bytes = TRY(file.read(offset, kDigestBlockBytes));
-    if (bytes.empty()) return digest.finish_hex();
-    digest.feed(bytes);
-    offset += int64_t(bytes.size());
-  }
-}
-
-Result<std::vector<std::string>> md5_of_files(const KeptCheckpoint& checkpoint) {
-  std::vector<std::string> sums;
-  for (const auto& file : checkpoint.files)
-    sums.push_back(TRY(md5_of_file(checkpoint.path_of(file))));
-  return sums;
-}
 
 template <typename Message>
 void answer(net::IncomingCall& call, const Message& message) {
@@ -62,6 +43,15 @@ CheckpointServer::CheckpointServer(Options options, KeptCheckpoints& kept, async
                               .description = "Requests for a block of a file that failed"})),
       reads_(kReadsAtOnce) {}
 
+Task<std::vector<std::string>> CheckpointServer::md5_of_files(const KeptCheckpoint& checkpoint) {
+  const auto permit = co_await async::Permit::take(&sums_);
+  std::vector<std::string> sums;
+  for (const auto& file : checkpoint.files)
+    sums.push_back(CO_TRY(co_await md5_of_file(pool_, checkpoint.path_of(file),
+                                               [this] { return tasks_.stopped(); })));
+  co_return sums;
+}
+
 void CheckpointServer::query(net::IncomingCall call) {
   auto request = wire::decode_body<wire::learn_request>(call.body());
   if (!request) return call.reply(ErrorCode::kInvalidParameters);
@@ -80,7 +70,8 @@ Routine<> CheckpointServer::answer_query(net::IncomingCall call, wire::learn_req
   state.to_decree_included = checkpoint->decree;
   for (const auto& file : checkpoint->files) state.files.push_back(file.name);
   if (request.checksum_type > wire::CST_NONE) {
-    auto sums = co_await pool_.run([&] { return md5_of_files(*checkpoint); });
+    auto sums = co_await md5_of_files(*checkpoint);
+    if (tasks_.stopped()) co_return;
     if (!sums || request.checksum_type != wire::CST_MD5) {
       response = {};
       response.err.code = ErrorCode::kGetLearnStateFailed;

@@ -37,7 +37,9 @@ class CheckpointServer {
   // Each answers its call, some later. A request that does not decode: ERR_INVALID_PARAMETERS.
   //
   // The checkpoint's folder and files. Answers ERR_OBJECT_NOT_FOUND when the partition is not here,
-  // ERR_PATH_NOT_FOUND when it has no checkpoint to fetch. MD5 sums only when they are asked for.
+  // ERR_PATH_NOT_FOUND when it has no checkpoint to fetch. MD5 sums only when they are asked for:
+  // those of one answer after the other, a mebibyte at a time, so that blocks are sent meanwhile
+  // and a stop is waited for no longer than that.
   void query(net::IncomingCall call);
   // Sizes of the files that are named, or of all. Answers ERR_OBJECT_NOT_FOUND when the folder is
   // not that of a kept checkpoint, ERR_FILE_OPERATION_FAILED when it has no such file.
@@ -50,6 +52,7 @@ class CheckpointServer {
 
  private:
   Routine<> answer_query(net::IncomingCall call, wire::learn_request request);
+  Task<std::vector<std::string>> md5_of_files(const KeptCheckpoint& checkpoint);
   Routine<> answer_copy(net::IncomingCall call, wire::copy_request request);
   wire::copy_response refuse(const wire::copy_request& request, wire::ErrorCode error);
 
@@ -58,8 +61,9 @@ class CheckpointServer {
   async::TaskGroup& tasks_;
   metrics::Counter& sent_bytes_;
   metrics::Counter& failed_;
-  async::Semaphore reads_;  // bounds the blocks in memory
-  async::Pool pool_{2};     // the last member: its work may use the others
+  async::Semaphore reads_;    // bounds the blocks in memory
+  async::Semaphore sums_{1};  // answers whose MD5 sums are computed
+  async::Pool pool_{2};       // the last member: its work may use the others
 };
 
 }  // namespace pegmove::server::replica

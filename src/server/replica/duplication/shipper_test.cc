@@ -9,6 +9,7 @@
 #include "data_types.h"
 #include "record/hash.h"
 #include "record/key.h"
+#include "server/replica/duplication/controlled_log_test.h"
 #include "testing/fake_partition.h"
 
 namespace pegmove::server::replica {
@@ -21,80 +22,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::kLoopback;
 using wire::ErrorCode;
-
-// The time is real, and a test can advance it; sleeps are short.
-class AdvancedClock : public async::SystemClock {
- public:
-  async::Instant now() const override { return SystemClock::now() + advanced; }
-  int64_t unix_us() const override {
-    return SystemClock::unix_us() +
-           std::chrono::duration_cast<std::chrono::microseconds>(advanced).count();
-  }
-  Routine<> sleep_until(async::Instant at) override {
-    const auto real = SystemClock::now();
-    pauses += at - now() > milliseconds(5) && at - now() <= milliseconds(10);
-    return SystemClock::sleep_until(
-        std::min(real + std::max(at - now(), async::Instant::duration(0)), real + milliseconds(1)));
-  }
-  milliseconds advanced{0};
-  int pauses = 0;  // as long as the first one after a failure
-};
-
-// The log's contents; the test adds to it.
-struct LogContents {
-  struct Mutation {
-    int64_t decree;
-    int64_t timestamp_us;
-    std::vector<std::pair<LoggedCode, std::string>> writes;
-  };
-  std::vector<Mutation> mutations;
-  int64_t last_decree = 0;
-  std::optional<Error> error;
-  metrics::Entity entity{"replica", "replica@1.0", {}};
-  DuplicationMetrics metrics{entity};
-};
-
-class FakeLog : public ShippedLog {
- public:
-  explicit FakeLog(std::shared_ptr<LogContents> contents) : contents_(std::move(contents)) {}
-  Task<store::LogPiece> read(int64_t after, size_t most_bytes) override {
-    if (contents_->error) co_return fail(*contents_->error);
-    auto held = std::make_shared<std::vector<LogContents::Mutation>>();
-    store::LogPiece piece{.mutations = {}, .owner = held, .last_decree = contents_->last_decree};
-    piece.is_end = true;
-    piece.log_id = 77;
-    size_t bytes = 0;
-    for (const auto& mutation : contents_->mutations) {
-      if (mutation.decree <= after) continue;
-      if (bytes >= most_bytes) {
-        piece.is_end = false;
-        piece.last_decree = held->back().decree;
-        break;
-      }
-      held->push_back(mutation);
-      for (const auto& [code, body] : mutation.writes) bytes += body.size();
-    }
-    for (const auto& mutation : *held) {
-      auto& shown = piece.mutations.emplace_back();
-      shown.decree = mutation.decree;
-      shown.timestamp_us = mutation.timestamp_us;
-      for (const auto& [code, body] : mutation.writes) shown.writes.push_back({code, body});
-    }
-    co_return piece;
-  }
-  store::LogBacklog backlog(int64_t after) const override {
-    store::LogBacklog backlog;
-    for (const auto& mutation : contents_->mutations) backlog.mutations += mutation.decree > after;
-    return backlog;
-  }
-  int64_t last_decree() const override { return contents_->last_decree; }
-  std::shared_ptr<DuplicationMetrics> metrics() const override {
-    return {contents_, &contents_->metrics};
-  }
-
- private:
-  std::shared_ptr<LogContents> contents_;
-};
 
 std::string put_body(const std::string& hash, const std::string& value) {
   wire::update_request request;
@@ -139,6 +66,7 @@ class ShipperTest : public ::testing::Test {
     shipper = std::make_shared<Shipper>(Shipping{.executor = context.get_executor(),
                                                  .client = client,
                                                  .clocks = clocks,
+                                                 .on_failpoint = on_failpoint,
                                                  .cluster_id = cluster_id,
                                                  .most_piece_bytes = most_piece_bytes},
                                         std::make_unique<FakeLog>(log), Gpid{1, 0}, assignment(),
@@ -222,6 +150,7 @@ class ShipperTest : public ::testing::Test {
   async::TaskGroup watching{context.get_executor()};
   std::shared_ptr<LogContents> log = std::make_shared<LogContents>();
   std::shared_ptr<Shipper> shipper;
+  std::function<void(std::string_view)> on_failpoint;
   int64_t confirmed = 0;
   uint8_t cluster_id = 1;
   size_t most_piece_bytes = 512 << 10;
@@ -583,6 +512,25 @@ TEST_F(ShipperTest, AClusterThatIsNotConfiguredAnyMoreIsNamed) {
   ASSERT_FALSE(count);
   EXPECT_THAT(count.error().to_string(), HasSubstr("cluster 'B'"));
   EXPECT_THAT(count.error().to_string(), HasSubstr("[pegasus.clusters]"));
+}
+
+TEST_F(ShipperTest, EndsWhenItIsStoppedAsItsRequestIsAnswered) {
+  take_all();
+  put("h", "1");
+  for (const auto* point : {"duplication.piece_read", "duplication.request_sent",
+                            "duplication.request_answered", "duplication.piece_shipped"}) {
+    SCOPED_TRACE(point);
+    on_failpoint = [&](std::string_view reached) {
+      if (reached == point) shipper->stop();
+    };
+    start();
+    async::TaskGroup joining(context.get_executor());
+    joining.spawn(shipper->join());
+    const bool has_ended = until([&] { return joining.running() == 0; });
+    EXPECT_TRUE(has_ended);
+    if (!has_ended) shipper->wake();
+    run(joining.join());
+  }
 }
 
 TEST_F(ShipperTest, WithoutAnOwnIdNothingIsShipped) {
