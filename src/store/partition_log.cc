@@ -232,9 +232,12 @@ Result<void> PartitionLog::drop() {
       is_kept_ = false;
     }
     is_dropping_ = true;
-    resize_memtable(false);
   }
-  return is_dropping_ ? finish_drop() : Result<void>();
+  if (!is_dropping_) return {};
+  TRY(finish_drop());
+  // Not before: on a disk that fails syncs it would make RocksDB refuse everything.
+  resize_memtable(false);
+  return {};
 }
 
 Result<void> PartitionLog::delete_all() {
