@@ -144,13 +144,13 @@ std::string help(std::vector<const char*> words) {
 TEST(Verb, HelpShowsOneLineOfEachVerbBelowItsHeading) {
   const auto shown = help({});
   EXPECT_THAT(shown, StartsWith("moves tables\nUsage: pegmove [OPTIONS] VERB\n"));
-  EXPECT_THAT(shown, HasSubstr("\nMoving:\n  copy      copies the rows\n"));
-  EXPECT_THAT(shown, HasSubstr("\nProving:\n  backups   shows backups\n"));
+  EXPECT_THAT(shown, HasSubstr("\nMoving:\n  copy       copies the rows\n"));
+  EXPECT_THAT(shown, HasSubstr("\nProving:\n  backups    shows backups\n"));
   EXPECT_THAT(shown, EndsWith("\n\n`pegmove VERB --help` begins with an example and shows all "
                               "options.\n"));
   for (const char* absent : {"Example", "All.", "unit", "lists all of them"})
     EXPECT_THAT(shown, Not(HasSubstr(absent)));
-  EXPECT_THAT(help({"backups"}), HasSubstr("\nVerbs:\n  ls        lists all of them\n"));
+  EXPECT_THAT(help({"backups"}), HasSubstr("\nVerbs:\n  ls         lists all of them\n"));
   EXPECT_THAT(help({"copy"}), StartsWith("Example: pegmove copy\n\nCopies rows.\nAll.\n"));
   EXPECT_THAT(help({"copy"}), Not(HasSubstr("copies the rows")));
 }

@@ -165,7 +165,7 @@ TEST_F(ChildProcessTest, ItEndsWithWhoeverStartedIt) {
   ASSERT_EQ(pipe(ends), 0);
   const auto parent = fork();
   if (parent == 0) {
-    auto child = shell("echo ready; sleep 1000");
+    auto child = shell("echo ready; exec sleep 1000");
     if (!child || !child->next_line()) _exit(1);
     const auto id = child->id();
     [[maybe_unused]] const auto written = write(ends[1], &id, sizeof id);

@@ -72,19 +72,20 @@ Task<routes::Route> RouteTable::find(std::string table, Deadline deadline) {
   }
   if (auto path = routes::node_path(options_.root, table); !path)
     co_return fail(Code::kNotFound, path.error().message());
-  auto& place = looks_[table];
-  if (!place) {
-    place = std::make_shared<Look>();
-    tasks_.spawn(look(table, place));
+  // The read may end, and its entry go, before spawn() returns.
+  auto first = looks_[table];
+  if (!first) {
+    first = std::make_shared<Look>();
+    looks_[table] = first;
+    tasks_.spawn(look(table, first));
   }
-  const auto look = place;
   async::TaskGroup timer(executor_);
-  timer.spawn(notify_at(clock_, deadline, look->done));
-  while (!look->result && !deadline.passed(clock_) && !tasks_.stopped())
-    co_await look->done.wait();  // no result
+  timer.spawn(notify_at(clock_, deadline, first->done));
+  while (!first->result && !deadline.passed(clock_) && !tasks_.stopped())
+    co_await first->done.wait();  // no result
   timer.stop();
   co_await timer.join();  // no result
-  if (look->result) co_return *look->result;
+  if (first->result) co_return *first->result;
   if (tasks_.stopped()) co_return fail(Code::kInterrupted, "the routes are being closed");
   co_return fail(Code::kTimeout, nodes_.description() + " did not answer in time");
 }
