@@ -105,7 +105,9 @@ class ClusterLife(CliTest):
         shell = ["shell", "--cluster", cluster.meta, "-e"]
         self.assertIn("adding duplication succeed [app_name: t, remote_cluster_name: B, appid: 1,",
                       self.done(*shell, "add_dup t B").out)
-        self.failed(1, "failed, error: ERR_OBJECT_NOT_FOUND", *shell, "add_dup t C")
+        refused = self.run_words(*shell, "add_dup t C")
+        self.assertEqual(refused.code, 1, str(refused))
+        self.assertIn("get_duplication_cluster_id(C) failed, error: ERR_OBJECT_NOT_FOUND", refused.err)
         cluster.stop()
         cluster.start()
         shell[2] = cluster.meta

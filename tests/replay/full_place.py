@@ -55,9 +55,9 @@ class FullPlace(SourcePlace):
     def one_step(self, report, exchange):
         name = exchange.request.name
         if name == "RPC_CM_CREATE_APP":
-            if follower_status(exchange.request) == "creating":
-                self.write_shipped(1)  # the recorded client wrote this row before
             report.add(exchange, *self.asked_alike(exchange))
+            if follower_status(exchange.request) == "creating":
+                self.write_shipped(1)  # the recorded client wrote this row before; here it is behind the checkpoint
             self.target.held.discard(follower_status(exchange.request))
         elif exchange.sender == "client":
             self.command(report, exchange)

@@ -94,7 +94,8 @@ class ShippingPlace(SourcePlace):
         finally:
             for client in self.clients.values():
                 client.close()
-        report.add(None, None, self.shipping.more("at the end") +
+        unanswered = {message for _, message in self.written - self.confirmed}
+        report.add(None, None, self.shipping.more("at the end", unanswered) +
                    [("asked", None, text) for text in self.target.strangers + self.target.peer.troubles])
 
     def shipped(self, report, exchange):

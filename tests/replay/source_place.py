@@ -162,12 +162,14 @@ class Shipping:
             found.append(("header.app_id", recorded.app_id, ours.app_id))
         return found
 
-    def more(self, when):
-        """Differences: entries that the recorded target has not got until now."""
+    def more(self, when, unanswered=()):
+        """Differences: entries that the recorded target has not got until now. `unanswered`: the messages of those that
+        it has got and never answered; ours sends them again, and the scripted target may have confirmed them."""
         with self.target.peer.lock:
-            left = {partition: came[self.expected.get(partition, 0):]
+            left = {partition: [entry for entry, _ in came[self.expected.get(partition, 0):]
+                                if entry.get("raw_message") not in unanswered]
                     for partition, came in self.target.entries.items()}
-        return [(f"shipped {when}", None, repr([entry for entry, _ in came])[:600]) for came in left.values() if came]
+        return [(f"shipped {when}", None, repr(came)[:600]) for came in left.values() if came]
 
 
 class SourcePlace:

@@ -130,8 +130,9 @@ wire::copy_response CheckpointServer::refuse(const wire::copy_request& request, 
 
 void CheckpointServer::copy(net::IncomingCall call) {
   auto request = wire::decode_body<wire::copy_request>(call.body());
-  if (!request || request->size < 0 || request->size > kMostBlockBytes || request->offset < 0)
-    return call.reply(ErrorCode::kInvalidParameters);
+  if (!request) return call.reply(ErrorCode::kInvalidParameters);
+  if (request->size < 0 || request->size > kMostBlockBytes || request->offset < 0)
+    return answer(call, refuse(*request, ErrorCode::kInvalidParameters));
   tasks_.spawn(answer_copy(std::move(call), *std::move(request)));
 }
 

@@ -235,16 +235,9 @@ TEST_F(CheckpointServerTest, RefusesBlocksThatAreNone) {
   EXPECT_EQ(copy(dir, "CURRENT", 16, 0).error.code, ErrorCode::kOk);
   EXPECT_EQ(copy(dir, "CURRENT", 0, 17).error.code, ErrorCode::kHandleEof);
   EXPECT_EQ(copy(dir, "CURRENT", INT64_MAX, 1).error.code, ErrorCode::kHandleEof);
-  wire::copy_request request;
-  request.source_dir = dir;
-  request.file_name = "CURRENT";
   for (const auto& [offset, size] :
-       {std::pair<int64_t, int32_t>{-1, 1}, {0, -1}, {0, CheckpointServer::kMostBlockBytes + 1}}) {
-    request.offset = offset;
-    request.size = size;
-    EXPECT_EQ(send(RpcCode::kNfsCopy, wire::encode_body(request))->error,
-              ErrorCode::kInvalidParameters);
-  }
+       {std::pair<int64_t, int32_t>{-1, 1}, {0, -1}, {0, CheckpointServer::kMostBlockBytes + 1}})
+    EXPECT_EQ(copy(dir, "CURRENT", offset, size).error.code, ErrorCode::kInvalidParameters);
   for (const auto code :
        {RpcCode::kNfsCopy, RpcCode::kNfsGetFileSize, RpcCode::kQueryLastCheckpoint})
     EXPECT_EQ(send(code, "x")->error, ErrorCode::kInvalidParameters);
