@@ -7,8 +7,10 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace pegmove::testing {
 
@@ -38,8 +40,9 @@ class TestFolder {
 };
 
 inline std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream bytes;  // in blocks: files of checkpoints are read a byte at a time otherwise
+  bytes << std::ifstream(path, std::ios::binary).rdbuf();
+  return std::move(bytes).str();
 }
 
 inline void write_file(const std::filesystem::path& path, const std::string& bytes) {
