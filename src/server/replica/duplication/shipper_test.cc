@@ -157,6 +157,8 @@ class ShipperTest : public ::testing::Test {
   std::vector<net::IncomingCall> held;
   std::vector<std::pair<int32_t, std::string>> taken;  // target partition and value
   size_t largest = 0;
+  // Of the target's clock: asked until the node has ended.
+  int64_t behind_us = 0, server_time = 0;
 };
 
 TEST_F(ShipperTest, EntriesAreTheClientsBytesInTheOrderOfTheLog) {
@@ -372,9 +374,8 @@ TEST_F(ShipperTest, ASplitOfTheTargetIsFollowed) {
 }
 
 TEST_F(ShipperTest, AnEntryWaitsUntilTheTargetsClockHasPassedItsTime) {
-  int64_t behind_us = 5'000'000;
-  give_clock([&] { return clock.unix_us() - behind_us; });
-  int64_t server_time = 0;
+  behind_us = 5'000'000;
+  give_clock([this] { return clock.unix_us() - behind_us; });
   target.on_data = [&](net::IncomingCall call) {
     server_time = clock.unix_us() - behind_us;
     answer_ok(std::move(call));
@@ -394,8 +395,7 @@ TEST_F(ShipperTest, AnEntryWaitsUntilTheTargetsClockHasPassedItsTime) {
 }
 
 TEST_F(ShipperTest, AClockThatIsSetBackIsNoticed) {
-  int64_t behind_us = 0;
-  give_clock([&] { return clock.unix_us() - behind_us; });
+  give_clock([this] { return clock.unix_us() - behind_us; });
   watching.spawn(clocks.watch(watching));
   take_all();
   put("h", "1", clock.unix_us());
