@@ -32,7 +32,6 @@ class KeptCheckpointsTest : public ::testing::Test {
       write_file(path + "/" + name, name);
   }
   Result<int64_t> make(int64_t decree) {
-    asio::io_context context;
     return async::run_to_end(context, kept->make(gpid, folder.path(), [&](const std::string& path) {
       make_files(path);
       return Result<int64_t>(decree);
@@ -49,6 +48,7 @@ class KeptCheckpointsTest : public ::testing::Test {
 
   TestFolder folder;
   Names points;
+  asio::io_context context;  // outlives the pool, whose threads post to it
   std::unique_ptr<KeptCheckpoints> kept;
   const Gpid gpid{3, 1};
 };
@@ -117,7 +117,6 @@ TEST_F(KeptCheckpointsTest, WhatAKillLeftIsRemoved) {
 
 TEST_F(KeptCheckpointsTest, AFailureKeepsTheLast) {
   ASSERT_EQ(make(7), 7);
-  asio::io_context context;
   const auto made = async::run_to_end(
       context, kept->make(gpid, folder.path(), [](const std::string&) -> Result<int64_t> {
         return fail(Code::kIo, "the disk is full");
