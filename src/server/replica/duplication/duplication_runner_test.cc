@@ -415,9 +415,9 @@ class FaultyLogTest : public ::testing::Test {
   testing::SimClock time;
   metrics::Registry registry;
   std::shared_ptr<metrics::Entity> entity = registry.add("server", "server", {});
+  async::ContextThread thread;  // outlives the pool, whose thread posts to it
   async::Pool pool{1};
   std::shared_ptr<Replica> replica;
-  async::ContextThread thread;
   DuplicationRunner runner{
       {.find = [this](Gpid) { return replica; }}, thread.executor(), pool, time, Logger("test")};
 };
