@@ -70,7 +70,7 @@ class MetaProxyTest : public ::testing::Test {
   }
   void start(MetaProxyOptions options = {}) {
     options.listen = {kHere, 0};
-    options.routes.root = "/root";
+    options.routes.root = "/clusters";
     proxy = *MetaProxy::listen(context.get_executor(), clock, nodes, options, Logger("test"));
     nodes.listen(&proxy->routes());
     proxy->start();
@@ -94,7 +94,7 @@ class MetaProxyTest : public ::testing::Test {
     return async::run_to_end(context, std::move(routine));
   }
   void route(const std::string& table, const std::string& metas) {
-    nodes.set("/root/" + table, R"({"cluster_name": "c", "meta_addrs": ")" + metas + "\"}");
+    nodes.set("/clusters/" + table, R"({"cluster_name": "c", "meta_addrs": ")" + metas + "\"}");
   }
   Result<net::IncomingReply> call(const std::string& body, Framing framing, wire::RpcCode code,
                                   milliseconds limit = milliseconds(10'000)) {
@@ -160,7 +160,7 @@ TEST_F(MetaProxyTest, PassesTheRequestOnAsItCame) {
 
 TEST_F(MetaProxyTest, AnswersTheErrorsOfTheOriginal) {
   start({.answer_time = milliseconds(300)});
-  nodes.set("/root/bad", R"({"cluster_name": "onebox", meta_addrs)");
+  nodes.set("/clusters/bad", R"({"cluster_name": "onebox", meta_addrs)");
   route("dead", "127.0.0.1:1,127.0.0.1:2");
   EXPECT_EQ(error_for("none"), ErrorCode::kObjectNotFound);
   EXPECT_EQ(error_for("../t"), ErrorCode::kObjectNotFound);
@@ -243,7 +243,7 @@ TEST_F(MetaProxyTest, RoutesAndMetricsShowAgeAndVersion) {
   route("t", one.address().to_string());
   EXPECT_EQ(error_for("t"), ErrorCode::kOk);
   EXPECT_EQ(error_for("none\xff"), ErrorCode::kObjectNotFound);
-  nodes.set("/root/t", "not json");
+  nodes.set("/clusters/t", "not json");
   EXPECT_EQ(error_for("t"), ErrorCode::kOk);
   const auto json = base::parse_json<nlohmann::json>(get("/routes"));
   ASSERT_TRUE(json.is_object());
@@ -273,7 +273,7 @@ TEST_F(MetaProxyTest, RoutesAndMetricsShowAgeAndVersion) {
 TEST_F(MetaProxyTest, NamesThatHaveNoRouteAreCountedTogether) {
   start({.tables = {"t", "none", "bad"}});
   route("t", one.address().to_string());
-  nodes.set("/root/bad", "not json");
+  nodes.set("/clusters/bad", "not json");
   EXPECT_EQ(error_for("t"), ErrorCode::kOk);
   for (const auto* name : {"none", "bad", "not-of-the-list"}) {
     EXPECT_NE(error_for(name), ErrorCode::kOk);

@@ -14,7 +14,7 @@ namespace pegmove::metaproxy {
 class ProxyThread {
  public:
   explicit ProxyThread(MetaProxyOptions options = {}) {
-    options.routes.root = "/root";
+    options.routes.root = "/clusters";
     if (options.listen.ipv4 == 0) options.listen = {0x7f000001, 0};
     auto listened = thread_.wait_for(listen(options));
     if (!listened) throw std::runtime_error(listened.error().to_string());
@@ -32,7 +32,7 @@ class ProxyThread {
   // Returns when the proxy uses it, if it knows the table.
   void route(const std::string& table, net::Address meta) {
     const routes::Route route{"c", {*net::parse_host_port(meta.to_string())}};
-    do_there([&] { nodes_.set("/root/" + table, routes::route_text(route)); });
+    do_there([&] { nodes_.set("/clusters/" + table, routes::route_text(route)); });
     for (bool is_used = false; !is_used;)  // each turn lets the proxy work
       do_there([&] {
         const auto known = proxy_->routes().known().find(table);

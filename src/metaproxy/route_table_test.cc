@@ -23,7 +23,7 @@ class RouteTableTest : public ::testing::Test {
   RouteTableTest() { start({}); }
   ~RouteTableTest() override { end(); }
   void start(RouteTableOptions options) {
-    options.root = "/root";
+    options.root = "/clusters";
     table = std::make_unique<RouteTable>(
         context.get_executor(), clock, nodes, options, Logger("test"),
         [this](const std::string& name, bool) { read.push_back(name); });
@@ -65,54 +65,54 @@ class RouteTableTest : public ::testing::Test {
 };
 
 TEST_F(RouteTableTest, ReadsATableOnceAndThenFollowsItsNode) {
-  nodes.set("/root/t", text_of("A"));
+  nodes.set("/clusters/t", text_of("A"));
   EXPECT_EQ(cluster_of("t"), "A");
   EXPECT_EQ(cluster_of("t"), "A");
   EXPECT_EQ(read.size(), 1U);
-  nodes.set("/root/t", text_of("B"));
+  nodes.set("/clusters/t", text_of("B"));
   EXPECT_EQ(cluster_of("t"), "B");
   EXPECT_EQ(known("t").version, 1);
 }
 
 TEST_F(RouteTableTest, WithoutAGoodRouteEachCallAsksAgain) {
-  nodes.set("/root/bad", "not json");
+  nodes.set("/clusters/bad", "not json");
   EXPECT_EQ(find("bad").error().code(), Code::kCorrupt);
   EXPECT_EQ(find("none").error().code(), Code::kNotFound);
-  nodes.set("/root/bad", text_of("A"));
-  nodes.set("/root/none", text_of("A"));
+  nodes.set("/clusters/bad", text_of("A"));
+  nodes.set("/clusters/none", text_of("A"));
   EXPECT_EQ(cluster_of("bad"), "A");
   EXPECT_EQ(cluster_of("none"), "A");
 }
 
 TEST_F(RouteTableTest, KeepsTheLastGoodRouteWhileTheNodeIsWrongAndSaysWhy) {
-  nodes.set("/root/t", text_of("A"));
+  nodes.set("/clusters/t", text_of("A"));
   EXPECT_EQ(cluster_of("t"), "A");
-  nodes.set("/root/t", "not json");
+  nodes.set("/clusters/t", "not json");
   pass(milliseconds(25'000));
   EXPECT_EQ(cluster_of("t"), "A");
   EXPECT_THAT(known("t").problem, HasSubstr("version 1 of the node is wrong"));
   EXPECT_EQ(known("t").version, 0);
   EXPECT_EQ(table->age_of(known("t")), milliseconds(25'000));
-  nodes.set("/root/t", text_of("B"));
+  nodes.set("/clusters/t", text_of("B"));
   EXPECT_EQ(cluster_of("t"), "B");
   EXPECT_EQ(known("t").problem, "");
 }
 
 TEST_F(RouteTableTest, ADeletedNodeEndsTheRouteAtOnce) {
-  nodes.set("/root/t", text_of("A"));
+  nodes.set("/clusters/t", text_of("A"));
   EXPECT_EQ(cluster_of("t"), "A");
-  nodes.remove("/root/t");
+  nodes.remove("/clusters/t");
   run_ready();
   EXPECT_EQ(find("t").error().code(), Code::kNotFound);
-  nodes.set("/root/t", text_of("B"));
+  nodes.set("/clusters/t", text_of("B"));
   EXPECT_EQ(cluster_of("t"), "B");
 }
 
 TEST_F(RouteTableTest, ALostConnectionLeavesTheRouteAndItsAgeGrows) {
-  nodes.set("/root/t", text_of("A"));
+  nodes.set("/clusters/t", text_of("A"));
   EXPECT_EQ(cluster_of("t"), "A");
   nodes.connect(false);
-  nodes.set("/root/t", text_of("B"));
+  nodes.set("/clusters/t", text_of("B"));
   pass(milliseconds(300'000));
   EXPECT_EQ(cluster_of("t"), "A");
   EXPECT_THAT(known("t").problem, HasSubstr("not connected"));
@@ -126,10 +126,10 @@ TEST_F(RouteTableTest, ALostConnectionLeavesTheRouteAndItsAgeGrows) {
 }
 
 TEST_F(RouteTableTest, AWatchThatWasLostWithoutANoticeDelaysNoChangeForLong) {
-  nodes.set("/root/t", text_of("A"));
+  nodes.set("/clusters/t", text_of("A"));
   EXPECT_EQ(cluster_of("t"), "A");
   nodes.listen(nullptr);
-  nodes.set("/root/t", text_of("B"));
+  nodes.set("/clusters/t", text_of("B"));
   nodes.listen(table.get());
   EXPECT_EQ(cluster_of("t"), "A");
   pass(milliseconds(10'000));
@@ -137,17 +137,17 @@ TEST_F(RouteTableTest, AWatchThatWasLostWithoutANoticeDelaysNoChangeForLong) {
 }
 
 TEST_F(RouteTableTest, AChangeWhileTheFirstReadIsUnderWayIsReadAgain) {
-  nodes.set("/root/t", text_of("A"));
-  nodes.after_read = [&] { nodes.set("/root/t", text_of("B")); };
+  nodes.set("/clusters/t", text_of("A"));
+  nodes.after_read = [&] { nodes.set("/clusters/t", text_of("B")); };
   EXPECT_EQ(cluster_of("t"), "A");
   EXPECT_EQ(cluster_of("t"), "B");
 }
 
 TEST_F(RouteTableTest, AConnectionLostWhileTheFirstReadIsUnderWayHidesNoChange) {
-  nodes.set("/root/t", text_of("A"));
+  nodes.set("/clusters/t", text_of("A"));
   nodes.after_read = [&] {
     nodes.connect(false);
-    nodes.set("/root/t", text_of("B"));
+    nodes.set("/clusters/t", text_of("B"));
     nodes.connect(true);
   };
   EXPECT_EQ(cluster_of("t"), "A");
@@ -157,7 +157,8 @@ TEST_F(RouteTableTest, AConnectionLostWhileTheFirstReadIsUnderWayHidesNoChange) 
 TEST_F(RouteTableTest, WhatWasNotUsedForLongestIsDroppedAndReadAgain) {
   end();
   start({.most_routes = 2});
-  for (const auto* name : {"a", "b", "c"}) nodes.set(std::string("/root/") + name, text_of(name));
+  for (const auto* name : {"a", "b", "c"})
+    nodes.set(std::string("/clusters/") + name, text_of(name));
   EXPECT_EQ(cluster_of("a"), "a");
   EXPECT_EQ(cluster_of("b"), "b");
   EXPECT_EQ(cluster_of("a"), "a");

@@ -64,11 +64,10 @@ class ZooKeeper : public Nodes {
   std::string description_;
   NodesListener* listener_ = nullptr;
   _zhandle* handle_ = nullptr;  // of the session; null: there is none
-  bool has_connected_ =
-      false;                   // the session's thread said so last; perhaps before handle_ is known
-  bool is_connected_ = false;  // has_connected_, and there is a handle_
-  bool was_connected_ = false;  // this session, at any time
-  bool is_over_ = false;        // the session: it must be replaced
+  bool has_connected_ = false;  // said by the threads of the handle; perhaps before handle_ is set
+  bool is_connected_ = false;   // has_connected_, and there is a handle_
+  bool was_connected_ = false;  // the handle was connected at some time
+  bool is_over_ = false;        // the handle must be replaced
   async::Event session_event_;  // for keep_session()
   async::Event connection_;     // for calls that wait
   async::TaskGroup tasks_;

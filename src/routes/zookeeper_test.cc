@@ -64,7 +64,7 @@ Routine<bool> joined(ZooKeeper& zookeeper) {
 
 Routine<> read_into(ZooKeeper& zookeeper, Clock& clock,
                     std::optional<Result<std::optional<Node>>>& out) {
-  out = co_await zookeeper.read("/root/t", Deadline::in(clock, async::milliseconds(30'000)));
+  out = co_await zookeeper.read("/clusters/t", Deadline::in(clock, async::milliseconds(30'000)));
 }
 
 TEST(ZooKeeperTest, AConnectionCountsFromWhenTheSessionCanBeAsked) {
