@@ -54,6 +54,10 @@ class TestCluster {
   void stop();
   void start();
   void restart();
+  // [pegasus.clusters], from the next start on.
+  void set_clusters(std::map<std::string, std::vector<net::HostPort>> clusters) {
+    options_.clusters = std::move(clusters);
+  }
 
   net::Address meta_address() const { return meta_address_; }
   std::vector<net::Address> replica_addresses() const { return cluster_->replica_addresses(); }
