@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "async/for_each.h"
+#include "async/wait_until.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -13,11 +14,6 @@ namespace pegmove::metaproxy {
 namespace {
 
 constexpr size_t kReadsAtOnce = 16;
-
-Routine<> notify_at(Clock& clock, Deadline deadline, async::Event& event) {
-  co_await clock.sleep_until(deadline.at);  // no result
-  event.notify_all();
-}
 
 }  // namespace
 
@@ -32,8 +28,7 @@ struct RouteTable::Look {
 RouteTable::RouteTable(asio::any_io_executor executor, Clock& clock, routes::Nodes& nodes,
                        RouteTableOptions options, Logger log,
                        std::function<void(const std::string& table, bool has_route)> on_read)
-    : executor_(executor),
-      clock_(clock),
+    : clock_(clock),
       nodes_(nodes),
       options_(std::move(options)),
       log_(std::move(log)),
@@ -79,12 +74,9 @@ Task<routes::Route> RouteTable::find(std::string table, Deadline deadline) {
     looks_[table] = first;
     tasks_.spawn(look(table, first));
   }
-  async::TaskGroup timer(executor_);
-  timer.spawn(notify_at(clock_, deadline, first->done));
-  while (!first->result && !deadline.passed(clock_) && !tasks_.stopped())
-    co_await first->done.wait();  // no result
-  timer.stop();
-  co_await timer.join();  // no result
+  co_await async::wait_until(first->done, clock_, deadline, [&] {  // no result
+    return first->result || tasks_.stopped();
+  });
   if (first->result) co_return *first->result;
   if (tasks_.stopped()) co_return fail(Code::kInterrupted, "the routes are being closed");
   co_return fail(Code::kTimeout, nodes_.description() + " did not answer in time");

@@ -78,7 +78,6 @@ class RouteTable : public routes::NodesListener {
   void remind();
   std::string describe(const std::string& table, const KnownRoute& known) const;
 
-  asio::any_io_executor executor_;
   Clock& clock_;
   routes::Nodes& nodes_;
   RouteTableOptions options_;

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "async/wait_until.h"
+
 namespace pegmove::routes {
 
 // Where the threads of a session report; all but `executor` is used on that executor only.
@@ -81,11 +83,6 @@ void on_names(int code, const String_vector* found, const void* context) {
     for (int32_t i = 0; i < found->count; ++i) names.emplace_back(found->data[i]);
   std::ranges::sort(names);
   hand_over(context, code, {}, std::move(names));
-}
-
-Routine<> notify_at(Clock& clock, Deadline deadline, async::Event& event) {
-  co_await clock.sleep_until(deadline.at);  // no result
-  event.notify_all();
 }
 
 bool is_lost_connection(int code) {
@@ -222,12 +219,9 @@ Error ZooKeeper::error_of(int code, const std::string& path) const {
 Task<std::shared_ptr<ZooKeeper::Answer>> ZooKeeper::ask_once(const Start& start,
                                                              Deadline deadline) {
   auto answer = std::make_shared<Answer>(executor_);
-  async::TaskGroup timer(executor_);
-  timer.spawn(notify_at(clock_, deadline, connection_));
-  while (!is_connected_ && !tasks_.stopped() && !deadline.passed(clock_))
-    co_await connection_.wait();  // no result
-  timer.stop();
-  co_await timer.join();  // no result
+  co_await async::wait_until(connection_, clock_, deadline, [&] {  // no result
+    return is_connected_ || tasks_.stopped();
+  });
   if (tasks_.stopped()) co_return fail(Code::kInterrupted, "the session is being closed");
   if (!is_connected_) co_return fail(not_connected());
 
@@ -236,13 +230,9 @@ Task<std::shared_ptr<ZooKeeper::Answer>> ZooKeeper::ask_once(const Start& start,
     answer->code = code;
     co_return answer;
   }
-  (void)context.release();  // the completion takes it over
-  async::TaskGroup limit(executor_);
-  limit.spawn(notify_at(clock_, deadline, answer->arrived));
-  while (!answer->is_here && !deadline.passed(clock_))
-    co_await answer->arrived.wait();  // no result
-  limit.stop();
-  co_await limit.join();  // no result
+  (void)context.release();                                       // the completion takes it over
+  co_await async::wait_until(answer->arrived, clock_, deadline,  // no result
+                             [&] { return answer->is_here; });
   if (!answer->is_here) co_return fail(Code::kTimeout, description_ + " did not answer in time");
   co_return answer;
 }
