@@ -62,7 +62,7 @@ std::string RouteTable::describe(const std::string& table, const KnownRoute& kno
 
 Task<routes::Route> RouteTable::find(std::string table, Deadline deadline) {
   if (auto known = shown_.find(table); known != shown_.end()) {
-    use(table);
+    known->second.last_use = ++uses_;
     co_return known->second.route;
   }
   if (auto path = routes::node_path(options_.root, table); !path)
@@ -110,7 +110,6 @@ Result<routes::Route> RouteTable::take(const std::string& table, std::optional<r
       log_.warning(fmt::format("{}: the node was deleted; clients get ERR_OBJECT_NOT_FOUND",
                                describe(table, known->second)));
       shown_.erase(known);
-      last_use_.erase(table);
     }
     return fail(Code::kNotFound, fmt::format("table '{}' has no node", table));
   }
@@ -125,14 +124,14 @@ Result<routes::Route> RouteTable::take(const std::string& table, std::optional<r
   KnownRoute fresh{.route = *route,
                    .version = node->version,
                    .changed_ms = node->changed_ms,
-                   .confirmed = clock_.now()};
+                   .confirmed = clock_.now(),
+                   .last_use = known == shown_.end() ? ++uses_ : known->second.last_use};
   const bool is_new = known == shown_.end() || known->second.version != fresh.version ||
                       known->second.route != fresh.route;
   if (is_new || !known->second.problem.empty())
     log_.info(fmt::format("{}{}", describe(table, fresh),
                           is_new ? "" : "; it is confirmed by ZooKeeper again"));
   shown_[table] = std::move(fresh);
-  use(table);
   drop_oldest();
   return route;
 }
@@ -144,14 +143,10 @@ void RouteTable::note_problem(const std::string& table, KnownRoute& known, std::
                            base::format_duration(age_of(known)), known.problem));
 }
 
-void RouteTable::use(const std::string& table) { last_use_[table] = ++uses_; }
-
 void RouteTable::drop_oldest() {
   if (shown_.size() <= options_.most_routes) return;
-  const auto oldest =
-      std::ranges::min_element(last_use_, {}, [](const auto& entry) { return entry.second; });
-  shown_.erase(oldest->first);
-  last_use_.erase(oldest);
+  shown_.erase(std::ranges::min_element(shown_, {},
+                                        [](const auto& entry) { return entry.second.last_use; }));
 }
 
 void RouteTable::node_changed(const std::string& path) {
@@ -209,12 +204,10 @@ Task<> RouteTable::confirm(std::string table) {
   const auto known = shown_.find(table);
   on_read_(table, known != shown_.end());
   if (known == shown_.end()) co_return Result<void>();
-  const auto last_use = last_use_[table];
   if (!node)
     note_problem(table, known->second, node.error().to_string());
   else
     (void)take(table, *std::move(node));
-  if (shown_.contains(table)) last_use_[table] = last_use;  // a confirmation is no use
   co_return Result<void>();
 }
 
