@@ -90,12 +90,6 @@ bool is_lost_connection(int code) {
          code == ZINVALIDSTATE || code == ZCLOSING || code == ZSESSIONMOVED;
 }
 
-std::string servers_text(const std::vector<net::HostPort>& servers) {
-  std::string text;
-  for (const auto& server : servers) text += (text.empty() ? "" : ",") + server.to_string();
-  return text;
-}
-
 }  // namespace
 
 ZooKeeper::ZooKeeper(asio::any_io_executor executor, Clock& clock, ZooKeeperOptions options,
@@ -104,7 +98,7 @@ ZooKeeper::ZooKeeper(asio::any_io_executor executor, Clock& clock, ZooKeeperOpti
       clock_(clock),
       options_(std::move(options)),
       log_(std::move(log)),
-      description_("ZooKeeper " + servers_text(options_.servers)),
+      description_("ZooKeeper " + net::list_text(options_.servers)),
       tasks_(std::move(executor)) {}
 
 ZooKeeper::~ZooKeeper() = default;
@@ -130,7 +124,7 @@ Routine<> ZooKeeper::keep_session() {
   for (int attempt = 0; !tasks_.stopped(); ++attempt) {
     auto link = std::make_shared<Link>(Link{executor_, this});
     is_over_ = was_connected_ = has_connected_ = false;
-    auto opened = co_await pool_.run([servers = servers_text(options_.servers),
+    auto opened = co_await pool_.run([servers = net::list_text(options_.servers),
                                       timeout = int(options_.session_timeout.count()),
                                       link]() -> Result<_zhandle*> {
       const auto on_event = [](zhandle_t*, int type, int state, const char* path, void* context) {

@@ -52,8 +52,7 @@ Result<void> check_space(const std::string& folder, int64_t bytes) {
 net::HostPort host_of(const wire::host_port& named, wire::rpc_address address) {
   if (named.is_set()) return {named.host, named.port};
   if (!address.is_set()) return {};
-  const auto text = net::Address{address.ipv4(), address.port()}.to_string();
-  return {text.substr(0, text.rfind(':')), address.port()};
+  return net::host_port_of({address.ipv4(), address.port()});
 }
 
 wire::rpc_address raw_of(net::Address address) {
