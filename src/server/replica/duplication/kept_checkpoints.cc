@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "base/local_file.h"
+#include "base/units.h"
 
 namespace pegmove::server::replica {
 namespace {
@@ -18,12 +18,8 @@ constexpr std::string_view kUnnamed = "checkpoint_tmp";
 
 std::optional<int64_t> decree_of_name(std::string_view name) {
   if (!name.starts_with(kPrefix)) return std::nullopt;
-  name.remove_prefix(kPrefix.size());
-  int64_t decree = 0;
-  const auto* end = name.data() + name.size();
-  const auto [stop, wrong] = std::from_chars(name.data(), end, decree);
-  if (wrong != std::errc() || stop != end || decree < 0) return std::nullopt;
-  return decree;
+  const auto decree = base::parse_integer(name.substr(kPrefix.size()), 0, INT64_MAX);
+  return decree ? std::optional(*decree) : std::nullopt;
 }
 
 Result<void> remove_folder(const std::string& path) {
