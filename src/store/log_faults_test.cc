@@ -14,14 +14,10 @@
 #include "base/child_process.h"
 #include "base/units.h"
 #include "store/logged_writes_test.h"
-#include "testing/faulty_disk.h"
+#include "store/power_cuts_test.h"
 
 namespace pegmove::store {
 namespace {
-
-using testing::DiskFault;
-using testing::DiskOperation;
-using testing::FaultyDisk;
 
 // ---- kill -9 ----
 
@@ -251,28 +247,10 @@ TEST_F(FullLogDisk, AReadBesideTheFlushAfterAFailedSyncWaitsForIt) {
 
 // ---- power cuts ----
 
-constexpr int kSteps = 30;
-
 // Random writes, reads and trims of a log, the same for one seed.
-class LoggedHistory {
+class LoggedHistory : public PowerCutHistory {
  public:
-  LoggedHistory(uint64_t seed, bool sync) : random_(seed) {
-    options_ = {.path = folder_ / "tables/1.0.pegasus/data/rdb",
-                .sync_writes = sync,
-                .tuning = {.memtable_bytes = 64 << 10},
-                .env = disk_.env()};
-    std::filesystem::create_directories(folder_ / "tables");
-  }
-
-  int64_t run(int64_t cut_at) {
-    disk_.set_plan([cut_at](const DiskOperation& operation) {
-      return operation.number == cut_at ? DiskFault{.kind = DiskFault::Kind::kPowerCut}
-                                        : DiskFault{};
-    });
-    auto db = PartitionDb::open(options_);
-    for (int step = 0; db && step < kSteps && disk_.has_power(); ++step) act(**db, step);
-    return disk_.operations();
-  }
+  using PowerCutHistory::PowerCutHistory;
 
   void expect_whole_after_power_cut() {
     disk_.restore_power(random_);
@@ -298,7 +276,8 @@ class LoggedHistory {
   }
 
  private:
-  void act(PartitionDb& db, int step) {
+  int steps() const override { return 30; }
+  void act(PartitionDb& db, int step) override {
     // What fails fails by the power cut; that is seen after it.
     switch (random_() % 14) {
       case 0: (void)db.flush(); return;
@@ -349,10 +328,6 @@ class LoggedHistory {
     (void)db.write(batch, attempted_, kTimestamp + attempted_, logged);
   }
 
-  TestFolder folder_;
-  FaultyDisk disk_{folder_ / "trash"};
-  std::mt19937_64 random_;
-  PartitionOptions options_;
   LogText written_;  // what the log should have, with the write that was cut off
   int64_t attempted_ = 0;
   bool is_kept_ = false;
@@ -361,24 +336,12 @@ class LoggedHistory {
   int64_t trimmed_ = 0;
 };
 
-void cut_log_at_every(uint64_t seed, bool sync, int64_t stride) {
-  const int64_t operations = LoggedHistory(seed, sync).run(0);
-  ASSERT_GT(operations, 50);
-  for (int64_t at = 1 + int64_t(seed) % stride; at <= operations; at += stride) {
-    SCOPED_TRACE("seed " + std::to_string(seed) + ", power cut at operation " + std::to_string(at));
-    LoggedHistory history(seed, sync);
-    history.run(at);
-    history.expect_whole_after_power_cut();
-    if (::testing::Test::HasFailure()) return;
-  }
-}
-
 TEST(LogPowerCut, WhatWasReadIsThereUnchanged) {
-  for (uint64_t seed = 1; seed < 12; ++seed) cut_log_at_every(seed, false, 16);
+  for (uint64_t seed = 1; seed < 12; ++seed) cut_at_every<LoggedHistory>(seed, false, 16, 50);
 }
 
 TEST(LogPowerCut, WithSyncWhatWasReadIsThereUnchanged) {
-  for (uint64_t seed = 1; seed < 5; ++seed) cut_log_at_every(seed, true, 24);
+  for (uint64_t seed = 1; seed < 5; ++seed) cut_at_every<LoggedHistory>(seed, true, 24, 50);
 }
 
 }  // namespace
