@@ -3,16 +3,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <mutex>
 #include <random>
 
-#include "base/child_process.h"
-#include "base/units.h"
+#include "store/killed_child_test.h"
 #include "store/logged_writes_test.h"
 #include "store/power_cuts_test.h"
 
@@ -21,13 +17,9 @@ namespace {
 
 // ---- kill -9 ----
 
-constexpr int kLoggedRows = 1000;
-constexpr const char* kLogPathVariable = "PEGMOVE_STORE_TEST_LOG_PATH";
-constexpr std::string_view kWrittenMark = "written: ";
-
 // The child of the test below: writes, reads and trims until it is killed.
 TEST(KilledLog, DISABLED_IsWrittenWithoutEnd) {
-  const char* path = std::getenv(kLogPathVariable);
+  const char* path = path_of_child();
   ASSERT_NE(path, nullptr);
   const auto db = open({.path = path, .tuning = {.memtable_bytes = 64 << 10}});
   if (!db->keep_log()) _exit(2);
@@ -35,36 +27,15 @@ TEST(KilledLog, DISABLED_IsWrittenWithoutEnd) {
     if (!put_logged(*db, number, std::to_string(number))) _exit(3);
     if (number % 50 == 0 && must_read(*db, number - 1).last_decree != number) _exit(4);
     if (number % 100 == 0 && !db->trim_log(number - 80)) _exit(5);
-    std::printf("%s%ld\n", kWrittenMark.data(), long(number));
-    if (std::fflush(stdout) != 0) _exit(6);
+    report_row(number);
   }
-}
-
-std::optional<int64_t> next_written(base::ChildProcess& child) {
-  while (auto line = child.next_line()) {
-    if (!*line) break;
-    if ((*line)->starts_with(kWrittenMark))
-      return base::parse_integer((*line)->substr(kWrittenMark.size()), 1, INT64_MAX).value();
-  }
-  return std::nullopt;
 }
 
 TEST(KilledLog, HasEachReportedWrite) {
   const TestFolder folder;
-  auto child = base::ChildProcess::start({"/proc/self/exe", "--gtest_also_run_disabled_tests",
-                                          "--gtest_filter=KilledLog.DISABLED_IsWrittenWithoutEnd"},
-                                         {.environment = {{kLogPathVariable, folder / "db"}}});
-  ASSERT_TRUE(child) << child.error().to_string();
   int64_t last = 0;
-  while (last < kLoggedRows) {
-    const auto row = next_written(*child);
-    if (!row) break;
-    last = *row;
-  }
-  child->send(SIGKILL);
-  while (const auto row = next_written(*child)) last = *row;
-  ASSERT_EQ(child->wait().value_or(0), -SIGKILL);
-  ASSERT_GE(last, kLoggedRows);
+  ASSERT_NO_FATAL_FAILURE(
+      kill_child("KilledLog.DISABLED_IsWrittenWithoutEnd", folder / "db", last));
 
   const auto db = open({.path = folder / "db", .create_if_missing = false});
   ASSERT_TRUE(db->keeps_log());
