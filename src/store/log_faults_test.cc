@@ -67,6 +67,13 @@ class FullLogDisk : public ::testing::Test {
       return is_it ? DiskFault{.kind = kind, .is_full = true} : DiskFault{};
     });
   }
+  void refuse_syncs(bool is_full) {
+    disk_.set_plan([is_full](const DiskOperation& operation) {
+      return operation.kind == DiskOperation::Kind::kSync
+                 ? DiskFault{.kind = DiskFault::Kind::kRefused, .is_full = is_full}
+                 : DiskFault{};
+    });
+  }
   void work_again() {
     disk_.set_plan(nullptr);
     disk_.set_endless_space();
@@ -153,11 +160,7 @@ TEST_F(FullLogDisk, NothingIsReadThatCannotBeMadeDurable) {
   ASSERT_TRUE(put_logged(*db_, 1, "v"));
   ASSERT_EQ(must_read(*db_, 0).last_decree, 1);
   ASSERT_TRUE(put_logged(*db_, 2, "v"));
-  disk_.set_plan([](const DiskOperation& operation) {
-    return operation.kind == DiskOperation::Kind::kSync
-               ? DiskFault{.kind = DiskFault::Kind::kRefused, .is_full = true}
-               : DiskFault{};
-  });
+  refuse_syncs(true);
   EXPECT_EQ(must_read(*db_, 0).last_decree, 1) << "this one was made durable before";
   const auto piece = db_->read_log(1, kWholeLog);
   ASSERT_FALSE(piece);
@@ -169,11 +172,7 @@ TEST_F(FullLogDisk, NothingIsReadThatCannotBeMadeDurable) {
 TEST_F(FullLogDisk, ALogThatWasDroppedAndNotSyncedIsDroppedAgain) {
   ASSERT_EQ(db_->keep_log(), 0);
   ASSERT_TRUE(put_logged(*db_, 1, "v"));
-  disk_.set_plan([](const DiskOperation& operation) {
-    return operation.kind == DiskOperation::Kind::kSync
-               ? DiskFault{.kind = DiskFault::Kind::kRefused, .is_full = true}
-               : DiskFault{};
-  });
+  refuse_syncs(true);
   ASSERT_FALSE(db_->drop_log());
   EXPECT_FALSE(db_->keeps_log()) << "it is deleted";
   ASSERT_TRUE(put_logged(*db_, 2, "v")) << "writes do not add to it";
@@ -192,11 +191,7 @@ TEST_F(FullLogDisk, ALogThatWasDroppedAndNotSyncedIsDroppedAgain) {
 TEST_F(FullLogDisk, AReadBesideTheFlushAfterAFailedSyncWaitsForIt) {
   ASSERT_EQ(db_->keep_log(), 0);
   ASSERT_TRUE(put_logged(*db_, 1, "v"));
-  disk_.set_plan([](const DiskOperation& operation) {
-    return operation.kind == DiskOperation::Kind::kSync
-               ? DiskFault{.kind = DiskFault::Kind::kRefused}
-               : DiskFault{};
-  });
+  refuse_syncs(false);
   ASSERT_FALSE(db_->read_log(0, kWholeLog));
   std::future<Result<LogPiece>> other;
   std::once_flag once;
