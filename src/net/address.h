@@ -26,7 +26,7 @@ struct HostPort {
   std::string host;
   uint16_t port = 0;
 
-  bool operator==(const HostPort&) const = default;
+  auto operator<=>(const HostPort&) const = default;
   std::string to_string() const { return host + ":" + std::to_string(port); }
 };
 
