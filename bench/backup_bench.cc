@@ -66,10 +66,7 @@ class Stage {
   explicit Stage(const Setup& setup) : setup_(setup) {}
   ~Stage() {
     cluster_.reset();
-    async::run_to_end(context_, [](client::Client& client) -> Routine<bool> {
-      co_await client.close();  // no result
-      co_return true;
-    }(client_));
+    async::run_to_end(context_, client_.close());
   }
 
   template <typename T>

@@ -48,13 +48,7 @@ std::vector<std::string> copy_words(const BenchOptions& options, const CopyCase&
 CopySource::CopySource(const BenchOptions& options)
     : options_(options), client_(context_.get_executor(), clock_) {}
 
-CopySource::~CopySource() {
-  auto close = [](client::Client& client) -> Routine<bool> {
-    co_await client.close();  // no result
-    co_return true;
-  };
-  async::run_to_end(context_, close(client_));
-}
+CopySource::~CopySource() { async::run_to_end(context_, client_.close()); }
 
 Result<std::unique_ptr<CopySource>> CopySource::start(const BenchOptions& options,
                                                       const RowShape& shape, int partitions) {

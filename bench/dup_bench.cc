@@ -160,11 +160,6 @@ Task<bool> print_all(client::Client& client, std::string source, std::string tar
   co_return is_quick&& ratio >= kBacklogBar;
 }
 
-Routine<bool> close(client::Client& client) {
-  co_await client.close();  // no result
-  co_return true;
-}
-
 std::string write_config(const std::string& folder, const std::string& name,
                          const std::string& remote) {
   const auto path = folder + "/" + name + ".ini";
@@ -183,7 +178,7 @@ Result<bool> measure(const Setup& setup) {
   async::SystemClock clock;
   client::Client client(context.get_executor(), clock);
   auto met = async::run_to_end(context, print_all(client, source->meta(), target->meta(), setup));
-  async::run_to_end(context, close(client));
+  async::run_to_end(context, client.close());
   return TRY(std::move(met)) || setup.is_short;
 }
 

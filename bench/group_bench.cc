@@ -123,11 +123,6 @@ Task<bool> print_groups(client::Client& client, const std::string& meta, const S
   co_return met;
 }
 
-Routine<bool> close(client::Client& client) {
-  co_await client.close();  // no result
-  co_return true;
-}
-
 Result<bool> measure(const Setup& setup) {
   auto cluster =
       TRY(BenchCluster::start(setup.pegmove, setup.folder, "B", {}, {"--real-write-cost"}));
@@ -139,7 +134,7 @@ Result<bool> measure(const Setup& setup) {
   async::SystemClock clock;
   client::Client client(context.get_executor(), clock);
   auto met = async::run_to_end(context, print_groups(client, cluster->meta(), setup));
-  async::run_to_end(context, close(client));
+  async::run_to_end(context, client.close());
   return TRY(std::move(met)) || setup.is_short;
 }
 

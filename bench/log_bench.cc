@@ -54,10 +54,9 @@ constexpr std::array kCases{Case{"one at a time", 1, 100}, Case{"pipelined", 16,
 
 Routine<Result<void>> start(ReplicaNode& node) { co_return node.start(); }
 
-Routine<bool> stop(ReplicaNode& node) {
+Routine<> stop(ReplicaNode& node) {
   node.stop();
   co_await node.join();  // no result
-  co_return true;
 }
 
 // A replica server with one table that keeps logs and one that does not.
@@ -154,14 +153,12 @@ class Writer {
     left_ = wanted.in_flight;
     for (int i = 0; i < wanted.in_flight; ++i) send();
   }
-  Routine<bool> finish() {
+  Routine<> finish() {
     while (left_ > 0) co_await ended_.wait();  // no result
-    co_return true;
   }
-  Routine<bool> close() {
+  Routine<> close() {
     client_.stop();
     co_await client_.join();  // no result
-    co_return true;
   }
   int64_t take_written() { return std::exchange(written_, 0); }
   int64_t failed() const { return failed_; }

@@ -131,11 +131,6 @@ Task<> drive_all(const Setup& setup, std::vector<Connection>& connections) {
   co_return Result<void>();
 }
 
-Routine<bool> close(client::Client& client) {
-  co_await client.close();  // no result
-  co_return true;
-}
-
 // Samples the resident memory of the cluster under load.
 class MemoryWatch {
  public:
@@ -188,7 +183,7 @@ Result<Measured> drive_cluster(const Setup& setup, const BenchCluster& cluster,
     all.add(connection.measured);
     if (!connection.ended) ended = std::move(connection.ended);
     connection.table.reset();
-    async::run_to_end(context, close(*connection.client));
+    async::run_to_end(context, connection.client->close());
   }
   TRY(std::move(ended));
   return all;

@@ -139,10 +139,9 @@ Task<int> set_node(CommandRun& run, routes::Nodes& nodes, std::string root,
   co_return int(kDone);
 }
 
-Routine<bool> close_nodes(routes::ZooKeeper& nodes) {
+Routine<> close_nodes(routes::ZooKeeper& nodes) {
   nodes.stop();
   co_await nodes.join();  // no result
-  co_return true;
 }
 
 using RoutesVerb = Task<int> (*)(CommandRun&, routes::Nodes&, std::string root, RoutesArguments);

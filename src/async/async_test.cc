@@ -10,6 +10,7 @@
 #include "async/run.h"
 #include "async/semaphore.h"
 #include "async/task_group.h"
+#include "async/wait_until.h"
 #include "testing/sim_clock.h"
 
 namespace pegmove::async {
@@ -94,6 +95,63 @@ TEST(Event, AStopAfterTheNotificationWakesOnlyOnce) {
   group.stop();
   context.poll();
   EXPECT_EQ(woken, 1);
+  EXPECT_EQ(group.running(), 0u);
+}
+
+Routine<> wait_for_two(Event& event, Clock& clock, const int& number, bool& has_ended) {
+  const auto deadline = Deadline::in(clock, milliseconds(100));
+  co_await wait_until(event, clock, deadline, [&] { return number == 2; });  // no result
+  has_ended = true;
+}
+
+TEST(WaitUntil, EndsAtOnceWhenItIsOver) {
+  asio::io_context context;
+  testing::SimClock clock;
+  TaskGroup group(context.get_executor());
+  Event event;
+  const int number = 2;
+  bool has_ended = false;
+  group.spawn(wait_for_two(event, clock, number, has_ended));
+  context.poll();
+  EXPECT_TRUE(has_ended);
+  EXPECT_EQ(group.running(), 0u);
+}
+
+TEST(WaitUntil, AsksAfterEachNotification) {
+  asio::io_context context;
+  testing::SimClock clock;
+  TaskGroup group(context.get_executor());
+  Event event;
+  int number = 1;
+  bool has_ended = false;
+  group.spawn(wait_for_two(event, clock, number, has_ended));
+  context.poll();
+  event.notify_all();
+  context.poll();
+  EXPECT_FALSE(has_ended);
+  number = 2;
+  event.notify_all();
+  context.poll();
+  EXPECT_TRUE(has_ended);
+  EXPECT_EQ(clock.sleepers(), 0u);
+  EXPECT_EQ(group.running(), 0u);
+}
+
+TEST(WaitUntil, EndsAtTheDeadline) {
+  asio::io_context context;
+  testing::SimClock clock;
+  TaskGroup group(context.get_executor());
+  Event event;
+  const int number = 1;
+  bool has_ended = false;
+  group.spawn(wait_for_two(event, clock, number, has_ended));
+  context.poll();
+  clock.advance(milliseconds(99));
+  context.poll();
+  EXPECT_FALSE(has_ended);
+  clock.advance(milliseconds(1));
+  context.poll();
+  EXPECT_TRUE(has_ended);
   EXPECT_EQ(group.running(), 0u);
 }
 

@@ -175,6 +175,13 @@ Result<void> rename_file(const std::string& from, const std::string& to) {
   return sync_folder(parent_of(to));
 }
 
+Result<void> remove_tree(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) return fail(Code::kIo, fmt::format("removing {}: {}", path, error.message()));
+  return {};
+}
+
 Result<std::vector<std::string>> names_in(const std::string& folder) {
   struct Closer {
     void operator()(DIR* opened) const { ::closedir(opened); }

@@ -70,6 +70,10 @@ Result<void> sync_folder(const std::string& path);
 // Whether this error number of fsync() for a folder only means that (fsync(2): EINVAL).
 bool cannot_sync_folders(int number);
 
+// With all that is in it. What is not there is no error. A power cut may bring it back. Errors:
+// kIo.
+Result<void> remove_tree(const std::string& path);
+
 // The names in a folder, in their order. Errors: kNotFound, kIo, naming the folder.
 Result<std::vector<std::string>> names_in(const std::string& folder);
 // From the root, without touching the disk; "" stays "". Errors: kIo, kNotFound, for a relative

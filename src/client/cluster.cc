@@ -43,10 +43,8 @@ net::Address address_of(wire::rpc_address raw) {
 // Newer servers send names besides addresses; older ones only addresses.
 net::HostPort host_port_of(const wire::host_port& named, wire::rpc_address raw) {
   if (named.is_set()) return {named.host, named.port};
-  auto address = address_of(raw);
-  if (address.port == 0) return {};
-  auto text = address.to_string();
-  return {text.substr(0, text.rfind(':')), address.port};
+  const auto address = address_of(raw);
+  return address.port == 0 ? net::HostPort() : net::host_port_of(address);
 }
 
 PartitionInfo partition_of(const wire::partition_configuration& config) {

@@ -47,11 +47,7 @@ Error job_refused(ErrorCode code, const std::string& what, const std::string& hi
   return refused_as(job_kind(code, error.code()), error, hint);
 }
 
-std::string MetaCaller::description() const {
-  std::string text;
-  for (const auto& meta : metas_) text += (text.empty() ? "" : ",") + meta.to_string();
-  return text;
-}
+std::string MetaCaller::description() const { return net::list_text(metas_); }
 
 Task<MetaCaller::Meta> MetaCaller::current_meta(Deadline deadline) {
   if (leader_) co_return Meta{*leader_, metas_.size() == 1};

@@ -70,7 +70,7 @@ Routine<> MetaAsker::look_up(Round& round, const routes::Route& route, Deadline 
 }
 
 void MetaAsker::note_failed(const routes::Route& route, net::Address address) {
-  const auto leader = leaders_.find(route.metas_text());
+  const auto leader = leaders_.find(route.metas);
   if (leader != leaders_.end() && leader->second == address) leaders_.erase(leader);
   for (const auto& meta : route.metas) host_names_.failed(meta, address);
 }
@@ -95,7 +95,7 @@ Task<net::IncomingReply> MetaAsker::ask_round(Round& round, const routes::Route&
     auto verdict = judge(*reply, meta);
     if (verdict.is_answer) {
       if (leaders_.size() >= kMostLeaders) leaders_.clear();
-      leaders_[route.metas_text()] = meta;
+      leaders_[route.metas] = meta;
       co_return reply;
     }
     note_failed(route, meta);
@@ -109,7 +109,7 @@ Task<net::IncomingReply> MetaAsker::ask_round(Round& round, const routes::Route&
 Task<net::IncomingReply> MetaAsker::ask_all(const routes::Route& route, net::RpcClient& client,
                                             std::string_view body, Deadline deadline) {
   Round round;
-  if (const auto leader = leaders_.find(route.metas_text()); leader != leaders_.end()) {
+  if (const auto leader = leaders_.find(route.metas); leader != leaders_.end()) {
     round.next.push_back(leader->second);
     auto reply = co_await ask_round(round, route, client, body, deadline);
     if (reply || reply.error().code() == Code::kInterrupted) co_return reply;

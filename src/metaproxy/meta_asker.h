@@ -52,8 +52,8 @@ class MetaAsker {
   Clock& clock_;
   MetaAskerOptions options_;
   net::HostNames host_names_;
-  std::array<std::unique_ptr<net::RpcClient>, 3> clients_;  // by framing
-  std::map<std::string, net::Address> leaders_;             // by the addresses of a route
+  std::array<std::unique_ptr<net::RpcClient>, 3> clients_;      // by framing
+  std::map<std::vector<net::HostPort>, net::Address> leaders_;  // by the addresses of a route
 };
 
 }  // namespace pegmove::metaproxy

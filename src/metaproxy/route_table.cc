@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "async/for_each.h"
+#include "async/wait_until.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -13,11 +14,6 @@ namespace pegmove::metaproxy {
 namespace {
 
 constexpr size_t kReadsAtOnce = 16;
-
-Routine<> notify_at(Clock& clock, Deadline deadline, async::Event& event) {
-  co_await clock.sleep_until(deadline.at);  // no result
-  event.notify_all();
-}
 
 }  // namespace
 
@@ -32,8 +28,7 @@ struct RouteTable::Look {
 RouteTable::RouteTable(asio::any_io_executor executor, Clock& clock, routes::Nodes& nodes,
                        RouteTableOptions options, Logger log,
                        std::function<void(const std::string& table, bool has_route)> on_read)
-    : executor_(executor),
-      clock_(clock),
+    : clock_(clock),
       nodes_(nodes),
       options_(std::move(options)),
       log_(std::move(log)),
@@ -67,7 +62,7 @@ std::string RouteTable::describe(const std::string& table, const KnownRoute& kno
 
 Task<routes::Route> RouteTable::find(std::string table, Deadline deadline) {
   if (auto known = shown_.find(table); known != shown_.end()) {
-    use(table);
+    known->second.last_use = ++uses_;
     co_return known->second.route;
   }
   if (auto path = routes::node_path(options_.root, table); !path)
@@ -79,12 +74,9 @@ Task<routes::Route> RouteTable::find(std::string table, Deadline deadline) {
     looks_[table] = first;
     tasks_.spawn(look(table, first));
   }
-  async::TaskGroup timer(executor_);
-  timer.spawn(notify_at(clock_, deadline, first->done));
-  while (!first->result && !deadline.passed(clock_) && !tasks_.stopped())
-    co_await first->done.wait();  // no result
-  timer.stop();
-  co_await timer.join();  // no result
+  co_await async::wait_until(first->done, clock_, deadline, [&] {  // no result
+    return first->result || tasks_.stopped();
+  });
   if (first->result) co_return *first->result;
   if (tasks_.stopped()) co_return fail(Code::kInterrupted, "the routes are being closed");
   co_return fail(Code::kTimeout, nodes_.description() + " did not answer in time");
@@ -118,7 +110,6 @@ Result<routes::Route> RouteTable::take(const std::string& table, std::optional<r
       log_.warning(fmt::format("{}: the node was deleted; clients get ERR_OBJECT_NOT_FOUND",
                                describe(table, known->second)));
       shown_.erase(known);
-      last_use_.erase(table);
     }
     return fail(Code::kNotFound, fmt::format("table '{}' has no node", table));
   }
@@ -133,14 +124,14 @@ Result<routes::Route> RouteTable::take(const std::string& table, std::optional<r
   KnownRoute fresh{.route = *route,
                    .version = node->version,
                    .changed_ms = node->changed_ms,
-                   .confirmed = clock_.now()};
+                   .confirmed = clock_.now(),
+                   .last_use = known == shown_.end() ? ++uses_ : known->second.last_use};
   const bool is_new = known == shown_.end() || known->second.version != fresh.version ||
                       known->second.route != fresh.route;
   if (is_new || !known->second.problem.empty())
     log_.info(fmt::format("{}{}", describe(table, fresh),
                           is_new ? "" : "; it is confirmed by ZooKeeper again"));
   shown_[table] = std::move(fresh);
-  use(table);
   drop_oldest();
   return route;
 }
@@ -152,14 +143,10 @@ void RouteTable::note_problem(const std::string& table, KnownRoute& known, std::
                            base::format_duration(age_of(known)), known.problem));
 }
 
-void RouteTable::use(const std::string& table) { last_use_[table] = ++uses_; }
-
 void RouteTable::drop_oldest() {
   if (shown_.size() <= options_.most_routes) return;
-  const auto oldest =
-      std::ranges::min_element(last_use_, {}, [](const auto& entry) { return entry.second; });
-  shown_.erase(oldest->first);
-  last_use_.erase(oldest);
+  shown_.erase(std::ranges::min_element(shown_, {},
+                                        [](const auto& entry) { return entry.second.last_use; }));
 }
 
 void RouteTable::node_changed(const std::string& path) {
@@ -217,12 +204,10 @@ Task<> RouteTable::confirm(std::string table) {
   const auto known = shown_.find(table);
   on_read_(table, known != shown_.end());
   if (known == shown_.end()) co_return Result<void>();
-  const auto last_use = last_use_[table];
   if (!node)
     note_problem(table, known->second, node.error().to_string());
   else
     (void)take(table, *std::move(node));
-  if (shown_.contains(table)) last_use_[table] = last_use;  // a confirmation is no use
   co_return Result<void>();
 }
 

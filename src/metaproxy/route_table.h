@@ -38,6 +38,7 @@ struct KnownRoute {
   int64_t changed_ms = 0;      // when the node got that version, Unix time of ZooKeeper
   async::Instant confirmed{};  // when ZooKeeper last said that this is the node's data
   std::string problem{};  // why that was long ago, or what is wrong with the node now; "": nothing
+  uint64_t last_use = 0;  // counts the uses of all routes; a confirmation is none
 };
 
 // All on one executor. Order: start(); ...; stop(); co_await join(); destroy.
@@ -73,19 +74,16 @@ class RouteTable : public routes::NodesListener {
   Task<> confirm(std::string table);
   Result<routes::Route> take(const std::string& table, std::optional<routes::Node> node);
   void note_problem(const std::string& table, KnownRoute& known, std::string problem);
-  void use(const std::string& table);
   void drop_oldest();
   void remind();
   std::string describe(const std::string& table, const KnownRoute& known) const;
 
-  asio::any_io_executor executor_;
   Clock& clock_;
   routes::Nodes& nodes_;
   RouteTableOptions options_;
   Logger log_;
   std::function<void(const std::string&, bool)> on_read_;
   std::map<std::string, KnownRoute> shown_;
-  std::map<std::string, uint64_t> last_use_;  // of those in shown_
   uint64_t uses_ = 0;
   std::map<std::string, std::shared_ptr<Look>> looks_;  // under way; shared with those who wait
   std::set<std::string> due_;

@@ -11,9 +11,12 @@
 
 namespace pegmove::net {
 
-std::string Address::to_string() const {
-  return fmt::format("{}.{}.{}.{}:{}", ipv4 >> 24, ipv4 >> 16 & 255, ipv4 >> 8 & 255, ipv4 & 255,
-                     port);
+std::string Address::to_string() const { return host_port_of(*this).to_string(); }
+
+HostPort host_port_of(Address address) {
+  const auto ipv4 = address.ipv4;
+  return {fmt::format("{}.{}.{}.{}", ipv4 >> 24, ipv4 >> 16 & 255, ipv4 >> 8 & 255, ipv4 & 255),
+          address.port};
 }
 
 Result<HostPort> parse_host_port(std::string_view text) {
@@ -47,6 +50,12 @@ Result<std::vector<HostPort>> parse_host_port_list(std::string_view text) {
     if (comma == std::string_view::npos) return list;
     text.remove_prefix(comma + 1);
   }
+}
+
+std::string list_text(const std::vector<HostPort>& list) {
+  std::string text;
+  for (const auto& each : list) text += (text.empty() ? "" : ",") + each.to_string();
+  return text;
 }
 
 bool looks_like_addresses(std::string_view text) {

@@ -26,7 +26,7 @@ struct HostPort {
   std::string host;
   uint16_t port = 0;
 
-  bool operator==(const HostPort&) const = default;
+  auto operator<=>(const HostPort&) const = default;
   std::string to_string() const { return host + ":" + std::to_string(port); }
 };
 
@@ -34,6 +34,9 @@ struct HostPort {
 // Errors: kInvalidArgument, naming the wrong part.
 Result<HostPort> parse_host_port(std::string_view text);
 Result<std::vector<HostPort>> parse_host_port_list(std::string_view text);
+std::string list_text(const std::vector<HostPort>& list);  // "host:port,host:port"
+
+HostPort host_port_of(Address address);  // the host is the IPv4 address: "127.0.0.1"
 
 // True when the text means addresses and not the name of a cluster: it has a colon.
 bool looks_like_addresses(std::string_view text);

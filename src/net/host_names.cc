@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
+
+#include "async/wait_until.h"
 
 namespace pegmove::net {
 namespace {
-
-Routine<> wake_at(Clock& clock, Deadline deadline, async::Event& event) {
-  co_await clock.sleep_until(deadline.at);  // no result
-  event.notify_all();
-}
 
 bool has(const std::vector<uint32_t>& addresses, uint32_t ipv4) {
   return std::ranges::find(addresses, ipv4) != addresses.end();
@@ -42,11 +40,7 @@ struct HostNames::Name {
 
 HostNames::HostNames(asio::any_io_executor executor, Clock& clock, LookUp look_up,
                      HostNamesOptions options)
-    : executor_(executor),
-      clock_(clock),
-      look_up_(std::move(look_up)),
-      options_(options),
-      tasks_(executor) {}
+    : clock_(clock), look_up_(std::move(look_up)), options_(options), tasks_(std::move(executor)) {}
 
 HostNames::~HostNames() = default;
 
@@ -114,12 +108,9 @@ Routine<> HostNames::ask(std::string host, std::shared_ptr<Name> name) {
 }
 
 Routine<> HostNames::wait_for_answer(std::shared_ptr<Name> name, Deadline deadline) {
-  async::TaskGroup timer(executor_);
-  timer.spawn(wake_at(clock_, deadline, name->answered));
-  while (name->being_asked && !tasks_.stopped() && !deadline.passed(clock_))
-    co_await name->answered.wait();  // no result
-  timer.stop();
-  co_await timer.join();  // no result
+  co_await async::wait_until(name->answered, clock_, deadline, [&] {  // no result
+    return !name->being_asked || tasks_.stopped();
+  });
 }
 
 void HostNames::failed(const HostPort& host, Address address) {

@@ -58,7 +58,6 @@ class HostNames {
   Routine<> ask(std::string host, std::shared_ptr<Name> name);
   Routine<> wait_for_answer(std::shared_ptr<Name> name, Deadline deadline);
 
-  asio::any_io_executor executor_;
   Clock& clock_;
   LookUp look_up_;
   HostNamesOptions options_;

@@ -311,6 +311,8 @@ TEST(Address, ReadsWhatPeopleWrite) {
   for (const char* text : {"", "a", ":1", "a:", "a:0", "a:65536", "a:1:2", "a b:1", "a:1,"})
     EXPECT_FALSE(parse_host_port_list(text)) << text;
   EXPECT_EQ((Address{0x7f000001, 34601}).to_string(), "127.0.0.1:34601");
+  EXPECT_EQ(host_port_of({0x7f000001, 34601}), (HostPort{"127.0.0.1", 34601}));
+  EXPECT_EQ(list_text(*parse_host_port_list("a:1, b:2")), "a:1,b:2");
 }
 
 }  // namespace

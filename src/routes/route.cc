@@ -36,11 +36,7 @@ bool is_node_name(std::string_view name) {
 
 }  // namespace
 
-std::string Route::metas_text() const {
-  std::string text;
-  for (const auto& meta : metas) text += (text.empty() ? "" : ",") + meta.to_string();
-  return text;
-}
+std::string Route::metas_text() const { return net::list_text(metas); }
 
 Result<Route> parse_route(std::string_view json) {
   if (json.size() > kMostRouteBytes)

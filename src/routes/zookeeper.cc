@@ -9,6 +9,8 @@
 #include <cstring>
 #include <utility>
 
+#include "async/wait_until.h"
+
 namespace pegmove::routes {
 
 // Where the threads of a session report; all but `executor` is used on that executor only.
@@ -83,20 +85,9 @@ void on_names(int code, const String_vector* found, const void* context) {
   hand_over(context, code, {}, std::move(names));
 }
 
-Routine<> notify_at(Clock& clock, Deadline deadline, async::Event& event) {
-  co_await clock.sleep_until(deadline.at);  // no result
-  event.notify_all();
-}
-
 bool is_lost_connection(int code) {
   return code == ZCONNECTIONLOSS || code == ZOPERATIONTIMEOUT || code == ZSESSIONEXPIRED ||
          code == ZINVALIDSTATE || code == ZCLOSING || code == ZSESSIONMOVED;
-}
-
-std::string servers_text(const std::vector<net::HostPort>& servers) {
-  std::string text;
-  for (const auto& server : servers) text += (text.empty() ? "" : ",") + server.to_string();
-  return text;
 }
 
 }  // namespace
@@ -107,7 +98,7 @@ ZooKeeper::ZooKeeper(asio::any_io_executor executor, Clock& clock, ZooKeeperOpti
       clock_(clock),
       options_(std::move(options)),
       log_(std::move(log)),
-      description_("ZooKeeper " + servers_text(options_.servers)),
+      description_("ZooKeeper " + net::list_text(options_.servers)),
       tasks_(std::move(executor)) {}
 
 ZooKeeper::~ZooKeeper() = default;
@@ -133,7 +124,7 @@ Routine<> ZooKeeper::keep_session() {
   for (int attempt = 0; !tasks_.stopped(); ++attempt) {
     auto link = std::make_shared<Link>(Link{executor_, this});
     is_over_ = was_connected_ = has_connected_ = false;
-    auto opened = co_await pool_.run([servers = servers_text(options_.servers),
+    auto opened = co_await pool_.run([servers = net::list_text(options_.servers),
                                       timeout = int(options_.session_timeout.count()),
                                       link]() -> Result<_zhandle*> {
       const auto on_event = [](zhandle_t*, int type, int state, const char* path, void* context) {
@@ -222,12 +213,9 @@ Error ZooKeeper::error_of(int code, const std::string& path) const {
 Task<std::shared_ptr<ZooKeeper::Answer>> ZooKeeper::ask_once(const Start& start,
                                                              Deadline deadline) {
   auto answer = std::make_shared<Answer>(executor_);
-  async::TaskGroup timer(executor_);
-  timer.spawn(notify_at(clock_, deadline, connection_));
-  while (!is_connected_ && !tasks_.stopped() && !deadline.passed(clock_))
-    co_await connection_.wait();  // no result
-  timer.stop();
-  co_await timer.join();  // no result
+  co_await async::wait_until(connection_, clock_, deadline, [&] {  // no result
+    return is_connected_ || tasks_.stopped();
+  });
   if (tasks_.stopped()) co_return fail(Code::kInterrupted, "the session is being closed");
   if (!is_connected_) co_return fail(not_connected());
 
@@ -236,13 +224,9 @@ Task<std::shared_ptr<ZooKeeper::Answer>> ZooKeeper::ask_once(const Start& start,
     answer->code = code;
     co_return answer;
   }
-  (void)context.release();  // the completion takes it over
-  async::TaskGroup limit(executor_);
-  limit.spawn(notify_at(clock_, deadline, answer->arrived));
-  while (!answer->is_here && !deadline.passed(clock_))
-    co_await answer->arrived.wait();  // no result
-  limit.stop();
-  co_await limit.join();  // no result
+  (void)context.release();                                       // the completion takes it over
+  co_await async::wait_until(answer->arrived, clock_, deadline,  // no result
+                             [&] { return answer->is_here; });
   if (!answer->is_here) co_return fail(Code::kTimeout, description_ + " did not answer in time");
   co_return answer;
 }

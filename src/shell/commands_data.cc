@@ -24,12 +24,6 @@ Result<int32_t> parse_ttl(Words words) {
   return *seconds;
 }
 
-std::string join(const std::vector<net::HostPort>& nodes) {
-  std::string text;
-  for (const auto& node : nodes) text += (text.empty() ? "" : ",") + node.to_string();
-  return text;
-}
-
 }  // namespace
 
 Outcome run_set(Session& session, Words words) {
@@ -170,7 +164,7 @@ Outcome run_hash(Session& session, Words words) {
     if (size_t(index) < config->partitions.size()) {
       const auto& partition = config->partitions[size_t(index)];
       report.add_value("primary", node_text(partition.primary, false));
-      report.add_value("secondaries", join(partition.secondaries));
+      report.add_value("secondaries", net::list_text(partition.secondaries));
     }
   }
   return print_table(session, report, {});

@@ -109,9 +109,7 @@ int64_t pieces_of(int64_t bytes, int32_t classes, const SplitLimits& limits) {
 }
 
 Result<void> make_empty_folder(const std::string& folder) {
-  std::error_code error;
-  fs::remove_all(folder, error);
-  if (error) return fail(Code::kIo, fmt::format("removing {}: {}", folder, error.message()));
+  TRY(base::remove_tree(folder));
   return base::make_folders(folder);
 }
 

@@ -1,7 +1,5 @@
 #include "splitter/unit_output.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <utility>
@@ -26,9 +24,7 @@ UnitOutput::~UnitOutput() {
 
 Task<> UnitOutput::begin() {
   co_return co_await target_.store.run([&]() -> Result<void> {
-    std::error_code error;
-    fs::remove_all(folder_, error);
-    if (error) return fail(Code::kIo, fmt::format("removing {}: {}", folder_, error.message()));
+    TRY(base::remove_tree(folder_));
     return base::make_folders(folder_);
   });
 }

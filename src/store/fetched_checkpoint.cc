@@ -13,6 +13,7 @@
 #include "store/disk.h"
 #include "store/folder.h"
 #include "store/layout.h"
+#include "store/log_format.h"
 #include "store/status.h"
 
 namespace pegmove::store {
@@ -107,8 +108,8 @@ class OpenedCheckpoint {
 
   bool has_log() {
     const std::unique_ptr<rocksdb::Iterator> keys(db_->NewIterator(rocksdb::ReadOptions(), meta()));
-    keys->Seek(kDuplicationLogKeys);
-    return keys->Valid() && keys->key().starts_with(kDuplicationLogKeys);
+    keys->Seek(kLogKey);
+    return keys->Valid() && keys->key().starts_with(kLogKey);
   }
 
  private:
@@ -160,12 +161,12 @@ Result<void> drop_log_of_master(const std::string& path) {
     if (!checkpoint.has_log()) return {};
   }
   auto checkpoint = TRY(OpenedCheckpoint::open(path, OpenedCheckpoint::Access::kWrite));
-  std::string end = kDuplicationLogKeys;
+  std::string end = kLogKey;
   ++end.back();  // behind all keys that begin so
   auto& db = checkpoint.db();
   rocksdb::WriteOptions write;
   write.sync = true;
-  auto status = db.DeleteRange(write, checkpoint.meta(), kDuplicationLogKeys, end);
+  auto status = db.DeleteRange(write, checkpoint.meta(), kLogKey, end);
   if (status.ok())
     status = db.Flush(rocksdb::FlushOptions(), {db.DefaultColumnFamily(), checkpoint.meta()});
   if (!status.ok()) return fail(to_error(status, "dropping the log of the checkpoint", path));

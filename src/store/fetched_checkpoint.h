@@ -9,9 +9,6 @@
 
 namespace pegmove::store {
 
-// Begins the names of the keys of a log for duplication (store/duplication_log.h).
-inline constexpr const char* kDuplicationLogKeys = "pegmove_duplication_log";
-
 // Whether the folder has a whole partition of Pegasus: reads all blocks of all table files and
 // compares their checksums. Changes nothing. Returns its decree. Blocks, as long as the disk takes
 // to read everything. `is_stopped` is asked before each read, of about a mebibyte, perhaps from

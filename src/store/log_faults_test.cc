@@ -3,35 +3,23 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <mutex>
 #include <random>
 
-#include "base/child_process.h"
-#include "base/units.h"
+#include "store/killed_child_test.h"
 #include "store/logged_writes_test.h"
-#include "testing/faulty_disk.h"
+#include "store/power_cuts_test.h"
 
 namespace pegmove::store {
 namespace {
 
-using testing::DiskFault;
-using testing::DiskOperation;
-using testing::FaultyDisk;
-
 // ---- kill -9 ----
-
-constexpr int kLoggedRows = 1000;
-constexpr const char* kLogPathVariable = "PEGMOVE_STORE_TEST_LOG_PATH";
-constexpr std::string_view kWrittenMark = "written: ";
 
 // The child of the test below: writes, reads and trims until it is killed.
 TEST(KilledLog, DISABLED_IsWrittenWithoutEnd) {
-  const char* path = std::getenv(kLogPathVariable);
+  const char* path = path_of_child();
   ASSERT_NE(path, nullptr);
   const auto db = open({.path = path, .tuning = {.memtable_bytes = 64 << 10}});
   if (!db->keep_log()) _exit(2);
@@ -39,36 +27,15 @@ TEST(KilledLog, DISABLED_IsWrittenWithoutEnd) {
     if (!put_logged(*db, number, std::to_string(number))) _exit(3);
     if (number % 50 == 0 && must_read(*db, number - 1).last_decree != number) _exit(4);
     if (number % 100 == 0 && !db->trim_log(number - 80)) _exit(5);
-    std::printf("%s%ld\n", kWrittenMark.data(), long(number));
-    if (std::fflush(stdout) != 0) _exit(6);
+    report_row(number);
   }
-}
-
-std::optional<int64_t> next_written(base::ChildProcess& child) {
-  while (auto line = child.next_line()) {
-    if (!*line) break;
-    if ((*line)->starts_with(kWrittenMark))
-      return base::parse_integer((*line)->substr(kWrittenMark.size()), 1, INT64_MAX).value();
-  }
-  return std::nullopt;
 }
 
 TEST(KilledLog, HasEachReportedWrite) {
   const TestFolder folder;
-  auto child = base::ChildProcess::start({"/proc/self/exe", "--gtest_also_run_disabled_tests",
-                                          "--gtest_filter=KilledLog.DISABLED_IsWrittenWithoutEnd"},
-                                         {.environment = {{kLogPathVariable, folder / "db"}}});
-  ASSERT_TRUE(child) << child.error().to_string();
   int64_t last = 0;
-  while (last < kLoggedRows) {
-    const auto row = next_written(*child);
-    if (!row) break;
-    last = *row;
-  }
-  child->send(SIGKILL);
-  while (const auto row = next_written(*child)) last = *row;
-  ASSERT_EQ(child->wait().value_or(0), -SIGKILL);
-  ASSERT_GE(last, kLoggedRows);
+  ASSERT_NO_FATAL_FAILURE(
+      kill_child("KilledLog.DISABLED_IsWrittenWithoutEnd", folder / "db", last));
 
   const auto db = open({.path = folder / "db", .create_if_missing = false});
   ASSERT_TRUE(db->keeps_log());
@@ -98,6 +65,13 @@ class FullLogDisk : public ::testing::Test {
       const bool is_it =
           operation.kind == DiskOperation::Kind::kAppend && operation.path.ends_with(".log");
       return is_it ? DiskFault{.kind = kind, .is_full = true} : DiskFault{};
+    });
+  }
+  void refuse_syncs(bool is_full) {
+    disk_.set_plan([is_full](const DiskOperation& operation) {
+      return operation.kind == DiskOperation::Kind::kSync
+                 ? DiskFault{.kind = DiskFault::Kind::kRefused, .is_full = is_full}
+                 : DiskFault{};
     });
   }
   void work_again() {
@@ -186,11 +160,7 @@ TEST_F(FullLogDisk, NothingIsReadThatCannotBeMadeDurable) {
   ASSERT_TRUE(put_logged(*db_, 1, "v"));
   ASSERT_EQ(must_read(*db_, 0).last_decree, 1);
   ASSERT_TRUE(put_logged(*db_, 2, "v"));
-  disk_.set_plan([](const DiskOperation& operation) {
-    return operation.kind == DiskOperation::Kind::kSync
-               ? DiskFault{.kind = DiskFault::Kind::kRefused, .is_full = true}
-               : DiskFault{};
-  });
+  refuse_syncs(true);
   EXPECT_EQ(must_read(*db_, 0).last_decree, 1) << "this one was made durable before";
   const auto piece = db_->read_log(1, kWholeLog);
   ASSERT_FALSE(piece);
@@ -202,11 +172,7 @@ TEST_F(FullLogDisk, NothingIsReadThatCannotBeMadeDurable) {
 TEST_F(FullLogDisk, ALogThatWasDroppedAndNotSyncedIsDroppedAgain) {
   ASSERT_EQ(db_->keep_log(), 0);
   ASSERT_TRUE(put_logged(*db_, 1, "v"));
-  disk_.set_plan([](const DiskOperation& operation) {
-    return operation.kind == DiskOperation::Kind::kSync
-               ? DiskFault{.kind = DiskFault::Kind::kRefused, .is_full = true}
-               : DiskFault{};
-  });
+  refuse_syncs(true);
   ASSERT_FALSE(db_->drop_log());
   EXPECT_FALSE(db_->keeps_log()) << "it is deleted";
   ASSERT_TRUE(put_logged(*db_, 2, "v")) << "writes do not add to it";
@@ -225,11 +191,7 @@ TEST_F(FullLogDisk, ALogThatWasDroppedAndNotSyncedIsDroppedAgain) {
 TEST_F(FullLogDisk, AReadBesideTheFlushAfterAFailedSyncWaitsForIt) {
   ASSERT_EQ(db_->keep_log(), 0);
   ASSERT_TRUE(put_logged(*db_, 1, "v"));
-  disk_.set_plan([](const DiskOperation& operation) {
-    return operation.kind == DiskOperation::Kind::kSync
-               ? DiskFault{.kind = DiskFault::Kind::kRefused}
-               : DiskFault{};
-  });
+  refuse_syncs(false);
   ASSERT_FALSE(db_->read_log(0, kWholeLog));
   std::future<Result<LogPiece>> other;
   std::once_flag once;
@@ -251,28 +213,10 @@ TEST_F(FullLogDisk, AReadBesideTheFlushAfterAFailedSyncWaitsForIt) {
 
 // ---- power cuts ----
 
-constexpr int kSteps = 30;
-
 // Random writes, reads and trims of a log, the same for one seed.
-class LoggedHistory {
+class LoggedHistory : public PowerCutHistory {
  public:
-  LoggedHistory(uint64_t seed, bool sync) : random_(seed) {
-    options_ = {.path = folder_ / "tables/1.0.pegasus/data/rdb",
-                .sync_writes = sync,
-                .tuning = {.memtable_bytes = 64 << 10},
-                .env = disk_.env()};
-    std::filesystem::create_directories(folder_ / "tables");
-  }
-
-  int64_t run(int64_t cut_at) {
-    disk_.set_plan([cut_at](const DiskOperation& operation) {
-      return operation.number == cut_at ? DiskFault{.kind = DiskFault::Kind::kPowerCut}
-                                        : DiskFault{};
-    });
-    auto db = PartitionDb::open(options_);
-    for (int step = 0; db && step < kSteps && disk_.has_power(); ++step) act(**db, step);
-    return disk_.operations();
-  }
+  using PowerCutHistory::PowerCutHistory;
 
   void expect_whole_after_power_cut() {
     disk_.restore_power(random_);
@@ -298,7 +242,8 @@ class LoggedHistory {
   }
 
  private:
-  void act(PartitionDb& db, int step) {
+  int steps() const override { return 30; }
+  void act(PartitionDb& db, int step) override {
     // What fails fails by the power cut; that is seen after it.
     switch (random_() % 14) {
       case 0: (void)db.flush(); return;
@@ -349,10 +294,6 @@ class LoggedHistory {
     (void)db.write(batch, attempted_, kTimestamp + attempted_, logged);
   }
 
-  TestFolder folder_;
-  FaultyDisk disk_{folder_ / "trash"};
-  std::mt19937_64 random_;
-  PartitionOptions options_;
   LogText written_;  // what the log should have, with the write that was cut off
   int64_t attempted_ = 0;
   bool is_kept_ = false;
@@ -361,24 +302,12 @@ class LoggedHistory {
   int64_t trimmed_ = 0;
 };
 
-void cut_log_at_every(uint64_t seed, bool sync, int64_t stride) {
-  const int64_t operations = LoggedHistory(seed, sync).run(0);
-  ASSERT_GT(operations, 50);
-  for (int64_t at = 1 + int64_t(seed) % stride; at <= operations; at += stride) {
-    SCOPED_TRACE("seed " + std::to_string(seed) + ", power cut at operation " + std::to_string(at));
-    LoggedHistory history(seed, sync);
-    history.run(at);
-    history.expect_whole_after_power_cut();
-    if (::testing::Test::HasFailure()) return;
-  }
-}
-
 TEST(LogPowerCut, WhatWasReadIsThereUnchanged) {
-  for (uint64_t seed = 1; seed < 12; ++seed) cut_log_at_every(seed, false, 16);
+  for (uint64_t seed = 1; seed < 12; ++seed) cut_at_every<LoggedHistory>(seed, false, 16, 50);
 }
 
 TEST(LogPowerCut, WithSyncWhatWasReadIsThereUnchanged) {
-  for (uint64_t seed = 1; seed < 5; ++seed) cut_log_at_every(seed, true, 24);
+  for (uint64_t seed = 1; seed < 5; ++seed) cut_at_every<LoggedHistory>(seed, true, 24, 50);
 }
 
 }  // namespace

@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <limits>
 
 #include "base/bytes.h"
 #include "base/crc.h"
-#include "base/units.h"
+#include "store/decimal_numbers.h"
 
 namespace pegmove::store {
 namespace {
@@ -60,24 +58,6 @@ Result<void> decode_writes(size_t count, std::string_view bytes, std::vector<Log
   }
   if (!bytes.empty()) return fail(Code::kCorrupt, "bytes follow its last write");
   return {};
-}
-
-// Decimal numbers with one space between them; nothing when the text is anything else.
-template <size_t kCount>
-std::optional<std::array<std::string_view, kCount>> words(std::string_view text) {
-  std::array<std::string_view, kCount> found;
-  for (size_t i = 0; i < kCount; ++i) {
-    const size_t end = i + 1 < kCount ? text.find(' ') : text.size();
-    if (end == std::string_view::npos) return std::nullopt;
-    found[i] = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return found;
-}
-
-std::optional<int64_t> number(std::string_view word) {
-  const auto parsed = base::parse_integer(word, 0, std::numeric_limits<int64_t>::max());
-  return parsed ? std::optional(*parsed) : std::nullopt;
 }
 
 }  // namespace
@@ -156,12 +136,10 @@ std::string encode_start(const LogStart& start) {
 }
 
 std::optional<LogStart> decode_start(std::string_view text) {
-  const auto found = words<2>(text);
-  if (!found) return std::nullopt;
-  const auto begins_after = number((*found)[0]);
-  const auto id = number((*found)[1]);
-  if (!begins_after || !id) return std::nullopt;
-  return LogStart{.begins_after = *begins_after, .id = uint64_t(*id)};
+  const auto numbers = numbers_in<2>(text, ' ', {kMost64, kMost64});
+  if (!numbers) return std::nullopt;
+  const auto [begins_after, id] = *numbers;
+  return LogStart{.begins_after = begins_after, .id = uint64_t(id)};
 }
 
 std::string encode_end(const LogEnd& end) {
@@ -169,16 +147,10 @@ std::string encode_end(const LogEnd& end) {
 }
 
 std::optional<LogEnd> decode_end(std::string_view text) {
-  const auto found = words<4>(text);
-  if (!found) return std::nullopt;
-  std::array<int64_t, 4> numbers;
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    const auto parsed = number((*found)[i]);
-    if (!parsed) return std::nullopt;
-    numbers[i] = *parsed;
-  }
-  return LogEnd{
-      .covered = numbers[0], .last = numbers[1], .mutations = numbers[2], .bytes = numbers[3]};
+  const auto numbers = numbers_in<4>(text, ' ', {kMost64, kMost64, kMost64, kMost64});
+  if (!numbers) return std::nullopt;
+  const auto [covered, last, mutations, bytes] = *numbers;
+  return LogEnd{.covered = covered, .last = last, .mutations = mutations, .bytes = bytes};
 }
 
 }  // namespace pegmove::store

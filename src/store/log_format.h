@@ -26,7 +26,7 @@
 
 namespace pegmove::store {
 
-inline constexpr const char* kLogKey = "pegmove_duplication_log";
+inline constexpr const char* kLogKey = "pegmove_duplication_log";  // begins the others, too
 inline constexpr const char* kLogBrokenKey = "pegmove_duplication_log_broken";
 inline constexpr const char* kLogEndKey = "pegmove_duplication_log_end";
 inline constexpr const char* kLogLastIdKey = "pegmove_duplication_log_last_id";

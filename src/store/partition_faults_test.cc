@@ -3,16 +3,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "base/child_process.h"
-#include "base/units.h"
+#include "store/killed_child_test.h"
 #include "store/partition_db.h"
 #include "store/partitions_test.h"
 #include "testing/faulty_disk.h"
@@ -24,49 +20,22 @@ using ::testing::HasSubstr;
 
 // ---- kill -9 ----
 
-constexpr int kReportedRows = 1000;
-constexpr const char* kPathVariable = "PEGMOVE_STORE_TEST_PATH";
-constexpr std::string_view kReportMark = "written: ";
-
 // The child of the test below: writes rows and says so of each, until it is killed.
 TEST(KilledProcess, DISABLED_WritesRowsWithoutEnd) {
-  const char* path = std::getenv(kPathVariable);
+  const char* path = path_of_child();
   ASSERT_NE(path, nullptr);
   const auto db = open({.path = path});
   for (int64_t number = 1;; ++number) {
     if (!put_row(*db, number, "v")) _exit(2);
-    std::printf("%s%ld\n", kReportMark.data(), long(number));
-    if (std::fflush(stdout) != 0) _exit(3);
+    report_row(number);
   }
-}
-
-// The next row that the child reports; nothing when it has ended.
-std::optional<int64_t> next_report(base::ChildProcess& child) {
-  while (auto line = child.next_line()) {
-    if (!*line) break;
-    if ((*line)->starts_with(kReportMark))
-      return base::parse_integer((*line)->substr(kReportMark.size()), 1, INT64_MAX).value();
-  }
-  return std::nullopt;
 }
 
 TEST(KilledProcess, LosesNoReportedRow) {
   const TestFolder folder;
-  auto child =
-      base::ChildProcess::start({"/proc/self/exe", "--gtest_also_run_disabled_tests",
-                                 "--gtest_filter=KilledProcess.DISABLED_WritesRowsWithoutEnd"},
-                                {.environment = {{kPathVariable, folder / "db"}}});
-  ASSERT_TRUE(child) << child.error().to_string();
   int64_t last = 0;
-  while (last < kReportedRows) {
-    const auto row = next_report(*child);
-    if (!row) break;
-    last = *row;
-  }
-  child->send(SIGKILL);
-  while (const auto row = next_report(*child)) last = *row;  // what it still reported counts too
-  ASSERT_EQ(child->wait().value_or(0), -SIGKILL);
-  ASSERT_GE(last, kReportedRows);
+  ASSERT_NO_FATAL_FAILURE(
+      kill_child("KilledProcess.DISABLED_WritesRowsWithoutEnd", folder / "db", last));
 
   const auto db = open({.path = folder / "db", .create_if_missing = false});
   EXPECT_GE(db->last_decree(), last);

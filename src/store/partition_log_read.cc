@@ -91,11 +91,18 @@ Result<LogPiece> PartitionLog::read_durable(int64_t after, size_t most_bytes) {
   return piece;
 }
 
+// It may read from the disk, and writes do not wait for that.
 Result<LogBacklog> PartitionLog::backlog(int64_t after) const {
-  const std::lock_guard lock(mutex_);
-  if (!is_kept_) return fail(Code::kNotFound, "the database " + path_ + " keeps no such log");
-  const auto entries = new_iterator();
-  entries->Seek(entry_key(std::max(after, start_.begins_after) + 1));
+  std::unique_ptr<rocksdb::Iterator> entries;
+  LogEnd end;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!is_kept_) return fail(Code::kNotFound, "the database " + path_ + " keeps no such log");
+    entries = new_iterator();
+    end = end_;
+    after = std::max(after, start_.begins_after);
+  }
+  entries->Seek(entry_key(after + 1));
   if (!entries->status().ok()) return fail(failed(entries->status()));
   const auto decree = entries->Valid() ? decree_of(entries->key().ToStringView()) : std::nullopt;
   if (!decree) return LogBacklog{};
@@ -104,8 +111,8 @@ Result<LogBacklog> PartitionLog::backlog(int64_t after) const {
     return fail(
         broken(fmt::format("the entry of decree {}: {}", *decree, entry.error().message())));
   // An entry that is just being written may be seen before it counts.
-  return LogBacklog{.mutations = std::max(int64_t{0}, end_.mutations - entry->mutations_before),
-                    .bytes = std::max(int64_t{0}, end_.bytes - entry->bytes_before),
+  return LogBacklog{.mutations = std::max(int64_t{0}, end.mutations - entry->mutations_before),
+                    .bytes = std::max(int64_t{0}, end.bytes - entry->bytes_before),
                     .oldest_timestamp_us = entry->mutation.timestamp_us};
 }
 

@@ -12,17 +12,13 @@
 #include "record/value.h"
 #include "store/partition_db.h"
 #include "store/partitions_test.h"
-#include "testing/faulty_disk.h"
+#include "store/power_cuts_test.h"
 
 namespace pegmove::store {
 namespace {
 
-using testing::DiskFault;
-using testing::DiskOperation;
-using testing::FaultyDisk;
 using Rows = std::map<std::string, std::string>;
 
-constexpr int kSteps = 24;
 constexpr int kKeys = 12;
 
 // What a database holds after a write.
@@ -41,27 +37,10 @@ Rows rows_of(const PartitionDb& db) {
 }
 
 // Random writes, flushes, compactions and checkpoints in one database, the same for one seed.
-class History {
+class History : public PowerCutHistory {
  public:
-  History(uint64_t seed, bool sync) : random_(seed), sync_(sync) {
-    options_ = {.path = folder_ / "tables/1.0.pegasus/data/rdb",
-                .sync_writes = sync,
-                .tuning = {.memtable_bytes = 64 << 10},
-                .env = disk_.env(),
-                .unix_seconds = [] { return int64_t{1'800'000'000}; }};
-    std::filesystem::create_directories(folder_ / "tables");
-  }
-
-  // Until it has ended, or the power is cut at an operation of the disk. Returns how many there
-  // were.
-  int64_t run(int64_t cut_at) {
-    disk_.set_plan([cut_at](const DiskOperation& operation) {
-      return operation.number == cut_at ? DiskFault{.kind = DiskFault::Kind::kPowerCut}
-                                        : DiskFault{};
-    });
-    auto db = PartitionDb::open(options_);
-    for (int step = 0; db && step < kSteps && disk_.has_power(); ++step) act(**db, step);
-    return disk_.operations();
+  History(uint64_t seed, bool sync) : PowerCutHistory(seed, sync), sync_(sync) {
+    options_.unix_seconds = [] { return int64_t{1'800'000'000}; };
   }
 
   // Opens again what a power cut leaves, compares, and goes on from there.
@@ -88,7 +67,8 @@ class History {
   }
 
  private:
-  void act(PartitionDb& db, int step) {
+  int steps() const override { return 24; }
+  void act(PartitionDb& db, int step) override {
     // What fails fails by the power cut; that is seen after it.
     switch (random_() % 12) {
       case 0: (void)db.flush(); return;
@@ -119,34 +99,18 @@ class History {
     if (written) acknowledged_ = attempted_;
   }
 
-  TestFolder folder_;
-  FaultyDisk disk_{folder_ / "trash"};
-  std::mt19937_64 random_;
   const bool sync_;
-  PartitionOptions options_;
   std::map<int64_t, Moment> moments_{{0, {}}};  // by decree, also of the write that was cut off
   int64_t attempted_ = 0;
   int64_t acknowledged_ = 0;
 };
 
-void cut_at_every(uint64_t seed, bool sync, int64_t stride) {
-  const int64_t operations = History(seed, sync).run(0);
-  ASSERT_GT(operations, 100);
-  for (int64_t at = 1 + int64_t(seed) % stride; at <= operations; at += stride) {
-    SCOPED_TRACE("seed " + std::to_string(seed) + ", power cut at operation " + std::to_string(at));
-    History history(seed, sync);
-    history.run(at);
-    history.expect_whole_after_power_cut();
-    if (::testing::Test::HasFailure()) return;
-  }
-}
-
 TEST(PowerCut, WithSyncNoWriteThatReturnedIsLost) {
-  for (uint64_t seed = 1; seed < 10; ++seed) cut_at_every(seed, true, 20);
+  for (uint64_t seed = 1; seed < 10; ++seed) cut_at_every<History>(seed, true, 20, 100);
 }
 
 TEST(PowerCut, WithoutSyncWhatIsBeforeTheFirstLossIsThereInOrder) {
-  for (uint64_t seed = 1; seed < 10; ++seed) cut_at_every(seed, false, 20);
+  for (uint64_t seed = 1; seed < 10; ++seed) cut_at_every<History>(seed, false, 20, 100);
 }
 
 // A database whose first log has lost its end, while the second is there, would lose writes from

@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
-#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "base/units.h"
+#include "store/decimal_numbers.h"
 
 namespace pegmove::store {
 namespace {
@@ -20,25 +17,6 @@ std::string received_key(const SourcePartition& source) {
   return fmt::format("{}{}/{}/{}", kReceivedPrefix, source.cluster_id, source.app_id,
                      source.partition_index);
 }
-
-// Numbers with a separator between them, each at most as large as said.
-template <size_t kCount>
-std::optional<std::array<int64_t, kCount>> numbers_in(std::string_view text, char separator,
-                                                      const std::array<int64_t, kCount>& most) {
-  std::array<int64_t, kCount> numbers{};
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    const size_t end = i + 1 < numbers.size() ? text.find(separator) : text.size();
-    if (end == std::string_view::npos) return std::nullopt;
-    const auto number = base::parse_integer(text.substr(0, end), 0, most[i]);
-    if (!number) return std::nullopt;
-    numbers[i] = *number;
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return numbers;
-}
-
-constexpr int64_t kMost32 = std::numeric_limits<int32_t>::max();
-constexpr int64_t kMost64 = std::numeric_limits<int64_t>::max();
 
 // With the decree here.
 std::optional<std::pair<Received, int64_t>> decode_received(std::string_view key,

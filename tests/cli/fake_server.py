@@ -78,12 +78,11 @@ def read_exactly(connection, size):
     return data
 
 
-class FakeServer:
-    """Calls answer(server, rpc_name) for each request; sends the body that it returns, or nothing."""
+class Listener:
+    """Calls serve(connection) on a thread for each connection, until close()."""
 
-    def __init__(self, answer):
-        self.answer, self.connections, self.names = answer, [], []
-        self.asked = threading.Event()
+    def __init__(self):
+        self.connections = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -100,6 +99,25 @@ class FakeServer:
             self.threads.append(threading.Thread(target=self.serve, args=(connection,), daemon=True))
             self.threads[-1].start()
 
+    def close(self):
+        for one in [self.listener, *self.connections]:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            one.close()
+        for thread in self.threads:
+            thread.join(10)
+
+
+class FakeServer(Listener):
+    """Calls answer(server, rpc_name) for each request; sends the body that it returns, or nothing."""
+
+    def __init__(self, answer):
+        self.answer, self.names = answer, []
+        self.asked = threading.Event()
+        super().__init__()
+
     def serve(self, connection):
         try:
             while True:
@@ -115,16 +133,6 @@ class FakeServer:
             pass
         finally:
             connection.close()
-
-    def close(self):
-        for one in [self.listener, *self.connections]:
-            try:
-                one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            one.close()
-        for thread in self.threads:
-            thread.join(10)
 
 
 def reply_header(request, name, size):

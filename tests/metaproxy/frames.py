@@ -1,22 +1,12 @@
 """Frames of THFT version 0: a client, and a meta server whose answers the test gives."""
-import contextlib
 import socket
 import struct
-import threading
+
+from fake_server import Listener, read_exactly
 
 QUERY = "RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX"
 HEADER = 48
 TIMEOUT_AT = 32  # the client's, in the header
-
-
-def exactly(connection, size):
-    got = b""
-    while len(got) < size:
-        piece = connection.recv(size - len(got))
-        if not piece:
-            raise ConnectionError("closed")
-        got += piece
-    return got
 
 
 def message(name, kind, seq):
@@ -35,10 +25,10 @@ def query_args(table):
 
 def read_request(connection):
     """(name, seq, args)"""
-    header = exactly(connection, HEADER)
+    header = read_exactly(connection, HEADER)
     if header[:8] != b"THFT\0\0\0\0":
         raise AssertionError(f"no frame of THFT 0: {header!r}")
-    body = exactly(connection, struct.unpack(">i", header[16:20])[0])
+    body = read_exactly(connection, struct.unpack(">i", header[16:20])[0])
     size = struct.unpack(">i", body[4:8])[0]
     return body[8:8 + size].decode(), struct.unpack(">i", body[8 + size:12 + size])[0], body[12 + size:]
 
@@ -49,8 +39,8 @@ def reply(name, seq, result, error="ERR_OK"):
 
 
 def read_reply(connection):
-    size = exactly(connection, 4)
-    return size + exactly(connection, struct.unpack(">i", size)[0] - 4)
+    size = read_exactly(connection, 4)
+    return size + read_exactly(connection, struct.unpack(">i", size)[0] - 4)
 
 
 class Caller:
@@ -76,24 +66,12 @@ class Caller:
         return frame[4 + 4 + len("ERR_OK") + 8 + len(QUERY + "_ACK") + 4:]
 
 
-class FakeMeta:
+class FakeMeta(Listener):
     """Answers each query with `answers[table]`, or else with `otherwise`; remembers what it was asked."""
 
     def __init__(self, otherwise=b""):
         self.answers, self.otherwise, self.asked = {}, otherwise, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
-        self.connections = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections.append(connection)
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+        super().__init__()
 
     def serve(self, connection):
         with connection:
@@ -106,9 +84,3 @@ class FakeMeta:
                     connection.sendall(reply(name, seq, self.answers.get(table, self.otherwise)))
             except (ConnectionError, OSError):
                 return
-
-    def close(self):
-        for one in [self.listener, *self.connections]:
-            with contextlib.suppress(OSError):  # it may be closed already
-                one.shutdown(socket.SHUT_RDWR)
-        self.listener.close()

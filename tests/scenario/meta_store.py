@@ -2,21 +2,14 @@
 import json
 import os
 
+from crc64 import crc_table
+
 FORMAT = b"pegmove meta store 1\n"
 MARK = b"\xffrecord\xff"
 REMOVED = 0xFFFFFFFF
 
 
-def crc_table():
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
-        table.append(byte)
-    return table
-
-
-TABLE = crc_table()
+TABLE = crc_table(0x82F63B78)
 
 
 def crc32c(data):

@@ -31,11 +31,10 @@ class LocalNodes : public meta::NodePort {
  public:
   void add(ReplicaNode& node) {
     nodes_.push_back(&node);
-    auto address = node.address();
-    auto text = address.to_string();
+    const auto address = node.address();
     addresses_.push_back(
         {.address = wire::rpc_address::of(address.ipv4, address.port),
-         .host_port = wire::host_port::of(text.substr(0, text.rfind(':')), address.port)});
+         .host_port = wire::host_port::of(net::host_port_of(address).host, address.port)});
   }
 
   std::vector<meta_view::NodeAddress> addresses() const override { return addresses_; }

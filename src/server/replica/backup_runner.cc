@@ -44,13 +44,6 @@ std::optional<Named> parse_name(std::string_view name, const std::string& prefix
   return named;
 }
 
-Result<void> delete_tree(const fs::path& path) {
-  std::error_code error;
-  fs::remove_all(path, error);
-  if (error) return fail(Code::kIo, fmt::format("removing {}: {}", path.string(), error.message()));
-  return {};
-}
-
 // The complete checkpoint of an earlier attempt; others of its policy are removed.
 Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string& folder,
                                                                const BackupRequest& request) {
@@ -66,13 +59,13 @@ Result<std::optional<backup::LocalCheckpoint>> find_checkpoint(const std::string
              name.starts_with("backup_tmp." + request.policy + "."))
       others.push_back(path);
   }
-  for (const auto& path : others) TRY(delete_tree(path));
+  for (const auto& path : others) TRY(base::remove_tree(path));
   return found;
 }
 
 // Removes the folder of all checkpoints with the last one.
 Result<void> delete_checkpoint(const std::string& path) {
-  TRY(delete_tree(path));
+  TRY(base::remove_tree(path));
   std::error_code ignored;
   fs::remove(fs::path(path).parent_path(), ignored);
   return {};
@@ -240,7 +233,7 @@ Task<> BackupRunner::restore(RestoreRequest request, std::string partition_dir,
     // Damaged or cancelled downloads are of no use to a later attempt.
     const auto code = downloaded.error().code();
     if (code == Code::kCorrupt || code == Code::kNotFound || (progress->cancelled && !stopped_))
-      CO_TRY(co_await pool_.run([&] { return delete_tree(folder); }));
+      CO_TRY(co_await pool_.run([&] { return base::remove_tree(folder); }));
     co_return fail(std::move(downloaded.error()));
   }
   CO_TRY(co_await pool_.run([&]() -> Result<void> {

@@ -1,17 +1,11 @@
 #include "server/replica/load_runner.h"
 
-#include <fmt/format.h>
-
-#include <filesystem>
-
 #include "base/local_file.h"
 #include "bulkload/reader.h"
 #include "store/table_file.h"
 
 namespace pegmove::server::replica {
 namespace {
-
-namespace fs = std::filesystem;
 
 using bulkload::LoadProgress;
 using bulkload::LoadRequest;
@@ -111,14 +105,7 @@ Task<> LoadRunner::ingest(LoadRequest request, std::string partition_dir,
 }
 
 Task<> LoadRunner::clean(std::string partition_dir) {
-  co_return co_await pool_.run([&]() -> Result<void> {
-    std::error_code error;
-    fs::remove_all(folder_of(partition_dir), error);
-    if (error)
-      return fail(Code::kIo,
-                  fmt::format("removing {}: {}", folder_of(partition_dir), error.message()));
-    return {};
-  });
+  co_return co_await pool_.run([&] { return base::remove_tree(folder_of(partition_dir)); });
 }
 
 }  // namespace pegmove::server::replica

@@ -284,12 +284,7 @@ Result<void> ReplicaNode::release(Gpid gpid, bool delete_files) {
     replica.reset();
     closed.wait();
   }
-  if (!delete_files) return {};
-  std::error_code error;
-  std::filesystem::remove_all(partition_dir(gpid), error);
-  if (error)
-    return fail(Code::kIo, fmt::format("removing {}: {}", partition_dir(gpid), error.message()));
-  return {};
+  return delete_files ? base::remove_tree(partition_dir(gpid)) : Result<void>();
 }
 
 Task<int64_t> ReplicaNode::back_up(backup::BackupRequest request,

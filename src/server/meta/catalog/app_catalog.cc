@@ -10,6 +10,7 @@
 #include "base/atomic_file.h"
 #include "base/bytes.h"
 #include "base/table_name.h"
+#include "duplication/checkpoint_request.h"
 #include "meta_types.h"
 #include "server/meta/catalog/app_env_rules.h"
 #include "server/meta/catalog/catalog_json.h"
@@ -18,10 +19,6 @@ namespace pegmove::server::meta {
 namespace {
 
 using wire::ErrorCode;
-
-constexpr const char* kMasterCluster = "duplication.master_cluster";
-constexpr const char* kMasterTable = "duplication.master_app_name";
-constexpr const char* kFollowerStatus = "duplication.follower_app_status";
 
 std::unexpected<Error> refuse(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
@@ -258,7 +255,7 @@ wire::configuration_create_app_response AppCatalog::create_existing(
     const wire::configuration_create_app_request& request, const AppRecord& app) {
   const auto& options = request.options;
   if (!options.success_if_exist) {
-    if (options.envs.contains(kMasterCluster)) return create_follower(request, app);
+    if (options.envs.contains(duplication::kMasterClusterEnv)) return create_follower(request, app);
     return create_answer(ErrorCode::kAppExist);
   }
   const bool is_as_asked = options.partition_count == app.info.partition_count &&
@@ -273,13 +270,13 @@ wire::configuration_create_app_response AppCatalog::create_existing(
 // again with "created" when its data is complete; either request may be repeated.
 wire::configuration_create_app_response AppCatalog::create_follower(
     const wire::configuration_create_app_request& request, const AppRecord& app) {
-  const auto* asked_master = find_env(request.options.envs, kMasterCluster);
-  const auto* asked_status = find_env(request.options.envs, kFollowerStatus);
-  const auto* master = find_env(app.info.envs, kMasterCluster);
-  const auto* status = find_env(app.info.envs, kFollowerStatus);
+  const auto* asked_master = find_env(request.options.envs, duplication::kMasterClusterEnv);
+  const auto* asked_status = find_env(request.options.envs, duplication::kFollowerStatusEnv);
+  const auto* master = find_env(app.info.envs, duplication::kMasterClusterEnv);
+  const auto* status = find_env(app.info.envs, duplication::kFollowerStatusEnv);
   // Sources before 2.6 do not send the table's name: it is the same.
   const auto master_table = [&app](const auto& envs) {
-    const auto* table = find_env(envs, kMasterTable);
+    const auto* table = find_env(envs, duplication::kMasterTableEnv);
     return table ? *table : app.info.app_name;
   };
   const bool is_of_this_master = asked_master && master && *master == *asked_master &&
@@ -297,7 +294,7 @@ wire::configuration_create_app_response AppCatalog::create_follower(
   if (*status == *asked_status) return create_answer(ErrorCode::kOk, id);
   if (*status == "created") return create_answer(ErrorCode::kAppExist);
   AppRecord created = app;
-  created.info.envs[kFollowerStatus] = "created";
+  created.info.envs[duplication::kFollowerStatusEnv] = "created";
   if (!replace(std::move(created),
                fmt::format("marking the follower {} as created", app.info.app_name))) {
     return create_answer(ErrorCode::kFileOperationFailed);

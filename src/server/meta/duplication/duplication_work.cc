@@ -114,21 +114,23 @@ std::string DuplicationWork::rival_text(const DuplicationRecord& rival) const {
   return text;
 }
 
+std::vector<net::HostPort> DuplicationWork::metas_of(const std::string& cluster) const {
+  const auto found = options_.clusters.find(cluster);
+  return found == options_.clusters.end() ? std::vector<net::HostPort>() : found->second;
+}
+
 std::vector<duplication::Assignment> DuplicationWork::assignments(Gpid gpid) const {
   std::vector<duplication::Assignment> assignments;
   const auto table = records_.find(gpid.app_id);
   if (table == records_.end()) return assignments;
-  for (const auto& [id, record] : table->second) {
-    const auto metas = options_.clusters.find(record.remote);
-    assignments.push_back(
-        {.id = id,
-         .remote = record.remote,
-         .metas = metas == options_.clusters.end() ? std::vector<net::HostPort>() : metas->second,
-         .remote_table = record.remote_table,
-         .fail_mode = duplication::FailMode(record.fail_mode),
-         .ships = record.status == wire::DS_LOG,
-         .confirmed_decree = record.confirmed[size_t(gpid.partition_index)]});
-  }
+  for (const auto& [id, record] : table->second)
+    assignments.push_back({.id = id,
+                           .remote = record.remote,
+                           .metas = metas_of(record.remote),
+                           .remote_table = record.remote_table,
+                           .fail_mode = duplication::FailMode(record.fail_mode),
+                           .ships = record.status == wire::DS_LOG,
+                           .confirmed_decree = record.confirmed[size_t(gpid.partition_index)]});
   return assignments;
 }
 
@@ -298,9 +300,8 @@ Result<void> DuplicationWork::change_status(Key key, wire::duplication_status st
 
 FollowerRequest DuplicationWork::request(const DuplicationRecord& record) const {
   const auto& app = context_.catalog.find_by_id(record.app_id)->info;
-  const auto metas = options_.clusters.find(record.remote);
   return {.remote = record.remote,
-          .metas = metas == options_.clusters.end() ? std::vector<net::HostPort>() : metas->second,
+          .metas = metas_of(record.remote),
           .table = record.remote_table,
           .partition_count = app.partition_count,
           .replica_count = record.remote_replica_count,

@@ -98,6 +98,8 @@ class DuplicationWork {
   // kInterrupted when it is not followed any more.
   Result<void> still(Key key) const;
   Result<void> change_status(Key key, wire::duplication_status status);
+  // Of another cluster; none when the configuration does not have it.
+  std::vector<net::HostPort> metas_of(const std::string& cluster) const;
   FollowerRequest request(const DuplicationRecord& record) const;
   std::vector<duplication::Assignment> assignments(Gpid gpid) const;
 

@@ -114,6 +114,15 @@ wire::configuration_create_app_request create_request(const FollowerRequest& req
   return create;
 }
 
+// The request outlives the task.
+Task<wire::query_cfg_response> query_follower(client::Client& client,
+                                              const FollowerRequest& request, Deadline deadline) {
+  client::MetaCaller metas(client, request.metas);
+  wire::query_cfg_request query;
+  query.app_name = request.table;
+  co_return co_await metas.call<wire::query_cfg_response>(RpcCode::kQueryConfig, query, deadline);
+}
+
 }  // namespace
 
 Task<> create_follower(client::Client& client, const FollowerRequest& given, std::string status,
@@ -131,11 +140,7 @@ Task<> create_follower(client::Client& client, const FollowerRequest& given, std
 
 Task<> check_absent(client::Client& client, const FollowerRequest& given, Deadline deadline) {
   const auto request = given;
-  client::MetaCaller metas(client, request.metas);
-  wire::query_cfg_request query;
-  query.app_name = request.table;
-  const auto config =
-      CO_TRY(co_await metas.call<wire::query_cfg_response>(RpcCode::kQueryConfig, query, deadline));
+  const auto config = CO_TRY(co_await query_follower(client, request, deadline));
   const auto code = config.err.code;
   if (code == ErrorCode::kObjectNotFound) co_return Result<void>();
   const auto what = "looking for " + follower_name(request);
@@ -147,11 +152,7 @@ Task<> check_absent(client::Client& client, const FollowerRequest& given, Deadli
 
 Task<> check_follower(client::Client& client, const FollowerRequest& given, Deadline deadline) {
   const auto request = given;
-  client::MetaCaller metas(client, request.metas);
-  wire::query_cfg_request query;
-  query.app_name = request.table;
-  const auto config =
-      CO_TRY(co_await metas.call<wire::query_cfg_response>(RpcCode::kQueryConfig, query, deadline));
+  const auto config = CO_TRY(co_await query_follower(client, request, deadline));
   const auto what = "checking " + follower_name(request);
   if (config.err.code != ErrorCode::kOk) co_return fail(wire::to_error(config.err.code, what));
   co_return in_context(check_partitions(config, request), what);

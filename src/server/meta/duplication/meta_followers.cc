@@ -1,7 +1,5 @@
 // Remote commands about the target's side of full duplications.
-#include <charconv>
-#include <system_error>
-
+#include "base/units.h"
 #include "server/meta/meta_service.h"
 
 namespace pegmove::server::meta {
@@ -13,16 +11,10 @@ void MetaService::register_follower_commands() {
       "Show the partitions of all tables, or of one, that fetch their rows from the cluster that "
       "duplicates to them, as JSON",
       "[app_id]", [this](service::RemoteCommands::Arguments arguments) -> std::string {
-        int32_t app_id = 0;
-        if (arguments.size() == 1) {
-          const auto& text = arguments[0];
-          const auto* end = text.data() + text.size();
-          const auto [stop, failed] = std::from_chars(text.data(), end, app_id);
-          if (failed != std::errc() || stop != end) app_id = 0;
-        }
-        if (arguments.size() > 1 || (arguments.size() == 1 && app_id <= 0))
-          return "ERR: invalid arguments, [app_id] is expected";
-        return followers_.status(app_id);
+        if (arguments.empty()) return followers_.status(0);
+        const auto app_id = base::parse_integer(arguments[0], 1, INT32_MAX);
+        if (arguments.size() > 1 || !app_id) return "ERR: invalid arguments, [app_id] is expected";
+        return followers_.status(int32_t(*app_id));
       });
 }
 

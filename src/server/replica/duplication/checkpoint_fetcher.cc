@@ -33,13 +33,6 @@ constexpr int kTriesOfABlock = 3;  // max_retry_count_per_copy_request and one
 constexpr milliseconds kFirstPauseOfABlock{100};
 constexpr milliseconds kLongestPauseOfABlock{1'000};
 
-Result<void> remove_all(const std::string& path) {
-  std::error_code error;
-  fs::remove_all(path, error);
-  if (error) return fail(Code::kIo, fmt::format("removing {}: {}", path, error.message()));
-  return {};
-}
-
 Result<void> check_space(const std::string& folder, int64_t bytes) {
   std::error_code error;
   const auto space = fs::space(folder, error);
@@ -52,8 +45,7 @@ Result<void> check_space(const std::string& folder, int64_t bytes) {
 net::HostPort host_of(const wire::host_port& named, wire::rpc_address address) {
   if (named.is_set()) return {named.host, named.port};
   if (!address.is_set()) return {};
-  const auto text = net::Address{address.ipv4(), address.port()}.to_string();
-  return {text.substr(0, text.rfind(':')), address.port()};
+  return net::host_port_of({address.ipv4(), address.port()});
 }
 
 wire::rpc_address raw_of(net::Address address) {
@@ -101,7 +93,7 @@ class CheckpointFetcher::Copy {
     CO_TRY(co_await find_checkpoint());
     failpoint("follower.checkpoint_found");
     CO_TRY(co_await fetcher_.pool_.run([this]() -> Result<void> {
-      TRY(remove_all(folder_));
+      TRY(base::remove_tree(folder_));
       return base::make_folders(folder_);
     }));
     failpoint("follower.folder_wiped");

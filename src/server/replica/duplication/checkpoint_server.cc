@@ -85,9 +85,8 @@ Routine<> CheckpointServer::answer_query(net::IncomingCall call, wire::learn_req
   response.last_committed_decree = *last_decree;
   response.base_local_dir = checkpoint->folder;
   const auto address = options_.address();
-  const auto text = address.to_string();
   response.learnee = wire::rpc_address::of(address.ipv4, address.port);
-  response.__set_hp_learnee(wire::host_port::of(text.substr(0, text.rfind(':')), address.port));
+  response.__set_hp_learnee(wire::host_port::of(net::host_port_of(address).host, address.port));
   answer(call, response);
   if (options_.on_failpoint) options_.on_failpoint("dup.checkpoint_queried");
 }

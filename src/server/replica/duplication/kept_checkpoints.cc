@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "base/local_file.h"
+#include "base/units.h"
 
 namespace pegmove::server::replica {
 namespace {
@@ -18,19 +18,8 @@ constexpr std::string_view kUnnamed = "checkpoint_tmp";
 
 std::optional<int64_t> decree_of_name(std::string_view name) {
   if (!name.starts_with(kPrefix)) return std::nullopt;
-  name.remove_prefix(kPrefix.size());
-  int64_t decree = 0;
-  const auto* end = name.data() + name.size();
-  const auto [stop, wrong] = std::from_chars(name.data(), end, decree);
-  if (wrong != std::errc() || stop != end || decree < 0) return std::nullopt;
-  return decree;
-}
-
-Result<void> remove_folder(const std::string& path) {
-  std::error_code error;
-  std::filesystem::remove_all(path, error);
-  if (error) return fail(Code::kIo, fmt::format("removing {}: {}", path, error.message()));
-  return {};
+  const auto decree = base::parse_integer(name.substr(kPrefix.size()), 0, INT64_MAX);
+  return decree ? std::optional(*decree) : std::nullopt;
 }
 
 // The order in which real servers list and fetch them.
@@ -70,13 +59,13 @@ Task<int64_t> KeptCheckpoints::make(Gpid gpid, std::string data_dir, Take take) 
 
 Result<int64_t> KeptCheckpoints::make_now(Gpid gpid, const std::string& data_dir, Take take) {
   const auto unnamed = fmt::format("{}/{}", data_dir, kUnnamed);
-  TRY(remove_folder(unnamed));
+  TRY(base::remove_tree(unnamed));
   const auto decree = TRY(take(unnamed));
   take = {};  // what it holds is released before anything else is done
   failpoint("dup.checkpoint_made");
   const auto folder = fmt::format("{}/{}{}", data_dir, kPrefix, decree);
   const auto old = replace(gpid, nullptr);
-  TRY(remove_folder(folder));  // of the same decree: rows may have been loaded since
+  TRY(base::remove_tree(folder));  // of the same decree: rows may have been loaded since
   TRY(base::rename_file(unnamed, folder));
   failpoint("dup.checkpoint_named");
   replace(gpid, TRY(look_at(folder, decree)));
@@ -87,18 +76,18 @@ Result<int64_t> KeptCheckpoints::make_now(Gpid gpid, const std::string& data_dir
 Result<void> KeptCheckpoints::find_left(Gpid gpid, const std::string& data_dir) {
   std::vector<int64_t> decrees;
   for (const auto& name : TRY(base::names_in(data_dir))) {
-    if (name == kUnnamed) TRY(remove_folder(data_dir + "/" + name));
+    if (name == kUnnamed) TRY(base::remove_tree(data_dir + "/" + name));
     if (const auto decree = decree_of_name(name)) decrees.push_back(*decree);
   }
   std::ranges::sort(decrees, std::greater());
   for (const auto decree : decrees) {
     const auto folder = fmt::format("{}/{}{}", data_dir, kPrefix, decree);
     if (decree != decrees.front()) {
-      TRY(remove_folder(folder));
+      TRY(base::remove_tree(folder));
     } else if (auto kept = TRY(look_at(folder, decree)); kept->find("CURRENT")) {
       replace(gpid, std::move(kept));
     } else {  // a kill has ended its removal
-      TRY(remove_folder(folder));
+      TRY(base::remove_tree(folder));
     }
   }
   return {};
@@ -118,7 +107,7 @@ void KeptCheckpoints::forget(Gpid gpid) { replace(gpid, nullptr); }
 void KeptCheckpoints::delete_files(const KeptCheckpoint& checkpoint) const {
   std::error_code ignored;
   std::filesystem::remove(checkpoint.folder + "/CURRENT", ignored);
-  if (auto removed = remove_folder(checkpoint.folder); !removed)
+  if (auto removed = base::remove_tree(checkpoint.folder); !removed)
     log_.error(fmt::format("{}; it takes space until the partition is opened again",
                            removed.error().to_string()));
   failpoint("dup.checkpoint_removed");

@@ -98,11 +98,15 @@ size_t entries_that_fit(std::span<const LogEntry> entries, size_t most_bytes) {
   return count;
 }
 
-std::string duplicate_body(std::span<const LogEntry> entries, const wire::DuplicateSource& source) {
+size_t duplicate_body_bytes(std::span<const LogEntry> entries) {
   size_t bytes = wire::DuplicateWriter::kBodyOverhead;
   for (const auto& entry : entries) bytes += wire::DuplicateWriter::entry_bytes(entry.view);
+  return bytes;
+}
+
+std::string duplicate_body(std::span<const LogEntry> entries, const wire::DuplicateSource& source) {
   std::string body;
-  body.reserve(bytes);
+  body.reserve(duplicate_body_bytes(entries));
   wire::DuplicateWriter writer(body, uint32_t(entries.size()));
   for (const auto& entry : entries) writer.add(entry.view);
   writer.finish(source);

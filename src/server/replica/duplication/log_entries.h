@@ -28,7 +28,8 @@ std::map<int32_t, std::vector<LogEntry>> by_target(std::span<const LogEntry> ent
 // not empty.
 size_t entries_that_fit(std::span<const LogEntry> entries, size_t most_bytes);
 
-// The body of a DUPLICATE request.
+// The size of the body of a DUPLICATE request, at most, and the body.
+size_t duplicate_body_bytes(std::span<const LogEntry> entries);
 std::string duplicate_body(std::span<const LogEntry> entries, const wire::DuplicateSource& source);
 
 }  // namespace pegmove::server::replica

@@ -48,7 +48,7 @@ bool is_answered(const Error& error) {
 }  // namespace
 
 std::shared_ptr<ServerClocks::Server> ServerClocks::server_of(const net::HostPort& name) {
-  auto& server = servers_[name.to_string()];
+  auto& server = servers_[name];
   if (!server) {
     server = std::make_shared<Server>();
     server->name = name;
@@ -160,7 +160,7 @@ Routine<> ServerClocks::watch(async::TaskGroup& group) {
       return now - entry.second->used_at > kInUse && !entry.second->is_being_read;
     });
     const auto watched = servers_;
-    for (const auto& [text, server] : watched) {
+    for (const auto& [name, server] : watched) {
       if (server->is_being_read || group.stopped()) continue;
       // After a failure the last reading counts until it is too old.
       if (auto done = co_await read(server); !done) continue;

@@ -62,7 +62,7 @@ class ServerClocks {
 
   client::Client& client_;
   Logger log_;
-  std::map<std::string, std::shared_ptr<Server>> servers_;  // shared with who reads its clock
+  std::map<net::HostPort, std::shared_ptr<Server>> servers_;  // shared with who reads its clock
 };
 
 }  // namespace pegmove::server::replica

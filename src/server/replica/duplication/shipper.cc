@@ -249,8 +249,7 @@ Task<size_t> Shipper::ship_some(Group group) {
 // False when there is nothing to cut.
 bool Shipper::shrink_requests(std::span<const LogEntry> batch) {
   if (batch.size() < 2) return false;
-  size_t bytes = wire::DuplicateWriter::kBodyOverhead;
-  for (const auto& entry : batch) bytes += wire::DuplicateWriter::entry_bytes(entry.view);
+  const size_t bytes = duplicate_body_bytes(batch);
   most_request_bytes_ = bytes / 2;
   log_lines_.info(
       fmt::format("the target refuses requests of {} bytes as too large: requests of {}", bytes,
