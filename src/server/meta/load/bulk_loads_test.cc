@@ -318,10 +318,8 @@ TEST_P(LoadBehindTest, IsOlderThanEverythingThatClientsDid) {
   change(150);
   time_.advance(async::milliseconds(100'000));  // some of them expire before the load
   make_set(*table_, "t", loaded);
+  hold_at("load.file_downloaded");  // the transfers wait there, and all servers serve
   ASSERT_TRUE(start("t", true));
-  // The meta server waits there, and the nodes serve. Not before it has answered: that would wait,
-  // too.
-  hold_at("load.partition_downloaded");
   change(60);
   let_go();
   wait_for_success("t");
