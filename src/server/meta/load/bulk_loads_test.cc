@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <rocksdb/sst_file_writer.h>
 
+#include <condition_variable>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -171,16 +172,14 @@ class BulkLoadsTest : public ::testing::Test {
       ASSERT_FALSE(end.passed(client_.clock())) << "files stay";
   }
 
-  // The nodes and the meta server wait at the step of this name, until they are released.
+  // The nodes and the meta server wait at the step of this name, until another one is held, or
+  // none.
   void hold_at(const std::string& step) {
-    step_ = step;
-    holds_ = true;
+    std::lock_guard lock(steps_mutex_);
+    held_step_ = step;
+    hold_changed_.notify_all();
   }
-  void let_go() {
-    holds_ = false;
-    is_released_ = true;
-    is_released_.notify_all();
-  }
+  void let_go() { hold_at(""); }
   void set_of_meta(const std::string& setting) {
     const auto reply = client_.must(
         client_.client().http_get(*net::parse_host_port(servers_.meta_address().to_string()),
@@ -189,18 +188,15 @@ class BulkLoadsTest : public ::testing::Test {
   }
 
   testing::SimClock time_;
-  std::string step_;
-  std::atomic<bool> holds_ = false;
-  std::atomic<bool> is_released_ = false;
-  std::mutex steps_mutex_;
+  std::mutex steps_mutex_;  // guards what follows
+  std::string held_step_;
+  std::condition_variable hold_changed_;
   std::vector<std::string> steps_;  // so far
   testing::TestCluster servers_{time_,
                                 {.backups = true, .on_failpoint = [this](std::string_view step) {
-                                   {
-                                     std::lock_guard lock(steps_mutex_);
-                                     steps_.emplace_back(step);
-                                   }
-                                   if (holds_ && step == step_) is_released_.wait(false);
+                                   std::unique_lock lock(steps_mutex_);
+                                   steps_.emplace_back(step);
+                                   hold_changed_.wait(lock, [&] { return held_step_ != step; });
                                  }}};
   testing::TestClient client_{servers_.meta_address()};
   std::unique_ptr<blockstore::BlockStore> store_ =
@@ -318,8 +314,9 @@ TEST_P(LoadBehindTest, IsOlderThanEverythingThatClientsDid) {
   change(150);
   time_.advance(async::milliseconds(100'000));  // some of them expire before the load
   make_set(*table_, "t", loaded);
-  hold_at("load.file_downloaded");  // the transfers wait there, and all servers serve
+  hold_at("load.file_downloaded");  // so that the meta server can answer
   ASSERT_TRUE(start("t", true));
+  hold_at("load.partition_downloaded");  // the meta server waits there, and the nodes serve
   change(60);
   let_go();
   wait_for_success("t");
