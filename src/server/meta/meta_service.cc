@@ -145,15 +145,14 @@ Task<> MetaService::release_one(const AppRecord& app, int32_t index, bool delete
 }
 
 Routine<> MetaService::apply_catalog(int32_t app_id) {
-  if (!applying_.insert(app_id).second) co_return;
-  while (!tasks_.stopped()) {
-    const auto* app = catalog_.find_by_id(app_id);
-    if (!app) break;
-    bool is_available = app->is_available();
-    co_await apply_catalog_once(*app);  // no result
-    const auto* now = catalog_.find_by_id(app_id);
-    if (!now || now->is_available() == is_available) break;
-  }
+  const auto [applying, is_first] = applying_.try_emplace(app_id, true);
+  applying->second = true;
+  if (!is_first) co_return;
+  // Again after each change: a table that was dropped and recalled meanwhile looks as before, and
+  // what the drop has ended must begin again.
+  while (std::exchange(applying->second, false) && !tasks_.stopped())
+    if (const auto* app = catalog_.find_by_id(app_id))
+      co_await apply_catalog_once(*app);  // no result
   applying_.erase(app_id);
 }
 

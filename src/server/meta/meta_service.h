@@ -2,6 +2,7 @@
 // partitions to the nodes.
 #pragma once
 
+#include <map>
 #include <set>
 
 #include "async/pool.h"
@@ -136,8 +137,9 @@ class MetaService {
   Duplications duplications_;
   std::unique_ptr<client::Client> remote_client_;  // of other clusters; null until it is needed
   FollowerPartitions followers_;
-  std::set<Gpid> opening_;      // shown as served when their secondaries follow them, too
-  std::set<int32_t> applying_;  // ids of tables whose nodes are being updated
+  std::set<Gpid> opening_;  // shown as served when their secondaries follow them, too
+  // Tables whose nodes are being updated: whether they must be once more, by id.
+  std::map<int32_t, bool> applying_;
   std::set<int32_t> purging_;  // ids of tables whose data is being deleted: they cannot be recalled
   service::Operations operations_;  // its handlers run on the executor
   std::set<std::string> black_list_;

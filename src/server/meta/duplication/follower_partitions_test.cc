@@ -245,5 +245,46 @@ TEST(OpenedFollowerPartitions, AreReleasedWhenTheTableWasDroppedMeanwhile) {
   EXPECT_TRUE(served.empty());
 }
 
+// The nodes are still being updated for the table as it was made when it is dropped and recalled.
+TEST(OpenedFollowerPartitions, AreFetchedAgainWhenTheTableIsRecalledBeforeItsNodesWereUpdated) {
+  std::promise<void> opening, go;
+  auto may_go = go.get_future().share();
+  std::atomic<int> fetched = 0;
+  std::atomic<bool> is_first = true;
+  MetaServer server;
+  server.nodes.on_host = [&](Gpid gpid, bool) -> Result<void> {
+    if (gpid.partition_index == 0) return fail(Code::kNotFound, "it has no rows yet");
+    if (is_first.exchange(false)) {
+      opening.set_value();
+      may_go.wait();
+    }
+    return {};
+  };
+  // outlives: this test, which has the server
+  server.nodes.on_fetch = [&](int32_t) -> Task<> {
+    ++fetched;
+    co_return fail(Code::kUnreachable, "nobody answers");
+  };
+  server.start();
+  server.must(server.cluster().create_table(
+      "u",
+      {.partition_count = 2,
+       .replica_count = 1,
+       .envs = {{"duplication.master_cluster", "A"}, {"duplication.master_metas", "127.0.0.1:1"}}},
+      server.deadline()));
+  opening.get_future().wait();
+  server.must(server.cluster().drop_table("u", 1000, server.deadline()));
+  const auto meta = *net::parse_host_port(server.address().to_string());
+  server.wait_until([&] {
+    server.time.advance(async::milliseconds(50));
+    return server.must(client::remote_command(server.client->client(), meta, "follower.status", {},
+                                              server.deadline())) == "{}";
+  });
+  const int before = fetched;
+  server.must(server.cluster().recall_table(1, "", server.deadline()));
+  go.set_value();
+  server.wait_until([&] { return fetched > before; });
+}
+
 }  // namespace
 }  // namespace pegmove::server::meta
