@@ -115,6 +115,7 @@ void Duplications::table_recalled(int32_t app_id) {
     if (must_pause(record)) record.status = wire::DS_PAUSE;
     work_.follow(app_id, id);
   }
+  work_.send(app_id);  // nodes that have not released the dropped table yet
 }
 
 bool Duplications::must_pause(const DuplicationRecord& record) const {
