@@ -1,8 +1,8 @@
 // A clock whose time moves only by advance(). Sleepers wake in order of their instants.
 #pragma once
 
-#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 
 #include "async/clock.h"
@@ -21,10 +21,14 @@ class SimClock : public Clock {
   size_t sleepers() const;
 
  private:
+  struct Sleeper;
+  static void wake(std::shared_ptr<Sleeper> sleeper);
+  void forget(async::Instant at, const Sleeper& sleeper);
+
   mutable std::mutex mutex_;
   async::Instant now_{};
   int64_t unix_us_ = 1'800'000'000'000'000;
-  std::multimap<async::Instant, std::move_only_function<void()>> sleepers_;
+  std::multimap<async::Instant, std::shared_ptr<Sleeper>> sleepers_;
 };
 
 }  // namespace pegmove::testing

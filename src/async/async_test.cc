@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <thread>
 #include <vector>
 
 #include "async/all.h"
 #include "async/clock.h"
+#include "async/context_thread.h"
 #include "async/event.h"
 #include "async/pool.h"
 #include "async/run.h"
@@ -249,6 +252,25 @@ TEST(TaskGroup, StopEndsSleepsOfASimulatedClock) {
   context.poll();
   EXPECT_EQ(group.running(), 0u);
   EXPECT_EQ(clock.sleepers(), 0u);
+}
+
+Routine<> stop_and_join(TaskGroup& group) {
+  group.stop();
+  co_await group.join();  // no result
+}
+
+TEST(TaskGroup, StopEndsSleepsOfASimulatedClockWhoseTimePassesMeanwhile) {
+  for (int i = 0; i < 1'000; ++i) {
+    testing::SimClock clock;
+    ContextThread thread;
+    TaskGroup group(thread.executor());
+    int woken = 0;
+    asio::post(thread.executor(), [&] { group.spawn(sleep_and_count(clock, group, woken)); });
+    while (clock.sleepers() == 0) std::this_thread::yield();
+    std::jthread passing([&] { clock.advance(milliseconds(1000)); });
+    thread.wait_for(stop_and_join(group));
+    EXPECT_LE(woken, 2);
+  }
 }
 
 TEST(TaskGroup, StopEndsSleepsOfTheSystemClock) {
