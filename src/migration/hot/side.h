@@ -1,5 +1,5 @@
-// What a cutover sees of one cluster's table, and of a relay on the way to the other one. Behind it:
-// hot/cluster_side.h, and for the simulation hot/sim_side_test.h.
+// What a cutover sees of one cluster's table, and of a relay on the way to the other one. Behind
+// it: hot/cluster_side.h, and for the simulation hot/sim_pair_test.h.
 #pragma once
 
 #include <cstdint>
