@@ -78,7 +78,8 @@ std::string foreign_hash_key(int32_t partition, int32_t partition_count) {
   for (int64_t number = 0;; ++number) {
     // Not UTF-8, so that no text is equal to it.
     auto key = fmt::format("\xff\xfepegmove probe {}", number);
-    if (record::partition_index(record::key_hash(key, ""), partition_count) == partition) return key;
+    if (record::partition_index(record::key_hash(key, ""), partition_count) == partition)
+      return key;
   }
 }
 
@@ -125,13 +126,13 @@ Routine<ProbeAnswer> ClusterSide::probe(int32_t partition, Member member, Probe 
                                         Deadline deadline) {
   const auto place = net::parse_host_port(member.node);
   if (!place || partition < 0 || partition >= partition_count_) co_return ProbeAnswer::kElse;
-  const auto answer = co_await client::probe_row(
-      cluster_->client(), *place,
-      {.partition = {app_id_, partition},
-       .hash_key = foreign_hash_key(partition, partition_count_),
-       .removes = probe == Probe::kWrite,
-       .is_backup_request = !member.is_primary},
-      deadline);
+  const auto answer =
+      co_await client::probe_row(cluster_->client(), *place,
+                                 {.partition = {app_id_, partition},
+                                  .hash_key = foreign_hash_key(partition, partition_count_),
+                                  .removes = probe == Probe::kWrite,
+                                  .is_backup_request = !member.is_primary},
+                                 deadline);
   if (answer && *answer == wire::ErrorCode::kOk) co_return ProbeAnswer::kServed;
   if (answer && *answer == wire::ErrorCode::kInvalidState) co_return ProbeAnswer::kDenied;
   co_return ProbeAnswer::kElse;
@@ -160,15 +161,14 @@ Task<std::vector<PartitionProgress>> ClusterSide::progress(TableView view, Shipp
     });
     if (ours == replica.duplications.end()) continue;
     const auto of_meta = stored.find(index);
-    all.push_back({.partition = index,
-                   .node = primary_of(view[size_t(index)])->node,
-                   .max_prepared = replica.max_prepared,
-                   .last_committed = replica.last_committed,
-                   .last_applied = replica.last_applied,
-                   .confirmed = ours->confirmed,
-                   .persisted = of_meta == stored.end()
-                                    ? -1
-                                    : std::min(ours->persisted, of_meta->second)});
+    all.push_back(
+        {.partition = index,
+         .node = primary_of(view[size_t(index)])->node,
+         .max_prepared = replica.max_prepared,
+         .last_committed = replica.last_committed,
+         .last_applied = replica.last_applied,
+         .confirmed = ours->confirmed,
+         .persisted = of_meta == stored.end() ? -1 : std::min(ours->persisted, of_meta->second)});
   }
   co_return all;
 }

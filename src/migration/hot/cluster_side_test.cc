@@ -12,11 +12,11 @@
 namespace pegmove::migration::hot {
 namespace {
 
-using ::testing::HasSubstr;
 using pegmove::testing::SimClock;
 using pegmove::testing::TestClient;
 using pegmove::testing::TestCluster;
 using pegmove::testing::TestClusterOptions;
+using ::testing::HasSubstr;
 
 TestClusterOptions with_remote() {
   TestClusterOptions options{.replica_servers = 2};
@@ -29,17 +29,14 @@ class ClusterSideTest : public ::testing::Test {
  protected:
   ClusterSideTest() {
     client.create_table("t", 4);
-    side = client.must(
-        ClusterSide::open(client.shared_cluster(), "t", true, client.deadline()));
+    side = client.must(ClusterSide::open(client.shared_cluster(), "t", true, client.deadline()));
   }
   ProbeAnswer probe(const TableView& view, int32_t partition, Probe probe = Probe::kRead) {
-    return client.run(side->probe(partition, view.at(size_t(partition)).members.at(0), probe,
-                                  client.deadline()));
+    return client.run(
+        side->probe(partition, view.at(size_t(partition)).members.at(0), probe, client.deadline()));
   }
   TableView view() { return client.must(side->view(client.deadline())); }
-  TableDuplication to_b() {
-    return TableDuplication({.remote = "B", .remote_table = "u"});
-  }
+  TableDuplication to_b() { return TableDuplication({.remote = "B", .remote_table = "u"}); }
 
   SimClock clock;
   TestCluster cluster{clock, with_remote()};
@@ -86,9 +83,9 @@ TEST_F(ClusterSideTest, AMemberThatIsNoServerIsNeitherServedNorDenied) {
 TEST_F(ClusterSideTest, ProbesOfEachPartitionHaveAKeyOfIt) {
   for (const int32_t count : {1, 4, 7, 1024})
     for (const int32_t partition : {0, count / 2, count - 1})
-      EXPECT_EQ(record::partition_index(
-                    record::key_hash(foreign_hash_key(partition, count), ""), count),
-                partition);
+      EXPECT_EQ(
+          record::partition_index(record::key_hash(foreign_hash_key(partition, count), ""), count),
+          partition);
 }
 
 TEST_F(ClusterSideTest, ATableOfTheSameNameIsAnotherOne) {
@@ -125,8 +122,8 @@ TEST_F(ClusterSideTest, TheLagIsThatOfTheReplicaServers) {
   EXPECT_EQ(look.lag.answered, 4);
   EXPECT_EQ(look.lag.last_committed, 4);
   // Another duplication of the table says nothing about this one.
-  const auto other = client.must(side->progress(
-      view(), {.dup_id = shipping.dup_id + 1, .remote = "B"}, client.deadline()));
+  const auto other = client.must(
+      side->progress(view(), {.dup_id = shipping.dup_id + 1, .remote = "B"}, client.deadline()));
   EXPECT_TRUE(other.empty());
 }
 

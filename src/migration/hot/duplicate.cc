@@ -62,25 +62,26 @@ Task<std::string> TableDuplication::find_none(ClusterSide& side, Deadline deadli
 }
 
 Task<std::string> TableDuplication::add(ClusterSide& side, Deadline deadline) {
-  const auto added = CO_TRY(
-      co_await client::add_duplication(side.cluster(),
-                                       {.table = side.table(),
-                                        .remote = ends_.remote,
-                                        .with_checkpoint = ends_.with_checkpoint,
-                                        .remote_table = ends_.remote_table,
-                                        .remote_replica_count = ends_.remote_replica_count},
-                                       deadline));
+  const auto added =
+      CO_TRY(co_await client::add_duplication(side.cluster(),
+                                              {.table = side.table(),
+                                               .remote = ends_.remote,
+                                               .with_checkpoint = ends_.with_checkpoint,
+                                               .remote_table = ends_.remote_table,
+                                               .remote_replica_count = ends_.remote_replica_count},
+                                              deadline));
   if (added.app_id != side.app_id())
     co_return fail(Code::kRefused, fmt::format("table '{}' of cluster {} was dropped and created "
                                                "again since the run began: cancel the run",
                                                side.table(), side.cluster().name()));
   // The answer to a request that was sent twice says so, too; an older one has an earlier time.
-  if (added.remote_table && !ends_.remote_table.empty() && *added.remote_table != ends_.remote_table)
-    co_return fail(Code::kRefused,
-                   fmt::format("{} goes to table '{}': somebody else has added it meanwhile; remove "
-                               "it with `remove_dup {} {}`, and resume the run",
-                               duplication_place(side, ends_), *added.remote_table, side.table(),
-                               added.id));
+  if (added.remote_table && !ends_.remote_table.empty() &&
+      *added.remote_table != ends_.remote_table)
+    co_return fail(
+        Code::kRefused,
+        fmt::format("{} goes to table '{}': somebody else has added it meanwhile; remove "
+                    "it with `remove_dup {} {}`, and resume the run",
+                    duplication_place(side, ends_), *added.remote_table, side.table(), added.id));
   shipping_ = Shipping{.dup_id = added.id, .remote = ends_.remote};
   co_return product_of_duplication(added.id);
 }
@@ -110,10 +111,11 @@ Task<Undone> TableDuplication::remove(ClusterSide& side, Deadline deadline) cons
   if (!*found) co_return may_exist_ ? gone : Undone{};
   const auto id = (*found)->id;
   if (shipping_ && shipping_->dup_id != id)
-    co_return Undone{.end = UndoEnd::kStays,
-                     .says = fmt::format("{} has id {}, and this run's had {}: it was replaced, and "
-                                         "stays",
-                                         what, id, shipping_->dup_id)};
+    co_return Undone{
+        .end = UndoEnd::kStays,
+        .says = fmt::format("{} has id {}, and this run's had {}: it was replaced, and "
+                            "stays",
+                            what, id, shipping_->dup_id)};
   auto removed = co_await client::set_duplication_status(side.cluster(), side.table(), id,
                                                          DuplicationStatus::kRemoved, deadline);
   if (!removed && removed.error().code() != Code::kNotFound)
@@ -129,8 +131,9 @@ Result<ShippingLook> judge_duplication(const client::TableDuplications& known, S
                                 known.table, shipping.remote);
   if (ours == known.duplications.end() || ours->status == DuplicationStatus::kRemoved)
     return fail(Code::kRefused,
-                what + " was removed by somebody else, so that writes are missing on the target: "
-                       "cancel the run, drop the target table, and start another run");
+                what +
+                    " was removed by somebody else, so that writes are missing on the target: "
+                    "cancel the run, drop the target table, and start another run");
   for (const auto& [index, partition] : ours->partitions)
     if (!partition.error.empty())
       return fail(Code::kRefused,
@@ -178,16 +181,17 @@ Task<int> touch_partitions(ClusterSide& side, Deadline deadline) {
   const auto view = CO_TRY(co_await side.view(deadline));
   const auto known =
       CO_TRY(co_await primary_progress(side.cluster(), side.app_id(), view, deadline));
-  const auto table = CO_TRY(co_await client::Table::open(
-      side.shared_cluster(), side.table(), deadline));
+  const auto table =
+      CO_TRY(co_await client::Table::open(side.shared_cluster(), side.table(), deadline));
   int touched = 0;
   for (int32_t partition = 0; partition < side.partition_count(); ++partition) {
     const auto found = known.find(partition);
     if (found == known.end())
-      co_return fail(Code::kUnreachable,
-                     fmt::format("partition {} of {}: its primary does not say what its last decree "
-                                 "is",
-                                 partition, side.name()));
+      co_return fail(
+          Code::kUnreachable,
+          fmt::format("partition {} of {}: its primary does not say what its last decree "
+                      "is",
+                      partition, side.name()));
     if (found->second.last_committed > 0) continue;
     CO_TRY(co_await table->del(foreign_hash_key(partition, side.partition_count()), "", deadline));
     ++touched;

@@ -15,10 +15,10 @@ namespace pegmove::migration::hot {
 
 // Which duplication: of the side's table to `remote`.
 struct DuplicationEnds {
-  std::string remote{};               // as the side's [pegasus.clusters] has it
+  std::string remote{};  // as the side's [pegasus.clusters] has it
   std::string remote_table{};
-  bool with_checkpoint = false;       // the target table is made, with the rows that there are
-  int32_t remote_replica_count = 0;   // of that table; 0: as many as here
+  bool with_checkpoint = false;      // the target table is made, with the rows that there are
+  int32_t remote_replica_count = 0;  // of that table; 0: as many as here
 };
 
 // One of them, over the life of a run.

@@ -49,6 +49,9 @@ Result<HotRequest> read_hot_request(const nlohmann::json& json) {
   const auto fence = parse_fence(TRY(in.text("fence")));
   if (!fence) return in.must_be("fence", "all or writes");
   request.fence = *fence;
+  const auto order = parse_order(TRY(in.text("order")));
+  if (!order) return in.must_be("order", "fence-first or routes-first");
+  request.order = *order;
   if (auto root = routes::check_root(request.zk_root); !root)
     return in.wrong(root.error().message());
   return request;
@@ -56,16 +59,23 @@ Result<HotRequest> read_hot_request(const nlohmann::json& json) {
 
 }  // namespace
 
-std::string_view to_string(Fence fence) { return fence == Fence::kAll ? "all" : "writes"; }
+std::string_view to_string(FenceKind fence) { return fence == FenceKind::kAll ? "all" : "writes"; }
 
-Result<Fence> parse_fence(std::string_view text) {
-  if (text == "all") return Fence::kAll;
-  if (text == "writes") return Fence::kWrites;
+std::string_view to_string(Order order) {
+  return order == Order::kFenceFirst ? "fence-first" : "routes-first";
+}
+
+Result<FenceKind> parse_fence(std::string_view text) {
+  for (const auto fence : {FenceKind::kAll, FenceKind::kWrites})
+    if (text == to_string(fence)) return fence;
   return fail(Code::kInvalidArgument, fmt::format("'{}' is no fence: all, writes", text));
 }
 
-std::string_view deny_value(Fence fence) {
-  return fence == Fence::kAll ? "reconfig*all" : "reconfig*write";
+Result<Order> parse_order(std::string_view text) {
+  for (const auto order : {Order::kFenceFirst, Order::kRoutesFirst})
+    if (text == to_string(order)) return order;
+  return fail(Code::kInvalidArgument,
+              fmt::format("'{}' is no order: fence-first, routes-first", text));
 }
 
 std::string to_json(const HotRequest& request) {
@@ -77,6 +87,7 @@ std::string to_json(const HotRequest& request) {
                                  {"replica_count", request.replica_count},
                                  {"auto", request.cuts_over_alone},
                                  {"fence", to_string(request.fence)},
+                                 {"order", to_string(request.order)},
                                  {"max_write_hold_ms", request.max_write_hold.count()},
                                  {"most_lag", request.most_lag},
                                  {"drop_source", request.drops_source},

@@ -8,22 +8,18 @@
 
 #include "async/clock.h"
 #include "base/result.h"
+#include "migration/hot/plan.h"
 
 namespace pegmove::migration::hot {
 
 inline constexpr std::string_view kHotMethod = "hot";
 
-// What the fence of a cutover denies on the side that is left.
-enum class Fence {
-  kAll,     // reads and writes: nobody reads what is out of date
-  kWrites,  // writes: reads stay open, and may be out of date
-};
-std::string_view to_string(Fence fence);  // "all", "writes"
-// Errors: kInvalidArgument.
-Result<Fence> parse_fence(std::string_view text);
-// The value of replica.deny_client_request. Never "timeout*": such requests are not answered, so
-// that clients do not look for another cluster, and shipped writes wait 100 s.
-std::string_view deny_value(Fence fence);
+// "all", "writes"; "fence-first", "routes-first": as options have them.
+std::string_view to_string(FenceKind fence);
+std::string_view to_string(Order order);
+// Errors: kInvalidArgument, naming what there is.
+Result<FenceKind> parse_fence(std::string_view text);
+Result<Order> parse_order(std::string_view text);
 
 // The tables, and how each cluster is called.
 struct HotSide {
@@ -43,7 +39,8 @@ struct HotRequest {
   std::vector<std::string> proxies{};  // the MetaProxies that clients ask: "host:port" of each
   int32_t replica_count = 0;           // of the target table; 0: that of the source
   bool cuts_over_alone = false;        // --auto
-  Fence fence = Fence::kAll;
+  FenceKind fence = FenceKind::kAll;
+  Order order = Order::kFenceFirst;
   // Clients wait no longer: then the side that is left serves again. 0: chosen by open().
   async::milliseconds max_write_hold{0};
   int64_t most_lag = 1000;    // mutations, at which the run is ready

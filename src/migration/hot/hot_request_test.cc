@@ -23,7 +23,8 @@ HotRequest full_request() {
           .proxies = {"10.0.2.1:34601", "10.0.2.2:34601"},
           .replica_count = 2,
           .cuts_over_alone = true,
-          .fence = Fence::kWrites,
+          .fence = FenceKind::kWrites,
+          .order = Order::kRoutesFirst,
           .max_write_hold = milliseconds(9000),
           .most_lag = 7,
           .drops_source = true,
@@ -38,7 +39,8 @@ TEST(HotRequest, ReadsWhatItWrote) {
   EXPECT_EQ(to_json(*read), text);
   EXPECT_EQ(read->target.table, "u");
   EXPECT_TRUE(read->target.is_embedded);
-  EXPECT_EQ(read->fence, Fence::kWrites);
+  EXPECT_EQ(read->fence, FenceKind::kWrites);
+  EXPECT_EQ(read->order, Order::kRoutesFirst);
   EXPECT_EQ(read->proxies.size(), 2u);
 }
 
@@ -51,16 +53,12 @@ TEST(HotRequest, NamesTheFieldThatIsWrong) {
     return read ? std::string() : read.error().message();
   };
   EXPECT_THAT(error_with("fence", "reads"), HasSubstr("'fence' must be all or writes"));
+  EXPECT_THAT(error_with("order", "x"), HasSubstr("'order' must be fence-first or routes-first"));
   EXPECT_THAT(error_with("source", 1), HasSubstr("'source'"));
   EXPECT_THAT(error_with("proxies", nlohmann::json::array({1})), HasSubstr("'proxies'"));
   EXPECT_THAT(error_with("max_write_hold_ms", -1), HasSubstr("'max_write_hold_ms'"));
   EXPECT_THAT(error_with("zk_root", "no slash"), HasSubstr("no slash"));
   EXPECT_FALSE(hot_request_from_json("not JSON"));
-}
-
-TEST(HotRequest, TheFenceAnswersItsClients) {
-  EXPECT_EQ(deny_value(Fence::kAll), "reconfig*all");
-  EXPECT_EQ(deny_value(Fence::kWrites), "reconfig*write");
 }
 
 TEST(HotRequest, ARealClusterNeedsLongerThanItsEnvsTake) {

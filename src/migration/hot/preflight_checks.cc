@@ -31,12 +31,12 @@ std::vector<KnownConfig> configs_of(const SideFacts& side,
   std::vector<KnownConfig> configs;
   for (const auto& meta : metas)
     if (meta.config)
-      configs.push_back({fmt::format("meta server {} of cluster {}", meta.node, side.cluster),
-                         &*meta.config});
+      configs.push_back(
+          {fmt::format("meta server {} of cluster {}", meta.node, side.cluster), &*meta.config});
   for (const auto& node : side.nodes)
     if (node.config)
-      configs.push_back({fmt::format("replica server {} of cluster {}", node.node, side.cluster),
-                         &*node.config});
+      configs.push_back(
+          {fmt::format("replica server {} of cluster {}", node.node, side.cluster), &*node.config});
   return configs;
 }
 
@@ -88,8 +88,9 @@ void check_group_of(const KnownConfig& known, const std::map<std::string, int>& 
                            missing.empty() ? "" : "; ", other.name);
   if (!missing.empty())
     findings.error(Code::kRefused, "duplication-config",
-                   missing + "; a server that gets writes from a cluster that it does not know "
-                             "makes the sending servers abort",
+                   missing +
+                       "; a server that gets writes from a cluster that it does not know "
+                       "makes the sending servers abort",
                    known.where, ini_lines(ids, own, other));
 }
 
@@ -124,17 +125,18 @@ void check_atomic_writes(const SideFacts& side, Findings& findings) {
   int64_t sum = 0;
   for (const auto& node : side.nodes) sum += node.atomic_writes.value_or(0);
   if (sum == 0) return;
-  findings.warning("atomic-writes",
-                   fmt::format("clients have made {} atomic writes (incr, check_and_set, "
-                               "check_and_mutate) since its servers were started; these are refused "
-                               "from the beginning of the duplication until the run is completed",
-                               base::format_count(uint64_t(sum))),
-                   side.place(), "`enable_atomic_idempotent` in the shell makes them possible");
+  findings.warning(
+      "atomic-writes",
+      fmt::format("clients have made {} atomic writes (incr, check_and_set, "
+                  "check_and_mutate) since its servers were started; these are refused "
+                  "from the beginning of the duplication until the run is completed",
+                  base::format_count(uint64_t(sum))),
+      side.place(), "`enable_atomic_idempotent` in the shell makes them possible");
 }
 
 void check_source_envs(const SideFacts& source, Findings& findings) {
-  findings.add(inspect::check_denied(source.info->envs, {.reads = true, .writes = true},
-                                     source.place()));
+  findings.add(
+      inspect::check_denied(source.info->envs, {.reads = true, .writes = true}, source.place()));
   for (const auto& throttle : inspect::throttles_of(source.info->envs, inspect::Access::kWrites))
     if (throttle.value.contains("delay"))
       findings.error(Code::kRefused, "throttle",
@@ -156,8 +158,8 @@ void check_source_envs(const SideFacts& source, Findings& findings) {
 void check_new_table(const HotFacts& facts, const HotRequest& request, Findings& findings) {
   const auto& target = facts.inspection.target;
   if (target.info)
-    return findings.error(Code::kAlreadyExists, "target-exists", "it already exists", target.place(),
-                          "give another name with --to-table, or drop it");
+    return findings.error(Code::kAlreadyExists, "target-exists", "it already exists",
+                          target.place(), "give another name with --to-table, or drop it");
   if (auto named = base::check_table_name(request.target.table); !named)
     findings.error(Code::kInvalidArgument, "table-name", named.error().message(), target.place(),
                    "name the new table with --to-table");
@@ -180,14 +182,15 @@ void check_other_duplications(const SideFacts& source, const HotRequest& request
                               Findings& findings) {
   if (!source.duplications)
     return findings.error(Code::kUnreachable, "duplications-unknown",
-                          "it is not known whether the table is duplicated already",
-                          source.place(), "");
+                          "it is not known whether the table is duplicated already", source.place(),
+                          "");
   for (const auto& duplication : *source.duplications) {
     if (duplication.remote == request.target.name)
       findings.error(Code::kAlreadyExists, "duplication-exists",
                      fmt::format("it is duplicated to cluster {} already ({})", duplication.remote,
                                  duplication.status),
-                     source.place(), "remove that duplication, and drop the table that it has made");
+                     source.place(),
+                     "remove that duplication, and drop the table that it has made");
     else
       findings.warning("duplicated-elsewhere",
                        fmt::format("it is duplicated to cluster {}, too: what clients write after "
@@ -297,8 +300,7 @@ Findings check_route(const HotFacts& facts, const HotRequest& request) {
   if (request.source.table != request.target.table)
     findings.error(Code::kInvalidArgument, "other-table-name",
                    "clients find their table by its name, behind a MetaProxy, too",
-                   facts.inspection.target.place(),
-                   "leave out --to-table");
+                   facts.inspection.target.place(), "leave out --to-table");
   for (const auto& proxy : facts.proxies) {
     const auto where = "MetaProxy " + proxy.proxy;
     if (proxy.error)
@@ -338,9 +340,9 @@ Findings check_hold(const HotFacts& facts, const HotRequest& request) {
                               base::format_duration(request.max_write_hold)),
                   "");
   if (!facts.source_is_embedded || !facts.target_is_embedded)
-    findings.note("two-writes-at-once",
-                  "two unacknowledged writes of one key at the same time may arrive in either order",
-                  "");
+    findings.note(
+        "two-writes-at-once",
+        "two unacknowledged writes of one key at the same time may arrive in either order", "");
   return findings;
 }
 
