@@ -24,7 +24,13 @@ struct DuplicationEnds {
 // One of them, over the life of a run.
 class TableDuplication {
  public:
-  explicit TableDuplication(DuplicationEnds ends) : ends_(std::move(ends)) {}
+  TableDuplication() = default;  // before bind()
+  explicit TableDuplication(DuplicationEnds ends) { bind(std::move(ends)); }
+  // Once the names are known.
+  void bind(DuplicationEnds ends) {
+    ends_ = std::move(ends);
+    if (shipping_) shipping_->remote = ends_.remote;
+  }
 
   // Before it is added: there must be none to this cluster, so that one that is found later is the
   // run's own. Errors: kRefused, naming the one that there is.
@@ -47,7 +53,7 @@ class TableDuplication {
   Task<std::optional<client::Duplication>> find_to_remote(ClusterSide& side,
                                                           Deadline deadline) const;
 
-  const DuplicationEnds ends_;
+  DuplicationEnds ends_;
   std::optional<Shipping> shipping_;
   bool may_exist_ = false;  // the step was begun
 };

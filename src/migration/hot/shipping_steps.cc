@@ -1,0 +1,329 @@
+// The steps of a hot migration until its cutover: what ships the table, and that it is right.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/check.h"
+#include "base/json_fields.h"
+#include "base/json_text.h"
+#include "client/table.h"
+#include "compare/progress_text.h"
+#include "migration/hot/hot.h"
+
+namespace pegmove::migration::hot {
+
+using async::milliseconds;
+using journal::StepRecord;
+using runs::StepContext;
+using runs::UndoEnd;
+using runs::Undone;
+
+namespace {
+
+constexpr milliseconds kBetweenShippingLooks{300};
+constexpr milliseconds kBetweenSettingLooks{5'000};
+constexpr const char* kSettingsStep = "ship-one-by-one";
+constexpr const char* kMasterEnv = "duplication.master_cluster";
+
+// Errors that a later look may not have.
+bool is_passing(const Error& error) {
+  return error.code() == Code::kUnreachable || error.code() == Code::kTimeout ||
+         error.code() == Code::kBusy;
+}
+
+std::string settings_text(const std::vector<ServerValue>& source,
+                          const std::vector<ServerValue>& target) {
+  return base::json_text(
+      nlohmann::json{{"source", base::parse_json<nlohmann::json>(to_json(source))},
+                     {"target", base::parse_json<nlohmann::json>(to_json(target))}});
+}
+
+// Adds the servers that were not there before. Returns whether there are any.
+bool add_new_servers(std::vector<ServerValue>& before, const std::vector<ServerValue>& changed) {
+  const auto count = before.size();
+  for (const auto& server : changed)
+    if (std::ranges::count(before, server.node, &ServerValue::node) == 0) before.push_back(server);
+  return before.size() > count;
+}
+
+void show_lag(StepContext context, const LagMeter& meter, const std::string& prefix,
+              const std::string& says) {
+  const auto line = prefix + ": " + (says.empty() ? meter.to_line() : says);
+  context.session.set_reason(says);
+  context.session.show_progress(context.events,
+                                {.line = line,
+                                 .unit = "mutations behind",
+                                 .done = meter.last().is_whole() ? meter.last().mutations : -1,
+                                 .per_second = meter.shipped_per_second(),
+                                 .eta_ms = meter.eta() ? meter.eta()->count() : -1},
+                                false);
+}
+
+}  // namespace
+
+Task<std::string> HotMigration::find_no_duplication() {
+  co_return co_await forward_.find_none(*CO_TRY(co_await source()), soon());
+}
+
+Task<std::string> HotMigration::duplicate() {
+  co_return co_await forward_.add(*CO_TRY(co_await source()), soon());
+}
+
+Task<std::optional<std::string>> HotMigration::find_duplication() {
+  co_return co_await forward_.find(*CO_TRY(co_await source()), soon());
+}
+
+Result<void> HotMigration::take_duplication(const StepRecord& record) {
+  return forward_.take(record);
+}
+
+Task<Undone> HotMigration::remove_forward() {
+  auto side = co_await source();
+  if (side) co_return co_await forward_.remove(**side, soon());
+  if (side.error().code() != Code::kNotFound) co_return fail(std::move(side.error()));
+  co_return Undone{.says = "the source table does not exist any more"};
+}
+
+// A cancel. The target table stays, unless it is to be dropped and certainly comes from this
+// source. What stays serves again: a rollback has left it denied.
+Task<Undone> HotMigration::remove_duplication() {
+  auto undone = CO_TRY(co_await remove_forward());
+  const auto& name = request_.target.table;
+  const auto place = fmt::format("table {} on cluster {}", name, request_.target.cluster);
+  const auto info = co_await target_cluster_->table_info(name, soon());
+  if (!info && info.error().code() == Code::kNotFound) co_return undone;
+  if (!info) co_return fail(info.error());
+  const auto master = info->envs.find(kMasterEnv);
+  const bool is_ours = master != info->envs.end() && master->second == request_.source.name;
+  if (is_ours && request_.drops_target) {
+    CO_TRY(co_await target_cluster_->drop_table(name, 0, soon()));
+    undone.says += fmt::format("; {}, which this run made, is dropped", place);
+    co_return undone;
+  }
+  if (is_ours) CO_TRY(co_await (*CO_TRY(co_await target())).allow(soon()));
+  undone.says += fmt::format("; {} stays: drop it if you do not need it", place);
+  co_return undone;
+}
+
+// Shows how far the duplication is, until it has begun in every partition, and, forward, until the
+// lag is small. What cannot be asked for now is waited for.
+Task<> HotMigration::wait_until_shipping(StepContext context, bool goes_back) {
+  LagMeter meter;
+  while (true) {
+    if (context.session.stop().requested())
+      co_return fail(Code::kInterrupted, "the clusters continue the duplication by themselves");
+    auto* side = CO_TRY(goes_back ? co_await target() : co_await source());
+    const auto& duplication = goes_back ? back_ : forward_;
+    base::check(duplication.shipping().has_value(), "a duplication that is awaited was added");
+    auto look = co_await look_at_shipping(*side, *duplication.shipping(), soon());
+    if (!look && !is_passing(look.error())) co_return fail(std::move(look.error()));
+    if (look) meter.add(context.session.clock().now(), look->lag);
+    show_lag(context, meter, goes_back ? "shipping back" : "shipping",
+             look ? look->says : look.error().to_string());
+    const bool ships = look && look->state == ShippingState::kShips && look->lag.is_whole();
+    if (ships && (goes_back || look->lag.mutations <= request_.most_lag)) break;
+    co_await context.session.clock().sleep_for(kBetweenShippingLooks);  // no result
+  }
+  context.session.set_reason("");
+  co_return Result<void>();
+}
+
+Task<std::string> HotMigration::catch_up(StepContext context) {
+  CO_TRY(co_await wait_until_shipping(context, false));
+  co_return std::string();
+}
+
+Task<std::string> HotMigration::find_settings() {
+  std::vector<ServerValue> of_source, of_target;
+  if (!request_.source.is_embedded)
+    of_source =
+        CO_TRY(co_await hot::find_settings(servers_of(*source_cluster_), kBatchSetting, soon()));
+  if (!request_.target.is_embedded)
+    of_target =
+        CO_TRY(co_await hot::find_settings(servers_of(*target_cluster_), kBatchSetting, soon()));
+  co_return settings_text(of_source, of_target);
+}
+
+Result<void> HotMigration::take_settings(const StepRecord& record) {
+  if (record.before.empty()) return {};
+  const auto json = base::parse_json<nlohmann::json>(record.before);
+  const auto in = TRY(base::JsonFields::of(json, "the journal's settings of servers"));
+  source_settings_ = TRY(server_values_from_json(base::json_text(*TRY(in.any("source")))));
+  target_settings_ = TRY(server_values_from_json(base::json_text(*TRY(in.any("target")))));
+  has_settings_ = true;
+  return {};
+}
+
+Task<std::string> HotMigration::ship_one_by_one(StepContext context) {
+  CO_TRY(co_await keep_settings(context));
+  co_return std::string();
+}
+
+// Sets the setting wherever it is not set. Returns whether a server of the source had lost it: then
+// it has shipped in batches for a while, and rows may differ. Servers that are new are journaled
+// before anything relies on them.
+Task<bool> HotMigration::keep_settings(StepContext context) {
+  if (!has_settings_ || !has_real_servers()) co_return false;
+  bool lost = false, is_new = false;
+  for (const bool of_source : {true, false}) {
+    if ((of_source ? request_.source : request_.target).is_embedded) continue;
+    auto& cluster = of_source ? *source_cluster_ : *target_cluster_;
+    auto& before = of_source ? source_settings_ : target_settings_;
+    const auto kept =
+        CO_TRY(co_await keep_setting(servers_of(cluster), kBatchSetting, kOneByOne, soon()));
+    is_new |= add_new_servers(before, kept.changed);
+    for (const auto& text : kept.silent) context.events.warn_of(text);
+    lost |= of_source && !kept.changed.empty();
+  }
+  if (is_new) {
+    auto record = *context.session.find_step(kSettingsStep);
+    record.before = settings_text(source_settings_, target_settings_);
+    CO_TRY(co_await context.session.save_step(std::move(record)));
+  }
+  co_return lost;
+}
+
+Task<Undone> HotMigration::put_settings_back() {
+  if (!has_real_servers()) co_return Undone{};
+  if (!request_.source.is_embedded)
+    CO_TRY(co_await put_back_setting(servers_of(*source_cluster_), kBatchSetting, kOneByOne,
+                                     source_settings_, soon()));
+  if (!request_.target.is_embedded)
+    CO_TRY(co_await put_back_setting(servers_of(*target_cluster_), kBatchSetting, kOneByOne,
+                                     target_settings_, soon()));
+  co_return Undone{.says = fmt::format("{} of all replica servers is as it was", kBatchSetting)};
+}
+
+// Before writes are shipped back: what a repair writes to the target would arrive at the source, on
+// top of newer writes of clients.
+Task<std::string> HotMigration::verify_live(StepContext context) {
+  auto from = CO_TRY(co_await client::Table::open(source_cluster_, request_.source.table, soon()));
+  auto to = CO_TRY(co_await client::Table::open(target_cluster_, request_.target.table, soon()));
+  CO_TRY(co_await keep_settings(context));
+  while (true) {
+    compare::ProgressText text("verifying");
+    const auto live = CO_TRY(in_context(
+        co_await compare::verify_and_repair_live(
+            from, to, {.delete_extra = true, .timeout = request_.timeout}, context.session.stop(),
+            [&](const compare::CompareCounts& so_far, milliseconds elapsed) {
+              context.session.show_progress(
+                  context.events,
+                  {.line = text.line(so_far, elapsed), .unit = "rows", .done = so_far.source_rows},
+                  true);
+            }),
+        "the live verification"));
+    report_.verification = summary_of(live, ports_.clock.unix_us() / 1000);
+    if (CO_TRY(co_await keep_settings(context))) {
+      context.events.warn_of(
+          fmt::format("a replica server of the source lost {} meanwhile, for "
+                      "instance by a restart: the tables are verified again",
+                      kBatchSetting));
+      continue;
+    }
+    if (report_.verification->is_good()) co_return to_json(*report_.verification);
+    co_return fail(Code::kRefused,
+                   fmt::format("the tables differ ({}): look for who writes to the target, and "
+                               "resume the run, which verifies again",
+                               to_text(*report_.verification)));
+  }
+}
+
+Result<void> HotMigration::take_verification(const StepRecord& record) {
+  if (!record.product.empty())
+    report_.verification = TRY(hot_verification_from_json(record.product));
+  return {};
+}
+
+Task<std::string> HotMigration::touch_target() {
+  CO_TRY(co_await touch_partitions(*CO_TRY(co_await target()), soon()));
+  co_return std::string();
+}
+
+Task<std::string> HotMigration::find_no_duplication_back() {
+  co_return co_await back_.find_none(*CO_TRY(co_await target()), soon());
+}
+
+Task<std::string> HotMigration::duplicate_back() {
+  co_return co_await back_.add(*CO_TRY(co_await target()), soon());
+}
+
+Task<std::optional<std::string>> HotMigration::find_duplication_back() {
+  co_return co_await back_.find(*CO_TRY(co_await target()), soon());
+}
+
+Result<void> HotMigration::take_duplication_back(const StepRecord& record) {
+  return back_.take(record);
+}
+
+Task<Undone> HotMigration::remove_duplication_back() {
+  auto side = co_await target();
+  if (!side && side.error().code() == Code::kNotFound)
+    co_return Undone{.says = "the target table does not exist any more"};
+  if (!side) co_return fail(std::move(side.error()));
+  co_return co_await back_.remove(**side, soon());
+}
+
+Task<std::string> HotMigration::await_back(StepContext context) {
+  CO_TRY(co_await wait_until_shipping(context, true));
+  co_return std::string();
+}
+
+Task<bool> HotMigration::is_target_denied() {
+  co_return CO_TRY(co_await (*CO_TRY(co_await target())).denied(soon())).has_value();
+}
+
+// A server of the source has shipped in batches for a while.
+Task<std::string> HotMigration::verify_again(StepContext context) {
+  context.events.warn_of(
+      fmt::format("a replica server of the source lost {}, for instance by a "
+                  "restart: the tables are verified again",
+                  kBatchSetting));
+  CO_TRY(co_await remove_duplication_back());
+  context.session.repeat_from("verify-live", "a server of the source was restarted");
+  co_return std::string();
+}
+
+// Ends when a cutover was asked for, or the run makes it alone, and the target has nearly
+// everything. A target that a rollback has left denied gets nothing until the cutover opens it.
+Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
+  auto& session = context.session;
+  const auto* before = session.find_step(kCutoverStep);
+  const bool was_rolled_back = before && before->outcome == kRolledBack;
+  bool is_asked = request_.cuts_over_alone && !was_rolled_back;
+  LagMeter meter;
+  std::optional<async::Instant> looked_at;
+  while (true) {
+    if (session.stop().requested())
+      co_return fail(Code::kInterrupted,
+                     "the source serves, and the clusters continue the duplication by themselves");
+    if (const auto request = session.take_request()) {
+      is_asked |= request == journal::Request::kCutover;
+      if (request != journal::Request::kCutover)
+        context.events.warn_of(
+            "the source serves: there is nothing to roll back or to complete; "
+            "`pegmove cancel` ends the migration");
+    }
+    auto look = co_await look_at_shipping(*CO_TRY(co_await source()), *forward_.shipping(), soon());
+    if (!look && !is_passing(look.error())) co_return fail(std::move(look.error()));
+    if (look) meter.add(session.clock().now(), look->lag);
+    show_lag(context, meter, is_asked ? "cutting over soon" : "ready for `pegmove cutover`",
+             look ? look->says : look.error().to_string());
+    const bool is_near = look && look->state == ShippingState::kShips && look->lag.is_whole() &&
+                         (look->lag.mutations <= request_.most_lag ||
+                          (was_rolled_back && CO_TRY(co_await is_target_denied())));
+    const bool is_due = !looked_at || session.clock().now() - *looked_at >= kBetweenSettingLooks;
+    if (is_due || (is_asked && is_near)) {
+      const auto lost = co_await keep_settings(context);
+      if (lost && *lost) co_return co_await verify_again(context);
+      if (!lost && !is_passing(lost.error())) co_return fail(lost.error());
+      if (lost && is_asked && is_near) break;
+      looked_at = session.clock().now();
+    }
+    co_await session.clock().sleep_for(kBetweenShippingLooks);  // no result
+  }
+  session.set_reason("");
+  co_return std::string();
+}
+
+}  // namespace pegmove::migration::hot
