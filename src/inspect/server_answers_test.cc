@@ -72,8 +72,7 @@ TEST(ServerAnswers, TheNameForDuplicationGoesBeforeTheClusters) {
 TEST(ServerAnswers, OtherClustersHaveTheirMetaServers) {
   const auto config = parse_config_dump("[pegasus.clusters]\nB = b1:34601,b2:34601\n");
   ASSERT_TRUE(config);
-  EXPECT_EQ(config->clusters,
-            (std::map<std::string, std::string>{{"B", "b1:34601,b2:34601"}}));
+  EXPECT_EQ(config->clusters, (std::map<std::string, std::string>{{"B", "b1:34601,b2:34601"}}));
 }
 
 TEST(ServerAnswers, WhatIsNoConfigurationIsAnError) {

@@ -15,105 +15,153 @@ using journal::StepRecord;
 using runs::StepContext;
 using runs::StepKind;
 
+namespace {
+runs::Step duplicate_step(HotMigration& hot);
+runs::Step catch_up_step(HotMigration& hot);
+runs::Step one_by_one_step(HotMigration& hot);
+runs::Step verify_step(HotMigration& hot);
+runs::Step touch_step(HotMigration& hot);
+runs::Step duplicate_back_step(HotMigration& hot);
+runs::Step await_back_step(HotMigration& hot);
+runs::Step wait_step(HotMigration& hot);
+runs::Step cutover_step(HotMigration& hot);
+runs::Step watch_step(HotMigration& hot);
+runs::Step complete_step(HotMigration& hot);
+}  // namespace
+
 std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot) {
-  const auto& source = hot.request().source;
-  const auto& target = hot.request().target;
-  const auto from = fmt::format("table {} on {}", source.table, source.metas);
-  const auto to = fmt::format("table {} on {}", target.table, target.metas);
   std::vector<runs::Step> steps;
+  steps.push_back(duplicate_step(hot));   // the table's rows, and what clients write, to the target
+  steps.push_back(catch_up_step(hot));    // until the target has nearly everything
+  steps.push_back(one_by_one_step(hot));  // real servers: nothing is reordered any more
 
-  steps.push_back(
-      {.name = "duplicate",
-       .does = fmt::format("duplicate {} to {}, with the rows that it has", from, to),
-       .kind = StepKind::kCompensable,
-       .is_remote = true,
-       .run = [&hot](StepContext) { return hot.duplicate(); },
-       .find_before = [&hot](StepContext) { return hot.find_no_duplication(); },
-       .find_product = [&hot](StepContext) { return hot.find_duplication(); },
-       .take = [&hot](const StepRecord& record) { return hot.take_duplication(record); },
-       .undo = [&hot](StepContext, const StepRecord&) { return hot.remove_duplication(); }});
+  steps.push_back(verify_step(hot));  // compares live, and repairs
 
-  steps.push_back({.name = "catch-up",
-                   .does = "wait until the target has nearly everything",
-                   .is_remote = true,
-                   .run = [&hot](StepContext context) { return hot.catch_up(context); }});
+  steps.push_back(touch_step(hot));           // real servers lose the first write of a partition
+  steps.push_back(duplicate_back_step(hot));  // for a rollback
+  steps.push_back(await_back_step(hot));
 
-  steps.push_back(
-      {.name = "ship-one-by-one",
-       .does = fmt::format("on real clusters, set {} to {} on every replica server, so that no "
-                           "write is reordered or left out",
-                           kBatchSetting, kOneByOne),
-       .kind = StepKind::kCompensable,
-       .run = [&hot](StepContext context) { return hot.ship_one_by_one(context); },
-       .find_before = [&hot](StepContext) { return hot.find_settings(); },
-       .take = [&hot](const StepRecord& record) { return hot.take_settings(record); },
-       .undo = [&hot](StepContext, const StepRecord&) { return hot.put_settings_back(); }});
-
-  steps.push_back(
-      {.name = "verify-live",
-       .does = "compare both tables while clients write, and repair the rows that differ",
-       .run = [&hot](StepContext context) { return hot.verify_live(context); },
-       .take = [&hot](const StepRecord& record) { return hot.take_verification(record); }});
-
-  steps.push_back({.name = "touch-partitions",
-                   .does = "give each partition of the target that is empty its first write",
-                   .run = [&hot](StepContext) { return hot.touch_target(); }});
-
-  steps.push_back(
-      {.name = "duplicate-back",
-       .does = fmt::format("duplicate {} to {}, for a rollback", to, from),
-       .kind = StepKind::kCompensable,
-       .is_remote = true,
-       .run = [&hot](StepContext) { return hot.duplicate_back(); },
-       .find_before = [&hot](StepContext) { return hot.find_no_duplication_back(); },
-       .find_product = [&hot](StepContext) { return hot.find_duplication_back(); },
-       .take = [&hot](const StepRecord& record) { return hot.take_duplication_back(record); },
-       .undo = [&hot](StepContext, const StepRecord&) { return hot.remove_duplication_back(); }});
-
-  steps.push_back({.name = "await-back",
-                   .does = "wait until every partition of the target ships back",
-                   .is_remote = true,
-                   .run = [&hot](StepContext context) { return hot.await_back(context); }});
-
-  steps.push_back({.name = kWaitStep,
-                   .does = hot.request().cuts_over_alone
-                               ? "wait until the target has nearly everything"
-                               : "wait for `pegmove cutover`",
-                   .run = [&hot](StepContext context) { return hot.wait_for_cutover(context); }});
-
-  steps.push_back(
-      {.name = kCutoverStep,
-       .does =
-           fmt::format("fence the source, prove that the target has everything, and switch node "
-                       "{}/{} to it; or give back within {}",
-                       hot.request().zk_root, source.table,
-                       base::format_duration(hot.request().max_write_hold)),
-       .kind = StepKind::kCompensable,
-       .run = [&hot](StepContext context) { return hot.cut_over(context); },
-       .find_before = [&hot](StepContext context) { return hot.find_before_switch(context); },
-       .find_product = [&hot](StepContext context) { return hot.find_switched(context); },
-       .take = [&hot](const StepRecord& record) { return hot.take_switch(record); },
-       .undo = [&hot](
-                   StepContext context,
-                   const StepRecord& record) { return hot.give_cutover_back(context, record); }});
-
-  steps.push_back({.name = kWatchStep,
-                   .does = "show how the target serves, until `pegmove complete` or `pegmove "
-                           "rollback`",
-                   .run = [&hot](StepContext context) { return hot.watch(context); }});
-
-  steps.push_back(
-      {.name = kCompleteStep,
-       .does = hot.request().drops_source
-                   ? "remove both duplications, put the settings back, and drop the source table"
-                   : "remove both duplications, and put the settings back",
-       .kind = StepKind::kPivot,
-       .run = [&hot](StepContext context) { return hot.complete(context); },
-       .undo = [&hot](StepContext, const StepRecord&) { return hot.refuse_cancel(); }});
+  steps.push_back(wait_step(hot));      // for `pegmove cutover`
+  steps.push_back(cutover_step(hot));   // fence, prove, drain, switch; or give back
+  steps.push_back(watch_step(hot));     // until `pegmove rollback`, which repeats from the cutover,
+  steps.push_back(complete_step(hot));  // or `pegmove complete`
   return steps;
 }
 
 namespace {
+
+std::string source_text(const HotMigration& hot) {
+  return fmt::format("table {} on {}", hot.request().source.table, hot.request().source.metas);
+}
+std::string target_text(const HotMigration& hot) {
+  return fmt::format("table {} on {}", hot.request().target.table, hot.request().target.metas);
+}
+
+runs::Step duplicate_step(HotMigration& hot) {
+  return {.name = "duplicate",
+          .does = fmt::format("duplicate {} to {}, with the rows that it has", source_text(hot),
+                              target_text(hot)),
+          .kind = StepKind::kCompensable,
+          .is_remote = true,
+          .run = [&hot](StepContext) { return hot.duplicate(); },
+          .find_before = [&hot](StepContext) { return hot.find_no_duplication(); },
+          .find_product = [&hot](StepContext) { return hot.find_duplication(); },
+          .take = [&hot](const StepRecord& record) { return hot.take_duplication(record); },
+          .undo = [&hot](StepContext, const StepRecord&) { return hot.remove_duplication(); }};
+}
+
+runs::Step catch_up_step(HotMigration& hot) {
+  return {.name = "catch-up",
+          .does = "wait until the target has nearly everything",
+          .is_remote = true,
+          .run = [&hot](StepContext context) { return hot.catch_up(context); }};
+}
+
+runs::Step one_by_one_step(HotMigration& hot) {
+  return {.name = "ship-one-by-one",
+          .does = fmt::format("on real clusters, set {} to {} on every replica server, so that no "
+                              "write is reordered or left out",
+                              kBatchSetting, kOneByOne),
+          .kind = StepKind::kCompensable,
+          .run = [&hot](StepContext context) { return hot.ship_one_by_one(context); },
+          .find_before = [&hot](StepContext) { return hot.find_settings(); },
+          .take = [&hot](const StepRecord& record) { return hot.take_settings(record); },
+          .undo = [&hot](StepContext, const StepRecord&) { return hot.put_settings_back(); }};
+}
+
+runs::Step verify_step(HotMigration& hot) {
+  return {.name = "verify-live",
+          .does = "compare both tables while clients write, and repair the rows that differ",
+          .run = [&hot](StepContext context) { return hot.verify_live(context); },
+          .take = [&hot](const StepRecord& record) { return hot.take_verification(record); }};
+}
+
+runs::Step touch_step(HotMigration& hot) {
+  return {.name = "touch-partitions",
+          .does = "give each partition of the target that is empty its first write",
+          .run = [&hot](StepContext) { return hot.touch_target(); }};
+}
+
+runs::Step duplicate_back_step(HotMigration& hot) {
+  return {
+      .name = "duplicate-back",
+      .does = fmt::format("duplicate {} to {}, for a rollback", target_text(hot), source_text(hot)),
+      .kind = StepKind::kCompensable,
+      .is_remote = true,
+      .run = [&hot](StepContext) { return hot.duplicate_back(); },
+      .find_before = [&hot](StepContext) { return hot.find_no_duplication_back(); },
+      .find_product = [&hot](StepContext) { return hot.find_duplication_back(); },
+      .take = [&hot](const StepRecord& record) { return hot.take_duplication_back(record); },
+      .undo = [&hot](StepContext, const StepRecord&) { return hot.remove_duplication_back(); }};
+}
+
+runs::Step await_back_step(HotMigration& hot) {
+  return {.name = "await-back",
+          .does = "wait until every partition of the target ships back",
+          .is_remote = true,
+          .run = [&hot](StepContext context) { return hot.await_back(context); }};
+}
+
+runs::Step wait_step(HotMigration& hot) {
+  return {.name = kWaitStep,
+          .does = hot.request().cuts_over_alone ? "wait until the target has nearly everything"
+                                                : "wait for `pegmove cutover`",
+          .run = [&hot](StepContext context) { return hot.wait_for_cutover(context); }};
+}
+
+runs::Step cutover_step(HotMigration& hot) {
+  return {
+      .name = kCutoverStep,
+      .does = fmt::format("fence the source, prove that the target has everything, and switch node "
+                          "{}/{} to it; or give back within {}",
+                          hot.request().zk_root, hot.request().source.table,
+                          base::format_duration(hot.request().max_write_hold)),
+      .kind = StepKind::kCompensable,
+      .run = [&hot](StepContext context) { return hot.cut_over(context); },
+      .find_before = [&hot](StepContext context) { return hot.find_before_switch(context); },
+      .find_product = [&hot](StepContext context) { return hot.find_switched(context); },
+      .take = [&hot](const StepRecord& record) { return hot.take_switch(record); },
+      .undo = [&hot](StepContext context,
+                     const StepRecord& record) { return hot.give_cutover_back(context, record); }};
+}
+
+runs::Step watch_step(HotMigration& hot) {
+  return {.name = kWatchStep,
+          .does =
+              "show how the target serves, until `pegmove complete` or `pegmove "
+              "rollback`",
+          .run = [&hot](StepContext context) { return hot.watch(context); }};
+}
+
+runs::Step complete_step(HotMigration& hot) {
+  return {.name = kCompleteStep,
+          .does = hot.request().drops_source
+                      ? "remove both duplications, put the settings back, and drop the source table"
+                      : "remove both duplications, and put the settings back",
+          .kind = StepKind::kPivot,
+          .run = [&hot](StepContext context) { return hot.complete(context); },
+          .undo = [&hot](StepContext, const StepRecord&) { return hot.refuse_cancel(); }};
+}
 
 Routine<> reach_side(const Ports& ports, inspect::Side& side) {
   side.cluster = co_await ports.connect(side.word);

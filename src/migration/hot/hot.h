@@ -11,6 +11,7 @@
 #include "migration/hot/cluster_side.h"
 #include "migration/hot/cutover.h"
 #include "migration/hot/duplicate.h"
+#include "migration/hot/guard.h"
 #include "migration/hot/hot_report.h"
 #include "migration/hot/hot_request.h"
 #include "migration/hot/preflight.h"
@@ -71,6 +72,13 @@ class HotMigration : public runs::Work {
   void apply(const std::string& key, const std::string& value) override;
 
   const HotRequest& request() const { return request_; }
+
+  // For processes that do not hold the run. Reads the journal's steps, after open(kUndo).
+  Result<void> take_steps(const std::vector<journal::StepRecord>& records);
+  // Guards the cutover that `record` has begun: guard_cutover(). Errors: its own, kCorrupt.
+  Task<GuardEnd> guard(journal::StepRecord record, Holder& holder, CutoverHooks hooks);
+  // What a cutover or a rollback would do now, as text: who serves, and how far the target is.
+  Task<std::string> describe_switch(bool goes_back);
 
   // The steps. hot/shipping_steps.cc:
   Task<std::string> find_no_duplication();

@@ -173,6 +173,41 @@ CutoverHooks HotMigration::hooks_of(StepContext context, bool compares) {
   return hooks;
 }
 
+Result<void> HotMigration::take_steps(const std::vector<StepRecord>& records) {
+  const auto all = steps();
+  for (const auto& record : records)
+    for (const auto& step : all)
+      if (step.name == record.name && step.take && record.state != StepState::kUndone)
+        TRY(step.take(record));
+  return {};
+}
+
+Task<GuardEnd> HotMigration::guard(StepRecord record, Holder& holder, CutoverHooks hooks) {
+  auto attempt = CO_TRY(co_await attempt_of(CO_TRY(journaled_switch_from_json(record.before))));
+  co_return co_await guard_cutover(attempt.ports, attempt.plan, attempt.journaled.before, holder,
+                                   std::move(hooks));
+}
+
+Task<std::string> HotMigration::describe_switch(bool goes_back) {
+  const auto& duplication = goes_back ? back_ : forward_;
+  if (!duplication.shipping())
+    co_return fail(Code::kRefused, "the run has not come so far yet: the table is not duplicated");
+  const auto plan = CO_TRY(co_await this->plan(goes_back, false));
+  const auto before = CO_TRY(co_await read_before(*nodes_, ports_.clock, plan, soon()));
+  auto* side = CO_TRY(goes_back ? co_await target() : co_await source());
+  const auto look = CO_TRY(co_await look_at_shipping(*side, *duplication.shipping(), soon()));
+  LagMeter meter;
+  meter.add(ports_.clock.now(), look.lag);
+  co_return fmt::format(
+      "node {} has version {} and names cluster {} ({})\n{}\n{} would be denied there for at most "
+      "{}, "
+      "and the node would name cluster {} ({})\n",
+      plan.path, before.version, plan.from.cluster, plan.from.metas_text(),
+      look.says.empty() ? meter.to_line() : look.says,
+      plan.fence == FenceKind::kAll ? "reads and writes" : "writes",
+      base::format_duration(plan.max_write_hold), plan.to.cluster, plan.to.metas_text());
+}
+
 // Before a rollback opens the source: nobody writes to either side, and all must be equal.
 Task<> HotMigration::compare_sides(StepContext context, Deadline deadline) {
   auto written =
