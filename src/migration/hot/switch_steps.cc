@@ -66,10 +66,10 @@ Task<std::string> HotMigration::cut_over(StepContext context) {
       co_await attempt_of(CO_TRY(journaled_switch_from_json(cutover_record(context).before))));
   const bool goes_back = attempt.journaled.goes_back;
   const auto gives_back = attempt.ports.source.envs_act_within() + attempt.plan.give_back_takes;
+  if (ports_.start_guard) CO_TRY(ports_.start_guard(session.run().id));
   // It is not extended: after it the guard gives back, whatever this process does.
   CO_TRY(co_await session.grant_lease(kCutoverStep, attempt.plan.max_write_hold - gives_back,
                                       runs::RunSession::Extend::kNo));
-  if (ports_.start_guard) CO_TRY(ports_.start_guard(session.run().id));
   auto end = co_await hot::cut_over(attempt.ports, attempt.plan, attempt.journaled.before,
                                     hooks_of(context, goes_back));
   if (!end && end.error().code() == Code::kInterrupted) co_return fail(std::move(end.error()));
