@@ -100,10 +100,9 @@ Task<wire::ErrorCode> probe_row(Client& client, net::HostPort node, RowProbe pro
     co_return fail(std::move(reply).error());
   }
   if (reply->error != ErrorCode::kOk) co_return reply->error;
-  const auto status =
-      probe.removes
-          ? CO_TRY(wire::decode_body<wire::update_response>(reply->body.view)).error
-          : CO_TRY(wire::decode_body<wire::read_response>(reply->body.view)).error;
+  const auto status = probe.removes
+                          ? CO_TRY(wire::decode_body<wire::update_response>(reply->body.view)).error
+                          : CO_TRY(wire::decode_body<wire::read_response>(reply->body.view)).error;
   if (status == int32_t(wire::StorageStatus::kOk) ||
       status == int32_t(wire::StorageStatus::kNotFound))
     co_return ErrorCode::kOk;
