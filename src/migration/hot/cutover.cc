@@ -67,7 +67,7 @@ class Cutover {
   Progress drained_;
   async::Instant fence_requested_{};
   async::Instant fence_set_{};
-  async::Instant late_until_{};  // of requests for the fence whose answers were lost
+  async::Instant late_until_{};  // of requests for envs whose answers were lost
   Deadline until_{};             // when giving back begins
   std::vector<CutoverPhase> phases_;
 };
@@ -128,6 +128,7 @@ Task<> Cutover::open_target() {
   while (true) {
     auto allowed = co_await ports_.target.allow(meta_request());
     if (allowed) break;
+    late_until_ = ports_.clock.now() + kLateRequest;
     if (until_.passed(ports_.clock) || hooks_.is_stopped())
       co_return fail(std::move(allowed).error());
     co_await ports_.clock.sleep_for(kMetaPause);  // no result
