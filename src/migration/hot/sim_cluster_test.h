@@ -94,7 +94,8 @@ class SimCluster {
                                [](const Partition& p) { return p.shipper.is_started; });
   }
   void ship_to(SimCluster* peer) { peer_ = peer; }
-  void ship_one_by_one(bool does) { options_.ships_one_by_one = does; }
+  // A relay on the way refuses everything, retryably.
+  void seal_way(bool is_sealed) { is_way_sealed_ = is_sealed; }
 
   // Requests, as they arrive at a server.
   void write(int server, int partition, Entry entry);
@@ -169,6 +170,7 @@ class SimCluster {
   std::vector<Partition> partitions_;
   std::optional<std::string> env_;
   SimCluster* peer_ = nullptr;
+  bool is_way_sealed_ = false;
 };
 
 inline void SimCluster::begin_rounds(int server, int64_t first) {
@@ -430,11 +432,12 @@ inline void SimCluster::send(int partition, uint64_t epoch, std::shared_ptr<Batc
     state.shipper.is_busy = false;
     return kick(partition);
   }
-  if (world_.chance(options_.hangs)) {
+  if (!is_way_sealed_ && world_.chance(options_.hangs)) {
     if (world_.chance(0.5)) peer_->take_shipped(partition, (*batches)[index]);
     return again(index, 101'000);
   }
-  const auto answer = peer_->take_shipped(partition, (*batches)[index]);
+  const auto answer =
+      is_way_sealed_ ? SimAnswer::kDenied : peer_->take_shipped(partition, (*batches)[index]);
   if (answer == SimAnswer::kOk) return again(index + 1, world_.between(1, 5));
   again(index, 1'000);
 }

@@ -22,6 +22,7 @@ enum class Removed {
   kMaxPrepared,
   kPersisted,
   kEveryPartition,
+  kSealed,          // the relay takes requests as before
   kServersOwnView,  // the meta server is asked instead
   // The switch and giving back.
   kExactVersion,
@@ -30,6 +31,7 @@ enum class Removed {
   kDeniedWithoutNodes,  // ZooKeeper cannot be asked, and the source is opened
   kUnknownIsRead,       // a switch without an answer counts as one that has not happened
   kInTime,              // giving back begins when the time is over
+  kFenceAge,            // no member may come later
   kGuard,               // there is none, and nobody resumes the run
   // What is done before the cutover.
   kAllShip,   // the repair does not wait until every partition ships
@@ -87,7 +89,8 @@ class LyingSide : public Side {
     return side_.denied(deadline);
   }
   async::milliseconds envs_act_within() const override {
-    return removed_ == Removed::kInTime ? async::milliseconds(0) : side_.envs_act_within();
+    const bool lies = removed_ == Removed::kInTime || removed_ == Removed::kFenceAge;
+    return lies ? async::milliseconds(0) : side_.envs_act_within();
   }
   const std::string& name() const override { return side_.name(); }
 

@@ -169,6 +169,30 @@ class SimNodes : public routes::Nodes {
   std::string description_ = "ZooKeeper";
 };
 
+class SimRelay : public Relay {
+ public:
+  SimRelay(SimWorld& world, SimCluster& from, SimProcess& process, bool lies)
+      : world_(world), from_(from), process_(process), lies_(lies) {}
+  Task<int64_t> seal(Deadline) override {
+    CO_TRY(co_await set(true));
+    co_return 0;
+  }
+  Task<> unseal(Deadline) override { return set(false); }
+
+ private:
+  Task<> set(bool is_sealed) {
+    CO_TRY(co_await process_.live());
+    co_await world_.clock().sleep_for(async::milliseconds(world_.between(1, 5)));  // no result
+    CO_TRY(co_await process_.live());
+    from_.seal_way(is_sealed && !lies_);
+    co_return co_await process_.live();
+  }
+  SimWorld& world_;
+  SimCluster& from_;
+  SimProcess& process_;
+  bool lies_;
+};
+
 class SimSide : public Side {
  public:
   SimSide(SimWorld& world, SimCluster& cluster, SimProcess& process, SimFaults faults)

@@ -12,7 +12,9 @@ SimRun::Ports::Ports(SimRun& run, SimProcess& process, bool is_back)
       nodes(run.world_, run.zookeeper_, process, run.faults_),
       lying_nodes(nodes, run.zookeeper_, routes::route_text(run.routes_[size_t(!is_back)]),
                   run.settings_.removed),
-      clock(run.world_, process) {}
+      clock(run.world_, process),
+      has_relay(run.settings_.with_relay && !is_back),
+      relay(run.world_, run.cluster(is_back), process, run.settings_.removed == Removed::kSealed) {}
 
 SimRun::SimRun(SimSettings settings)
     : settings_(std::move(settings)),
@@ -84,7 +86,7 @@ void SimRun::prepare() {
 }
 
 void SimRun::make_trouble() {
-  const auto count = world_.between(0, 3);
+  const auto count = world_.between(0, settings_.most_troubles);
   for (int64_t i = 0; i < count; ++i)
     world_.after(world_.between(0, 110'000), [this] {
       if (has_trouble_) trouble(world_.chance(0.7) ? a_ : b_);
@@ -123,9 +125,19 @@ CutoverPlan SimRun::plan_of(bool is_back) {
           .max_write_hold = async::milliseconds(hold)};
 }
 
+Task<> SimRun::compare(Clock& clock, int64_t takes) {
+  co_await clock.sleep_for(async::milliseconds(takes));  // no result
+  co_return Result<void>();
+}
+
 CutoverHooks SimRun::hooks_of(SimProcess& process) {
-  return {.at = [&process](std::string_view point) { process.at_point(point); },
-          .abandoned = [&process] { return process.is_dead(); }};
+  CutoverHooks hooks{.at = [&process](std::string_view point) { process.at_point(point); },
+                     .abandoned = [&process] { return process.is_dead(); }};
+  if (settings_.with_compare)
+    hooks.compare = [this, takes = world_.between(0, 3'000)](Deadline) {
+      return compare(world_.clock(), takes);
+    };
+  return hooks;
 }
 
 SimProcess::Fate SimRun::random_fate() {

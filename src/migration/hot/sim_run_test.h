@@ -17,6 +17,9 @@ struct SimSettings {
   bool with_faults = true;  // servers, ZooKeeper, lost answers
   bool with_fates = true;   // of pegmove and the guard
   bool with_rollback = false;
+  bool with_relay = false;
+  bool with_compare = false;
+  int most_troubles = 3;
   bool is_embedded = false;  // envs act at once
   double hangs = 0.0003;
   // The fate of the process that carries out the cutover, instead of a random one.
@@ -51,12 +54,16 @@ class SimRun {
   };
   struct Ports {
     Ports(SimRun& run, SimProcess& process, bool is_back);
-    CutoverPorts get() { return {lying_source, lying_target, lying_nodes, clock}; }
+    CutoverPorts get() {
+      return {lying_source, lying_target, lying_nodes, clock, has_relay ? &relay : nullptr};
+    }
     SimSide source, target;
     LyingSide lying_source, lying_target;
     SimNodes nodes;
     LyingNodes lying_nodes;
     SimProcessClock clock;
+    bool has_relay;
+    SimRelay relay;
   };
   class SimHolder : public Holder {
    public:
@@ -91,6 +98,7 @@ class SimRun {
   void attempt(bool is_back);
   CutoverPlan plan_of(bool is_back);
   CutoverHooks hooks_of(SimProcess& process);
+  static Task<> compare(Clock& clock, int64_t takes);
   SimProcess::Fate random_fate();
   Routine<> hold_it(Ports& ports, SimProcess& process, Attempt& attempt,
                     std::function<void()> start_guard);
