@@ -44,6 +44,7 @@ class Cutover {
   Task<> nothing_waits_behind();
   Task<> seal();
   Task<> check_before_switch();
+  Task<> check_once();
   Task<> wait_for_fence_age();
   Task<CutoverEnd> end_switched();
   Task<CutoverEnd> end_given_back(std::string why);
@@ -57,6 +58,11 @@ class Cutover {
     hooks_.pass(point);
   }
   Deadline meta_request() const { return Deadline::in(ports_.clock, kMetaRequest).earlier(until_); }
+  // A meta server may be away for a moment.
+  bool may_repeat_request(const Error& error) const {
+    const bool is_unknown = error.code() == Code::kUnreachable || error.code() == Code::kTimeout;
+    return is_unknown && !until_.passed(ports_.clock);
+  }
   MustPersist must_persist() const { return ports_.relay ? MustPersist::kNo : MustPersist::kYes; }
 
   CutoverPorts ports_;
@@ -163,10 +169,18 @@ Task<> Cutover::wait_for_fence_age() {
   co_return Result<void>();
 }
 
-// Everything that was proven is still so. The last question is for the members.
 Task<> Cutover::check_before_switch() {
   CO_TRY(co_await wait_for_fence_age());
-  if (hooks_.is_stopped()) co_return fail(Code::kInterrupted, "stopped on request");
+  while (true) {
+    auto checked = co_await check_once();
+    if (hooks_.is_stopped()) co_return fail(Code::kInterrupted, "stopped on request");
+    if (checked || !may_repeat_request(checked.error())) co_return checked;
+    co_await ports_.clock.sleep_for(kMetaPause);  // no result
+  }
+}
+
+// Everything that was proven is still so. The last question is for the members.
+Task<> Cutover::check_once() {
   const auto reading =
       CO_TRY(co_await ports_.source.progress(proof_.view(), plan_.shipping, meta_request()));
   if (!shows_same_decrees(reading, drained_))

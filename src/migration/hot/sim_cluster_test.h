@@ -1,6 +1,6 @@
-// A simulated cluster with one table, as real servers were seen to behave (docs/cutover.md): app envs
-// act and end server by server, a failover raises the ballot and changes members, shipping starts
-// late, at the decrees of that moment, restarts from the persisted decree after a failover,
+// A simulated cluster with one table, as real servers were seen to behave (docs/cutover.md): app
+// envs act and end server by server, a failover raises the ballot and changes members, shipping
+// starts late, at the decrees of that moment, restarts from the persisted decree after a failover,
 // reorders and drops at the default batch size, and hangs for 101 s when a connection closes; the
 // meta server's view of it is stale.
 #pragma once
