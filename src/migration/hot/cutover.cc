@@ -81,6 +81,7 @@ class Cutover {
 Task<CutoverEnd> Cutover::fence_first() {
   CO_TRY(co_await see_members_serve(ports_.source, ports_.clock, proof_,
                                     Deadline::in(ports_.clock, kMembersServe)));
+  CO_TRY(co_await check_not_denied(ports_.source, Deadline::in(ports_.clock, kMetaRequest)));
   begin_hold();
   until_ = {CO_TRY(give_back_at(plan_, ports_.source, fence_requested_))};
   pass("cutover.members_seen");
@@ -250,6 +251,18 @@ Result<async::Instant> give_back_at(const CutoverPlan& plan, const Side& source,
                             "{} takes more than {} ms",
                             plan.max_write_hold.count(), source.name(), least.count()));
   return fence_requested + plan.max_write_hold - gives_back;
+}
+
+// An env of somebody else would be taken for this cutover's, and deleted by giving back.
+Task<> check_not_denied(Side& source, Deadline deadline) {
+  const auto denied = CO_TRY(co_await source.denied(deadline));
+  if (denied)
+    co_return fail(Code::kBusy,
+                   fmt::format("{} has the env replica.deny_client_request={} already: somebody "
+                               "else has fenced it. Nothing was changed; delete the env when that "
+                               "has ended, and repeat the cutover",
+                               source.name(), *denied));
+  co_return Result<void>();
 }
 
 Task<CutoverEnd> cut_over(CutoverPorts ports, CutoverPlan plan, CutoverBefore before,

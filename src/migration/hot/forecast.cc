@@ -10,15 +10,6 @@
 namespace pegmove::migration::hot {
 namespace {
 
-Task<> forecast_env(Side& source, Deadline deadline) {
-  const auto denied = CO_TRY(co_await source.denied(deadline));
-  if (denied)
-    co_return fail(Code::kBusy, fmt::format("{} has the env replica.deny_client_request={} "
-                                            "already: somebody else has fenced it",
-                                            source.name(), *denied));
-  co_return Result<void>();
-}
-
 void add_backlog(CutoverForecast& forecast, const Progress& reading, const TableView& view) {
   for (const auto& progress : reading) {
     forecast.not_shipped += std::max<int64_t>(progress.last_committed - progress.confirmed, 0);
@@ -50,7 +41,8 @@ Routine<CutoverForecast> forecast_cutover(CutoverPorts ports, CutoverPlan plan, 
     note(fits.error());
   const auto before = co_await read_before(ports.nodes, ports.clock, plan, deadline);
   if (!before) note(before.error());
-  if (const auto free = co_await forecast_env(ports.source, deadline); !free) note(free.error());
+  if (const auto free = co_await check_not_denied(ports.source, deadline); !free)
+    note(free.error());
   FenceProof proof(plan.fence);
   const auto serve = co_await see_members_serve(
       ports.source, ports.clock, proof,
