@@ -26,6 +26,11 @@ size_t SimClock::sleepers() const {
   return sleepers_.size();
 }
 
+std::optional<async::Instant> SimClock::next_wake() const {
+  std::lock_guard lock(mutex_);
+  return sleepers_.empty() ? std::nullopt : std::optional(sleepers_.begin()->first);
+}
+
 Routine<> SimClock::sleep_until(async::Instant at) {
   if (at <= now()) co_return;
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(

@@ -44,6 +44,7 @@ class Cutover {
   Task<> nothing_waits_behind();
   Task<> seal();
   Task<> check_before_switch();
+  Task<> check_once();
   Task<> wait_for_fence_age();
   Task<CutoverEnd> end_switched();
   Task<CutoverEnd> end_given_back(std::string why);
@@ -57,6 +58,11 @@ class Cutover {
     hooks_.pass(point);
   }
   Deadline meta_request() const { return Deadline::in(ports_.clock, kMetaRequest).earlier(until_); }
+  // A meta server may be away for a moment.
+  bool may_repeat_request(const Error& error) const {
+    const bool is_unknown = error.code() == Code::kUnreachable || error.code() == Code::kTimeout;
+    return is_unknown && !until_.passed(ports_.clock);
+  }
   MustPersist must_persist() const { return ports_.relay ? MustPersist::kNo : MustPersist::kYes; }
 
   CutoverPorts ports_;
@@ -67,7 +73,7 @@ class Cutover {
   Progress drained_;
   async::Instant fence_requested_{};
   async::Instant fence_set_{};
-  async::Instant late_until_{};  // of requests for the fence whose answers were lost
+  async::Instant late_until_{};  // of requests for envs whose answers were lost
   Deadline until_{};             // when giving back begins
   std::vector<CutoverPhase> phases_;
 };
@@ -75,6 +81,7 @@ class Cutover {
 Task<CutoverEnd> Cutover::fence_first() {
   CO_TRY(co_await see_members_serve(ports_.source, ports_.clock, proof_,
                                     Deadline::in(ports_.clock, kMembersServe)));
+  CO_TRY(co_await check_not_denied(ports_.source, Deadline::in(ports_.clock, kMetaRequest)));
   begin_hold();
   until_ = {CO_TRY(give_back_at(plan_, ports_.source, fence_requested_))};
   pass("cutover.members_seen");
@@ -128,6 +135,7 @@ Task<> Cutover::open_target() {
   while (true) {
     auto allowed = co_await ports_.target.allow(meta_request());
     if (allowed) break;
+    late_until_ = ports_.clock.now() + kLateRequest;
     if (until_.passed(ports_.clock) || hooks_.is_stopped())
       co_return fail(std::move(allowed).error());
     co_await ports_.clock.sleep_for(kMetaPause);  // no result
@@ -162,10 +170,18 @@ Task<> Cutover::wait_for_fence_age() {
   co_return Result<void>();
 }
 
-// Everything that was proven is still so. The last question is for the members.
 Task<> Cutover::check_before_switch() {
   CO_TRY(co_await wait_for_fence_age());
-  if (hooks_.is_stopped()) co_return fail(Code::kInterrupted, "stopped on request");
+  while (true) {
+    auto checked = co_await check_once();
+    if (hooks_.is_stopped()) co_return fail(Code::kInterrupted, "stopped on request");
+    if (checked || !may_repeat_request(checked.error())) co_return checked;
+    co_await ports_.clock.sleep_for(kMetaPause);  // no result
+  }
+}
+
+// Everything that was proven is still so. The last question is for the members.
+Task<> Cutover::check_once() {
   const auto reading =
       CO_TRY(co_await ports_.source.progress(proof_.view(), plan_.shipping, meta_request()));
   if (!shows_same_decrees(reading, drained_))
@@ -235,6 +251,18 @@ Result<async::Instant> give_back_at(const CutoverPlan& plan, const Side& source,
                             "{} takes more than {} ms",
                             plan.max_write_hold.count(), source.name(), least.count()));
   return fence_requested + plan.max_write_hold - gives_back;
+}
+
+// An env of somebody else would be taken for this cutover's, and deleted by giving back.
+Task<> check_not_denied(Side& source, Deadline deadline) {
+  const auto denied = CO_TRY(co_await source.denied(deadline));
+  if (denied)
+    co_return fail(Code::kBusy,
+                   fmt::format("{} has the env replica.deny_client_request={} already: somebody "
+                               "else has fenced it. Nothing was changed; delete the env when that "
+                               "has ended, and repeat the cutover",
+                               source.name(), *denied));
+  co_return Result<void>();
 }
 
 Task<CutoverEnd> cut_over(CutoverPorts ports, CutoverPlan plan, CutoverBefore before,

@@ -34,10 +34,14 @@ struct CutoverEnd {
 Result<async::Instant> give_back_at(const CutoverPlan& plan, const Side& source,
                                     async::Instant fence_requested);
 
+// The source has no env replica.deny_client_request. Errors: kBusy, naming its value; those of
+// Side.
+Task<> check_not_denied(Side& source, Deadline deadline);
+
 // Carries it out. `before` was journaled. May not be repeated: a process that resumes the run calls
 // give_back(), which also finds out that the switch has happened. Errors: those of
-// see_members_serve(), and kInvalidArgument: nothing was changed; kInterrupted (abandoned): the
-// guard, or a later process, gives back.
+// see_members_serve(), of check_not_denied(), and kInvalidArgument: nothing was changed;
+// kInterrupted (abandoned): the guard, or a later process, gives back.
 Task<CutoverEnd> cut_over(CutoverPorts ports, CutoverPlan plan, CutoverBefore before,
                           CutoverHooks hooks);
 

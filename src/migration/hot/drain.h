@@ -1,6 +1,6 @@
 // Whether the other side has everything that was written to a fenced one.
 //
-// The proof (a rule of docs/hot.md), from the primaries' own answers: in two readings, at least
+// The proof (a rule of docs/cutover.md), from the primaries' own answers: in two readings, at least
 // `readings_apart` apart, every partition is there, its max_prepared, last_committed, last_applied
 // and confirmed decrees are one number, and this number is the same in both. What the meta server
 // has persisted is that number, too: after a failover shipping begins behind it, and a write that

@@ -41,11 +41,10 @@ Task<> probe_round(Side& side, Clock& clock, FenceProof& proof,
 
 Error interrupted_fence() { return Error(Code::kInterrupted, "stopped on request"); }
 
-// Rounds of which one has failed are repeated: a meta server may be away for a moment.
-Task<> note_failed_round(Result<void> round, const Clock& clock, Deadline deadline) {
-  if (!round && (deadline.passed(clock) || round.error().code() == Code::kNotFound))
-    co_return fail(std::move(round).error());
-  co_return Result<void>();
+// A round that has failed is repeated: a meta server may be away for a moment.
+Result<void> may_repeat(Result<void> round, const Clock& clock, Deadline deadline) {
+  if (!round && (deadline.passed(clock) || round.error().code() == Code::kNotFound)) return round;
+  return {};
 }
 
 bool has_primaries(const TableView& view) {
@@ -112,9 +111,8 @@ std::string FenceProof::text_of(const std::vector<Asked>& asked) {
 
 Task<> see_members_serve(Side& side, Clock& clock, FenceProof& proof, Deadline deadline) {
   while (true) {
-    CO_TRY(co_await note_failed_round(
-        co_await probe_round(side, clock, proof, &FenceProof::unserved, deadline), clock,
-        deadline));
+    CO_TRY(may_repeat(co_await probe_round(side, clock, proof, &FenceProof::unserved, deadline),
+                      clock, deadline));
     if (!proof.view().empty() && has_primaries(proof.view()) && proof.unserved().empty())
       co_return Result<void>();
     if (deadline.passed(clock))
@@ -134,7 +132,7 @@ Task<> prove_fence(Side& side, Clock& clock, FenceProof& proof, CutoverHooks hoo
   std::optional<async::Instant> doubtful_since;
   while (true) {
     const auto round = co_await probe_round(side, clock, proof, &FenceProof::undenied, deadline);
-    CO_TRY(co_await note_failed_round(round, clock, deadline));
+    CO_TRY(may_repeat(round, clock, deadline));
     if (round && proof.is_proven()) co_return Result<void>();
     if (hooks.is_stopped()) co_return fail(interrupted_fence());
     const auto left = FenceProof::text_of(proof.undenied());
@@ -170,9 +168,8 @@ Task<> check_unchanged(Side& side, const FenceProof& proof, Deadline deadline) {
 Task<> see_all_open(Side& side, Clock& clock, CutoverHooks hooks, Deadline deadline) {
   FenceProof proof(FenceKind::kAll);
   while (true) {
-    CO_TRY(co_await note_failed_round(
-        co_await probe_round(side, clock, proof, &FenceProof::unserved, deadline), clock,
-        deadline));
+    CO_TRY(may_repeat(co_await probe_round(side, clock, proof, &FenceProof::unserved, deadline),
+                      clock, deadline));
     if (!proof.view().empty() && proof.unserved().empty()) co_return Result<void>();
     if (hooks.is_abandoned()) co_return fail(interrupted_fence());
     const auto left = FenceProof::text_of(proof.unserved());

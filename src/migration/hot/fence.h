@@ -1,8 +1,8 @@
 // Whether a fence acts: app envs act server by server, after up to half a minute, and nothing but
 // the servers' own answers shows it.
 //
-// The proof (a rule of docs/hot.md): each current member of each partition has served a request of
-// the fenced kind before and refuses it now, and the partition's ballot and members are the same
+// The proof (a rule of docs/cutover.md): each current member of each partition has served a request
+// of the fenced kind before and refuses it now, and the partition's ballot and members are the same
 // before the first and after the last of these answers. A refusal alone proves nothing: who is no
 // member, or is becoming one, answers the same.
 #pragma once

@@ -89,19 +89,24 @@ Task<> unseal(CutoverPorts ports, CutoverHooks hooks) {
   }
 }
 
-// Opens, and looks until everybody serves and nothing can close the source any more, but no longer
-// than servers may take (with two rounds missed).
-Task<bool> open_and_see(CutoverPorts ports, async::Instant late_until, CutoverHooks hooks) {
+// Opens, and looks until everybody serves and no request that is still on its way can change that
+// any more, but no longer than servers may take (with two rounds missed).
+Task<bool> open_and_see(CutoverPorts ports, bool denies_target, async::Instant late_until,
+                        CutoverHooks hooks) {
   constexpr async::milliseconds kLook{5'000};
   const auto give_up =
-      std::max(late_until, ports.clock.now() + 3 * ports.source.envs_act_within() + kLook);
+      std::max(late_until, ports.clock.now() + 3 * ports.source.envs_act_within()) + kLook;
   while (true) {
+    const bool is_last = ports.clock.now() >= late_until;
+    if (denies_target) {
+      CO_TRY(co_await deny_target(ports, hooks));
+      hooks.pass("give_back.target_denied");
+    }
     CO_TRY(co_await open_source(ports, hooks));
     hooks.pass("give_back.allowed");
-    const Deadline look{std::min(ports.clock.now() + kLook, give_up)};
-    const auto open = co_await see_all_open(ports.source, ports.clock, hooks, look);
-    const bool may_be_closed = ports.clock.now() < late_until;
-    if (open && !may_be_closed) co_return true;
+    const auto open =
+        co_await see_all_open(ports.source, ports.clock, hooks, Deadline::in(ports.clock, kLook));
+    if (open && is_last) co_return true;
     if (hooks.is_abandoned() || ports.clock.now() >= give_up) co_return bool(open);
     if (open) co_await ports.clock.sleep_for(kAttemptPause);  // no result
   }
@@ -132,11 +137,7 @@ Task<GiveBackEnd> give_back(CutoverPorts ports, CutoverPlan plan, CutoverBefore 
     co_return GiveBackEnd{.end = GaveBack::kStaysDenied, .says = std::move(says)};
   }
   hooks.pass("give_back.switch_closed");
-  if (plan.opens_target) {
-    CO_TRY(co_await deny_target(ports, hooks));
-    hooks.pass("give_back.target_denied");
-  }
-  const bool is_proven = CO_TRY(co_await open_and_see(ports, late_until, hooks));
+  const bool is_proven = CO_TRY(co_await open_and_see(ports, plan.opens_target, late_until, hooks));
   if (ports.relay) CO_TRY(co_await unseal(ports, hooks));
   hooks.pass("give_back.served");
   co_return GiveBackEnd{

@@ -28,9 +28,9 @@ inline constexpr async::milliseconds kLateRequest{10'000};
 
 // Repeats each part until it succeeds; only `hooks.abandoned` ends it earlier, since a source that
 // is half given back serves nobody. `hooks.warn` gets what hinders it, each `kWarnEvery`.
-// `late_until`: when the last request for a fence has arrived that may still be on its way; until
-// then the env is looked for. Repeatable, also at the same time as the guard's. Errors:
-// kInterrupted, saying what is left.
+// `late_until`: when the last request for an env that may still be on its way has arrived; until
+// then the envs are set and looked at again. Repeatable, also at the same time as the guard's.
+// Errors: kInterrupted, saying what is left.
 Task<GiveBackEnd> give_back(CutoverPorts ports, CutoverPlan plan, CutoverBefore before,
                             async::Instant late_until, CutoverHooks hooks);
 
