@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "client/table.h"
 #include "compare/progress_text.h"
+#include "migration/hot/forecast.h"
 #include "migration/hot/hot.h"
 #include "migration/hot/route_switch.h"
 
@@ -192,8 +193,13 @@ Task<std::string> HotMigration::describe_switch(bool goes_back) {
   const auto& duplication = goes_back ? back_ : forward_;
   if (!duplication.shipping())
     co_return fail(Code::kRefused, "the run has not come so far yet: the table is not duplicated");
-  const auto plan = CO_TRY(co_await this->plan(goes_back, false));
+  auto& to = *CO_TRY(goes_back ? co_await source() : co_await target());
+  const bool opens_target = CO_TRY(co_await to.denied(soon())).has_value();
+  auto attempt =
+      CO_TRY(co_await attempt_of({.goes_back = goes_back, .opens_target = opens_target}));
+  const auto& plan = attempt.plan;
   const auto before = CO_TRY(co_await read_before(*nodes_, ports_.clock, plan, soon()));
+  const auto forecast = co_await forecast_cutover(attempt.ports, plan, soon());
   auto* side = CO_TRY(goes_back ? co_await target() : co_await source());
   const auto look = CO_TRY(co_await look_at_shipping(*side, *duplication.shipping(), soon()));
   LagMeter meter;
@@ -201,11 +207,12 @@ Task<std::string> HotMigration::describe_switch(bool goes_back) {
   co_return fmt::format(
       "node {} has version {} and names cluster {} ({})\n{}\n{} would be denied there for at most "
       "{}, "
-      "and the node would name cluster {} ({})\n",
+      "and the node would name cluster {} ({})\n{}",
       plan.path, before.version, plan.from.cluster, plan.from.metas_text(),
       look.says.empty() ? meter.to_line() : look.says,
       plan.fence == FenceKind::kAll ? "reads and writes" : "writes",
-      base::format_duration(plan.max_write_hold), plan.to.cluster, plan.to.metas_text());
+      base::format_duration(plan.max_write_hold), plan.to.cluster, plan.to.metas_text(),
+      to_text(forecast));
 }
 
 // Before a rollback opens the source: nobody writes to either side, and all must be equal.
