@@ -326,7 +326,7 @@ Findings check_route(const HotFacts& facts, const HotRequest& request) {
 Findings check_hold(const HotFacts& facts, const HotRequest& request) {
   Findings findings;
   const bool is_embedded = facts.source_is_embedded && facts.target_is_embedded;
-  const auto least = is_embedded ? async::milliseconds(1000) : usual_write_hold(false);
+  const auto least = is_embedded ? async::milliseconds(2500) : usual_write_hold(false);
   if (request.max_write_hold < least)
     findings.error(Code::kInvalidArgument, "write-hold",
                    fmt::format("a cutover cannot be proven and given back within {}",
