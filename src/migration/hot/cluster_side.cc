@@ -32,7 +32,7 @@ Task<> ask_for_progress(client::Cluster& cluster, int32_t app_id, std::string no
   co_return Result<void>();
 }
 
-const Member* primary_of(const PartitionView& partition) {
+const Member* led_by(const PartitionView& partition) {
   const auto found = std::ranges::find(partition.members, true, &Member::is_primary);
   return found == partition.members.end() ? nullptr : &*found;
 }
@@ -56,7 +56,7 @@ Task<std::map<int32_t, ReplicaProgress>> primary_progress(client::Cluster& clust
                                                           TableView view, Deadline deadline) {
   std::set<std::string> distinct;
   for (const auto& partition : view)
-    if (const auto* primary = primary_of(partition)) distinct.insert(primary->node);
+    if (const auto* primary = led_by(partition)) distinct.insert(primary->node);
   const std::vector<std::string> nodes(distinct.begin(), distinct.end());
   NodesProgress answers;
   const auto ask = [&](size_t i) -> Task<> {  // outlives: this frame
@@ -67,7 +67,7 @@ Task<std::map<int32_t, ReplicaProgress>> primary_progress(client::Cluster& clust
   for (auto& [node, replicas] : answers)
     for (auto& replica : replicas) {
       const auto index = size_t(replica.gpid.partition_index);
-      const auto* primary = index < view.size() ? primary_of(view[index]) : nullptr;
+      const auto* primary = index < view.size() ? led_by(view[index]) : nullptr;
       if (replica.is_primary && primary && primary->node == node)
         found.emplace(int32_t(index), std::move(replica));
     }
@@ -163,7 +163,7 @@ Task<std::vector<PartitionProgress>> ClusterSide::progress(TableView view, Shipp
     const auto of_meta = stored.find(index);
     all.push_back(
         {.partition = index,
-         .node = primary_of(view[size_t(index)])->node,
+         .node = led_by(view[size_t(index)])->node,
          .max_prepared = replica.max_prepared,
          .last_committed = replica.last_committed,
          .last_applied = replica.last_applied,

@@ -123,9 +123,8 @@ class HotMigrationTest : public ::testing::Test {
   std::string cut_over() {
     const auto id = begin(request());
     stop_at = "cutover.done";
-    const auto ending = runs.resume(id);
-    EXPECT_TRUE(ending) << ending.error().to_string();
-    if (ending) EXPECT_EQ(ending->state, RunState::kInterrupted) << ending->reason;
+    const auto ending = good(runs.resume(id));
+    EXPECT_EQ(ending.state, RunState::kInterrupted) << ending.reason;
     return id;
   }
 
