@@ -37,10 +37,14 @@ Routine<std::vector<MetaServerFacts>> ask_meta_servers(const Ports& ports,
   co_return all;
 }
 
+// By their names and by their addresses: the original MetaProxy passes on only these.
 std::set<std::string> primaries_in(const client::TableConfig& config) {
   std::set<std::string> primaries;
-  for (const auto& partition : config.partitions)
+  for (const auto& partition : config.partitions) {
     if (partition.primary.port != 0) primaries.insert(partition.primary.to_string());
+    if (partition.primary_address.port != 0)
+      primaries.insert(partition.primary_address.to_string());
+  }
   return primaries;
 }
 

@@ -306,7 +306,9 @@ Findings check_route(const HotFacts& facts, const HotRequest& request) {
     if (proxy.error)
       findings.error(proxy.error->code(), "proxy", proxy.error->to_string(), where,
                      "start it, or leave it out of --proxies");
-    else if (proxy.primaries != facts.source_primaries)
+    else if (std::ranges::none_of(proxy.primaries, [&](const auto& server) {
+               return facts.source_primaries.contains(server);
+             }))
       findings.error(Code::kRefused, "proxy-route",
                      "it sends clients of the table to other servers than those of the source",
                      where, "does it use another ZooKeeper, or another root?");

@@ -165,7 +165,7 @@ CutoverHooks HotMigration::hooks_of(StepContext context, bool compares) {
   CutoverHooks hooks{.at = context.events.at,
                      .show =
                          [context](const std::string& line) {
-                           context.session.show_progress(context.events, {.line = line}, true);
+                           context.session.show_progress(context.events, {.line = line}, false);
                          },
                      .warn = [context](const std::string& text) { context.events.warn_of(text); },
                      .stopped = [context] { return context.session.stop().requested(); }};
