@@ -16,6 +16,7 @@
 #include "migration/hot/hot_request.h"
 #include "migration/hot/preflight.h"
 #include "migration/hot/server_settings.h"
+#include "migration/hot/serving.h"
 #include "migration/ports.h"
 #include "runs/engine.h"
 
@@ -136,7 +137,7 @@ class HotMigration : public runs::Work {
   Task<SwitchAttempt> attempt_of(JournaledSwitch journaled);
   Task<std::string> end_switched(runs::StepContext context, bool goes_back, HotSwitch done);
   Task<std::string> end_given_back(runs::StepContext context, bool goes_back, std::string says);
-  void show_watch(runs::StepContext context);
+  Routine<> look_at_serving(runs::StepContext context);
   Task<> compare_sides(runs::StepContext context, Deadline deadline);
   CutoverHooks hooks_of(runs::StepContext context, bool compares);
   Task<> forget_follower_envs();
@@ -152,6 +153,7 @@ class HotMigration : public runs::Work {
   bool has_settings_ = false;
   bool was_too_late_ = false;  // for a cancel
   bool has_given_back_ = false;
+  ServingMeter target_serving_, source_serving_;
   HotReport report_;
 };
 

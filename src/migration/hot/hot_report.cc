@@ -83,6 +83,8 @@ nlohmann::ordered_json to_json(const HotReport& report, const HotRequest& reques
       {"table", request.source.table},
       {"verification", report.verification ? json_of(*report.verification) : ReportJson()},
       {"cutover", report.last_switch ? json_of(*report.last_switch) : ReportJson()},
+      {"failed_requests", report.failed_requests},
+      {"refused_atomic_writes", report.refused_atomic},
       {"source_dropped", report.dropped_source},
       {"notes", report.notes}};
   return out;
@@ -98,6 +100,10 @@ std::string to_text(const HotReport& report, const HotRequest& request) {
         fmt::format("Cutover: node version {}, {} waited for {}.\n", report.last_switch->version,
                     request.fence == FenceKind::kAll ? "requests" : "writes",
                     base::format_duration(async::milliseconds(report.last_switch->held_ms)));
+  text += fmt::format(
+      "While it was watched: {} failed requests on the target's servers, {} atomic writes "
+      "refused.\n",
+      amount(report.failed_requests), amount(report.refused_atomic));
   text += report.dropped_source
               ? fmt::format("The table on cluster {} is dropped.\n", request.source.cluster)
               : fmt::format("The table on cluster {} stays, and denies its clients.\n",

@@ -45,6 +45,9 @@ Result<HotSwitch> hot_switch_from_json(std::string_view text);
 struct HotReport {
   std::optional<HotVerification> verification{};
   std::optional<HotSwitch> last_switch{};
+  // While the target was watched, on the servers of both: failed ones are of all tables.
+  int64_t failed_requests = 0;
+  int64_t refused_atomic = 0;
   bool dropped_source = false;
   std::vector<std::string> notes{};
 };

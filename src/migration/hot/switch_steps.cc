@@ -24,6 +24,7 @@ namespace {
 
 constexpr milliseconds kBetweenWatchLooks{500};
 constexpr milliseconds kBetweenSettingsKept{5'000};
+constexpr milliseconds kServingQuestion{3'000};
 
 const StepRecord& cutover_record(StepContext context) {
   const auto* found = context.session.find_step(kCutoverStep);
@@ -276,20 +277,32 @@ Task<std::string> HotMigration::watch(StepContext context) {
       if (!kept) session.set_reason(kept.error().to_string());
       kept_at = session.clock().now();
     }
-    show_watch(context);
+    co_await look_at_serving(context);                       // no result
     co_await session.clock().sleep_for(kBetweenWatchLooks);  // no result
   }
   session.set_reason("");
   co_return std::string();
 }
 
-void HotMigration::show_watch(StepContext context) {
+// Shown only: under a deny the source's number of requests says nothing about its clients.
+Routine<> HotMigration::look_at_serving(StepContext context) {
+  for (const bool of_target : {true, false}) {
+    auto side = of_target ? co_await target() : co_await source();
+    if (!side) continue;
+    const auto served = co_await served_requests((*side)->cluster(), (*side)->app_id(),
+                                                 Deadline::in(ports_.clock, kServingQuestion));
+    if (served) (of_target ? target_serving_ : source_serving_).add(ports_.clock.now(), *served);
+  }
+  report_.failed_requests = target_serving_.failed();
+  report_.refused_atomic = target_serving_.refused_atomic() + source_serving_.refused_atomic();
+  const auto& id = context.session.run().id;
   context.session.show_progress(
       context.events,
       {.line = fmt::format("cluster {} serves table {}; `pegmove complete {}` ends the migration, "
-                           "`pegmove rollback {}` moves it back",
-                           request_.target.cluster, request_.target.table, context.session.run().id,
-                           context.session.run().id)},
+                           "`pegmove rollback {}` moves it back; {}",
+                           request_.target.cluster, request_.target.table, id, id,
+                           to_line(target_serving_, source_serving_)),
+       .per_second = target_serving_.per_second().value_or(-1)},
       false);
 }
 
