@@ -149,6 +149,23 @@ class HotTest(ProxyTest):
         self.assertEqual(self.serves(), ("B", 1))
         self.steer("complete", run, "--yes")
 
+    def test_the_procedure_of_the_documentation_by_hand(self):
+        """docs/hot-migration.md, step by step; nobody writes meanwhile, so that it loses nothing."""
+        found = re.search(r"dupid: (\d+)", self.shell(self.a.meta, "add_dup t B -s"))
+        self.assertTrue(found)
+        until(lambda: "DS_LOG" in self.shell(self.a.meta, "query_dup t"), "the duplication ships")
+        self.set("h1", "shipped")
+        self.shell(self.a.meta, "use t; set_app_envs replica.deny_client_request timeout*write")
+        until(lambda: self.value(self.b.meta, "h1") == "shipped", "the last write is on B")
+        with self.zookeeper.client() as client:
+            client.set(f"{ROOT_NODE}/t", route("B", self.b.meta))
+        self.shell(self.a.meta, "use t; set_app_envs replica.deny_client_request reconfig*all")
+        until(lambda: self.value(self.through, "h1") == "shipped", "clients of the proxy reach B")
+        self.set("h2", "on-b")
+        self.assertEqual(self.value(self.b.meta, "h2"), "on-b")
+        self.shell(self.a.meta, f"remove_dup t {found[1]}")
+        self.assertEqual(self.value(self.b.meta, f"h{ROWS - 1}"), f"v{ROWS - 1}")
+
     def test_the_preflight_names_what_is_missing(self):
         self.put("t", route("elsewhere", "127.0.0.1:1"))
         outcome = self.done(*self.words(), code=3)
