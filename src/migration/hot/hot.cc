@@ -248,8 +248,8 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
     co_return fail(Code::kCorrupt, "the journal does not have the duplication of this direction");
   plan.shipping = *there.shipping();
   plan.back = other.shipping();
-  // The sides are compared before a rollback opens the source, so reads stay open until then.
-  if (goes_back) plan.fence = FenceKind::kWrites;
+  // Where the sides are compared before the switch, reads stay open until then.
+  if (goes_back || ships_in_batches_) plan.fence = FenceKind::kWrites;
   const bool is_embedded = (goes_back ? request_.target : request_.source).is_embedded;
   // An embedded server gives a write its decree within a moment, as it waits in one queue.
   if (is_embedded) plan.readings_apart = async::milliseconds(50);

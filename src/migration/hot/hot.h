@@ -138,8 +138,12 @@ class HotMigration : public runs::Work {
   Task<std::string> end_switched(runs::StepContext context, bool goes_back, HotSwitch done);
   Task<std::string> end_given_back(runs::StepContext context, bool goes_back, std::string says);
   Routine<> look_at_serving(runs::StepContext context);
-  Task<> compare_sides(runs::StepContext context, Deadline deadline);
-  CutoverHooks hooks_of(runs::StepContext context, bool compares);
+  Task<> ship_in_batches(runs::StepContext context);
+  enum class Compares { kNothing, kForward, kBack };
+  Task<> repair_target(runs::StepContext context, const async::StopSignal& stop);
+  Task<> compare_before_going_back(runs::StepContext context, const async::StopSignal& stop);
+  Task<> compare_sides(runs::StepContext context, Compares compares, Deadline deadline);
+  CutoverHooks hooks_of(runs::StepContext context, Compares compares);
   Task<> forget_follower_envs();
 
   HotRequest request_;
@@ -151,7 +155,8 @@ class HotMigration : public runs::Work {
   TableDuplication forward_, back_;
   std::vector<ServerValue> source_settings_, target_settings_;  // before they were changed
   bool has_settings_ = false;
-  bool was_too_late_ = false;  // for a cancel
+  bool ships_in_batches_ = false;  // real servers, since one by one they cannot keep up
+  bool was_too_late_ = false;      // for a cancel
   bool has_given_back_ = false;
   ServingMeter target_serving_, source_serving_;
   HotReport report_;

@@ -24,6 +24,9 @@ namespace {
 constexpr milliseconds kBetweenShippingLooks{300};
 constexpr milliseconds kBetweenSettingLooks{5'000};
 constexpr const char* kSettingsStep = "ship-one-by-one";
+constexpr const char* kInBatches = R"({"in_batches":true})";  // the step's product
+// A lag that has grown for so long is too much for shipping one by one.
+constexpr milliseconds kPatienceWithLag{60'000};
 constexpr const char* kMasterEnv = "duplication.master_cluster";
 
 // Errors that a later look may not have.
@@ -146,6 +149,7 @@ Task<std::string> HotMigration::find_settings() {
 }
 
 Result<void> HotMigration::take_settings(const StepRecord& record) {
+  ships_in_batches_ = record.product == kInBatches;
   if (record.before.empty()) return {};
   const auto json = base::parse_json<nlohmann::json>(record.before);
   const auto in = TRY(base::JsonFields::of(json, "the journal's settings of servers"));
@@ -164,7 +168,7 @@ Task<std::string> HotMigration::ship_one_by_one(StepContext context) {
 // it has shipped in batches for a while, and rows may differ. Servers that are new are journaled
 // before anything relies on them.
 Task<bool> HotMigration::keep_settings(StepContext context) {
-  if (!has_settings_ || !has_real_servers()) co_return false;
+  if (!has_settings_ || !has_real_servers() || ships_in_batches_) co_return false;
   bool lost = false, is_new = false;
   for (const bool of_source : {true, false}) {
     if ((of_source ? request_.source : request_.target).is_embedded) continue;
@@ -193,6 +197,23 @@ Task<Undone> HotMigration::put_settings_back() {
     CO_TRY(co_await put_back_setting(servers_of(*target_cluster_), kBatchSetting, kOneByOne,
                                      target_settings_, soon()));
   co_return Undone{.says = fmt::format("{} of all replica servers is as it was", kBatchSetting)};
+}
+
+// Clients write faster than writes can be shipped one by one: they are shipped in batches again,
+// and the cutover compares and repairs the tables under its fence.
+Task<> HotMigration::ship_in_batches(StepContext context) {
+  CO_TRY(co_await put_settings_back());
+  auto record = *context.session.find_step(kSettingsStep);
+  record.product = kInBatches;
+  CO_TRY(co_await context.session.save_step(std::move(record)));
+  ships_in_batches_ = true;
+  context.events.warn_of(
+      fmt::format("clients write faster than writes can be shipped one by one: {} is put back, and "
+                  "the cutover compares and repairs the tables while writes wait. That takes as "
+                  "long as `pegmove verify`; give it time with `pegmove set {} "
+                  "max-write-hold=DURATION`",
+                  kBatchSetting, context.session.run().id));
+  co_return Result<void>();
 }
 
 // Before writes are shipped back: what a repair writes to the target would arrive at the source, on
@@ -292,7 +313,7 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
   const bool was_rolled_back = before && before->outcome == kRolledBack;
   bool is_asked = request_.cuts_over_alone && !was_rolled_back;
   LagMeter meter;
-  std::optional<async::Instant> looked_at;
+  std::optional<async::Instant> looked_at, behind_since;
   while (true) {
     if (session.stop().requested())
       co_return fail(Code::kInterrupted,
@@ -312,6 +333,13 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
     const bool is_near = look && look->state == ShippingState::kShips && look->lag.is_whole() &&
                          (look->lag.mutations <= request_.most_lag ||
                           (was_rolled_back && CO_TRY(co_await is_target_denied())));
+    const bool falls_behind = look && look->lag.is_whole() && !is_near && !meter.eta();
+    if (!falls_behind || request_.source.is_embedded || ships_in_batches_)
+      behind_since.reset();
+    else if (!behind_since)
+      behind_since = session.clock().now();
+    else if (session.clock().now() - *behind_since >= kPatienceWithLag)
+      CO_TRY(co_await ship_in_batches(context));
     const bool is_due = !looked_at || session.clock().now() - *looked_at >= kBetweenSettingLooks;
     if (is_due || (is_asked && is_near)) {
       const auto lost = co_await keep_settings(context);

@@ -73,7 +73,9 @@ Task<std::string> HotMigration::cut_over(StepContext context) {
   CO_TRY(co_await session.grant_lease(kCutoverStep, attempt.plan.max_write_hold - gives_back,
                                       runs::RunSession::Extend::kNo));
   auto end = co_await hot::cut_over(attempt.ports, attempt.plan, attempt.journaled.before,
-                                    hooks_of(context, goes_back));
+                                    hooks_of(context, goes_back           ? Compares::kBack
+                                                      : ships_in_batches_ ? Compares::kForward
+                                                                          : Compares::kNothing));
   if (!end && end.error().code() == Code::kInterrupted) co_return fail(std::move(end.error()));
   if (!end)
     co_return co_await end_given_back(context, goes_back,
@@ -93,9 +95,9 @@ Task<std::optional<std::string>> HotMigration::find_switched(StepContext context
   auto attempt = CO_TRY(
       co_await attempt_of(CO_TRY(journaled_switch_from_json(cutover_record(context).before))));
   const bool goes_back = attempt.journaled.goes_back;
-  const auto given_back =
-      CO_TRY(co_await give_back(attempt.ports, attempt.plan, attempt.journaled.before,
-                                ports_.clock.now() + kLateRequest, hooks_of(context, false)));
+  const auto given_back = CO_TRY(
+      co_await give_back(attempt.ports, attempt.plan, attempt.journaled.before,
+                         ports_.clock.now() + kLateRequest, hooks_of(context, Compares::kNothing)));
   if (given_back.end == GaveBack::kStaysDenied) co_return fail(Code::kRefused, given_back.says);
   if (given_back.end == GaveBack::kSourceServes)
     co_return co_await end_given_back(context, goes_back, given_back.says);
@@ -155,14 +157,14 @@ Task<Undone> HotMigration::give_cutover_back(StepContext context, const StepReco
   }
   if (record.before.empty()) co_return Undone{.says = "the cutover was not begun"};
   auto attempt = CO_TRY(co_await attempt_of(CO_TRY(journaled_switch_from_json(record.before))));
-  const auto end =
-      CO_TRY(co_await give_back(attempt.ports, attempt.plan, attempt.journaled.before,
-                                ports_.clock.now() + kLateRequest, hooks_of(context, false)));
+  const auto end = CO_TRY(co_await give_back(attempt.ports, attempt.plan, attempt.journaled.before,
+                                             ports_.clock.now() + kLateRequest,
+                                             hooks_of(context, Compares::kNothing)));
   if (end.end == GaveBack::kStaysDenied) co_return fail(Code::kRefused, end.says);
   co_return Undone{.says = end.says};
 }
 
-CutoverHooks HotMigration::hooks_of(StepContext context, bool compares) {
+CutoverHooks HotMigration::hooks_of(StepContext context, Compares compares) {
   CutoverHooks hooks{.at = context.events.at,
                      .show =
                          [context](const std::string& line) {
@@ -170,8 +172,10 @@ CutoverHooks HotMigration::hooks_of(StepContext context, bool compares) {
                          },
                      .warn = [context](const std::string& text) { context.events.warn_of(text); },
                      .stopped = [context] { return context.session.stop().requested(); }};
-  if (compares)
-    hooks.compare = [this, context](Deadline deadline) { return compare_sides(context, deadline); };
+  if (compares != Compares::kNothing)
+    hooks.compare = [this, context, compares](Deadline deadline) {
+      return compare_sides(context, compares, deadline);
+    };
   return hooks;
 }
 
@@ -216,32 +220,56 @@ Task<std::string> HotMigration::describe_switch(bool goes_back) {
       to_text(forecast));
 }
 
-// Before a rollback opens the source: nobody writes to either side, and all must be equal.
-Task<> HotMigration::compare_sides(StepContext context, Deadline deadline) {
+// The target may lack writes, or have them in another order: nobody writes to the source now, so
+// that what is repaired is exact.
+Task<> HotMigration::repair_target(StepContext context, const async::StopSignal& stop) {
+  auto from = CO_TRY(co_await client::Table::open(source_cluster_, request_.source.table, soon()));
+  auto to = CO_TRY(co_await client::Table::open(target_cluster_, request_.target.table, soon()));
+  compare::ProgressText text("repairing");
+  const auto live = CO_TRY(co_await compare::verify_and_repair_live(
+      from, to,
+      {.recheck = {.lag = milliseconds(50), .reads = 2},
+       .delete_extra = true,
+       .timeout = request_.timeout},
+      stop, [&](const compare::CompareCounts& so_far, milliseconds elapsed) {
+        context.session.show_progress(context.events, {.line = text.line(so_far, elapsed)}, false);
+      }));
+  report_.verification = summary_of(live, ports_.clock.unix_us() / 1000);
+  if (report_.verification->is_good()) co_return Result<void>();
+  co_return fail(Code::kRefused,
+                 fmt::format("the tables differ ({})", to_text(*report_.verification)));
+}
+
+// Nobody writes to either side, and all must be equal before the source opens.
+Task<> HotMigration::compare_before_going_back(StepContext context, const async::StopSignal& stop) {
   auto written =
-      CO_TRY(co_await client::Table::open(target_cluster_, request_.target.table, deadline));
-  auto old = CO_TRY(co_await client::Table::open(source_cluster_, request_.source.table, deadline));
-  async::StopSignal stop;
+      CO_TRY(co_await client::Table::open(target_cluster_, request_.target.table, soon()));
+  auto old = CO_TRY(co_await client::Table::open(source_cluster_, request_.source.table, soon()));
   compare::ProgressText text("comparing");
-  async::TaskGroup timer(co_await asio::this_coro::executor);
-  timer.spawn(stop_at(ports_.clock, deadline.at, stop));
-  const auto compared = co_await compare::compare(
+  const auto compared = CO_TRY(co_await compare::compare(
       {.source = written, .target = old}, {.timeout = request_.timeout}, stop,
       {.on_progress = [&](const compare::CompareCounts& so_far, milliseconds elapsed) {
         context.session.show_progress(context.events, {.line = text.line(so_far, elapsed)}, false);
-      }});
-  timer.stop();
-  co_await timer.join();  // no result
-  if (!compared && stop.requested())
-    co_return fail(Code::kTimeout,
-                   fmt::format("the tables could not be compared within --max-write-hold; `pegmove "
-                               "set {} max-write-hold=DURATION` gives more time",
-                               context.session.run().id));
-  if (!compared) co_return fail(compared.error());
-  if (compared->equal()) co_return Result<void>();
+      }}));
+  if (compared.equal()) co_return Result<void>();
   co_return fail(Code::kRefused,
                  fmt::format("the tables differ in {} rows: `pegmove diff` lists them",
-                             base::format_count(uint64_t(compared->differing()))));
+                             base::format_count(uint64_t(compared.differing()))));
+}
+
+Task<> HotMigration::compare_sides(StepContext context, Compares compares, Deadline deadline) {
+  async::StopSignal stop;
+  async::TaskGroup timer(co_await asio::this_coro::executor);
+  timer.spawn(stop_at(ports_.clock, deadline.at, stop));
+  auto compared = compares == Compares::kBack ? co_await compare_before_going_back(context, stop)
+                                              : co_await repair_target(context, stop);
+  timer.stop();
+  co_await timer.join();  // no result
+  if (compared || !stop.requested()) co_return compared;
+  co_return fail(Code::kTimeout,
+                 fmt::format("the tables could not be compared within --max-write-hold; `pegmove "
+                             "set {} max-write-hold=DURATION` gives more time",
+                             context.session.run().id));
 }
 
 // Until a rollback or the end is asked for.
