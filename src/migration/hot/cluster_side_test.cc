@@ -149,6 +149,13 @@ TEST_F(ClusterSideTest, ADuplicationIsFoundAfterAKillAndRemovedOnce) {
   EXPECT_EQ(look.error().code(), Code::kRefused);
 }
 
+TEST_F(ClusterSideTest, ADuplicationThatTheRunHasNotAddedStays) {
+  auto duplication = to_b();
+  client.must(duplication.add(*side, client.deadline()));
+  EXPECT_EQ(client.must(to_b().remove(*side, client.deadline())).says, "");
+  EXPECT_NE(client.must(duplication.find(*side, client.deadline())), std::nullopt);
+}
+
 TEST_F(ClusterSideTest, ADuplicationThatReplacedTheRunsStays) {
   auto duplication = to_b();
   client.must(duplication.add(*side, client.deadline()));

@@ -82,6 +82,7 @@ Task<std::string> TableDuplication::add(ClusterSide& side, Deadline deadline) {
         fmt::format("{} goes to table '{}': somebody else has added it meanwhile; remove "
                     "it with `remove_dup {} {}`, and resume the run",
                     duplication_place(side, ends_), *added.remote_table, side.table(), added.id));
+  may_exist_ = true;
   shipping_ = Shipping{.dup_id = added.id, .remote = ends_.remote};
   co_return product_of_duplication(added.id);
 }
@@ -103,12 +104,13 @@ Result<void> TableDuplication::take(const journal::StepRecord& record) {
 }
 
 Task<Undone> TableDuplication::remove(ClusterSide& side, Deadline deadline) const {
+  if (!may_exist_) co_return Undone{};  // one that is there is not the run's
   const auto what = duplication_place(side, ends_);
   const auto gone = Undone{.end = UndoEnd::kUndone, .says = what + " is removed"};
   const auto found = co_await find_to_remote(side, deadline);
   if (!found && found.error().code() == Code::kNotFound) co_return gone;  // with its table
   if (!found) co_return fail(found.error());
-  if (!*found) co_return may_exist_ ? gone : Undone{};
+  if (!*found) co_return gone;
   const auto id = (*found)->id;
   if (shipping_ && shipping_->dup_id != id)
     co_return Undone{

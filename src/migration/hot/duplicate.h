@@ -42,7 +42,7 @@ class TableDuplication {
   Task<std::optional<std::string>> find(ClusterSide& side, Deadline deadline) const;
   // Reads the product. Errors: kCorrupt.
   Result<void> take(const journal::StepRecord& record);
-  // Removes it; the target table stays. May be repeated.
+  // Removes it, if the run has added it; the target table stays. May be repeated.
   Task<runs::Undone> remove(ClusterSide& side, Deadline deadline) const;
 
   const DuplicationEnds& ends() const { return ends_; }

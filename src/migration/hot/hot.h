@@ -131,19 +131,20 @@ class HotMigration : public runs::Work {
   Task<CutoverPlan> plan(bool goes_back, bool opens_target);
   Task<> wait_until_shipping(runs::StepContext context, bool goes_back);
   Task<runs::Undone> remove_forward();
-  Task<bool> keep_settings(runs::StepContext context);
+  enum class Keeps { kBoth, kTarget };
+  Task<bool> keep_settings(runs::StepContext context, Keeps keeps);
+  Task<> give_up_verification(runs::StepContext context);
+  Task<> remove_way_back(runs::StepContext context);
   Task<bool> is_target_denied();
-  Task<std::string> verify_again(runs::StepContext context);
   Task<SwitchAttempt> attempt_of(JournaledSwitch journaled);
   Task<std::string> end_switched(runs::StepContext context, bool goes_back, HotSwitch done);
   Task<std::string> end_given_back(runs::StepContext context, bool goes_back, std::string says);
   Routine<> look_at_serving(runs::StepContext context);
-  Task<> ship_in_batches(runs::StepContext context);
-  enum class Compares { kNothing, kForward, kBack };
-  Task<> repair_target(runs::StepContext context, const async::StopSignal& stop);
-  Task<> compare_before_going_back(runs::StepContext context, const async::StopSignal& stop);
-  Task<> compare_sides(runs::StepContext context, Compares compares, Deadline deadline);
-  CutoverHooks hooks_of(runs::StepContext context, Compares compares);
+  Task<> ship_in_batches(runs::StepContext context, std::string why);
+  Task<> repair_other_side(runs::StepContext context, bool goes_back,
+                           const async::StopSignal& stop);
+  Task<> compare_sides(runs::StepContext context, bool goes_back, Deadline deadline);
+  CutoverHooks hooks_of(runs::StepContext context);
   Task<> forget_follower_envs();
 
   HotRequest request_;

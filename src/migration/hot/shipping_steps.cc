@@ -15,6 +15,7 @@ namespace pegmove::migration::hot {
 
 using async::milliseconds;
 using journal::StepRecord;
+using journal::StepState;
 using runs::StepContext;
 using runs::UndoEnd;
 using runs::Undone;
@@ -27,6 +28,10 @@ constexpr const char* kSettingsStep = "ship-one-by-one";
 constexpr const char* kInBatches = R"({"in_batches":true})";  // the step's product
 // A lag that has grown for so long is too much for shipping one by one.
 constexpr milliseconds kPatienceWithLag{60'000};
+constexpr const char* kVerifyStep = "verify-live";
+constexpr const char* kLostSetting =
+    "a replica server of the source lost its setting, for instance by a restart, and may have "
+    "reordered writes";
 constexpr const char* kMasterEnv = "duplication.master_cluster";
 
 // Errors that a later look may not have.
@@ -160,32 +165,46 @@ Result<void> HotMigration::take_settings(const StepRecord& record) {
 }
 
 Task<std::string> HotMigration::ship_one_by_one(StepContext context) {
-  CO_TRY(co_await keep_settings(context));
+  CO_TRY(co_await keep_settings(context, Keeps::kBoth));
   co_return std::string();
 }
 
 // Sets the setting wherever it is not set. Returns whether a server of the source had lost it: then
-// it has shipped in batches for a while, and rows may differ. Servers that are new are journaled
-// before anything relies on them.
-Task<bool> HotMigration::keep_settings(StepContext context) {
+// it has shipped in batches for a while, and rows may differ. What follows from that, and the
+// values of servers that are new, are journaled first.
+Task<bool> HotMigration::keep_settings(StepContext context, Keeps keeps) {
   if (!has_settings_ || !has_real_servers() || ships_in_batches_) co_return false;
-  bool lost = false, is_new = false;
+  bool lost = false;
   for (const bool of_source : {true, false}) {
     if ((of_source ? request_.source : request_.target).is_embedded) continue;
+    if (of_source && keeps == Keeps::kTarget) continue;
     auto& cluster = of_source ? *source_cluster_ : *target_cluster_;
     auto& before = of_source ? source_settings_ : target_settings_;
+    auto changed = CO_TRY(co_await hot::find_settings(servers_of(cluster), kBatchSetting, soon()));
+    std::erase_if(changed, [](const auto& server) { return server.value == kOneByOne; });
+    if (changed.empty()) continue;
+    if (of_source) CO_TRY(co_await give_up_verification(context));
+    if (add_new_servers(before, changed)) {
+      auto record = *context.session.find_step(kSettingsStep);
+      record.before = settings_text(source_settings_, target_settings_);
+      CO_TRY(co_await context.session.save_step(std::move(record)));
+    }
     const auto kept =
         CO_TRY(co_await keep_setting(servers_of(cluster), kBatchSetting, kOneByOne, soon()));
-    is_new |= add_new_servers(before, kept.changed);
     for (const auto& text : kept.silent) context.events.warn_of(text);
-    lost |= of_source && !kept.changed.empty();
-  }
-  if (is_new) {
-    auto record = *context.session.find_step(kSettingsStep);
-    record.before = settings_text(source_settings_, target_settings_);
-    CO_TRY(co_await context.session.save_step(std::move(record)));
+    lost |= of_source;
   }
   co_return lost;
+}
+
+// A process that is killed from here on verifies again, too.
+Task<> HotMigration::give_up_verification(StepContext context) {
+  const auto* found = context.session.find_step(kVerifyStep);
+  if (!found || found->state != StepState::kDone) co_return Result<void>();
+  auto record = *found;
+  record.state = StepState::kUndone;
+  record.outcome = kLostSetting;
+  co_return co_await context.session.save_step(std::move(record));
 }
 
 Task<Undone> HotMigration::put_settings_back() {
@@ -199,29 +218,50 @@ Task<Undone> HotMigration::put_settings_back() {
   co_return Undone{.says = fmt::format("{} of all replica servers is as it was", kBatchSetting)};
 }
 
-// Clients write faster than writes can be shipped one by one: they are shipped in batches again,
-// and the cutover compares and repairs the tables under its fence.
-Task<> HotMigration::ship_in_batches(StepContext context) {
+// The tables cannot be kept exact, or not be verified: writes are shipped in batches again, and the
+// cutover compares and repairs the tables under its fence. The verification counts as done.
+Task<> HotMigration::ship_in_batches(StepContext context, std::string why) {
   CO_TRY(co_await put_settings_back());
   auto record = *context.session.find_step(kSettingsStep);
   record.product = kInBatches;
   CO_TRY(co_await context.session.save_step(std::move(record)));
   ships_in_batches_ = true;
-  context.events.warn_of(
-      fmt::format("clients write faster than writes can be shipped one by one: {} is put back, and "
-                  "the cutover compares and repairs the tables while writes wait. That takes as "
-                  "long as `pegmove verify`; give it time with `pegmove set {} "
-                  "max-write-hold=DURATION`",
-                  kBatchSetting, context.session.run().id));
+  auto verified = *context.session.find_step(kVerifyStep);
+  verified.state = StepState::kDone;
+  CO_TRY(co_await context.session.save_step(std::move(verified)));
+  context.events.warn_of(fmt::format(
+      "{}: {} is put back, and the cutover compares and repairs the tables while writes "
+      "wait. That takes as long as `pegmove verify`; give it time with `pegmove set {} "
+      "max-write-hold=DURATION`",
+      why, kBatchSetting, context.session.run().id));
   co_return Result<void>();
 }
 
-// Before writes are shipped back: what a repair writes to the target would arrive at the source, on
-// top of newer writes of clients.
+// While writes are shipped back nothing can be repaired: what a repair writes to the target would
+// arrive at the source, on top of newer writes of clients. The way back is made after it.
+Task<> HotMigration::remove_way_back(StepContext context) {
+  CO_TRY(co_await remove_duplication_back());
+  for (const char* name : {"await-back", "duplicate-back", "touch-partitions"}) {
+    const auto* found = context.session.find_step(name);
+    if (!found || found->state == StepState::kUndone) continue;
+    auto record = *found;
+    record.state = StepState::kUndone;
+    record.product.clear();
+    record.outcome = "the tables were verified again";
+    CO_TRY(co_await context.session.save_step(std::move(record)));
+  }
+  co_return Result<void>();
+}
+
 Task<std::string> HotMigration::verify_live(StepContext context) {
+  if (CO_TRY(co_await who_serves()) != NodeNames::kSource)
+    co_return fail(Code::kRefused,
+                   "the node in ZooKeeper does not name the source: nothing is repaired, since the "
+                   "target may have newer writes; look at it with `pegmove routes show`");
+  CO_TRY(co_await remove_way_back(context));
   auto from = CO_TRY(co_await client::Table::open(source_cluster_, request_.source.table, soon()));
   auto to = CO_TRY(co_await client::Table::open(target_cluster_, request_.target.table, soon()));
-  CO_TRY(co_await keep_settings(context));
+  CO_TRY(co_await keep_settings(context, Keeps::kBoth));
   while (true) {
     compare::ProgressText text("verifying");
     const auto live = CO_TRY(in_context(
@@ -235,7 +275,7 @@ Task<std::string> HotMigration::verify_live(StepContext context) {
             }),
         "the live verification"));
     report_.verification = summary_of(live, ports_.clock.unix_us() / 1000);
-    if (CO_TRY(co_await keep_settings(context))) {
+    if (CO_TRY(co_await keep_settings(context, Keeps::kBoth))) {
       context.events.warn_of(
           fmt::format("a replica server of the source lost {} meanwhile, for "
                       "instance by a restart: the tables are verified again",
@@ -294,24 +334,13 @@ Task<bool> HotMigration::is_target_denied() {
   co_return CO_TRY(co_await (*CO_TRY(co_await target())).denied(soon())).has_value();
 }
 
-// A server of the source has shipped in batches for a while.
-Task<std::string> HotMigration::verify_again(StepContext context) {
-  context.events.warn_of(
-      fmt::format("a replica server of the source lost {}, for instance by a "
-                  "restart: the tables are verified again",
-                  kBatchSetting));
-  CO_TRY(co_await remove_duplication_back());
-  context.session.repeat_from("verify-live", "a server of the source was restarted");
-  co_return std::string();
-}
-
 // Ends when a cutover was asked for, or the run makes it alone, and the target has nearly
 // everything. A target that a rollback has left denied gets nothing until the cutover opens it.
 Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
   auto& session = context.session;
   const auto* before = session.find_step(kCutoverStep);
-  const bool was_rolled_back = before && before->outcome == kRolledBack;
-  bool is_asked = request_.cuts_over_alone && !was_rolled_back;
+  const bool has_switched = before && !before->product.empty();  // at some time
+  bool is_asked = request_.cuts_over_alone && !has_switched;
   LagMeter meter;
   std::optional<async::Instant> looked_at, behind_since;
   while (true) {
@@ -332,18 +361,24 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
              look ? look->says : look.error().to_string());
     const bool is_near = look && look->state == ShippingState::kShips && look->lag.is_whole() &&
                          (look->lag.mutations <= request_.most_lag ||
-                          (was_rolled_back && CO_TRY(co_await is_target_denied())));
+                          (has_switched && CO_TRY(co_await is_target_denied())));
     const bool falls_behind = look && look->lag.is_whole() && !is_near && !meter.eta();
     if (!falls_behind || request_.source.is_embedded || ships_in_batches_)
       behind_since.reset();
     else if (!behind_since)
       behind_since = session.clock().now();
     else if (session.clock().now() - *behind_since >= kPatienceWithLag)
-      CO_TRY(co_await ship_in_batches(context));
+      CO_TRY(co_await ship_in_batches(
+          context, "clients write faster than writes can be shipped one by one"));
     const bool is_due = !looked_at || session.clock().now() - *looked_at >= kBetweenSettingLooks;
     if (is_due || (is_asked && is_near)) {
-      const auto lost = co_await keep_settings(context);
-      if (lost && *lost) co_return co_await verify_again(context);
+      const auto lost = co_await keep_settings(context, Keeps::kBoth);
+      if (lost && *lost && !CO_TRY(co_await is_target_denied())) {
+        context.events.warn_of(fmt::format("{}: the tables are verified again", kLostSetting));
+        session.repeat_from(kVerifyStep, kLostSetting);
+        break;
+      }
+      if (lost && *lost) CO_TRY(co_await ship_in_batches(context, kLostSetting));
       if (!lost && !is_passing(lost.error())) co_return fail(lost.error());
       if (lost && is_asked && is_near) break;
       looked_at = session.clock().now();

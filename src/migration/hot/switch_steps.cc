@@ -72,10 +72,13 @@ Task<std::string> HotMigration::cut_over(StepContext context) {
   // It is not extended: after it the guard gives back, whatever this process does.
   CO_TRY(co_await session.grant_lease(kCutoverStep, attempt.plan.max_write_hold - gives_back,
                                       runs::RunSession::Extend::kNo));
+  auto hooks = hooks_of(context);
+  if (goes_back || ships_in_batches_)
+    hooks.compare = [this, context, goes_back](Deadline deadline) {
+      return compare_sides(context, goes_back, deadline);
+    };
   auto end = co_await hot::cut_over(attempt.ports, attempt.plan, attempt.journaled.before,
-                                    hooks_of(context, goes_back           ? Compares::kBack
-                                                      : ships_in_batches_ ? Compares::kForward
-                                                                          : Compares::kNothing));
+                                    std::move(hooks));
   if (!end && end.error().code() == Code::kInterrupted) co_return fail(std::move(end.error()));
   if (!end)
     co_return co_await end_given_back(context, goes_back,
@@ -95,9 +98,9 @@ Task<std::optional<std::string>> HotMigration::find_switched(StepContext context
   auto attempt = CO_TRY(
       co_await attempt_of(CO_TRY(journaled_switch_from_json(cutover_record(context).before))));
   const bool goes_back = attempt.journaled.goes_back;
-  const auto given_back = CO_TRY(
-      co_await give_back(attempt.ports, attempt.plan, attempt.journaled.before,
-                         ports_.clock.now() + kLateRequest, hooks_of(context, Compares::kNothing)));
+  const auto given_back =
+      CO_TRY(co_await give_back(attempt.ports, attempt.plan, attempt.journaled.before,
+                                ports_.clock.now() + kLateRequest, hooks_of(context)));
   if (given_back.end == GaveBack::kStaysDenied) co_return fail(Code::kRefused, given_back.says);
   if (given_back.end == GaveBack::kSourceServes)
     co_return co_await end_given_back(context, goes_back, given_back.says);
@@ -158,13 +161,12 @@ Task<Undone> HotMigration::give_cutover_back(StepContext context, const StepReco
   if (record.before.empty()) co_return Undone{.says = "the cutover was not begun"};
   auto attempt = CO_TRY(co_await attempt_of(CO_TRY(journaled_switch_from_json(record.before))));
   const auto end = CO_TRY(co_await give_back(attempt.ports, attempt.plan, attempt.journaled.before,
-                                             ports_.clock.now() + kLateRequest,
-                                             hooks_of(context, Compares::kNothing)));
+                                             ports_.clock.now() + kLateRequest, hooks_of(context)));
   if (end.end == GaveBack::kStaysDenied) co_return fail(Code::kRefused, end.says);
   co_return Undone{.says = end.says};
 }
 
-CutoverHooks HotMigration::hooks_of(StepContext context, Compares compares) {
+CutoverHooks HotMigration::hooks_of(StepContext context) {
   CutoverHooks hooks{.at = context.events.at,
                      .show =
                          [context](const std::string& line) {
@@ -172,10 +174,6 @@ CutoverHooks HotMigration::hooks_of(StepContext context, Compares compares) {
                          },
                      .warn = [context](const std::string& text) { context.events.warn_of(text); },
                      .stopped = [context] { return context.session.stop().requested(); }};
-  if (compares != Compares::kNothing)
-    hooks.compare = [this, context, compares](Deadline deadline) {
-      return compare_sides(context, compares, deadline);
-    };
   return hooks;
 }
 
@@ -220,14 +218,17 @@ Task<std::string> HotMigration::describe_switch(bool goes_back) {
       to_text(forecast));
 }
 
-// The target may lack writes, or have them in another order: nobody writes to the source now, so
-// that what is repaired is exact.
-Task<> HotMigration::repair_target(StepContext context, const async::StopSignal& stop) {
-  auto from = CO_TRY(co_await client::Table::open(source_cluster_, request_.source.table, soon()));
-  auto to = CO_TRY(co_await client::Table::open(target_cluster_, request_.target.table, soon()));
-  compare::ProgressText text("repairing");
+// Nobody writes to the side that is left, and all that it has shipped has arrived: what differs now
+// was reordered or left out on the way, and what is repaired is exact.
+Task<> HotMigration::repair_other_side(StepContext context, bool goes_back,
+                                       const async::StopSignal& stop) {
+  auto of_source =
+      CO_TRY(co_await client::Table::open(source_cluster_, request_.source.table, soon()));
+  auto of_target =
+      CO_TRY(co_await client::Table::open(target_cluster_, request_.target.table, soon()));
+  compare::ProgressText text("comparing");
   const auto live = CO_TRY(co_await compare::verify_and_repair_live(
-      from, to,
+      goes_back ? of_target : of_source, goes_back ? of_source : of_target,
       {.recheck = {.lag = milliseconds(50), .reads = 2},
        .delete_extra = true,
        .timeout = request_.timeout},
@@ -240,29 +241,11 @@ Task<> HotMigration::repair_target(StepContext context, const async::StopSignal&
                  fmt::format("the tables differ ({})", to_text(*report_.verification)));
 }
 
-// Nobody writes to either side, and all must be equal before the source opens.
-Task<> HotMigration::compare_before_going_back(StepContext context, const async::StopSignal& stop) {
-  auto written =
-      CO_TRY(co_await client::Table::open(target_cluster_, request_.target.table, soon()));
-  auto old = CO_TRY(co_await client::Table::open(source_cluster_, request_.source.table, soon()));
-  compare::ProgressText text("comparing");
-  const auto compared = CO_TRY(co_await compare::compare(
-      {.source = written, .target = old}, {.timeout = request_.timeout}, stop,
-      {.on_progress = [&](const compare::CompareCounts& so_far, milliseconds elapsed) {
-        context.session.show_progress(context.events, {.line = text.line(so_far, elapsed)}, false);
-      }}));
-  if (compared.equal()) co_return Result<void>();
-  co_return fail(Code::kRefused,
-                 fmt::format("the tables differ in {} rows: `pegmove diff` lists them",
-                             base::format_count(uint64_t(compared.differing()))));
-}
-
-Task<> HotMigration::compare_sides(StepContext context, Compares compares, Deadline deadline) {
+Task<> HotMigration::compare_sides(StepContext context, bool goes_back, Deadline deadline) {
   async::StopSignal stop;
   async::TaskGroup timer(co_await asio::this_coro::executor);
   timer.spawn(stop_at(ports_.clock, deadline.at, stop));
-  auto compared = compares == Compares::kBack ? co_await compare_before_going_back(context, stop)
-                                              : co_await repair_target(context, stop);
+  auto compared = co_await repair_other_side(context, goes_back, stop);
   timer.stop();
   co_await timer.join();  // no result
   if (compared || !stop.requested()) co_return compared;
@@ -301,7 +284,7 @@ Task<std::string> HotMigration::watch(StepContext context) {
                                  request_.source.table, request_.target.cluster));
     session.set_reason(serves ? "" : serves.error().to_string());
     if (!kept_at || session.clock().now() - *kept_at >= kBetweenSettingsKept) {
-      const auto kept = co_await keep_settings(context);
+      const auto kept = co_await keep_settings(context, Keeps::kTarget);
       if (!kept) session.set_reason(kept.error().to_string());
       kept_at = session.clock().now();
     }
