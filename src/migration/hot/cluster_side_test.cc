@@ -167,8 +167,12 @@ TEST_F(ClusterSideTest, ADuplicationThatReplacedTheRunsStays) {
 }
 
 client::TableDuplications known_as(client::DuplicationStatus status) {
-  return {.table = "t",
-          .duplications = {{.id = 7, .status = status, .remote = "B", .partitions = {{0, {}}}}}};
+  client::Duplication duplication;
+  duplication.id = 7;
+  duplication.status = status;
+  duplication.remote = "B";
+  duplication.partitions[0] = {};
+  return {.table = "t", .duplications = {duplication}};
 }
 
 TEST(JudgedDuplication, SaysWhatItWaitsFor) {
