@@ -148,9 +148,14 @@ Task<> Cutover::open_target() {
 // The target's clients have written nothing that the source does not have: somebody who came to it
 // by himself has written below what was still being shipped.
 Task<> Cutover::nothing_waits_behind() {
-  const auto view = CO_TRY(co_await ports_.target.view(meta_request()));
+  auto view = co_await ports_.target.view(meta_request());
+  while (!view && may_repeat_request(view.error()) && !hooks_.is_stopped()) {
+    co_await ports_.clock.sleep_for(kMetaPause);  // no result
+    view = co_await ports_.target.view(meta_request());
+  }
+  if (!view) co_return fail(std::move(view).error());
   CO_TRY(
-      in_context(co_await prove_drained(ports_.target, ports_.clock, view, *plan_.back,
+      in_context(co_await prove_drained(ports_.target, ports_.clock, *view, *plan_.back,
                                         MustPersist::kNo, async::milliseconds(0), hooks_, until_),
                  "writes of the target's own clients"));
   co_return Result<void>();

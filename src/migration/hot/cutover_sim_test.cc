@@ -114,29 +114,36 @@ TEST(CutoverSim, KeepsWritesWhenPegmoveEndsAtAnyFailpoint) {
 
 // Each rule is needed: without it some seed fails.
 TEST(CutoverSim, LosesWritesWithoutTheProofsOfTheFence) {
+  const SimSettings troubled{.most_troubles = 9, .missed_rounds = 0.3};
+  auto writes = troubled;
+  writes.fence = FenceKind::kWrites;
   expect_failing_seed(Removed::kFenceProof, {}, 200);
-  expect_failing_seed(Removed::kSecondariesAreProven, {.most_troubles = 9}, 2'000);
-  expect_failing_seed(Removed::kServedBefore, {.most_troubles = 9}, 3'000);
-  expect_failing_seed(Removed::kViewsAreEqual, {.most_troubles = 9}, 2'000);
-  expect_failing_seed(Removed::kFenceAge, {.fence = FenceKind::kWrites, .most_troubles = 9}, 3'000);
+  expect_failing_seed(Removed::kSecondariesAreProven, troubled, 2'000);
+  expect_failing_seed(Removed::kServedBefore, troubled, 2'000);
+  expect_failing_seed(Removed::kViewsAreEqual, troubled, 2'000);
+  expect_failing_seed(Removed::kFenceAge, writes, 2'000);
 }
 
 TEST(CutoverSim, LosesWritesWithoutTheProofsOfTheDrain) {
-  expect_failing_seed(Removed::kTwoReadings, {}, 3'000);
-  expect_failing_seed(Removed::kMaxPrepared, {}, 3'000);
-  expect_failing_seed(Removed::kPersisted, {.most_troubles = 9}, 2'000);
+  const SimSettings troubled{.most_troubles = 9};
+  expect_failing_seed(Removed::kTwoReadings, {.is_embedded = true, .waits = 0.2}, 2'000);
+  expect_failing_seed(Removed::kMaxPrepared, {.is_embedded = true, .most_troubles = 9}, 2'000);
+  expect_failing_seed(Removed::kPersisted, troubled, 2'000);
   expect_failing_seed(Removed::kSealed, {.with_relay = true, .most_troubles = 9}, 2'000);
-  expect_failing_seed(Removed::kEveryPartition, {.most_troubles = 9}, 3'000);
-  expect_failing_seed(Removed::kServersOwnView, {}, 2'000);
+  expect_failing_seed(Removed::kEveryPartition, troubled, 2'000);
+  expect_failing_seed(Removed::kServersOwnView, troubled, 2'000);
   expect_failing_seed(Removed::kNothingBehind, {.with_rollback = true}, 1'000);
 }
 
 TEST(CutoverSim, LosesWritesWithoutTheRulesOfTheSwitch) {
-  expect_failing_seed(Removed::kExactVersion, {}, 2'000);
-  expect_failing_seed(Removed::kVersionBeforeOpening, {}, 2'000);
-  expect_failing_seed(Removed::kTargetNamed, {}, 2'000);
-  expect_failing_seed(Removed::kDeniedWithoutNodes, {}, 2'000);
-  expect_failing_seed(Removed::kUnknownIsRead, {}, 2'000);
+  const SimSettings stopped{
+      .fate = SimProcess::Fate{.at_point = "cutover.checked", .stops_for = 300'000}};
+  const SimSettings killed{.fate = SimProcess::Fate{.at_point = "cutover.switched"}};
+  expect_failing_seed(Removed::kExactVersion, stopped, 500);
+  expect_failing_seed(Removed::kVersionBeforeOpening, stopped, 500);
+  expect_failing_seed(Removed::kTargetNamed, killed, 500);
+  expect_failing_seed(Removed::kDeniedWithoutNodes, killed, 500);
+  expect_failing_seed(Removed::kUnknownIsRead, {}, 1'000);
 }
 
 TEST(CutoverSim, HoldsTooLongWithoutAnEarlyBeginOrAGuard) {
@@ -146,7 +153,7 @@ TEST(CutoverSim, HoldsTooLongWithoutAnEarlyBeginOrAGuard) {
 
 TEST(CutoverSim, LosesWritesThatWereNotMadeReady) {
   expect_failing_seed(Removed::kAllShip, {}, 500);
-  expect_failing_seed(Removed::kOneByOne, {}, 500);
+  expect_failing_seed(Removed::kOneByOne, {.most_troubles = 9}, 2'000);
 }
 
 // Which is why it must be asked for (--accept-lost-writes).

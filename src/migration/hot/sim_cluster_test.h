@@ -26,6 +26,7 @@ struct SimClusterOptions {
   int64_t env_round_ms = 30'000;  // 0: envs act at once
   double missed_rounds = 0.05;    // a server that has missed one does not miss the next
   bool ships_one_by_one = true;
+  double waits = 0.02;               // of writes, before they get a decree
   double hangs = 0.0003;             // of shipped requests
   int64_t report_every_ms = 10'000;  // of shipping, to the meta server
 };
@@ -64,6 +65,7 @@ class SimCluster {
       : world_(world), options_(std::move(options)), servers_(size_t(options_.servers)) {
     for (int s = 0; s < options_.servers; ++s) {
       servers_[size_t(s)].acting.resize(size_t(options_.partitions));
+      servers_[size_t(s)].active_from.resize(size_t(options_.partitions));
       if (options_.env_round_ms > 0) begin_rounds(s, world_.between(0, options_.env_round_ms));
     }
     partitions_.resize(size_t(options_.partitions));
@@ -127,6 +129,8 @@ class SimCluster {
     bool is_alive = true;
     bool has_missed = false;
     std::vector<std::optional<std::string>> acting{};  // of its replica of each partition
+    // Until then the replica refuses everything, though the meta server has it as a member.
+    std::vector<int64_t> active_from{};
   };
 
   std::optional<std::string>& acting(int server, int partition) {
@@ -135,6 +139,12 @@ class SimCluster {
   bool denies(int server, int partition, bool is_write) const {
     const auto& value = servers_[size_t(server)].acting[size_t(partition)];
     return value && (*value == kDenyAll || is_write);
+  }
+  bool is_active(int server, int partition) const {
+    return world_.now() >= servers_[size_t(server)].active_from[size_t(partition)];
+  }
+  bool refuses(int server, int partition, bool is_write) const {
+    return !is_active(server, partition) || denies(server, partition, is_write);
   }
   bool is_member(int server, int partition) const {
     return std::ranges::count(at(partition).members, server) > 0;
@@ -185,10 +195,10 @@ inline void SimCluster::begin_rounds(int server, int64_t first) {
 inline void SimCluster::write(int server, int partition, Entry entry) {
   if (!is_alive(server))
     return world_.after(1'000, [done = std::move(entry.done)] { done(SimAnswer::kLost); });
-  if (denies(server, partition, true) || primary(partition) != server)
+  if (refuses(server, partition, true) || primary(partition) != server)
     return entry.done(SimAnswer::kDenied);
   // Accepted, and waiting in the server before it gets a decree.
-  const auto waits = world_.chance(0.02) ? world_.between(1, 900) : 0;
+  const auto waits = world_.chance(options_.waits) ? world_.between(1, 900) : 0;
   const auto ballot = at(partition).ballot;
   if (waits == 0) return prepare(server, partition, ballot, std::move(entry));
   world_.after(waits, [this, server, partition, ballot, entry = std::move(entry)]() mutable {
@@ -225,7 +235,7 @@ inline void SimCluster::commit(int partition, int64_t decree, SimAnswer answer) 
 
 inline SimAnswer SimCluster::read(int server, int partition, int key, int64_t& value) const {
   if (!is_alive(server)) return SimAnswer::kLost;
-  if (denies(server, partition, false) || primary(partition) != server) return SimAnswer::kDenied;
+  if (refuses(server, partition, false) || primary(partition) != server) return SimAnswer::kDenied;
   const auto found = at(partition).rows.find(key);
   value = found == at(partition).rows.end() ? 0 : found->second;
   return SimAnswer::kOk;
@@ -234,7 +244,7 @@ inline SimAnswer SimCluster::read(int server, int partition, int key, int64_t& v
 inline SimAnswer SimCluster::probe(int server, int partition, bool is_primary, Probe kind) {
   if (!is_alive(server)) return SimAnswer::kLost;
   const bool is_write = kind == Probe::kWrite;
-  if (denies(server, partition, is_write) || !is_member(server, partition) ||
+  if (refuses(server, partition, is_write) || !is_member(server, partition) ||
       is_primary != (primary(partition) == server))
     return SimAnswer::kDenied;
   if (is_write) prepare(server, partition, at(partition).ballot, {.done = [](SimAnswer) {}});
@@ -259,6 +269,10 @@ inline void SimCluster::reconfigure(int partition, std::vector<int> members, boo
   auto& state = at(partition);
   const bool keeps_primary = state.has_primary && has_primary && members[0] == state.members[0];
   ++state.ballot;
+  for (const int server : members)
+    if (!is_member(server, partition) || (!keeps_primary && server == members[0]))
+      servers_[size_t(server)].active_from[size_t(partition)] =
+          world_.now() + world_.between(0, 3'000);
   state.members = std::move(members);
   state.has_primary = has_primary;
   const auto prepared = int64_t(state.log.size());
@@ -446,7 +460,7 @@ inline SimAnswer SimCluster::take_shipped(int partition, const std::vector<Entry
   auto& state = at(partition);
   const auto server = primary(partition);
   if (!server || !is_alive(*server) || !all_alive(state)) return SimAnswer::kLost;
-  if (denies(*server, partition, true)) return SimAnswer::kDenied;
+  if (refuses(*server, partition, true)) return SimAnswer::kDenied;
   for (const auto& entry : entries)
     state.log.push_back({.key = entry.key, .value = entry.value, .kind = Kind::kShipped});
   commit(partition, int64_t(state.log.size()), SimAnswer::kOk);

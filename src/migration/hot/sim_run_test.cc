@@ -161,7 +161,8 @@ Routine<> SimRun::hold_it(Ports& ports, SimProcess& process, Attempt& attempt,
     attempt.before = *before;
     attempt.has_begun = true;
     attempt.late_at = world_.now() + attempt.plan.max_write_hold.count() -
-                      ports.source.envs_act_within().count() - attempt.plan.give_back_takes.count();
+                      ports.lying_source.envs_act_within().count() -
+                      attempt.plan.give_back_takes.count();
     start_guard();
     const auto end = co_await cut_over(ports.get(), attempt.plan, attempt.before, hooks);
     if (co_await process.live()) {

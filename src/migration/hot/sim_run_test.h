@@ -19,8 +19,10 @@ struct SimSettings {
   bool with_rollback = false;
   bool with_relay = false;
   bool with_compare = false;
-  int most_troubles = 3;
   bool is_embedded = false;  // envs act at once
+  int most_troubles = 3;
+  double missed_rounds = 0.05;
+  double waits = 0.02;
   double hangs = 0.0003;
   // The fate of the process that carries out the cutover, instead of a random one.
   std::optional<SimProcess::Fate> fate{};
@@ -86,8 +88,9 @@ class SimRun {
             .servers = 4,
             .replicas = int(world_.between(2, 3)),
             .env_round_ms = settings_.is_embedded ? 0 : 30'000,
-            .missed_rounds = settings_.with_faults ? 0.05 : 0,
+            .missed_rounds = settings_.with_faults ? settings_.missed_rounds : 0,
             .ships_one_by_one = settings_.removed != Removed::kOneByOne,
+            .waits = settings_.waits,
             .hangs = settings_.hangs,
             .report_every_ms = settings_.is_embedded ? 500 : 10'000};
   }
