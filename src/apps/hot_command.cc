@@ -64,7 +64,7 @@ Result<HotRequest> hot_request_of(const CommandRun& run, const HotArguments& arg
   return request;
 }
 
-int hot(const HotArguments& arguments) {
+int move_hot(const HotArguments& arguments) {
   auto run = CommandRun::start(arguments.run.common);
   if (!run) return report(run.error(), kUsage);
   auto request = hot_request_of(**run, arguments);
@@ -142,7 +142,7 @@ void add_hot_command(Verb& program, int& exit_code) {
   verb->add_flag("--drop-target", arguments->drops_target,
                  "drop the target table when the run is cancelled");
   add_run_options(*verb, arguments->run);
-  verb->callback([arguments, &exit_code] { exit_code = hot(*arguments); });
+  verb->callback([arguments, &exit_code] { exit_code = move_hot(*arguments); });
 }
 
 }  // namespace pegmove::apps
