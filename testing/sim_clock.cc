@@ -30,6 +30,11 @@ size_t SimClock::sleepers() const {
   return sleepers_.size();
 }
 
+std::optional<async::Instant> SimClock::next_wake() const {
+  std::lock_guard lock(mutex_);
+  return sleepers_.empty() ? std::nullopt : std::optional(sleepers_.begin()->first);
+}
+
 // Time may pass on another thread while the executor's cancels the sleep: only the executor's
 // thread resumes it, once.
 struct SimClock::Sleeper {

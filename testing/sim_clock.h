@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "async/clock.h"
 
@@ -19,6 +20,8 @@ class SimClock : public Clock {
   void advance(async::milliseconds by);
   void set_unix_seconds(int64_t seconds);
   size_t sleepers() const;
+  // The instant of the next sleeper: for tests that move the time from one to the next.
+  std::optional<async::Instant> next_wake() const;
 
  private:
   struct Sleeper;

@@ -78,6 +78,12 @@ blockstore::Providers TestCluster::providers() const {
 
 // Another process may take the port between the check and the use.
 void TestCluster::start_on_free_port() {
+  if (options_.meta_port != 0) {
+    if (auto started = try_start(options_.meta_port); !started)
+      throw std::runtime_error(started.error().to_string());
+    meta_address_ = cluster_->meta_address();
+    return;
+  }
   for (int attempt = 0; attempt < 10; ++attempt) {
     auto started = try_start(find_free_port());
     if (started) {

@@ -27,6 +27,7 @@ namespace pegmove::testing {
 struct TestClusterOptions {
   std::string name = "test";
   int replica_servers = 1;
+  uint16_t meta_port = 0;     // 0: a free one
   uint16_t replica_port = 0;  // of the first replica server; 0: free ones, new at each start
   size_t max_request_size = 1 << 20;
   std::map<std::string, uint8_t> duplication_group = {};

@@ -21,6 +21,7 @@ enum ExitCode {
   kUsage = 2,
   kPreflightFailed = 3,  // refused before anything was changed
   kTablesDiffer = 4,
+  kGivenBack = 6,  // a cutover: who served before serves
   kInterrupted = 7,
 };
 
@@ -118,6 +119,8 @@ void add_copy_command(Verb& program, int& exit_code);
 void add_verify_command(Verb& program, int& exit_code);
 void add_diff_command(Verb& program, int& exit_code);
 void add_repair_command(Verb& program, int& exit_code);
+void add_hot_command(Verb& program, int& exit_code);
+void add_cutover_commands(Verb& program, int& exit_code);  // cutover, rollback, complete, guard
 void add_import_export_commands(Verb& program, int& exit_code);
 void add_metaproxy_command(Verb& program, int& exit_code);
 void add_routes_command(Verb& program, int& exit_code);

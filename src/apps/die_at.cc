@@ -14,6 +14,7 @@
 #include "duplication/control_failpoints.h"
 #include "duplication/failpoints.h"
 #include "duplication/shipping_failpoints.h"
+#include "migration/hot/failpoints.h"
 #include "splitter/split.h"
 
 namespace pegmove::apps {
@@ -25,13 +26,13 @@ bool is_failpoint(std::string_view name) {
   };
   // Failpoints of runs: "copy-rows.begun", and those at the end (runs/engine.cc).
   const auto point = name.substr(name.find('.') + 1);
-  const std::array points{"begun", "acted", "done", "undoing", "undo-acted", "undone"};
+  const std::array points{"begun", "acted", "done", "undoing", "undo-acted", "undone", "repeats"};
   const std::array ends{"cancelling", "cancelled", "ended"};
   if ((name.contains('.') && is_in(point, points)) || is_in(name, ends)) return true;
   return is_in(name, backup::kFailpoints) || is_in(name, bulkload::kFailpoints) ||
          is_in(name, splitter::kFailpoints) || is_in(name, duplication::kFailpoints) ||
          is_in(name, duplication::kControlFailpoints) ||
-         is_in(name, duplication::kShippingFailpoints);
+         is_in(name, duplication::kShippingFailpoints) || is_in(name, migration::hot::kFailpoints);
 }
 
 }  // namespace

@@ -19,9 +19,11 @@ int main(int argc, char** argv) {
   pegmove::apps::add_split_command(program.root(), exit_code);
   pegmove::apps::add_split_unit_command(program.root(), exit_code);
   pegmove::apps::add_load_command(program.root(), exit_code);
+  pegmove::apps::add_hot_command(program.root(), exit_code);
   pegmove::apps::add_check_command(program.root(), exit_code);
   pegmove::apps::add_run_commands(program.root(), exit_code);
   pegmove::apps::add_steering_commands(program.root(), exit_code);
+  pegmove::apps::add_cutover_commands(program.root(), exit_code);
   pegmove::apps::add_verify_command(program.root(), exit_code);
   pegmove::apps::add_diff_command(program.root(), exit_code);
   pegmove::apps::add_repair_command(program.root(), exit_code);

@@ -1,11 +1,30 @@
 #include "apps/process_ports.h"
 
+#include <fmt/format.h>
+
+#include <climits>
+#include <filesystem>
+
+#include "base/child_process.h"
 #include "spark/spark_units.h"
 
 namespace pegmove::apps {
+namespace {
 
-ProcessPorts::ProcessPorts(CommandRun& run)
+// A guard connects to two clusters and to ZooKeeper.
+constexpr std::chrono::milliseconds kGuardStarts{30'000};
+
+Routine<bool> close_zookeeper(routes::ZooKeeper& nodes) {
+  nodes.stop();
+  co_await nodes.join();  // no result
+  co_return true;
+}
+
+}  // namespace
+
+ProcessPorts::ProcessPorts(CommandRun& run, std::string state)
     : run_(run),
+      state_(std::move(state)),
       ports_{
           .clock = run.clock(),
           .stop = run.stop(),
@@ -14,6 +33,8 @@ ProcessPorts::ProcessPorts(CommandRun& run)
                                int calls) { return open_store(name, calls); },
           .make_unit_engine =
               [this](const migration::SplitRequest& request) { return make_unit_engine(request); },
+          .open_nodes = [this](const std::string& servers) { return open_nodes(servers); },
+          .start_guard = [this](const std::string& id) { return start_guard(id); },
           .timeout = run.timeout(),
           .version = PEGMOVE_VERSION} {}
 
@@ -21,6 +42,43 @@ Result<std::optional<blockstore::AsyncStore>> ProcessPorts::open_store(const std
                                                                        int calls) {
   stores_.push_back(TRY(BackupStores::open(run_, calls)));
   return stores_.back()->find(name);
+}
+
+ProcessPorts::~ProcessPorts() {
+  for (const auto& [servers, nodes] : zookeepers_) run_.wait_for(close_zookeeper(*nodes));
+}
+
+Result<routes::Nodes*> ProcessPorts::open_nodes(const std::string& servers) {
+  auto& nodes = zookeepers_[servers];
+  if (!nodes) {
+    auto places = net::parse_host_port_list(servers);
+    if (!places) {
+      zookeepers_.erase(servers);
+      return fail(std::move(places).error().with_context("--zookeeper"));
+    }
+    nodes = std::make_unique<routes::ZooKeeper>(
+        run_.context().get_executor(), run_.clock(),
+        routes::ZooKeeperOptions{.servers = *std::move(places)}, Logger("routes"));
+    nodes->start(nullptr);
+  }
+  return nodes.get();
+}
+
+// It blocks, before anything is fenced.
+Result<void> ProcessPorts::start_guard(const std::string& run) const {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return fail(Code::kIo, "this program does not find itself: " + error.message());
+  std::vector<std::string> words{program.string(), "guard", run};
+  if (!state_.empty()) words.insert(words.end(), {"--state", state_});
+  if (!run_.config().path().empty()) words.insert(words.end(), {"--config", run_.config().path()});
+  auto guard = TRY(in_context(base::ChildProcess::start(words, {.outlives_caller = true}),
+                              "starting the guard of the cutover"));
+  const auto line = TRY(in_context(guard.next_line({.limit = kGuardStarts}),
+                                   "the guard of the cutover has not started"));
+  if (line && line->starts_with("guarding")) return {};
+  return fail(Code::kRefused, fmt::format("the guard of the cutover has not started: {}",
+                                          line.value_or("it ended")));
 }
 
 // The block services that the executors need.

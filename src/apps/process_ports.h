@@ -1,19 +1,23 @@
-// What this process provides to the methods: clusters, block stores, Spark.
+// What this process provides to the methods: clusters, block stores, ZooKeeper, Spark, guards.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "apps/backup_stores.h"
 #include "async/pool.h"
 #include "migration/ports.h"
+#include "routes/zookeeper.h"
 
 namespace pegmove::apps {
 
 class ProcessPorts {
  public:
-  // The command run must outlive it.
-  explicit ProcessPorts(CommandRun& run);
+  // The command run must outlive it. `state`: the journal, for guards; "": the default.
+  explicit ProcessPorts(CommandRun& run, std::string state = "");
+  ~ProcessPorts();
 
   const migration::Ports& get() const { return ports_; }
 
@@ -22,7 +26,12 @@ class ProcessPorts {
   Result<std::unique_ptr<migration::UnitEngine>> make_unit_engine(
       const migration::SplitRequest& request);
 
+  Result<routes::Nodes*> open_nodes(const std::string& servers);
+  Result<void> start_guard(const std::string& run) const;
+
   CommandRun& run_;
+  const std::string state_;
+  std::map<std::string, std::unique_ptr<routes::ZooKeeper>> zookeepers_;  // by their servers
   std::vector<std::unique_ptr<BackupStores>> stores_;  // each with a pool of its own
   async::Pool spark_pool_{1};
   migration::Ports ports_;

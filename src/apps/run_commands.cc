@@ -190,10 +190,10 @@ void add_set(Verb& program, int& exit_code) {
       program, exit_code, "set",
       "Example: pegmove set copy-20261122-1 max-rows-per-second=50000\n\n"
       "Changes the limits of a run, while it works or for the next `pegmove resume`: "
-      "max-rows-per-second and max-megabytes-per-second (0: no limit), latency-bound "
-      "(200ms), full-speed (true, false).",
+      "of a copy max-rows-per-second and max-megabytes-per-second (0: no limit), latency-bound "
+      "(200ms), full-speed (true, false); of a hot migration max-write-hold (60s).",
       arguments, [](const RunIdArguments& a, Journal& journal) { return set(a, journal); });
-  verb->list_under(kRunInProgress, "changes the limits of a copy, while it works or for later");
+  verb->list_under(kRunInProgress, "changes the limits of a run, while it works or for later");
   add_id(*verb, *arguments);
   verb->add_option("settings", arguments->settings, "KEY=VALUE ...")->required();
 }

@@ -21,19 +21,6 @@ using runs::UndoEnd;
 
 void say(const std::string& text) { std::fprintf(stderr, "pegmove: %s\n", text.c_str()); }
 
-Result<runs::Events> events_of(CommandRun& run, const RunArguments& arguments, ProgressLine& line) {
-  runs::Events events{.show = [&line](const std::string& text) { line.show(text); },
-                      .warn = say,
-                      .at = TRY(die_at(arguments.die_at))};
-  if (!arguments.common.quiet) events.say = say;
-  if (is_on_terminal())
-    events.ask = [&run, &line](std::string question) {
-      line.end();
-      return ask_on_terminal(run.clock(), run.stop(), std::move(question));
-    };
-  return events;
-}
-
 void print_assessment(const runs::Assessment& assessment, bool quiet) {
   for (const auto& warning : assessment.warnings) say(warning);
   if (quiet) return;
@@ -76,6 +63,7 @@ int report_ending(const std::string& run, const RunArguments& arguments, const E
     print_undone(ending.undone);
     return kInterrupted;
   }
+  if (ending.has_given_back) return kGivenBack;  // the reason says how to try again
   print_next_step(run, arguments, ending.state);
   if (ending.report && ending.report->tables_differ) return kTablesDiffer;
   const bool is_failure =
@@ -118,6 +106,19 @@ void print_procedure(const RunArguments& arguments, runs::Work& work) {
 }
 
 }  // namespace
+
+Result<runs::Events> events_of(CommandRun& run, const RunArguments& arguments, ProgressLine& line) {
+  runs::Events events{.show = [&line](const std::string& text) { line.show(text); },
+                      .warn = say,
+                      .at = TRY(die_at(arguments.die_at))};
+  if (!arguments.common.quiet) events.say = say;
+  if (is_on_terminal())
+    events.ask = [&run, &line](std::string question) {
+      line.end();
+      return ask_on_terminal(run.clock(), run.stop(), std::move(question));
+    };
+  return events;
+}
 
 void add_state_option(Verb& verb, std::string& state) {
   verb.add_option("--state", state,
@@ -185,7 +186,7 @@ int resume_run(const RunArguments& arguments, const std::string& id) {
   }();
   if (!found)
     return report(found.error(), found.error().code() == Code::kNotFound ? kUsage : kFailed);
-  const ProcessPorts ports(**run);
+  const ProcessPorts ports(**run, arguments.state);
   const auto registry = migration::methods(ports.get());
   std::unique_ptr<runs::Work> work;
   return carry_out(

@@ -40,6 +40,11 @@ bool print_undone(const std::vector<runs::Undone>& undone);
 void add_run_commands(Verb& program, int& exit_code);       // list, status, set, forget
 void add_steering_commands(Verb& program, int& exit_code);  // resume, pause, cancel
 
+// How the events of a run reach the terminal. The line must outlive them. Errors: an unknown
+// --die-at.
+class ProgressLine;
+Result<runs::Events> events_of(CommandRun& run, const RunArguments& arguments, ProgressLine& line);
+
 // Resumes a run of any method. Returns the exit code.
 int resume_run(const RunArguments& arguments, const std::string& id);
 

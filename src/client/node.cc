@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "data_types.h"
 #include "meta_types.h"
+#include "record/hash.h"
+#include "record/key.h"
 #include "replica_admin_types.h"
 #include "wire/error_code.h"
 #include "wire/thrift_codec.h"
@@ -77,6 +80,35 @@ Task<NodeDisks> query_disk_info(Client& client, net::HostPort node, std::string 
                            .primaries = partitions_of(disk.holding_primary_replicas),
                            .secondaries = partitions_of(disk.holding_secondary_replicas)});
   co_return disks;
+}
+
+Task<wire::ErrorCode> probe_row(Client& client, net::HostPort node, RowProbe probe,
+                                Deadline deadline) {
+  CO_TRY(record::check_hash_key(probe.hash_key));
+  const auto code = probe.removes ? RpcCode::kRemove : RpcCode::kGet;
+  const auto body = wire::encode_body(wire::blob{record::encode_key(probe.hash_key, "")});
+  const auto addresses = CO_TRY(co_await client.host_names().resolve(node, deadline));
+  auto reply = co_await client.channel(addresses.front())
+                   .call({.code = code,
+                          .gpid = probe.partition,
+                          .partition_hash = record::key_hash(probe.hash_key, ""),
+                          .body = body,
+                          .deadline = deadline,
+                          .is_backup_request = probe.is_backup_request});
+  if (!reply) {
+    client.host_names().failed(node, addresses.front());
+    co_return fail(std::move(reply).error());
+  }
+  if (reply->error != ErrorCode::kOk) co_return reply->error;
+  const auto status = probe.removes
+                          ? CO_TRY(wire::decode_body<wire::update_response>(reply->body.view)).error
+                          : CO_TRY(wire::decode_body<wire::read_response>(reply->body.view)).error;
+  if (status == int32_t(wire::StorageStatus::kOk) ||
+      status == int32_t(wire::StorageStatus::kNotFound))
+    co_return ErrorCode::kOk;
+  co_return fail(wire::to_error(
+      wire::StorageStatus(status),
+      fmt::format("partition {} at {}", probe.partition.to_string(), node.to_string())));
 }
 
 }  // namespace pegmove::client

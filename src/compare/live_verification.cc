@@ -9,7 +9,8 @@ Task<LiveVerification> verify_and_repair_live(
   const TablePair tables{.source = std::move(source), .target = std::move(target)};
   options.recheck.timeout = options.timeout;
   Repair repair(tables,
-                {.rule = {.expiry_tolerance_s = options.expiry_tolerance_s},
+                {.delete_extra = options.delete_extra,
+                 .rule = {.expiry_tolerance_s = options.expiry_tolerance_s},
                  .live = options.recheck,
                  .most_rounds = options.most_rounds,
                  .most_listed = options.most_listed,

@@ -8,7 +8,8 @@ namespace pegmove::compare {
 struct LiveVerificationOptions {
   RecheckOptions recheck{};
   uint32_t expiry_tolerance_s = 0;
-  int most_rounds = 3;  // how often a row is repaired that is proven different again
+  bool delete_extra = false;  // rows that exist only in the target: when nobody else writes to it
+  int most_rounds = 3;        // how often a row is repaired that is proven different again
   size_t most_listed = 1000;
   int classes_at_once = 8;
   async::milliseconds timeout{30'000};
@@ -26,7 +27,7 @@ struct LiveVerification {
   bool equal() const { return source_is_there() && repaired.extra_left == 0; }
 };
 
-// Verifies live, repairs the proven differences during the comparison (never extras), rechecks
+// Verifies live, repairs the proven differences during the comparison, rechecks
 // those rows, and repairs again what is then proven different, up to `most_rounds` times. Memory is
 // bounded as in compare() and Repair. May be repeated. Errors: theirs.
 Task<LiveVerification> verify_and_repair_live(

@@ -75,6 +75,7 @@ Result<ServerConfig> parse_config_dump(std::string_view text) {
   config.cold_backup_root = replication["cold_backup_root"];
   config.enable_acl = security["enable_acl"] == "true";
   config.enable_ranger_acl = security["enable_ranger_acl"] == "true";
+  config.clusters = sections["pegasus.clusters"];
   for (const auto& [name, value] : sections["duplication-group"])
     config.duplication_group[name] =
         int(TRY(in_context(base::parse_integer(value, 1, 127), "[duplication-group] " + name)));

@@ -31,8 +31,11 @@ Result<ServerVersion> parse_version(std::string_view body);
 // their defaults. Nothing else of the file is kept: it may contain secrets.
 struct ServerConfig {
   std::map<std::string, int> duplication_group;  // [duplication-group]
-  std::string cluster_name;           // its name in the group: dup_cluster_name, else cluster_name
-  bool ignores_other_ids = false;     // dup_ignore_other_cluster_ids
+  std::string cluster_name;        // its name in the group: dup_cluster_name, else cluster_name
+  bool ignores_other_ids = false;  // dup_ignore_other_cluster_ids
+  // [pegasus.clusters]: the meta servers of other clusters by name. Embedded clusters do not show
+  // it.
+  std::map<std::string, std::string> clusters = {};
   std::string cold_backup_root = {};  // "": backups are refused
   bool enable_acl = false;
   bool enable_ranger_acl = false;

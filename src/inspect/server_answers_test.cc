@@ -69,6 +69,12 @@ TEST(ServerAnswers, TheNameForDuplicationGoesBeforeTheClusters) {
   EXPECT_EQ(config->own_id(), std::nullopt);
 }
 
+TEST(ServerAnswers, OtherClustersHaveTheirMetaServers) {
+  const auto config = parse_config_dump("[pegasus.clusters]\nB = b1:34601,b2:34601\n");
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->clusters, (std::map<std::string, std::string>{{"B", "b1:34601,b2:34601"}}));
+}
+
 TEST(ServerAnswers, WhatIsNoConfigurationIsAnError) {
   EXPECT_FALSE(parse_config_dump(""));
   EXPECT_FALSE(parse_config_dump("unknown command 'config-dump'"));

@@ -3,6 +3,7 @@
 #include "migration/back_up_and_load.h"
 #include "migration/cold_backup/back_up.h"
 #include "migration/copy/copy_table.h"
+#include "migration/hot/hot.h"
 #include "migration/load/load.h"
 #include "migration/restore/restore.h"
 #include "migration/split/split.h"
@@ -33,8 +34,16 @@ runs::Registry methods(const Ports& ports) {
     rows::ThrottleOptions throttle;
     return apply_setting(throttle, key, value);
   };
+  auto hot = method<hot::HotMigration>(hot::kHotMethod, ports, [](const journal::Run& run) {
+    return hot::hot_request_from_json(run.options);
+  });
+  hot.check_setting = [](const std::string& key, const std::string& value) {
+    hot::HotRequest request;
+    return hot::apply_hot_setting(request, key, value);
+  };
   return runs::Registry({
       std::move(copy),
+      std::move(hot),
       method<BackUp>(kBackupMethod, ports,
                      [](const journal::Run& run) { return backup_request_from_json(run.options); }),
       method<BackUpAndLoad>(

@@ -10,6 +10,7 @@
 #include "async/stop_signal.h"
 #include "blockstore/async_store.h"
 #include "client/cluster.h"
+#include "routes/nodes.h"
 
 namespace pegmove::migration {
 
@@ -29,6 +30,12 @@ struct Ports {
       open_store;
   // Carries out the units of a split; null: this process does.
   std::function<Result<std::unique_ptr<UnitEngine>>(const SplitRequest&)> make_unit_engine{};
+  // The nodes of the ZooKeeper "host:port,..."; they exist as long as the ports. Errors:
+  // kInvalidArgument.
+  std::function<Result<routes::Nodes*>(const std::string& servers)> open_nodes{};
+  // Starts the guard of the run's cutover in a process of its own, which outlives this one. Errors:
+  // kIo and others: there is none, and the cutover must not begin. Empty: none is wanted.
+  std::function<Result<void>(const std::string& run)> start_guard{};
   async::milliseconds timeout{30'000};  // of one request, where the run's options have none
   std::string version{};                // of pegmove, for certificates
 

@@ -9,6 +9,7 @@
 #include "journal/journals_test.h"
 #include "migration/methods.h"
 #include "runs/steering.h"
+#include "testing/fake_nodes.h"
 #include "testing/quick_clock.h"
 #include "testing/two_clusters.h"
 
@@ -58,7 +59,17 @@ class TestRuns {
         runs::RunSession::hold<T>(place(id, clusters_.context().get_executor()), std::move(work)));
   }
 
+  // The run goes on with a request that one of its steps answers.
+  Result<runs::Ending> ask(const std::string& id, journal::Request request) {
+    journal::good(open_journal().request(id, request));
+    return hold<runs::Ending>(id, [this, request](runs::RunSession& session) {
+      journal::good(session.adopt(request) ? Result<void>() : fail(Code::kInternal, "not found"));
+      return work(session);
+    });
+  }
+
   std::map<std::string, std::shared_ptr<client::Cluster>> by_word;
+  pegmove::testing::FakeNodes nodes;  // of ZooKeeper
   bool has_store = true;
   async::StopSignal stop;
   runs::Events events{};
@@ -89,14 +100,16 @@ class TestRuns {
   async::Pool pool_{1};
 
  public:
-  const Ports ports{.clock = clock_,
-                    .stop = stop,
-                    .connect = [this](std::string word) { return connect(std::move(word)); },
-                    .open_store = [this](const std::string& name,
-                                         int) -> Result<std::optional<blockstore::AsyncStore>> {
-                      if (!has_store || name != "disk") return std::nullopt;
-                      return store();
-                    }};
+  const Ports ports{
+      .clock = clock_,
+      .stop = stop,
+      .connect = [this](std::string word) { return connect(std::move(word)); },
+      .open_store = [this](const std::string& name,
+                           int) -> Result<std::optional<blockstore::AsyncStore>> {
+        if (!has_store || name != "disk") return std::nullopt;
+        return store();
+      },
+      .open_nodes = [this](const std::string&) -> Result<routes::Nodes*> { return &nodes; }};
 
  private:
   runs::Registry registry_ = methods(ports);

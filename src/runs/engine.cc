@@ -1,4 +1,6 @@
 #include "runs/engine.h"
+
+#include "base/check.h"
 #include "base/json_text.h"
 
 #include <fmt/format.h>
@@ -117,7 +119,8 @@ class Engine {
   }
 
   Task<> carry_out_steps() {
-    for (const auto& step : steps_) {
+    for (size_t next = 0; next < steps_.size();) {
+      const auto& step = steps_[next++];
       const auto* record = session_.find_step(step.name);
       if (record && record->state == StepState::kDone) continue;
       if (session_.stop().requested()) co_return fail(Code::kInterrupted, "stopped on request");
@@ -127,8 +130,28 @@ class Engine {
       if (!done && session_.timed_out())
         co_return fail(Code::kTimeout, fmt::format("step {} exceeded its time limit", step.name));
       CO_TRY(std::move(done));
+      if (auto repeat = session_.take_repeat()) next = CO_TRY(co_await go_back(next - 1, *repeat));
     }
     co_return Result<void>();
+  }
+
+  // The newest is written first: a process that is killed in between continues with it, and it
+  // leads back again.
+  Task<size_t> go_back(size_t current, RunSession::Repeat repeat) {
+    const auto from = std::ranges::find(steps_, repeat.step, &Step::name);
+    base::check(from != steps_.end() && size_t(from - steps_.begin()) <= current,
+                "a run leads back to a step that it has passed");
+    const auto first = size_t(from - steps_.begin());
+    for (auto i = current + 1; i-- > first;) {
+      const auto* found = session_.find_step(steps_[i].name);
+      if (!found) continue;
+      auto record = *found;
+      record.state = StepState::kUndone;
+      record.outcome = repeat.why;
+      CO_TRY(co_await session_.save_step(std::move(record)));
+      pass(steps_[i], "repeats");
+    }
+    co_return first;
   }
 
   Task<> carry_out_step(const Step& step) {
@@ -150,10 +173,10 @@ class Engine {
     record.product = *std::move(product);
     record.state = StepState::kDone;
     // The last step is done when the run is: killed in between, it is repeated for its report.
-    const bool is_last = &step == &steps_.back();
-    if (!is_last) CO_TRY(co_await session_.save_step(record));
+    const bool is_done_now = &step != &steps_.back() && !session_.leads_back();
+    if (is_done_now) CO_TRY(co_await session_.save_step(record));
     if (step.kind == StepKind::kPivot) CO_TRY(co_await session_.end_leases());
-    if (!is_last) pass(step, "done");
+    if (is_done_now) pass(step, "done");
     if (step.take) CO_TRY(step.take(record));
     last_ = std::move(record);
     co_return Result<void>();
@@ -217,6 +240,7 @@ class Engine {
       co_return co_await backward();
     }
     const auto& error = outcome ? *ending.report->not_done : outcome.error();
+    ending.has_given_back = work_.has_given_back();
     const bool is_stopped = error.code() == Code::kInterrupted;
     ending.state = !is_stopped                               ? RunState::kFailed
                    : session_.requested() == Request::kPause ? RunState::kPaused

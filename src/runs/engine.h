@@ -2,9 +2,10 @@
 //
 // Forward: each step is journaled as begun before it acts and as done after it; a process that
 // resumes the run asks the cluster or the store whether a begun step has happened, and repeats it
-// if not. A cancel: the state becomes "cancelling", the steps are undone in reverse order, each
-// journaled before and after, and "cancelled" is written only when all of them are. What a cancel
-// did is kept in the run's result and with each step, and printed.
+// if not. A step may lead back to an earlier one (RunSession::repeat_from). A cancel: the state
+// becomes "cancelling", the steps are undone in reverse order, each journaled before and after, and
+// "cancelled" is written only when all of them are. What a cancel did is kept in the run's result
+// and with each step, and printed.
 #pragma once
 
 #include <string>
@@ -23,6 +24,7 @@ struct Ending {
   std::optional<Error> refused{};  // it cannot be resumed now: the run is unchanged
   std::vector<Undone> undone{};    // after a cancel: what the undo of each step did
   bool was_too_late = false;       // to cancel: the run was carried to its end
+  bool has_given_back = false;     // a cutover: who served before serves
 };
 
 // Carries out the run from its current position. `is_open`: the work was opened (kBegin) and may

@@ -251,6 +251,79 @@ TEST_F(EngineTest, AbandoningListsWhatIsLeft) {
   EXPECT_TRUE(world().has("table"));
 }
 
+TEST_F(EngineTest, AStepThatLeadsBackIsDoneAgainWithThoseBeforeIt) {
+  auto work = world();
+  int copies = 0;
+  work.at_copy_in = [&](RunSession& session) {
+    if (++copies == 1) session.repeat_from("set", "the setting was lost");
+  };
+  EXPECT_EQ(good(carry_out(work)).state, RunState::kDone);
+  EXPECT_EQ(work.makes, 1);
+  EXPECT_EQ(copies, 2);
+  EXPECT_EQ(passed_, (std::vector<std::string>{
+                         "make.begun", "make.acted", "make.done", "set.begun", "set.acted",
+                         "set.done", "copy.begun", "copy.acted", "copy.repeats", "set.repeats",
+                         "set.begun", "set.acted", "set.done", "copy.begun", "copy.acted",
+                         "copy.done", "switch.begun", "switch.acted", "ended"}));
+}
+
+TEST_F(EngineTest, AStepThatWasRepeatedInVainCanBeCancelled) {
+  auto work = world();
+  work.at_copy_in = [&](RunSession& session) {
+    if (session.find_step("copy")->outcome.empty())
+      session.repeat_from("set", "again");
+    else
+      work.copy_fails = Error(Code::kUnreachable, "the target is away");
+  };
+  EXPECT_EQ(good(carry_out(work)).state, RunState::kFailed);
+  EXPECT_EQ(good(cancel()).state, RunState::kCancelled);
+  EXPECT_EQ(world().read("setting"), "old");
+}
+
+TEST_F(EngineTest, ARequestForAStepReachesIt) {
+  auto work = world();
+  std::optional<Request> taken;
+  work.at_copy_in = [&](RunSession& session) { taken = session.take_request(); };
+  request(Request::kCutover);
+  const auto asked = async::run_to_end(
+      context_,
+      ask(
+          place(), Request::kRollback, [](const auto&) { return false; },
+          [&](RunSession& session) { return runs::carry_out(session, work, events_, false); },
+          Deadline::in(clock_, kSoon)));
+  ASSERT_TRUE(asked) << asked.error().to_string();
+  EXPECT_EQ(taken, Request::kRollback) << "not the older one";
+  ASSERT_TRUE(asked->ending);
+  EXPECT_EQ(asked->run.state, RunState::kDone);
+}
+
+TEST_F(EngineTest, ARequestFromBeforeIsNotTakenUpByAResume) {
+  request(Request::kCutover);
+  auto work = world();
+  std::optional<Request> taken;
+  work.at_copy_in = [&](RunSession& session) { taken = session.take_request(); };
+  EXPECT_EQ(good(carry_out(work)).state, RunState::kDone);
+  EXPECT_EQ(taken, std::nullopt);
+}
+
+TEST_F(EngineTest, WhoAsksWaitsForTheProcessThatWorksOnTheRun) {
+  const auto asked = hold<Asked>([&](RunSession&) {
+    return ask(
+        place(), Request::kComplete, [](const auto& steps) { return steps.empty(); },
+        [](RunSession&) -> Task<Ending> { co_return Ending{}; }, Deadline::in(clock_, kSoon));
+  });
+  ASSERT_TRUE(asked) << asked.error().to_string();
+  EXPECT_FALSE(asked->ending);
+  const auto late = hold<Asked>([&](RunSession&) {
+    return ask(
+        place(), Request::kComplete, [](const auto&) { return false; },
+        [](RunSession&) -> Task<Ending> { co_return Ending{}; },
+        Deadline::in(clock_, async::milliseconds(0)));
+  });
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), Code::kTimeout);
+}
+
 TEST_F(EngineTest, SettingsReachTheWork) {
   good(good(Journal::open(path_, clock_)).set(id_, "pace", "1"));
   auto work = world();

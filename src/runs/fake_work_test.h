@@ -64,6 +64,7 @@ class FakeWork : public Work {
   std::vector<std::pair<std::string, std::string>> applied;
   std::optional<Error> refusal, not_done, copy_fails;
   std::function<void()> at_copy;
+  std::function<void(RunSession&)> at_copy_in;
   bool is_away = false, is_known_at_undo = true;
   int makes = 0, table = 0;
 
@@ -102,6 +103,7 @@ class FakeWork : public Work {
   }
   Task<std::string> copy(StepContext context) {
     if (at_copy) at_copy();
+    if (at_copy_in) at_copy_in(context.session);
     if (copy_fails) co_return fail(*copy_fails);
     if (context.session.stop().requested()) co_return fail(Code::kInterrupted, "stopped");
     write("rows", "all");

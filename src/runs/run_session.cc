@@ -38,7 +38,8 @@ Task<std::unique_ptr<RunSession>> RunSession::take(SessionPlace place) {
   session->steps_ = std::move(steps);
   session->settings_ = std::move(before.settings);
   session->version_ = before.version;
-  // An old pause request was for a process that has ended; a cancel is for the run.
+  session->before_ = before.requests;
+  // Old requests were for a process that has ended; a cancel is for the run.
   if (std::ranges::count(before.requests, Request::kCancel) > 0)
     session->requested_ = Request::kCancel;
   else if (!before.requests.empty())
@@ -100,7 +101,12 @@ void RunSession::limit_step(std::optional<milliseconds> within) {
   step_ends_ = within ? std::optional(clock_.now() + *within) : std::nullopt;
 }
 
-Task<> RunSession::grant_lease(std::string step, milliseconds length) {
+Task<> RunSession::grant_lease(std::string step, milliseconds length, Extend extend) {
+  if (extend == Extend::kNo) {
+    const auto until_ms = clock_.unix_us() / 1000 + length.count();
+    co_return co_await pool_.run(
+        [&] { return journal_.lease(id_, {.step = step, .until_unix_ms = until_ms}); });
+  }
   leases_[std::move(step)] = length;
   leases_extended_.reset();
   co_return co_await extend_leases();
@@ -153,6 +159,12 @@ Task<> RunSession::plan_units(std::string step, std::vector<std::string> specs) 
 
 Task<std::vector<std::string>> RunSession::planned_units(std::string step) {
   co_return co_await pool_.run([&] { return journal_.planned_units(id_, step); });
+}
+
+bool RunSession::adopt(Request request) {
+  if (std::ranges::count(before_, request) == 0) return false;
+  asked_ = request;
+  return true;
 }
 
 void RunSession::set_reason(std::string reason) { reason_ = std::move(reason); }
@@ -236,8 +248,13 @@ Task<> RunSession::hear() {
   auto changes =
       CO_TRY(co_await pool_.run([this] { return journal_.changes_since(id_, version_); }));
   version_ = changes.version;
-  for (auto request : changes.requests)
-    if (requested_ != Request::kCancel) requested_ = request;
+  for (auto request : changes.requests) {
+    const bool is_for_a_step = request != Request::kPause && request != Request::kCancel;
+    if (is_for_a_step)
+      asked_ = request;
+    else if (requested_ != Request::kCancel)
+      requested_ = request;
+  }
   if (listener_)
     for (const auto& [key, value] : changes.settings) listener_(key, value);
   co_return Result<void>();

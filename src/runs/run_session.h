@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "async/pool.h"
 #include "async/stop_signal.h"
@@ -66,8 +67,10 @@ class RunSession {
   // A time limit of the current step. Checked in the background.
   void limit_step(std::optional<async::milliseconds> within);
   bool timed_out() const { return timed_out_; }
-  // Grants the step's lease, and extends it in the background. end_leases() ends all.
-  Task<> grant_lease(std::string step, async::milliseconds length);
+  // Grants the step's lease, and extends it in the background, unless it is for a time that must
+  // not pass whatever this process does. end_leases() ends all.
+  enum class Extend { kYes, kNo };
+  Task<> grant_lease(std::string step, async::milliseconds length, Extend extend = Extend::kYes);
   Task<> end_leases();
 
   // The positions of the current step that earlier processes stored, by unit.
@@ -93,7 +96,25 @@ class RunSession {
   bool is_cancel_requested() const;
   // It was too late for the cancel: the run continues. Errors: the journal's.
   Task<> withdraw_cancel();
+  // A pause or a cancel.
   std::optional<journal::Request> requested() const { return requested_; }
+  // The other requests (cutover, rollback, complete) are for a step: the newest that was filed
+  // since this process holds the run, once.
+  std::optional<journal::Request> take_request() { return std::exchange(asked_, std::nullopt); }
+  // Those that were filed before were for a process that has ended, and are answered by it. This
+  // takes one of them over: whether it was there. Before the work.
+  bool adopt(journal::Request request);
+
+  // A step that has led back: when it returns, it and the steps before it, from the named one on,
+  // are written as undone, with the reason, and done again from there. What they have made is not
+  // undone by this.
+  void repeat_from(std::string step, std::string why) { repeat_ = {std::move(step), why}; }
+  struct Repeat {
+    std::string step;
+    std::string why;
+  };
+  bool leads_back() const { return repeat_.has_value(); }
+  std::optional<Repeat> take_repeat() { return std::exchange(repeat_, std::nullopt); }
 
   // Ends the background work, writes what is noted, and reads requests a last time. Errors: the
   // journal's, among them the one that stopped the work. begin() may follow.
@@ -135,6 +156,9 @@ class RunSession {
   std::map<std::string, async::milliseconds> leases_;
   std::optional<async::Instant> leases_extended_;
   std::optional<journal::Request> requested_;
+  std::optional<journal::Request> asked_;  // for a step
+  std::vector<journal::Request> before_;   // found when the run was locked
+  std::optional<Repeat> repeat_;
   std::optional<Error> broken_;                  // why the journal could not be written
   std::map<std::string, std::string> settings_;  // from before begin()
   int64_t version_ = 0;                          // of the newest change that was read

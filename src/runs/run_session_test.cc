@@ -315,6 +315,22 @@ TEST_F(RunSessionTest, LeasesAreExtendedWhileTheProcessIsThereAndEndWithIt) {
   end(RunState::kInterrupted);
 }
 
+TEST_F(RunSessionTest, ALeaseForACertainTimeIsNotExtended) {
+  begin_step();
+  good(run(session_->grant_lease("cutover", milliseconds(1000), RunSession::Extend::kNo)));
+  const auto until_ms = [&] { return good(journal_->leases(id_)).at(0).until_unix_ms; };
+  const auto first = until_ms();
+  EXPECT_EQ(first, clock_.unix_us() / 1000 + 1000);
+  for (int i = 0; i < 3; ++i) {
+    pass_interval();
+    until([&] { return clock_.sleepers() == 1; });
+  }
+  EXPECT_EQ(until_ms(), first);
+  good(run(session_->end_leases()));
+  EXPECT_THAT(good(journal_->leases(id_)), IsEmpty());
+  end(RunState::kInterrupted);
+}
+
 TEST_F(RunSessionTest, SettingsReachTheListenerBeforeAndDuringTheWork) {
   good(journal_->set(id_, "pace", "1"));
   good(journal_->set(id_, "bound", "2"));

@@ -42,6 +42,19 @@ Task<Run> steer(SessionPlace place, Request request, Deadline deadline, Steer un
   }
 }
 
+// nullopt: the process that worked on the run has answered the request by leaving.
+Task<std::optional<Ending>> take_up(RunSession& session, Request request,
+                                    std::function<Task<Ending>(RunSession&)> unattended) {
+  if (!session.adopt(request)) co_return std::nullopt;
+  co_return CO_TRY(co_await unattended(session));
+}
+
+Result<bool> is_answered_in(
+    const SessionPlace& place,
+    const std::function<bool(const std::vector<journal::StepRecord>&)>& in) {
+  return in(TRY(TRY(journal::Journal::open(place.journal_path, place.clock)).steps(place.run)));
+}
+
 Task<bool> pause_unattended(RunSession& session) {
   if (session.is_cancel_requested())
     co_return fail(Code::kRefused,
@@ -83,6 +96,31 @@ Task<Run> cancel(SessionPlace place, const Registry& registry, const Events& eve
                            [&registry, &events](RunSession& session) {
                              return cancel_unattended(session, registry, events);
                            });
+}
+
+Task<Asked> ask(SessionPlace place, Request request,
+                std::function<bool(const std::vector<journal::StepRecord>&)> is_answered,
+                std::function<Task<Ending>(RunSession&)> unattended, Deadline deadline) {
+  CO_TRY(
+      CO_TRY(journal::Journal::open(place.journal_path, place.clock)).request(place.run, request));
+  while (true) {
+    auto ending = co_await RunSession::hold<std::optional<Ending>>(
+        place, [request, &unattended](RunSession& session) {
+          return take_up(session, request, unattended);
+        });
+    auto run = CO_TRY(run_of(place));
+    if (ending) co_return Asked{std::move(run), *std::move(ending)};
+    const auto code = ending.error().code();
+    if (code == Code::kRefused && journal::is_final(run.state)) co_return Asked{std::move(run)};
+    if (code != Code::kBusy) co_return fail(std::move(ending.error()));
+    if (CO_TRY(is_answered_in(place, is_answered))) co_return Asked{std::move(run)};
+    if (deadline.passed(place.clock))
+      co_return fail(Code::kTimeout,
+                     fmt::format("run {} has not done what was asked yet; give a longer --wait "
+                                 "(`pegmove status {}` shows what it does)",
+                                 place.run, place.run));
+    co_await place.clock.sleep_for(kBetweenLooks);  // no result
+  }
 }
 
 Task<Run> abandon(SessionPlace place, const Registry& registry) {

@@ -17,6 +17,20 @@ Task<journal::Run> pause(SessionPlace place, Deadline deadline);
 Task<journal::Run> cancel(SessionPlace place, const Registry& registry, const Events& events,
                           Deadline deadline);
 
+// How a request that a step answers (cutover, rollback, complete) was taken up.
+struct Asked {
+  journal::Run run;                // as it is then
+  std::optional<Ending> ending{};  // when the run was carried on here, since nobody worked on it
+};
+// Files the request. When a process works on the run, waits until `is_answered` says so of the
+// journal's steps, or that process has left the run. When there is none, calls `unattended`, which
+// carries the run on in this process; the session has the request for the step then. Errors:
+// kNotFound, kRefused (ended), kTimeout (nobody has answered by the deadline: the request stays),
+// the journal's, those of `unattended`.
+Task<Asked> ask(SessionPlace place, journal::Request request,
+                std::function<bool(const std::vector<journal::StepRecord>&)> is_answered,
+                std::function<Task<Ending>(RunSession&)> unattended, Deadline deadline);
+
 // Ends a run as cancelled without undoing anything. Errors: kBusy: a process works on it.
 Task<journal::Run> abandon(SessionPlace place, const Registry& registry);
 

@@ -64,6 +64,8 @@ class Work {
   virtual std::vector<Step> steps() = 0;
   // After the last step.
   virtual Report report(const journal::Run& run) = 0;
+  // Whether the last step has failed because it gave a cutover back: who served before serves.
+  virtual bool has_given_back() const { return false; }
   // Applies a setting that `pegmove set` has changed, now or before. Unknown ones are ignored: a
   // newer pegmove may have accepted them.
   virtual void apply(const std::string& key, const std::string& value) {

@@ -1,0 +1,148 @@
+// hot: a table moves to another cluster while clients use it.
+#include "apps/process_ports.h"
+#include "apps/runs.h"
+#include "apps/zookeeper_options.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "migration/hot/hot.h"
+
+namespace pegmove::apps {
+namespace {
+
+using migration::hot::HotMigration;
+using migration::hot::HotRequest;
+
+struct HotArguments {
+  RunArguments run;
+  ZooKeeperArguments zookeeper;
+  std::string from, to, table, to_table, proxies;
+  int32_t replicas = 0;
+  bool cuts_over_alone = false, accepts_lost_writes = false;
+  bool drops_source = false, drops_target = false;
+  std::string fence = "all", order = "fence-first", max_write_hold;
+  int64_t most_lag = 1000;
+};
+
+// That nobody overwrites acknowledged writes without knowing it.
+Result<void> check_order(const HotArguments& arguments, migration::hot::Order order) {
+  if (order == migration::hot::Order::kFenceFirst) return {};
+  if (!arguments.accepts_lost_writes)
+    return fail(
+        Code::kInvalidArgument,
+        "--order routes-first: for up to 30 s both clusters accept writes, and acknowledged "
+        "ones may be lost; --accept-lost-writes says that this is known");
+  if (arguments.cuts_over_alone)
+    return fail(Code::kInvalidArgument,
+                "--order routes-first is not for --auto: leave one of the two out");
+  return {};
+}
+
+Result<HotRequest> hot_request_of(const CommandRun& run, const HotArguments& arguments) {
+  TRY(zookeeper_servers(arguments.zookeeper));
+  HotRequest request{
+      .source = {.metas = TRY(in_context(run.config().metas_text(arguments.from), "--from")),
+                 .table = arguments.table},
+      .target = {.metas = TRY(in_context(run.config().metas_text(arguments.to), "--to")),
+                 .table = arguments.to_table.empty() ? arguments.table : arguments.to_table},
+      .zookeeper = arguments.zookeeper.servers,
+      .zk_root = TRY(zookeeper_root(arguments.zookeeper)),
+      .proxies = base::split(arguments.proxies, ','),
+      .replica_count = arguments.replicas,
+      .cuts_over_alone = arguments.cuts_over_alone,
+      .fence = TRY(in_context(migration::hot::parse_fence(arguments.fence), "--fence")),
+      .order = TRY(in_context(migration::hot::parse_order(arguments.order), "--order")),
+      .most_lag = arguments.most_lag,
+      .drops_source = arguments.drops_source,
+      .drops_target = arguments.drops_target,
+      .timeout = run.timeout()};
+  TRY(check_order(arguments, request.order));
+  for (const auto& proxy : request.proxies)
+    TRY(in_context(net::parse_host_port(proxy), "--proxies"));
+  if (!arguments.max_write_hold.empty())
+    request.max_write_hold =
+        TRY(in_context(base::parse_duration(arguments.max_write_hold), "--max-write-hold"));
+  return request;
+}
+
+int move_hot(const HotArguments& arguments) {
+  auto run = CommandRun::start(arguments.run.common);
+  if (!run) return report(run.error(), kUsage);
+  auto request = hot_request_of(**run, arguments);
+  if (!request) return report(request.error(), kUsage);
+  const journal::NewRun names{.method = std::string(migration::hot::kHotMethod),
+                              .from = arguments.from,
+                              .to = arguments.to,
+                              .table = request->source.table,
+                              .to_table = request->target.table};
+  const ProcessPorts ports(**run, arguments.run.state);
+  HotMigration work(*std::move(request), ports.get(), arguments.from, arguments.to);
+  return begin_run(**run, arguments.run, work, names);
+}
+
+void add_cutover_options(Verb& verb, HotArguments& arguments) {
+  verb.add_flag("--auto", arguments.cuts_over_alone,
+                "cut over as soon as the target has nearly everything, instead of waiting for "
+                "`pegmove cutover`; by it you confirm that all clients ask a MetaProxy");
+  verb.add_option("--fence", arguments.fence,
+                  "what the source denies during the cutover: all, or writes, so that reads stay "
+                  "open and may be out of date")
+      ->capture_default_str();
+  verb.add_option("--order", arguments.order,
+                  "fence-first, or routes-first, as in Pegasus's documentation: nothing waits, and "
+                  "acknowledged writes may be lost")
+      ->capture_default_str();
+  verb.add_flag("--accept-lost-writes", arguments.accepts_lost_writes, "with --order routes-first");
+  verb.add_option("--max-write-hold", arguments.max_write_hold,
+                  "how long requests may wait during the cutover before the source serves again; "
+                  "default: 5s between embedded clusters, else 75s, since real servers act on app "
+                  "envs within 30 s");
+  verb.add_option("--most-lag", arguments.most_lag,
+                  "mutations that the target may lack when the cutover begins")
+      ->capture_default_str()
+      ->in_range(int64_t(0), int64_t(1'000'000'000));
+}
+
+}  // namespace
+
+void add_hot_command(Verb& program, int& exit_code) {
+  auto arguments = std::make_shared<HotArguments>();
+  auto* verb = program.add_verb(
+      "hot",
+      "Example: pegmove hot --from A --to B --table t --zookeeper 10.0.0.9:2181 --zk-root "
+      "/pegasus-cluster --proxies 10.0.2.1:34601 --auto\n\n"
+      "Moves a table to another cluster while clients use it, without a change in the "
+      "application: they ask a MetaProxy where their table is. A duplication brings the rows that "
+      "there are and all that is written; both tables are compared live, and repaired; then the "
+      "source is fenced, the target is proven to have everything, and the node in ZooKeeper is "
+      "switched. If that does not end in time, the source serves again (exit code 6).\n\n"
+      "The preflight checks tell what is missing: both clusters need both ids in "
+      "[duplication-group] and each other's address in [pegasus.clusters]. INCR and CHECK_AND_* "
+      "are refused from the beginning until `pegmove complete`.\n\n"
+      "The run waits for `pegmove cutover ID` (or --auto), then for `pegmove complete ID` or "
+      "`pegmove rollback ID`: what clients write to the target is duplicated back. "
+      "docs/hot-migration.md is the guide.");
+  verb->list_under(kMoving, "moves a table while clients use it: duplicates it, and cuts over");
+  verb->add_option("--from", arguments->from,
+                   "source cluster: a name in the config file, or host:port,...")
+      ->required();
+  verb->add_option("--to", arguments->to, "target cluster, named as --from")->required();
+  verb->add_option("--table", arguments->table, "table to move")->required();
+  verb->add_option("--to-table", arguments->to_table,
+                   "name of the target table; default: the same, which clients behind a MetaProxy "
+                   "need");
+  add_zookeeper_options(*verb, arguments->zookeeper);
+  verb->add_option("--proxies", arguments->proxies,
+                   "all MetaProxies that clients ask: host:port,...");
+  verb->add_option("--replicas", arguments->replicas,
+                   "replicas of the target table; default: as many as the source has")
+      ->in_range(1, 1024);
+  add_cutover_options(*verb, *arguments);
+  verb->add_flag("--drop-source", arguments->drops_source,
+                 "drop the source table when the run is completed");
+  verb->add_flag("--drop-target", arguments->drops_target,
+                 "drop the target table when the run is cancelled");
+  add_run_options(*verb, arguments->run);
+  verb->callback([arguments, &exit_code] { exit_code = move_hot(*arguments); });
+}
+
+}  // namespace pegmove::apps

@@ -1,0 +1,167 @@
+// The cutover in a simulated pair of clusters (sim_run_test.h), with many seeds. A failing seed is
+// named; PEGMOVE_CUTOVER_SEED=N runs it alone, PEGMOVE_CUTOVER_SEEDS=N runs so many of each kind.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "migration/hot/sim_run_test.h"
+
+namespace pegmove::migration::hot {
+namespace {
+
+uint64_t number_from(const char* variable, uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+struct Total {
+  int switched = 0, given_back = 0, failed = 0;
+  std::map<std::string, int> points{};
+};
+
+void add(Total& total, const SimOutcome& outcome, const std::string& where) {
+  total.switched += outcome.switched;
+  total.given_back += outcome.given_back;
+  for (const auto& [point, times] : outcome.points) total.points[point] += times;
+  for (const auto& wrong : outcome.wrong) ADD_FAILURE() << where << ": " << wrong;
+  total.failed += !outcome.wrong.empty();
+}
+
+// Every seed must be right.
+Total run_seeds(SimSettings settings, uint64_t count) {
+  Total total;
+  const auto only = number_from("PEGMOVE_CUTOVER_SEED", 0);
+  const auto last = only ? only : number_from("PEGMOVE_CUTOVER_SEEDS", count);
+  for (settings.seed = only ? only : 1; settings.seed <= last && total.failed < 3; ++settings.seed)
+    add(total, SimRun(settings).run(), fmt::format("seed {}", settings.seed));
+  return total;
+}
+
+// Some seed must be wrong: how many are tried until then.
+void expect_failing_seed(Removed removed, SimSettings settings, uint64_t most) {
+  settings.removed = removed;
+  for (settings.seed = 1; settings.seed <= most; ++settings.seed) {
+    const auto outcome = SimRun(settings).run();
+    if (outcome.wrong.empty()) continue;
+    std::printf("without rule %d: seed %d: %s\n", int(removed), int(settings.seed),
+                outcome.wrong[0].c_str());
+    return;
+  }
+  ADD_FAILURE() << "no seed of " << most << " fails without rule " << int(removed);
+}
+
+TEST(CutoverSim, KeepsEveryAcknowledgedWriteWhateverFails) {
+  const auto total = run_seeds({}, 1'500);
+  EXPECT_GT(total.switched, total.failed ? 0 : 300);
+  EXPECT_GT(total.given_back, total.failed ? 0 : 300);
+}
+
+TEST(CutoverSim, SwitchesWhenNothingFails) {
+  const auto total =
+      run_seeds({.with_faults = false, .with_fates = false, .with_compare = true, .hangs = 0}, 200);
+  EXPECT_EQ(total.given_back, 0);
+}
+
+TEST(CutoverSim, GivesBackBeforeTheHoldIsOver) {
+  const auto total = run_seeds({.with_faults = false, .hangs = 0.02}, 400);
+  EXPECT_GT(total.given_back, total.failed ? 0 : 100);
+}
+
+TEST(CutoverSim, KeepsWritesWhereEnvsActAtOnce) {
+  const auto total = run_seeds({.is_embedded = true}, 500);
+  EXPECT_GT(total.switched, total.failed ? 0 : 100);
+}
+
+TEST(CutoverSim, KeepsWritesUnderAFenceThatLeavesReadsOpen) {
+  const auto total = run_seeds({.fence = FenceKind::kWrites}, 500);
+  EXPECT_GT(total.switched, total.failed ? 0 : 50);
+}
+
+TEST(CutoverSim, KeepsWritesThroughARelayThatIsSealed) {
+  const auto total = run_seeds({.with_relay = true}, 500);
+  EXPECT_GT(total.switched, total.failed ? 0 : 100);
+}
+
+TEST(CutoverSim, KeepsWritesOverARollback) {
+  const auto total = run_seeds({.with_rollback = true}, 400);
+  EXPECT_GT(total.switched, total.failed ? 0 : 100);
+}
+
+// A process that ends, or is stopped for longer and shorter than the hold, at each of them.
+TEST(CutoverSim, KeepsWritesWhenPegmoveEndsAtAnyFailpoint) {
+  Total total;
+  for (const auto point : kFailpoints)
+    for (const int64_t stops : {0, 20'000, 300'000})
+      for (uint64_t seed = 1; seed <= 6; ++seed) {
+        SimSettings settings{.seed = seed,
+                             .fence = seed % 3 == 2 ? FenceKind::kWrites : FenceKind::kAll,
+                             .with_faults = seed % 2 == 0,
+                             .with_fates = false,
+                             .with_rollback = seed % 3 == 0,
+                             .with_relay = seed % 3 == 1,
+                             .with_compare = true,
+                             .hangs = seed == 5 ? 0.01 : 0};
+        const SimProcess::Fate fate{.at_point = std::string(point), .stops_for = stops};
+        (point.starts_with("cutover.") || seed > 3 ? settings.fate : settings.guards_fate) = fate;
+        if (!settings.fate) settings.fate = SimProcess::Fate{.at_point = "cutover.drained"};
+        add(total, SimRun(settings).run(),
+            fmt::format("{} stopped for {} ms (0: killed), seed {}", point, stops, seed));
+        if (total.failed >= 3) return;
+      }
+  for (const auto point : kFailpoints)
+    EXPECT_GT(total.points[std::string(point)], 0) << point << " was not reached";
+}
+
+// Each rule is needed: without it some seed fails.
+TEST(CutoverSim, LosesWritesWithoutTheProofsOfTheFence) {
+  const SimSettings troubled{.most_troubles = 9, .missed_rounds = 0.3};
+  auto writes = troubled;
+  writes.fence = FenceKind::kWrites;
+  expect_failing_seed(Removed::kFenceProof, {}, 200);
+  expect_failing_seed(Removed::kSecondariesAreProven, troubled, 2'000);
+  expect_failing_seed(Removed::kServedBefore, troubled, 2'000);
+  expect_failing_seed(Removed::kViewsAreEqual, troubled, 2'000);
+  expect_failing_seed(Removed::kFenceAge, writes, 2'000);
+}
+
+TEST(CutoverSim, LosesWritesWithoutTheProofsOfTheDrain) {
+  const SimSettings troubled{.most_troubles = 9};
+  expect_failing_seed(Removed::kTwoReadings, {.is_embedded = true, .waits = 0.2}, 2'000);
+  expect_failing_seed(Removed::kMaxPrepared, {.is_embedded = true, .most_troubles = 9}, 2'000);
+  expect_failing_seed(Removed::kPersisted, troubled, 2'000);
+  expect_failing_seed(Removed::kSealed, {.with_relay = true, .most_troubles = 9}, 2'000);
+  expect_failing_seed(Removed::kEveryPartition, troubled, 2'000);
+  expect_failing_seed(Removed::kServersOwnView, troubled, 2'000);
+  expect_failing_seed(Removed::kNothingBehind, {.with_rollback = true}, 1'000);
+}
+
+TEST(CutoverSim, LosesWritesWithoutTheRulesOfTheSwitch) {
+  const SimSettings stopped{
+      .fate = SimProcess::Fate{.at_point = "cutover.checked", .stops_for = 300'000}};
+  const SimSettings killed{.fate = SimProcess::Fate{.at_point = "cutover.switched"}};
+  expect_failing_seed(Removed::kExactVersion, stopped, 500);
+  expect_failing_seed(Removed::kVersionBeforeOpening, stopped, 500);
+  expect_failing_seed(Removed::kTargetNamed, killed, 500);
+  expect_failing_seed(Removed::kDeniedWithoutNodes, killed, 500);
+  expect_failing_seed(Removed::kUnknownIsRead, {}, 1'000);
+}
+
+TEST(CutoverSim, HoldsTooLongWithoutAnEarlyBeginOrAGuard) {
+  expect_failing_seed(Removed::kInTime, {.with_faults = false, .hangs = 0.02}, 500);
+  expect_failing_seed(Removed::kGuard, {}, 200);
+}
+
+TEST(CutoverSim, LosesWritesThatWereNotMadeReady) {
+  expect_failing_seed(Removed::kAllShip, {}, 500);
+  expect_failing_seed(Removed::kOneByOne, {.most_troubles = 9}, 2'000);
+}
+
+// Which is why it must be asked for (--accept-lost-writes).
+TEST(CutoverSim, LosesWritesWhenTheRouteIsChangedFirst) {
+  expect_failing_seed(Removed::kNothing,
+                      {.order = Order::kRoutesFirst, .with_faults = false, .with_fates = false},
+                      500);
+}
+
+}  // namespace
+}  // namespace pegmove::migration::hot

@@ -1,0 +1,169 @@
+// Method four: a table moves to another cluster while clients use it. A duplication brings its rows
+// and what is written, and a cutover sends the clients over, in milliseconds to seconds.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "compare/live_verification.h"
+#include "migration/hot/cluster_side.h"
+#include "migration/hot/cutover.h"
+#include "migration/hot/duplicate.h"
+#include "migration/hot/guard.h"
+#include "migration/hot/hot_report.h"
+#include "migration/hot/hot_request.h"
+#include "migration/hot/preflight.h"
+#include "migration/hot/server_settings.h"
+#include "migration/hot/serving.h"
+#include "migration/ports.h"
+#include "runs/engine.h"
+
+namespace pegmove::migration::hot {
+
+class HotMigration;
+
+// The procedure: duplicate the table with its rows, wait until the target has nearly everything,
+// have real servers ship one write a request, compare and repair, duplicate back for a rollback,
+// wait for the word, cut over, watch, and clean up.
+std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot);
+
+// Names of steps that other processes look for.
+inline constexpr const char* kWaitStep = "wait-for-cutover";
+inline constexpr const char* kCutoverStep = "cutover";
+inline constexpr const char* kWatchStep = "watch";
+inline constexpr const char* kCompleteStep = "complete";
+// The outcome of the step `cutover` after a rollback, and how that of one that was given back
+// begins.
+inline constexpr const char* kRolledBack = "rolled back: the source serves";
+inline constexpr const char* kGivenBack = "given back: ";
+// That of the steps that `watch` has led back to.
+inline constexpr const char* kRollbackAsked = "a rollback was asked for";
+
+// A switch under way, as the journal keeps it before it acts: enough for the guard.
+struct JournaledSwitch {
+  CutoverBefore before{};
+  bool goes_back = false;
+  bool opens_target = false;
+};
+std::string to_json(const JournaledSwitch& journaled);
+// Errors: kCorrupt.
+Result<JournaledSwitch> journaled_switch_from_json(std::string_view text);
+
+// Who serves is what the node in ZooKeeper says, not the journal: a step that acts looks there. A
+// switch in either direction is carried out by the step `cutover`: from the cluster that the node
+// names to the other one. `watch` leads back to it for a rollback, which leads back to
+// `wait-for-cutover`.
+//
+// A cancel before the cutover removes the duplications and puts the settings back; after it, it is
+// refused: the rollback comes first. Errors of the run: those of its parts; kRefused: the cutover
+// was given back (has_given_back()), and a resumed run waits for the next one.
+class HotMigration : public runs::Work {
+ public:
+  // `from` and `to`: the clusters as the user named them; empty: as in the request.
+  HotMigration(HotRequest request, const Ports& ports, std::string from = "", std::string to = "");
+  ~HotMigration() override;
+
+  Task<runs::Assessment> open(runs::Purpose purpose) override;
+  std::string options() const override { return to_json(request_); }
+  std::vector<runs::Step> steps() override { return duplicate_and_cut_over(*this); }
+  runs::Report report(const journal::Run& run) override;
+  bool has_given_back() const override { return has_given_back_; }
+  void apply(const std::string& key, const std::string& value) override;
+
+  const HotRequest& request() const { return request_; }
+
+  // For processes that do not hold the run. Reads the journal's steps, after open(kUndo).
+  Result<void> take_steps(const std::vector<journal::StepRecord>& records);
+  // Guards the cutover that `record` has begun: guard_cutover(). Errors: its own, kCorrupt.
+  Task<GuardEnd> guard(journal::StepRecord record, Holder& holder, CutoverHooks hooks);
+  // What a cutover or a rollback would do now, as text: who serves, and how far the target is.
+  Task<std::string> describe_switch(bool goes_back);
+
+  // The steps. hot/shipping_steps.cc:
+  Task<std::string> find_no_duplication();
+  Task<std::string> duplicate();
+  Task<std::optional<std::string>> find_duplication();
+  Result<void> take_duplication(const journal::StepRecord& record);
+  Task<runs::Undone> remove_duplication();
+  Task<std::string> catch_up(runs::StepContext context);
+  Task<std::string> find_settings();
+  Result<void> take_settings(const journal::StepRecord& record);
+  Task<std::string> ship_one_by_one(runs::StepContext context);
+  Task<runs::Undone> put_settings_back();
+  Task<std::string> verify_live(runs::StepContext context);
+  Result<void> take_verification(const journal::StepRecord& record);
+  Task<std::string> touch_target();
+  Task<std::string> find_no_duplication_back();
+  Task<std::string> duplicate_back();
+  Task<std::optional<std::string>> find_duplication_back();
+  Result<void> take_duplication_back(const journal::StepRecord& record);
+  Task<runs::Undone> remove_duplication_back();
+  Task<std::string> await_back(runs::StepContext context);
+  Task<std::string> wait_for_cutover(runs::StepContext context);
+  // hot/switch_steps.cc:
+  Task<std::string> find_before_switch(runs::StepContext context);
+  Task<std::string> cut_over(runs::StepContext context);
+  Task<std::optional<std::string>> find_switched(runs::StepContext context);
+  Result<void> take_switch(const journal::StepRecord& record);
+  Task<runs::Undone> give_cutover_back(runs::StepContext context,
+                                       const journal::StepRecord& record);
+  Task<std::string> watch(runs::StepContext context);
+  Task<std::string> complete(runs::StepContext context);
+  Task<runs::Undone> refuse_cancel();
+
+ private:
+  // A switch, with all that carries it out.
+  struct SwitchAttempt {
+    JournaledSwitch journaled;
+    CutoverPlan plan;
+    CutoverPorts ports;
+  };
+
+  Deadline soon() const { return Deadline::in(ports_.clock, request_.timeout); }
+  bool has_real_servers() const {
+    return !request_.source.is_embedded || !request_.target.is_embedded;
+  }
+  Task<ClusterSide*> source();
+  Task<ClusterSide*> target();
+  Task<NodeNames> who_serves();
+  Task<CutoverPlan> plan(bool goes_back, bool opens_target);
+  Task<> wait_until_shipping(runs::StepContext context, bool goes_back);
+  Task<runs::Undone> remove_forward();
+  enum class Keeps { kBoth, kTarget };
+  Task<bool> keep_settings(runs::StepContext context, Keeps keeps);
+  Task<> give_up_verification(runs::StepContext context);
+  Task<> remove_way_back(runs::StepContext context);
+  Task<bool> is_target_denied();
+  Task<SwitchAttempt> attempt_of(JournaledSwitch journaled);
+  Task<std::string> end_switched(runs::StepContext context, bool goes_back, HotSwitch done);
+  Task<std::string> end_given_back(runs::StepContext context, bool goes_back, std::string says);
+  Routine<> look_at_serving(runs::StepContext context);
+  Task<> ship_in_batches(runs::StepContext context, std::string why);
+  Task<> repair_other_side(runs::StepContext context, bool goes_back,
+                           const async::StopSignal& stop);
+  Task<> compare_sides(runs::StepContext context, bool goes_back, Deadline deadline);
+  CutoverHooks hooks_of(runs::StepContext context);
+  Task<> forget_follower_envs();
+
+  HotRequest request_;
+  const Ports& ports_;
+  const std::string from_, to_;
+  std::shared_ptr<client::Cluster> source_cluster_, target_cluster_;
+  std::unique_ptr<ClusterSide> source_, target_;  // once their tables exist
+  routes::Nodes* nodes_ = nullptr;
+  TableDuplication forward_, back_;
+  std::vector<ServerValue> source_settings_, target_settings_;  // before they were changed
+  bool has_settings_ = false;
+  bool ships_in_batches_ = false;  // real servers, since one by one they cannot keep up
+  bool was_too_late_ = false;      // for a cancel
+  bool has_given_back_ = false;
+  ServingMeter target_serving_, source_serving_;
+  HotReport report_;
+};
+
+// What is asked of the run by `pegmove set`: max-write-hold. Errors: kInvalidArgument.
+Result<void> apply_hot_setting(HotRequest& request, std::string_view key, std::string_view value);
+
+}  // namespace pegmove::migration::hot

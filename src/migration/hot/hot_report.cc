@@ -1,0 +1,115 @@
+#include "migration/hot/hot_report.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/json_fields.h"
+#include "base/json_text.h"
+#include "base/units.h"
+#include "compare/live_verification.h"
+#include "migration/hot/hot_request.h"
+
+namespace pegmove::migration::hot {
+namespace {
+
+using ReportJson = nlohmann::ordered_json;
+
+ReportJson json_of(const HotVerification& verification) {
+  return {{"rows", verification.rows},
+          {"repaired", verification.repaired},
+          {"differ", verification.differ},
+          {"ended_ms", verification.ended_ms}};
+}
+
+ReportJson json_of(const HotSwitch& done) {
+  return {{"back", done.goes_back},
+          {"version", done.version},
+          {"held_ms", done.held_ms},
+          {"ended_ms", done.ended_ms}};
+}
+
+Result<int64_t> count_in(const base::JsonFields& in, const char* name) {
+  return in.integer(name, 0, INT64_MAX);
+}
+
+std::string amount(int64_t number) {
+  return base::format_count(uint64_t(std::max<int64_t>(number, 0)));
+}
+
+}  // namespace
+
+HotVerification summary_of(const compare::LiveVerification& live, int64_t ended_ms) {
+  return {.rows = live.found.source_rows,
+          .repaired = live.repaired.repaired(),
+          .differ = live.found.not_settled + live.repaired.differ_now + live.repaired.not_settled +
+                    live.repaired.extra_left,
+          .ended_ms = ended_ms};
+}
+
+std::string to_json(const HotVerification& verification) {
+  return base::json_text(json_of(verification));
+}
+
+Result<HotVerification> hot_verification_from_json(std::string_view text) {
+  const auto json = base::parse_json<nlohmann::json>(text);
+  const auto in = TRY(base::JsonFields::of(json, "the journal's verification"));
+  return HotVerification{.rows = TRY(count_in(in, "rows")),
+                         .repaired = TRY(count_in(in, "repaired")),
+                         .differ = TRY(count_in(in, "differ")),
+                         .ended_ms = TRY(count_in(in, "ended_ms"))};
+}
+
+std::string to_text(const HotVerification& verification) {
+  return fmt::format("{} rows compared, {} repaired, {} still different", amount(verification.rows),
+                     amount(verification.repaired), amount(verification.differ));
+}
+
+std::string to_json(const HotSwitch& done) { return base::json_text(json_of(done)); }
+
+Result<HotSwitch> hot_switch_from_json(std::string_view text) {
+  const auto json = base::parse_json<nlohmann::json>(text);
+  const auto in = TRY(base::JsonFields::of(json, "the journal's cutover"));
+  return HotSwitch{.goes_back = TRY(in.boolean("back")),
+                   .version = TRY(in.int32("version", 0, INT32_MAX)),
+                   .held_ms = TRY(count_in(in, "held_ms")),
+                   .ended_ms = TRY(count_in(in, "ended_ms"))};
+}
+
+nlohmann::ordered_json to_json(const HotReport& report, const HotRequest& request) {
+  ReportJson out{
+      {"from", request.source.cluster},
+      {"to", request.target.cluster},
+      {"table", request.source.table},
+      {"verification", report.verification ? json_of(*report.verification) : ReportJson()},
+      {"cutover", report.last_switch ? json_of(*report.last_switch) : ReportJson()},
+      {"failed_requests", report.failed_requests},
+      {"refused_atomic_writes", report.refused_atomic},
+      {"source_dropped", report.dropped_source},
+      {"notes", report.notes}};
+  return out;
+}
+
+std::string to_text(const HotReport& report, const HotRequest& request) {
+  std::string text =
+      fmt::format("Table {} has moved from cluster {} to cluster {}.\n", request.source.table,
+                  request.source.cluster, request.target.cluster);
+  if (report.verification) text += "Before the cutover: " + to_text(*report.verification) + ".\n";
+  if (report.last_switch)
+    text +=
+        fmt::format("Cutover: node version {}, {} waited for {}.\n", report.last_switch->version,
+                    request.fence == FenceKind::kAll ? "requests" : "writes",
+                    base::format_duration(async::milliseconds(report.last_switch->held_ms)));
+  text += fmt::format(
+      "While it was watched: {} failed requests on the target's servers, {} atomic writes "
+      "refused.\n",
+      amount(report.failed_requests), amount(report.refused_atomic));
+  text += report.dropped_source
+              ? fmt::format("The table on cluster {} is dropped.\n", request.source.cluster)
+              : fmt::format("The table on cluster {} stays, and denies its clients.\n",
+                            request.source.cluster);
+  for (const auto& note : report.notes) text += "Note: " + note + ".\n";
+  return text;
+}
+
+}  // namespace pegmove::migration::hot

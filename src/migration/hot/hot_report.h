@@ -1,0 +1,57 @@
+// What a hot migration did: for its journal, for people and for programs.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace pegmove::compare {
+struct LiveVerification;
+}
+
+namespace pegmove::migration::hot {
+
+struct HotRequest;
+
+// Of the last live verification before a cutover.
+struct HotVerification {
+  int64_t rows = 0;      // of the source
+  int64_t repaired = 0;  // that differed
+  int64_t differ = 0;    // still; also those that kept changing
+  int64_t ended_ms = 0;  // Unix time
+
+  bool is_good() const { return differ == 0; }
+};
+HotVerification summary_of(const compare::LiveVerification& live, int64_t ended_ms);
+std::string to_json(const HotVerification& verification);
+Result<HotVerification> hot_verification_from_json(std::string_view text);
+std::string to_text(const HotVerification& verification);
+
+// A switch of the route: a cutover, or a rollback.
+struct HotSwitch {
+  bool goes_back = false;
+  int32_t version = 0;   // of the node since then
+  int64_t held_ms = 0;   // for so long requests waited
+  int64_t ended_ms = 0;  // Unix time
+};
+std::string to_json(const HotSwitch& done);
+Result<HotSwitch> hot_switch_from_json(std::string_view text);
+
+struct HotReport {
+  std::optional<HotVerification> verification{};
+  std::optional<HotSwitch> last_switch{};
+  // While the target was watched, on the servers of both: failed ones are of all tables.
+  int64_t failed_requests = 0;
+  int64_t refused_atomic = 0;
+  bool dropped_source = false;
+  std::vector<std::string> notes{};
+};
+nlohmann::ordered_json to_json(const HotReport& report, const HotRequest& request);
+std::string to_text(const HotReport& report, const HotRequest& request);
+
+}  // namespace pegmove::migration::hot

@@ -1,0 +1,66 @@
+#include "migration/hot/hot_report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "compare/live_verification.h"
+#include "migration/hot/hot_request.h"
+
+namespace pegmove::migration::hot {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(HotReport, WhatStillDiffersIsNotGood) {
+  compare::LiveVerification live;
+  live.found.source_rows = 100;
+  EXPECT_TRUE(summary_of(live, 5).is_good());
+  live.found.not_settled = 1;
+  live.repaired.differ_now = 2;
+  live.repaired.not_settled = 4;
+  live.repaired.extra_left = 8;
+  live.repaired.missing = 3;
+  const auto summary = summary_of(live, 5);
+  EXPECT_EQ(summary.differ, 15);
+  EXPECT_EQ(summary.repaired, 3);
+  EXPECT_FALSE(summary.is_good());
+}
+
+TEST(HotReport, IsKeptInTheJournal) {
+  const HotVerification verification{.rows = 1, .repaired = 2, .differ = 3, .ended_ms = 4};
+  const auto verified = hot_verification_from_json(to_json(verification));
+  ASSERT_TRUE(verified) << verified.error().to_string();
+  EXPECT_EQ(to_json(*verified), to_json(verification));
+  const HotSwitch done{.goes_back = true, .version = 5, .held_ms = 6, .ended_ms = 7};
+  const auto read = hot_switch_from_json(to_json(done));
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_EQ(to_json(*read), to_json(done));
+  EXPECT_FALSE(hot_verification_from_json(R"({"rows":-1})"));
+  EXPECT_FALSE(hot_switch_from_json(R"({"back":1})"));
+  EXPECT_FALSE(hot_switch_from_json(""));
+}
+
+TEST(HotReport, SaysWhoServesAndForHowLongClientsWaited) {
+  const HotRequest request{.source = {.table = "t", .cluster = "A"},
+                           .target = {.table = "t", .cluster = "B"}};
+  HotReport report{.verification = HotVerification{.rows = 1234},
+                   .last_switch = HotSwitch{.version = 3, .held_ms = 120},
+                   .failed_requests = 1};
+  EXPECT_THAT(to_text(report, request),
+              AllOf(HasSubstr("Table t has moved from cluster A to cluster B"),
+                    HasSubstr("1,234 rows compared"),
+                    HasSubstr("node version 3, requests waited for 120 ms"),
+                    HasSubstr("1 failed requests"), HasSubstr("stays, and denies its clients")));
+  report.dropped_source = true;
+  EXPECT_THAT(to_text(report, request), HasSubstr("The table on cluster A is dropped"));
+  const auto json = to_json(report, request);
+  EXPECT_EQ(json["cutover"]["held_ms"], 120);
+  EXPECT_EQ(json["verification"]["rows"], 1234);
+  EXPECT_EQ(json["source_dropped"], true);
+}
+
+}  // namespace
+}  // namespace pegmove::migration::hot

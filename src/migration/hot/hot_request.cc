@@ -1,0 +1,109 @@
+#include "migration/hot/hot_request.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/json_fields.h"
+#include "base/json_text.h"
+#include "routes/route.h"
+
+namespace pegmove::migration::hot {
+namespace {
+
+using async::milliseconds;
+using HotJson = nlohmann::ordered_json;
+
+constexpr int32_t kMostReplicas = 1024;
+
+HotJson to_json(const HotSide& side) {
+  return {{"metas", side.metas},
+          {"table", side.table},
+          {"name", side.name},
+          {"cluster", side.cluster},
+          {"is_embedded", side.is_embedded}};
+}
+
+Result<HotSide> read_hot_side(const base::JsonFields& in) {
+  return HotSide{.metas = TRY(in.text("metas")),
+                 .table = TRY(in.text("table")),
+                 .name = TRY(in.text("name")),
+                 .cluster = TRY(in.text("cluster")),
+                 .is_embedded = TRY(in.boolean("is_embedded"))};
+}
+
+Result<HotRequest> read_hot_request(const nlohmann::json& json) {
+  const auto in = TRY(base::JsonFields::of(json, "the journal's options of a hot migration"));
+  HotRequest request{.source = TRY(read_hot_side(TRY(in.object("source")))),
+                     .target = TRY(read_hot_side(TRY(in.object("target")))),
+                     .zookeeper = TRY(in.text("zookeeper")),
+                     .zk_root = TRY(in.text("zk_root")),
+                     .proxies = TRY(in.texts("proxies")),
+                     .replica_count = TRY(in.int32("replica_count", 0, kMostReplicas)),
+                     .cuts_over_alone = TRY(in.boolean("auto")),
+                     .max_write_hold = TRY(in.milliseconds("max_write_hold_ms")),
+                     .most_lag = TRY(in.integer("most_lag", 0, INT64_MAX)),
+                     .drops_source = TRY(in.boolean("drop_source")),
+                     .drops_target = TRY(in.boolean("drop_target")),
+                     .timeout = TRY(in.milliseconds("timeout_ms"))};
+  const auto fence = parse_fence(TRY(in.text("fence")));
+  if (!fence) return in.must_be("fence", "all or writes");
+  request.fence = *fence;
+  const auto order = parse_order(TRY(in.text("order")));
+  if (!order) return in.must_be("order", "fence-first or routes-first");
+  request.order = *order;
+  if (auto root = routes::check_root(request.zk_root); !root)
+    return in.wrong(root.error().message());
+  return request;
+}
+
+}  // namespace
+
+std::string_view to_string(FenceKind fence) { return fence == FenceKind::kAll ? "all" : "writes"; }
+
+std::string_view to_string(Order order) {
+  return order == Order::kFenceFirst ? "fence-first" : "routes-first";
+}
+
+Result<FenceKind> parse_fence(std::string_view text) {
+  for (const auto fence : {FenceKind::kAll, FenceKind::kWrites})
+    if (text == to_string(fence)) return fence;
+  return fail(Code::kInvalidArgument, fmt::format("'{}' is no fence: all, writes", text));
+}
+
+Result<Order> parse_order(std::string_view text) {
+  for (const auto order : {Order::kFenceFirst, Order::kRoutesFirst})
+    if (text == to_string(order)) return order;
+  return fail(Code::kInvalidArgument,
+              fmt::format("'{}' is no order: fence-first, routes-first", text));
+}
+
+std::string to_json(const HotRequest& request) {
+  return base::json_text(HotJson{{"source", to_json(request.source)},
+                                 {"target", to_json(request.target)},
+                                 {"zookeeper", request.zookeeper},
+                                 {"zk_root", request.zk_root},
+                                 {"proxies", request.proxies},
+                                 {"replica_count", request.replica_count},
+                                 {"auto", request.cuts_over_alone},
+                                 {"fence", to_string(request.fence)},
+                                 {"order", to_string(request.order)},
+                                 {"max_write_hold_ms", request.max_write_hold.count()},
+                                 {"most_lag", request.most_lag},
+                                 {"drop_source", request.drops_source},
+                                 {"drop_target", request.drops_target},
+                                 {"timeout_ms", request.timeout.count()}});
+}
+
+Result<HotRequest> hot_request_from_json(std::string_view text) {
+  return read_hot_request(base::parse_json<nlohmann::json>(text));
+}
+
+milliseconds env_delay(bool is_embedded) { return milliseconds(is_embedded ? 0 : 30'000); }
+
+// Closing, the proof with what the meta server has to store (15 s), and opening.
+milliseconds usual_write_hold(bool is_embedded) {
+  return milliseconds(is_embedded ? 5'000 : 75'000);
+}
+
+}  // namespace pegmove::migration::hot

@@ -1,0 +1,61 @@
+// The request of a hot migration, in the form that the journal keeps.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/clock.h"
+#include "base/result.h"
+#include "migration/hot/plan.h"
+
+namespace pegmove::migration::hot {
+
+inline constexpr std::string_view kHotMethod = "hot";
+
+// "all", "writes"; "fence-first", "routes-first": as options have them.
+std::string_view to_string(FenceKind fence);
+std::string_view to_string(Order order);
+// Errors: kInvalidArgument, naming what there is.
+Result<FenceKind> parse_fence(std::string_view text);
+Result<Order> parse_order(std::string_view text);
+
+// The tables, and how each cluster is called.
+struct HotSide {
+  std::string metas{};  // "host:port,...": a name may mean another cluster on another machine
+  std::string table{};
+  // Its name in the other cluster's [pegasus.clusters] and [duplication-group]; "": not asked yet.
+  std::string name{};
+  std::string cluster{};     // its own name, as routes have it
+  bool is_embedded = false;  // envs act at once there, and repeated writes are recognized
+};
+
+// Everything that a later process needs to resume it.
+struct HotRequest {
+  HotSide source{}, target{};
+  std::string zookeeper{};             // "host:port,..."
+  std::string zk_root{};               // checked by routes::check_root()
+  std::vector<std::string> proxies{};  // the MetaProxies that clients ask: "host:port" of each
+  int32_t replica_count = 0;           // of the target table; 0: that of the source
+  bool cuts_over_alone = false;        // --auto
+  FenceKind fence = FenceKind::kAll;
+  Order order = Order::kFenceFirst;
+  // Clients wait no longer: then the side that is left serves again. 0: chosen by open().
+  async::milliseconds max_write_hold{0};
+  int64_t most_lag = 1000;    // mutations, at which the run is ready
+  bool drops_source = false;  // at the end
+  bool drops_target = false;  // by a cancel, when the run has made it
+  async::milliseconds timeout{30'000};
+};
+std::string to_json(const HotRequest& request);
+// Errors: kCorrupt, naming the field.
+Result<HotRequest> hot_request_from_json(std::string_view text);
+
+// How long an env may take until all servers act on it. Pegasus: config_sync_interval_ms.
+async::milliseconds env_delay(bool is_embedded);
+// What a cutover needs at most, when --max-write-hold is not given; shorter ones are refused where
+// a cluster is real, since the fence could not be proven and opened again in it.
+async::milliseconds usual_write_hold(bool is_embedded);
+
+}  // namespace pegmove::migration::hot

@@ -1,0 +1,71 @@
+#include "migration/hot/hot_request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace pegmove::migration::hot {
+namespace {
+
+using async::milliseconds;
+using testing::HasSubstr;
+
+HotRequest full_request() {
+  return {.source = {.metas = "10.0.0.1:34601", .table = "t", .name = "A", .cluster = "onebox"},
+          .target = {.metas = "10.0.1.1:34601",
+                     .table = "u",
+                     .name = "B",
+                     .cluster = "onebox2",
+                     .is_embedded = true},
+          .zookeeper = "10.0.0.9:2181",
+          .zk_root = "/pegasus-cluster",
+          .proxies = {"10.0.2.1:34601", "10.0.2.2:34601"},
+          .replica_count = 2,
+          .cuts_over_alone = true,
+          .fence = FenceKind::kWrites,
+          .order = Order::kRoutesFirst,
+          .max_write_hold = milliseconds(9000),
+          .most_lag = 7,
+          .drops_source = true,
+          .drops_target = true,
+          .timeout = milliseconds(1234)};
+}
+
+TEST(HotRequest, ReadsWhatItWrote) {
+  const auto text = to_json(full_request());
+  const auto read = hot_request_from_json(text);
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_EQ(to_json(*read), text);
+  EXPECT_EQ(read->target.table, "u");
+  EXPECT_TRUE(read->target.is_embedded);
+  EXPECT_EQ(read->fence, FenceKind::kWrites);
+  EXPECT_EQ(read->order, Order::kRoutesFirst);
+  EXPECT_EQ(read->proxies.size(), 2u);
+}
+
+TEST(HotRequest, NamesTheFieldThatIsWrong) {
+  const auto good = nlohmann::json::parse(to_json(full_request()));
+  const auto error_with = [&](const char* field, nlohmann::json value) {
+    auto json = good;
+    json[field] = std::move(value);
+    auto read = hot_request_from_json(json.dump());
+    return read ? std::string() : read.error().message();
+  };
+  EXPECT_THAT(error_with("fence", "reads"), HasSubstr("'fence' must be all or writes"));
+  EXPECT_THAT(error_with("order", "x"), HasSubstr("'order' must be fence-first or routes-first"));
+  EXPECT_THAT(error_with("source", 1), HasSubstr("'source'"));
+  EXPECT_THAT(error_with("proxies", nlohmann::json::array({1})), HasSubstr("'proxies'"));
+  EXPECT_THAT(error_with("max_write_hold_ms", -1), HasSubstr("'max_write_hold_ms'"));
+  EXPECT_THAT(error_with("zk_root", "no slash"), HasSubstr("no slash"));
+  EXPECT_FALSE(hot_request_from_json("not JSON"));
+}
+
+TEST(HotRequest, ARealClusterNeedsLongerThanItsEnvsTake) {
+  EXPECT_EQ(usual_write_hold(true), milliseconds(5000));
+  EXPECT_GE(usual_write_hold(false), 2 * env_delay(false) + milliseconds(15'000));
+  EXPECT_EQ(env_delay(true), milliseconds(0));
+}
+
+}  // namespace
+}  // namespace pegmove::migration::hot

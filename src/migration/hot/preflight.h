@@ -1,0 +1,23 @@
+// The look before a hot migration: both clusters, ZooKeeper and the MetaProxies are asked once, and
+// all problems are reported. Read-only.
+#pragma once
+
+#include "inspect/gather.h"
+#include "migration/hot/preflight_checks.h"
+#include "migration/ports.h"
+
+namespace pegmove::migration::hot {
+
+struct HotPreflight {
+  HotRequest request;  // with what the clusters say of themselves
+  HotFacts facts{};
+  inspect::Findings findings{};
+  std::shared_ptr<client::Cluster> source{}, target{};  // null: not reached
+};
+
+// Asks, fills in what the request leaves open (names, kinds, --max-write-hold), and checks. A
+// question that is not answered is a finding.
+Routine<HotPreflight> look_before_hot(const Ports& ports, inspect::Side source,
+                                      inspect::Side target, HotRequest request);
+
+}  // namespace pegmove::migration::hot

@@ -1,0 +1,60 @@
+// Whether a hot migration may begin, from what is known of both clusters, of ZooKeeper and of the
+// MetaProxies. Pure: no clock, no network.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "inspect/finding.h"
+#include "inspect/inspection.h"
+#include "migration/hot/hot_request.h"
+#include "routes/change_route.h"
+
+namespace pegmove::migration::hot {
+
+struct MetaServerFacts {
+  std::string node;
+  std::optional<inspect::ServerConfig> config{};
+  std::string silent{};  // why it is not known
+};
+
+// What a MetaProxy answers to a client that asks for the table.
+struct ProxyFacts {
+  std::string proxy;
+  std::optional<Error> error{};  // it does not answer, or not as a proxy
+  int32_t app_id = 0;
+  std::set<std::string> primaries{};  // of the table
+};
+
+struct HotFacts {
+  inspect::Inspection inspection{};
+  std::vector<MetaServerFacts> source_metas{}, target_metas{};
+  bool source_is_embedded = false, target_is_embedded = false;
+  std::optional<routes::RouteNode> route{};  // nullopt: `route_error` says why
+  std::optional<Error> route_error{};
+  std::vector<ProxyFacts> proxies{};
+  std::set<std::string> source_primaries{};
+};
+
+// The name under which the side's servers know themselves in [duplication-group]; "" when they
+// differ or do not say it: then the cluster's own name is used.
+std::string name_in_group(const inspect::SideFacts& side,
+                          const std::vector<MetaServerFacts>& metas);
+
+// All checks. The request has the sides' names.
+inspect::Findings check_hot(const HotFacts& facts, const HotRequest& request);
+
+// Parts of it. Both clusters must know both ids, and the address of the other one.
+inspect::Findings check_groups(const HotFacts& facts, const HotRequest& request);
+// The source table, and that the target table can be made.
+inspect::Findings check_hot_tables(const HotFacts& facts, const HotRequest& request);
+// A real target aborts on a write from the future.
+inspect::Findings check_hot_clocks(const HotFacts& facts);
+// The node must name the source, and each proxy must follow it.
+inspect::Findings check_route(const HotFacts& facts, const HotRequest& request);
+// Whether the fence can be closed and opened within --max-write-hold.
+inspect::Findings check_hold(const HotFacts& facts, const HotRequest& request);
+
+}  // namespace pegmove::migration::hot

@@ -1,0 +1,183 @@
+"""`pegmove hot` between two embedded clusters, with a real ZooKeeper and a MetaProxy."""
+import json
+import os
+import re
+import shutil
+import signal
+import tempfile
+import unittest
+
+from harness import Cluster, Process, run_program
+from ports import free_ports
+from proxy import ROOT_NODE, ProxyTest, route
+from wait import until
+
+ROWS = 200
+GIVEN_BACK = 6
+
+
+class PairedCluster(Cluster):
+    """One replica server; the same addresses at each start."""
+
+    def __init__(self, folder, name, port, config):
+        self.meta_port = port
+        super().__init__(folder, name, 1, ["--config", config, "--replica-port", port + 1])
+
+
+class HotTest(ProxyTest):
+    def setUp(self):
+        self.own = tempfile.mkdtemp(prefix="pegmove-hot-")
+        self.addCleanup(shutil.rmtree, self.own, ignore_errors=True)
+        port, self.config = free_ports(4), os.path.join(self.own, "group.ini")
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write("[duplication-group]\nA = 1\nB = 2\n[pegasus.clusters]\n"
+                       f"A = 127.0.0.1:{port}\nB = 127.0.0.1:{port + 2}\n")
+        self.a, self.b = (PairedCluster(self.own, name, port + 2 * index, self.config)
+                          for index, name in enumerate("AB"))
+        self.addCleanup(lambda: (self.a.kill(), self.b.kill()))
+        self.shell(self.a.meta, "create t -p 4 -r 1")
+        rows = os.path.join(self.own, "rows.jsonl")
+        with open(rows, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps({"hash_key": f"h{i}", "sort_key": "s", "value": f"v{i}"}) + "\n"
+                            for i in range(ROWS))
+        self.done("import", "--cluster", self.a.meta, "--table", "t", rows)
+        self.put("t", route("A", self.a.meta))
+        self.through = self.proxy().address
+
+    def done(self, *words, code=0):
+        outcome = run_program([*words], self.own)
+        self.assertEqual(outcome.code, code, outcome)
+        return outcome
+
+    def shell(self, cluster, command):
+        return self.done("shell", "--cluster", cluster, "-e", command).out
+
+    def set(self, key, value):
+        """As a client of the proxy."""
+        self.assertIn("OK", self.shell(self.through, f"use t; set {key} s {value}"))
+
+    def value(self, cluster, key):
+        found = re.search(r'^"(.*)"$', self.shell(cluster, f"use t; get {key} s"), re.M)
+        return found and found[1]
+
+    def denied(self, cluster):
+        return "replica.deny_client_request" in self.shell(cluster.meta, "use t; get_app_envs")
+
+    def serves(self):
+        """The cluster that the node names, and the node's version."""
+        data, version = self.node("t")
+        return json.loads(data)["cluster_name"], version
+
+    def words(self, *more):
+        return ["hot", "--from", "A", "--to", "B", "--table", "t", "--zookeeper", self.zookeeper.address,
+                "--zk-root", ROOT_NODE, "--proxies", self.through, "--config", self.config, *more]
+
+    def begin(self, *more):
+        """The process, and the run's id."""
+        process = Process(self.words(*more), self.own)
+        self.addCleanup(process.kill)
+        return process, process.stderr_until(r"run (hot-\S+);")[1]
+
+    def steer(self, verb, run, *more, code=0):
+        return self.done(verb, run, "--config", self.config, *more, code=code)
+
+    def test_there_and_back_and_there(self):
+        process, run = self.begin("--auto")
+        process.stderr_until("cluster B serves table t; `pegmove complete")
+        self.assertEqual(self.serves(), ("B", 1))
+        self.assertTrue(self.denied(self.a))
+        self.set("h1", "on-b")
+        self.assertEqual(self.value(self.b.meta, "h1"), "on-b")
+        self.assertEqual(self.value(self.b.meta, f"h{ROWS - 1}"), f"v{ROWS - 1}")
+        self.assertIn("serves table t already", self.steer("cutover", run, code=2).err)
+
+        self.steer("rollback", run)
+        self.assertEqual(self.serves()[0], "A")
+        self.assertFalse(self.denied(self.a))
+        self.assertTrue(self.denied(self.b))
+        self.assertEqual(self.value(self.a.meta, "h1"), "on-b")
+        self.set("h2", "on-a")
+        self.steer("complete", run, "--yes", code=2)
+
+        asked = json.loads(self.steer("cutover", run, "--json").out)
+        self.assertTrue(asked["done"], asked)
+        self.assertEqual(self.serves()[0], "B")
+        self.assertEqual(self.value(self.through, "h2"), "on-a")
+
+        self.steer("complete", run, code=2)  # nobody can be asked
+        self.steer("complete", run, "--yes")
+        self.assertEqual(process.finish().code, 0)
+        for cluster in (self.a, self.b):
+            self.assertNotIn("DS_LOG", self.shell(cluster.meta, "query_dup t"))
+        self.assertTrue(self.denied(self.a))
+        self.assertFalse(self.denied(self.b))
+
+    def test_a_killed_cutover_is_given_back_by_the_guard(self):
+        process, run = self.begin("--auto", "--die-at", "cutover.fence_set")
+        self.assertEqual(process.finish().code, -signal.SIGKILL)
+        until(lambda: not self.denied(self.a), "the guard opens the source")
+        self.assertEqual(self.serves(), ("A", 1))  # a late switch fails
+        self.set("h1", "still-a")
+        outcome = self.done("resume", run, "--config", self.config, code=GIVEN_BACK)
+        self.assertIn("was given back", outcome.err)
+        self.steer("cutover", run)
+        self.assertEqual(self.serves()[0], "B")
+        self.assertEqual(self.value(self.through, "h1"), "still-a")
+
+    def test_a_switch_that_the_journal_does_not_know_has_happened(self):
+        process, run = self.begin("--auto", "--die-at", "cutover.switched")
+        self.assertEqual(process.finish().code, -signal.SIGKILL)
+        self.assertEqual(self.serves(), ("B", 1))
+        self.assertTrue(self.denied(self.a))
+        resumed = Process(["resume", run, "--config", self.config], self.own)
+        self.addCleanup(resumed.kill)
+        resumed.stderr_until("cluster B serves table t; `pegmove complete")
+        self.assertTrue(self.denied(self.a))
+        self.steer("complete", run, "--yes")
+        self.assertEqual(resumed.finish().code, 0)
+
+    def test_a_cutover_asked_for_of_a_run_that_nobody_works_on(self):
+        process, run = self.begin()
+        process.stderr_until("ready for `pegmove cutover`: 0 mutations behind")
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.finish().code, 7)
+        self.assertIn("would name cluster B", self.steer("cutover", run, "--dry-run").out)
+        self.assertEqual(self.serves(), ("A", 0))
+        self.steer("cutover", run)
+        self.assertEqual(self.serves(), ("B", 1))
+        self.steer("cancel", run, code=1)
+        self.assertEqual(self.serves(), ("B", 1))
+        self.steer("complete", run, "--yes")
+
+    def test_the_procedure_of_the_documentation_by_hand(self):
+        """docs/hot-migration.md, step by step; nobody writes meanwhile, so that it loses nothing."""
+        found = re.search(r"dupid: (\d+)", self.shell(self.a.meta, "add_dup t B -s"))
+        self.assertTrue(found)
+        until(lambda: "DS_LOG" in self.shell(self.a.meta, "query_dup t"), "the duplication ships")
+        self.set("h1", "shipped")
+        self.shell(self.a.meta, "use t; set_app_envs replica.deny_client_request timeout*write")
+        until(lambda: self.value(self.b.meta, "h1") == "shipped", "the last write is on B")
+        with self.zookeeper.client() as client:
+            client.set(f"{ROOT_NODE}/t", route("B", self.b.meta))
+        self.shell(self.a.meta, "use t; set_app_envs replica.deny_client_request reconfig*all")
+        until(lambda: self.value(self.through, "h1") == "shipped", "clients of the proxy reach B")
+        self.set("h2", "on-b")
+        self.assertEqual(self.value(self.b.meta, "h2"), "on-b")
+        self.shell(self.a.meta, f"remove_dup t {found[1]}")
+        self.assertEqual(self.value(self.b.meta, f"h{ROWS - 1}"), f"v{ROWS - 1}")
+
+    def test_the_preflight_names_what_is_missing(self):
+        self.put("t", route("elsewhere", "127.0.0.1:1"))
+        outcome = self.done(*self.words(), code=3)
+        self.assertIn("it names cluster elsewhere", outcome.err)
+        self.put("t", "{")
+        self.assertIn("pegmove routes set", self.done(*self.words(), code=3).err)
+        self.put("t", route("A", self.a.meta))
+        self.shell(self.b.meta, "create t -p 4 -r 1")
+        self.assertIn("already exists", self.done(*self.words(), code=3).err)
+        self.done(*self.words("--order", "routes-first"), code=2)
+        self.assertFalse(self.denied(self.a))
+
+
+if __name__ == "__main__":
+    unittest.main()
