@@ -41,7 +41,8 @@ TEST(ShippedEntries, AnotherCodeAndAMalformedBodyHaveNoHash) {
 TEST(ShippedEntries, AreGroupedByPartitionInTheirOrder) {
   std::vector<ShippedEntry> entries;
   for (const uint64_t hash : {0, 1, 4, 5, 8})
-    entries.push_back({.view = {.timestamp_us = int64_t(hash)}, .hash = hash});
+    entries.push_back({.view = {.timestamp_us = int64_t(hash), .task_code = {}, .raw_message = {}},
+                       .hash = hash});
   const auto groups = by_target(entries, 4);
   ASSERT_EQ(groups.size(), 2U);
   std::vector<int64_t> first;
