@@ -120,6 +120,7 @@ void add_diff_command(Verb& program, int& exit_code);
 void add_repair_command(Verb& program, int& exit_code);
 void add_import_export_commands(Verb& program, int& exit_code);
 void add_metaproxy_command(Verb& program, int& exit_code);
+void add_relay_command(Verb& program, int& exit_code);
 void add_routes_command(Verb& program, int& exit_code);
 void add_shell_command(Verb& program, int& exit_code);
 

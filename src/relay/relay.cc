@@ -226,6 +226,7 @@ std::string Relay::status_json() const {
                           {"owner", owner ? Json(owner->address.to_string()) : Json()},
                           {"epoch", owner ? owner->epoch : 0},
                           {"is_ours", owner && owner->is_ours},
+                          {"may_forward", may_forward.has_value()},
                           {"in_flight", lane.is_in_flight},
                           {"entries_left", lane.entries_left},
                           {"keys_in_doubt", lane.keys_in_doubt},

@@ -8,7 +8,7 @@ from harness import CliTest, follows_modes, row
 VERBS = [["copy"], ["backup"], ["restore"], ["split"], ["load"], ["check"], ["list"], ["status"], ["pause"], ["resume"],
          ["cancel"], ["set"], ["forget"], ["verify"], ["diff"], ["repair"], ["backups"], ["backups", "ls"],
          ["backups", "show"], ["backups", "verify"], ["backups", "rm"], ["import"], ["export"], ["cluster"],
-         ["cluster", "start"], ["cluster", "stop"], ["cluster", "status"], ["metaproxy"], ["shell"], ["routes"],
+         ["cluster", "start"], ["cluster", "stop"], ["cluster", "status"], ["metaproxy"], ["relay"], ["relay", "seal"], ["shell"], ["routes"],
          ["routes", "ls"], ["routes", "show"], ["routes", "set"]]
 README = pathlib.Path(__file__).parents[2] / "README.md"
 
