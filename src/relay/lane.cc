@@ -95,7 +95,8 @@ Routine<> Lane::run() {
     if (give_up(done.error())) continue;
     auto pause = async::back_off(forward_->failures++, kFirstPause, kLongestPause);
     if (!forward_->doubted.empty()) pause = std::max(pause, kRestAfterDoubt);
-    co_await forwarding_.clock.sleep_for(pause);  // no result
+    // A sleep that begins after the stop would not be ended by it.
+    if (!tasks_.stopped()) co_await forwarding_.clock.sleep_for(pause);  // no result
   }
   is_running_ = false;
 }
