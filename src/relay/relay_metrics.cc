@@ -18,38 +18,36 @@ metrics::MetricInfo gauge(std::string_view name, std::string_view unit,
 }  // namespace
 
 RelayMetrics::RelayMetrics(metrics::Entity& entity)
-    : requests(entity.counter(
-          counter("relay_requests", "Requests", "DUPLICATE requests of the source"))),
+    : requests(entity.counter(counter("requests", "Requests", "DUPLICATE requests of the source"))),
       answered_ok(entity.counter(
-          counter("relay_requests_done", "Requests", "Requests that the target has whole"))),
+          counter("requests_done", "Requests", "Requests that the target has whole"))),
       answered_busy(entity.counter(
-          counter("relay_requests_put_off", "Requests", "Requests that were answered ERR_BUSY"))),
-      answered_state(entity.counter(counter("relay_requests_not_owned", "Requests",
-                                            "Requests for partitions of another relay"))),
+          counter("requests_put_off", "Requests", "Requests that were answered ERR_BUSY"))),
+      answered_state(entity.counter(
+          counter("requests_not_owned", "Requests", "Requests for partitions of another relay"))),
       malformed(entity.counter(
-          counter("relay_requests_malformed", "Requests",
+          counter("requests_malformed", "Requests",
                   "Requests that can never be forwarded, and hold their partition up"))),
       entries(entity.counter(
-          counter("relay_forwarded_entries", "Entries", "Writes that the target has carried out"))),
+          counter("forwarded_entries", "Entries", "Writes that the target has carried out"))),
       superseded_rows(entity.counter(
-          counter("relay_superseded_rows", "Rows",
+          counter("superseded_rows", "Rows",
                   "Rows that were left out, since a later one has the same key and time"))),
       failed_attempts(entity.counter(
-          counter("relay_failed_attempts", "Attempts", "Attempts to forward that failed"))),
-      doubts(entity.counter(counter("relay_unknown_outcomes", "Attempts",
+          counter("failed_attempts", "Attempts", "Attempts to forward that failed"))),
+      doubts(entity.counter(counter("unknown_outcomes", "Attempts",
                                     "Attempts to forward whose outcome was not known"))),
-      forward_time_us(entity.percentile({.name = "relay_forward_time_us",
+      forward_time_us(entity.percentile({.name = "forward_time_us",
                                          .kind = Kind::kPercentile,
                                          .unit = "MicroSeconds",
                                          .description = "From a request to its answer ERR_OK"})),
-      in_flight(
-          entity.gauge(gauge("relay_in_flight", "Requests", "Requests that are being forwarded"))),
-      in_doubt(entity.gauge(gauge("relay_in_doubt", "Requests",
+      in_flight(entity.gauge(gauge("in_flight", "Requests", "Requests that are being forwarded"))),
+      in_doubt(entity.gauge(gauge("in_doubt", "Requests",
                                   "Requests that hold up others until their outcome is known"))),
-      owned_partitions(entity.gauge(
-          gauge("relay_owned_partitions", "Partitions", "Source partitions of this relay"))),
-      sealed(entity.gauge(gauge("relay_sealed", "Bool", "1: no new requests are taken"))),
+      owned_partitions(
+          entity.gauge(gauge("owned_partitions", "Partitions", "Source partitions of this relay"))),
+      sealed(entity.gauge(gauge("sealed", "Flags", "1: no new requests are taken"))),
       zookeeper_connected(entity.gauge(
-          gauge("relay_zookeeper_connected", "Bool", "1: there is a connection to ZooKeeper"))) {}
+          gauge("zookeeper_connected", "Flags", "1: there is a connection to ZooKeeper"))) {}
 
 }  // namespace pegmove::relay
