@@ -12,6 +12,7 @@
 #include "net/http_get.h"
 #include "net/rpc_client.h"
 #include "net/tcp.h"
+#include "relay/advanced_clock_test.h"
 #include "relay/fake_target_test.h"
 #include "testing/fake_nodes.h"
 
@@ -25,20 +26,6 @@ using wire::ErrorCode;
 using wire::RpcCode;
 
 constexpr int32_t kAppId = 77;
-
-// The time is real, and a test can advance it; sleeps are short.
-class AdvancedClock : public async::SystemClock {
- public:
-  async::Instant now() const override { return SystemClock::now() + advanced; }
-  Routine<> sleep_until(async::Instant at) override {
-    return SystemClock::sleep_until(
-        SystemClock::now() +
-        std::min<async::Instant::duration>(
-            std::max<async::Instant::duration>(at - now(), async::Instant::duration(0)),
-            milliseconds(1)));
-  }
-  milliseconds advanced{0};
-};
 
 class RelayTest : public ::testing::Test {
  protected:
