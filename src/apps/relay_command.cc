@@ -315,7 +315,7 @@ void add_relay_command(Verb& program, int& exit_code) {
       "each other. GET /relay shows who owns which and what they wait for; GET /metrics/prometheus "
       "has metrics. docs/relay.md has the details.");
   verb->list_under(kThingsThatStayUp,
-                   "takes a duplication to a table with another partition count; `relay seal`");
+                   "takes a duplication to a table with another partition count");
   add_relay_options(*verb, *arguments);
   verb->add_option("--to-table", arguments->to_table, "the target's table; default: the same name");
   verb->add_option("--listen", arguments->listen, "IPv4 address and port")->capture_default_str();
