@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -58,8 +57,7 @@ Result<std::unique_ptr<Relay>> Relay::listen(asio::any_io_executor executor, Clo
 Relay::Relay(asio::any_io_executor executor, Clock& clock, routes::Nodes& nodes, Target& target,
              RelayOptions options, std::string folder, Logger log,
              std::unique_ptr<net::Acceptor> acceptor)
-    : executor_(executor),
-      clock_(clock),
+    : clock_(clock),
       nodes_(nodes),
       options_(std::move(options)),
       log_(std::move(log)),

@@ -72,7 +72,6 @@ class Relay {
   void refresh_metrics();
   std::string status_json() const;
 
-  asio::any_io_executor executor_;
   Clock& clock_;
   routes::Nodes& nodes_;
   RelayOptions options_;
