@@ -157,10 +157,12 @@ TEST_F(ClusterTargetTest, NoAnswerLeavesDoubt) {
 
 TEST_F(ClusterTargetTest, WithoutAConnectionThereIsNoDoubt) {
   begin(WriteMethod::kPlain);
-  run(server.stop());
+  ASSERT_TRUE(run(target->partition_count()));
+  run(server.move_node(0x7f000002));
   const auto sent = send({put("a", "1")}, WriteMethod::kPlain);
   ASSERT_TRUE(sent.error);
   EXPECT_FALSE(sent.is_in_doubt);
+  EXPECT_FALSE(send({put("a", "1")}, WriteMethod::kPlain).error);  // it was asked where it is
 }
 
 // Real servers answer 4 to an id that they do not know; the source would abort on it.
