@@ -165,7 +165,7 @@ class Simulation {
       if (step == kCalmAfter) calm_down();
       if (step > kMostSteps) throw std::runtime_error("it does not end");
       source_step();
-      if (step < kCalmAfter && random_.below(200) == 0) take_over();
+      if (step < kCalmAfter && random_.below(100) == 0) take_over();
       advance(milliseconds(1 + random_.below(random_.chance(80) ? 50 : 1'500)));
     }
     while (targets_[0]->has_late() || targets_[1]->has_late()) advance(milliseconds(1'000));
