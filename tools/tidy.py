@@ -27,8 +27,8 @@ RANKS = {folder: rank for rank, folders in enumerate([
     "async wire record metrics",
     "net store blockstore journal geo",
     "client service meta_view backup bulkload duplication routes",
-    "rows dual",
-    "splitter server/meta server/replica metaproxy gateway",
+    "rows dual shipping",
+    "splitter server/meta server/replica metaproxy gateway relay",
     "server/cluster inspect compare runs",
     "migration",
     "shell dashboard spark apps",
@@ -37,7 +37,7 @@ SAME_RANK_ALLOWED = {("apps", "shell"), ("apps", "dashboard"), ("apps", "spark")
 # Migration accesses clusters through the client library only, like real ones: no sockets, no
 # RocksDB, no servers.
 MIGRATION_MAY_INCLUDE = ("compare inspect runs client rows journal backup bulkload splitter "
-                         "blockstore routes dual base async record wire geo").split()
+                         "blockstore routes relay dual base async record wire geo").split()
 MIGRATION_SYSTEM_FORBIDDEN = ("rocksdb/", "sys/socket.h", "netinet/", "boost/asio/ip/")
 GENERATED_HEADER = re.compile(r"\w+_(?:types|constants)\.(?:h|tcc)")  # by Thrift, from idl/
 

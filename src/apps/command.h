@@ -123,6 +123,7 @@ void add_hot_command(Verb& program, int& exit_code);
 void add_cutover_commands(Verb& program, int& exit_code);  // cutover, rollback, complete, guard
 void add_import_export_commands(Verb& program, int& exit_code);
 void add_metaproxy_command(Verb& program, int& exit_code);
+void add_relay_command(Verb& program, int& exit_code);
 void add_routes_command(Verb& program, int& exit_code);
 void add_shell_command(Verb& program, int& exit_code);
 

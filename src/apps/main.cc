@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   pegmove::apps::add_import_export_commands(program.root(), exit_code);
   pegmove::apps::add_cluster_command(program.root(), exit_code);
   pegmove::apps::add_metaproxy_command(program.root(), exit_code);
+  pegmove::apps::add_relay_command(program.root(), exit_code);
   pegmove::apps::add_routes_command(program.root(), exit_code);
   pegmove::apps::add_shell_command(program.root(), exit_code);
   const auto ended = program.run(argc, argv);

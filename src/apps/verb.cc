@@ -137,6 +137,12 @@ Verb* Verb::add_verb(const std::string& name, const std::string& description) {
   return verbs_.emplace_back(std::move(verb)).get();
 }
 
+Verb* Verb::add_optional_verb(const std::string& name, const std::string& description) {
+  auto* verb = add_verb(name, description);
+  parsed_.require_subcommand(0, 1);
+  return verb;
+}
+
 void Verb::list_under(const std::string& heading, const std::string& line) {
   parsed_.group(heading)->description(line);
 }
@@ -145,7 +151,11 @@ void Verb::was_named(const std::string& old_name, const std::string& option) {
   old_names_[old_name] = option;
 }
 
-void Verb::callback(std::function<void()> action) { parsed_.callback(std::move(action)); }
+void Verb::callback(std::function<void()> action) {
+  parsed_.callback([this, action = std::move(action)] {
+    if (parsed_.get_subcommands().empty()) action();
+  });
+}
 
 const Verb& Verb::given() const {
   for (const auto& verb : verbs_)

@@ -65,13 +65,16 @@ class Verb {
   Option* add_flag(const std::string& names, bool& value, const std::string& description = "");
   // A further verb. The description begins with an example.
   Verb* add_verb(const std::string& name, const std::string& description);
+  // The same, for a verb that means something without a further one, too: then its callback runs.
+  // Its own options may not be required ones.
+  Verb* add_optional_verb(const std::string& name, const std::string& description);
   // Shows it in --help of what it belongs to, below this heading, with one line of what it does.
   // Without a call it is not shown there.
   void list_under(const std::string& heading, const std::string& line);
   // An option has had another name, "--old", or its value was given by its place ("" then): whoever
   // uses that gets a usage error that names the option.
   void was_named(const std::string& old_name, const std::string& option);
-  // What the verb does, once its words are parsed.
+  // What the verb does, once its words are parsed. Not when a further verb was given.
   void callback(std::function<void()> action);
 
   // For Program, after the parsing: what is wrong with the first word that is not known, and what

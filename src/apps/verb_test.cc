@@ -48,6 +48,24 @@ std::optional<int> run(Arguments& arguments, std::vector<const char*> words) {
   return program.run(int(words.size()), words.data());
 }
 
+TEST(Verb, MayMeanSomethingWithoutAFurtherVerb) {
+  const auto ran = [](std::vector<const char*> words) {
+    std::string ran;
+    std::string from;
+    Program program("pegmove", "moves tables");
+    auto* relay = program.root().add_verb("relay", "forwards writes");
+    relay->add_option("--from", from);
+    relay->callback([&] { ran += "relay from " + from; });
+    relay->add_optional_verb("seal", "seals it")->callback([&] { ran += "seal"; });
+    words.insert(words.begin(), "pegmove");
+    program.run(int(words.size()), words.data());
+    return ran;
+  };
+  EXPECT_EQ(ran({"relay", "--from", "A"}), "relay from A");
+  EXPECT_EQ(ran({"relay", "seal"}), "seal");
+  EXPECT_EQ(ran({"relay", "sael"}), "");
+}
+
 TEST(Verb, RunsOnceItsWordsAreParsed) {
   Arguments arguments;
   EXPECT_EQ(run(arguments, {"copy", "--from", "A", "--way", "plain", "--create", "--count", "65536",

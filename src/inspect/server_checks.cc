@@ -159,6 +159,45 @@ Findings note_versions(const SideFacts& source, const SideFacts& target) {
   return findings;
 }
 
+std::optional<std::string> why_not_duplicate(const SideFacts& source, const SideFacts& target) {
+  std::optional<int> source_id;
+  for (const auto& node : source.nodes) {
+    if (!node.config || !node.config->own_id())
+      return fmt::format(
+          "replica server {} of the source reports no id of its own cluster in "
+          "[duplication-group]",
+          node.node);
+    if (source_id.value_or(*node.config->own_id()) != *node.config->own_id())
+      return "the replica servers of the source have different [duplication-group]s";
+    source_id = node.config->own_id();
+  }
+  if (!source_id) return "no replica server of the source is known";
+  if (target.nodes.empty()) return "no replica server of the target is known";
+  for (const auto& node : target.nodes) {
+    if (!node.config)
+      return fmt::format("replica server {} of the target does not report its [duplication-group]",
+                         node.node);
+    const auto own = node.config->own_id();
+    if (!own)
+      return fmt::format(
+          "replica server {} of the target has no id of its own cluster in "
+          "[duplication-group]",
+          node.node);
+    if (own == source_id)
+      return fmt::format("replica server {} of the target has the source's id {} as its own",
+                         node.node, *source_id);
+    const bool has_it =
+        std::ranges::any_of(node.config->duplication_group,
+                            [&](const auto& member) { return member.second == source_id; });
+    if (!has_it && !node.config->ignores_other_ids)
+      return fmt::format(
+          "the [duplication-group] of replica server {} of the target has not the "
+          "source's id {}",
+          node.node, *source_id);
+  }
+  return std::nullopt;
+}
+
 Findings check_servers(const SideFacts& side, bool needs_clocks) {
   Findings findings;
   if (side.unreachable) return findings;

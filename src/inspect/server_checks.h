@@ -14,6 +14,10 @@ Findings note_versions(const SideFacts& source, const SideFacts& target);
 // rows will be written through DUPLICATE.
 Findings check_servers(const SideFacts& side, bool needs_clocks);
 
+// Why what the source's clients wrote must not be sent on through DUPLICATE with the source's own
+// cluster id; nullopt: it may. Real servers abort on it when they are in no [duplication-group].
+std::optional<std::string> why_not_duplicate(const SideFacts& source, const SideFacts& target);
+
 // A larger offset is too much: the time of a duplicated write is ten minutes in the past, and this
 // leaves enough of it.
 inline constexpr int64_t kMostClockOffsetUs = 60'000'000;

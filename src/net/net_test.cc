@@ -237,6 +237,24 @@ TEST_F(Net, ABrokenConnectionFailsItsCallsAndTheNextCallReconnects) {
   EXPECT_TRUE(again);
 }
 
+TEST_F(Net, AReplyIsUnsentUntilTheSystemHasIt) {
+  start_server();
+  client_with(Framing::kRdsn);
+  bool is_answered = false;
+  const auto body = wire::encode_body(wire::blob{"key"});
+  client->channel(address).start({.code = wire::RpcCode::kTtl,
+                                  .gpid = {1, 2},
+                                  .body = body,
+                                  .deadline = Deadline::in(clock, milliseconds(5000))},
+                                 [&](const Result<IncomingReply>&) { is_answered = true; });
+  context.restart();
+  while (handler.kept.empty()) context.run_one();
+  EXPECT_FALSE(server->has_unsent_replies());
+  handler.kept[0].reply(ErrorCode::kBusy);
+  EXPECT_TRUE(server->has_unsent_replies());
+  while (!is_answered || server->has_unsent_replies()) context.run_one();
+}
+
 TEST_F(Net, NobodyListeningIsUnreachable) {
   start_server();
   client_with(Framing::kRdsn);

@@ -96,6 +96,11 @@ void RpcServer::stop() {
   tasks_.stop();
 }
 
+bool RpcServer::has_unsent_replies() const {
+  return std::ranges::any_of(connections_,
+                             [](const auto& each) { return each->has_unsent_replies(); });
+}
+
 Routine<> RpcServer::join() {
   co_await tasks_.join();  // no result
 }

@@ -124,6 +124,8 @@ class RpcServer {
 
   Address local() const { return acceptor_->local(); }
   size_t connections() const { return connections_.size(); }
+  // Whether replies wait to be handed to the operating system. stop() would drop them.
+  bool has_unsent_replies() const;
 
  private:
   Routine<> accept_connections();

@@ -208,6 +208,11 @@ void ServerConnection::close() {
   may_read_.notify();
 }
 
+bool ServerConnection::has_unsent_replies() {
+  std::lock_guard lock(mutex_);
+  return !closed_ && (!unsent_.empty() || being_sent_ > 0);
+}
+
 void ServerConnection::send(const wire::RequestHead& request, wire::ErrorCode error,
                             std::string_view body) {
   std::lock_guard lock(mutex_);

@@ -25,6 +25,7 @@ class ServerConnection : public std::enable_shared_from_this<ServerConnection> {
   Routine<> write_replies();
   void close();
   bool is_closed() const { return closed_; }
+  bool has_unsent_replies();
   Address peer() const { return stream_->peer(); }
   // When to close it, unless what it waits for has arrived; far in the future for RPC.
   async::Instant http_deadline() const { return http_deadline_; }

@@ -16,6 +16,10 @@ struct Node {
   std::string data{};
   int32_t version = 0;     // grows by one with each change of the data
   int64_t changed_ms = 0;  // Unix time, of ZooKeeper's clock
+  // ZooKeeper's number of the change that made the node (czxid): greater than that of every node
+  // that was made before. So each ephemeral node of one path has its own epoch, and they rise.
+  int64_t epoch = 0;
+  bool is_ours = false;  // ephemeral, and ends with this session
 };
 
 // Notified on the executor of the nodes. Must not block.
@@ -49,6 +53,17 @@ class Nodes {
   // kUnreachable and kTimeout it is not known whether that was done. Errors: kAlreadyExists;
   // kNotFound: there is no parent.
   virtual Task<> create(std::string path, std::string data, Deadline deadline) = 0;
+
+  // The same for an ephemeral node: ZooKeeper removes it when this session ends. After kUnreachable
+  // and kTimeout read() says whether that was done.
+  virtual Task<> create_ephemeral(std::string path, std::string data, Deadline deadline) = 0;
+  // Removes a node without children, whatever its version. Succeeds when there is none.
+  virtual Task<> remove(std::string path, Deadline deadline) = 0;
+  // Asks ZooKeeper's leader whether this session exists, which moves sure_until().
+  virtual Task<> confirm_session(Deadline deadline) = 0;
+  // Until then the session exists, and so do its ephemeral nodes, unless somebody removes them. In
+  // the past: it may have ended, and another client may have made such a node.
+  virtual async::Instant sure_until() const = 0;
 
   virtual bool is_connected() const = 0;
   virtual const std::string& description() const = 0;  // "ZooKeeper 10.0.0.1:2181,10.0.0.2:2181"

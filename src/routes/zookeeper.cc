@@ -27,6 +27,7 @@ struct ZooKeeper::Answer {
   bool is_here = false;
   int code = ZOK;
   Node node{};
+  int64_t session = 0;  // that an ephemeral node ends with
   std::vector<std::string> names{};
   async::Event arrived{};
 };
@@ -38,6 +39,10 @@ using AnswerOwner = std::shared_ptr<ZooKeeper::Answer>;
 constexpr async::milliseconds kFirstRest{100};
 constexpr async::milliseconds kLongestRest{5'000};
 
+// The part of a session's timeout for which an answer makes sure of it. A server passes the signs
+// of life of its clients on to the leader, twice in a tick, and ticks are at most half a timeout.
+constexpr int kSurePart = 2, kSureOf = 3;
+
 void ignore_log(const char*) {}
 
 // The context of a call in the C client: a pointer to a shared_ptr, which the one completion of the
@@ -47,14 +52,16 @@ AnswerOwner take_over(const void* context) {
   return *owner;
 }
 
-void hand_over(const void* context, int code, Node node, std::vector<std::string> names) {
+void hand_over(const void* context, int code, Node node, std::vector<std::string> names,
+               int64_t session = 0) {
   auto answer = take_over(context);
   auto executor = answer->executor;
   asio::post(executor, [answer = std::move(answer), code, node = std::move(node),
-                        names = std::move(names)]() mutable {
+                        names = std::move(names), session]() mutable {
     answer->is_here = true;
     answer->code = code;
     answer->node = std::move(node);
+    answer->session = session;
     answer->names = std::move(names);
     answer->arrived.notify_all();
   });
@@ -67,15 +74,18 @@ void on_data(int code, const char* value, int size, const Stat* stat, const void
     if (value && size > 0) node.data.assign(value, size_t(size));
     node.version = stat->version;
     node.changed_ms = stat->mtime;
+    node.epoch = stat->czxid;
   }
-  hand_over(context, code, std::move(node), {});
+  hand_over(context, code, std::move(node), {}, code == ZOK && stat ? stat->ephemeralOwner : 0);
 }
 
 void on_stat(int code, const Stat* stat, const void* context) {
   hand_over(context, code, stat ? Node{.version = stat->version} : Node{}, {});
 }
 
-void on_created(int code, const char*, const void* context) { hand_over(context, code, {}, {}); }
+void on_text(int code, const char*, const void* context) { hand_over(context, code, {}, {}); }
+
+void on_code(int code, const void* context) { hand_over(context, code, {}, {}); }
 
 void on_names(int code, const String_vector* found, const void* context) {
   std::vector<std::string> names;
@@ -150,6 +160,7 @@ Routine<> ZooKeeper::keep_session() {
       while (!is_over_ && !tasks_.stopped()) co_await session_event_.wait();  // no result
       if (was_connected_) attempt = 0;
       link->owner = nullptr;
+      end_session();
       const auto handle = std::exchange(handle_, nullptr);
       note_connection();
       auto closed = co_await pool_.run([handle]() -> Result<int> {
@@ -171,12 +182,18 @@ void ZooKeeper::take_event(int type, int state, const std::string& path) {
   if (type == ZOO_SESSION_EVENT) {
     if (state == ZOO_EXPIRED_SESSION_STATE || state == ZOO_AUTH_FAILED_STATE) {
       is_over_ = true;
+      end_session();
       session_event_.notify();
     }
     has_connected_ = state == ZOO_CONNECTED_STATE;
     return note_connection();
   }
   if (listener_ && !path.empty()) listener_->node_changed(path);
+}
+
+void ZooKeeper::end_session() {
+  ++sessions_ended_;
+  sure_until_ = async::Instant::min();
 }
 
 // The session's thread may say that it has connected before opening the session has returned its
@@ -202,6 +219,7 @@ Error ZooKeeper::error_of(int code, const std::string& path) const {
     case ZNONODE: return Error(Code::kNotFound, text("it does not exist"));
     case ZNODEEXISTS: return Error(Code::kAlreadyExists, text("it exists already"));
     case ZBADVERSION: return Error(Code::kBusy, text("it was changed by somebody else meanwhile"));
+    case ZNOTEMPTY: return Error(Code::kBusy, text("there are nodes below it"));
     case ZNOAUTH: return Error(Code::kRefused, text("its ACL forbids this to everybody"));
     default:
       return Error(is_lost_connection(code) ? Code::kUnreachable : Code::kRefused,
@@ -249,7 +267,10 @@ Task<std::optional<Node>> ZooKeeper::read(std::string path, Deadline deadline) {
       },
       path, true, deadline);
   if (!answer && answer.error().code() == Code::kNotFound) co_return std::nullopt;
-  co_return std::move(CO_TRY(std::move(answer))->node);
+  auto found = CO_TRY(std::move(answer));
+  found->node.is_ours =
+      found->session != 0 && handle_ && found->session == zoo_client_id(handle_)->client_id;
+  co_return std::move(found->node);
 }
 
 Task<std::vector<std::string>> ZooKeeper::children(std::string path, Deadline deadline) {
@@ -274,12 +295,46 @@ Task<int32_t> ZooKeeper::write(std::string path, std::string data, int32_t versi
 }
 
 Task<> ZooKeeper::create(std::string path, std::string data, Deadline deadline) {
+  return make(std::move(path), std::move(data), ZOO_PERSISTENT, deadline);
+}
+
+Task<> ZooKeeper::create_ephemeral(std::string path, std::string data, Deadline deadline) {
+  return make(std::move(path), std::move(data), ZOO_EPHEMERAL, deadline);
+}
+
+Task<> ZooKeeper::make(std::string path, std::string data, int mode, Deadline deadline) {
   CO_TRY(co_await ask(
       [&](_zhandle* handle, void* context) {
         return zoo_acreate(handle, path.c_str(), data.data(), int(data.size()),
-                           &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT, on_created, context);
+                           &ZOO_OPEN_ACL_UNSAFE, mode, on_text, context);
       },
       path, false, deadline));
+  co_return Result<void>();
+}
+
+Task<> ZooKeeper::remove(std::string path, Deadline deadline) {
+  auto removed = co_await ask(
+      [&path](_zhandle* handle, void* context) {
+        return zoo_adelete(handle, path.c_str(), -1, on_code, context);
+      },
+      path, true, deadline);
+  if (!removed && removed.error().code() != Code::kNotFound)
+    co_return fail(std::move(removed).error());
+  co_return Result<void>();
+}
+
+// A read would be answered by a server that the leader has lost, and with it the session. Source:
+// PrepRequestProcessor of ZooKeeper, which checks the session of a sync on the leader.
+Task<> ZooKeeper::confirm_session(Deadline deadline) {
+  const auto begun = clock_.now();
+  const auto ended = sessions_ended_;
+  CO_TRY(co_await ask(
+      [](_zhandle* handle, void* context) { return zoo_async(handle, "/", on_text, context); }, "/",
+      false, deadline));
+  if (ended != sessions_ended_ || !handle_)
+    co_return fail(Code::kUnreachable, description_ + ": the session was lost meanwhile");
+  const async::milliseconds timeout(zoo_recv_timeout(handle_));
+  sure_until_ = std::max(sure_until_, begun + timeout * kSurePart / kSureOf);
   co_return Result<void>();
 }
 

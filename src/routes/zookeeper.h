@@ -39,6 +39,10 @@ class ZooKeeper : public Nodes {
   Task<int32_t> write(std::string path, std::string data, int32_t version,
                       Deadline deadline) override;
   Task<> create(std::string path, std::string data, Deadline deadline) override;
+  Task<> create_ephemeral(std::string path, std::string data, Deadline deadline) override;
+  Task<> remove(std::string path, Deadline deadline) override;
+  Task<> confirm_session(Deadline deadline) override;
+  async::Instant sure_until() const override { return sure_until_; }
   bool is_connected() const override { return is_connected_; }
   const std::string& description() const override { return description_; }
 
@@ -54,6 +58,8 @@ class ZooKeeper : public Nodes {
   Task<std::shared_ptr<Answer>> ask(Start start, std::string path, bool may_repeat,
                                     Deadline deadline);
   Task<std::shared_ptr<Answer>> ask_once(const Start& start, Deadline deadline);
+  Task<> make(std::string path, std::string data, int mode, Deadline deadline);
+  void end_session();
   Error error_of(int code, const std::string& path) const;
   Error not_connected() const;
 
@@ -68,6 +74,8 @@ class ZooKeeper : public Nodes {
   bool is_connected_ = false;   // has_connected_, and there is a handle_
   bool was_connected_ = false;  // the handle was connected at some time
   bool is_over_ = false;        // the handle must be replaced
+  int64_t sessions_ended_ = 0;
+  async::Instant sure_until_ = async::Instant::min();
   async::Event session_event_;  // for keep_session()
   async::Event connection_;     // for calls that wait
   async::TaskGroup tasks_;

@@ -8,7 +8,7 @@ from harness import CliTest, follows_modes, row
 VERBS = [["copy"], ["backup"], ["restore"], ["split"], ["load"], ["check"], ["list"], ["status"], ["pause"], ["resume"],
          ["cancel"], ["set"], ["forget"], ["verify"], ["diff"], ["repair"], ["backups"], ["backups", "ls"],
          ["backups", "show"], ["backups", "verify"], ["backups", "rm"], ["import"], ["export"], ["cluster"],
-         ["cluster", "start"], ["cluster", "stop"], ["cluster", "status"], ["metaproxy"], ["shell"], ["routes"],
+         ["cluster", "start"], ["cluster", "stop"], ["cluster", "status"], ["metaproxy"], ["relay"], ["relay", "seal"], ["shell"], ["routes"],
          ["routes", "ls"], ["routes", "show"], ["routes", "set"], ["hot"], ["cutover"], ["rollback"], ["complete"],
          ["guard"]]
 README = pathlib.Path(__file__).parents[2] / "README.md"
@@ -232,7 +232,7 @@ class Help(CliTest):
         self.assertEqual({verb[0] for verb in VERBS}, set().union(*shown.values()))
 
     def test_the_help_of_a_verb_with_verbs_is_one_line_each(self):
-        for verb in ("backups", "cluster", "routes"):
+        for verb in ("backups", "cluster", "relay", "routes"):
             shown = self.done(verb, "--help").out
             for words in VERBS:
                 if words[0] == verb and len(words) > 1:
@@ -252,7 +252,7 @@ class Help(CliTest):
         """Also where verbs take words by their place, and where options take lists."""
         taken = {"import": 1, "export": 1, "shell": 1, "status": 1, "pause": 1, "resume": 1, "cancel": 1}
         for verb in VERBS:
-            if verb in (["set"], ["forget"], ["backups"], ["cluster"], ["routes"]):
+            if verb in (["set"], ["forget"], ["backups"], ["cluster"], ["relay"], ["routes"]):
                 continue
             words = [*verb, *["word"] * taken.get(verb[0], 0), "surplus"]
             self.failed(2, "unexpected argument 'surplus'", *words)

@@ -22,8 +22,8 @@ struct DuplicationRunner::Remote {
   Remote(asio::any_io_executor executor, Clock& clock, const Logger& log)
       : client(std::move(executor), clock), clocks(client, log) {}
   client::Client client;
-  ServerClocks clocks;
-  std::map<std::string, std::weak_ptr<TargetTable>> tables;  // by cluster and name
+  shipping::ServerClocks clocks;
+  std::map<std::string, std::weak_ptr<shipping::TargetTable>> tables;  // by cluster and name
 };
 
 struct DuplicationRunner::Partition : std::enable_shared_from_this<Partition> {
@@ -139,15 +139,15 @@ DuplicationRunner::Remote& DuplicationRunner::remote() {
 }
 
 // One for all partitions here that go to the same table.
-std::shared_ptr<TargetTable> DuplicationRunner::table_of(const Assignment& assignment) {
+std::shared_ptr<shipping::TargetTable> DuplicationRunner::table_of(const Assignment& assignment) {
   auto& tables = remote().tables;
   std::erase_if(tables, [](const auto& entry) { return entry.second.expired(); });
   std::string key = assignment.remote + '\n' + assignment.remote_table;
   for (const auto& meta : assignment.metas) key += '\n' + meta.to_string();
   auto& place = tables[key];
   if (auto table = place.lock()) return table;
-  auto table = std::make_shared<TargetTable>(remote_->client, assignment.remote, assignment.metas,
-                                             assignment.remote_table);
+  auto table = std::make_shared<shipping::TargetTable>(remote_->client, assignment.remote,
+                                                       assignment.metas, assignment.remote_table);
   place = table;
   return table;
 }

@@ -67,7 +67,7 @@ class DuplicationRunner {
   Task<> drop_log(Partition& partition);
   Task<> trim_log(Partition& partition, int64_t upto);
   Remote& remote();
-  std::shared_ptr<TargetTable> table_of(const duplication::Assignment& assignment);
+  std::shared_ptr<shipping::TargetTable> table_of(const duplication::Assignment& assignment);
 
   const DuplicationRunnerOptions options_;
   asio::any_io_executor executor_;

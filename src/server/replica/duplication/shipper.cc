@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/units.h"
 #include "data_types.h"
+#include "server/replica/duplication/log_entries.h"
 #include "wire/thrift_codec.h"
 
 namespace pegmove::server::replica {
@@ -17,6 +18,8 @@ namespace {
 using async::milliseconds;
 using duplication::Assignment;
 using duplication::Progress;
+using shipping::ShippedEntry;
+using shipping::TargetPartition;
 using std::chrono::microseconds;
 using wire::ErrorCode;
 
@@ -47,7 +50,8 @@ bool is_other_count(const Error& error) { return error.code() == Code::kRefused;
 }  // namespace
 
 Shipper::Shipper(const Shipping& shipping, std::unique_ptr<ShippedLog> log, Gpid gpid,
-                 Assignment assignment, std::shared_ptr<TargetTable> table, Logger log_lines)
+                 Assignment assignment, std::shared_ptr<shipping::TargetTable> table,
+                 Logger log_lines)
     : shipping_(shipping),
       log_(std::move(log)),
       gpid_(gpid),
@@ -208,9 +212,9 @@ Routine<bool> Shipper::ship(const store::LogPiece& piece) {
   co_return false;
 }
 
-Task<> Shipper::ship_all(std::span<const LogEntry> entries, wire::DuplicateSource source) {
+Task<> Shipper::ship_all(std::span<const ShippedEntry> entries, wire::DuplicateSource source) {
   const auto count = CO_TRY(co_await table_->partition_count());
-  const auto groups = by_target(entries, count);
+  const auto groups = shipping::by_target(entries, count);
   std::vector<Group> list;
   for (const auto& [index, group] : groups) list.push_back({index, count, group, source});
   co_return co_await async::for_each(list.size(), kTargetsAtOnce,
@@ -230,7 +234,7 @@ Task<size_t> Shipper::ship_some(Group group) {
   auto wait = kFirstReplyWait;
   bool was_closed = false;
   for (int failures = 0; continues();) {
-    const auto fitting = entries_that_fit(group.entries, most_request_bytes_);
+    const auto fitting = shipping::entries_that_fit(group.entries, most_request_bytes_);
     const auto batch = group.entries.first(fitting);
     auto done = co_await attempt({group.index, group.partition_count, batch, group.source}, wait);
     if (done) co_return batch.size();
@@ -247,9 +251,9 @@ Task<size_t> Shipper::ship_some(Group group) {
 }
 
 // False when there is nothing to cut.
-bool Shipper::shrink_requests(std::span<const LogEntry> batch) {
+bool Shipper::shrink_requests(std::span<const ShippedEntry> batch) {
   if (batch.size() < 2) return false;
-  const size_t bytes = duplicate_body_bytes(batch);
+  const size_t bytes = shipping::duplicate_body_bytes(batch);
   most_request_bytes_ = bytes / 2;
   log_lines_.info(
       fmt::format("the target refuses requests of {} bytes as too large: requests of {}", bytes,
@@ -295,7 +299,7 @@ Task<> Shipper::wait_for_clocks(const TargetPartition& target, int64_t timestamp
 Task<> Shipper::send(const TargetPartition& target, Group batch, milliseconds most_wait) {
   auto& client = shipping_.client;
   const auto index = target.gpid.partition_index;
-  const auto body = duplicate_body(batch.entries, batch.source);
+  const auto body = shipping::duplicate_body(batch.entries, batch.source);
   auto reply = std::make_shared<Reply>();
   // The hash of the last entry, as from real sources.
   client.channel(target.address)

@@ -17,10 +17,10 @@
 #include <span>
 
 #include "duplication/node_requests.h"
-#include "server/replica/duplication/log_entries.h"
-#include "server/replica/duplication/server_clocks.h"
 #include "server/replica/duplication/shipped_log.h"
-#include "server/replica/duplication/target_table.h"
+#include "shipping/entries.h"
+#include "shipping/server_clocks.h"
+#include "shipping/target_table.h"
 
 namespace pegmove::server::replica {
 
@@ -28,7 +28,7 @@ namespace pegmove::server::replica {
 struct Shipping {
   asio::any_io_executor executor;
   client::Client& client;
-  ServerClocks& clocks;
+  shipping::ServerClocks& clocks;
   std::function<void(std::string_view point)> on_failpoint = {};  // shipping_failpoints.h
   uint8_t cluster_id = 0;  // of this cluster in its [duplication-group]; 0: nothing can be shipped
   size_t most_piece_bytes = 512 << 10;    // of requests' bodies that are read at once
@@ -40,7 +40,8 @@ struct Shipping {
 class Shipper : public std::enable_shared_from_this<Shipper> {
  public:
   Shipper(const Shipping& shipping, std::unique_ptr<ShippedLog> log, Gpid gpid,
-          duplication::Assignment assignment, std::shared_ptr<TargetTable> table, Logger log_lines);
+          duplication::Assignment assignment, std::shared_ptr<shipping::TargetTable> table,
+          Logger log_lines);
 
   void start() { tasks_.spawn(run()); }
   // The same duplication, perhaps in another state. Precondition: the same target.
@@ -58,21 +59,21 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
  private:
   Routine<> run();
   Routine<bool> ship(const store::LogPiece& piece);
-  Task<> ship_all(std::span<const LogEntry> entries, wire::DuplicateSource source);
+  Task<> ship_all(std::span<const shipping::ShippedEntry> entries, wire::DuplicateSource source);
   // Entries of one partition of the target, which has `partition_count` of them.
   struct Group {
     int32_t index;
     int32_t partition_count;
-    std::span<const LogEntry> entries;
+    std::span<const shipping::ShippedEntry> entries;
     wire::DuplicateSource source;
   };
   Task<> ship_group(Group group);
   Task<size_t> ship_some(Group group);
   Task<> attempt(Group batch, async::milliseconds most_wait);
-  Task<> wait_for_clocks(const TargetPartition& target, int64_t timestamp_us);
-  Task<> send(const TargetPartition& target, Group batch, async::milliseconds most_wait);
-  Result<void> check(const TargetPartition& target, const net::IncomingReply& reply);
-  bool shrink_requests(std::span<const LogEntry> batch);
+  Task<> wait_for_clocks(const shipping::TargetPartition& target, int64_t timestamp_us);
+  Task<> send(const shipping::TargetPartition& target, Group batch, async::milliseconds most_wait);
+  Result<void> check(const shipping::TargetPartition& target, const net::IncomingReply& reply);
+  bool shrink_requests(std::span<const shipping::ShippedEntry> batch);
   void failpoint(std::string_view point) const {
     if (shipping_.on_failpoint) shipping_.on_failpoint(point);
   }
@@ -87,7 +88,7 @@ class Shipper : public std::enable_shared_from_this<Shipper> {
   const Shipping shipping_;
   const std::unique_ptr<ShippedLog> log_;
   const Gpid gpid_;
-  const std::shared_ptr<TargetTable> table_;  // shared with the table's other partitions
+  const std::shared_ptr<shipping::TargetTable> table_;  // shared with the table's other partitions
   Logger log_lines_;
   size_t most_request_bytes_;
   async::Event changed_;

@@ -62,7 +62,7 @@ class ShipperTest : public ::testing::Test {
             .confirmed_decree = confirmed};
   }
   void start() {
-    auto table = std::make_shared<TargetTable>(client, "B", assignment().metas, "t");
+    auto table = std::make_shared<shipping::TargetTable>(client, "B", assignment().metas, "t");
     shipper = std::make_shared<Shipper>(Shipping{.executor = context.get_executor(),
                                                  .client = client,
                                                  .clocks = clocks,
@@ -146,7 +146,7 @@ class ShipperTest : public ::testing::Test {
   AdvancedClock clock;
   testing::FakePartition target{context.get_executor(), clock};
   client::Client client{context.get_executor(), clock};
-  ServerClocks clocks{client, Logger("test")};
+  shipping::ServerClocks clocks{client, Logger("test")};
   async::TaskGroup watching{context.get_executor()};
   std::shared_ptr<LogContents> log = std::make_shared<LogContents>();
   std::shared_ptr<Shipper> shipper;
@@ -507,7 +507,7 @@ TEST_F(ShipperTest, ALogThatCannotBeReadNowIsReadLater) {
 }
 
 TEST_F(ShipperTest, AClusterThatIsNotConfiguredAnyMoreIsNamed) {
-  TargetTable table(client, "B", {}, "t");
+  shipping::TargetTable table(client, "B", {}, "t");
   auto count = run(table.partition_count());
   ASSERT_FALSE(count);
   EXPECT_THAT(count.error().to_string(), HasSubstr("cluster 'B'"));

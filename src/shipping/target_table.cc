@@ -1,8 +1,8 @@
-#include "server/replica/duplication/target_table.h"
+#include "shipping/target_table.h"
 
 #include <fmt/format.h>
 
-namespace pegmove::server::replica {
+namespace pegmove::shipping {
 namespace {
 
 constexpr async::milliseconds kQuestionTimeout{5'000};
@@ -129,4 +129,4 @@ void TargetTable::doubt(int32_t index) {
   partitions_[size_t(served_by(index))].is_doubted = true;
 }
 
-}  // namespace pegmove::server::replica
+}  // namespace pegmove::shipping

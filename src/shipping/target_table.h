@@ -1,4 +1,4 @@
-// The table of another cluster that a duplication writes to: which server has which partition.
+// The table of another cluster that DUPLICATE requests go to: which server has which partition.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,7 @@
 #include "async/event.h"
 #include "client/cluster.h"
 
-namespace pegmove::server::replica {
+namespace pegmove::shipping {
 
 struct TargetPartition {
   Gpid gpid;
@@ -61,4 +61,4 @@ class TargetTable {
   async::Event asked_;
 };
 
-}  // namespace pegmove::server::replica
+}  // namespace pegmove::shipping

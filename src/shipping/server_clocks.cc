@@ -1,4 +1,4 @@
-#include "server/replica/duplication/server_clocks.h"
+#include "shipping/server_clocks.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "base/json_text.h"
 #include "client/node.h"
 
-namespace pegmove::server::replica {
+namespace pegmove::shipping {
 namespace {
 
 using async::milliseconds;
@@ -168,4 +168,4 @@ Routine<> ServerClocks::watch(async::TaskGroup& group) {
   }
 }
 
-}  // namespace pegmove::server::replica
+}  // namespace pegmove::shipping

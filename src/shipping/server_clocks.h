@@ -20,9 +20,9 @@
 #include "base/log.h"
 #include "client/client.h"
 
-namespace pegmove::server::replica {
+namespace pegmove::shipping {
 
-// All on the client's executor, one for a node.
+// All on the client's executor, one for a process or a node.
 class ServerClocks {
  public:
   ServerClocks(client::Client& client, Logger log) : client_(client), log_(std::move(log)) {}
@@ -65,4 +65,4 @@ class ServerClocks {
   std::map<net::HostPort, std::shared_ptr<Server>> servers_;  // shared with who reads its clock
 };
 
-}  // namespace pegmove::server::replica
+}  // namespace pegmove::shipping
