@@ -14,7 +14,7 @@ namespace pegmove::testing {
 
 // One client of it. All on one executor. Notices of watches are sent at once, by the call that
 // makes the change.
-class FakeNodes : public routes::Nodes {
+class FakeNodes : public routes::SessionNodes {
  public:
   // What the clients of one ZooKeeper share.
   struct Tree {

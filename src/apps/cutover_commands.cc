@@ -43,6 +43,14 @@ bool target_serves(const Steps& steps) {
   return record_of(steps, hot::kCutoverStep).state == StepState::kDone;
 }
 
+// What a rollback that was asked for has not ended yet, or a cutover: the step finds out who
+// serves.
+bool is_switch_open(const Steps& steps) {
+  const auto cutover = record_of(steps, hot::kCutoverStep);
+  return cutover.state == StepState::kBegun || cutover.state == StepState::kUndoing ||
+         cutover.outcome == hot::kRollbackAsked;
+}
+
 // Whether the step has done what was asked. `before`: the step when it was asked.
 bool is_done(Request request, const Steps& steps, const StepRecord& before) {
   const auto now = record_of(steps, hot::kCutoverStep);
@@ -63,7 +71,13 @@ Result<void> check_can_ask(Request request, const journal::Run& run, const Steps
                 fmt::format("cluster {} serves table {} already; `pegmove rollback {}` moves it "
                             "back, `pegmove complete {}` ends the migration",
                             run.to, run.to_table, run.id, run.id));
-  if (request != Request::kCutover && !serves)
+  if (request == Request::kCutover &&
+      record_of(steps, hot::kCutoverStep).outcome == hot::kRollbackAsked)
+    return fail(Code::kInvalidArgument,
+                fmt::format("a rollback of run {} has begun and not ended; `pegmove rollback {}` "
+                            "ends it",
+                            run.id, run.id));
+  if (request != Request::kCutover && !serves && !is_switch_open(steps))
     return fail(
         Code::kInvalidArgument,
         fmt::format("cluster {} serves table {}: there is nothing to {}; `pegmove cutover "

@@ -18,7 +18,7 @@ struct HotArguments {
   std::string from, to, table, to_table, proxies;
   int32_t replicas = 0;
   bool cuts_over_alone = false, accepts_lost_writes = false;
-  bool drops_source = false, drops_target = false;
+  bool opens_source = false, drops_source = false, drops_target = false;
   std::string fence = "all", order = "fence-first", max_write_hold;
   int64_t most_lag = 1000;
 };
@@ -52,6 +52,7 @@ Result<HotRequest> hot_request_of(const CommandRun& run, const HotArguments& arg
       .fence = TRY(in_context(migration::hot::parse_fence(arguments.fence), "--fence")),
       .order = TRY(in_context(migration::hot::parse_order(arguments.order), "--order")),
       .most_lag = arguments.most_lag,
+      .opens_source = arguments.opens_source,
       .drops_source = arguments.drops_source,
       .drops_target = arguments.drops_target,
       .timeout = run.timeout()};
@@ -94,8 +95,8 @@ void add_cutover_options(Verb& verb, HotArguments& arguments) {
   verb.add_flag("--accept-lost-writes", arguments.accepts_lost_writes, "with --order routes-first");
   verb.add_option("--max-write-hold", arguments.max_write_hold,
                   "how long requests may wait during the cutover before the source serves again; "
-                  "default: 5s between embedded clusters, else 75s, since real servers act on app "
-                  "envs within 30 s");
+                  "default: 5s between embedded clusters, else 90s, since real servers act on app "
+                  "envs within 30 s; longer where the tables are compared meanwhile");
   verb.add_option("--most-lag", arguments.most_lag,
                   "mutations that the target may lack when the cutover begins")
       ->capture_default_str()
@@ -137,6 +138,10 @@ void add_hot_command(Verb& program, int& exit_code) {
                    "replicas of the target table; default: as many as the source has")
       ->in_range(1, 1024);
   add_cutover_options(*verb, *arguments);
+  verb->add_flag("--open-source-for-reverse", arguments->opens_source,
+                 "open the source when all MetaProxies send their clients to the target, so that "
+                 "what these write is shipped back at once; a client that still knows the "
+                 "source's servers can write there then");
   verb->add_flag("--drop-source", arguments->drops_source,
                  "drop the source table when the run is completed");
   verb->add_flag("--drop-target", arguments->drops_target,

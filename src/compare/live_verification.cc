@@ -13,6 +13,7 @@ Task<LiveVerification> verify_and_repair_live(
                  .rule = {.expiry_tolerance_s = options.expiry_tolerance_s},
                  .live = options.recheck,
                  .most_rounds = options.most_rounds,
+                 .through_duplicate = options.through_duplicate,
                  .most_listed = options.most_listed,
                  .timeout = options.timeout},
                 stop);

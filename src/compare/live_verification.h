@@ -9,7 +9,8 @@ struct LiveVerificationOptions {
   RecheckOptions recheck{};
   uint32_t expiry_tolerance_s = 0;
   bool delete_extra = false;  // rows that exist only in the target: when nobody else writes to it
-  int most_rounds = 3;        // how often a row is repaired that is proven different again
+  std::optional<client::DuplicateWrite> through_duplicate{};  // as Repair has it
+  int most_rounds = 3;  // how often a row is repaired that is proven different again
   size_t most_listed = 1000;
   int classes_at_once = 8;
   async::milliseconds timeout{30'000};

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "record/expiry.h"
+#include "record/hash.h"
 #include "record/key.h"
 
 namespace pegmove::compare {
@@ -11,6 +12,7 @@ namespace {
 
 constexpr size_t kMostTaken = 1000;
 constexpr size_t kMostTakenBytes = 1 << 20;  // of keys
+constexpr uint32_t kExpired = 1;             // Pegasus seconds: in 2016
 
 }  // namespace
 
@@ -90,9 +92,7 @@ Task<bool> Repair::repair_row(std::string raw_key, bool first_round) {
     co_return co_await repair_extra(std::move(raw_key), deadline, first_round);
   if (!options_.dry_run) {
     auto parts = *record::split_key(raw_key);
-    auto written =
-        co_await tables_.target->set(std::string(parts.hash_key), std::string(parts.sort_key),
-                                     std::move(row->value), row->expire_ts, deadline);
+    auto written = co_await write(raw_key, std::move(row->value), row->expire_ts, deadline);
     CO_TRY(in_context(std::move(written),
                       fmt::format("row \"{}\" : \"{}\"", base::printable(parts.hash_key),
                                   base::printable(parts.sort_key))));
@@ -106,6 +106,22 @@ Task<bool> Repair::repair_row(std::string raw_key, bool first_round) {
   co_return true;
 }
 
+Task<> Repair::write(std::string_view raw_key, std::string value, uint32_t expire_ts,
+                     Deadline deadline) {
+  auto& table = *tables_.target;
+  const auto parts = *record::split_key(raw_key);
+  if (!options_.through_duplicate) {
+    CO_TRY(co_await table.set(std::string(parts.hash_key), std::string(parts.sort_key),
+                              std::move(value), expire_ts, deadline));
+    co_return Result<void>();
+  }
+  std::vector<client::RawRow> rows{{.key = raw_key, .value = value, .expire_ts = expire_ts}};
+  const auto partition =
+      record::partition_index(record::raw_key_hash(parts), table.partition_count());
+  co_return co_await client::duplicate_rows(table, partition, std::move(rows),
+                                            *options_.through_duplicate, deadline);
+}
+
 Task<bool> Repair::repair_extra(std::string raw_key, Deadline deadline, bool first_round) {
   if (!options_.delete_extra) {
     ++report_.extra_left;
@@ -114,8 +130,11 @@ Task<bool> Repair::repair_extra(std::string raw_key, Deadline deadline, bool fir
   }
   if (!options_.dry_run) {
     auto parts = *record::split_key(raw_key);
-    CO_TRY(co_await tables_.target->del(std::string(parts.hash_key), std::string(parts.sort_key),
-                                        deadline));
+    if (options_.through_duplicate)
+      CO_TRY(co_await write(raw_key, "", kExpired, deadline));
+    else
+      CO_TRY(co_await tables_.target->del(std::string(parts.hash_key), std::string(parts.sort_key),
+                                          deadline));
   }
   if (first_round) ++report_.extra_deleted;
   co_return true;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "async/semaphore.h"
+#include "client/duplicate_write.h"
 #include "compare/compare.h"
 
 namespace pegmove::compare {
@@ -17,6 +18,10 @@ struct RepairOptions {
   // repaired again when it is proven different, `most_rounds` times in all.
   std::optional<RecheckOptions> live{};
   int most_rounds = 3;
+  // Writes rows as a cluster that duplicates does (client/duplicate_write.h), so that no
+  // duplication ships them on; with its verify_timetag a row that is newer than its time is kept.
+  // Rows are then removed by an expired row, since a remove has no time.
+  std::optional<client::DuplicateWrite> through_duplicate{};
   size_t at_once = 32;                  // rows in progress
   size_t most_listed = 1000;            // rows that still differ
   async::milliseconds timeout{30'000};  // of one request, retries included
@@ -42,8 +47,8 @@ struct RepairReport {
 
 // Repairs the given rows, in chunks, with bounded memory. The listed kind of a difference does not
 // count: both sides are read again, and the source's row is written (PUT, with its absolute expiry;
-// never through DUPLICATE, never with an old time), or an extra row of the target is deleted, if
-// that is allowed.
+// unless asked for, not through DUPLICATE, and not with an old time), or an extra row of the target
+// is deleted, if that is allowed.
 //
 // While clients write to the target, a row can change between that read and the write, which takes
 // one round trip: the client's value is then overwritten by the source's. When writes to the source
@@ -66,6 +71,7 @@ class Repair : public DifferenceSink {
   Task<std::vector<std::string>> repair_rows(const std::vector<std::string>& keys,
                                              bool first_round);
   Task<bool> repair_row(std::string raw_key, bool first_round);
+  Task<> write(std::string_view raw_key, std::string value, uint32_t expire_ts, Deadline deadline);
   Task<bool> repair_extra(std::string raw_key, Deadline deadline, bool first_round);
   Task<> flush_taken();
   Task<std::vector<Rechecked::Row>> read_back(std::vector<std::string> keys);

@@ -12,6 +12,8 @@ using testing::random_model;
 
 class RepairTest : public TwoTablesTest {
  protected:
+  using TwoTablesTest::TwoTablesTest;
+
   // Compares, and repairs what differs.
   RepairReport repair(RepairOptions options = {}) {
     Repair repair(tables(), options, clusters.stop);
@@ -130,6 +132,42 @@ TEST_F(RepairTest, ALiveVerificationMendsAllButExtraRows) {
   EXPECT_FALSE(verified.equal());
   model[{"extra", "s"}] = {"v", 0};
   EXPECT_EQ(differs(target, model), "");
+}
+
+class RepairThroughDuplicateTest : public RepairTest {
+ protected:
+  static testing::TestClusterOptions in_group(const std::string& name) {
+    return {.name = name, .duplication_group = {{"A", 1}, {"B", 2}}};
+  }
+  RepairThroughDuplicateTest() : RepairTest(in_group("A"), in_group("B")) {}
+
+  RepairOptions as_cluster_a(int64_t time_us) const {
+    return {.delete_extra = true,
+            .through_duplicate = client::DuplicateWrite{
+                .cluster_id = 1, .timestamp_us = time_us, .verify_timetag = true}};
+  }
+};
+
+TEST_F(RepairThroughDuplicateTest, MakesRowsEqualAndExtraRowsGone) {
+  const auto model = make_damaged();
+  clusters.target_time.advance(milliseconds(60'000));
+  clusters.source_time.advance(milliseconds(60'000));
+  const auto report = repair(as_cluster_a(clusters.target_time.unix_us()));
+  EXPECT_EQ(report.repaired(), 4);
+  EXPECT_EQ(report.agree_now, 4);
+  EXPECT_TRUE(report.all_agree());
+  EXPECT_EQ(differs(target, model), "");
+}
+
+TEST_F(RepairThroughDuplicateTest, KeepsRowsThatAreNewerThanItsTime) {
+  make_damaged();
+  const auto before_us = clusters.target_time.unix_us() - 1'000'000;
+  const auto report = repair(as_cluster_a(before_us));
+  EXPECT_EQ(report.missing, 1);
+  EXPECT_EQ(report.agree_now, 1);
+  EXPECT_EQ(report.differ_now, 3);
+  EXPECT_EQ(clusters.must(target->get("extra", "s", clusters.deadline())).value, "v");
+  EXPECT_EQ(clusters.must(target->get("value", "s", clusters.deadline())).value, "theirs");
 }
 
 TEST_F(RepairTest, RowsAreReadWithTheirExactExpiry) {

@@ -24,6 +24,10 @@ inline Found found_in(const std::vector<Difference>& differences) {
 
 class TwoTablesTest : public ::testing::Test {
  protected:
+  explicit TwoTablesTest(testing::TestClusterOptions source_options = {},
+                         testing::TestClusterOptions target_options = {})
+      : clusters(std::move(source_options), std::move(target_options)) {}
+
   uint32_t now() const { return record::pegasus_seconds(clusters.source_time.unix_seconds()); }
 
   void make_tables(const testing::Model& model, int source_partitions, int target_partitions) {

@@ -83,7 +83,11 @@ class Journal {
   // Writes a step, before it acts and after it has acted; a record replaces an older one of the
   // same name. Errors: kNotFound, kRefused (the run has ended), kInvalidArgument (name, texts that
   // are not JSON), kTooLarge. May be repeated.
-  Result<void> save_step(const std::string& run, const StepRecord& step);
+  Result<void> save_step(const std::string& run, const StepRecord& step) {
+    return save_steps(run, {&step, 1});
+  }
+  // The same for several: all or none, in one transaction.
+  Result<void> save_steps(const std::string& run, std::span<const StepRecord> steps);
   // In the order in which they were begun.
   Result<std::vector<StepRecord>> steps(const std::string& run) const;
 

@@ -66,27 +66,32 @@ Result<UnitPosition> read_position(const Query& row, const std::string& step) {
   return position;
 }
 
-}  // namespace
-
-Result<void> Journal::save_step(const std::string& run, const StepRecord& step) {
-  const auto doing = fmt::format("saving step {} of run {}", step.name, run);
+Result<void> check_step(const StepRecord& step) {
   if (!is_step_name(step.name))
     return fail(
         Code::kInvalidArgument,
         fmt::format("'{}' is not a name of a step: up to 32 lower-case letters, digits and '-'",
                     base::printable(step.name)));
   TRY(check_json(fmt::format("what step {} found before it acted", step.name), step.before,
-                 kMostStepBytes));
-  TRY(check_json("the product of step " + step.name, step.product, kMostStepBytes));
+                 Journal::kMostStepBytes));
+  return check_json("the product of step " + step.name, step.product, Journal::kMostStepBytes);
+}
+
+}  // namespace
+
+Result<void> Journal::save_steps(const std::string& run, std::span<const StepRecord> steps) {
+  for (const auto& step : steps) TRY(check_step(step));
+  const auto doing = fmt::format("saving steps of run {}", run);
   return file_->connection.transact(Durability::kPower, doing, [&]() -> Result<void> {
     const auto found = TRY(find(run, doing));
     if (is_final(found.state))
       return fail(Code::kRefused, fmt::format("run {} is {}", run, to_string(found.state)));
-    TRY(file_->statements.steps.save_step
-            .query(doing, run, step.name, to_string(step.state), step.before, step.product,
-                   base::is_utf8(step.outcome) ? step.outcome : base::printable(step.outcome),
-                   file_->unix_ms())
-            .run());
+    for (const auto& step : steps)
+      TRY(file_->statements.steps.save_step
+              .query(doing, run, step.name, to_string(step.state), step.before, step.product,
+                     base::is_utf8(step.outcome) ? step.outcome : base::printable(step.outcome),
+                     file_->unix_ms())
+              .run());
     return {};
   });
 }

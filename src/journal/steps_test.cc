@@ -47,6 +47,9 @@ TEST_F(JournalStepsTest, WhatIsNoStepIsRefused) {
   const std::string large = "\"" + std::string(Journal::kMostStepBytes, 'x') + "\"";
   EXPECT_EQ(bad(journal_.save_step(id_, {.name = "a", .product = large})).code(), Code::kTooLarge);
   EXPECT_EQ(bad(journal_.save_step("copy-20000101-1", {.name = "a"})).code(), Code::kNotFound);
+  const std::vector<StepRecord> two{{.name = "a"}, {.name = "b", .product = large}};
+  EXPECT_EQ(bad(journal_.save_steps(id_, two)).code(), Code::kTooLarge);
+  EXPECT_THAT(good(journal_.steps(id_)), IsEmpty()) << "none of them";
   good(journal_.set_state(id_, RunState::kDone));
   EXPECT_EQ(bad(journal_.save_step(id_, {.name = "a"})).code(), Code::kRefused);
 }

@@ -46,7 +46,7 @@ Result<net::HostPort> parse_owner(std::string_view data) {
   return *std::move(address);
 }
 
-Ownership::Ownership(asio::any_io_executor executor, Clock& clock, routes::Nodes& nodes,
+Ownership::Ownership(asio::any_io_executor executor, Clock& clock, routes::SessionNodes& nodes,
                      OwnershipOptions options, Logger log)
     : clock_(clock),
       nodes_(nodes),

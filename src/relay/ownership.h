@@ -14,8 +14,8 @@
 //   another's or nobody's -> ours, waiting (kLongestForward) -> ours, forwarding
 //         ^------------------------- the node is gone, or the session ---------'
 //
-// A relay whose session may have ended (Nodes::sure_until()) forwards nothing, and a new owner
-// waits until the longest forward of the one before it is over.
+// A relay whose session may have ended (SessionNodes::sure_until()) forwards nothing, and a new
+// owner waits until the longest forward of the one before it is over.
 #pragma once
 
 #include <optional>
@@ -57,7 +57,7 @@ Result<net::HostPort> parse_owner(std::string_view data);
 // the session of `nodes` ends: close it after join(), so that another relay can take over.
 class Ownership : public routes::NodesListener {
  public:
-  Ownership(asio::any_io_executor executor, Clock& clock, routes::Nodes& nodes,
+  Ownership(asio::any_io_executor executor, Clock& clock, routes::SessionNodes& nodes,
             OwnershipOptions options, Logger log);
 
   void start();
@@ -96,7 +96,7 @@ class Ownership : public routes::NodesListener {
   Deadline deadline() const;
 
   Clock& clock_;
-  routes::Nodes& nodes_;
+  routes::SessionNodes& nodes_;
   const OwnershipOptions options_;
   Logger log_;
   std::vector<Partition> partitions_;

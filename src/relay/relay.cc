@@ -44,7 +44,7 @@ std::string method_name(WriteMethod method) {
 }  // namespace
 
 Result<std::unique_ptr<Relay>> Relay::listen(asio::any_io_executor executor, Clock& clock,
-                                             routes::Nodes& nodes, Target& target,
+                                             routes::SessionNodes& nodes, Target& target,
                                              RelayOptions options, Logger log) {
   auto folder = TRY(relay_folder(options.root, options.source, options.table, options.target));
   auto acceptor = TRY(net::listen_tcp(executor, options.listen));
@@ -54,8 +54,8 @@ Result<std::unique_ptr<Relay>> Relay::listen(asio::any_io_executor executor, Clo
                                           std::move(acceptor)));
 }
 
-Relay::Relay(asio::any_io_executor executor, Clock& clock, routes::Nodes& nodes, Target& target,
-             RelayOptions options, std::string folder, Logger log,
+Relay::Relay(asio::any_io_executor executor, Clock& clock, routes::SessionNodes& nodes,
+             Target& target, RelayOptions options, std::string folder, Logger log,
              std::unique_ptr<net::Acceptor> acceptor)
     : clock_(clock),
       nodes_(nodes),

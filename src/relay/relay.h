@@ -43,7 +43,7 @@ class Relay {
  public:
   // Errors: those of listen_tcp(), and of relay_folder().
   static Result<std::unique_ptr<Relay>> listen(asio::any_io_executor executor, Clock& clock,
-                                               routes::Nodes& nodes, Target& target,
+                                               routes::SessionNodes& nodes, Target& target,
                                                RelayOptions options, Logger log);
   ~Relay();
 
@@ -57,7 +57,7 @@ class Relay {
   net::Address address() const { return server_->local(); }
 
  private:
-  Relay(asio::any_io_executor executor, Clock& clock, routes::Nodes& nodes, Target& target,
+  Relay(asio::any_io_executor executor, Clock& clock, routes::SessionNodes& nodes, Target& target,
         RelayOptions options, std::string folder, Logger log,
         std::unique_ptr<net::Acceptor> acceptor);
   void add_lanes();
@@ -73,7 +73,7 @@ class Relay {
   std::string status_json() const;
 
   Clock& clock_;
-  routes::Nodes& nodes_;
+  routes::SessionNodes& nodes_;
   RelayOptions options_;
   Logger log_;
   async::TaskGroup tasks_;

@@ -54,19 +54,24 @@ class Nodes {
   // kNotFound: there is no parent.
   virtual Task<> create(std::string path, std::string data, Deadline deadline) = 0;
 
-  // The same for an ephemeral node: ZooKeeper removes it when this session ends. After kUnreachable
-  // and kTimeout read() says whether that was done.
-  virtual Task<> create_ephemeral(std::string path, std::string data, Deadline deadline) = 0;
   // Removes a node without children, whatever its version. Succeeds when there is none.
   virtual Task<> remove(std::string path, Deadline deadline) = 0;
+
+  virtual bool is_connected() const = 0;
+  virtual const std::string& description() const = 0;  // "ZooKeeper 10.0.0.1:2181,10.0.0.2:2181"
+};
+
+// With nodes that end with the session: for those who own something.
+class SessionNodes : public Nodes {
+ public:
+  // As create(), an ephemeral node: ZooKeeper removes it when this session ends. After kUnreachable
+  // and kTimeout read() says whether that was done.
+  virtual Task<> create_ephemeral(std::string path, std::string data, Deadline deadline) = 0;
   // Asks ZooKeeper's leader whether this session exists, which moves sure_until().
   virtual Task<> confirm_session(Deadline deadline) = 0;
   // Until then the session exists, and so do its ephemeral nodes, unless somebody removes them. In
   // the past: it may have ended, and another client may have made such a node.
   virtual async::Instant sure_until() const = 0;
-
-  virtual bool is_connected() const = 0;
-  virtual const std::string& description() const = 0;  // "ZooKeeper 10.0.0.1:2181,10.0.0.2:2181"
 };
 
 }  // namespace pegmove::routes

@@ -24,7 +24,7 @@ struct ZooKeeperOptions {
 
 // Connects, and connects again whenever the session was lost, until stop(). Order: start(); ...;
 // stop(); co_await join(); destroy. Calls wait for a connection until their deadline.
-class ZooKeeper : public Nodes {
+class ZooKeeper : public SessionNodes {
  public:
   ZooKeeper(asio::any_io_executor executor, Clock& clock, ZooKeeperOptions options, Logger log);
   ~ZooKeeper() override;

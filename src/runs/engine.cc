@@ -135,22 +135,22 @@ class Engine {
     co_return Result<void>();
   }
 
-  // The newest is written first: a process that is killed in between continues with it, and it
-  // leads back again.
+  // All at once: a process that is killed in between must not take half of it for the whole.
   Task<size_t> go_back(size_t current, RunSession::Repeat repeat) {
     const auto from = std::ranges::find(steps_, repeat.step, &Step::name);
     base::check(from != steps_.end() && size_t(from - steps_.begin()) <= current,
                 "a run leads back to a step that it has passed");
     const auto first = size_t(from - steps_.begin());
-    for (auto i = current + 1; i-- > first;) {
+    std::vector<StepRecord> undone;
+    for (auto i = first; i <= current; ++i) {
       const auto* found = session_.find_step(steps_[i].name);
       if (!found) continue;
-      auto record = *found;
-      record.state = StepState::kUndone;
-      record.outcome = repeat.why;
-      CO_TRY(co_await session_.save_step(std::move(record)));
-      pass(steps_[i], "repeats");
+      undone.push_back(*found);
+      undone.back().state = StepState::kUndone;
+      undone.back().outcome = repeat.why;
     }
+    CO_TRY(co_await session_.save_steps(std::move(undone)));
+    pass(*from, "repeats");
     co_return first;
   }
 

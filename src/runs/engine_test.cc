@@ -260,11 +260,11 @@ TEST_F(EngineTest, AStepThatLeadsBackIsDoneAgainWithThoseBeforeIt) {
   EXPECT_EQ(good(carry_out(work)).state, RunState::kDone);
   EXPECT_EQ(work.makes, 1);
   EXPECT_EQ(copies, 2);
-  EXPECT_EQ(passed_, (std::vector<std::string>{
-                         "make.begun", "make.acted", "make.done", "set.begun", "set.acted",
-                         "set.done", "copy.begun", "copy.acted", "copy.repeats", "set.repeats",
-                         "set.begun", "set.acted", "set.done", "copy.begun", "copy.acted",
-                         "copy.done", "switch.begun", "switch.acted", "ended"}));
+  EXPECT_EQ(passed_,
+            (std::vector<std::string>{
+                "make.begun", "make.acted", "make.done", "set.begun", "set.acted", "set.done",
+                "copy.begun", "copy.acted", "set.repeats", "set.begun", "set.acted", "set.done",
+                "copy.begun", "copy.acted", "copy.done", "switch.begun", "switch.acted", "ended"}));
 }
 
 TEST_F(EngineTest, AStepThatWasRepeatedInVainCanBeCancelled) {

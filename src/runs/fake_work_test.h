@@ -41,7 +41,7 @@ class FakeWork : public Work {
              .does = "change the setting",
              .kind = StepKind::kCompensable,
              .run = [this](StepContext) { return set(); },
-             .find_before = [this](StepContext) { return find_setting(); },
+             .find_before = [this](StepContext context) { return find_setting(context); },
              .undo = [this](StepContext,
                             const journal::StepRecord& record) { return put_back(record.before); }},
             {.name = "copy",
@@ -90,7 +90,9 @@ class FakeWork : public Work {
     const bool was_there = std::filesystem::remove(path("table"));
     co_return Undone{.end = UndoEnd::kUndone, .says = was_there ? "the table is dropped" : ""};
   }
-  Task<std::string> find_setting() {
+  Task<std::string> find_setting(StepContext context) {
+    const auto* record = context.session.find_step("set");
+    if (record && !record->before.empty()) co_return record->before;  // it is repeated
     co_return nlohmann::json{{"setting", read("setting")}}.dump();
   }
   Task<std::string> set() {

@@ -83,17 +83,25 @@ const journal::StepRecord* RunSession::find_step(std::string_view name) const {
 }
 
 Task<> RunSession::save_step(journal::StepRecord step) {
+  std::vector<journal::StepRecord> steps;
+  steps.push_back(std::move(step));
+  co_return co_await save_steps(std::move(steps));
+}
+
+Task<> RunSession::save_steps(std::vector<journal::StepRecord> steps) {
   CO_TRY(co_await save());
-  CO_TRY(co_await pool_.run([&] { return journal_.save_step(id_, step); }));
-  if (step.state == journal::StepState::kBegun && step_ != step.name) {
-    stored_ = CO_TRY(co_await pool_.run([&] { return journal_.positions(id_, step.name); }));
-    step_ = step.name;
+  CO_TRY(co_await pool_.run([&] { return journal_.save_steps(id_, steps); }));
+  for (auto& step : steps) {
+    if (step.state == journal::StepState::kBegun && step_ != step.name) {
+      stored_ = CO_TRY(co_await pool_.run([&] { return journal_.positions(id_, step.name); }));
+      step_ = step.name;
+    }
+    const auto found = std::ranges::find(steps_, step.name, &journal::StepRecord::name);
+    if (found == steps_.end())
+      steps_.push_back(std::move(step));
+    else
+      *found = std::move(step);
   }
-  const auto found = std::ranges::find(steps_, step.name, &journal::StepRecord::name);
-  if (found == steps_.end())
-    steps_.push_back(std::move(step));
-  else
-    *found = std::move(step);
   co_return Result<void>();
 }
 

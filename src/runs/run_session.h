@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "async/pool.h"
 #include "async/stop_signal.h"
@@ -64,6 +65,8 @@ class RunSession {
   // Writes a step and waits for the disk. note() and positions() belong to the step that was begun
   // last.
   Task<> save_step(journal::StepRecord step);
+  // Several at once, all or none.
+  Task<> save_steps(std::vector<journal::StepRecord> steps);
   // A time limit of the current step. Checked in the background.
   void limit_step(std::optional<async::milliseconds> within);
   bool timed_out() const { return timed_out_; }

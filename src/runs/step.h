@@ -48,6 +48,8 @@ struct Step {
   // processes. Repeated from its beginning after a kill. A stop ends it with kInterrupted.
   std::function<Task<std::string>(StepContext)> run{};
   // Finds out, before the step acts, what must be known to undo it: JSON. Journaled before run().
+  // A step that is repeated (RunSession::repeat_from()) is asked again; the record that it has
+  // until then has the earlier answer.
   std::function<Task<std::string>(StepContext)> find_before{};
   // Asks the cluster or the store, not the journal, whether a killed process has done the step
   // already. Returns what run() would have returned, or nullopt. Without this function the step is

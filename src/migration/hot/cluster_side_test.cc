@@ -6,13 +6,11 @@
 
 #include "migration/hot/duplicate.h"
 #include "record/hash.h"
-#include "testing/sim_clock.h"
 #include "testing/test_cluster.h"
 
 namespace pegmove::migration::hot {
 namespace {
 
-using pegmove::testing::SimClock;
 using pegmove::testing::TestClient;
 using pegmove::testing::TestCluster;
 using pegmove::testing::TestClusterOptions;
@@ -38,7 +36,7 @@ class ClusterSideTest : public ::testing::Test {
   TableView view() { return client.must(side->view(client.deadline())); }
   TableDuplication to_b() { return TableDuplication({.remote = "B", .remote_table = "u"}); }
 
-  SimClock clock;
+  async::SystemClock clock;  // a shipper that waits for its target ends by its time, too
   TestCluster cluster{clock, with_remote()};
   TestClient client{cluster.meta_address()};
   std::unique_ptr<ClusterSide> side;

@@ -63,7 +63,7 @@ class Cutover {
     const bool is_unknown = error.code() == Code::kUnreachable || error.code() == Code::kTimeout;
     return is_unknown && !until_.passed(ports_.clock);
   }
-  MustPersist must_persist() const { return ports_.relay ? MustPersist::kNo : MustPersist::kYes; }
+  MustPersist must_persist() const { return ports_.relay ? MustPersist::kNo : plan_.must_persist; }
 
   CutoverPorts ports_;
   CutoverPlan plan_;
@@ -82,6 +82,8 @@ Task<CutoverEnd> Cutover::fence_first() {
   CO_TRY(co_await see_members_serve(ports_.source, ports_.clock, proof_,
                                     Deadline::in(ports_.clock, kMembersServe)));
   CO_TRY(co_await check_not_denied(ports_.source, Deadline::in(ports_.clock, kMetaRequest)));
+  CO_TRY(give_back_at(plan_, ports_.source, ports_.clock.now()));
+  if (hooks_.before_fence) CO_TRY(co_await hooks_.before_fence());
   begin_hold();
   until_ = {CO_TRY(give_back_at(plan_, ports_.source, fence_requested_))};
   pass("cutover.members_seen");
@@ -101,12 +103,13 @@ Task<SwitchEnd> Cutover::fence_and_switch() {
   if (plan_.opens_target) CO_TRY(co_await open_target());
   drained_ =
       CO_TRY(co_await prove_drained(ports_.source, ports_.clock, proof_.view(), plan_.shipping,
-                                    must_persist(), plan_.readings_apart, hooks_, until_));
+                                    {must_persist(), plan_.readings_apart}, hooks_, until_));
   if (plan_.back) CO_TRY(co_await nothing_waits_behind());
   pass("cutover.drained");
   if (ports_.relay) CO_TRY(co_await seal());
   if (hooks_.compare) {
     CO_TRY(co_await hooks_.compare(until_));
+    if (plan_.back) CO_TRY(co_await nothing_waits_behind());
     pass("cutover.compared");
   }
   CO_TRY(co_await check_before_switch());
@@ -156,7 +159,7 @@ Task<> Cutover::nothing_waits_behind() {
   if (!view) co_return fail(std::move(view).error());
   CO_TRY(
       in_context(co_await prove_drained(ports_.target, ports_.clock, *view, *plan_.back,
-                                        MustPersist::kNo, async::milliseconds(0), hooks_, until_),
+                                        {MustPersist::kNo, async::milliseconds(0)}, hooks_, until_),
                  "writes of the target's own clients"));
   co_return Result<void>();
 }
@@ -185,12 +188,16 @@ Task<> Cutover::check_before_switch() {
   }
 }
 
-// Everything that was proven is still so. The last question is for the members.
+// Everything that was proven is still so. The last question is for the members. A server that does
+// not answer, or ships at this moment what it writes by itself, is asked again.
 Task<> Cutover::check_once() {
   const auto reading =
       CO_TRY(co_await ports_.source.progress(proof_.view(), plan_.shipping, meta_request()));
-  if (!shows_same_decrees(reading, drained_))
-    co_return fail(Code::kBusy, fmt::format("{}: something was written after it was drained",
+  if (const auto why = why_not_drained(reading, proof_.view()))
+    co_return fail(Code::kTimeout, fmt::format("{}: {}", ports_.source.name(), *why));
+  if (shows_lost_decrees(drained_, reading))
+    co_return fail(Code::kBusy, fmt::format("{}: a partition has fewer decrees than when it was "
+                                            "drained",
                                             ports_.source.name()));
   const auto denied = CO_TRY(co_await ports_.source.denied(meta_request()));
   if (denied != value_of(plan_.fence))

@@ -8,6 +8,8 @@ namespace pegmove::migration::hot {
 namespace {
 
 constexpr async::milliseconds kReading{3'000};  // one reading's deadline
+constexpr const char* kAnsweredTwice =
+    "one server, since two have answered for a partition, or for one that does not exist";
 
 async::milliseconds drain_pause(async::milliseconds readings_apart) {
   return std::clamp(readings_apart / 5, async::milliseconds(5), async::milliseconds(200));
@@ -36,67 +38,94 @@ std::optional<std::string> why_not_drained_partition(const PartitionProgress* pr
                      progress->confirmed);
 }
 
+// By partition; null: missing. Nothing: two answers for one, or one for none.
+std::optional<std::vector<const PartitionProgress*>> index_of(const Progress& reading,
+                                                              size_t partitions) {
+  std::vector<const PartitionProgress*> by_index(partitions);
+  for (const auto& progress : reading) {
+    if (progress.partition < 0 || size_t(progress.partition) >= partitions ||
+        by_index[size_t(progress.partition)])
+      return std::nullopt;
+    by_index[size_t(progress.partition)] = &progress;
+  }
+  return by_index;
+}
+
 }  // namespace
 
 std::optional<std::string> why_not_drained(const Progress& reading, const TableView& view) {
   if (view.empty()) return "the table has no partitions";
-  std::vector<const PartitionProgress*> by_index(view.size());
-  for (const auto& progress : reading) {
-    if (progress.partition < 0 || size_t(progress.partition) >= view.size() ||
-        by_index[size_t(progress.partition)])
-      return fmt::format("partition {} was answered for by two servers, or does not exist",
-                         progress.partition);
-    by_index[size_t(progress.partition)] = &progress;
-  }
+  const auto by_index = index_of(reading, view.size());
+  if (!by_index) return kAnsweredTwice;
   for (size_t i = 0; i < view.size(); ++i)
-    if (auto why = why_not_drained_partition(by_index[i], view[i], i)) return why;
+    if (auto why = why_not_drained_partition((*by_index)[i], view[i], i)) return why;
   return std::nullopt;
 }
 
-bool shows_same_decrees(const Progress& one, const Progress& other) {
-  const auto is_same = [](PartitionProgress a, PartitionProgress b) {
-    a.persisted = b.persisted;
-    return a == b;
-  };
-  return std::ranges::is_permutation(one, other, is_same);
+bool shows_lost_decrees(const Progress& before, const Progress& after) {
+  return std::ranges::any_of(before, [&](const PartitionProgress& old) {
+    return std::ranges::any_of(after, [&](const PartitionProgress& now) {
+      return now.partition == old.partition && now.max_prepared < old.max_prepared;
+    });
+  });
 }
 
-std::optional<std::string> why_not_persisted(const Progress& reading) {
-  for (const auto& progress : reading)
-    if (progress.persisted != progress.confirmed)
-      return fmt::format("partition {}: the meta server has persisted {} of {}", progress.partition,
-                         progress.persisted, progress.confirmed);
-  return std::nullopt;
+void DrainProof::note(const Progress& reading, async::Instant asked_at,
+                      async::Instant answered_at) {
+  const auto by_index = index_of(reading, view_.size());
+  for (size_t i = 0; i < view_.size(); ++i) {
+    auto& part = parts_[i];
+    if (part.is_proven) continue;
+    part.why = by_index ? why_not_drained_partition((*by_index)[i], view_[i], i)
+                        : std::optional<std::string>(kAnsweredTwice);
+    if (part.why) {
+      part.first.reset();
+      continue;
+    }
+    const auto& progress = *(*by_index)[i];
+    if (!part.first || part.first->decree != progress.max_prepared)
+      part.first = {.decree = progress.max_prepared, .answered_at = answered_at};
+    // From the end of the first reading to the begin of the last one.
+    if (asked_at - part.first->answered_at < rule_.readings_apart)
+      part.why = "the second reading";
+    else if (rule_.must_persist == MustPersist::kYes && progress.persisted < part.first->decree)
+      part.why = fmt::format("partition {}: the meta server has persisted {} of {}", i,
+                             progress.persisted, part.first->decree);
+    else
+      part.is_proven = true;
+  }
+}
+
+std::optional<std::string> DrainProof::why_not() const {
+  if (parts_.empty()) return "the table has no partitions";
+  const auto found = std::ranges::find(parts_, false, &Part::is_proven);
+  return found == parts_.end() ? std::nullopt : found->why;
 }
 
 Task<Progress> prove_drained(Side& side, Clock& clock, TableView view, Shipping shipping,
-                             MustPersist must_persist, async::milliseconds readings_apart,
-                             CutoverHooks hooks, Deadline deadline) {
-  std::optional<std::pair<async::Instant, Progress>> first;  // the begin of an unchanged time
+                             DrainRule rule, CutoverHooks hooks, Deadline deadline) {
+  DrainProof proof(std::move(view), rule);
   while (true) {
     const auto asked_at = clock.now();
-    auto reading =
-        co_await side.progress(view, shipping, Deadline::in(clock, kReading).earlier(deadline));
+    auto reading = co_await side.progress(proof.view(), shipping,
+                                          Deadline::in(clock, kReading).earlier(deadline));
     if (!reading && reading.error().code() == Code::kNotFound)
       co_return fail(std::move(reading).error());
-    auto why = reading ? why_not_drained(*reading, view) : reading.error().to_string();
-    if (why || (first && !shows_same_decrees(first->second, *reading))) first.reset();
-    // From the end of the first reading to the begin of the last one.
-    if (!why && first && asked_at - first->first >= readings_apart) {
-      if (must_persist == MustPersist::kYes) why = why_not_persisted(*reading);
-      if (!why) co_return *std::move(reading);
-    } else if (!why) {
-      why = "the second reading";
-      if (!first) first = {clock.now(), *std::move(reading)};
+    auto why = reading ? std::string() : reading.error().to_string();
+    if (reading) {
+      proof.note(*reading, asked_at, clock.now());
+      const auto left = proof.why_not();
+      if (!left) co_return *std::move(reading);
+      why = *left;
     }
     if (hooks.is_stopped()) co_return fail(Code::kInterrupted, "stopped on request");
-    hooks.show_line(fmt::format("drain: waits for {}", *why));
+    hooks.show_line(fmt::format("drain: waits for {}", why));
     if (deadline.passed(clock))
       co_return fail(Code::kBusy,
                      fmt::format("{}: it is not proven that everything was shipped ({}), and the "
                                  "time for it is over (--max-write-hold)",
-                                 side.name(), *why));
-    co_await clock.sleep_for(drain_pause(readings_apart));  // no result
+                                 side.name(), why));
+    co_await clock.sleep_for(drain_pause(rule.readings_apart));  // no result
   }
 }
 

@@ -5,6 +5,7 @@
 namespace pegmove::migration::hot {
 namespace {
 
+using async::milliseconds;
 using ::testing::HasSubstr;
 
 const TableView kView{{.ballot = 1, .members = {{"n1", true}, {"n2", false}}},
@@ -60,21 +61,70 @@ TEST(Drain, OnlyThePrimaryOfTheViewCounts) {
   EXPECT_THAT(*why_not_drained({at_decree(0, 7)}, without), HasSubstr("no primary"));
 }
 
-TEST(Drain, ReadingsAreTheSameWhateverIsPersistedAndInAnyOrder) {
-  auto other = drained();
-  std::swap(other[0], other[1]);
-  other[0].persisted = 1;
-  EXPECT_TRUE(shows_same_decrees(drained(), other));
-  ++other[0].confirmed;
-  EXPECT_FALSE(shows_same_decrees(drained(), other));
-  EXPECT_FALSE(shows_same_decrees(drained(), {at_decree(0, 7)}));
+TEST(Drain, AReadingWithFewerDecreesIsNoticed) {
+  auto later = drained();
+  std::swap(later[0], later[1]);
+  EXPECT_FALSE(shows_lost_decrees(drained(), later));
+  ++later[0].max_prepared;
+  EXPECT_FALSE(shows_lost_decrees(drained(), later));
+  later[0].max_prepared -= 2;
+  EXPECT_TRUE(shows_lost_decrees(drained(), later));
 }
 
-TEST(Drain, WhatIsNotPersistedMayBeShippedAgain) {
+class DrainProofTest : public ::testing::Test {
+ protected:
+  std::string note(const Progress& reading, int64_t at_ms) {
+    proof.note(reading, begin + milliseconds(at_ms), begin + milliseconds(at_ms + 10));
+    return proof.why_not().value_or("proven");
+  }
+  const async::Instant begin{};
+  DrainProof proof{kView, {MustPersist::kYes, milliseconds(1'000)}};
+};
+
+TEST_F(DrainProofTest, TakesTwoReadingsThatAreApart) {
+  EXPECT_EQ(note(drained(), 0), "the second reading");
+  EXPECT_EQ(note(drained(), 1'009), "the second reading");
+  EXPECT_EQ(note(drained(), 1'010), "proven");
+}
+
+TEST_F(DrainProofTest, BeginsAgainWithEachChange) {
+  note(drained(), 0);
+  auto grown = drained();
+  grown[1] = at_decree(1, 10);
+  EXPECT_EQ(note(grown, 1'500), "the second reading");
+  auto behind = grown;
+  --behind[1].confirmed;
+  EXPECT_THAT(note(behind, 3'000), HasSubstr("shipped 9"));
+  EXPECT_EQ(note(grown, 4'500), "the second reading");
+  EXPECT_EQ(note(grown, 6'000), "proven");
+}
+
+TEST_F(DrainProofTest, WhatIsNotPersistedMayBeShippedAgain) {
   auto reading = drained();
-  EXPECT_FALSE(why_not_persisted(reading));
   reading[1].persisted = 8;
-  EXPECT_THAT(why_not_persisted(reading).value_or(""), HasSubstr("persisted 8 of 9"));
+  note(reading, 0);
+  EXPECT_THAT(note(reading, 2'000), HasSubstr("persisted 8 of 9"));
+  EXPECT_EQ(note(drained(), 3'000), "proven");
+}
+
+// Idle servers write by themselves, each partition at another time.
+TEST_F(DrainProofTest, OfAPartitionHoldsWhileOthersChange) {
+  note(drained(), 0);
+  auto one = drained();
+  one[1] = at_decree(1, 10);
+  one[1].persisted = 9;
+  note(one, 1'500);  // partition 0 is proven
+  auto other = one;
+  other[0] = at_decree(0, 8);
+  other[0].persisted = 7;
+  other[1].persisted = 10;
+  EXPECT_EQ(note(other, 3'000), "proven");
+}
+
+TEST_F(DrainProofTest, NeedsEveryPartition) {
+  note({at_decree(0, 7)}, 0);
+  EXPECT_THAT(note({at_decree(0, 7)}, 2'000), HasSubstr("partition 1 on n2 does not tell"));
+  EXPECT_TRUE(DrainProof({}, {}).why_not());
 }
 
 }  // namespace

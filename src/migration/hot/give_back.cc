@@ -64,7 +64,8 @@ Task<> deny_target(CutoverPorts ports, CutoverHooks hooks) {
 }
 
 // Until the meta server has no env any more. An earlier request for the fence, whose answer was
-// lost, may be carried out late: so it is asked afterwards.
+// lost, may be carried out late: so it is asked afterwards. Errors: kInterrupted; kNotFound: the
+// table does not exist any more.
 Task<> open_source(CutoverPorts ports, CutoverHooks hooks) {
   Persistent persistent(
       ports.clock, hooks,
@@ -76,6 +77,7 @@ Task<> open_source(CutoverPorts ports, CutoverHooks hooks) {
       if (denied && !*denied) co_return Result<void>();
       allowed = denied ? fail(Code::kBusy, "the env is there again") : fail(denied.error());
     }
+    if (allowed.error().code() == Code::kNotFound && !hooks.is_abandoned()) co_return allowed;
     CO_TRY(co_await persistent.failed(std::move(allowed).error()));
   }
 }
@@ -137,7 +139,22 @@ Task<GiveBackEnd> give_back(CutoverPorts ports, CutoverPlan plan, CutoverBefore 
     co_return GiveBackEnd{.end = GaveBack::kStaysDenied, .says = std::move(says)};
   }
   hooks.pass("give_back.switch_closed");
-  const bool is_proven = CO_TRY(co_await open_and_see(ports, plan.opens_target, late_until, hooks));
+  const auto opened = co_await open_and_see(ports, plan.opens_target, late_until, hooks);
+  if (!opened && opened.error().code() == Code::kNotFound)
+    co_return GiveBackEnd{
+        .end = GaveBack::kStaysDenied,
+        .says = fmt::format("the source serves nobody: {}", opened.error().to_string())};
+  const bool is_proven = CO_TRY(opened);
+  // A later attempt may have switched while this process was stopped: then it has just opened a
+  // source that must stay denied.
+  const auto node = co_await ports.nodes.read(plan.path, Deadline::in(ports.clock, kAttempt));
+  if (node && names_in(*node, plan) == NodeNames::kTarget) {
+    CO_TRY(co_await send_readers_over(ports, plan, hooks));
+    co_return GiveBackEnd{.end = GaveBack::kSwitched,
+                          .says = fmt::format("a later cutover has switched: {} is denied again",
+                                              ports.source.name()),
+                          .is_proven = true};
+  }
   if (ports.relay) CO_TRY(co_await unseal(ports, hooks));
   hooks.pass("give_back.served");
   co_return GiveBackEnd{

@@ -1,5 +1,7 @@
 #include "migration/hot/guard.h"
 
+#include <fmt/format.h>
+
 namespace pegmove::migration::hot {
 namespace {
 
@@ -18,9 +20,15 @@ Task<GuardEnd> guard_cutover(CutoverPorts ports, CutoverPlan plan, CutoverBefore
                              Holder& holder, CutoverHooks hooks) {
   hooks.pass("guard.started");
   GuardEnd guarded;
+  std::optional<async::Instant> warned_at;
   while (true) {
     const auto state = co_await holder.state();
     if (hooks.is_abandoned()) co_return fail(Code::kInterrupted, "the guard was stopped");
+    if (!state && (!warned_at || ports.clock.now() - *warned_at >= kWarnEvery)) {
+      warned_at = ports.clock.now();
+      hooks.warn_of(
+          fmt::format("it cannot be read how far the cutover is: {}", state.error().to_string()));
+    }
     if (state == HolderState::kEnded) break;
     const bool is_due = state == HolderState::kGone || state == HolderState::kLate;
     const bool is_given_back =

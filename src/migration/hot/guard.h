@@ -19,7 +19,8 @@ enum class HolderState {
 class Holder {
  public:
   virtual ~Holder() = default;
-  // Errors: it is not known. Counts as kInTime for now.
+  // Errors: it is not known. Counts as kInTime; an implementation that has seen when the holder's
+  // time is over answers kLate after it.
   virtual Task<HolderState> state() = 0;
 };
 

@@ -11,6 +11,7 @@
 
 namespace pegmove::migration::hot {
 
+using async::milliseconds;
 using journal::StepRecord;
 using runs::StepContext;
 using runs::StepKind;
@@ -50,6 +51,9 @@ std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot) {
 
 namespace {
 
+// By real servers, one write a request; measured on two cores.
+constexpr int64_t kShippedPerSecond = 5'000;
+
 std::string source_text(const HotMigration& hot) {
   return fmt::format("table {} on {}", hot.request().source.table, hot.request().source.metas);
 }
@@ -67,7 +71,8 @@ runs::Step duplicate_step(HotMigration& hot) {
           .find_before = [&hot](StepContext) { return hot.find_no_duplication(); },
           .find_product = [&hot](StepContext) { return hot.find_duplication(); },
           .take = [&hot](const StepRecord& record) { return hot.take_duplication(record); },
-          .undo = [&hot](StepContext, const StepRecord&) { return hot.remove_duplication(); }};
+          .undo = [&hot](StepContext context,
+                         const StepRecord&) { return hot.undo_duplication(context); }};
 }
 
 runs::Step catch_up_step(HotMigration& hot) {
@@ -112,7 +117,8 @@ runs::Step duplicate_back_step(HotMigration& hot) {
       .find_before = [&hot](StepContext) { return hot.find_no_duplication_back(); },
       .find_product = [&hot](StepContext) { return hot.find_duplication_back(); },
       .take = [&hot](const StepRecord& record) { return hot.take_duplication_back(record); },
-      .undo = [&hot](StepContext, const StepRecord&) { return hot.remove_duplication_back(); }};
+      .undo = [&hot](StepContext context,
+                     const StepRecord&) { return hot.undo_duplication_back(context); }};
 }
 
 runs::Step await_back_step(HotMigration& hot) {
@@ -135,7 +141,7 @@ runs::Step cutover_step(HotMigration& hot) {
       .does = fmt::format("fence the source, prove that the target has everything, and switch node "
                           "{}/{} to it; or give back within {}",
                           hot.request().zk_root, hot.request().source.table,
-                          base::format_duration(hot.request().max_write_hold)),
+                          base::format_duration(hot.write_hold(hot.request().fence, false))),
       .kind = StepKind::kCompensable,
       .run = [&hot](StepContext context) { return hot.cut_over(context); },
       .find_before = [&hot](StepContext context) { return hot.find_before_switch(context); },
@@ -160,7 +166,7 @@ runs::Step complete_step(HotMigration& hot) {
                       : "remove both duplications, and put the settings back",
           .kind = StepKind::kPivot,
           .run = [&hot](StepContext context) { return hot.complete(context); },
-          .undo = [&hot](StepContext, const StepRecord&) { return hot.refuse_cancel(); }};
+          .find_before = [&hot](StepContext) { return hot.find_target_serves(); }};
 }
 
 Routine<> reach_side(const Ports& ports, inspect::Side& side) {
@@ -239,9 +245,9 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
                    .from = route_of(goes_back ? request_.target : request_.source),
                    .to = route_of(goes_back ? request_.source : request_.target),
                    .fence = request_.fence,
-                   .order = goes_back ? Order::kFenceFirst : request_.order,
-                   .opens_target = opens_target,
-                   .max_write_hold = request_.max_write_hold};
+                   // A side that is denied must be opened before it can serve.
+                   .order = goes_back || opens_target ? Order::kFenceFirst : request_.order,
+                   .opens_target = opens_target};
   const auto& there = goes_back ? back_ : forward_;
   const auto& other = goes_back ? forward_ : back_;
   if (!there.shipping())
@@ -249,15 +255,31 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
   plan.shipping = *there.shipping();
   plan.back = other.shipping();
   // Where the sides are compared before the switch, reads stay open until then.
-  if (goes_back || ships_in_batches_) plan.fence = FenceKind::kWrites;
+  const bool compares = goes_back || ships_in_batches_;
+  if (compares) plan.fence = FenceKind::kWrites;
+  plan.max_write_hold = write_hold(plan.fence, compares);
+  // Embedded targets recognize what an embedded source ships twice.
+  if (!has_real_servers()) plan.must_persist = MustPersist::kNo;
   const bool is_embedded = (goes_back ? request_.target : request_.source).is_embedded;
   // An embedded server gives a write its decree within a moment, as it waits in one queue.
   if (is_embedded) plan.readings_apart = async::milliseconds(50);
   co_return plan;
 }
 
+// A comparison under a fence takes as long as the live one did, or longer.
+milliseconds HotMigration::write_hold(FenceKind fence, bool compares) const {
+  if (request_.max_write_hold.count() > 0) return request_.max_write_hold;
+  auto hold = usual_write_hold(!has_real_servers(), fence);
+  if (compares && report_.verification) hold += 2 * milliseconds(report_.verification->took_ms);
+  // What waits to be shipped back is shipped under the fence.
+  return hold + milliseconds(1000 * behind_on_the_way_back_ / kShippedPerSecond);
+}
+
 Task<NodeNames> HotMigration::who_serves() {
-  const auto forward = CO_TRY(co_await plan(false, false));
+  const CutoverPlan forward{
+      .path = CO_TRY(routes::node_path(request_.zk_root, request_.source.table)),
+      .from = route_of(request_.source),
+      .to = route_of(request_.target)};
   const auto node = CO_TRY(co_await nodes_->read(forward.path, soon()));
   co_return names_in(node, forward);
 }

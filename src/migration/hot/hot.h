@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,9 @@ class HotMigration : public runs::Work {
   void apply(const std::string& key, const std::string& value) override;
 
   const HotRequest& request() const { return request_; }
+  // How long clients wait at most during a switch with this fence, which compares the tables or
+  // not.
+  async::milliseconds write_hold(FenceKind fence, bool compares) const;
 
   // For processes that do not hold the run. Reads the journal's steps, after open(kUndo).
   Result<void> take_steps(const std::vector<journal::StepRecord>& records);
@@ -86,7 +90,7 @@ class HotMigration : public runs::Work {
   Task<std::string> duplicate();
   Task<std::optional<std::string>> find_duplication();
   Result<void> take_duplication(const journal::StepRecord& record);
-  Task<runs::Undone> remove_duplication();
+  Task<runs::Undone> undo_duplication(runs::StepContext context);
   Task<std::string> catch_up(runs::StepContext context);
   Task<std::string> find_settings();
   Result<void> take_settings(const journal::StepRecord& record);
@@ -99,7 +103,7 @@ class HotMigration : public runs::Work {
   Task<std::string> duplicate_back();
   Task<std::optional<std::string>> find_duplication_back();
   Result<void> take_duplication_back(const journal::StepRecord& record);
-  Task<runs::Undone> remove_duplication_back();
+  Task<runs::Undone> undo_duplication_back(runs::StepContext context);
   Task<std::string> await_back(runs::StepContext context);
   Task<std::string> wait_for_cutover(runs::StepContext context);
   // hot/switch_steps.cc:
@@ -111,7 +115,7 @@ class HotMigration : public runs::Work {
                                        const journal::StepRecord& record);
   Task<std::string> watch(runs::StepContext context);
   Task<std::string> complete(runs::StepContext context);
-  Task<runs::Undone> refuse_cancel();
+  Task<std::string> find_target_serves();
 
  private:
   // A switch, with all that carries it out.
@@ -121,6 +125,9 @@ class HotMigration : public runs::Work {
     CutoverPorts ports;
   };
 
+  int64_t took_ms(async::Instant began_at) const {
+    return std::chrono::duration_cast<async::milliseconds>(ports_.clock.now() - began_at).count();
+  }
   Deadline soon() const { return Deadline::in(ports_.clock, request_.timeout); }
   bool has_real_servers() const {
     return !request_.source.is_embedded || !request_.target.is_embedded;
@@ -131,19 +138,32 @@ class HotMigration : public runs::Work {
   Task<CutoverPlan> plan(bool goes_back, bool opens_target);
   Task<> wait_until_shipping(runs::StepContext context, bool goes_back);
   Task<runs::Undone> remove_forward();
+  Task<runs::Undone> remove_back();
   enum class Keeps { kBoth, kTarget };
   Task<bool> keep_settings(runs::StepContext context, Keeps keeps);
   Task<> give_up_verification(runs::StepContext context);
   Task<> remove_way_back(runs::StepContext context);
+  Task<> wait_until_not_shipping_back(runs::StepContext context);
+  Task<bool> is_too_fast_to_verify();
   Task<bool> is_target_denied();
   Task<SwitchAttempt> attempt_of(JournaledSwitch journaled);
   Task<std::string> end_switched(runs::StepContext context, bool goes_back, HotSwitch done);
   Task<std::string> end_given_back(runs::StepContext context, bool goes_back, std::string says);
   Routine<> look_at_serving(runs::StepContext context);
+  Routine<> look_around(runs::StepContext context);
+  Task<> look_at_way_back();
+  Task<> look_at_proxies();
+  Task<> look_at_source(runs::StepContext context, bool proxies_follow);
   Task<> ship_in_batches(runs::StepContext context, std::string why);
   Task<> repair_other_side(runs::StepContext context, bool goes_back,
                            const async::StopSignal& stop);
-  Task<> compare_sides(runs::StepContext context, bool goes_back, Deadline deadline);
+  Task<> check_setting_under_fence(bool goes_back);
+  Task<> check_under_fence(runs::StepContext context, bool goes_back, Deadline deadline);
+  Task<JournaledSwitch> look_before_switch(bool goes_back);
+  Task<> check_nobody_wrote_back(const journal::StepRecord& record,
+                                 const JournaledSwitch& journaled);
+  runs::Undone too_late_to_cancel(runs::StepContext context);
+  Task<std::optional<runs::Undone>> why_too_late(runs::StepContext context);
   CutoverHooks hooks_of(runs::StepContext context);
   Task<> forget_follower_envs();
 
@@ -158,8 +178,12 @@ class HotMigration : public runs::Work {
   bool has_settings_ = false;
   bool ships_in_batches_ = false;  // real servers, since one by one they cannot keep up
   bool was_too_late_ = false;      // for a cancel
+  int64_t fenced_us_ = 0;          // Unix time: clients of the side that is left wrote before it
   bool has_given_back_ = false;
   ServingMeter target_serving_, source_serving_;
+  std::set<std::string> problems_;  // of the last look around
+  std::set<std::string> warned_of_;
+  int64_t behind_on_the_way_back_ = 0;  // mutations
   HotReport report_;
 };
 

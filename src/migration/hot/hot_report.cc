@@ -16,10 +16,9 @@ namespace {
 using ReportJson = nlohmann::ordered_json;
 
 ReportJson json_of(const HotVerification& verification) {
-  return {{"rows", verification.rows},
-          {"repaired", verification.repaired},
-          {"differ", verification.differ},
-          {"ended_ms", verification.ended_ms}};
+  return {{"rows", verification.rows},         {"repaired", verification.repaired},
+          {"differ", verification.differ},     {"unsettled", verification.unsettled},
+          {"ended_ms", verification.ended_ms}, {"took_ms", verification.took_ms}};
 }
 
 ReportJson json_of(const HotSwitch& done) {
@@ -39,12 +38,14 @@ std::string amount(int64_t number) {
 
 }  // namespace
 
-HotVerification summary_of(const compare::LiveVerification& live, int64_t ended_ms) {
+HotVerification summary_of(const compare::LiveVerification& live, int64_t ended_ms,
+                           int64_t took_ms) {
   return {.rows = live.found.source_rows,
           .repaired = live.repaired.repaired(),
-          .differ = live.found.not_settled + live.repaired.differ_now + live.repaired.not_settled +
-                    live.repaired.extra_left,
-          .ended_ms = ended_ms};
+          .differ = live.repaired.differ_now + live.repaired.extra_left,
+          .unsettled = live.found.not_settled + live.repaired.not_settled,
+          .ended_ms = ended_ms,
+          .took_ms = took_ms};
 }
 
 std::string to_json(const HotVerification& verification) {
@@ -57,12 +58,18 @@ Result<HotVerification> hot_verification_from_json(std::string_view text) {
   return HotVerification{.rows = TRY(count_in(in, "rows")),
                          .repaired = TRY(count_in(in, "repaired")),
                          .differ = TRY(count_in(in, "differ")),
-                         .ended_ms = TRY(count_in(in, "ended_ms"))};
+                         .unsettled = TRY(count_in(in, "unsettled")),
+                         .ended_ms = TRY(count_in(in, "ended_ms")),
+                         .took_ms = TRY(count_in(in, "took_ms"))};
 }
 
 std::string to_text(const HotVerification& verification) {
-  return fmt::format("{} rows compared, {} repaired, {} still different", amount(verification.rows),
-                     amount(verification.repaired), amount(verification.differ));
+  auto text =
+      fmt::format("{} rows compared, {} repaired, {} still different", amount(verification.rows),
+                  amount(verification.repaired), amount(verification.differ));
+  if (verification.unsettled > 0)
+    text += fmt::format(", {} changed too often to be compared", amount(verification.unsettled));
+  return text;
 }
 
 std::string to_json(const HotSwitch& done) { return base::json_text(json_of(done)); }

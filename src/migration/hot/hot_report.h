@@ -20,14 +20,17 @@ struct HotRequest;
 
 // Of the last live verification before a cutover.
 struct HotVerification {
-  int64_t rows = 0;      // of the source
-  int64_t repaired = 0;  // that differed
-  int64_t differ = 0;    // still; also those that kept changing
-  int64_t ended_ms = 0;  // Unix time
+  int64_t rows = 0;       // of the source
+  int64_t repaired = 0;   // that differed
+  int64_t differ = 0;     // still
+  int64_t unsettled = 0;  // clients changed them too often to be compared
+  int64_t ended_ms = 0;   // Unix time
+  int64_t took_ms = 0;
 
   bool is_good() const { return differ == 0; }
 };
-HotVerification summary_of(const compare::LiveVerification& live, int64_t ended_ms);
+HotVerification summary_of(const compare::LiveVerification& live, int64_t ended_ms,
+                           int64_t took_ms);
 std::string to_json(const HotVerification& verification);
 Result<HotVerification> hot_verification_from_json(std::string_view text);
 std::string to_text(const HotVerification& verification);

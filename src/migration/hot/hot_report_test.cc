@@ -17,14 +17,16 @@ using ::testing::HasSubstr;
 TEST(HotReport, WhatStillDiffersIsNotGood) {
   compare::LiveVerification live;
   live.found.source_rows = 100;
-  EXPECT_TRUE(summary_of(live, 5).is_good());
+  EXPECT_TRUE(summary_of(live, 5, 1).is_good());
   live.found.not_settled = 1;
   live.repaired.differ_now = 2;
   live.repaired.not_settled = 4;
   live.repaired.extra_left = 8;
   live.repaired.missing = 3;
-  const auto summary = summary_of(live, 5);
-  EXPECT_EQ(summary.differ, 15);
+  const auto summary = summary_of(live, 5, 2);
+  EXPECT_EQ(summary.took_ms, 2);
+  EXPECT_EQ(summary.differ, 10);
+  EXPECT_EQ(summary.unsettled, 5);
   EXPECT_EQ(summary.repaired, 3);
   EXPECT_FALSE(summary.is_good());
 }

@@ -15,19 +15,18 @@ using async::milliseconds;
 using HotJson = nlohmann::ordered_json;
 
 constexpr int32_t kMostReplicas = 1024;
+constexpr int32_t kMostClusterId = 127;
 
 HotJson to_json(const HotSide& side) {
-  return {{"metas", side.metas},
-          {"table", side.table},
-          {"name", side.name},
-          {"cluster", side.cluster},
-          {"is_embedded", side.is_embedded}};
+  return {{"metas", side.metas}, {"table", side.table},     {"name", side.name},
+          {"id", side.id},       {"cluster", side.cluster}, {"is_embedded", side.is_embedded}};
 }
 
 Result<HotSide> read_hot_side(const base::JsonFields& in) {
   return HotSide{.metas = TRY(in.text("metas")),
                  .table = TRY(in.text("table")),
                  .name = TRY(in.text("name")),
+                 .id = TRY(in.int32("id", 0, kMostClusterId)),
                  .cluster = TRY(in.text("cluster")),
                  .is_embedded = TRY(in.boolean("is_embedded"))};
 }
@@ -43,6 +42,7 @@ Result<HotRequest> read_hot_request(const nlohmann::json& json) {
                      .cuts_over_alone = TRY(in.boolean("auto")),
                      .max_write_hold = TRY(in.milliseconds("max_write_hold_ms")),
                      .most_lag = TRY(in.integer("most_lag", 0, INT64_MAX)),
+                     .opens_source = TRY(in.boolean("open_source")),
                      .drops_source = TRY(in.boolean("drop_source")),
                      .drops_target = TRY(in.boolean("drop_target")),
                      .timeout = TRY(in.milliseconds("timeout_ms"))};
@@ -90,6 +90,7 @@ std::string to_json(const HotRequest& request) {
                                  {"order", to_string(request.order)},
                                  {"max_write_hold_ms", request.max_write_hold.count()},
                                  {"most_lag", request.most_lag},
+                                 {"open_source", request.opens_source},
                                  {"drop_source", request.drops_source},
                                  {"drop_target", request.drops_target},
                                  {"timeout_ms", request.timeout.count()}});
@@ -101,9 +102,14 @@ Result<HotRequest> hot_request_from_json(std::string_view text) {
 
 milliseconds env_delay(bool is_embedded) { return milliseconds(is_embedded ? 0 : 30'000); }
 
-// Closing, the proof with what the meta server has to store (15 s), and opening.
-milliseconds usual_write_hold(bool is_embedded) {
-  return milliseconds(is_embedded ? 5'000 : 75'000);
+// Where only writes are denied the fence must be twice as old: docs/cutover.md.
+milliseconds least_write_hold(bool is_embedded, FenceKind fence) {
+  if (is_embedded) return milliseconds(2'500);
+  return (fence == FenceKind::kAll ? 2 : 3) * env_delay(false) + milliseconds(15'000);
+}
+
+milliseconds usual_write_hold(bool is_embedded, FenceKind fence) {
+  return is_embedded ? milliseconds(5'000) : least_write_hold(false, fence) + milliseconds(15'000);
 }
 
 }  // namespace pegmove::migration::hot

@@ -27,6 +27,7 @@ struct HotSide {
   std::string table{};
   // Its name in the other cluster's [pegasus.clusters] and [duplication-group]; "": not asked yet.
   std::string name{};
+  int32_t id = 0;            // the name's, in [duplication-group]; 0: not asked yet
   std::string cluster{};     // its own name, as routes have it
   bool is_embedded = false;  // envs act at once there, and repeated writes are recognized
 };
@@ -41,9 +42,11 @@ struct HotRequest {
   bool cuts_over_alone = false;        // --auto
   FenceKind fence = FenceKind::kAll;
   Order order = Order::kFenceFirst;
-  // Clients wait no longer: then the side that is left serves again. 0: chosen by open().
+  // Clients wait no longer: then the side that is left serves again. 0: usual_write_hold(), and the
+  // time that a comparison is expected to take where a switch compares the tables.
   async::milliseconds max_write_hold{0};
   int64_t most_lag = 1000;    // mutations, at which the run is ready
+  bool opens_source = false;  // for the way back, when every proxy sends its clients to the target
   bool drops_source = false;  // at the end
   bool drops_target = false;  // by a cancel, when the run has made it
   async::milliseconds timeout{30'000};
@@ -54,8 +57,10 @@ Result<HotRequest> hot_request_from_json(std::string_view text);
 
 // How long an env may take until all servers act on it. Pegasus: config_sync_interval_ms.
 async::milliseconds env_delay(bool is_embedded);
-// What a cutover needs at most, when --max-write-hold is not given; shorter ones are refused where
-// a cluster is real, since the fence could not be proven and opened again in it.
-async::milliseconds usual_write_hold(bool is_embedded);
+// In a shorter hold the fence could not be proven and opened again: it is refused. Where a cluster
+// is real: closing, the time in which its meta server persists (15 s), and opening.
+async::milliseconds least_write_hold(bool is_embedded, FenceKind fence);
+// When --max-write-hold is not given.
+async::milliseconds usual_write_hold(bool is_embedded, FenceKind fence);
 
 }  // namespace pegmove::migration::hot

@@ -12,7 +12,8 @@ using async::milliseconds;
 using testing::HasSubstr;
 
 HotRequest full_request() {
-  return {.source = {.metas = "10.0.0.1:34601", .table = "t", .name = "A", .cluster = "onebox"},
+  return {.source =
+              {.metas = "10.0.0.1:34601", .table = "t", .name = "A", .id = 7, .cluster = "onebox"},
           .target = {.metas = "10.0.1.1:34601",
                      .table = "u",
                      .name = "B",
@@ -27,6 +28,7 @@ HotRequest full_request() {
           .order = Order::kRoutesFirst,
           .max_write_hold = milliseconds(9000),
           .most_lag = 7,
+          .opens_source = true,
           .drops_source = true,
           .drops_target = true,
           .timeout = milliseconds(1234)};
@@ -39,6 +41,8 @@ TEST(HotRequest, ReadsWhatItWrote) {
   EXPECT_EQ(to_json(*read), text);
   EXPECT_EQ(read->target.table, "u");
   EXPECT_TRUE(read->target.is_embedded);
+  EXPECT_EQ(read->source.id, 7);
+  EXPECT_TRUE(read->opens_source);
   EXPECT_EQ(read->fence, FenceKind::kWrites);
   EXPECT_EQ(read->order, Order::kRoutesFirst);
   EXPECT_EQ(read->proxies.size(), 2u);
@@ -62,8 +66,10 @@ TEST(HotRequest, NamesTheFieldThatIsWrong) {
 }
 
 TEST(HotRequest, ARealClusterNeedsLongerThanItsEnvsTake) {
-  EXPECT_EQ(usual_write_hold(true), milliseconds(5000));
-  EXPECT_GE(usual_write_hold(false), 2 * env_delay(false) + milliseconds(15'000));
+  EXPECT_EQ(usual_write_hold(true, FenceKind::kAll), milliseconds(5'000));
+  EXPECT_EQ(least_write_hold(false, FenceKind::kAll), milliseconds(75'000));
+  EXPECT_EQ(usual_write_hold(false, FenceKind::kAll), milliseconds(90'000));
+  EXPECT_EQ(usual_write_hold(false, FenceKind::kWrites), milliseconds(120'000));
   EXPECT_EQ(env_delay(true), milliseconds(0));
 }
 

@@ -81,17 +81,20 @@ class HotMigrationTest : public ::testing::Test {
     return {.source = {.metas = clusters->source->meta_list(),
                        .table = "t",
                        .name = "A",
+                       .id = 1,
                        .cluster = "A",
                        .is_embedded = true},
             .target = {.metas = clusters->target->meta_list(),
                        .table = "t",
                        .name = "B",
+                       .id = 2,
                        .cluster = "B",
                        .is_embedded = true},
             .zookeeper = "127.0.0.1:2181",
             .zk_root = "/p",
             .cuts_over_alone = true,
-            .max_write_hold = milliseconds(20'000)};
+            .max_write_hold = milliseconds(20'000),
+            .drops_target = drops_target};
   }
   std::string begin(HotRequest wanted) { return runs.begin("hot", to_json(wanted)); }
   void put(const std::shared_ptr<client::Table>& to, int i, const std::string& value) {
@@ -134,18 +137,19 @@ class HotMigrationTest : public ::testing::Test {
   std::vector<std::string> passed, warned;
   std::string stop_at;
   std::shared_ptr<client::Table> table;
+  bool drops_target = false;
 };
 
 TEST_F(HotMigrationTest, MovesATableAndLeavesTheSourceDenied) {
   const auto id = cut_over();
   EXPECT_EQ(serves(), "B");
-  EXPECT_EQ(runs.nodes.at("/p/t").version, 1);
+  EXPECT_EQ(runs.nodes.at("/p/t").version, 2) << "claimed, and switched";
   EXPECT_EQ(denied(clusters->source), "reconfig*all");
   EXPECT_EQ(denied(clusters->target), "");
   const auto moved = clusters->open_table(clusters->target, "t");
   for (int i = 0; i < 40; ++i) EXPECT_EQ(value(moved, i), "before") << i;
   EXPECT_EQ(step(id, "cutover").state, StepState::kDone);
-  EXPECT_THAT(step(id, "cutover").product, HasSubstr(R"("version":1)"));
+  EXPECT_THAT(step(id, "cutover").product, HasSubstr(R"("version":2)"));
 
   put(moved, 1, "after");
   stop_at = "";
@@ -259,6 +263,63 @@ TEST_F(HotMigrationTest, ACancelAfterTheCutoverIsTooLate) {
   EXPECT_EQ(duplications(clusters->source), 1u);
 }
 
+// By then the cutover counts as not done, and the target serves.
+TEST_F(HotMigrationTest, ACancelOfARollbackThatWasAskedForDropsNothing) {
+  drops_target = true;
+  const auto id = cut_over();
+  stop_at = "cutover.repeats";
+  const auto asked = runs.ask(id, Request::kRollback);
+  ASSERT_TRUE(asked) << asked.error().to_string();
+  EXPECT_EQ(asked->state, RunState::kInterrupted);
+  EXPECT_EQ(serves(), "B");
+  stop_at = "";
+  const auto cancelled = runs.cancel(id);
+  ASSERT_TRUE(cancelled) << cancelled.error().to_string();
+  EXPECT_EQ(cancelled->state, RunState::kInterrupted) << cancelled->reason;
+  EXPECT_THAT(warned, ::testing::Contains(HasSubstr("too late to cancel")));
+  EXPECT_EQ(serves(), "A") << "what was asked for is done";
+  EXPECT_TRUE(clusters->run(clusters->target->table_info("t", clusters->deadline())));
+  EXPECT_EQ(duplications(clusters->source), 1u);
+}
+
+TEST_F(HotMigrationTest, ACancelIsRefusedWhenSomebodyElseHasWrittenTheNodeBack) {
+  const auto id = cut_over();
+  put(clusters->open_table(clusters->target, "t"), 1, "on B only");
+  runs.nodes.set("/p/t", routes::route_text(route(*clusters->source)));
+  stop_at = "";
+  const auto cancelled = runs.cancel(id);
+  ASSERT_TRUE(cancelled) << cancelled.error().to_string();
+  EXPECT_EQ(cancelled->state, RunState::kCancelling);
+  EXPECT_THAT(cancelled->reason, HasSubstr("somebody else has made the node"));
+  EXPECT_EQ(denied(clusters->source), "reconfig*all");
+  EXPECT_EQ(duplications(clusters->target), 1u);
+}
+
+TEST_F(HotMigrationTest, ACutoverThatCannotBeginWaitsForTheNextOne) {
+  const auto id = begin(request());
+  runs.events.at = [this](std::string_view point) {
+    if (point == "wait-for-cutover.done")
+      runs.nodes.set("/p/t", routes::route_text({.cluster = "C", .metas = {{"c.example", 1}}}));
+  };
+  const auto ending = good(runs.resume(id));
+  EXPECT_EQ(ending.state, RunState::kFailed);
+  EXPECT_THAT(ending.reason, AllOf(HasSubstr("nothing was changed"), HasSubstr("does not name")));
+  EXPECT_EQ(denied(clusters->source), "");
+  EXPECT_EQ(step(id, "wait-for-cutover").state, StepState::kUndone);
+}
+
+// An operator's own deny is not taken for ours.
+TEST_F(HotMigrationTest, ADenyOfSomebodyElseIsLeftAlone) {
+  const auto id = begin(request());
+  stop_at = "wait-for-cutover.done";
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kInterrupted);
+  clusters->must(clusters->source->set_envs("t", {{"replica.deny_client_request", "timeout*write"}},
+                                            clusters->deadline()));
+  stop_at = "";
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kFailed);
+  EXPECT_EQ(denied(clusters->source), "timeout*write");
+}
+
 TEST_F(HotMigrationTest, ADuplicationThatIsRemovedByHandEndsTheRun) {
   auto wanted = request();
   wanted.cuts_over_alone = false;
@@ -287,7 +348,23 @@ TEST_F(HotMigrationTest, ThePreflightFindsTheClustersReady) {
   EXPECT_EQ(look.request.source.name, "A");
   EXPECT_EQ(look.request.target.name, "B");
   EXPECT_TRUE(look.request.source.is_embedded);
-  EXPECT_EQ(look.request.max_write_hold, milliseconds(5000));
+}
+
+TEST_F(HotMigrationTest, AComparisonUnderTheFenceIsGivenTheTimeThatTheLiveOneTook) {
+  auto wanted = request();
+  wanted.max_write_hold = milliseconds(0);
+  HotMigration hot(wanted, runs.ports);
+  EXPECT_EQ(hot.write_hold(FenceKind::kAll, false), usual_write_hold(true, FenceKind::kAll));
+  journal::StepRecord verified{.name = "verify-live"};
+  verified.product = to_json(HotVerification{.took_ms = 40'000});
+  ASSERT_TRUE(hot.take_verification(verified));
+  EXPECT_EQ(hot.write_hold(FenceKind::kAll, false), usual_write_hold(true, FenceKind::kAll));
+  EXPECT_EQ(hot.write_hold(FenceKind::kWrites, true),
+            usual_write_hold(true, FenceKind::kWrites) + milliseconds(80'000));
+  wanted.max_write_hold = milliseconds(7'000);
+  HotMigration given(wanted, runs.ports);
+  ASSERT_TRUE(given.take_verification(verified));
+  EXPECT_EQ(given.write_hold(FenceKind::kWrites, true), milliseconds(7'000)) << "as asked";
 }
 
 TEST(JournaledSwitchTest, IsReadAsItWasWritten) {

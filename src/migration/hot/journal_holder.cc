@@ -23,22 +23,30 @@ JournalHolder::JournalHolder(journal::Journal journal, const Clock& clock, std::
       pool_(std::make_unique<async::Pool>(1)) {}
 
 Task<HolderState> JournalHolder::state() {
-  co_return co_await pool_->run([this] { return look(); });
+  auto seen = co_await pool_->run([this] { return look(); });
+  if (!seen && is_late()) co_return HolderState::kLate;
+  co_return seen;
 }
 
 // The lock before the step: a process that ends writes the step first.
-Result<HolderState> JournalHolder::look() const {
+Result<HolderState> JournalHolder::look() {
   const auto holder = TRY(journal::RunLock::holder(journal_, run_));
   const auto steps = TRY(journal_.steps(run_));
   const auto step = std::ranges::find(steps, guarded_.name, &journal::StepRecord::name);
-  if (step == steps.end() || step->state != StepState::kBegun || step->before != guarded_.before)
-    return HolderState::kEnded;
+  // A cancel gives the cutover back, and may be killed, too.
+  const bool is_open = step != steps.end() && step->before == guarded_.before &&
+                       (step->state == StepState::kBegun || step->state == StepState::kUndoing);
+  if (!is_open) return HolderState::kEnded;
   if (!holder) return HolderState::kGone;
   const auto leases = TRY(journal_.leases(run_));
   const auto lease = std::ranges::find(leases, guarded_.name, &journal::Lease::step);
-  if (lease != leases.end() && clock_.unix_us() / 1000 > lease->until_unix_ms)
-    return HolderState::kLate;
-  return HolderState::kInTime;
+  late_after_unix_ms_.reset();
+  if (lease != leases.end()) late_after_unix_ms_ = lease->until_unix_ms;
+  return is_late() ? HolderState::kLate : HolderState::kInTime;
+}
+
+bool JournalHolder::is_late() const {
+  return late_after_unix_ms_ && clock_.unix_us() / 1000 > *late_after_unix_ms_;
 }
 
 }  // namespace pegmove::migration::hot

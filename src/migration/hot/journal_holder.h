@@ -1,6 +1,7 @@
 // Who holds a cutover, read from the journal: for the guard.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "async/pool.h"
@@ -18,19 +19,21 @@ class JournalHolder : public Holder {
                                     std::string run, journal::StepRecord guarded);
 
   // kEnded: the journal has another state of the step. kGone: no process has the run. kLate: the
-  // lease has run out. Errors: the journal's.
+  // lease has run out, also when the journal cannot be read any more. Errors: the journal's.
   Task<HolderState> state() override;
 
  private:
   JournalHolder(journal::Journal journal, const Clock& clock, std::string run,
                 journal::StepRecord guarded);
-  Result<HolderState> look() const;
+  Result<HolderState> look();
+  bool is_late() const;
 
   journal::Journal journal_;
   const Clock& clock_;
   std::string run_;
   journal::StepRecord guarded_;
-  std::unique_ptr<async::Pool> pool_;  // SQLite blocks
+  std::optional<int64_t> late_after_unix_ms_;  // the lease, as it was read last
+  std::unique_ptr<async::Pool> pool_;          // SQLite blocks
 };
 
 }  // namespace pegmove::migration::hot

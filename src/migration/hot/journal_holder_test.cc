@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "async/run.h"
 #include "journal/journals_test.h"
 #include "journal/run_lock.h"
@@ -61,6 +63,25 @@ TEST_F(JournalHolderTest, HasEndedWhenTheStepHas) {
   EXPECT_EQ(state(), HolderState::kEnded);
   save(StepState::kUndone);
   EXPECT_EQ(state(), HolderState::kEnded);
+}
+
+TEST_F(JournalHolderTest, ACancelThatIsKilledIsGuarded) {
+  save(StepState::kUndoing);
+  EXPECT_EQ(state(), HolderState::kGone);
+}
+
+TEST_F(JournalHolderTest, IsLateAlsoWhenTheJournalCannotBeReadAnyMore) {
+  save(StepState::kBegun);
+  const auto lock = good(journal::RunLock::take(journal_, id_));
+  good(journal_.lease(id_, {.step = "cutover", .until_unix_ms = clock_.unix_us() / 1000 + 1000}));
+  EXPECT_EQ(state(), HolderState::kInTime);
+  const auto lock_path = path_ + "." + id_ + ".lock";  // a folder there cannot be read
+  ASSERT_TRUE(std::filesystem::remove(lock_path));
+  ASSERT_TRUE(std::filesystem::create_directory(lock_path));
+  asio::io_context context;
+  EXPECT_FALSE(async::run_to_end(context, holder_.state()));
+  clock_.advance(async::milliseconds(1001));
+  EXPECT_EQ(state(), HolderState::kLate);
 }
 
 TEST_F(JournalHolderTest, AnotherAttemptIsNotGuarded) {

@@ -28,6 +28,11 @@ enum class Order {
   kRoutesFirst,
 };
 
+// Whether a drain proof waits until the source's meta server has persisted what is confirmed: after
+// a failover shipping begins behind it, and would overwrite what is newer on the target. Not needed
+// where the target recognizes what is shipped twice, or a relay is sealed.
+enum class MustPersist { kYes, kNo };
+
 // "Source" is who serves before the switch, "target" who does after it: a rollback is a cutover
 // with the sides exchanged and `opens_target`.
 struct CutoverPlan {
@@ -50,6 +55,7 @@ struct CutoverPlan {
   // Between the two readings of a drain proof: longer than a server takes from accepting a write
   // to giving it a decree.
   async::milliseconds readings_apart{1'000};
+  MustPersist must_persist = MustPersist::kYes;
 };
 
 // Found out before the fence, and journaled: enough to give back.
@@ -81,6 +87,9 @@ struct CutoverHooks {
   std::function<bool()> stopped{};
   // Whether not even giving back is waited for any more: the guard, or a later process, does it.
   std::function<bool()> abandoned{};
+  // Right before the fence: its time begins now. An error ends the cutover, and nothing was
+  // changed.
+  std::function<Task<>()> before_fence{};
   // Compares the sides under the fence, after the drain. An error gives back.
   std::function<Task<>(Deadline deadline)> compare{};
 

@@ -37,37 +37,12 @@ Routine<std::vector<MetaServerFacts>> ask_meta_servers(const Ports& ports,
   co_return all;
 }
 
-// By their names and by their addresses: the original MetaProxy passes on only these.
-std::set<std::string> primaries_in(const client::TableConfig& config) {
-  std::set<std::string> primaries;
-  for (const auto& partition : config.partitions) {
-    if (partition.primary.port != 0) primaries.insert(partition.primary.to_string());
-    if (partition.primary_address.port != 0)
-      primaries.insert(partition.primary_address.to_string());
-  }
-  return primaries;
-}
-
 // As a client of the proxy asks.
 Task<client::TableConfig> ask_through(const Ports& ports, std::string proxy, std::string table) {
   const auto cluster = CO_TRY(co_await ports.connect(proxy));
   if (!cluster->is_behind_proxy())
     co_return fail(Code::kInvalidArgument, proxy + " is no MetaProxy but a meta server");
   co_return co_await cluster->table_config(std::move(table), {}, question(ports));
-}
-
-Routine<> ask_proxies(const Ports& ports, const HotRequest& request, HotFacts& facts) {
-  for (const auto& proxy : request.proxies) {
-    ProxyFacts seen{.proxy = proxy};
-    const auto config = co_await ask_through(ports, proxy, request.source.table);
-    if (config) {
-      seen.app_id = config->app_id;
-      seen.primaries = primaries_in(*config);
-    } else {
-      seen.error = config.error();
-    }
-    facts.proxies.push_back(std::move(seen));
-  }
 }
 
 Routine<> ask_zookeeper(const Ports& ports, const HotRequest& request, HotFacts& facts) {
@@ -99,6 +74,33 @@ Routine<> ask_kind(const Ports& ports, client::Cluster& cluster, const inspect::
 
 }  // namespace
 
+// By their names and by their addresses: the original MetaProxy passes on only these.
+std::set<std::string> primaries_in(const client::TableConfig& config) {
+  std::set<std::string> primaries;
+  for (const auto& partition : config.partitions) {
+    if (partition.primary.port != 0) primaries.insert(partition.primary.to_string());
+    if (partition.primary_address.port != 0)
+      primaries.insert(partition.primary_address.to_string());
+  }
+  return primaries;
+}
+
+Routine<std::vector<ProxyFacts>> ask_proxies(const Ports& ports, const HotRequest& request) {
+  std::vector<ProxyFacts> proxies;
+  for (const auto& proxy : request.proxies) {
+    ProxyFacts seen{.proxy = proxy};
+    const auto config = co_await ask_through(ports, proxy, request.source.table);
+    if (config) {
+      seen.app_id = config->app_id;
+      seen.primaries = primaries_in(*config);
+    } else {
+      seen.error = config.error();
+    }
+    proxies.push_back(std::move(seen));
+  }
+  co_return proxies;
+}
+
 Routine<HotPreflight> look_before_hot(const Ports& ports, inspect::Side source,
                                       inspect::Side target, HotRequest request) {
   auto gathered = co_await inspect::gather(std::move(source), std::move(target),
@@ -120,11 +122,10 @@ Routine<HotPreflight> look_before_hot(const Ports& ports, inspect::Side source,
   if (look.target)
     co_await ask_kind(ports, *look.target, facts.inspection.target, facts.target_metas,
                       facts.target_is_embedded, look.request.target);  // no result
-  if (look.request.max_write_hold.count() == 0)
-    look.request.max_write_hold =
-        usual_write_hold(facts.source_is_embedded && facts.target_is_embedded);
+  for (auto* side : {&look.request.source, &look.request.target})
+    side->id = id_in_group(facts, side->name);
   co_await ask_zookeeper(ports, look.request, facts);  // no result
-  co_await ask_proxies(ports, look.request, facts);    // no result
+  facts.proxies = co_await ask_proxies(ports, look.request);
   look.findings = check_hot(facts, look.request);
   co_return look;
 }

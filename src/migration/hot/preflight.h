@@ -20,4 +20,9 @@ struct HotPreflight {
 Routine<HotPreflight> look_before_hot(const Ports& ports, inspect::Side source,
                                       inspect::Side target, HotRequest request);
 
+// What each MetaProxy of the request answers to a client that asks for the table.
+Routine<std::vector<ProxyFacts>> ask_proxies(const Ports& ports, const HotRequest& request);
+// The servers' names and addresses.
+std::set<std::string> primaries_in(const client::TableConfig& config);
+
 }  // namespace pegmove::migration::hot

@@ -206,6 +206,24 @@ bool is_same_cluster(const SideFacts& source, const SideFacts& target) {
   });
 }
 
+void check_clocks(const SideFacts& from, const SideFacts& to, Findings& findings) {
+  for (const auto& sender : from.nodes)
+    for (const auto& receiver : to.nodes) {
+      if (!sender.clock || !receiver.clock) continue;
+      const auto least_ahead = sender.clock->low_us - receiver.clock->high_us;
+      const auto most_ahead = sender.clock->high_us - receiver.clock->low_us;
+      const auto what = fmt::format(
+          "its clock is {} ms ahead of that of replica server {}, which aborts on a write from the "
+          "future, and again at each start until that time has come",
+          (least_ahead > 0 ? least_ahead : most_ahead) / 1000, receiver.node);
+      const auto where = fmt::format("replica server {} of cluster {}", sender.node, from.cluster);
+      if (least_ahead > 0)
+        findings.error(Code::kRefused, "clock-ahead", what, where, "synchronize the clocks (NTP)");
+      else if (most_ahead > kShippingDelayUs && inspect::is_far_off(*sender.clock))
+        findings.warning("clock-ahead", "perhaps " + what, where, "synchronize the clocks (NTP)");
+    }
+}
+
 }  // namespace
 
 std::string name_in_group(const SideFacts& side, const std::vector<MetaServerFacts>& metas) {
@@ -213,6 +231,13 @@ std::string name_in_group(const SideFacts& side, const std::vector<MetaServerFac
   for (const auto& [where, config] : configs_of(side, metas))
     if (!config->cluster_name.empty()) names.insert(config->cluster_name);
   return names.size() == 1 ? *names.begin() : "";
+}
+
+int32_t id_in_group(const HotFacts& facts, const std::string& name) {
+  for (const auto* side : {&facts.inspection.source, &facts.inspection.target})
+    for (const auto& [where, config] : configs_of(*side, {}))
+      if (const auto id = config->id_of(name)) return *id;
+  return 0;
 }
 
 Findings check_groups(const HotFacts& facts, const HotRequest& request) {
@@ -255,23 +280,9 @@ Findings check_hot_tables(const HotFacts& facts, const HotRequest& request) {
 
 Findings check_hot_clocks(const HotFacts& facts) {
   Findings findings;
-  if (facts.target_is_embedded) return findings;
-  for (const auto& sender : facts.inspection.source.nodes)
-    for (const auto& receiver : facts.inspection.target.nodes) {
-      if (!sender.clock || !receiver.clock) continue;
-      const auto least_ahead = sender.clock->low_us - receiver.clock->high_us;
-      const auto most_ahead = sender.clock->high_us - receiver.clock->low_us;
-      const auto what = fmt::format(
-          "its clock is {} ms ahead of that of replica server {}, which aborts on a write from the "
-          "future, and again at each start until that time has come",
-          (least_ahead > 0 ? least_ahead : most_ahead) / 1000, receiver.node);
-      const auto where = fmt::format("replica server {} of cluster {}", sender.node,
-                                     facts.inspection.source.cluster);
-      if (least_ahead > 0)
-        findings.error(Code::kRefused, "clock-ahead", what, where, "synchronize the clocks (NTP)");
-      else if (most_ahead > kShippingDelayUs && inspect::is_far_off(*sender.clock))
-        findings.warning("clock-ahead", "perhaps " + what, where, "synchronize the clocks (NTP)");
-    }
+  const auto &source = facts.inspection.source, &target = facts.inspection.target;
+  if (!facts.target_is_embedded) check_clocks(source, target, findings);
+  if (!facts.source_is_embedded) check_clocks(target, source, findings);  // the way back
   return findings;
 }
 
@@ -328,18 +339,21 @@ Findings check_route(const HotFacts& facts, const HotRequest& request) {
 Findings check_hold(const HotFacts& facts, const HotRequest& request) {
   Findings findings;
   const bool is_embedded = facts.source_is_embedded && facts.target_is_embedded;
-  const auto least = is_embedded ? async::milliseconds(2500) : usual_write_hold(false);
-  if (request.max_write_hold < least)
+  const auto least = least_write_hold(is_embedded, request.fence);
+  const auto most = request.max_write_hold.count() > 0
+                        ? request.max_write_hold
+                        : usual_write_hold(is_embedded, request.fence);
+  if (most < least)
     findings.error(Code::kInvalidArgument, "write-hold",
                    fmt::format("a cutover cannot be proven and given back within {}",
-                               base::format_duration(request.max_write_hold)),
+                               base::format_duration(most)),
                    "--max-write-hold", "give at least " + base::format_duration(least));
   else if (!is_embedded)
     findings.note("write-hold",
                   fmt::format("writes{} wait for up to {} during the cutover, since servers act on "
                               "app envs within 30 s",
                               request.fence == FenceKind::kAll ? " and reads" : "",
-                              base::format_duration(request.max_write_hold)),
+                              base::format_duration(most)),
                   "");
   if (!facts.source_is_embedded || !facts.target_is_embedded)
     findings.note(

@@ -43,6 +43,9 @@ struct HotFacts {
 std::string name_in_group(const inspect::SideFacts& side,
                           const std::vector<MetaServerFacts>& metas);
 
+// The name's id in the first server's [duplication-group] that has one; 0: none has.
+int32_t id_in_group(const HotFacts& facts, const std::string& name);
+
 // All checks. The request has the sides' names.
 inspect::Findings check_hot(const HotFacts& facts, const HotRequest& request);
 

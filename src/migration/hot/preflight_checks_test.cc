@@ -227,6 +227,8 @@ TEST(HotPreflight, ARealTargetAbortsOnWritesFromTheFuture) {
   EXPECT_EQ(errors_of(check_hot_clocks(facts)), "");
   facts = good_facts();
   facts.inspection.source.nodes[0].clock = inspect::ClockOffset{-3'000'000, -2'999'000};
+  EXPECT_EQ(errors_of(check_hot_clocks(facts)), "clock-ahead") << "the way back";
+  facts.source_is_embedded = true;
   EXPECT_EQ(errors_of(check_hot_clocks(facts)), "") << "it is behind";
 }
 

@@ -50,6 +50,23 @@ Task<CutoverBefore> read_before(routes::Nodes& nodes, Clock& clock, CutoverPlan 
       .version = node->version, .text = std::move(node->data), .began_ms = clock.unix_us() / 1'000};
 }
 
+Task<CutoverBefore> claim_node(routes::Nodes& nodes, Clock& clock, CutoverPlan plan,
+                               Deadline deadline) {
+  while (true) {
+    auto before = CO_TRY(co_await read_before(nodes, clock, plan, deadline));
+    auto written =
+        co_await nodes.write(plan.path, before.text, before.version, node_request(clock, deadline));
+    if (written) {
+      before.version = *written;
+      co_return before;
+    }
+    const bool may_repeat = is_unknown(written.error()) || written.error().code() == Code::kBusy;
+    if (!may_repeat || deadline.passed(clock))
+      co_return fail(Error(written.error()).with_context("before anything was changed"));
+    co_await clock.sleep_for(kNodePause);  // no result
+  }
+}
+
 Task<SwitchEnd> switch_route(routes::Nodes& nodes, Clock& clock, CutoverPlan plan,
                              CutoverBefore before, Deadline deadline) {
   while (!deadline.passed(clock)) {

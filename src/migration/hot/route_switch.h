@@ -15,6 +15,13 @@ inline constexpr async::milliseconds kNodePause{200};
 Task<CutoverBefore> read_before(routes::Nodes& nodes, Clock& clock, CutoverPlan plan,
                                 Deadline deadline);
 
+// The same, and writes the node's own data again by compare-and-set; the version is the one after
+// it. So the node can be written, and its version is not the first one, which a node that is
+// deleted and made again has, too. Errors: also kRefused: ZooKeeper forbids the write; kBusy:
+// others keep changing it. Nothing else was changed.
+Task<CutoverBefore> claim_node(routes::Nodes& nodes, Clock& clock, CutoverPlan plan,
+                               Deadline deadline);
+
 enum class SwitchEnd {
   kSwitched,
   kLost,      // somebody else has changed the node, and it does not name the target

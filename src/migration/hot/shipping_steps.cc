@@ -95,7 +95,8 @@ Task<Undone> HotMigration::remove_forward() {
 
 // A cancel. The target table stays, unless it is to be dropped and certainly comes from this
 // source. What stays serves again: a rollback has left it denied.
-Task<Undone> HotMigration::remove_duplication() {
+Task<Undone> HotMigration::undo_duplication(StepContext context) {
+  if (auto late = CO_TRY(co_await why_too_late(context))) co_return *std::move(late);
   auto undone = CO_TRY(co_await remove_forward());
   const auto& name = request_.target.table;
   const auto place = fmt::format("table {} on cluster {}", name, request_.target.cluster);
@@ -240,17 +241,36 @@ Task<> HotMigration::ship_in_batches(StepContext context, std::string why) {
 // While writes are shipped back nothing can be repaired: what a repair writes to the target would
 // arrive at the source, on top of newer writes of clients. The way back is made after it.
 Task<> HotMigration::remove_way_back(StepContext context) {
-  CO_TRY(co_await remove_duplication_back());
+  CO_TRY(co_await remove_back());
+  if (back_.shipping()) CO_TRY(co_await wait_until_not_shipping_back(context));
+  std::vector<StepRecord> records;
   for (const char* name : {"await-back", "duplicate-back", "touch-partitions"}) {
     const auto* found = context.session.find_step(name);
     if (!found || found->state == StepState::kUndone) continue;
-    auto record = *found;
-    record.state = StepState::kUndone;
-    record.product.clear();
-    record.outcome = "the tables were verified again";
-    CO_TRY(co_await context.session.save_step(std::move(record)));
+    records.push_back(*found);
+    records.back().state = StepState::kUndone;
+    records.back().product.clear();
+    records.back().outcome = "the tables were verified again";
   }
-  co_return Result<void>();
+  co_return co_await context.session.save_steps(std::move(records));
+}
+
+// The meta server answers at once; replica servers hear of it up to 10 s later.
+Task<> HotMigration::wait_until_not_shipping_back(StepContext context) {
+  auto& side = *CO_TRY(co_await target());
+  while (!context.session.stop().requested()) {
+    auto view = CO_TRY(co_await side.view(soon()));
+    const auto known =
+        CO_TRY(co_await primary_progress(side.cluster(), side.app_id(), std::move(view), soon()));
+    const bool ships = std::ranges::any_of(known, [&](const auto& each) {
+      return std::ranges::count(each.second.duplications, back_.shipping()->dup_id,
+                                &ShippedDecrees::id) > 0;
+    });
+    if (!ships && int32_t(known.size()) == side.partition_count()) co_return Result<void>();
+    context.session.set_reason("the target still ships to the source");
+    co_await context.session.clock().sleep_for(kBetweenShippingLooks);  // no result
+  }
+  co_return fail(Code::kInterrupted, "stopped on request");
 }
 
 Task<std::string> HotMigration::verify_live(StepContext context) {
@@ -264,6 +284,7 @@ Task<std::string> HotMigration::verify_live(StepContext context) {
   CO_TRY(co_await keep_settings(context, Keeps::kBoth));
   while (true) {
     compare::ProgressText text("verifying");
+    const auto began_at = ports_.clock.now();
     const auto live = CO_TRY(in_context(
         co_await compare::verify_and_repair_live(
             from, to, {.delete_extra = true, .timeout = request_.timeout}, context.session.stop(),
@@ -274,7 +295,7 @@ Task<std::string> HotMigration::verify_live(StepContext context) {
                   true);
             }),
         "the live verification"));
-    report_.verification = summary_of(live, ports_.clock.unix_us() / 1000);
+    report_.verification = summary_of(live, ports_.clock.unix_us() / 1000, took_ms(began_at));
     if (CO_TRY(co_await keep_settings(context, Keeps::kBoth))) {
       context.events.warn_of(
           fmt::format("a replica server of the source lost {} meanwhile, for "
@@ -283,11 +304,24 @@ Task<std::string> HotMigration::verify_live(StepContext context) {
       continue;
     }
     if (report_.verification->is_good()) co_return to_json(*report_.verification);
+    if (CO_TRY(co_await is_too_fast_to_verify())) {
+      CO_TRY(co_await ship_in_batches(
+          context, "clients write faster than writes can be shipped one by one"));
+      co_return to_json(*report_.verification);
+    }
     co_return fail(Code::kRefused,
                    fmt::format("the tables differ ({}): look for who writes to the target, and "
                                "resume the run, which verifies again",
                                to_text(*report_.verification)));
   }
+}
+
+// Rows then differ since the target is behind.
+Task<bool> HotMigration::is_too_fast_to_verify() {
+  if (request_.source.is_embedded || ships_in_batches_) co_return false;
+  const auto look =
+      CO_TRY(co_await look_at_shipping(*CO_TRY(co_await source()), *forward_.shipping(), soon()));
+  co_return look.state == ShippingState::kShips&& look.lag.mutations > request_.most_lag;
 }
 
 Result<void> HotMigration::take_verification(const StepRecord& record) {
@@ -317,7 +351,12 @@ Result<void> HotMigration::take_duplication_back(const StepRecord& record) {
   return back_.take(record);
 }
 
-Task<Undone> HotMigration::remove_duplication_back() {
+Task<Undone> HotMigration::undo_duplication_back(StepContext context) {
+  if (auto late = CO_TRY(co_await why_too_late(context))) co_return *std::move(late);
+  co_return co_await remove_back();
+}
+
+Task<Undone> HotMigration::remove_back() {
   auto side = co_await target();
   if (!side && side.error().code() == Code::kNotFound)
     co_return Undone{.says = "the target table does not exist any more"};
@@ -344,7 +383,7 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
   LagMeter meter;
   std::optional<async::Instant> looked_at, behind_since;
   while (true) {
-    if (session.stop().requested())
+    if (session.stop().requested() || was_too_late_)
       co_return fail(Code::kInterrupted,
                      "the source serves, and the clusters continue the duplication by themselves");
     if (const auto request = session.take_request()) {
@@ -375,11 +414,13 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
       const auto lost = co_await keep_settings(context, Keeps::kBoth);
       if (lost && *lost && !CO_TRY(co_await is_target_denied())) {
         context.events.warn_of(fmt::format("{}: the tables are verified again", kLostSetting));
+        CO_TRY(co_await remove_way_back(context));
         session.repeat_from(kVerifyStep, kLostSetting);
         break;
       }
       if (lost && *lost) CO_TRY(co_await ship_in_batches(context, kLostSetting));
       if (!lost && !is_passing(lost.error())) co_return fail(lost.error());
+      if (!lost) session.set_reason(lost.error().to_string());
       if (lost && is_asked && is_near) break;
       looked_at = session.clock().now();
     }

@@ -73,7 +73,8 @@ class LyingSide : public Side {
           reading.push_back(
               {.partition = p, .node = primary_of(view, p), .confirmed = 0, .persisted = 0});
     if (removed_ == Removed::kTwoReadings && !why_not_drained(reading, view) &&
-        !why_not_persisted(reading))
+        std::ranges::all_of(reading,
+                            [](const auto& each) { return each.persisted >= each.confirmed; }))
       drained_ = reading;
     co_return reading;
   }
@@ -160,6 +161,9 @@ class LyingNodes : public routes::Nodes {
   }
   Task<> create(std::string path, std::string data, Deadline deadline) override {
     return nodes_.create(std::move(path), std::move(data), deadline);
+  }
+  Task<> remove(std::string path, Deadline deadline) override {
+    return nodes_.remove(std::move(path), deadline);
   }
   bool is_connected() const override { return nodes_.is_connected(); }
   const std::string& description() const override { return nodes_.description(); }

@@ -145,6 +145,9 @@ class SimNodes : public routes::Nodes {
   Task<> create(std::string path, std::string, Deadline) override {
     co_return fail(Code::kAlreadyExists, path);
   }
+  Task<> remove(std::string path, Deadline) override {
+    co_return fail(Code::kRefused, path + ": no cutover removes it");
+  }
   bool is_connected() const override { return !zookeeper_.is_away(); }
   const std::string& description() const override { return description_; }
 

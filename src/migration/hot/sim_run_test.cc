@@ -154,8 +154,8 @@ SimProcess::Fate SimRun::random_fate() {
 Routine<> SimRun::hold_it(Ports& ports, SimProcess& process, Attempt& attempt,
                           std::function<void()> start_guard) {
   const auto hooks = hooks_of(process);
-  const auto before = co_await read_before(ports.get().nodes, ports.clock, attempt.plan,
-                                           Deadline::in(ports.clock, async::milliseconds(5'000)));
+  const auto before = co_await claim_node(ports.get().nodes, ports.clock, attempt.plan,
+                                          Deadline::in(ports.clock, async::milliseconds(5'000)));
   hooks.pass("cutover.version_read");
   if (before && co_await process.live()) {
     attempt.before = *before;

@@ -22,9 +22,8 @@ using runs::Undone;
 
 namespace {
 
-constexpr milliseconds kBetweenWatchLooks{500};
-constexpr milliseconds kBetweenSettingsKept{5'000};
-constexpr milliseconds kServingQuestion{3'000};
+constexpr milliseconds kBetweenStopLooks{200};
+constexpr milliseconds kPastForServers{10'000};
 
 const StepRecord& cutover_record(StepContext context) {
   const auto* found = context.session.find_step(kCutoverStep);
@@ -32,10 +31,12 @@ const StepRecord& cutover_record(StepContext context) {
   return *found;
 }
 
-// Ends the comparison when its time is over.
-Routine<> stop_at(Clock& clock, async::Instant at, async::StopSignal& stop) {
-  co_await clock.sleep_until(at);  // no result
-  if (clock.now() >= at) stop.request();
+// Ends the comparison when its time is over, or the operator does.
+Routine<> stop_at(Clock& clock, async::Instant at, const async::StopSignal& asked,
+                  async::StopSignal& stop, const async::TaskGroup& group) {
+  while (clock.now() < at && !asked.requested() && !group.stopped())
+    co_await clock.sleep_until(std::min(at, clock.now() + kBetweenStopLooks));  // no result
+  if (!group.stopped()) stop.request();
 }
 
 }  // namespace
@@ -50,15 +51,30 @@ Task<HotMigration::SwitchAttempt> HotMigration::attempt_of(JournaledSwitch journ
       .ports = {.source = from, .target = to, .nodes = *nodes_, .clock = ports_.clock}};
 }
 
-// The direction is what was asked for, and the node must agree.
+// The direction is what was asked for, and the node must agree. What cannot begin is given back: a
+// later process must not begin it by itself.
 Task<std::string> HotMigration::find_before_switch(StepContext context) {
   const auto* record = context.session.find_step(kCutoverStep);
-  JournaledSwitch journaled{.goes_back = record && record->outcome == kRollbackAsked};
-  auto& to = *CO_TRY(journaled.goes_back ? co_await source() : co_await target());
-  journaled.opens_target = CO_TRY(co_await to.denied(soon())).has_value();
-  const auto plan = CO_TRY(co_await this->plan(journaled.goes_back, journaled.opens_target));
-  journaled.before = CO_TRY(co_await read_before(*nodes_, ports_.clock, plan, soon()));
-  co_return to_json(journaled);
+  const bool goes_back = record && record->outcome == kRollbackAsked;
+  auto found = co_await look_before_switch(goes_back);
+  if (found) co_return to_json(*found);
+  co_return co_await end_given_back(context, goes_back,
+                                    "nothing was changed: " + found.error().to_string());
+}
+
+// An env of somebody else is not taken for one that an earlier switch has left: it would be
+// deleted.
+Task<JournaledSwitch> HotMigration::look_before_switch(bool goes_back) {
+  JournaledSwitch journaled{.goes_back = goes_back};
+  auto& from = *CO_TRY(goes_back ? co_await target() : co_await source());
+  auto& to = *CO_TRY(goes_back ? co_await source() : co_await target());
+  CO_TRY(co_await check_not_denied(from, soon()));
+  const auto denied = CO_TRY(co_await to.denied(soon()));
+  journaled.opens_target = denied == kDenyAll;
+  if (!journaled.opens_target) CO_TRY(co_await check_not_denied(to, soon()));
+  const auto plan = CO_TRY(co_await this->plan(goes_back, journaled.opens_target));
+  journaled.before = CO_TRY(co_await claim_node(*nodes_, ports_.clock, plan, soon()));
+  co_return journaled;
 }
 
 Task<std::string> HotMigration::cut_over(StepContext context) {
@@ -67,15 +83,21 @@ Task<std::string> HotMigration::cut_over(StepContext context) {
   auto attempt = CO_TRY(
       co_await attempt_of(CO_TRY(journaled_switch_from_json(cutover_record(context).before))));
   const bool goes_back = attempt.journaled.goes_back;
-  const auto gives_back = attempt.ports.source.envs_act_within() + attempt.plan.give_back_takes;
   if (ports_.start_guard) CO_TRY(ports_.start_guard(session.run().id));
-  // It is not extended: after it the guard gives back, whatever this process does.
-  CO_TRY(co_await session.grant_lease(kCutoverStep, attempt.plan.max_write_hold - gives_back,
-                                      runs::RunSession::Extend::kNo));
   auto hooks = hooks_of(context);
-  if (goes_back || ships_in_batches_)
+  hooks.at = [this, at = context.events.at](std::string_view point) {
+    if (point == "cutover.fence_proven") fenced_us_ = ports_.clock.unix_us();
+    if (at) at(point);
+  };
+  hooks.before_fence = [context, lease = attempt.plan.max_write_hold -
+                                         attempt.ports.source.envs_act_within() -
+                                         attempt.plan.give_back_takes] {
+    // It is not extended: after it the guard gives back, whatever this process does.
+    return context.session.grant_lease(kCutoverStep, lease, runs::RunSession::Extend::kNo);
+  };
+  if (has_real_servers() || goes_back || ships_in_batches_)
     hooks.compare = [this, context, goes_back](Deadline deadline) {
-      return compare_sides(context, goes_back, deadline);
+      return check_under_fence(context, goes_back, deadline);
     };
   auto end = co_await hot::cut_over(attempt.ports, attempt.plan, attempt.journaled.before,
                                     std::move(hooks));
@@ -126,13 +148,15 @@ Task<std::string> HotMigration::end_switched(StepContext context, bool goes_back
 Task<std::string> HotMigration::end_given_back(StepContext context, bool goes_back,
                                                std::string says) {
   auto& session = context.session;
-  auto record = cutover_record(context);
+  const auto* found = session.find_step(kCutoverStep);
+  auto record = found ? *found : StepRecord{.name = kCutoverStep};
   record.state = goes_back ? StepState::kDone : StepState::kUndone;
   record.outcome = kGivenBack + says;
-  CO_TRY(co_await session.save_step(std::move(record)));
+  std::vector<StepRecord> records{std::move(record)};
   if (!goes_back)
-    CO_TRY(co_await session.save_step(
-        {.name = kWaitStep, .state = StepState::kUndone, .outcome = "the cutover was given back"}));
+    records.push_back(
+        {.name = kWaitStep, .state = StepState::kUndone, .outcome = "the cutover was given back"});
+  CO_TRY(co_await session.save_steps(std::move(records)));
   CO_TRY(co_await session.end_leases());
   has_given_back_ = true;
   co_return fail(Code::kRefused,
@@ -146,24 +170,60 @@ Result<void> HotMigration::take_switch(const StepRecord& record) {
   return {};
 }
 
-// A cancel. Once the target serves, going back is a cutover of its own, which a cancel is not.
+// By the journal the target serves since this switch, and the node names the source: somebody else
+// has written it.
+Task<> HotMigration::check_nobody_wrote_back(const StepRecord& record,
+                                             const JournaledSwitch& journaled) {
+  bool target_served = journaled.goes_back && record.outcome.starts_with(kGivenBack);
+  if (!journaled.goes_back && !record.product.empty())
+    target_served =
+        CO_TRY(hot_switch_from_json(record.product)).version == journaled.before.version + 1;
+  if (!target_served || CO_TRY(co_await who_serves()) != NodeNames::kSource)
+    co_return Result<void>();
+  co_return fail(
+      Code::kRefused,
+      fmt::format("cluster {} has served table {} since the cutover, and somebody else has made "
+                  "the node in ZooKeeper name cluster {}, which does not have what was written "
+                  "since. Write the node back with `pegmove routes set --to {}`, and then use "
+                  "`pegmove rollback`; or end the run with `pegmove cancel --abandon`",
+                  request_.target.cluster, request_.target.table, request_.source.cluster,
+                  request_.target.cluster));
+}
+
+Undone HotMigration::too_late_to_cancel(StepContext context) {
+  was_too_late_ = true;
+  return {.end = UndoEnd::kTooLate,
+          .says = fmt::format("it is too late to cancel: cluster {} serves table {}. `pegmove "
+                              "rollback {}` moves it back; after that the run can be cancelled",
+                              request_.target.cluster, request_.target.table,
+                              context.session.run().id)};
+}
+
+// A cancel. Giving back asks by compare-and-set who serves. Once the target does, going back is a
+// cutover of its own, which a cancel is not.
 Task<Undone> HotMigration::give_cutover_back(StepContext context, const StepRecord& record) {
-  const auto serves = CO_TRY(co_await who_serves());
-  if (serves == NodeNames::kTarget) {
-    was_too_late_ = true;
-    co_return Undone{.end = UndoEnd::kTooLate,
-                     .says = fmt::format("it is too late to cancel: cluster {} serves table {}. "
-                                         "`pegmove rollback {}` moves it back; after that the run "
-                                         "can be cancelled",
-                                         request_.target.cluster, request_.target.table,
-                                         context.session.run().id)};
-  }
   if (record.before.empty()) co_return Undone{.says = "the cutover was not begun"};
-  auto attempt = CO_TRY(co_await attempt_of(CO_TRY(journaled_switch_from_json(record.before))));
+  const auto journaled = CO_TRY(journaled_switch_from_json(record.before));
+  CO_TRY(co_await check_nobody_wrote_back(record, journaled));
+  auto attempt = CO_TRY(co_await attempt_of(journaled));
   const auto end = CO_TRY(co_await give_back(attempt.ports, attempt.plan, attempt.journaled.before,
                                              ports_.clock.now() + kLateRequest, hooks_of(context)));
   if (end.end == GaveBack::kStaysDenied) co_return fail(Code::kRefused, end.says);
-  co_return Undone{.says = end.says};
+  const bool target_serves = (end.end == GaveBack::kSwitched) != journaled.goes_back;
+  co_return target_serves ? too_late_to_cancel(context) : Undone{.says = end.says};
+}
+
+// While a rollback is asked for, the cutover counts as not done, and its undo is not called.
+Task<std::optional<Undone>> HotMigration::why_too_late(StepContext context) {
+  const auto* cutover = context.session.find_step(kCutoverStep);
+  if (!cutover || cutover->before.empty()) co_return std::nullopt;  // never begun
+  const auto serves = CO_TRY(co_await who_serves());
+  if (serves == NodeNames::kTarget) co_return too_late_to_cancel(context);
+  if (serves == NodeNames::kElse && request_.drops_target)
+    co_return fail(Code::kRefused,
+                   "the node in ZooKeeper names neither cluster: the target table is not dropped "
+                   "before it is known who serves; write the node with `pegmove routes set`");
+  co_return std::nullopt;
 }
 
 CutoverHooks HotMigration::hooks_of(StepContext context) {
@@ -219,112 +279,90 @@ Task<std::string> HotMigration::describe_switch(bool goes_back) {
 }
 
 // Nobody writes to the side that is left, and all that it has shipped has arrived: what differs now
-// was reordered or left out on the way, and what is repaired is exact.
+// was reordered or left out on the way, and what is repaired is exact. A repair must not be shipped
+// back: if the switch is given back, it would arrive on top of newer writes. And a client that
+// comes to the other side by itself must not lose what it writes there: such a row is newer than
+// the fence, and is kept; the switch is then given back, since the row waits to be shipped.
 Task<> HotMigration::repair_other_side(StepContext context, bool goes_back,
                                        const async::StopSignal& stop) {
+  // A real server aborts on a time that is later than its own clock.
+  const bool is_embedded = (goes_back ? request_.source : request_.target).is_embedded;
+  while (!is_embedded && !stop.requested() &&
+         ports_.clock.unix_us() < fenced_us_ + kPastForServers.count() * 1000)
+    co_await ports_.clock.sleep_for(kBetweenStopLooks);  // no result
   auto of_source =
       CO_TRY(co_await client::Table::open(source_cluster_, request_.source.table, soon()));
   auto of_target =
       CO_TRY(co_await client::Table::open(target_cluster_, request_.target.table, soon()));
   compare::ProgressText text("comparing");
+  const auto began_at = ports_.clock.now();
   const auto live = CO_TRY(co_await compare::verify_and_repair_live(
       goes_back ? of_target : of_source, goes_back ? of_source : of_target,
       {.recheck = {.lag = milliseconds(50), .reads = 2},
        .delete_extra = true,
+       .through_duplicate =
+           client::DuplicateWrite{
+               .cluster_id = int8_t((goes_back ? request_.target : request_.source).id),
+               .timestamp_us = fenced_us_,
+               .verify_timetag = true},
        .timeout = request_.timeout},
       stop, [&](const compare::CompareCounts& so_far, milliseconds elapsed) {
         context.session.show_progress(context.events, {.line = text.line(so_far, elapsed)}, false);
       }));
-  report_.verification = summary_of(live, ports_.clock.unix_us() / 1000);
+  report_.verification = summary_of(live, ports_.clock.unix_us() / 1000, took_ms(began_at));
   if (report_.verification->is_good()) co_return Result<void>();
   co_return fail(Code::kRefused,
                  fmt::format("the tables differ ({})", to_text(*report_.verification)));
 }
 
-Task<> HotMigration::compare_sides(StepContext context, bool goes_back, Deadline deadline) {
+// Real servers ship in the order of the writes only while they have the setting.
+Task<> HotMigration::check_setting_under_fence(bool goes_back) {
+  const auto& side = goes_back ? request_.target : request_.source;
+  if (!has_settings_ || ships_in_batches_ || side.is_embedded) co_return Result<void>();
+  auto& cluster = goes_back ? *target_cluster_ : *source_cluster_;
+  for (const auto& server :
+       CO_TRY(co_await hot::find_settings(servers_of(cluster), kBatchSetting, soon())))
+    if (server.value != kOneByOne)
+      co_return fail(Code::kBusy,
+                     fmt::format("replica server {} of cluster {} has {} = {}, for "
+                                 "instance since a restart, and may have reordered "
+                                 "writes",
+                                 server.node, side.cluster, kBatchSetting, server.value));
+  co_return Result<void>();
+}
+
+Task<> HotMigration::check_under_fence(StepContext context, bool goes_back, Deadline deadline) {
+  CO_TRY(co_await check_setting_under_fence(goes_back));
+  if (!goes_back && !ships_in_batches_) co_return Result<void>();
   async::StopSignal stop;
   async::TaskGroup timer(co_await asio::this_coro::executor);
-  timer.spawn(stop_at(ports_.clock, deadline.at, stop));
+  timer.spawn(stop_at(ports_.clock, deadline.at, context.session.stop(), stop, timer));
   auto compared = co_await repair_other_side(context, goes_back, stop);
   timer.stop();
   co_await timer.join();  // no result
-  if (compared || !stop.requested()) co_return compared;
+  if (compared || !stop.requested() || context.session.stop().requested()) co_return compared;
   co_return fail(Code::kTimeout,
                  fmt::format("the tables could not be compared within --max-write-hold; `pegmove "
                              "set {} max-write-hold=DURATION` gives more time",
                              context.session.run().id));
 }
 
-// Until a rollback or the end is asked for.
-Task<std::string> HotMigration::watch(StepContext context) {
-  auto& session = context.session;
-  std::optional<async::Instant> kept_at;
-  while (true) {
-    if (session.stop().requested() || was_too_late_)
-      co_return fail(
-          Code::kInterrupted,
-          fmt::format("cluster {} serves the table; the run waits for `pegmove complete` "
-                      "or `pegmove rollback`",
-                      request_.target.cluster));
-    if (const auto request = session.take_request()) {
-      if (request == Request::kComplete) break;
-      if (request == Request::kRollback) {
-        session.repeat_from(kCutoverStep, kRollbackAsked);
-        break;
-      }
-      context.events.warn_of("the target serves already: there is nothing to cut over");
-    }
-    const auto serves = co_await who_serves();
-    if (serves && *serves != NodeNames::kTarget)
-      co_return fail(Code::kRefused,
-                     fmt::format("somebody else has changed the node of table {} in ZooKeeper: it "
-                                 "does not name cluster {} any more, whose clients are denied "
-                                 "elsewhere; `pegmove routes set` writes it again, and then resume "
-                                 "the run",
-                                 request_.source.table, request_.target.cluster));
-    session.set_reason(serves ? "" : serves.error().to_string());
-    if (!kept_at || session.clock().now() - *kept_at >= kBetweenSettingsKept) {
-      const auto kept = co_await keep_settings(context, Keeps::kTarget);
-      if (!kept) session.set_reason(kept.error().to_string());
-      kept_at = session.clock().now();
-    }
-    co_await look_at_serving(context);                       // no result
-    co_await session.clock().sleep_for(kBetweenWatchLooks);  // no result
-  }
-  session.set_reason("");
-  co_return std::string();
-}
-
-// Shown only: under a deny the source's number of requests says nothing about its clients.
-Routine<> HotMigration::look_at_serving(StepContext context) {
-  for (const bool of_target : {true, false}) {
-    auto side = of_target ? co_await target() : co_await source();
-    if (!side) continue;
-    const auto served = co_await served_requests((*side)->cluster(), (*side)->app_id(),
-                                                 Deadline::in(ports_.clock, kServingQuestion));
-    if (served) (of_target ? target_serving_ : source_serving_).add(ports_.clock.now(), *served);
-  }
-  report_.failed_requests = target_serving_.failed();
-  report_.refused_atomic = target_serving_.refused_atomic() + source_serving_.refused_atomic();
-  const auto& id = context.session.run().id;
-  context.session.show_progress(
-      context.events,
-      {.line = fmt::format("cluster {} serves table {}; `pegmove complete {}` ends the migration, "
-                           "`pegmove rollback {}` moves it back; {}",
-                           request_.target.cluster, request_.target.table, id, id,
-                           to_line(target_serving_, source_serving_)),
-       .per_second = target_serving_.per_second().value_or(-1)},
-      false);
-}
-
-// The pivot. Each part may be repeated.
-Task<std::string> HotMigration::complete(StepContext context) {
+// Before the end of the run is in the journal.
+Task<std::string> HotMigration::find_target_serves() {
   if (CO_TRY(co_await who_serves()) != NodeNames::kTarget)
     co_return fail(Code::kRefused,
                    "the node in ZooKeeper does not name the target: `pegmove cancel` ends a "
                    "migration whose source serves");
+  co_return std::string();
+}
+
+// The pivot. Each part may be repeated.
+Task<std::string> HotMigration::complete(StepContext context) {
+  CO_TRY(co_await find_target_serves());
+  if (request_.opens_source)
+    CO_TRY(co_await (*CO_TRY(co_await source())).deny(std::string(kDenyAll), soon()));
   context.session.show_progress(context.events, {.line = "removing the duplications"}, false);
-  report_.notes.push_back(CO_TRY(co_await remove_duplication_back()).says);
+  report_.notes.push_back(CO_TRY(co_await remove_back()).says);
   report_.notes.push_back(CO_TRY(co_await remove_forward()).says);
   CO_TRY(co_await put_settings_back());
   CO_TRY(co_await forget_follower_envs());
@@ -344,12 +382,6 @@ Task<> HotMigration::forget_follower_envs() {
   if (!keys.empty())
     CO_TRY(co_await target_cluster_->delete_envs(request_.target.table, keys, soon()));
   co_return Result<void>();
-}
-
-Task<Undone> HotMigration::refuse_cancel() {
-  was_too_late_ = true;
-  co_return Undone{.end = UndoEnd::kTooLate,
-                   .says = "it is too late to cancel: the migration is being completed"};
 }
 
 }  // namespace pegmove::migration::hot

@@ -1,5 +1,5 @@
 // What a shipper learns about the table that it writes to.
-#include "server/replica/duplication/target_table.h"
+#include "shipping/target_table.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include "async/run.h"
 #include "testing/fake_master.h"
 
-namespace pegmove::server::replica {
+namespace pegmove::shipping {
 namespace {
 
 class TargetTableTest : public ::testing::Test {
@@ -63,4 +63,4 @@ TEST_F(TargetTableTest, DoubtAboutAChildIsDoubtAboutItsParent) {
 }
 
 }  // namespace
-}  // namespace pegmove::server::replica
+}  // namespace pegmove::shipping

@@ -1,0 +1,149 @@
+// The step of a hot migration in which the target serves.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "migration/hot/hot.h"
+
+namespace pegmove::migration::hot {
+
+using async::milliseconds;
+using journal::Request;
+using runs::StepContext;
+
+namespace {
+
+constexpr milliseconds kBetweenWatchLooks{500};
+constexpr milliseconds kBetweenWatchRounds{5'000};
+constexpr milliseconds kServingQuestion{3'000};
+
+}  // namespace
+
+// Until a rollback or the end is asked for.
+Task<std::string> HotMigration::watch(StepContext context) {
+  auto& session = context.session;
+  std::optional<async::Instant> looked_at;
+  while (true) {
+    if (session.stop().requested() || was_too_late_)
+      co_return fail(
+          Code::kInterrupted,
+          fmt::format("cluster {} serves the table; the run waits for `pegmove complete` "
+                      "or `pegmove rollback`",
+                      request_.target.cluster));
+    if (const auto request = session.take_request()) {
+      if (request == Request::kComplete) break;
+      if (request == Request::kRollback) {
+        session.repeat_from(kCutoverStep, kRollbackAsked);
+        break;
+      }
+      context.events.warn_of("the target serves already: there is nothing to cut over");
+    }
+    const auto serves = co_await who_serves();
+    if (serves && *serves != NodeNames::kTarget)
+      co_return fail(Code::kRefused,
+                     fmt::format("somebody else has changed the node of table {} in ZooKeeper: it "
+                                 "does not name cluster {} any more, whose clients are denied "
+                                 "elsewhere; `pegmove routes set` writes it again, and then resume "
+                                 "the run",
+                                 request_.source.table, request_.target.cluster));
+    if (!looked_at || session.clock().now() - *looked_at >= kBetweenWatchRounds) {
+      co_await look_around(context);  // no result
+      looked_at = session.clock().now();
+    }
+    session.set_reason(!serves              ? serves.error().to_string()
+                       : !problems_.empty() ? *problems_.begin()
+                                            : "");
+    co_await look_at_serving(context);                       // no result
+    co_await session.clock().sleep_for(kBetweenWatchLooks);  // no result
+  }
+  session.set_reason("");
+  co_return std::string();
+}
+
+// What others may have changed, and what a rollback needs. A problem that is there in two rounds is
+// shown once: proxies, for instance, take a moment to learn of a switch.
+Routine<> HotMigration::look_around(StepContext context) {
+  std::set<std::string> found;
+  const auto note = [&](const Result<void>& looked) {
+    if (!looked) found.insert(looked.error().to_string());
+  };
+  const auto kept = co_await keep_settings(context, Keeps::kTarget);
+  if (!kept) found.insert(kept.error().to_string());
+  note(co_await look_at_way_back());
+  const auto followed = co_await look_at_proxies();
+  note(followed);
+  note(co_await look_at_source(context, bool(followed)));
+  for (const auto& problem : found)
+    if (problems_.contains(problem) && warned_of_.insert(problem).second)
+      context.events.warn_of(problem);
+  problems_ = std::move(found);
+}
+
+// Without it there is no rollback.
+Task<> HotMigration::look_at_way_back() {
+  auto look = co_await look_at_shipping(*CO_TRY(co_await target()), *back_.shipping(), soon());
+  if (!look) co_return fail(std::move(look.error()).with_context("a rollback is not possible"));
+  if (look->state == ShippingState::kPaused)
+    co_return fail(Code::kBusy, "a rollback is not possible: " + look->says);
+  if (look->lag.answered > 0) behind_on_the_way_back_ = look->lag.mutations;
+  co_return Result<void>();
+}
+
+// Those that do not follow the node send their clients to the source, which refuses them.
+Task<> HotMigration::look_at_proxies() {
+  auto config = CO_TRY(co_await target_cluster_->table_config(request_.target.table, {}, soon()));
+  const auto primaries = primaries_in(config);
+  for (const auto& proxy : co_await ask_proxies(ports_, request_)) {
+    if (proxy.error) co_return fail(Error(*proxy.error).with_context("MetaProxy " + proxy.proxy));
+    if (std::ranges::none_of(proxy.primaries,
+                             [&](const auto& server) { return primaries.contains(server); }))
+      co_return fail(Code::kBusy,
+                     fmt::format("MetaProxy {} does not send clients to cluster {}: is it cut off "
+                                 "from ZooKeeper?",
+                                 proxy.proxy, request_.target.cluster));
+  }
+  co_return Result<void>();
+}
+
+// It stays denied, unless it was to be opened, for the way back, once no proxy leads there.
+Task<> HotMigration::look_at_source(StepContext context, bool proxies_follow) {
+  auto& side = *CO_TRY(co_await source());
+  const bool is_denied = CO_TRY(co_await side.denied(soon())).has_value();
+  if (request_.opens_source && is_denied && proxies_follow) {
+    CO_TRY(co_await side.allow(soon()));
+    context.events.note(
+        fmt::format("cluster {} is open for what is shipped back", request_.source.cluster));
+  } else if (!request_.opens_source && !is_denied) {
+    co_return fail(Code::kBusy,
+                   fmt::format("somebody else has deleted the env replica.deny_client_request of "
+                               "table {} on cluster {}: clients that still ask its servers write "
+                               "to both clusters. Set it again: set_app_envs "
+                               "replica.deny_client_request {}",
+                               request_.source.table, request_.source.cluster, kDenyAll));
+  }
+  co_return Result<void>();
+}
+
+// Shown only: under a deny the source's number of requests says nothing about its clients.
+Routine<> HotMigration::look_at_serving(StepContext context) {
+  for (const bool of_target : {true, false}) {
+    auto side = of_target ? co_await target() : co_await source();
+    if (!side) continue;
+    const auto served = co_await served_requests((*side)->cluster(), (*side)->app_id(),
+                                                 Deadline::in(ports_.clock, kServingQuestion));
+    if (served) (of_target ? target_serving_ : source_serving_).add(ports_.clock.now(), *served);
+  }
+  report_.failed_requests = target_serving_.failed();
+  report_.refused_atomic = target_serving_.refused_atomic() + source_serving_.refused_atomic();
+  const auto& id = context.session.run().id;
+  context.session.show_progress(
+      context.events,
+      {.line = fmt::format("cluster {} serves table {}; `pegmove complete {}` ends the migration, "
+                           "`pegmove rollback {}` moves it back ({} mutations to ship back); {}",
+                           request_.target.cluster, request_.target.table, id, id,
+                           behind_on_the_way_back_, to_line(target_serving_, source_serving_)),
+       .per_second = target_serving_.per_second().value_or(-1)},
+      false);
+}
+
+}  // namespace pegmove::migration::hot
