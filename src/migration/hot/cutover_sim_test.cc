@@ -114,12 +114,16 @@ TEST(CutoverSim, KeepsWritesWhenPegmoveEndsAtAnyFailpoint) {
 
 // Each rule is needed: without it some seed fails.
 TEST(CutoverSim, LosesWritesWithoutTheProofsOfTheFence) {
-  const SimSettings troubled{.most_troubles = 9, .missed_rounds = 0.3};
-  auto writes = troubled;
+  // Clients that write seldom: a side that accepts their writes looks drained.
+  const SimSettings troubled{.most_troubles = 30, .missed_rounds = 0.6, .pauses = 20};
+  // Servers that miss a round, and a failover after the switch.
+  const SimSettings late{.most_troubles = 8, .troubles_from = 30'000, .missed_rounds = 0.6};
+  auto writes = late;
   writes.fence = FenceKind::kWrites;
-  expect_failing_seed(Removed::kFenceProof, {}, 200);
-  expect_failing_seed(Removed::kSecondariesAreProven, troubled, 2'000);
-  expect_failing_seed(Removed::kServedBefore, troubled, 2'000);
+  writes.troubles_from = 10'000;
+  expect_failing_seed(Removed::kFenceProof, {.missed_rounds = 0.6, .pauses = 20}, 2'000);
+  expect_failing_seed(Removed::kSecondariesAreProven, late, 2'000);
+  expect_failing_seed(Removed::kServedBefore, {.most_troubles = 12, .missed_rounds = 0.6}, 4'000);
   expect_failing_seed(Removed::kViewsAreEqual, troubled, 2'000);
   expect_failing_seed(Removed::kFenceAge, writes, 2'000);
 }

@@ -48,7 +48,7 @@ TEST(Drain, AMissingPartitionIsNoProof) {
 TEST(Drain, TwoAnswersForOnePartitionAreNoProof) {
   auto reading = drained();
   reading.push_back(at_decree(0, 7));
-  EXPECT_THAT(why(reading), HasSubstr("two servers"));
+  EXPECT_THAT(why(reading), HasSubstr("two have answered"));
   reading.back().partition = 5;
   EXPECT_NE(why(reading), "drained");
 }

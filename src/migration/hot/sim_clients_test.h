@@ -13,13 +13,19 @@
 
 namespace pegmove::migration::hot {
 
-// Each key is written by one client, one write at a time, with growing values: so a read tells how
-// old what it has read is.
+// Each key is written by several clients, one write at a time, with growing values: so a read tells
+// how old what it has read is.
 class SimHistory {
  public:
   explicit SimHistory(int keys) : keys_(size_t(keys)) {}
 
-  int64_t begin_write(int key) { return ++keys_[size_t(key)].begun; }
+  // Whether somebody's write of the key is under way.
+  bool is_being_written(int key) const { return keys_[size_t(key)].is_being_written; }
+  int64_t begin_write(int key) {
+    keys_[size_t(key)].is_being_written = true;
+    return ++keys_[size_t(key)].begun;
+  }
+  void end_write(int key) { keys_[size_t(key)].is_being_written = false; }
   void acknowledged(int key, int64_t value) {
     auto& state = keys_[size_t(key)];
     state.acknowledged = std::max(state.acknowledged, value);
@@ -29,7 +35,7 @@ class SimHistory {
   // `floor`: floor_of() when the read began.
   void was_read(int key, int64_t floor, int64_t value, int64_t at, const char* where) {
     ++reads_;
-    if (is_strict && value < floor)
+    if (value < floor && (is_strict || is_over()))
       note(fmt::format("{} ms: a read of key {} on {} got {}, after {} was acknowledged", at, key,
                        where, value, floor));
     if (value > keys_[size_t(key)].begun)
@@ -44,10 +50,13 @@ class SimHistory {
   int64_t reads() const { return reads_; }
   const std::vector<std::string>& wrong() const { return wrong_; }
   bool is_strict = true;  // reads never go back, not even for a moment
+  // Whether nobody reads from the side that was left any more: reads do not go back then.
+  std::function<bool()> is_over = [] { return false; };
 
  private:
   struct Key {
     int64_t begun = 0, acknowledged = 0;
+    bool is_being_written = false;
   };
   std::vector<Key> keys_;
   int64_t writes_ = 0, reads_ = 0;
@@ -81,6 +90,8 @@ class SimClient : public std::enable_shared_from_this<SimClient> {
   void stop() { is_stopped_ = true; }
 
  private:
+  static constexpr int64_t kLateWrite = 5'000;
+
   SimCluster& cluster() { return *table_.clusters[size_t(cluster_)]; }
   const char* where() const { return cluster_ == 0 ? "A" : "B"; }
   void rest(int64_t more = 0) {
@@ -89,7 +100,7 @@ class SimClient : public std::enable_shared_from_this<SimClient> {
   }
   void next() {
     if (is_stopped_) return;
-    is_write_ = habits_.key >= 0 && world_.chance(0.8);
+    is_write_ = habits_.key >= 0 && world_.chance(0.8) && !history_.is_being_written(habits_.key);
     key_ = habits_.key >= 0 ? habits_.key : int(world_.between(0, history_.keys() - 1));
     value_ = is_write_ ? history_.begin_write(key_) : 0;
     floor_ = history_.floor_of(key_);
@@ -129,12 +140,20 @@ class SimClient : public std::enable_shared_from_this<SimClient> {
       known_[size_t(cluster().partition_of(key_))].server = -1;
       return failed();
     }
-    if (is_write_) history_.acknowledged(key_, value_);
+    if (is_write_) {
+      history_.acknowledged(key_, value_);
+      history_.end_write(key_);
+    }
     rest();
   }
   void failed() {
-    // Given up: it may still be carried out, which a careful writer waits for.
-    if (world_.now() - begun_at_ >= habits_.patience) return rest(5'000);
+    // Given up: it may still be carried out, which careful writers wait for.
+    if (world_.now() - begun_at_ >= habits_.patience) {
+      if (is_write_)
+        world_.after(kLateWrite,
+                     [self = shared_from_this(), key = key_] { self->history_.end_write(key); });
+      return rest(kLateWrite);
+    }
     back_off_ = std::min<int64_t>(back_off_ * 2, 1'000);
     world_.after(back_off_, [self = shared_from_this()] { self->try_it(); });
   }

@@ -140,7 +140,7 @@ class LyingNodes : public routes::Nodes {
   Task<int32_t> write(std::string path, std::string data, int32_t version,
                       Deadline deadline) override {
     const bool is_switch = data == target_;
-    if (removed_ == Removed::kExactVersion) version = zookeeper_.node().version;
+    if (removed_ == Removed::kExactVersion) version = SimZooKeeper::kAnyVersion;
     if (removed_ == Removed::kVersionBeforeOpening && !is_switch &&
         version == zookeeper_.node().version)
       co_return version + 1;

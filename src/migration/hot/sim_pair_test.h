@@ -35,9 +35,11 @@ class SimZooKeeper {
     while (std::next(state) != states_.rend() && state->at > world_.now() - ms) ++state;
     return state->node;
   }
+  static constexpr int32_t kAnyVersion = -1;
   bool write(const std::string& data, int32_t version) {
-    if (version != node().version) return false;
-    states_.push_back({.at = world_.now(), .node = {.data = data, .version = version + 1}});
+    const auto present = node().version;
+    if (version != kAnyVersion && version != present) return false;
+    states_.push_back({.at = world_.now(), .node = {.data = data, .version = present + 1}});
     if (on_change) on_change();
     return true;
   }

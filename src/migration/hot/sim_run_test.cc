@@ -38,6 +38,9 @@ SimRun::SimRun(SimSettings settings)
   };
   history_.is_strict = settings_.fence == FenceKind::kAll &&
                        settings_.order == Order::kFenceFirst && !settings_.with_rollback;
+  // What a client that comes back by itself was acknowledged arrives later.
+  if (!settings_.with_rollback)
+    history_.is_over = [this] { return cluster(1 - serving()).is_denied_everywhere(); };
 }
 
 SimOutcome SimRun::run() {
@@ -66,8 +69,14 @@ void SimRun::start_clients() {
   for (int key = 0; key < kKeys; ++key)
     start({.key = key,
            .proxy = size_t(key % 2),
-           .least_pause = key == 3 ? 5'000 : 30,
-           .most_pause = key == 3 ? 60'000 : 600});
+           .least_pause = key == 3 ? 5'000 : 30 * settings_.pauses,
+           .most_pause = key == 3 ? 60'000 : 600 * settings_.pauses});
+  // The same keys by way of the other proxy, which learns of a switch at another time.
+  for (int key = 0; key < kStrayKey; ++key)
+    start({.key = key,
+           .proxy = size_t((key + 1) % 2),
+           .least_pause = 200 * settings_.pauses,
+           .most_pause = 2'000 * settings_.pauses});
   for (size_t proxy = 0; proxy < 2; ++proxy)
     start({.key = -1, .proxy = proxy, .least_pause = 50, .most_pause = 500});
   start({.key = -1, .proxy = 0, .least_pause = 20'000, .most_pause = 120'000});
@@ -88,7 +97,7 @@ void SimRun::prepare() {
 void SimRun::make_trouble() {
   const auto count = world_.between(0, settings_.most_troubles);
   for (int64_t i = 0; i < count; ++i)
-    world_.after(world_.between(0, 110'000), [this] {
+    world_.after(world_.between(settings_.troubles_from, 110'000), [this] {
       if (has_trouble_) trouble(world_.chance(0.7) ? a_ : b_);
     });
   if (world_.chance(0.3))
@@ -122,7 +131,9 @@ CutoverPlan SimRun::plan_of(bool is_back) {
           .fence = settings_.fence,
           .order = settings_.order,
           .opens_target = is_back,
-          .max_write_hold = async::milliseconds(hold)};
+          .max_write_hold = async::milliseconds(hold),
+          .readings_apart =
+              async::milliseconds(settings_.removed == Removed::kTwoReadings ? 0 : 1'000)};
 }
 
 Task<> SimRun::compare(Clock& clock, int64_t takes) {
@@ -154,7 +165,7 @@ SimProcess::Fate SimRun::random_fate() {
 Routine<> SimRun::hold_it(Ports& ports, SimProcess& process, Attempt& attempt,
                           std::function<void()> start_guard) {
   const auto hooks = hooks_of(process);
-  const auto before = co_await claim_node(ports.get().nodes, ports.clock, attempt.plan,
+  const auto before = co_await claim_node(ports.nodes, ports.clock, attempt.plan,
                                           Deadline::in(ports.clock, async::milliseconds(5'000)));
   hooks.pass("cutover.version_read");
   if (before && co_await process.live()) {

@@ -21,7 +21,9 @@ struct SimSettings {
   bool with_compare = false;
   bool is_embedded = false;  // envs act at once
   int most_troubles = 3;
+  int64_t troubles_from = 0;
   double missed_rounds = 0.05;
+  int64_t pauses = 1;  // of clients, between their operations: so many times the usual ones
   double waits = 0.02;
   double hangs = 0.0003;
   // The fate of the process that carries out the cutover, instead of a random one.
