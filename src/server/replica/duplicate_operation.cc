@@ -176,10 +176,13 @@ Result<void> Duplication::put(const DuplicateEntryView& entry) {
   return put_row(entry, put->key, put->value, put->expire_ts);
 }
 
+// Real servers give a MULTI_PUT or MULTI_REMOVE without rows a decree, though they refuse it, and
+// ship it: a refusal would end them.
 Result<void> Duplication::multi_put(const DuplicateEntryView& entry) {
   auto put = wire::decode_multi_put(entry.raw_message);
-  if (!put || put->rows.empty() || !record::check_hash_key(put->hash_key))
-    return fail(refuse("malformed MULTI_PUT"));
+  if (!put) return fail(refuse("malformed MULTI_PUT"));
+  if (put->rows.empty()) return {};
+  if (!record::check_hash_key(put->hash_key)) return fail(refuse("malformed MULTI_PUT"));
   std::string key;
   for (const auto& row : put->rows) {
     key.clear();
@@ -198,7 +201,9 @@ Result<void> Duplication::remove(const DuplicateEntryView& entry) {
 
 Result<void> Duplication::multi_remove(const DuplicateEntryView& entry) {
   auto request = wire::decode_body<wire::multi_remove_request>(entry.raw_message);
-  if (!request || request->sort_keys.empty() || !record::check_hash_key(request->hash_key.data))
+  if (!request) return fail(refuse("malformed MULTI_REMOVE"));
+  if (request->sort_keys.empty()) return {};
+  if (!record::check_hash_key(request->hash_key.data))
     return fail(refuse("malformed MULTI_REMOVE"));
   for (const auto& sort_key : request->sort_keys)
     remove_row(record::encode_key(request->hash_key.data, sort_key.data));

@@ -290,9 +290,19 @@ TEST_F(DuplicateTest, MalformedWritesAreRefused) {
   wire::update_request no_key;
   expect_refused({entry(kPut, "")}, "malformed PUT");
   expect_refused({entry(kPut, wire::encode_body(no_key))}, "malformed PUT");
-  expect_refused({entry(kMultiPut, multi_put({}, ""))}, "malformed MULTI_PUT");
+  expect_refused({entry(kMultiPut, "x")}, "malformed MULTI_PUT");
   expect_refused({entry(kRemove, "x")}, "malformed REMOVE");
-  expect_refused({entry(kMultiRemove, multi_remove({}))}, "malformed MULTI_REMOVE");
+  expect_refused({entry(kMultiRemove, "x")}, "malformed MULTI_REMOVE");
+}
+
+TEST_F(DuplicateTest, WritesWithoutRowsChangeNothing) {
+  set("s", "v");
+  must_send({entry(kMultiPut, multi_put({}, "")), entry(kMultiRemove, multi_remove({})),
+             entry(kMultiPut, wire::encode_body(wire::multi_put_request())),
+             entry(kMultiRemove, wire::encode_body(wire::multi_remove_request()))});
+  EXPECT_EQ(get("s"), "v");
+  must_send({entry(kMultiPut, multi_put({}, "")), entry(kPut, put("s", "w"))});
+  EXPECT_EQ(get("s"), "w");
 }
 
 TEST_F(DuplicateTest, ABodyThatDoesNotDecodeIsRefused) {
