@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "apps/die_at.h"
 #include "apps/process_ports.h"
 #include "apps/progress_line.h"
 #include "apps/runs.h"
@@ -140,7 +139,7 @@ int ask_for(const CutoverArguments& arguments, Request request, CommandRun& run,
             const Found& found) {
   const auto longest = base::parse_duration(arguments.wait);
   if (!longest) return report(Error(longest.error()).with_context("--wait"), kUsage);
-  const ProcessPorts ports(run, arguments.run.state);
+  const ProcessPorts ports(run, arguments.run.state, guard_words(arguments.run.failpoints));
   const auto registry = migration::methods(ports.get());
   ProgressLine line(arguments.run.common.quiet);
   const auto events = events_of(run, arguments.run, line);
@@ -229,7 +228,7 @@ Task<hot::GuardEnd> guard_run(hot::HotMigration& work, Steps steps, hot::Holder&
 int guard(const CutoverArguments& arguments) {
   auto run = CommandRun::start(arguments.run.common);
   if (!run) return report(run.error(), kUsage);
-  const auto at = die_at(arguments.run.die_at);
+  const auto at = failpoint_listener(arguments.run.failpoints);
   if (!at) return report(at.error(), kUsage);
   const auto found = find_run(arguments, (*run)->clock());
   if (!found)
@@ -273,7 +272,7 @@ Verb* add_verb_of_hot_run(Verb& program, const char* name, const char* descripti
   verb->add_option("id", arguments->id, "id of the run, as `pegmove list` shows it")->required();
   add_state_option(*verb, arguments->run.state);
   add_common_options(*verb, arguments->run.common);
-  verb->add_option("--die-at", arguments->run.die_at)->group("");
+  add_failpoint_options(*verb, arguments->run.failpoints);
   return verb;
 }
 

@@ -74,7 +74,7 @@ int move_hot(const HotArguments& arguments) {
                               .to = arguments.to,
                               .table = request->source.table,
                               .to_table = request->target.table};
-  const ProcessPorts ports(**run, arguments.run.state);
+  const ProcessPorts ports(**run, arguments.run.state, guard_words(arguments.run.failpoints));
   HotMigration work(*std::move(request), ports.get(), arguments.from, arguments.to);
   return begin_run(**run, arguments.run, work, names);
 }

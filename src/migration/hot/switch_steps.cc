@@ -58,6 +58,7 @@ Task<std::string> HotMigration::find_before_switch(StepContext context) {
   journaled.opens_target = CO_TRY(co_await to.denied(soon())).has_value();
   const auto plan = CO_TRY(co_await this->plan(journaled.goes_back, journaled.opens_target));
   journaled.before = CO_TRY(co_await read_before(*nodes_, ports_.clock, plan, soon()));
+  context.events.pass("cutover.version_read");
   co_return to_json(journaled);
 }
 
