@@ -36,7 +36,7 @@ TEST = [
     stage("readers", Step("tests/readers/run", cores=0.5), needs="build peers"),
     stage("shell", Step("tests/shell/run", cores=0.5), needs="build"),
     stage("python", Step("tests/python_client/run", cores=0.5), needs="build"),
-    stage("metaproxy", Step("tests/metaproxy/run", cores=0.5), needs="build"),
+    stage("metaproxy", Step("tests/metaproxy/run", cores=1), needs="build"),
     stage("conformance", Step("tests/conformance/run", cores=0.5), needs="build"),
     stage("replay", Step("tests/replay/run", cores=0.5), needs="build"),
     stage("install", Step("tests/install/run"), needs="build"),
