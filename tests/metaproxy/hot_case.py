@@ -46,6 +46,9 @@ class HotCase(ProxyTest):
             file.writelines(json.dumps({"hash_key": f"h{i}", "sort_key": "s", "value": f"v{i}"}) + "\n"
                             for i in range(ROWS))
         self.done("import", "--cluster", self.a.meta, "--table", table, rows)
+        with self.zookeeper.client() as client:  # version 0
+            if client.get(f"{ROOT_NODE}/{table}") is not None:
+                client.delete(f"{ROOT_NODE}/{table}")
         self.put(table, route("A", self.a.meta))
 
     def done(self, *words, code=0):

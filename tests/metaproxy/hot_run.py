@@ -57,6 +57,7 @@ class Holder:
             self.process = subprocess.Popen([PROGRAM, *self.words], cwd=folder, env=environment(folder),
                                             stdin=subprocess.DEVNULL, stdout=file, stderr=file)
         self.pid = self.process.pid
+        self.handled = 0  # of the failpoints that it has passed: it has gone on behind them
 
     def text(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
@@ -201,7 +202,7 @@ class HotRun:
     def follow(self, holder, left, goal, verb):
         """Until the process has ended; True when the goal is reached."""
         while True:
-            what = until(lambda: self.look(holder), holder, LIMIT_S, PAUSE_S)
+            what = until(lambda: self.look(holder, verb), holder, LIMIT_S, PAUSE_S)
             self.learn_run(holder)
             if what == "ended":
                 return self.take_end(holder, left, goal, verb)
@@ -210,8 +211,8 @@ class HotRun:
                 self.case.assertEqual(self.passed_by(holder)[-1], kill.point)
                 self.kill(kill.victim)
                 self.killed.append(kill)
+                holder.handled = len(self.passed_by(holder))
                 holder.send(signal.SIGCONT)
-                until(lambda: holder.code() is not None or not holder.is_stopped(), "the process goes on")
                 continue
             # It waits for a word, and `what` serves.
             holder.send(signal.SIGINT)
@@ -225,12 +226,14 @@ class HotRun:
     def passed_by(self, holder):
         return [point for pid, point in self.passed() if pid == holder.pid]
 
-    def look(self, holder):
+    def look(self, holder, verb):
         """What has happened to it: "stopped", "ended"; or, when it waits for a word, the cluster that serves."""
         if holder.code() is not None:
             return "ended"
-        if holder.is_stopped():
+        if holder.is_stopped() and len(self.passed_by(holder)) > holder.handled:
             return "stopped"
+        if verb != "resume":  # it was given its word
+            return None
         last = holder.text().rstrip("\n").rpartition("\n")[2]
         waits = "A" if READY in last else "B" if SERVES in last else None
         # The line may be older than the switch.

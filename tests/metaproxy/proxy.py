@@ -57,7 +57,7 @@ class Proxy:
 
 
 class ProxyTest(unittest.TestCase):
-    """A ZooKeeper of its own for each class; the nodes below the root are removed before each test."""
+    """A ZooKeeper of its own for each class."""
 
     @classmethod
     def setUpClass(cls):
