@@ -100,6 +100,7 @@ class HotRun:
 
     def end(self):
         self.writer.ending.set()
+        self.writer.client.close()
         for process in self.holders + self.more_guards:
             process.end()
         for pid in self.guards():
@@ -154,7 +155,7 @@ class HotRun:
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
                     words = (entry / "cmdline").read_bytes().split(b"\0")
-                    if b"guard" in words and self.state.encode() in words:
+                    if words[1:2] == [b"guard"] and self.state.encode() in words:
                         found.append(int(entry.name))
         return found
 
