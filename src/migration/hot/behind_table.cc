@@ -102,6 +102,10 @@ Task<MadeTable> make_behind_table(client::Cluster& cluster, BehindTable table, D
   co_return made;
 }
 
+Task<> end_behind_table(client::Cluster& cluster, std::string table, Deadline deadline) {
+  return cluster.set_envs(std::move(table), {{kUsageScenario, "normal"}}, deadline);
+}
+
 Result<std::map<int32_t, EnvMap>> parse_query_app_envs(std::string_view text, int32_t app_id) {
   const auto lines = base::split(text, '\n');
   if (lines.empty() || !lines.front().contains(" processed, ")) return odd_envs(text);

@@ -35,6 +35,9 @@ struct MadeTable {
 // of Cluster.
 Task<MadeTable> make_behind_table(client::Cluster& cluster, BehindTable table, Deadline deadline);
 
+// Lets it compact again. For one that is kept when the run is not continued. May be repeated.
+Task<> end_behind_table(client::Cluster& cluster, std::string table, Deadline deadline);
+
 // The answer to the remote command `replica.query-app-envs APPID`: what the storage of each replica
 // of the server acts on, by partition. Replicas that are not found are left out. Errors: kProtocol,
 // also for another table. Pegasus: src/replica/replica_stub.cpp, and query_app_envs in
