@@ -183,14 +183,14 @@ Task<std::string> HotMigration::await_relay(StepContext context, bool goes_back)
     auto* side = CO_TRY(goes_back ? co_await target() : co_await source());
     const auto look = co_await relay->look(side->partition_count(), soon());
     if (look) break;
-    if (context.session.stop().requested())
-      co_return fail(Code::kInterrupted, fmt::format("it waits for the relay {}", name));
     if (!std::exchange(has_said, true))
       context.events.warn_of(
           fmt::format("the relay {} is not there yet ({}); start it, at the address that [pegasus."
                       "clusters] of the servers of cluster {} has for it: {}",
                       name, look.error().to_string(), side->cluster().name(),
                       relay_command(relay_ends(goes_back), request_.zookeeper)));
+    if (context.session.stop().requested())
+      co_return fail(Code::kInterrupted, fmt::format("it waits for the relay {}", name));
     show_wait(context, "waiting for the relay " + name, look.error().to_string());
     co_await context.session.clock().sleep_for(kBetweenRelayLooks);  // no result
   }
