@@ -69,6 +69,10 @@ Result<void> check_can_ask(Request request, const journal::Run& run, const Steps
                     "{}` moves it, `pegmove cancel {}` ends the migration",
                     run.from, run.table, request == Request::kRollback ? "roll back" : "complete",
                     run.id, run.id));
+  const bool has_way_back =
+      std::ranges::count(steps, hot::kDuplicateBackStep, &StepRecord::name) > 0;
+  if (request == Request::kRollback && !has_way_back)
+    return fail(Code::kInvalidArgument, hot::kNoWayBack);
   return {};
 }
 

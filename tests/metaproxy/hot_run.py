@@ -13,12 +13,12 @@ import subprocess
 import time
 
 from harness import PROGRAM, environment, run_program
-from hot_case import DENY
+from hot import DENY, GIVEN_BACK
 from proxy_writer import Client, Writer
 from wait import until
 
 KILLS, SEED = os.environ.get("KILLS", "some"), int(os.environ.get("SEED", "1"))
-FAILED, PREFLIGHT, GIVEN_BACK, INTERRUPTED = 1, 3, 6, 7
+FAILED, PREFLIGHT, INTERRUPTED = 1, 3, 7
 KILLED = -signal.SIGKILL
 READY, SERVES = "ready for `pegmove cutover`", "`pegmove complete"
 LIMIT_S, PAUSE_S = 120, 0.02

@@ -5,14 +5,12 @@ import signal
 import unittest
 
 from harness import Process
-from hot_case import ROWS, HotCase
+from hot import GIVEN_BACK, ROWS, HotBase
 from proxy import ROOT_NODE, route
 from wait import until
 
-GIVEN_BACK = 6
 
-
-class HotTest(HotCase):
+class HotTest(HotBase):
     def test_there_and_back_and_there(self):
         process, run = self.begin("--auto")
         process.stderr_until("cluster B serves table t; `pegmove complete")

@@ -4,7 +4,7 @@ import random
 import unittest
 
 import hot_points as points
-from hot_case import HotCase
+from hot import HotBase
 from hot_run import COMPONENTS, KILLS, SEED, HotRun, Kill, chosen, of_pegmove
 
 FORWARD = points.UNTIL_READY + points.BEFORE_SWITCH + points.SWITCHED
@@ -12,7 +12,7 @@ BACK = points.BACK_BEGINS + ["cutover.version_read", "cutover.begun", "cutover.m
     points.BACK_UNDER_FENCE + points.BACK_SWITCHED[:-1]
 
 
-class ComponentKillsTest(HotCase):
+class ComponentKillsTest(HotBase):
     def journey(self, table, pick):
         """There and back, there again, and complete. `pick(points, count)`: the kills at these points."""
         self.make_table(table)

@@ -9,8 +9,8 @@ import signal
 import unittest
 
 from cutter import CUT, PASS, Cutter
-from hot_case import ROWS, HotCase
-from hot_run import FAILED, GIVEN_BACK, Holder, in_parallel
+from hot import GIVEN_BACK, ROWS, HotBase
+from hot_run import FAILED, Holder, in_parallel
 from proxy import route
 from proxy_writer import Client
 from wait import until
@@ -19,7 +19,7 @@ GOES_BY_B = "cluster B serves table t; `pegmove complete"
 REMOVED = "was removed by somebody else"
 
 
-class HotFaultsTest(HotCase):
+class HotFaultsTest(HotBase):
     def stopped_at(self, point, table="t"):
         """A run that stands still at the point, and its id."""
         holder = Holder(self.words("--auto", "--stop-at", point, table=table), self.own,

@@ -16,11 +16,15 @@ using runs::StepContext;
 using runs::StepKind;
 
 namespace {
+// Of the files for the target, below their path, which only the run uses.
+constexpr const char* kFilesFolder = "target";
+
 runs::Step duplicate_step(HotMigration& hot);
 runs::Step catch_up_step(HotMigration& hot);
 runs::Step one_by_one_step(HotMigration& hot);
 runs::Step verify_step(HotMigration& hot);
 runs::Step touch_step(HotMigration& hot);
+runs::Step await_relay_back_step(HotMigration& hot);
 runs::Step duplicate_back_step(HotMigration& hot);
 runs::Step await_back_step(HotMigration& hot);
 runs::Step wait_step(HotMigration& hot);
@@ -30,16 +34,23 @@ runs::Step complete_step(HotMigration& hot);
 }  // namespace
 
 std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot) {
+  const auto& request = hot.request();
   std::vector<runs::Step> steps;
-  steps.push_back(duplicate_step(hot));   // the table's rows, and what clients write, to the target
+  if (request.has_relay()) runs::append(steps, prepare_for_relay(hot));
+  steps.push_back(duplicate_step(hot));  // the table's rows, and what clients write, to the target
+  if (request.has_relay()) runs::append(steps, move_older_rows(hot));
+
   steps.push_back(catch_up_step(hot));    // until the target has nearly everything
   steps.push_back(one_by_one_step(hot));  // real servers: nothing is reordered any more
 
   steps.push_back(verify_step(hot));  // compares live, and repairs
 
-  steps.push_back(touch_step(hot));           // real servers lose the first write of a partition
-  steps.push_back(duplicate_back_step(hot));  // for a rollback
-  steps.push_back(await_back_step(hot));
+  if (request.has_way_back()) {
+    steps.push_back(touch_step(hot));  // real servers lose the first write of a partition
+    if (request.has_relay()) steps.push_back(await_relay_back_step(hot));
+    steps.push_back(duplicate_back_step(hot));  // for a rollback
+    steps.push_back(await_back_step(hot));
+  }
 
   steps.push_back(wait_step(hot));      // for `pegmove cutover`
   steps.push_back(cutover_step(hot));   // fence, prove, drain, switch; or give back
@@ -59,8 +70,11 @@ std::string target_text(const HotMigration& hot) {
 
 runs::Step duplicate_step(HotMigration& hot) {
   return {.name = "duplicate",
-          .does = fmt::format("duplicate {} to {}, with the rows that it has", source_text(hot),
-                              target_text(hot)),
+          .does = hot.request().has_relay()
+                      ? fmt::format("duplicate what is written to {} to the relay {}",
+                                    source_text(hot), hot.request().other.relay)
+                      : fmt::format("duplicate {} to {}, with the rows that it has",
+                                    source_text(hot), target_text(hot)),
           .kind = StepKind::kCompensable,
           .is_remote = true,
           .run = [&hot](StepContext) { return hot.duplicate(); },
@@ -102,9 +116,16 @@ runs::Step touch_step(HotMigration& hot) {
           .run = [&hot](StepContext) { return hot.touch_target(); }};
 }
 
+runs::Step await_relay_back_step(HotMigration& hot) {
+  return {.name = "await-relay-back",
+          .does = fmt::format("wait for the relay {}, which takes to {} what is written to {}",
+                              hot.request().other.relay_back, source_text(hot), target_text(hot)),
+          .run = [&hot](StepContext context) { return hot.await_relay(context, true); }};
+}
+
 runs::Step duplicate_back_step(HotMigration& hot) {
   return {
-      .name = "duplicate-back",
+      .name = kDuplicateBackStep,
       .does = fmt::format("duplicate {} to {}, for a rollback", target_text(hot), source_text(hot)),
       .kind = StepKind::kCompensable,
       .is_remote = true,
@@ -167,6 +188,31 @@ Routine<> reach_side(const Ports& ports, inspect::Side& side) {
   side.cluster = co_await ports.connect(side.word);
 }
 
+// What a run keeps of its own in the store.
+HotRequest with_split_path(HotRequest request, const Clock& clock) {
+  auto& other = request.other;
+  if (request.has_relay() && other.split_path.empty())
+    other.split_path = new_split_path(other.path, request.source.table, clock);
+  return request;
+}
+
+std::unique_ptr<MoveFiles> files_of(const HotRequest& request, const Ports& ports) {
+  const auto& other = request.other;
+  if (!request.has_relay()) return nullptr;
+  return std::make_unique<MoveFiles>(MoveFilesRequest{.from_metas = request.source.metas,
+                                                      .to_metas = request.target.metas,
+                                                      .table = request.source.table,
+                                                      .to_table = request.target.table,
+                                                      .store = other.store,
+                                                      .path = other.path,
+                                                      .cluster = kFilesFolder,
+                                                      .split_path = other.split_path,
+                                                      .ingest_behind = true,
+                                                      .limits = other.limits,
+                                                      .timeout = request.timeout},
+                                     ports);
+}
+
 routes::Route route_of(const HotSide& side) {
   return {.cluster = side.cluster,
           .metas = net::parse_host_port_list(side.metas).value_or(std::vector<net::HostPort>())};
@@ -175,10 +221,11 @@ routes::Route route_of(const HotSide& side) {
 }  // namespace
 
 HotMigration::HotMigration(HotRequest request, const Ports& ports, std::string from, std::string to)
-    : request_(std::move(request)),
+    : request_(with_split_path(std::move(request), ports.clock)),
       ports_(ports),
       from_(from.empty() ? request_.source.metas : std::move(from)),
-      to_(to.empty() ? request_.target.metas : std::move(to)) {}
+      to_(to.empty() ? request_.target.metas : std::move(to)),
+      files_(files_of(request_, ports)) {}
 
 HotMigration::~HotMigration() = default;
 
@@ -212,12 +259,27 @@ Task<runs::Assessment> HotMigration::open(runs::Purpose purpose) {
   source_cluster_ = CO_TRY(std::move(source.cluster));
   target_cluster_ = CO_TRY(std::move(target.cluster));
   nodes_ = CO_TRY(ports_.open_nodes(request_.zookeeper));
-  forward_.bind({.remote = request_.target.name,
-                 .remote_table = request_.target.table,
-                 .with_checkpoint = true,
-                 .remote_replica_count = request_.replica_count});
-  back_.bind({.remote = request_.source.name, .remote_table = request_.source.table});
+  CO_TRY(bind_ways());
   co_return assessment;
+}
+
+// To where each direction ships.
+Result<void> HotMigration::bind_ways() {
+  const auto& other = request_.other;
+  if (!request_.has_relay()) {
+    forward_.bind({.remote = request_.target.name,
+                   .remote_table = request_.target.table,
+                   .with_checkpoint = true,
+                   .remote_replica_count = request_.replica_count});
+    back_.bind({.remote = request_.source.name, .remote_table = request_.source.table});
+    return {};
+  }
+  forward_.bind({.remote = other.relay, .remote_table = request_.target.table});
+  relay_ = TRY(RelayPort::open(*nodes_, ports_.clock, source_cluster_, relay_ends(false)));
+  if (!request_.has_way_back()) return {};
+  back_.bind({.remote = other.relay_back, .remote_table = request_.source.table});
+  relay_back_ = TRY(RelayPort::open(*nodes_, ports_.clock, target_cluster_, relay_ends(true)));
+  return {};
 }
 
 Task<ClusterSide*> HotMigration::source() {
@@ -244,6 +306,7 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
                    .max_write_hold = request_.max_write_hold};
   const auto& there = goes_back ? back_ : forward_;
   const auto& other = goes_back ? forward_ : back_;
+  if (goes_back && !request_.has_way_back()) co_return fail(Code::kRefused, kNoWayBack);
   if (!there.shipping())
     co_return fail(Code::kCorrupt, "the journal does not have the duplication of this direction");
   plan.shipping = *there.shipping();

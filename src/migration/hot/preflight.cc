@@ -123,6 +123,9 @@ Routine<HotPreflight> look_before_hot(const Ports& ports, inspect::Side source,
   if (look.request.max_write_hold.count() == 0)
     look.request.max_write_hold =
         usual_write_hold(facts.source_is_embedded && facts.target_is_embedded);
+  if (look.request.has_relay() && !look.request.other.store.empty())
+    if (const auto store = ports.get_store(look.request.other.store); !store)
+      facts.store_error = store.error();
   co_await ask_zookeeper(ports, look.request, facts);  // no result
   co_await ask_proxies(ports, look.request, facts);    // no result
   look.findings = check_hot(facts, look.request);

@@ -44,10 +44,15 @@ Task<HotMigration::SwitchAttempt> HotMigration::attempt_of(JournaledSwitch journ
   auto plan = CO_TRY(co_await this->plan(journaled.goes_back, journaled.opens_target));
   auto& from = *CO_TRY(journaled.goes_back ? co_await target() : co_await source());
   auto& to = *CO_TRY(journaled.goes_back ? co_await source() : co_await target());
+  const bool journaled_goes_back = journaled.goes_back;
   co_return SwitchAttempt{
       .journaled = std::move(journaled),
       .plan = std::move(plan),
-      .ports = {.source = from, .target = to, .nodes = *nodes_, .clock = ports_.clock}};
+      .ports = {.source = from,
+                .target = to,
+                .nodes = *nodes_,
+                .clock = ports_.clock,
+                .relay = journaled_goes_back ? relay_back_.get() : relay_.get()}};
 }
 
 // The direction is what was asked for, and the node must agree.
@@ -260,6 +265,7 @@ Task<> HotMigration::compare_sides(StepContext context, bool goes_back, Deadline
 Task<std::string> HotMigration::watch(StepContext context) {
   auto& session = context.session;
   std::optional<async::Instant> kept_at;
+  bool is_unsealed = !relay_back_;
   while (true) {
     if (session.stop().requested() || was_too_late_)
       co_return fail(
@@ -269,12 +275,16 @@ Task<std::string> HotMigration::watch(StepContext context) {
                       request_.target.cluster));
     if (const auto request = session.take_request()) {
       if (request == Request::kComplete) break;
-      if (request == Request::kRollback) {
+      if (request == Request::kRollback && request_.has_way_back()) {
         session.repeat_from(kCutoverStep, kRollbackAsked);
         break;
       }
-      context.events.warn_of("the target serves already: there is nothing to cut over");
+      context.events.warn_of(request == Request::kRollback
+                                 ? kNoWayBack
+                                 : "the target serves already: there is nothing to cut over");
     }
+    // An earlier rollback has sealed it.
+    if (!is_unsealed) is_unsealed = (co_await relay_back_->unseal(soon())).has_value();
     const auto serves = co_await who_serves();
     if (serves && *serves != NodeNames::kTarget)
       co_return fail(Code::kRefused,
@@ -325,10 +335,15 @@ Task<std::string> HotMigration::complete(StepContext context) {
                    "the node in ZooKeeper does not name the target: `pegmove cancel` ends a "
                    "migration whose source serves");
   context.session.show_progress(context.events, {.line = "removing the duplications"}, false);
-  report_.notes.push_back(CO_TRY(co_await remove_duplication_back()).says);
+  if (request_.has_way_back())
+    report_.notes.push_back(CO_TRY(co_await remove_duplication_back()).says);
   report_.notes.push_back(CO_TRY(co_await remove_forward()).says);
   CO_TRY(co_await put_settings_back());
   CO_TRY(co_await forget_follower_envs());
+  if (request_.has_relay())
+    report_.notes.push_back(fmt::format(
+        "the table has {} partitions now; the relays have nothing to do any more: stop them",
+        request_.other.partitions));
   if (request_.drops_source) {
     CO_TRY(co_await source_cluster_->drop_table(request_.source.table, 0, soon()));
     report_.dropped_source = true;

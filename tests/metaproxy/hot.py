@@ -1,5 +1,4 @@
-"""Two embedded clusters that duplicate to each other, a real ZooKeeper, a MetaProxy: what the tests of `pegmove hot`
-share."""
+"""Two embedded clusters that know each other, a real ZooKeeper and a MetaProxy, for tests of `pegmove hot`."""
 import json
 import os
 import re
@@ -11,6 +10,7 @@ from ports import free_ports
 from proxy import ROOT_NODE, ProxyTest, route
 
 ROWS = 200
+GIVEN_BACK = 6
 DENY = "replica.deny_client_request"
 
 
@@ -22,16 +22,22 @@ class PairedCluster(Cluster):
         super().__init__(folder, name, 1, ["--config", config, "--replica-port", port + 1])
 
 
-class HotCase(ProxyTest):
-    """Table t is on A, with rows, and its node names A."""
+class HotBase(ProxyTest):
+    """Table t is on A, with ROWS rows, and its node names A. PORTS ports are free at `self.port` + 4."""
+    PORTS = 0
+
+    def group(self, port):
+        """What both clusters have in their configuration."""
+        return ("[duplication-group]\nA = 1\nB = 2\n[pegasus.clusters]\n"
+                f"A = 127.0.0.1:{port}\nB = 127.0.0.1:{port + 2}\n")
 
     def setUp(self):
         self.own = tempfile.mkdtemp(prefix="pegmove-hot-")
         self.addCleanup(shutil.rmtree, self.own, ignore_errors=True)
-        port, self.config = free_ports(4), os.path.join(self.own, "group.ini")
+        port, self.config = free_ports(4 + self.PORTS), os.path.join(self.own, "group.ini")
+        self.port = port
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write("[duplication-group]\nA = 1\nB = 2\n[pegasus.clusters]\n"
-                       f"A = 127.0.0.1:{port}\nB = 127.0.0.1:{port + 2}\n")
+            file.write(self.group(port))
         self.a, self.b = (PairedCluster(self.own, name, port + 2 * index, self.config)
                           for index, name in enumerate("AB"))
         self.addCleanup(lambda: (self.a.kill(), self.b.kill()))
