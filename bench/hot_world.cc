@@ -85,10 +85,10 @@ Result<std::unique_ptr<HotWorld>> HotWorld::start(std::string pegmove, std::stri
   world->proxy_address_ = loopback(port + 3);
   world->relay_address_ = loopback(port + 4);
   world->relay_back_address_ = loopback(port + 5);
+  std::filesystem::create_directories(folder + "/store");
   write_file(world->config_,
              fmt::format("[duplication-group]\nA = 1\nB = 2\nrelayB = 3\nrelayA = 4\n"
                          "[pegasus.clusters]\nA = {}\nB = {}\nrelayB = {}\nrelayA = {}\n"
-                         "[replication]\ncold_backup_root = bench\n"
                          "[block_service.local]\ntype = local_service\nargs = {}/store\n",
                          loopback(port), loopback(port + 1), world->relay_address_,
                          world->relay_back_address_, folder));

@@ -25,6 +25,7 @@ class PairedCluster(Cluster):
 class HotBase(ProxyTest):
     """Table t is on A, with ROWS rows, and its node names A. PORTS ports are free at `self.port` + 4."""
     PORTS = 0
+    relays = {}  # by name: what can be killed and started again
 
     def group(self, port):
         """What both clusters have in their configuration."""

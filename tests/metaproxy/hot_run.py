@@ -3,6 +3,7 @@ still there, clusters, the proxy, ZooKeeper or the guard."""
 import collections
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -111,7 +112,7 @@ class HotRun:
 
     def fail(self, what, holder=None):
         said = "\n".join(map(str, [*([holder] if holder else self.holders[-2:]), *self.more_guards[-1:]]))
-        self.case.fail(f"table {self.table}: {what}; killed so far: {self.killed}\n{said}")
+        self.case.fail(f"table {self.table}, KILLS={KILLS} SEED={SEED}: {what}; killed so far: {self.killed}\n{said}")
 
     def passed(self):
         """The failpoints that were passed, in their order: (process, point)."""
@@ -169,7 +170,8 @@ class HotRun:
             until(lambda: not self.guards(), "the end of the guard")
             self.more_guards.append(Holder(["guard", self.run, *self.where()], case.own, self.log()))
             return
-        component = {"source": case.a, "target": case.b, "proxy": case.first_proxy, "zookeeper": case.zookeeper}[victim]
+        component = {"source": case.a, "target": case.b, "proxy": case.first_proxy, "zookeeper": case.zookeeper,
+                     **case.relays}[victim]
         component.kill()
         component.start()
 
@@ -191,14 +193,10 @@ class HotRun:
 
     @staticmethod
     def options_for(left):
-        stops = []
-        for kill in left:
-            if kill.victim == PEGMOVE:
-                break
-            stops.append(kill.point)
-        if stops:
-            return ["--stop-at", ",".join(stops)]
-        return ["--die-at", left[0].point] if left else []
+        """It stops where something else is killed, until it dies itself."""
+        stops = list(itertools.takewhile(lambda kill: kill.victim != PEGMOVE, left))
+        options = ["--stop-at", ",".join(kill.point for kill in stops)] if stops else []
+        return options + (["--die-at", left[len(stops)].point] if len(left) > len(stops) else [])
 
     def follow(self, holder, left, goal, verb):
         """Until the process has ended; True when the goal is reached."""
