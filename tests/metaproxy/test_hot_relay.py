@@ -10,6 +10,11 @@ from hot import ROWS, HotBase
 from wait import until
 
 PARTITIONS = 6
+# Between the first relay and the word for the cutover.
+STEPS = ("touch-source", "duplicate", "await-shipping", "start-backup", "wait-for-backup", "keep-envs", "check-backup",
+         "choose-split", "plan-split", "split-rows", "finish-split", "check-files", "prepare-table", "start-load",
+         "wait-for-load", "finish-load", "catch-up", "ship-one-by-one", "verify-live", "touch-partitions",
+         "await-relay-back", "duplicate-back", "await-back")
 
 
 class HotRelayTest(HotBase):
@@ -103,6 +108,22 @@ class HotRelayTest(HotBase):
         self.assertEqual(self.value(self.through, f"h{ROWS - 1}"), f"v{ROWS - 1}")
         self.steer("complete", run, "--yes")
         self.assertEqual(resumed.finish().code, 0)
+
+    def test_killed_in_every_step(self):
+        """Right after each has acted, before the journal knows it."""
+        process, run, _ = self.begin_with_relays("--die-at", "await-relay.acted")
+        self.assertEqual(process.finish().code, -signal.SIGKILL)
+        self.start_relay("RA")
+        for step in STEPS:
+            resumed = Process(["resume", run, "--config", self.config, "--die-at", f"{step}.acted"], self.own)
+            self.addCleanup(resumed.kill)
+            ended = resumed.finish()
+            self.assertEqual(ended.code, -signal.SIGKILL, ended)
+            self.set("h1", f"when {step} had acted")
+        self.steer("cutover", run)
+        self.assertEqual(self.value(self.through, "h1"), f"when {STEPS[-1]} had acted")
+        self.assertEqual(self.value(self.through, "h2"), "v2")
+        self.steer("complete", run, "--yes")
 
     def test_a_killed_relay_is_replaced(self):
         process, run, relay = self.begin_with_relays()

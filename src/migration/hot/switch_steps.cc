@@ -340,10 +340,15 @@ Task<std::string> HotMigration::complete(StepContext context) {
   report_.notes.push_back(CO_TRY(co_await remove_forward()).says);
   CO_TRY(co_await put_settings_back());
   CO_TRY(co_await forget_follower_envs());
-  if (request_.has_relay())
+  if (request_.has_relay()) {
     report_.notes.push_back(fmt::format(
         "the table has {} partitions now; the relays have nothing to do any more: stop them",
         request_.other.partitions));
+    report_.notes.push_back(fmt::format(
+        "the backup and the files stay in {}: remove the backup with `pegmove backups rm`, and the "
+        "folder /{} by hand",
+        request_.other.store, request_.other.split_path));
+  }
   if (request_.drops_source) {
     CO_TRY(co_await source_cluster_->drop_table(request_.source.table, 0, soon()));
     report_.dropped_source = true;
