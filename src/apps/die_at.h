@@ -17,11 +17,11 @@ Result<backup::FailpointListener> die_at(const std::string& text);
 
 // Of verbs that work on runs.
 struct FailpointOptions {
-  std::string die_at;        // --die-at, as above
-  std::string stop_at;       // --stop-at "POINT,POINT,...", as SIGSTOP does: at the first, then at
-                             // the next one after it, ...; the test continues it with SIGCONT
-  std::string points_in;     // --points-in FILE: each failpoint is appended as "PID POINT"
-  std::string guard_die_at;  // --guard-die-at: --die-at of the guard that this process starts
+  std::string die_at{};     // --die-at, as above
+  std::string stop_at{};    // --stop-at "POINT,POINT,...", as SIGSTOP does: at the first, then at
+                            // the next one after it, ...; the test continues it with SIGCONT
+  std::string points_in{};  // --points-in FILE: each failpoint is appended as "PID POINT"
+  std::string guard_die_at{};  // --guard-die-at: --die-at of the guard that this process starts
 };
 void add_failpoint_options(Verb& verb, FailpointOptions& options);
 // What they ask for. Errors: of die_at(); kIo when the file cannot be opened.
