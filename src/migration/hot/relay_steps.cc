@@ -178,10 +178,14 @@ Task<std::string> HotMigration::await_relay(StepContext context, bool goes_back)
   const auto& relay = goes_back ? relay_back_ : relay_;
   base::check(relay != nullptr, "a run that waits for a relay has one");
   const auto& name = goes_back ? request_.other.relay_back : request_.other.relay;
+  // A seal may be that of an earlier switch of this run, or else the operator's.
+  const bool may_unseal = context.session.find_step(kCutoverStep) != nullptr;
   bool has_said = false;
   while (true) {
     auto* side = CO_TRY(goes_back ? co_await target() : co_await source());
-    const auto look = co_await relay->look(side->partition_count(), soon());
+    const auto unsealed = may_unseal ? co_await relay->unseal(soon()) : Result<void>();
+    const auto look =
+        unsealed ? co_await relay->look(side->partition_count(), soon()) : Result<void>(unsealed);
     if (look) break;
     if (!std::exchange(has_said, true))
       context.events.warn_of(
