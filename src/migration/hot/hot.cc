@@ -312,7 +312,7 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
   plan.shipping = *there.shipping();
   plan.back = other.shipping();
   // Where the sides are compared before the switch, reads stay open until then.
-  if (compares(goes_back)) plan.fence = FenceKind::kWrites;
+  if (compares(goes_back, opens_target)) plan.fence = FenceKind::kWrites;
   const bool is_embedded = (goes_back ? request_.target : request_.source).is_embedded;
   // An embedded server gives a write its decree within a moment, as it waits in one queue.
   if (is_embedded) plan.readings_apart = async::milliseconds(50);
@@ -320,12 +320,10 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
 }
 
 // Whether the sides are compared under the fence. A relay leaves out what is older than the
-// target's row, by the clocks of the clusters that wrote both: where both have written, after a
-// rollback, one may be behind.
-bool HotMigration::compares(bool goes_back) const {
-  const bool comes_again =
-      request_.has_relay() && report_.last_switch && report_.last_switch->goes_back;
-  return goes_back || ships_in_batches_ || comes_again;
+// target's row, by the clocks of the clusters that wrote both. Where both have written, one may be
+// behind: after a rollback, which has left the target denied.
+bool HotMigration::compares(bool goes_back, bool opens_target) const {
+  return goes_back || ships_in_batches_ || (request_.has_relay() && opens_target);
 }
 
 Task<NodeNames> HotMigration::who_serves() {

@@ -150,7 +150,7 @@ class HotMigration : public runs::Work {
   Task<ClusterSide*> target();
   Task<NodeNames> who_serves();
   Task<CutoverPlan> plan(bool goes_back, bool opens_target);
-  bool compares(bool goes_back) const;
+  bool compares(bool goes_back, bool opens_target) const;
   Task<> wait_until_shipping(runs::StepContext context, bool goes_back);
   Task<runs::Undone> remove_forward();
   enum class Keeps { kBoth, kTarget };

@@ -78,7 +78,7 @@ Task<std::string> HotMigration::cut_over(StepContext context) {
   CO_TRY(co_await session.grant_lease(kCutoverStep, attempt.plan.max_write_hold - gives_back,
                                       runs::RunSession::Extend::kNo));
   auto hooks = hooks_of(context);
-  if (compares(goes_back))
+  if (compares(goes_back, attempt.journaled.opens_target))
     hooks.compare = [this, context, goes_back](Deadline deadline) {
       return compare_sides(context, goes_back, deadline);
     };
