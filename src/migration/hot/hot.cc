@@ -335,9 +335,19 @@ Task<NodeNames> HotMigration::who_serves() {
 runs::Report HotMigration::report(const journal::Run& run) {
   auto json = to_json(report_, request_);
   json["id"] = run.id;
-  return {.stored = base::json_text(json),
-          .json = base::json_text(json, 2),
-          .text = to_text(report_, request_)};
+  auto text = to_text(report_, request_);
+  // Of the parts, those that this process carried out.
+  if (files_ && files_->split().made().files > 0) {
+    const auto backup = files_->backup().report(run), split = files_->split().report(run),
+               load = files_->load().report(run);
+    for (const auto& [name, part] :
+         {std::pair("backup", &backup), {"split", &split}, {"load", &load}}) {
+      json[name] = base::parse_json<nlohmann::ordered_json>(part->json);
+      text += part->text;
+    }
+  }
+  return {
+      .stored = base::json_text(json), .json = base::json_text(json, 2), .text = std::move(text)};
 }
 
 void HotMigration::apply(const std::string& key, const std::string& value) {
