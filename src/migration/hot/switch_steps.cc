@@ -44,15 +44,12 @@ Task<HotMigration::SwitchAttempt> HotMigration::attempt_of(JournaledSwitch journ
   auto plan = CO_TRY(co_await this->plan(journaled.goes_back, journaled.opens_target));
   auto& from = *CO_TRY(journaled.goes_back ? co_await target() : co_await source());
   auto& to = *CO_TRY(journaled.goes_back ? co_await source() : co_await target());
-  const bool journaled_goes_back = journaled.goes_back;
+  auto* relay = journaled.goes_back ? relay_back_.get() : relay_.get();
   co_return SwitchAttempt{
       .journaled = std::move(journaled),
       .plan = std::move(plan),
-      .ports = {.source = from,
-                .target = to,
-                .nodes = *nodes_,
-                .clock = ports_.clock,
-                .relay = journaled_goes_back ? relay_back_.get() : relay_.get()}};
+      .ports = {
+          .source = from, .target = to, .nodes = *nodes_, .clock = ports_.clock, .relay = relay}};
 }
 
 // The direction is what was asked for, and the node must agree.
