@@ -121,6 +121,7 @@ class HotMigration : public runs::Work {
   Task<std::string> await_shipped_from(runs::StepContext context);
   Result<void> take_shipped_from(const journal::StepRecord& record);
   Task<std::string> check_backup(runs::StepContext context);
+  Task<std::string> finish_target();
   MoveFiles& files() { return *files_; }
   // hot/switch_steps.cc:
   Task<std::string> find_before_switch(runs::StepContext context);

@@ -74,6 +74,12 @@ runs::Step check_backup_step(HotMigration& hot) {
           .run = [&hot](StepContext context) { return hot.check_backup(context); }};
 }
 
+runs::Step finish_target_step(HotMigration& hot) {
+  return {.name = "finish-target",
+          .does = "let the target table compact as the source does",
+          .run = [&hot](StepContext) { return hot.finish_target(); }};
+}
+
 // Shows what a step waits for.
 void show_wait(StepContext context, const std::string& what, const std::string& why) {
   context.session.set_reason(why);
@@ -113,6 +119,7 @@ std::vector<runs::Step> move_older_rows(HotMigration& hot) {
   runs::append(steps, hot.files().back_up());
   steps.push_back(check_backup_step(hot));
   for (auto& step : hot.files().split_and_load()) steps.push_back(never_too_late(std::move(step)));
+  steps.push_back(finish_target_step(hot));
   return steps;
 }
 
@@ -151,6 +158,13 @@ Task<std::string> HotMigration::make_target(StepContext context) {
   co_return base::json_text(nlohmann::json{{"app_id", made.app_id}});
 }
 
+Task<std::string> HotMigration::finish_target() {
+  const auto source = CO_TRY(co_await source_cluster_->table_info(request_.source.table, soon()));
+  CO_TRY(co_await target_cluster_->set_envs(request_.target.table, envs_when_loaded(source.envs),
+                                            soon()));
+  co_return std::string();
+}
+
 // A cancel. What stays serves: a rollback may have left it denied.
 Task<Undone> HotMigration::drop_made_target(const StepRecord& record) {
   const auto& name = request_.target.table;
@@ -169,7 +183,7 @@ Task<Undone> HotMigration::drop_made_target(const StepRecord& record) {
     co_return Undone{.says = fmt::format("{}, which this run made, is dropped", place)};
   }
   CO_TRY(co_await (*CO_TRY(co_await target())).allow(soon()));
-  CO_TRY(co_await end_behind_table(*target_cluster_, name, soon()));
+  CO_TRY(co_await finish_target());
   co_return Undone{.end = UndoEnd::kStays, .says = place + " stays: drop it if you do not need it"};
 }
 
