@@ -13,7 +13,7 @@ PARTITIONS = 6
 # Between the first relay and the word for the cutover.
 STEPS = ("touch-source", "duplicate", "await-shipping", "start-backup", "wait-for-backup", "keep-envs", "check-backup",
          "choose-split", "plan-split", "split-rows", "finish-split", "check-files", "prepare-table", "start-load",
-         "wait-for-load", "finish-load", "catch-up", "ship-one-by-one", "verify-live", "touch-partitions",
+         "wait-for-load", "finish-load", "finish-target", "catch-up", "ship-one-by-one", "verify-live", "touch-partitions",
          "await-relay-back", "duplicate-back", "await-back")
 
 

@@ -17,6 +17,7 @@ namespace {
 constexpr const char* kUsageScenario = "rocksdb.usage_scenario";
 constexpr const char* kLoadScenario = "bulk_load";
 constexpr const char* kAllowBehind = "rocksdb.allow_ingest_behind";
+constexpr const char* kNoManualCompaction = "manual_compact.disabled";
 constexpr size_t kEnvQuestionsAtOnce = 16;
 
 using NodesEnvs = std::map<std::string, std::map<int32_t, EnvMap>>;
@@ -25,6 +26,8 @@ std::unexpected<Error> odd_envs(std::string_view text) {
   return fail(Code::kProtocol, fmt::format("the answer to replica.query-app-envs is none: {}",
                                            base::printable(text, 80)));
 }
+
+bool says_when_to_compact(std::string_view env) { return env.starts_with("manual_compact."); }
 
 // "rocksdb.num_levels=6,rocksdb.usage_scenario=normal"
 EnvMap read_engine_envs(const std::string& text) {
@@ -70,6 +73,17 @@ EnvMap creation_envs(const EnvMap& source_envs) {
   auto envs = envs_of(decide_envs(source_envs), EnvFate::kAtCreation);
   envs[kAllowBehind] = "true";
   envs[kUsageScenario] = kLoadScenario;
+  envs[kNoManualCompaction] = "true";
+  return envs;
+}
+
+EnvMap envs_when_loaded(const EnvMap& source_envs) {
+  auto envs = envs_of(decide_envs(source_envs), EnvFate::kAfterCreation);
+  std::erase_if(envs, [](const auto& env) { return !says_when_to_compact(env.first); });
+  envs.emplace(kNoManualCompaction, "false");
+  const auto scenario = source_envs.find(kUsageScenario);
+  const bool is_usual = scenario == source_envs.end() || scenario->second == kLoadScenario;
+  envs[kUsageScenario] = is_usual ? "normal" : scenario->second;
   return envs;
 }
 
@@ -93,17 +107,14 @@ Task<MadeTable> make_behind_table(client::Cluster& cluster, BehindTable table, D
   // What is shipped has the TTL of the client's request: without one it gets the table's, as in the
   // source. Rows of files keep their expiry.
   later.merge(envs_of(decisions, EnvFate::kAfterCopy));
+  std::erase_if(later, [](const auto& env) { return says_when_to_compact(env.first); });
   if (!later.empty()) CO_TRY(co_await cluster.set_envs(table.name, later, deadline));
   MadeTable made{.app_id = CO_TRY(co_await cluster.table_info(table.name, deadline)).app_id};
   for (const auto& each : decisions)
-    if (each.fate == EnvFate::kLeftOut)
+    if (each.fate == EnvFate::kLeftOut && each.name != kUsageScenario)
       made.notes.push_back(fmt::format("the target table does not get {} = {}: {}", each.name,
                                        each.value, each.why));
   co_return made;
-}
-
-Task<> end_behind_table(client::Cluster& cluster, std::string table, Deadline deadline) {
-  return cluster.set_envs(std::move(table), {{kUsageScenario, "normal"}}, deadline);
 }
 
 Result<std::map<int32_t, EnvMap>> parse_query_app_envs(std::string_view text, int32_t app_id) {

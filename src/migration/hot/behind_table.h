@@ -2,8 +2,8 @@
 // ready for the newer ones.
 //
 // RocksDB may drop the tombstone of a delete when it compacts; a row that is loaded behind it would
-// come back. So the table compacts nothing (rocksdb.usage_scenario=bulk_load) from before its first
-// write until the load.
+// come back. So the table compacts nothing from before its first write until the load: neither by
+// itself (rocksdb.usage_scenario=bulk_load) nor on request (manual_compact.disabled=true).
 #pragma once
 
 #include <map>
@@ -23,20 +23,19 @@ struct BehindTable {
   int32_t replicas = 0;
   EnvMap source_envs{};
 };
-// The envs with which it is created, of those of the source.
+// The envs with which it is created, and those that it gets when its files are loaded: of the
+// source's, and with what keeps it from compacting, and ends that.
 EnvMap creation_envs(const EnvMap& source_envs);
+EnvMap envs_when_loaded(const EnvMap& source_envs);
 
 struct MadeTable {
   int32_t app_id = 0;
   std::vector<std::string> notes{};  // envs of the source that it does not get, and why
 };
-// Makes it, waits until it serves, and sets the source's other envs. May be repeated: a table that
-// is there and was made like this is finished. Errors: kAlreadyExists: it was made otherwise; those
-// of Cluster.
+// Makes it, waits until it serves, and sets others of the source's envs. May be repeated: a table
+// that is there and was made like this is finished. Errors: kAlreadyExists: it was made otherwise;
+// those of Cluster.
 Task<MadeTable> make_behind_table(client::Cluster& cluster, BehindTable table, Deadline deadline);
-
-// Lets it compact again. For one that is kept when the run is not continued. May be repeated.
-Task<> end_behind_table(client::Cluster& cluster, std::string table, Deadline deadline);
 
 // The answer to the remote command `replica.query-app-envs APPID`: what the storage of each replica
 // of the server acts on, by partition. Replicas that are not found are left out. Errors: kProtocol,

@@ -11,6 +11,7 @@ namespace {
 
 using pegmove::testing::TwoClusters;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
@@ -64,6 +65,8 @@ class BehindTableTest : public ::testing::Test {
 TEST_F(BehindTableTest, IsMadeSoThatItCompactsNothing) {
   const auto made = make(3, {{"default_ttl", "86400"},
                              {"replica.slow_query_threshold", "100"},
+                             {"manual_compact.periodic.trigger_time", "3:00"},
+                             {"replica.deny_client_request", "reconfig*write"},
                              {"rocksdb.usage_scenario", "prefer_write"}});
   ASSERT_TRUE(made) << made.error().to_string();
   const auto info = clusters.must(clusters.target->table_info("t", clusters.deadline()));
@@ -71,16 +74,17 @@ TEST_F(BehindTableTest, IsMadeSoThatItCompactsNothing) {
   EXPECT_EQ(info.partition_count, 3);
   EXPECT_THAT(info.envs, UnorderedElementsAre(Pair("rocksdb.allow_ingest_behind", "true"),
                                               Pair("rocksdb.usage_scenario", "bulk_load"),
+                                              Pair("manual_compact.disabled", "true"),
                                               Pair("default_ttl", "86400"),
                                               Pair("replica.slow_query_threshold", "100")));
-  EXPECT_THAT(made->notes, Contains(HasSubstr("rocksdb.usage_scenario = prefer_write")));
+  EXPECT_THAT(made->notes, ElementsAre(HasSubstr("replica.deny_client_request = reconfig*write")));
   EXPECT_EQ(why_not(1), std::nullopt);
   EXPECT_THAT(why_not(2).value_or(""), HasSubstr("has 1 of 2 replicas"));
 }
 
 TEST_F(BehindTableTest, ATableThatMayCompactIsNotReady) {
   ASSERT_TRUE(make(2));
-  clusters.must(end_behind_table(*clusters.target, "t", clusters.deadline()));
+  clusters.must(clusters.target->set_envs("t", envs_when_loaded({}), clusters.deadline()));
   EXPECT_THAT(why_not(1).value_or(""), HasSubstr("does not act on rocksdb.usage_scenario"));
 }
 
@@ -95,9 +99,21 @@ TEST_F(BehindTableTest, MakingItIsRepeatedButAnotherOneIsNotTaken) {
   EXPECT_EQ(other.error().code(), Code::kAlreadyExists);
 }
 
+TEST(EnvsWhenLoaded, CompactAsTheSourceDoes) {
+  EXPECT_THAT(envs_when_loaded({{"default_ttl", "1"}, {"rocksdb.usage_scenario", "bulk_load"}}),
+              UnorderedElementsAre(Pair("manual_compact.disabled", "false"),
+                                   Pair("rocksdb.usage_scenario", "normal")));
+  EXPECT_THAT(envs_when_loaded({{"manual_compact.disabled", "true"},
+                                {"manual_compact.periodic.trigger_time", "3:00"},
+                                {"manual_compact.once.trigger_time", "1700000000"},
+                                {"rocksdb.usage_scenario", "prefer_write"}}),
+              UnorderedElementsAre(Pair("manual_compact.disabled", "true"),
+                                   Pair("manual_compact.periodic.trigger_time", "3:00"),
+                                   Pair("rocksdb.usage_scenario", "prefer_write")));
+}
+
 TEST(ShippedFromTest, DecreesAreReadAsTheyWereWritten) {
-  EXPECT_THAT(decrees_from_json(decrees_to_json({3, 1, 2})).value(),
-              ::testing::ElementsAre(3, 1, 2));
+  EXPECT_THAT(decrees_from_json(decrees_to_json({3, 1, 2})).value(), ElementsAre(3, 1, 2));
   EXPECT_FALSE(decrees_from_json("{}"));
   EXPECT_FALSE(decrees_from_json(R"({"decrees":[0]})"));
 }

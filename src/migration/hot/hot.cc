@@ -312,11 +312,18 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
   plan.shipping = *there.shipping();
   plan.back = other.shipping();
   // Where the sides are compared before the switch, reads stay open until then.
-  if (goes_back || ships_in_batches_) plan.fence = FenceKind::kWrites;
+  if (compares(goes_back, opens_target)) plan.fence = FenceKind::kWrites;
   const bool is_embedded = (goes_back ? request_.target : request_.source).is_embedded;
   // An embedded server gives a write its decree within a moment, as it waits in one queue.
   if (is_embedded) plan.readings_apart = async::milliseconds(50);
   co_return plan;
+}
+
+// Whether the sides are compared under the fence. A relay leaves out what is older than the
+// target's row, by the clocks of the clusters that wrote both. Where both have written, one may be
+// behind: after a rollback, which has left the target denied.
+bool HotMigration::compares(bool goes_back, bool opens_target) const {
+  return goes_back || ships_in_batches_ || (request_.has_relay() && opens_target);
 }
 
 Task<NodeNames> HotMigration::who_serves() {
@@ -328,9 +335,19 @@ Task<NodeNames> HotMigration::who_serves() {
 runs::Report HotMigration::report(const journal::Run& run) {
   auto json = to_json(report_, request_);
   json["id"] = run.id;
-  return {.stored = base::json_text(json),
-          .json = base::json_text(json, 2),
-          .text = to_text(report_, request_)};
+  auto text = to_text(report_, request_);
+  // Of the parts, those that this process carried out.
+  if (files_ && files_->split().made().files > 0) {
+    const auto backup = files_->backup().report(run), split = files_->split().report(run),
+               load = files_->load().report(run);
+    for (const auto& [name, part] :
+         {std::pair("backup", &backup), {"split", &split}, {"load", &load}}) {
+      json[name] = base::parse_json<nlohmann::ordered_json>(part->json);
+      text += part->text;
+    }
+  }
+  return {
+      .stored = base::json_text(json), .json = base::json_text(json, 2), .text = std::move(text)};
 }
 
 void HotMigration::apply(const std::string& key, const std::string& value) {

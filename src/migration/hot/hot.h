@@ -121,6 +121,7 @@ class HotMigration : public runs::Work {
   Task<std::string> await_shipped_from(runs::StepContext context);
   Result<void> take_shipped_from(const journal::StepRecord& record);
   Task<std::string> check_backup(runs::StepContext context);
+  Task<std::string> finish_target();
   MoveFiles& files() { return *files_; }
   // hot/switch_steps.cc:
   Task<std::string> find_before_switch(runs::StepContext context);
@@ -150,6 +151,7 @@ class HotMigration : public runs::Work {
   Task<ClusterSide*> target();
   Task<NodeNames> who_serves();
   Task<CutoverPlan> plan(bool goes_back, bool opens_target);
+  bool compares(bool goes_back, bool opens_target) const;
   Task<> wait_until_shipping(runs::StepContext context, bool goes_back);
   Task<runs::Undone> remove_forward();
   enum class Keeps { kBoth, kTarget };

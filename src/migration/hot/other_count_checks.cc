@@ -20,10 +20,13 @@ RelayEnds ends_of(const HotRequest& request, bool goes_back) {
 // Without a relay: what there would have to be.
 void check_without_relay(int32_t source_count, const HotRequest& request, Findings& findings) {
   const auto& other = request.other;
-  if (!other.relay_back.empty())
-    findings.error(Code::kInvalidArgument, "relay-back", "--relay-back needs --relay", "",
-                   "give both, or none when the partition count stays the same");
-  if (other.partitions == 0 || other.partitions == source_count) return;
+  if (other.partitions == 0 || other.partitions == source_count) {
+    if (!other.relay_back.empty() || other.no_way_back || !other.store.empty())
+      findings.error(Code::kInvalidArgument, "needs-relay",
+                     "--relay-back, --no-way-back and --store are for another partition count", "",
+                     "give --partitions and --relay, too, or leave them out");
+    return;
+  }
   findings.error(
       Code::kRefused, "no-relay",
       fmt::format("it would have {} partitions, and the source has {}: a duplication to another "

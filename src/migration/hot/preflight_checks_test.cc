@@ -285,7 +285,7 @@ TEST(HotPreflight, AnotherPartitionCountNeedsARelay) {
   EXPECT_THAT(findings.all[0].next_step, HasSubstr("pegmove relay --from b:34601 --to a:34601"));
   request.other.partitions = 0;
   request.other.relay_back = "RA";
-  EXPECT_EQ(errors_of(check_other_count(good_facts(), request)), "relay-back");
+  EXPECT_EQ(errors_of(check_other_count(good_facts(), request)), "needs-relay");
 }
 
 TEST(HotPreflight, ARelayIsForAnotherCountAndHasAWayBack) {

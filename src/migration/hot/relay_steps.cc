@@ -74,6 +74,12 @@ runs::Step check_backup_step(HotMigration& hot) {
           .run = [&hot](StepContext context) { return hot.check_backup(context); }};
 }
 
+runs::Step finish_target_step(HotMigration& hot) {
+  return {.name = "finish-target",
+          .does = "let the target table compact as the source does",
+          .run = [&hot](StepContext) { return hot.finish_target(); }};
+}
+
 // Shows what a step waits for.
 void show_wait(StepContext context, const std::string& what, const std::string& why) {
   context.session.set_reason(why);
@@ -113,6 +119,7 @@ std::vector<runs::Step> move_older_rows(HotMigration& hot) {
   runs::append(steps, hot.files().back_up());
   steps.push_back(check_backup_step(hot));
   for (auto& step : hot.files().split_and_load()) steps.push_back(never_too_late(std::move(step)));
+  steps.push_back(finish_target_step(hot));
   return steps;
 }
 
@@ -151,6 +158,13 @@ Task<std::string> HotMigration::make_target(StepContext context) {
   co_return base::json_text(nlohmann::json{{"app_id", made.app_id}});
 }
 
+Task<std::string> HotMigration::finish_target() {
+  const auto source = CO_TRY(co_await source_cluster_->table_info(request_.source.table, soon()));
+  CO_TRY(co_await target_cluster_->set_envs(request_.target.table, envs_when_loaded(source.envs),
+                                            soon()));
+  co_return std::string();
+}
+
 // A cancel. What stays serves: a rollback may have left it denied.
 Task<Undone> HotMigration::drop_made_target(const StepRecord& record) {
   const auto& name = request_.target.table;
@@ -169,7 +183,7 @@ Task<Undone> HotMigration::drop_made_target(const StepRecord& record) {
     co_return Undone{.says = fmt::format("{}, which this run made, is dropped", place)};
   }
   CO_TRY(co_await (*CO_TRY(co_await target())).allow(soon()));
-  CO_TRY(co_await end_behind_table(*target_cluster_, name, soon()));
+  CO_TRY(co_await finish_target());
   co_return Undone{.end = UndoEnd::kStays, .says = place + " stays: drop it if you do not need it"};
 }
 
@@ -178,10 +192,14 @@ Task<std::string> HotMigration::await_relay(StepContext context, bool goes_back)
   const auto& relay = goes_back ? relay_back_ : relay_;
   base::check(relay != nullptr, "a run that waits for a relay has one");
   const auto& name = goes_back ? request_.other.relay_back : request_.other.relay;
+  // A seal may be that of an earlier switch of this run, or else the operator's.
+  const bool may_unseal = context.session.find_step(kCutoverStep) != nullptr;
   bool has_said = false;
   while (true) {
     auto* side = CO_TRY(goes_back ? co_await target() : co_await source());
-    const auto look = co_await relay->look(side->partition_count(), soon());
+    const auto unsealed = may_unseal ? co_await relay->unseal(soon()) : Result<void>();
+    const auto look =
+        unsealed ? co_await relay->look(side->partition_count(), soon()) : Result<void>(unsealed);
     if (look) break;
     if (!std::exchange(has_said, true))
       context.events.warn_of(

@@ -44,15 +44,12 @@ Task<HotMigration::SwitchAttempt> HotMigration::attempt_of(JournaledSwitch journ
   auto plan = CO_TRY(co_await this->plan(journaled.goes_back, journaled.opens_target));
   auto& from = *CO_TRY(journaled.goes_back ? co_await target() : co_await source());
   auto& to = *CO_TRY(journaled.goes_back ? co_await source() : co_await target());
-  const bool journaled_goes_back = journaled.goes_back;
+  auto* relay = journaled.goes_back ? relay_back_.get() : relay_.get();
   co_return SwitchAttempt{
       .journaled = std::move(journaled),
       .plan = std::move(plan),
-      .ports = {.source = from,
-                .target = to,
-                .nodes = *nodes_,
-                .clock = ports_.clock,
-                .relay = journaled_goes_back ? relay_back_.get() : relay_.get()}};
+      .ports = {
+          .source = from, .target = to, .nodes = *nodes_, .clock = ports_.clock, .relay = relay}};
 }
 
 // The direction is what was asked for, and the node must agree.
@@ -79,7 +76,7 @@ Task<std::string> HotMigration::cut_over(StepContext context) {
   CO_TRY(co_await session.grant_lease(kCutoverStep, attempt.plan.max_write_hold - gives_back,
                                       runs::RunSession::Extend::kNo));
   auto hooks = hooks_of(context);
-  if (goes_back || ships_in_batches_)
+  if (compares(goes_back, attempt.journaled.opens_target))
     hooks.compare = [this, context, goes_back](Deadline deadline) {
       return compare_sides(context, goes_back, deadline);
     };
