@@ -8,13 +8,23 @@ namespace pegmove::bench {
 
 Result<std::unique_ptr<BenchCluster>> BenchCluster::start(std::string pegmove, std::string folder,
                                                           std::string name, std::string config,
-                                                          const std::vector<std::string>& more) {
+                                                          const std::vector<std::string>& more,
+                                                          int meta_port) {
   std::unique_ptr<BenchCluster> cluster(new BenchCluster);
   cluster->pegmove_ = pegmove;
   cluster->data_ = folder + "/" + name;
-  std::vector<std::string> words{
-      pegmove, "cluster",           "start", "--name", name,           "--meta-port",
-      "0",     "--replica-servers", "2",     "--data", cluster->data_, "--detach"};
+  std::vector<std::string> words{pegmove,
+                                 "cluster",
+                                 "start",
+                                 "--name",
+                                 name,
+                                 "--meta-port",
+                                 std::to_string(meta_port),
+                                 "--replica-servers",
+                                 "2",
+                                 "--data",
+                                 cluster->data_,
+                                 "--detach"};
   if (!config.empty()) words.insert(words.end(), {"--config", config});
   words.insert(words.end(), more.begin(), more.end());
   TRY(run_process(words));

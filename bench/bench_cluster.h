@@ -13,11 +13,12 @@ namespace pegmove::bench {
 
 class BenchCluster {
  public:
-  // `config`: an INI file for it; empty: none. `more`: further options of its start. Errors:
-  // kInternal when it does not start; its messages are on stderr.
+  // `config`: an INI file for it; empty: none. `more`: further options of its start. `meta_port`: 0
+  // means a free one. Errors: kInternal when it does not start; its messages are on stderr.
   static Result<std::unique_ptr<BenchCluster>> start(std::string pegmove, std::string folder,
                                                      std::string name, std::string config = {},
-                                                     const std::vector<std::string>& more = {});
+                                                     const std::vector<std::string>& more = {},
+                                                     int meta_port = 0);
   ~BenchCluster();  // stops it; the folder is the caller's
   BenchCluster(const BenchCluster&) = delete;
   BenchCluster& operator=(const BenchCluster&) = delete;

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "apps/die_at.h"
 #include "apps/process_ports.h"
 #include "apps/progress_line.h"
 #include "apps/runs.h"
@@ -84,6 +83,10 @@ Result<void> check_can_ask(Request request, const journal::Run& run, const Steps
                     "{}` moves it, `pegmove cancel {}` ends the migration",
                     run.from, run.table, request == Request::kRollback ? "roll back" : "complete",
                     run.id, run.id));
+  const bool has_way_back =
+      std::ranges::count(steps, hot::kDuplicateBackStep, &StepRecord::name) > 0;
+  if (request == Request::kRollback && !has_way_back)
+    return fail(Code::kInvalidArgument, hot::kNoWayBack);
   return {};
 }
 
@@ -154,7 +157,7 @@ int ask_for(const CutoverArguments& arguments, Request request, CommandRun& run,
             const Found& found) {
   const auto longest = base::parse_duration(arguments.wait);
   if (!longest) return report(Error(longest.error()).with_context("--wait"), kUsage);
-  const ProcessPorts ports(run, arguments.run.state);
+  const ProcessPorts ports(run, arguments.run.state, guard_words(arguments.run.failpoints));
   const auto registry = migration::methods(ports.get());
   ProgressLine line(arguments.run.common.quiet);
   const auto events = events_of(run, arguments.run, line);
@@ -243,7 +246,7 @@ Task<hot::GuardEnd> guard_run(hot::HotMigration& work, Steps steps, hot::Holder&
 int guard(const CutoverArguments& arguments) {
   auto run = CommandRun::start(arguments.run.common);
   if (!run) return report(run.error(), kUsage);
-  const auto at = die_at(arguments.run.die_at);
+  const auto at = failpoint_listener(arguments.run.failpoints);
   if (!at) return report(at.error(), kUsage);
   const auto found = find_run(arguments, (*run)->clock());
   if (!found)
@@ -287,7 +290,7 @@ Verb* add_verb_of_hot_run(Verb& program, const char* name, const char* descripti
   verb->add_option("id", arguments->id, "id of the run, as `pegmove list` shows it")->required();
   add_state_option(*verb, arguments->run.state);
   add_common_options(*verb, arguments->run.common);
-  verb->add_option("--die-at", arguments->run.die_at)->group("");
+  add_failpoint_options(*verb, arguments->run.failpoints);
   return verb;
 }
 

@@ -1,9 +1,11 @@
 // hot: a table moves to another cluster while clients use it.
 #include "apps/process_ports.h"
 #include "apps/runs.h"
+#include "apps/split_limits.h"
 #include "apps/zookeeper_options.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "blockstore/path.h"
 #include "migration/hot/hot.h"
 
 namespace pegmove::apps {
@@ -21,6 +23,11 @@ struct HotArguments {
   bool opens_source = false, drops_source = false, drops_target = false;
   std::string fence = "all", order = "fence-first", max_write_hold;
   int64_t most_lag = 1000;
+  // To another partition count.
+  int32_t partitions = 0;
+  std::string relay, relay_back, relay_root = migration::hot::kUsualRelayRoot, store, path;
+  bool no_way_back = false;
+  MachineArguments machine;
 };
 
 // That nobody overwrites acknowledged writes without knowing it.
@@ -35,6 +42,21 @@ Result<void> check_order(const HotArguments& arguments, migration::hot::Order or
     return fail(Code::kInvalidArgument,
                 "--order routes-first is not for --auto: leave one of the two out");
   return {};
+}
+
+Result<migration::hot::OtherCount> other_count_of(const HotArguments& arguments) {
+  migration::hot::OtherCount other{
+      .partitions = arguments.partitions,
+      .relay = arguments.relay,
+      .relay_back = arguments.relay_back,
+      .no_way_back = arguments.no_way_back,
+      .relay_root = TRY(in_context(routes::check_root(arguments.relay_root), "--relay-root")),
+      .store = arguments.store,
+      .path = arguments.path};
+  TRY(in_context(blockstore::check_path(arguments.path), "--path"));
+  // A folder for temporary files is made only when it is needed.
+  if (!other.relay.empty()) other.limits = TRY(split_limits(arguments.machine));
+  return other;
 }
 
 Result<HotRequest> hot_request_of(const CommandRun& run, const HotArguments& arguments) {
@@ -55,6 +77,7 @@ Result<HotRequest> hot_request_of(const CommandRun& run, const HotArguments& arg
       .opens_source = arguments.opens_source,
       .drops_source = arguments.drops_source,
       .drops_target = arguments.drops_target,
+      .other = TRY(other_count_of(arguments)),
       .timeout = run.timeout()};
   TRY(check_order(arguments, request.order));
   for (const auto& proxy : request.proxies)
@@ -75,7 +98,7 @@ int move_hot(const HotArguments& arguments) {
                               .to = arguments.to,
                               .table = request->source.table,
                               .to_table = request->target.table};
-  const ProcessPorts ports(**run, arguments.run.state);
+  const ProcessPorts ports(**run, arguments.run.state, guard_words(arguments.run.failpoints));
   HotMigration work(*std::move(request), ports.get(), arguments.from, arguments.to);
   return begin_run(**run, arguments.run, work, names);
 }
@@ -103,6 +126,35 @@ void add_cutover_options(Verb& verb, HotArguments& arguments) {
       ->in_range(int64_t(0), int64_t(1'000'000'000));
 }
 
+void add_other_count_options(Verb& verb, HotArguments& arguments) {
+  constexpr const char* kOtherCount = "To another partition count";
+  verb.add_option("--partitions", arguments.partitions,
+                  "partitions of the target table; default: as many as the source has")
+      ->in_range(1, 1 << 16)
+      ->group(kOtherCount);
+  verb.add_option("--relay", arguments.relay,
+                  "name of the relay to the target in the source's [pegasus.clusters]")
+      ->group(kOtherCount);
+  verb.add_option("--relay-back", arguments.relay_back,
+                  "name of the relay back to the source in the target's [pegasus.clusters]")
+      ->group(kOtherCount);
+  verb.add_flag("--no-way-back", arguments.no_way_back,
+                "instead of --relay-back: there is no rollback after the cutover")
+      ->group(kOtherCount);
+  verb.add_option("--relay-root", arguments.relay_root,
+                  "node of ZooKeeper below which relays say what they own")
+      ->capture_default_str()
+      ->group(kOtherCount);
+  verb.add_option(
+          "--store", arguments.store,
+          "for the older rows: a [block_service.NAME] in the configuration of both clusters "
+          "and of pegmove")
+      ->group(kOtherCount);
+  verb.add_option("--path", arguments.path, "a folder in the store; default: its root")
+      ->group(kOtherCount);
+  add_machine_options(verb, arguments.machine);
+}
+
 }  // namespace
 
 void add_hot_command(Verb& program, int& exit_code) {
@@ -119,6 +171,10 @@ void add_hot_command(Verb& program, int& exit_code) {
       "The preflight checks tell what is missing: both clusters need both ids in "
       "[duplication-group] and each other's address in [pegasus.clusters]. INCR and CHECK_AND_* "
       "are refused from the beginning until `pegmove complete`.\n\n"
+      "To another partition count: pegmove hot ... --partitions 16 --relay relayB --relay-back "
+      "relayA --store disk. A relay for each direction (`pegmove relay`, started when the run asks "
+      "for it) takes what is written to the table of the other count; the older rows are moved as "
+      "files, behind it, by backup, split and bulk load.\n\n"
       "The run waits for `pegmove cutover ID` (or --auto), then for `pegmove complete ID` or "
       "`pegmove rollback ID`: what clients write to the target is duplicated back. "
       "docs/hot-migration.md is the guide.");
@@ -137,6 +193,7 @@ void add_hot_command(Verb& program, int& exit_code) {
   verb->add_option("--replicas", arguments->replicas,
                    "replicas of the target table; default: as many as the source has")
       ->in_range(1, 1024);
+  add_other_count_options(*verb, *arguments);
   add_cutover_options(*verb, *arguments);
   verb->add_flag("--open-source-for-reverse", arguments->opens_source,
                  "open the source when all MetaProxies send their clients to the target, so that "

@@ -22,9 +22,11 @@ Routine<bool> close_zookeeper(routes::ZooKeeper& nodes) {
 
 }  // namespace
 
-ProcessPorts::ProcessPorts(CommandRun& run, std::string state)
+ProcessPorts::ProcessPorts(CommandRun& run, std::string state,
+                           std::vector<std::string> guard_options)
     : run_(run),
       state_(std::move(state)),
+      guard_options_(std::move(guard_options)),
       ports_{
           .clock = run.clock(),
           .stop = run.stop(),
@@ -72,6 +74,7 @@ Result<void> ProcessPorts::start_guard(const std::string& run) const {
   std::vector<std::string> words{program.string(), "guard", run};
   if (!state_.empty()) words.insert(words.end(), {"--state", state_});
   if (!run_.config().path().empty()) words.insert(words.end(), {"--config", run_.config().path()});
+  words.insert(words.end(), guard_options_.begin(), guard_options_.end());
   auto guard = TRY(in_context(base::ChildProcess::start(words, {.outlives_caller = true}),
                               "starting the guard of the cutover"));
   const auto line = TRY(in_context(guard.next_line({.limit = kGuardStarts}),

@@ -15,8 +15,10 @@ namespace pegmove::apps {
 
 class ProcessPorts {
  public:
-  // The command run must outlive it. `state`: the journal, for guards; "": the default.
-  explicit ProcessPorts(CommandRun& run, std::string state = "");
+  // The command run must outlive it. For guards: `state`, the journal ("": the default), and
+  // further options.
+  explicit ProcessPorts(CommandRun& run, std::string state = "",
+                        std::vector<std::string> guard_options = {});
   ~ProcessPorts();
 
   const migration::Ports& get() const { return ports_; }
@@ -31,6 +33,7 @@ class ProcessPorts {
 
   CommandRun& run_;
   const std::string state_;
+  const std::vector<std::string> guard_options_;
   std::map<std::string, std::unique_ptr<routes::ZooKeeper>> zookeepers_;  // by their servers
   std::vector<std::unique_ptr<BackupStores>> stores_;  // each with a pool of its own
   async::Pool spark_pool_{1};

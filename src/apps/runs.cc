@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "apps/die_at.h"
 #include "apps/process_ports.h"
 #include "apps/progress_line.h"
 #include "apps/terminal.h"
@@ -110,7 +109,7 @@ void print_procedure(const RunArguments& arguments, runs::Work& work) {
 Result<runs::Events> events_of(CommandRun& run, const RunArguments& arguments, ProgressLine& line) {
   runs::Events events{.show = [&line](const std::string& text) { line.show(text); },
                       .warn = say,
-                      .at = TRY(die_at(arguments.die_at))};
+                      .at = TRY(failpoint_listener(arguments.failpoints))};
   if (!arguments.common.quiet) events.say = say;
   if (is_on_terminal())
     events.ask = [&run, &line](std::string question) {
@@ -130,7 +129,7 @@ void add_run_options(Verb& verb, RunArguments& arguments) {
   add_state_option(verb, arguments.state);
   verb.add_flag("--dry-run", arguments.dry_run,
                 "run the preflight checks, print the steps, and change nothing");
-  verb.add_option("--die-at", arguments.die_at)->group("");
+  add_failpoint_options(verb, arguments.failpoints);
   add_common_options(verb, arguments.common);
 }
 
@@ -158,7 +157,8 @@ bool print_undone(const std::vector<runs::Undone>& undone) {
 
 int begin_run(CommandRun& run, const RunArguments& arguments, runs::Work& work,
               journal::NewRun names, int refused) {
-  if (auto known = die_at(arguments.die_at); !known) return report(known.error(), kUsage);
+  if (auto known = failpoint_listener(arguments.failpoints); !known)
+    return report(known.error(), kUsage);
   run.prepare();
   auto assessment = run.wait_for(work.open(runs::Purpose::kBegin));
   if (!assessment) return report(assessment.error(), refused);
@@ -186,7 +186,7 @@ int resume_run(const RunArguments& arguments, const std::string& id) {
   }();
   if (!found)
     return report(found.error(), found.error().code() == Code::kNotFound ? kUsage : kFailed);
-  const ProcessPorts ports(**run, arguments.state);
+  const ProcessPorts ports(**run, arguments.state, guard_words(arguments.failpoints));
   const auto registry = migration::methods(ports.get());
   std::unique_ptr<runs::Work> work;
   return carry_out(

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "apps/command.h"
+#include "apps/die_at.h"
 #include "journal/journal.h"
 #include "migration/ports.h"
 #include "runs/engine.h"
@@ -11,12 +12,12 @@ namespace pegmove::apps {
 // Of verbs that begin a run or resume one.
 struct RunArguments {
   CommonOptions common;
-  std::string state;     // the journal; empty: the default path
-  bool dry_run = false;  // print the steps and change nothing
-  std::string die_at;    // for tests
+  std::string state;            // the journal; empty: the default path
+  bool dry_run = false;         // print the steps and change nothing
+  FailpointOptions failpoints;  // for tests
 };
 void add_state_option(Verb& verb, std::string& state);
-// --state, --dry-run, the common options, and --die-at, which is hidden.
+// --state, --dry-run, the common options, and those for failpoints, which are hidden.
 void add_run_options(Verb& verb, RunArguments& arguments);
 
 // The journal's path. Errors: of journal::default_state_path().

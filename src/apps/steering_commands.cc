@@ -2,7 +2,6 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "apps/die_at.h"
 #include "apps/process_ports.h"
 #include "apps/runs.h"
 #include "base/json_text.h"
@@ -62,7 +61,7 @@ int steer(const SteeringArguments& arguments, RunState wanted) {
   if (!run) return report(run.error(), kUsage);
   auto path = journal_path(arguments.run.state);
   if (!path) return report(path.error());
-  auto at = die_at(arguments.run.die_at);
+  auto at = failpoint_listener(arguments.run.failpoints);
   if (!at) return report(at.error(), kUsage);
   const ProcessPorts ports(**run);
   const auto registry = migration::methods(ports.get());
@@ -84,7 +83,7 @@ Verb* add_verb_of_run(Verb& program, const char* name, const char* description,
   verb->add_option("id", arguments->id, "id of the run, as `pegmove list` shows it")->required();
   add_state_option(*verb, arguments->run.state);
   add_common_options(*verb, arguments->run.common);
-  verb->add_option("--die-at", arguments->run.die_at)->group("");
+  add_failpoint_options(*verb, arguments->run.failpoints);
   return verb;
 }
 

@@ -6,41 +6,24 @@
 
 #include "base/json_fields.h"
 #include "base/json_text.h"
-#include "migration/split/complete_split.h"
 
 namespace pegmove::migration {
 namespace {
 
-using runs::StepContext;
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMostLimitBytes = int64_t{1} << 60;
 
-BackupRequest backup_of(const BackUpAndLoadRequest& request) {
+MoveFilesRequest files_of(const BackUpAndLoadRequest& request) {
   return {.from_metas = request.copy.from_metas,
+          .to_metas = request.copy.to_metas,
           .table = request.copy.options.table,
-          .provider = request.store,
+          .to_table = request.copy.options.to_table,
+          .store = request.store,
           .path = request.path,
-          .timeout = request.copy.options.timeout};
-}
-
-// What is not known before the backup is filled in by choose_split().
-SplitRequest split_of(const BackUpAndLoadRequest& request) {
-  return {.from_store = request.store,
-          .from = {.root = "", .table = request.copy.options.table},
-          .to_store = request.store,
-          .to = {.root = request.split_path,
-                 .cluster = request.cluster,
-                 .table = request.copy.options.to_table},
-          .limits = request.limits};
-}
-
-LoadRun load_of(const BackUpAndLoadRequest& request) {
-  return {.to_metas = request.copy.to_metas,
-          .load = {.table = request.copy.options.to_table,
-                   .cluster = request.cluster,
-                   .provider = request.store,
-                   .path = request.split_path},
+          .cluster = request.cluster,
+          .split_path = request.split_path,
+          .limits = request.limits,
           .timeout = request.copy.options.timeout};
 }
 
@@ -54,9 +37,7 @@ VerifyRequest verify_of(const BackUpAndLoadRequest& request) {
 // Chooses a folder that only this run uses.
 BackUpAndLoadRequest with_split_path(BackUpAndLoadRequest request, const Clock& clock) {
   if (request.split_path.empty())
-    request.split_path =
-        fmt::format("{}pegmove_split_{}_{}", request.path.empty() ? "" : request.path + "/",
-                    request.copy.options.table, clock.unix_us() / 1000);
+    request.split_path = new_split_path(request.path, request.copy.options.table, clock);
   return request;
 }
 
@@ -85,13 +66,8 @@ Result<BackUpAndLoadRequest> read_request(const nlohmann::json& json) {
 std::vector<runs::Step> back_up_and_load(BackUpAndLoad& work) {
   std::vector<runs::Step> steps;
   runs::append(steps, only(copy_table(work.copy()), "make-target"));
-  runs::append(steps, work.backup().steps());
-
-  steps.push_back(work.choose_split());
-  runs::append(steps, work.split().steps());
-
-  steps.push_back(work.check_files());
-  runs::append(steps, work.load().steps());
+  runs::append(steps, work.files().back_up());
+  runs::append(steps, work.files().split_and_load());
   runs::append(steps, only(copy_table(work.copy()), "finish-target"));
 
   runs::append(steps, work.verify().steps());
@@ -103,59 +79,19 @@ BackUpAndLoad::BackUpAndLoad(BackUpAndLoadRequest request, const Ports& ports, s
     : request_(with_split_path(std::move(request), ports.clock)),
       ports_(ports),
       copy_(request_.copy, ports, std::move(from), std::move(to)),
-      backup_(backup_of(request_), ports),
-      split_(split_of(request_), ports),
-      load_(load_of(request_), ports),
+      files_(files_of(request_), ports),
       verify_(verify_of(request_), ports) {}
 
 Task<runs::Assessment> BackUpAndLoad::open(runs::Purpose purpose) {
   auto assessment = CO_TRY(co_await copy_.open(purpose));
   if (assessment.refusal) co_return assessment;
   if (purpose == runs::Purpose::kBegin) CO_TRY(ports_.get_store(request_.store));
-  const auto connect_only =
-      purpose == runs::Purpose::kUndo ? runs::Purpose::kUndo : runs::Purpose::kResume;
-  CO_TRY(co_await backup_.open(connect_only));
-  CO_TRY(co_await load_.open(connect_only));
+  CO_TRY(co_await files_.open());
   request_.copy = copy_.request();
   co_return assessment;
 }
 
 std::string BackUpAndLoad::options() const { return to_json(request_); }
-
-runs::Step BackUpAndLoad::choose_split() {
-  return {.name = "choose-split",
-          .does = "find out partition count, id and data version of the target table",
-          .run = [this](StepContext) { return bind_split(); },
-          .take = [this](const journal::StepRecord& record) -> Result<void> {
-            if (!record.product.empty()) split_.bind(TRY(split_request_from_json(record.product)));
-            return {};
-          }};
-}
-
-Task<std::string> BackUpAndLoad::bind_split() {
-  auto request = split_of(request_);
-  CO_TRY(co_await complete_split(ports_,
-                                 {.path = backup_.place().root,
-                                  .backup_id = backup_.place().backup_id,
-                                  .target_metas = request_.copy.to_metas},
-                                 request));
-  co_return to_json(request);
-}
-
-// Checks the real cluster's rules for loads, and every file of the set.
-runs::Step BackUpAndLoad::check_files() {
-  return {.name = "check-files",
-          .does = "check the files, and whether the target table can be loaded",
-          .run = [this](StepContext) { return check_before_load(); }};
-}
-
-Task<std::string> BackUpAndLoad::check_before_load() {
-  auto cluster = CO_TRY(co_await ports_.connect(request_.copy.to_metas));
-  std::optional<blockstore::AsyncStore> store;
-  store.emplace(CO_TRY(ports_.get_store(request_.store)));
-  CO_TRY(co_await check_load(*cluster, load_of(request_), store));
-  co_return std::string();
-}
 
 // The comparison is the proof. Of the parts before it, those that this process carried out.
 runs::Report BackUpAndLoad::report(const journal::Run& run) {
@@ -163,8 +99,9 @@ runs::Report BackUpAndLoad::report(const journal::Run& run) {
   Json out{{"id", run.id}, {"verification", base::parse_json<Json>(verify.json)}};
   auto stored = base::parse_json<Json>(verify.stored);
   std::string text;
-  if (split_.made().files > 0) {
-    const auto backup = backup_.report(run), split = split_.report(run), load = load_.report(run);
+  if (files_.split().made().files > 0) {
+    const auto backup = files_.backup().report(run), split = files_.split().report(run),
+               load = files_.load().report(run);
     out["backup"] = stored["backup"] = base::parse_json<Json>(backup.json);
     out["split"] = stored["split"] = base::parse_json<Json>(split.json);
     out["load"] = stored["load"] = base::parse_json<Json>(load.json);

@@ -5,11 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "migration/cold_backup/back_up.h"
 #include "migration/copy/copy_table.h"
-#include "migration/load/load.h"
-#include "migration/ports.h"
-#include "migration/split/split.h"
+#include "migration/move_files.h"
 #include "migration/verify/verify.h"
 
 namespace pegmove::migration {
@@ -50,23 +47,14 @@ class BackUpAndLoad : public runs::Work {
 
   // The parts of back_up_and_load().
   CopyTable& copy() { return copy_; }
-  BackUp& backup() { return backup_; }
-  Split& split() { return split_; }
-  Load& load() { return load_; }
+  MoveFiles& files() { return files_; }
   Verify& verify() { return verify_; }
-  runs::Step choose_split();
-  runs::Step check_files();
 
  private:
-  Task<std::string> bind_split();
-  Task<std::string> check_before_load();
-
   BackUpAndLoadRequest request_;
   const Ports& ports_;
   CopyTable copy_;
-  BackUp backup_;
-  Split split_;
-  Load load_;
+  MoveFiles files_;
   Verify verify_;
 };
 

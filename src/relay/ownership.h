@@ -73,6 +73,8 @@ class Ownership : public routes::NodesListener {
     return partitions_[size_t(partition)].owner;
   }
   int32_t owned() const;
+  // Looks at ZooKeeper now, and not when the next second is over: for who waits for the seal.
+  void look_soon() { due_.notify(); }
   bool is_sealed() const { return is_sealed_; }
   // Why not everything is known; empty: it is.
   const std::string& problem() const { return problem_; }

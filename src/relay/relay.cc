@@ -109,6 +109,8 @@ void Relay::add_handlers() {
   operations_.http.on(
       "relay", "", "The source's partitions, who owns them and what they wait for, as JSON.",
       [this](const service::HttpQuery&) {
+        // Who asks until the seal is seen holds clients meanwhile.
+        ownership_->look_soon();
         return net::HttpReply{.body = status_json(), .content_type = "application/json"};
       });
 }

@@ -13,7 +13,7 @@
 namespace pegmove::relay {
 namespace {
 
-constexpr async::milliseconds kBetweenQuestions{200};
+constexpr async::milliseconds kBetweenQuestions{50};
 constexpr int32_t kMostSourcePartitions = 1 << 16;
 
 struct OwnerNode {

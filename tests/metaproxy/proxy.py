@@ -21,11 +21,20 @@ def route(cluster, *metas):
 
 
 class Proxy:
+    """The same address at each start."""
+
     def __init__(self, folder, zookeeper, *more):
-        self.address = f"127.0.0.1:{free_ports(1)}"
-        self.process = Process(["metaproxy", "--listen", self.address, "--zookeeper", zookeeper, "--zk-root", ROOT_NODE,
-                                "--session-timeout", "1s", *more], folder)
+        self.address, self.folder = f"127.0.0.1:{free_ports(1)}", folder
+        self.words = ["metaproxy", "--listen", self.address, "--zookeeper", zookeeper, "--zk-root", ROOT_NODE,
+                      "--session-timeout", "1s", *more]
+        self.start()
+
+    def start(self):
+        self.process = Process(self.words, self.folder)
         self.process.stdout_until("ready; Ctrl-C")
+
+    def kill(self):
+        self.process.kill()
 
     def get(self, path):
         with urllib.request.urlopen(f"http://{self.address}{path}", timeout=20) as answer:
@@ -48,7 +57,7 @@ class Proxy:
 
 
 class ProxyTest(unittest.TestCase):
-    """A ZooKeeper of its own for each class; the nodes below the root are removed before each test."""
+    """A ZooKeeper of its own for each class."""
 
     @classmethod
     def setUpClass(cls):

@@ -1,86 +1,16 @@
 """`pegmove hot` between two embedded clusters, with a real ZooKeeper and a MetaProxy."""
 import json
-import os
 import re
-import shutil
 import signal
-import tempfile
 import unittest
 
-from harness import Cluster, Process, run_program
-from ports import free_ports
-from proxy import ROOT_NODE, ProxyTest, route
+from harness import Process
+from hot import GIVEN_BACK, ROWS, HotBase
+from proxy import ROOT_NODE, route
 from wait import until
 
-ROWS = 200
-GIVEN_BACK = 6
 
-
-class PairedCluster(Cluster):
-    """One replica server; the same addresses at each start."""
-
-    def __init__(self, folder, name, port, config):
-        self.meta_port = port
-        super().__init__(folder, name, 1, ["--config", config, "--replica-port", port + 1])
-
-
-class HotTest(ProxyTest):
-    def setUp(self):
-        self.own = tempfile.mkdtemp(prefix="pegmove-hot-")
-        self.addCleanup(shutil.rmtree, self.own, ignore_errors=True)
-        port, self.config = free_ports(4), os.path.join(self.own, "group.ini")
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write("[duplication-group]\nA = 1\nB = 2\n[pegasus.clusters]\n"
-                       f"A = 127.0.0.1:{port}\nB = 127.0.0.1:{port + 2}\n")
-        self.a, self.b = (PairedCluster(self.own, name, port + 2 * index, self.config)
-                          for index, name in enumerate("AB"))
-        self.addCleanup(lambda: (self.a.kill(), self.b.kill()))
-        self.shell(self.a.meta, "create t -p 4 -r 1")
-        rows = os.path.join(self.own, "rows.jsonl")
-        with open(rows, "w", encoding="utf-8") as file:
-            file.writelines(json.dumps({"hash_key": f"h{i}", "sort_key": "s", "value": f"v{i}"}) + "\n"
-                            for i in range(ROWS))
-        self.done("import", "--cluster", self.a.meta, "--table", "t", rows)
-        self.put("t", route("A", self.a.meta))
-        self.through = self.proxy().address
-
-    def done(self, *words, code=0):
-        outcome = run_program([*words], self.own)
-        self.assertEqual(outcome.code, code, outcome)
-        return outcome
-
-    def shell(self, cluster, command):
-        return self.done("shell", "--cluster", cluster, "-e", command).out
-
-    def set(self, key, value):
-        """As a client of the proxy."""
-        self.assertIn("OK", self.shell(self.through, f"use t; set {key} s {value}"))
-
-    def value(self, cluster, key):
-        found = re.search(r'^"(.*)"$', self.shell(cluster, f"use t; get {key} s"), re.M)
-        return found and found[1]
-
-    def denied(self, cluster):
-        return "replica.deny_client_request" in self.shell(cluster.meta, "use t; get_app_envs")
-
-    def serves(self):
-        """The cluster that the node names, and the node's version."""
-        data, version = self.node("t")
-        return json.loads(data)["cluster_name"], version
-
-    def words(self, *more):
-        return ["hot", "--from", "A", "--to", "B", "--table", "t", "--zookeeper", self.zookeeper.address,
-                "--zk-root", ROOT_NODE, "--proxies", self.through, "--config", self.config, *more]
-
-    def begin(self, *more):
-        """The process, and the run's id."""
-        process = Process(self.words(*more), self.own)
-        self.addCleanup(process.kill)
-        return process, process.stderr_until(r"run (hot-\S+);")[1]
-
-    def steer(self, verb, run, *more, code=0):
-        return self.done(verb, run, "--config", self.config, *more, code=code)
-
+class HotTest(HotBase):
     def test_there_and_back_and_there(self):
         process, run = self.begin("--auto")
         process.stderr_until("cluster B serves table t; `pegmove complete")

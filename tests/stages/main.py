@@ -36,7 +36,7 @@ TEST = [
     stage("readers", Step("tests/readers/run", cores=0.5), needs="build peers"),
     stage("shell", Step("tests/shell/run", cores=0.5), needs="build"),
     stage("python", Step("tests/python_client/run", cores=0.5), needs="build"),
-    stage("metaproxy", Step("tests/metaproxy/run", cores=0.5), needs="build"),
+    stage("metaproxy", Step("tests/metaproxy/run", cores=1), needs="build"),
     stage("conformance", Step("tests/conformance/run", cores=0.5), needs="build"),
     stage("replay", Step("tests/replay/run", cores=0.5), needs="build"),
     stage("install", Step("tests/install/run"), needs="build"),
@@ -61,6 +61,7 @@ LONG = [
     stage("duplication", Step("env KILLS=1000 LIMIT_S=7200 tests/scenario/run dup_source_killed", cores=1),
           Step("env ROUNDS_OF_WRITES=300 LIMIT_S=7200 tests/scenario/run dup_mutual_property", cores=1), needs="build",
           shown=True),
+    stage("hot", Step("env KILLS=all tests/metaproxy/run -k Kills", cores=1), needs="build", shown=True),
     stage("tsan", builds("script/build tsan unit_tests"), Step("script/unit tsan", cores=2), needs="bootstrap"),
 ]
 

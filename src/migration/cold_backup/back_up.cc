@@ -94,6 +94,7 @@ Result<void> BackUp::take(const journal::StepRecord& record) {
             .table = request_.table,
             .app_id = int32_t(number_in(in, "app_id"))};
   stored_.reset();
+  whole_since_.reset();
   return {};
 }
 

@@ -125,6 +125,11 @@ Task<Undone> TableDuplication::remove(ClusterSide& side, Deadline deadline) cons
   co_return gone;
 }
 
+bool is_passing(const Error& error) {
+  return error.code() == Code::kUnreachable || error.code() == Code::kTimeout ||
+         error.code() == Code::kBusy;
+}
+
 Result<ShippingLook> judge_duplication(const client::TableDuplications& known, Shipping shipping) {
   const auto ours = std::ranges::find_if(known.duplications, [&](const auto& each) {
     return each.id == shipping.dup_id && each.remote == shipping.remote;
@@ -177,6 +182,38 @@ Task<ShippingLook> look_at_shipping(ClusterSide& side, Shipping shipping, Deadli
   look.lag = lag_of(side.partition_count(),
                     CO_TRY(co_await side.progress(std::move(view), shipping, deadline)));
   co_return look;
+}
+
+// A partition whose shipping has begun has a confirmed decree of at least 0; one that was never
+// written to is touched before, so that it has 1.
+Task<ShippedFrom> look_at_shipped_from(ClusterSide& side, Shipping shipping, Deadline deadline) {
+  const auto known =
+      CO_TRY(co_await client::table_duplications(side.cluster(), side.table(), deadline));
+  const auto look = CO_TRY(judge_duplication(known, shipping));
+  if (look.state != ShippingState::kShips) co_return ShippedFrom{.says = look.says};
+  auto view = CO_TRY(co_await side.view(deadline));
+  const auto progress = CO_TRY(co_await side.progress(std::move(view), shipping, deadline));
+  std::vector<int64_t> decrees(size_t(side.partition_count()), 0);
+  int32_t ready = 0;
+  for (const auto& each : progress) {
+    decrees[size_t(each.partition)] = each.persisted;
+    ready += each.persisted >= 1;
+  }
+  ShippedFrom from{.says = fmt::format("{} of {} partitions have a stored confirmed decree{}",
+                                       ready, side.partition_count(),
+                                       look.says.empty() ? "" : ": " + look.says)};
+  if (ready == side.partition_count()) from.decrees = std::move(decrees);
+  co_return from;
+}
+
+std::string decrees_to_json(const std::vector<int64_t>& decrees) {
+  return base::json_text(nlohmann::json{{"decrees", decrees}});
+}
+
+Result<std::vector<int64_t>> decrees_from_json(std::string_view text) {
+  const auto json = base::parse_json<nlohmann::json>(text);
+  const auto in = TRY(base::JsonFields::of(json, "the journal's confirmed decrees"));
+  return in.integers("decrees", 1, INT64_MAX);
 }
 
 Task<int> touch_partitions(ClusterSide& side, Deadline deadline) {

@@ -69,12 +69,28 @@ struct ShippingLook {
   Lag lag{};           // when it ships; of the replica servers
 };
 
+// Whether a later question may not have this error.
+bool is_passing(const Error& error);
+
 // What the meta server says of the run's duplication. Errors: kRefused: it was removed, or has
 // ended by itself; the message says what to do.
 Result<ShippingLook> judge_duplication(const client::TableDuplications& known, Shipping shipping);
 // The same with the lag, read from the replica servers. Errors: also those of the questions.
 Task<ShippingLook> look_at_shipping(ClusterSide& side, Shipping shipping, Deadline deadline);
 Lag lag_of(int32_t partitions, const std::vector<PartitionProgress>& progress);
+
+// From where on a duplication without checkpoints ships everything.
+struct ShippedFrom {
+  // By partition: the confirmed decrees that the meta server has stored. What is later is shipped,
+  // whatever fails; what is not is in a copy of the table that has these decrees. Empty: not yet.
+  std::vector<int64_t> decrees{};
+  std::string says{};  // how far it is
+};
+// Errors: as of look_at_shipping().
+Task<ShippedFrom> look_at_shipped_from(ClusterSide& side, Shipping shipping, Deadline deadline);
+// "[12,7]". Errors: kCorrupt.
+std::string decrees_to_json(const std::vector<int64_t>& decrees);
+Result<std::vector<int64_t>> decrees_from_json(std::string_view text);
 
 // Gives every partition that has had no write its first one, a remove of a key that nobody has: a
 // duplication without checkpoints never ships the first mutation of a partition of a real server.

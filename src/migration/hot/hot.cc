@@ -17,11 +17,15 @@ using runs::StepContext;
 using runs::StepKind;
 
 namespace {
+// Of the files for the target, below their path, which only the run uses.
+constexpr const char* kFilesFolder = "target";
+
 runs::Step duplicate_step(HotMigration& hot);
 runs::Step catch_up_step(HotMigration& hot);
 runs::Step one_by_one_step(HotMigration& hot);
 runs::Step verify_step(HotMigration& hot);
 runs::Step touch_step(HotMigration& hot);
+runs::Step await_relay_back_step(HotMigration& hot);
 runs::Step duplicate_back_step(HotMigration& hot);
 runs::Step await_back_step(HotMigration& hot);
 runs::Step wait_step(HotMigration& hot);
@@ -31,16 +35,23 @@ runs::Step complete_step(HotMigration& hot);
 }  // namespace
 
 std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot) {
+  const auto& request = hot.request();
   std::vector<runs::Step> steps;
-  steps.push_back(duplicate_step(hot));   // the table's rows, and what clients write, to the target
+  if (request.has_relay()) runs::append(steps, prepare_for_relay(hot));
+  steps.push_back(duplicate_step(hot));  // the table's rows, and what clients write, to the target
+  if (request.has_relay()) runs::append(steps, move_older_rows(hot));
+
   steps.push_back(catch_up_step(hot));    // until the target has nearly everything
   steps.push_back(one_by_one_step(hot));  // real servers: nothing is reordered any more
 
   steps.push_back(verify_step(hot));  // compares live, and repairs
 
-  steps.push_back(touch_step(hot));           // real servers lose the first write of a partition
-  steps.push_back(duplicate_back_step(hot));  // for a rollback
-  steps.push_back(await_back_step(hot));
+  if (request.has_way_back()) {
+    steps.push_back(touch_step(hot));  // real servers lose the first write of a partition
+    if (request.has_relay()) steps.push_back(await_relay_back_step(hot));
+    steps.push_back(duplicate_back_step(hot));  // for a rollback
+    steps.push_back(await_back_step(hot));
+  }
 
   steps.push_back(wait_step(hot));      // for `pegmove cutover`
   steps.push_back(cutover_step(hot));   // fence, prove, drain, switch; or give back
@@ -63,8 +74,11 @@ std::string target_text(const HotMigration& hot) {
 
 runs::Step duplicate_step(HotMigration& hot) {
   return {.name = "duplicate",
-          .does = fmt::format("duplicate {} to {}, with the rows that it has", source_text(hot),
-                              target_text(hot)),
+          .does = hot.request().has_relay()
+                      ? fmt::format("duplicate what is written to {} to the relay {}",
+                                    source_text(hot), hot.request().other.relay)
+                      : fmt::format("duplicate {} to {}, with the rows that it has",
+                                    source_text(hot), target_text(hot)),
           .kind = StepKind::kCompensable,
           .is_remote = true,
           .run = [&hot](StepContext) { return hot.duplicate(); },
@@ -107,9 +121,16 @@ runs::Step touch_step(HotMigration& hot) {
           .run = [&hot](StepContext) { return hot.touch_target(); }};
 }
 
+runs::Step await_relay_back_step(HotMigration& hot) {
+  return {.name = "await-relay-back",
+          .does = fmt::format("wait for the relay {}, which takes to {} what is written to {}",
+                              hot.request().other.relay_back, source_text(hot), target_text(hot)),
+          .run = [&hot](StepContext context) { return hot.await_relay(context, true); }};
+}
+
 runs::Step duplicate_back_step(HotMigration& hot) {
   return {
-      .name = "duplicate-back",
+      .name = kDuplicateBackStep,
       .does = fmt::format("duplicate {} to {}, for a rollback", target_text(hot), source_text(hot)),
       .kind = StepKind::kCompensable,
       .is_remote = true,
@@ -173,6 +194,31 @@ Routine<> reach_side(const Ports& ports, inspect::Side& side) {
   side.cluster = co_await ports.connect(side.word);
 }
 
+// What a run keeps of its own in the store.
+HotRequest with_split_path(HotRequest request, const Clock& clock) {
+  auto& other = request.other;
+  if (request.has_relay() && other.split_path.empty())
+    other.split_path = new_split_path(other.path, request.source.table, clock);
+  return request;
+}
+
+std::unique_ptr<MoveFiles> files_of(const HotRequest& request, const Ports& ports) {
+  const auto& other = request.other;
+  if (!request.has_relay()) return nullptr;
+  return std::make_unique<MoveFiles>(MoveFilesRequest{.from_metas = request.source.metas,
+                                                      .to_metas = request.target.metas,
+                                                      .table = request.source.table,
+                                                      .to_table = request.target.table,
+                                                      .store = other.store,
+                                                      .path = other.path,
+                                                      .cluster = kFilesFolder,
+                                                      .split_path = other.split_path,
+                                                      .ingest_behind = true,
+                                                      .limits = other.limits,
+                                                      .timeout = request.timeout},
+                                     ports);
+}
+
 routes::Route route_of(const HotSide& side) {
   return {.cluster = side.cluster,
           .metas = net::parse_host_port_list(side.metas).value_or(std::vector<net::HostPort>())};
@@ -181,10 +227,11 @@ routes::Route route_of(const HotSide& side) {
 }  // namespace
 
 HotMigration::HotMigration(HotRequest request, const Ports& ports, std::string from, std::string to)
-    : request_(std::move(request)),
+    : request_(with_split_path(std::move(request), ports.clock)),
       ports_(ports),
       from_(from.empty() ? request_.source.metas : std::move(from)),
-      to_(to.empty() ? request_.target.metas : std::move(to)) {}
+      to_(to.empty() ? request_.target.metas : std::move(to)),
+      files_(files_of(request_, ports)) {}
 
 HotMigration::~HotMigration() = default;
 
@@ -218,12 +265,27 @@ Task<runs::Assessment> HotMigration::open(runs::Purpose purpose) {
   source_cluster_ = CO_TRY(std::move(source.cluster));
   target_cluster_ = CO_TRY(std::move(target.cluster));
   nodes_ = CO_TRY(ports_.open_nodes(request_.zookeeper));
-  forward_.bind({.remote = request_.target.name,
-                 .remote_table = request_.target.table,
-                 .with_checkpoint = true,
-                 .remote_replica_count = request_.replica_count});
-  back_.bind({.remote = request_.source.name, .remote_table = request_.source.table});
+  CO_TRY(bind_ways());
   co_return assessment;
+}
+
+// To where each direction ships.
+Result<void> HotMigration::bind_ways() {
+  const auto& other = request_.other;
+  if (!request_.has_relay()) {
+    forward_.bind({.remote = request_.target.name,
+                   .remote_table = request_.target.table,
+                   .with_checkpoint = true,
+                   .remote_replica_count = request_.replica_count});
+    back_.bind({.remote = request_.source.name, .remote_table = request_.source.table});
+    return {};
+  }
+  forward_.bind({.remote = other.relay, .remote_table = request_.target.table});
+  relay_ = TRY(RelayPort::open(*nodes_, ports_.clock, source_cluster_, relay_ends(false)));
+  if (!request_.has_way_back()) return {};
+  back_.bind({.remote = other.relay_back, .remote_table = request_.source.table});
+  relay_back_ = TRY(RelayPort::open(*nodes_, ports_.clock, target_cluster_, relay_ends(true)));
+  return {};
 }
 
 Task<ClusterSide*> HotMigration::source() {
@@ -250,14 +312,15 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
                    .opens_target = opens_target};
   const auto& there = goes_back ? back_ : forward_;
   const auto& other = goes_back ? forward_ : back_;
+  if (goes_back && !request_.has_way_back()) co_return fail(Code::kRefused, kNoWayBack);
   if (!there.shipping())
     co_return fail(Code::kCorrupt, "the journal does not have the duplication of this direction");
   plan.shipping = *there.shipping();
   plan.back = other.shipping();
   // Where the sides are compared before the switch, reads stay open until then.
-  const bool compares = goes_back || ships_in_batches_;
-  if (compares) plan.fence = FenceKind::kWrites;
-  plan.max_write_hold = write_hold(plan.fence, compares);
+  const bool is_compared = compares(goes_back, opens_target);
+  if (is_compared) plan.fence = FenceKind::kWrites;
+  plan.max_write_hold = write_hold(plan.fence, is_compared);
   // Embedded targets recognize what an embedded source ships twice.
   if (!has_real_servers()) plan.must_persist = MustPersist::kNo;
   const bool is_embedded = (goes_back ? request_.target : request_.source).is_embedded;
@@ -275,6 +338,13 @@ milliseconds HotMigration::write_hold(FenceKind fence, bool compares) const {
   return hold + milliseconds(1000 * behind_on_the_way_back_ / kShippedPerSecond);
 }
 
+// Whether the sides are compared under the fence. A relay leaves out what is older than the
+// target's row, by the clocks of the clusters that wrote both. Where both have written, one may be
+// behind: after a rollback, which has left the target denied.
+bool HotMigration::compares(bool goes_back, bool opens_target) const {
+  return goes_back || ships_in_batches_ || (request_.has_relay() && opens_target);
+}
+
 Task<NodeNames> HotMigration::who_serves() {
   const CutoverPlan forward{
       .path = CO_TRY(routes::node_path(request_.zk_root, request_.source.table)),
@@ -287,9 +357,19 @@ Task<NodeNames> HotMigration::who_serves() {
 runs::Report HotMigration::report(const journal::Run& run) {
   auto json = to_json(report_, request_);
   json["id"] = run.id;
-  return {.stored = base::json_text(json),
-          .json = base::json_text(json, 2),
-          .text = to_text(report_, request_)};
+  auto text = to_text(report_, request_);
+  // Of the parts, those that this process carried out.
+  if (files_ && files_->split().made().files > 0) {
+    const auto backup = files_->backup().report(run), split = files_->split().report(run),
+               load = files_->load().report(run);
+    for (const auto& [name, part] :
+         {std::pair("backup", &backup), {"split", &split}, {"load", &load}}) {
+      json[name] = base::parse_json<nlohmann::ordered_json>(part->json);
+      text += part->text;
+    }
+  }
+  return {
+      .stored = base::json_text(json), .json = base::json_text(json, 2), .text = std::move(text)};
 }
 
 void HotMigration::apply(const std::string& key, const std::string& value) {

@@ -16,8 +16,10 @@
 #include "migration/hot/hot_report.h"
 #include "migration/hot/hot_request.h"
 #include "migration/hot/preflight.h"
+#include "migration/hot/relay_port.h"
 #include "migration/hot/server_settings.h"
 #include "migration/hot/serving.h"
+#include "migration/move_files.h"
 #include "migration/ports.h"
 #include "runs/engine.h"
 
@@ -28,9 +30,15 @@ class HotMigration;
 // The procedure: duplicate the table with its rows, wait until the target has nearly everything,
 // have real servers ship one write a request, compare and repair, duplicate back for a rollback,
 // wait for the word, cut over, watch, and clean up.
+// To another partition count: what is written is duplicated to a relay from before a backup, and
+// the older rows come as files behind it.
 std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot);
+// Parts of it for another count: before the duplication is added, and after it.
+std::vector<runs::Step> prepare_for_relay(HotMigration& hot);
+std::vector<runs::Step> move_older_rows(HotMigration& hot);
 
 // Names of steps that other processes look for.
+inline constexpr const char* kDuplicateBackStep = "duplicate-back";
 inline constexpr const char* kWaitStep = "wait-for-cutover";
 inline constexpr const char* kCutoverStep = "cutover";
 inline constexpr const char* kWatchStep = "watch";
@@ -39,6 +47,8 @@ inline constexpr const char* kCompleteStep = "complete";
 // begins.
 inline constexpr const char* kRolledBack = "rolled back: the source serves";
 inline constexpr const char* kGivenBack = "given back: ";
+inline constexpr const char* kNoWayBack =
+    "there is no way back: the run was begun with --no-way-back";
 // That of the steps that `watch` has led back to.
 inline constexpr const char* kRollbackAsked = "a rollback was asked for";
 
@@ -106,6 +116,17 @@ class HotMigration : public runs::Work {
   Task<runs::Undone> undo_duplication_back(runs::StepContext context);
   Task<std::string> await_back(runs::StepContext context);
   Task<std::string> wait_for_cutover(runs::StepContext context);
+  // hot/relay_steps.cc, to another partition count:
+  Task<std::string> find_no_target();
+  Task<std::string> make_target(runs::StepContext context);
+  Task<runs::Undone> drop_made_target(const journal::StepRecord& record);
+  Task<std::string> await_relay(runs::StepContext context, bool goes_back);
+  Task<std::string> touch_source();
+  Task<std::string> await_shipped_from(runs::StepContext context);
+  Result<void> take_shipped_from(const journal::StepRecord& record);
+  Task<std::string> check_backup(runs::StepContext context);
+  Task<std::string> finish_target();
+  MoveFiles& files() { return *files_; }
   // hot/switch_steps.cc:
   Task<std::string> find_before_switch(runs::StepContext context);
   Task<std::string> cut_over(runs::StepContext context);
@@ -132,10 +153,12 @@ class HotMigration : public runs::Work {
   bool has_real_servers() const {
     return !request_.source.is_embedded || !request_.target.is_embedded;
   }
+  Result<void> bind_ways();
   Task<ClusterSide*> source();
   Task<ClusterSide*> target();
   Task<NodeNames> who_serves();
   Task<CutoverPlan> plan(bool goes_back, bool opens_target);
+  bool compares(bool goes_back, bool opens_target) const;
   Task<> wait_until_shipping(runs::StepContext context, bool goes_back);
   Task<runs::Undone> remove_forward();
   Task<runs::Undone> remove_back();
@@ -158,7 +181,8 @@ class HotMigration : public runs::Work {
   Task<> repair_other_side(runs::StepContext context, bool goes_back,
                            const async::StopSignal& stop);
   Task<> check_setting_under_fence(bool goes_back);
-  Task<> check_under_fence(runs::StepContext context, bool goes_back, Deadline deadline);
+  Task<> check_under_fence(runs::StepContext context, bool goes_back, bool is_compared,
+                           Deadline deadline);
   Task<JournaledSwitch> look_before_switch(bool goes_back);
   Task<> check_nobody_wrote_back(const journal::StepRecord& record,
                                  const JournaledSwitch& journaled);
@@ -166,6 +190,11 @@ class HotMigration : public runs::Work {
   Task<std::optional<runs::Undone>> why_too_late(runs::StepContext context);
   CutoverHooks hooks_of(runs::StepContext context);
   Task<> forget_follower_envs();
+  RelayEnds relay_ends(bool goes_back) const {
+    return {.from = goes_back ? request_.target : request_.source,
+            .to = goes_back ? request_.source : request_.target,
+            .root = request_.other.relay_root};
+  }
 
   HotRequest request_;
   const Ports& ports_;
@@ -174,6 +203,10 @@ class HotMigration : public runs::Work {
   std::unique_ptr<ClusterSide> source_, target_;  // once their tables exist
   routes::Nodes* nodes_ = nullptr;
   TableDuplication forward_, back_;
+  std::unique_ptr<RelayPort> relay_, relay_back_;  // after open(); null: there is none
+  std::unique_ptr<MoveFiles> files_;               // with a relay
+  std::vector<int64_t> shipped_from_;              // decrees, by partition of the source
+  int backups_ = 0;                                // of this process
   std::vector<ServerValue> source_settings_, target_settings_;  // before they were changed
   bool has_settings_ = false;
   bool ships_in_batches_ = false;  // real servers, since one by one they cannot keep up

@@ -16,6 +16,8 @@ using HotJson = nlohmann::ordered_json;
 
 constexpr int32_t kMostReplicas = 1024;
 constexpr int32_t kMostClusterId = 127;
+constexpr int32_t kMostTablePartitions = 1 << 16;
+constexpr int64_t kMostSplitBytes = int64_t{1} << 60;
 
 HotJson to_json(const HotSide& side) {
   return {{"metas", side.metas}, {"table", side.table},     {"name", side.name},
@@ -29,6 +31,41 @@ Result<HotSide> read_hot_side(const base::JsonFields& in) {
                  .id = TRY(in.int32("id", 0, kMostClusterId)),
                  .cluster = TRY(in.text("cluster")),
                  .is_embedded = TRY(in.boolean("is_embedded"))};
+}
+
+HotJson to_json(const OtherCount& other) {
+  return {{"partitions", other.partitions},
+          {"relay", other.relay},
+          {"relay_back", other.relay_back},
+          {"no_way_back", other.no_way_back},
+          {"relay_root", other.relay_root},
+          {"store", other.store},
+          {"path", other.path},
+          {"split_path", other.split_path},
+          {"units_at_once", other.limits.units_at_once},
+          {"memory_bytes", other.limits.memory_bytes},
+          {"disk_bytes", other.limits.disk_bytes},
+          {"work_folder", other.limits.work_folder}};
+}
+
+Result<OtherCount> read_other_count(const base::JsonFields& in) {
+  OtherCount other{.partitions = TRY(in.int32("partitions", 0, kMostTablePartitions)),
+                   .relay = TRY(in.text("relay")),
+                   .relay_back = TRY(in.text("relay_back")),
+                   .no_way_back = TRY(in.boolean("no_way_back")),
+                   .relay_root = TRY(in.text("relay_root")),
+                   .store = TRY(in.text("store")),
+                   .path = TRY(in.text("path")),
+                   .split_path = TRY(in.text("split_path")),
+                   .limits = {.units_at_once = TRY(in.int32("units_at_once", 1, 1024)),
+                              .memory_bytes = TRY(in.integer("memory_bytes", 1, kMostSplitBytes)),
+                              .disk_bytes = TRY(in.integer("disk_bytes", 1, kMostSplitBytes)),
+                              .work_folder = TRY(in.text("work_folder"))}};
+  if (other.relay.empty()) return other;
+  if (auto root = routes::check_root(other.relay_root); !root)
+    return in.wrong(root.error().message());
+  if (other.partitions == 0) return in.wrong("a relay without a partition count");
+  return other;
 }
 
 Result<HotRequest> read_hot_request(const nlohmann::json& json) {
@@ -46,6 +83,8 @@ Result<HotRequest> read_hot_request(const nlohmann::json& json) {
                      .drops_source = TRY(in.boolean("drop_source")),
                      .drops_target = TRY(in.boolean("drop_target")),
                      .timeout = TRY(in.milliseconds("timeout_ms"))};
+  // Journals of earlier versions have none.
+  if (in.has("other_count")) request.other = TRY(read_other_count(TRY(in.object("other_count"))));
   const auto fence = parse_fence(TRY(in.text("fence")));
   if (!fence) return in.must_be("fence", "all or writes");
   request.fence = *fence;
@@ -93,6 +132,7 @@ std::string to_json(const HotRequest& request) {
                                  {"open_source", request.opens_source},
                                  {"drop_source", request.drops_source},
                                  {"drop_target", request.drops_target},
+                                 {"other_count", to_json(request.other)},
                                  {"timeout_ms", request.timeout.count()}});
 }
 

@@ -9,10 +9,13 @@
 #include "async/clock.h"
 #include "base/result.h"
 #include "migration/hot/plan.h"
+#include "splitter/split.h"
 
 namespace pegmove::migration::hot {
 
 inline constexpr std::string_view kHotMethod = "hot";
+// Below which relays say in ZooKeeper what they own, unless --relay-root says otherwise.
+inline constexpr const char* kUsualRelayRoot = "/pegmove/relay";
 
 // "all", "writes"; "fence-first", "routes-first": as options have them.
 std::string_view to_string(FenceKind fence);
@@ -32,6 +35,20 @@ struct HotSide {
   bool is_embedded = false;  // envs act at once there, and repeated writes are recognized
 };
 
+// How a table gets another partition count: a relay (docs/relay.md) takes what is written to the
+// target, and the older rows go there as files, behind it.
+struct OtherCount {
+  int32_t partitions = 0;    // of the target table; 0: as many as the source has, without a relay
+  std::string relay{};       // its name in the source's [pegasus.clusters]; "": there is none
+  std::string relay_back{};  // that of the one on the way back, in the target's; "": no way back
+  bool no_way_back = false;  // the operator knows it
+  std::string relay_root{};  // of relays in ZooKeeper; checked by routes::check_root()
+  std::string store{};       // a [block_service.NAME] of both clusters and of pegmove
+  std::string path{};        // of the backup in it
+  std::string split_path{};  // of the files; "": chosen when the run begins
+  splitter::SplitLimits limits{};
+};
+
 // Everything that a later process needs to resume it.
 struct HotRequest {
   HotSide source{}, target{};
@@ -49,7 +66,11 @@ struct HotRequest {
   bool opens_source = false;  // for the way back, when every proxy sends its clients to the target
   bool drops_source = false;  // at the end
   bool drops_target = false;  // by a cancel, when the run has made it
+  OtherCount other{};
   async::milliseconds timeout{30'000};
+
+  bool has_relay() const { return !other.relay.empty(); }
+  bool has_way_back() const { return !has_relay() || !other.relay_back.empty(); }
 };
 std::string to_json(const HotRequest& request);
 // Errors: kCorrupt, naming the field.

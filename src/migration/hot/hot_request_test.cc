@@ -31,6 +31,14 @@ HotRequest full_request() {
           .opens_source = true,
           .drops_source = true,
           .drops_target = true,
+          .other = {.partitions = 16,
+                    .relay = "relayB",
+                    .relay_back = "relayA",
+                    .relay_root = "/relays",
+                    .store = "disk",
+                    .path = "moves",
+                    .split_path = "moves/split",
+                    .limits = {.units_at_once = 3, .work_folder = "/tmp/x"}},
           .timeout = milliseconds(1234)};
 }
 
@@ -46,6 +54,19 @@ TEST(HotRequest, ReadsWhatItWrote) {
   EXPECT_EQ(read->fence, FenceKind::kWrites);
   EXPECT_EQ(read->order, Order::kRoutesFirst);
   EXPECT_EQ(read->proxies.size(), 2u);
+  EXPECT_EQ(read->other.partitions, 16);
+  EXPECT_EQ(read->other.limits.units_at_once, 3);
+  EXPECT_TRUE(read->has_relay());
+  EXPECT_TRUE(read->has_way_back());
+}
+
+TEST(HotRequest, ReadsAJournalFromBeforeRelays) {
+  auto json = nlohmann::json::parse(to_json(full_request()));
+  json.erase("other_count");
+  const auto read = hot_request_from_json(json.dump());
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_FALSE(read->has_relay());
+  EXPECT_TRUE(read->has_way_back()) << "by a duplication";
 }
 
 TEST(HotRequest, NamesTheFieldThatIsWrong) {
@@ -62,6 +83,12 @@ TEST(HotRequest, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(error_with("proxies", nlohmann::json::array({1})), HasSubstr("'proxies'"));
   EXPECT_THAT(error_with("max_write_hold_ms", -1), HasSubstr("'max_write_hold_ms'"));
   EXPECT_THAT(error_with("zk_root", "no slash"), HasSubstr("no slash"));
+  auto other = good["other_count"];
+  other["partitions"] = 0;
+  EXPECT_THAT(error_with("other_count", other), HasSubstr("without a partition count"));
+  other["partitions"] = 16;
+  other["relay_root"] = "no slash";
+  EXPECT_THAT(error_with("other_count", other), HasSubstr("no slash"));
   EXPECT_FALSE(hot_request_from_json("not JSON"));
 }
 

@@ -124,6 +124,9 @@ Routine<HotPreflight> look_before_hot(const Ports& ports, inspect::Side source,
                       facts.target_is_embedded, look.request.target);  // no result
   for (auto* side : {&look.request.source, &look.request.target})
     side->id = id_in_group(facts, side->name);
+  if (look.request.has_relay() && !look.request.other.store.empty())
+    if (const auto store = ports.get_store(look.request.other.store); !store)
+      facts.store_error = store.error();
   co_await ask_zookeeper(ports, look.request, facts);  // no result
   facts.proxies = co_await ask_proxies(ports, look.request);
   look.findings = check_hot(facts, look.request);

@@ -40,15 +40,23 @@ std::vector<KnownConfig> configs_of(const SideFacts& side,
   return configs;
 }
 
+// All names that need an id: a relay is a cluster to the one that ships to it.
+std::vector<std::string> group_names(const HotRequest& request) {
+  std::vector<std::string> names{request.source.name, request.target.name};
+  for (const auto& relay : {request.other.relay, request.other.relay_back})
+    if (!relay.empty()) names.push_back(relay);
+  return names;
+}
+
 // The ids that any server has; the clusters of a group without ids get free ones.
 std::map<std::string, int> known_ids(const std::vector<KnownConfig>& configs,
-                                     const HotRequest& request) {
+                                     const std::vector<std::string>& names) {
   std::map<std::string, int> ids;
   std::set<int> used;
   for (const auto& [where, config] : configs)
-    for (const auto& name : {request.source.name, request.target.name})
+    for (const auto& name : names)
       if (const auto id = config->id_of(name)) used.insert(ids.emplace(name, *id).first->second);
-  for (const auto& name : {request.source.name, request.target.name}) {
+  for (const auto& name : names) {
     int free = 1;
     while (used.contains(free)) ++free;
     if (ids.emplace(name, free).second) used.insert(free);
@@ -56,25 +64,53 @@ std::map<std::string, int> known_ids(const std::vector<KnownConfig>& configs,
   return ids;
 }
 
+// What the servers of one side must have in their configuration.
+struct GroupNeeds {
+  std::string cluster{};             // for people
+  std::string own{};                 // the side's name
+  std::vector<std::string> names{};  // with ids: itself, who it gets writes from, where it ships to
+  std::string remote{};              // the one with an address; "": it ships to nobody
+  std::string remote_address{};
+};
+
+// A relay is a cluster of its own to those that ship to it; what it writes has the id of the
+// cluster that it comes from.
+GroupNeeds needs_of(const HotRequest& request, bool of_source) {
+  const auto& own = of_source ? request.source : request.target;
+  const auto& other = of_source ? request.target : request.source;
+  GroupNeeds needs{.cluster = own.cluster,
+                   .own = own.name,
+                   .names = {own.name, other.name},
+                   .remote = other.name,
+                   .remote_address = other.metas};
+  if (!request.has_relay()) return needs;
+  needs.remote = of_source ? request.other.relay : request.other.relay_back;
+  needs.remote_address = "ADDRESS:PORT of each relay";
+  if (of_source && !request.has_way_back()) needs.names = {own.name};
+  if (!needs.remote.empty()) needs.names.push_back(needs.remote);
+  return needs;
+}
+
 // What the operator has to add to the configuration of one side's servers.
-std::string ini_lines(const std::map<std::string, int>& ids, const HotSide& own,
-                      const HotSide& other) {
-  return fmt::format(
+std::string ini_lines(const std::map<std::string, int>& ids, const GroupNeeds& needs) {
+  auto text = fmt::format(
       "add to the configuration of the meta and replica servers of cluster {}, restart them one "
-      "after the other, and start again:\n    [duplication-group]\n    {} = {}\n    {} = {}\n\n    "
-      "[pegasus.clusters]\n    {} = {}",
-      own.cluster, own.name, ids.at(own.name), other.name, ids.at(other.name), other.name,
-      other.metas);
+      "after the other, and start again:\n    [duplication-group]",
+      needs.cluster);
+  for (const auto& name : needs.names) text += fmt::format("\n    {} = {}", name, ids.at(name));
+  if (!needs.remote.empty())
+    text +=
+        fmt::format("\n\n    [pegasus.clusters]\n    {} = {}", needs.remote, needs.remote_address);
+  return text;
 }
 
 void check_group_of(const KnownConfig& known, const std::map<std::string, int>& ids,
-                    const HotSide& own, const HotSide& other, bool is_embedded,
-                    Findings& findings) {
+                    const GroupNeeds& needs, bool is_embedded, Findings& findings) {
   const auto& config = *known.config;
   std::string missing;
-  for (const auto& name : {own.name, other.name}) {
+  for (const auto& name : needs.names) {
     const auto id = config.id_of(name);
-    if (!id && (name == own.name || !config.ignores_other_ids))
+    if (!id && (name == needs.own || !config.ignores_other_ids))
       missing += fmt::format("{}[duplication-group] has no id of cluster {}",
                              missing.empty() ? "" : "; ", name);
     if (id && *id != ids.at(name))
@@ -83,15 +119,15 @@ void check_group_of(const KnownConfig& known, const std::map<std::string, int>& 
                                  name, *id, ids.at(name)),
                      known.where, "use one id for a cluster everywhere, and restart the servers");
   }
-  if (!is_embedded && !config.clusters.contains(other.name))
+  if (!is_embedded && !needs.remote.empty() && !config.clusters.contains(needs.remote))
     missing += fmt::format("{}[pegasus.clusters] has no address of cluster {}",
-                           missing.empty() ? "" : "; ", other.name);
+                           missing.empty() ? "" : "; ", needs.remote);
   if (!missing.empty())
     findings.error(Code::kRefused, "duplication-config",
                    missing +
                        "; a server that gets writes from a cluster that it does not know "
                        "makes the sending servers abort",
-                   known.where, ini_lines(ids, own, other));
+                   known.where, ini_lines(ids, needs));
 }
 
 void check_silent_servers(const SideFacts& side, const std::vector<MetaServerFacts>& metas,
@@ -185,7 +221,7 @@ void check_other_duplications(const SideFacts& source, const HotRequest& request
                           "it is not known whether the table is duplicated already", source.place(),
                           "");
   for (const auto& duplication : *source.duplications) {
-    if (duplication.remote == request.target.name)
+    if (duplication.remote == (request.has_relay() ? request.other.relay : request.target.name))
       findings.error(Code::kAlreadyExists, "duplication-exists",
                      fmt::format("it is duplicated to cluster {} already ({})", duplication.remote,
                                  duplication.status),
@@ -246,11 +282,11 @@ Findings check_groups(const HotFacts& facts, const HotRequest& request) {
   const auto of_target = configs_of(facts.inspection.target, facts.target_metas);
   auto all = of_source;
   std::ranges::copy(of_target, std::back_inserter(all));
-  const auto ids = known_ids(all, request);
+  const auto ids = known_ids(all, group_names(request));
   for (const auto& known : of_source)
-    check_group_of(known, ids, request.source, request.target, facts.source_is_embedded, findings);
+    check_group_of(known, ids, needs_of(request, true), facts.source_is_embedded, findings);
   for (const auto& known : of_target)
-    check_group_of(known, ids, request.target, request.source, facts.target_is_embedded, findings);
+    check_group_of(known, ids, needs_of(request, false), facts.target_is_embedded, findings);
   check_silent_servers(facts.inspection.source, facts.source_metas, findings);
   check_silent_servers(facts.inspection.target, facts.target_metas, findings);
   return findings;
@@ -373,6 +409,7 @@ Findings check_hot(const HotFacts& facts, const HotRequest& request) {
   findings.add(inspect::check_servers(source, !facts.target_is_embedded));
   findings.add(inspect::check_servers(target, !facts.target_is_embedded));
   findings.add(check_hot_tables(facts, request));
+  findings.add(check_other_count(facts, request));
   findings.add(check_groups(facts, request));
   findings.add(check_hot_clocks(facts));
   findings.add(check_hold(facts, request));

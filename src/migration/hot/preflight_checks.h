@@ -36,6 +36,7 @@ struct HotFacts {
   std::optional<Error> route_error{};
   std::vector<ProxyFacts> proxies{};
   std::set<std::string> source_primaries{};
+  std::optional<Error> store_error{};  // of the store for another partition count
 };
 
 // The name under which the side's servers know themselves in [duplication-group]; "" when they
@@ -53,6 +54,9 @@ inspect::Findings check_hot(const HotFacts& facts, const HotRequest& request);
 inspect::Findings check_groups(const HotFacts& facts, const HotRequest& request);
 // The source table, and that the target table can be made.
 inspect::Findings check_hot_tables(const HotFacts& facts, const HotRequest& request);
+// Another partition count: its relays, the store, and what servers can load. Also whether there is
+// one without a relay.
+inspect::Findings check_other_count(const HotFacts& facts, const HotRequest& request);
 // A real target aborts on a write from the future.
 inspect::Findings check_hot_clocks(const HotFacts& facts);
 // The node must name the source, and each proxy must follow it.

@@ -250,5 +250,99 @@ TEST(HotPreflight, TheNameInTheGroupIsThatOfAllServers) {
   EXPECT_EQ(name_in_group(facts.inspection.source, facts.source_metas), "");
 }
 
+// To another partition count, and ready for it.
+HotRequest relay_request() {
+  auto request = good_request();
+  request.other = {.partitions = 4,
+                   .relay = "RB",
+                   .relay_back = "RA",
+                   .relay_root = "/pegmove/relay",
+                   .store = "disk"};
+  request.replica_count = 3;
+  return request;
+}
+HotFacts relay_facts() {
+  auto facts = good_facts();
+  for (auto* config : {&*facts.source_metas[0].config, &*facts.inspection.source.nodes[0].config}) {
+    config->duplication_group["RB"] = 3;
+    config->clusters = {{"RB", "10.0.3.1:36601"}};
+  }
+  for (auto* config : {&*facts.target_metas[0].config, &*facts.inspection.target.nodes[0].config}) {
+    config->duplication_group["RA"] = 4;
+    config->clusters = {{"RA", "10.0.3.1:36602"}};
+  }
+  return facts;
+}
+
+TEST(HotPreflight, AnotherPartitionCountNeedsARelay) {
+  auto request = good_request();
+  request.other.partitions = 1;
+  EXPECT_EQ(errors_of(check_other_count(good_facts(), request)), "") << "as the source has";
+  request.other.partitions = 4;
+  const auto findings = check_other_count(good_facts(), request);
+  EXPECT_EQ(errors_of(findings), "no-relay");
+  EXPECT_THAT(findings.all[0].what, HasSubstr("4 partitions, and the source has 1"));
+  EXPECT_THAT(findings.all[0].next_step,
+              HasSubstr("pegmove relay --from a:34601 --to b:34601 --table t --zookeeper z:2181"));
+  EXPECT_THAT(findings.all[0].next_step, HasSubstr("pegmove relay --from b:34601 --to a:34601"));
+  request.other.partitions = 0;
+  request.other.relay_back = "RA";
+  EXPECT_EQ(errors_of(check_other_count(good_facts(), request)), "needs-relay");
+}
+
+TEST(HotPreflight, ARelayIsForAnotherCountAndHasAWayBack) {
+  const auto error_with = [](auto change) {
+    auto request = relay_request();
+    change(request.other);
+    return errors_of(check_other_count(relay_facts(), request));
+  };
+  EXPECT_EQ(error_with([](OtherCount&) {}), "");
+  EXPECT_EQ(error_with([](OtherCount& other) { other.partitions = 1; }), "same-count");
+  EXPECT_EQ(error_with([](OtherCount& other) { other.partitions = 0; }), "same-count");
+  EXPECT_EQ(error_with([](OtherCount& other) { other.relay_back.clear(); }), "no-way-back");
+  EXPECT_EQ(error_with([](OtherCount& other) { other.relay_back = "RB"; }), "one-relay");
+  EXPECT_EQ(error_with([](OtherCount& other) { other.no_way_back = true; }), "two-ways");
+  EXPECT_EQ(error_with([](OtherCount& other) { other.store.clear(); }), "no-store");
+  EXPECT_EQ(error_with([](OtherCount& other) {
+              other.relay_back.clear();
+              other.no_way_back = true;
+            }),
+            "");
+}
+
+TEST(HotPreflight, WhatTheOlderRowsNeed) {
+  auto facts = relay_facts();
+  facts.store_error = Error(Code::kNotFound, "no [block_service.disk]");
+  EXPECT_EQ(errors_of(check_other_count(facts, relay_request())), "store");
+  auto request = relay_request();
+  request.replica_count = 0;
+  EXPECT_EQ(errors_of(check_other_count(relay_facts(), request)), "one-replica");
+  facts = relay_facts();
+  facts.target_is_embedded = true;
+  EXPECT_EQ(errors_of(check_other_count(facts, request)), "");
+}
+
+TEST(HotPreflight, ARelayIsAClusterToTheOneThatShipsToIt) {
+  EXPECT_EQ(errors_of(check_groups(relay_facts(), relay_request())), "");
+  const auto findings = check_groups(good_facts(), relay_request());
+  EXPECT_EQ(findings.count(Severity::kError), 4);
+  EXPECT_THAT(findings.all[0].what, HasSubstr("no id of cluster RB"));
+  EXPECT_THAT(findings.all[0].what, HasSubstr("no address of cluster RB"));
+  EXPECT_THAT(findings.all[0].next_step,
+              HasSubstr("A = 1\n    B = 2\n    RB = 3\n\n    [pegasus.clusters]\n    RB = "));
+  // Without a way back the source gets nothing from the target, which ships nothing.
+  auto request = relay_request();
+  request.other.relay_back.clear();
+  request.other.no_way_back = true;
+  auto facts = relay_facts();
+  for (auto* config : {&*facts.source_metas[0].config, &*facts.inspection.source.nodes[0].config})
+    config->duplication_group.erase("B");
+  for (auto* config : {&*facts.target_metas[0].config, &*facts.inspection.target.nodes[0].config}) {
+    config->duplication_group.erase("RA");
+    config->clusters.clear();
+  }
+  EXPECT_EQ(errors_of(check_groups(facts, request)), "");
+}
+
 }  // namespace
 }  // namespace pegmove::migration::hot

@@ -45,10 +45,12 @@ Task<HotMigration::SwitchAttempt> HotMigration::attempt_of(JournaledSwitch journ
   auto plan = CO_TRY(co_await this->plan(journaled.goes_back, journaled.opens_target));
   auto& from = *CO_TRY(journaled.goes_back ? co_await target() : co_await source());
   auto& to = *CO_TRY(journaled.goes_back ? co_await source() : co_await target());
+  auto* relay = journaled.goes_back ? relay_back_.get() : relay_.get();
   co_return SwitchAttempt{
       .journaled = std::move(journaled),
       .plan = std::move(plan),
-      .ports = {.source = from, .target = to, .nodes = *nodes_, .clock = ports_.clock}};
+      .ports = {
+          .source = from, .target = to, .nodes = *nodes_, .clock = ports_.clock, .relay = relay}};
 }
 
 // The direction is what was asked for, and the node must agree. What cannot begin is given back: a
@@ -57,7 +59,10 @@ Task<std::string> HotMigration::find_before_switch(StepContext context) {
   const auto* record = context.session.find_step(kCutoverStep);
   const bool goes_back = record && record->outcome == kRollbackAsked;
   auto found = co_await look_before_switch(goes_back);
-  if (found) co_return to_json(*found);
+  if (found) {
+    context.events.pass("cutover.version_read");
+    co_return to_json(*found);
+  }
   co_return co_await end_given_back(context, goes_back,
                                     "nothing was changed: " + found.error().to_string());
 }
@@ -95,9 +100,10 @@ Task<std::string> HotMigration::cut_over(StepContext context) {
     // It is not extended: after it the guard gives back, whatever this process does.
     return context.session.grant_lease(kCutoverStep, lease, runs::RunSession::Extend::kNo);
   };
-  if (has_real_servers() || goes_back || ships_in_batches_)
-    hooks.compare = [this, context, goes_back](Deadline deadline) {
-      return check_under_fence(context, goes_back, deadline);
+  const bool is_compared = compares(goes_back, attempt.journaled.opens_target);
+  if (has_real_servers() || is_compared)
+    hooks.compare = [this, context, goes_back, is_compared](Deadline deadline) {
+      return check_under_fence(context, goes_back, is_compared, deadline);
     };
   auto end = co_await hot::cut_over(attempt.ports, attempt.plan, attempt.journaled.before,
                                     std::move(hooks));
@@ -331,9 +337,10 @@ Task<> HotMigration::check_setting_under_fence(bool goes_back) {
   co_return Result<void>();
 }
 
-Task<> HotMigration::check_under_fence(StepContext context, bool goes_back, Deadline deadline) {
+Task<> HotMigration::check_under_fence(StepContext context, bool goes_back, bool is_compared,
+                                       Deadline deadline) {
   CO_TRY(co_await check_setting_under_fence(goes_back));
-  if (!goes_back && !ships_in_batches_) co_return Result<void>();
+  if (!is_compared) co_return Result<void>();
   async::StopSignal stop;
   async::TaskGroup timer(co_await asio::this_coro::executor);
   timer.spawn(stop_at(ports_.clock, deadline.at, context.session.stop(), stop, timer));
@@ -362,10 +369,19 @@ Task<std::string> HotMigration::complete(StepContext context) {
   if (request_.opens_source)
     CO_TRY(co_await (*CO_TRY(co_await source())).deny(std::string(kDenyAll), soon()));
   context.session.show_progress(context.events, {.line = "removing the duplications"}, false);
-  report_.notes.push_back(CO_TRY(co_await remove_back()).says);
+  if (request_.has_way_back()) report_.notes.push_back(CO_TRY(co_await remove_back()).says);
   report_.notes.push_back(CO_TRY(co_await remove_forward()).says);
   CO_TRY(co_await put_settings_back());
   CO_TRY(co_await forget_follower_envs());
+  if (request_.has_relay()) {
+    report_.notes.push_back(fmt::format(
+        "the table has {} partitions now; the relays have nothing to do any more: stop them",
+        request_.other.partitions));
+    report_.notes.push_back(fmt::format(
+        "the backup and the files stay in {}: remove the backup with `pegmove backups rm`, and the "
+        "folder /{} by hand",
+        request_.other.store, request_.other.split_path));
+  }
   if (request_.drops_source) {
     CO_TRY(co_await source_cluster_->drop_table(request_.source.table, 0, soon()));
     report_.dropped_source = true;

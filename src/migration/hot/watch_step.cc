@@ -23,6 +23,7 @@ constexpr milliseconds kServingQuestion{3'000};
 Task<std::string> HotMigration::watch(StepContext context) {
   auto& session = context.session;
   std::optional<async::Instant> looked_at;
+  bool is_unsealed = !relay_back_;
   while (true) {
     if (session.stop().requested() || was_too_late_)
       co_return fail(
@@ -32,12 +33,16 @@ Task<std::string> HotMigration::watch(StepContext context) {
                       request_.target.cluster));
     if (const auto request = session.take_request()) {
       if (request == Request::kComplete) break;
-      if (request == Request::kRollback) {
+      if (request == Request::kRollback && request_.has_way_back()) {
         session.repeat_from(kCutoverStep, kRollbackAsked);
         break;
       }
-      context.events.warn_of("the target serves already: there is nothing to cut over");
+      context.events.warn_of(request == Request::kRollback
+                                 ? kNoWayBack
+                                 : "the target serves already: there is nothing to cut over");
     }
+    // An earlier rollback has sealed it.
+    if (!is_unsealed) is_unsealed = (co_await relay_back_->unseal(soon())).has_value();
     const auto serves = co_await who_serves();
     if (serves && *serves != NodeNames::kTarget)
       co_return fail(Code::kRefused,
@@ -81,6 +86,7 @@ Routine<> HotMigration::look_around(StepContext context) {
 
 // Without it there is no rollback.
 Task<> HotMigration::look_at_way_back() {
+  if (!request_.has_way_back()) co_return Result<void>();
   auto look = co_await look_at_shipping(*CO_TRY(co_await target()), *back_.shipping(), soon());
   if (!look) co_return fail(std::move(look.error()).with_context("a rollback is not possible"));
   if (look->state == ShippingState::kPaused)
