@@ -67,6 +67,8 @@ class SimHistory {
 struct SimTable {
   std::array<SimCluster*, 2> clusters{};  // A, B
   std::vector<int> proxies{};             // which cluster each of them names now
+  // Which cluster the node names, where no other one may accept writes; -1: any may.
+  std::function<int()> only_writer = [] { return -1; };
 };
 
 // One client: it keeps the servers that it knows, and asks its proxy again after an error.
@@ -123,6 +125,7 @@ class SimClient : public std::enable_shared_from_this<SimClient> {
                  });
   }
   void arrive(int partition, int server) {
+    only_writer_ = table_.only_writer();
     if (is_write_)
       return cluster().write(
           server, partition,
@@ -141,6 +144,9 @@ class SimClient : public std::enable_shared_from_this<SimClient> {
       return failed();
     }
     if (is_write_) {
+      if (only_writer_ >= 0 && cluster_ != only_writer_)
+        history_.note(fmt::format("{} ms: {} has accepted a write of key {} after the switch",
+                                  world_.now(), where(), key_));
       history_.acknowledged(key_, value_);
       history_.end_write(key_);
     }
@@ -168,6 +174,7 @@ class SimClient : public std::enable_shared_from_this<SimClient> {
   };
   std::vector<Known> known_;  // primaries, by partition
   int cluster_ = 0;           // of the operation under way
+  int only_writer_ = -1;      // when it arrived
   bool is_write_ = false, is_stopped_ = false;
   int key_ = 0;
   int64_t value_ = 0, floor_ = 0, begun_at_ = 0, back_off_ = 8;

@@ -30,6 +30,8 @@ SimRun::SimRun(SimSettings settings)
   b_.ship_to(&a_);
   table_ = {.clusters = {&a_, &b_}, .proxies = {0, 0}};
   stale_proxy_ms_ = world_.between(5'000, 120'000);
+  if (settings_.order == Order::kFenceFirst && !settings_.with_rollback)
+    table_.only_writer = [this] { return serving(); };
   // Both follow the node; the second one learns of a change late.
   zookeeper_.on_change = [this] {
     for (size_t proxy = 0; proxy < table_.proxies.size(); ++proxy)
