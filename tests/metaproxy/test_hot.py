@@ -14,7 +14,7 @@ class HotTest(HotBase):
     def test_there_and_back_and_there(self):
         process, run = self.begin("--auto")
         process.stderr_until("cluster B serves table t; `pegmove complete")
-        self.assertEqual(self.serves(), ("B", 1))
+        self.assertEqual(self.serves(), ("B", 2))
         self.assertTrue(self.denied(self.a))
         self.set("h1", "on-b")
         self.assertEqual(self.value(self.b.meta, "h1"), "on-b")
@@ -46,7 +46,7 @@ class HotTest(HotBase):
         process, run = self.begin("--auto", "--die-at", "cutover.fence_set")
         self.assertEqual(process.finish().code, -signal.SIGKILL)
         until(lambda: not self.denied(self.a), "the guard opens the source")
-        self.assertEqual(self.serves(), ("A", 1))  # a late switch fails
+        self.assertEqual(self.serves(), ("A", 2))  # a late switch fails
         self.set("h1", "still-a")
         outcome = self.done("resume", run, "--config", self.config, code=GIVEN_BACK)
         self.assertIn("was given back", outcome.err)
@@ -57,7 +57,7 @@ class HotTest(HotBase):
     def test_a_switch_that_the_journal_does_not_know_has_happened(self):
         process, run = self.begin("--auto", "--die-at", "cutover.switched")
         self.assertEqual(process.finish().code, -signal.SIGKILL)
-        self.assertEqual(self.serves(), ("B", 1))
+        self.assertEqual(self.serves(), ("B", 2))
         self.assertTrue(self.denied(self.a))
         resumed = Process(["resume", run, "--config", self.config], self.own)
         self.addCleanup(resumed.kill)
@@ -74,9 +74,9 @@ class HotTest(HotBase):
         self.assertIn("would name cluster B", self.steer("cutover", run, "--dry-run").out)
         self.assertEqual(self.serves(), ("A", 0))
         self.steer("cutover", run)
-        self.assertEqual(self.serves(), ("B", 1))
+        self.assertEqual(self.serves(), ("B", 2))
         self.steer("cancel", run, code=1)
-        self.assertEqual(self.serves(), ("B", 1))
+        self.assertEqual(self.serves(), ("B", 2))
         self.steer("complete", run, "--yes")
 
     def test_the_procedure_of_the_documentation_by_hand(self):
