@@ -37,17 +37,17 @@ class Persistent {
   std::optional<async::Instant> warned_at_;
 };
 
-Task<NodeNames> decide(CutoverPorts ports, CutoverPlan plan, CutoverBefore before,
-                       CutoverHooks hooks) {
+Task<ClosedSwitch> decide(CutoverPorts ports, CutoverPlan plan, CutoverBefore before,
+                          CutoverHooks hooks) {
   Persistent persistent(ports.clock, hooks,
                         fmt::format("{} STAYS DENIED and serves nobody, since ZooKeeper cannot be "
                                     "asked whether {} serves",
                                     ports.source.name(), ports.target.name()));
   while (true) {
-    auto names =
+    auto closed =
         co_await close_switch(ports.nodes, ports.clock, plan, before, persistent.attempt());
-    if (names) co_return *names;
-    CO_TRY(co_await persistent.failed(std::move(names).error()));
+    if (closed) co_return *closed;
+    CO_TRY(co_await persistent.failed(std::move(closed).error()));
   }
 }
 
@@ -91,16 +91,23 @@ Task<> unseal(CutoverPorts ports, CutoverHooks hooks) {
   }
 }
 
+// Whether a later cutover has begun, or somebody else has changed the node, since it was closed
+// with this version: then the envs are not this one's any more.
+Routine<bool> is_superseded(CutoverPorts ports, CutoverPlan plan, int32_t version) {
+  const auto node = co_await ports.nodes.read(plan.path, Deadline::in(ports.clock, kAttempt));
+  co_return node && (!*node || (*node)->version > version);
+}
+
 // Opens, and looks until everybody serves and no request that is still on its way can change that
 // any more, but no longer than servers may take (with two rounds missed).
-Task<bool> open_and_see(CutoverPorts ports, bool denies_target, async::Instant late_until,
-                        CutoverHooks hooks) {
+Task<bool> open_and_see(CutoverPorts ports, CutoverPlan plan, int32_t version,
+                        async::Instant late_until, CutoverHooks hooks) {
   constexpr async::milliseconds kLook{5'000};
   const auto give_up =
       std::max(late_until, ports.clock.now() + 3 * ports.source.envs_act_within()) + kLook;
   while (true) {
     const bool is_last = ports.clock.now() >= late_until;
-    if (denies_target) {
+    if (plan.opens_target) {
       CO_TRY(co_await deny_target(ports, hooks));
       hooks.pass("give_back.target_denied");
     }
@@ -111,6 +118,7 @@ Task<bool> open_and_see(CutoverPorts ports, bool denies_target, async::Instant l
     if (open && is_last) co_return true;
     if (hooks.is_abandoned() || ports.clock.now() >= give_up) co_return bool(open);
     if (open) co_await ports.clock.sleep_for(kAttemptPause);  // no result
+    if (co_await is_superseded(ports, plan, version)) co_return false;
   }
 }
 
@@ -119,8 +127,8 @@ Task<bool> open_and_see(CutoverPorts ports, bool denies_target, async::Instant l
 Task<GiveBackEnd> give_back(CutoverPorts ports, CutoverPlan plan, CutoverBefore before,
                             async::Instant late_until, CutoverHooks hooks) {
   hooks.pass("give_back.begun");
-  const auto names = CO_TRY(co_await decide(ports, plan, before, hooks));
-  if (names == NodeNames::kTarget) {
+  const auto closed = CO_TRY(co_await decide(ports, plan, before, hooks));
+  if (closed.names == NodeNames::kTarget) {
     if (plan.fence == FenceKind::kWrites || plan.order == Order::kRoutesFirst)
       CO_TRY(co_await send_readers_over(ports, plan, hooks));
     co_return GiveBackEnd{
@@ -129,7 +137,7 @@ Task<GiveBackEnd> give_back(CutoverPorts ports, CutoverPlan plan, CutoverBefore 
                             plan.path, ports.target.name(), ports.source.name()),
         .is_proven = true};
   }
-  if (names == NodeNames::kElse) {
+  if (closed.names == NodeNames::kElse) {
     auto says = fmt::format(
         "{} STAYS DENIED and serves nobody: node {} names neither it nor {}. "
         "Decide who serves, write the node with `pegmove routes set`, and "
@@ -139,7 +147,7 @@ Task<GiveBackEnd> give_back(CutoverPorts ports, CutoverPlan plan, CutoverBefore 
     co_return GiveBackEnd{.end = GaveBack::kStaysDenied, .says = std::move(says)};
   }
   hooks.pass("give_back.switch_closed");
-  const auto opened = co_await open_and_see(ports, plan.opens_target, late_until, hooks);
+  const auto opened = co_await open_and_see(ports, plan, closed.version, late_until, hooks);
   if (!opened && opened.error().code() == Code::kNotFound)
     co_return GiveBackEnd{
         .end = GaveBack::kStaysDenied,

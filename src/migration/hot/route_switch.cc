@@ -86,17 +86,19 @@ Task<SwitchEnd> switch_route(routes::Nodes& nodes, Clock& clock, CutoverPlan pla
   co_return SwitchEnd::kNotKnown;
 }
 
-Task<NodeNames> close_switch(routes::Nodes& nodes, Clock& clock, CutoverPlan plan,
-                             CutoverBefore before, Deadline deadline) {
+Task<ClosedSwitch> close_switch(routes::Nodes& nodes, Clock& clock, CutoverPlan plan,
+                                CutoverBefore before, Deadline deadline) {
   while (true) {
     auto written =
         co_await nodes.write(plan.path, before.text, before.version, node_request(clock, deadline));
-    if (written) co_return NodeNames::kSource;
+    if (written) co_return ClosedSwitch{NodeNames::kSource, *written};
     const auto code = written.error().code();
-    if (code == Code::kNotFound) co_return NodeNames::kElse;
-    if (code == Code::kBusy)
-      co_return names_in(
-          CO_TRY(co_await read_changed(nodes, clock, plan.path, before.version, deadline)), plan);
+    if (code == Code::kNotFound) co_return ClosedSwitch{};
+    if (code == Code::kBusy) {
+      const auto node =
+          CO_TRY(co_await read_changed(nodes, clock, plan.path, before.version, deadline));
+      co_return ClosedSwitch{names_in(node, plan), node ? node->version : -1};
+    }
     if (!is_unknown(written.error()) || deadline.passed(clock))
       co_return fail(std::move(written).error());
     co_await clock.sleep_for(kNodePause);  // no result

@@ -38,7 +38,11 @@ Task<SwitchEnd> switch_route(routes::Nodes& nodes, Clock& clock, CutoverPlan pla
 // node says after that: kSource: nobody can switch any more; kTarget: the switch has happened;
 // kElse: the node is of no use, nothing is known of who serves. Repeatable. Errors: kUnreachable,
 // kTimeout, kRefused: nothing is decided.
-Task<NodeNames> close_switch(routes::Nodes& nodes, Clock& clock, CutoverPlan plan,
-                             CutoverBefore before, Deadline deadline);
+struct ClosedSwitch {
+  NodeNames names = NodeNames::kElse;
+  int32_t version = -1;  // of the node that says so; -1: there is none
+};
+Task<ClosedSwitch> close_switch(routes::Nodes& nodes, Clock& clock, CutoverPlan plan,
+                                CutoverBefore before, Deadline deadline);
 
 }  // namespace pegmove::migration::hot

@@ -27,7 +27,9 @@ class RouteSwitchTest : public ::testing::Test {
     return async::run_to_end(context, switch_route(nodes, clock, plan, before, soon()));
   }
   Result<NodeNames> close_it(const CutoverBefore& before) {
-    return async::run_to_end(context, close_switch(nodes, clock, plan, before, soon()));
+    auto closed = async::run_to_end(context, close_switch(nodes, clock, plan, before, soon()));
+    if (!closed) return fail(closed.error());
+    return closed->names;
   }
 
   CutoverPlan plan{.path = "/root/t", .from = kFrom, .to = kTo};
