@@ -180,6 +180,7 @@ TEST_F(HotMigrationTest, ARollbackBringsBackWhatWasWrittenToTheTarget) {
   EXPECT_EQ(denied(clusters->source), "");
   EXPECT_EQ(denied(clusters->target), "reconfig*all");
   EXPECT_EQ(step(id, "cutover").outcome, kRolledBack);
+  EXPECT_THAT(step(id, "cutover").product, HasSubstr(R"("back":true)"));
   EXPECT_EQ(value(table, 1), "after");
   EXPECT_EQ(value(table, 2), std::nullopt);
 

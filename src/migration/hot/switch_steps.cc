@@ -145,7 +145,12 @@ Task<std::string> HotMigration::end_switched(StepContext context, bool goes_back
                                   serves.cluster, serves.table,
                                   base::format_duration(milliseconds(done.held_ms))));
   report_.last_switch = done;
-  if (goes_back) context.session.repeat_from(kWaitStep, kRolledBack);
+  if (goes_back) {
+    auto record = cutover_record(context);
+    record.product = to_json(done);
+    CO_TRY(co_await context.session.save_step(std::move(record)));
+    context.session.repeat_from(kWaitStep, kRolledBack);
+  }
   co_return to_json(done);
 }
 
