@@ -79,8 +79,9 @@ Result<std::unique_ptr<HotWorld>> HotWorld::start(std::string pegmove, std::stri
   world->pegmove_ = std::filesystem::absolute(pegmove);
   world->folder_ = folder;
   world->config_ = folder + "/hot.ini";
-  // Of the two clusters' meta servers, ZooKeeper, the MetaProxy, and two relays.
-  const int port = free_ports(6);
+  // Of the two clusters' meta servers, ZooKeeper, the MetaProxy, two relays, and the clusters' two
+  // replica servers each.
+  const int port = free_ports(10);
   world->zookeeper_address_ = loopback(port + 2);
   world->proxy_address_ = loopback(port + 3);
   world->relay_address_ = loopback(port + 4);
@@ -100,9 +101,10 @@ Result<std::unique_ptr<HotWorld>> HotWorld::start(std::string pegmove, std::stri
   world->processes_.push_back(kept(TRY(base::ChildProcess::start(
       {"java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", kJars, kMain, folder + "/zoo.cfg"},
       {.log = folder + "/zookeeper.log"}))));
-  world->source_ = TRY(BenchCluster::start(world->pegmove_, folder, "A", world->config_, {}, port));
-  world->target_ =
-      TRY(BenchCluster::start(world->pegmove_, folder, "B", world->config_, {}, port + 1));
+  world->source_ = TRY(BenchCluster::start(world->pegmove_, folder, "A", world->config_,
+                                           {"--replica-port", std::to_string(port + 6)}, port));
+  world->target_ = TRY(BenchCluster::start(world->pegmove_, folder, "B", world->config_,
+                                           {"--replica-port", std::to_string(port + 8)}, port + 1));
   return world;
 }
 

@@ -82,7 +82,7 @@ class HotBase(ProxyTest):
 
     def set(self, key, value):
         """As a client of the proxy."""
-        self.assertIn("OK", self.shell(self.through, f"use t; set {key} s {value}"))
+        self.assertIn("OK", self.shell(self.through, f"use t; set {key} s \"{value}\""))
 
     def value(self, cluster, key):
         found = re.search(r'^"(.*)"$', self.shell(cluster, f"use t; get {key} s"), re.M)

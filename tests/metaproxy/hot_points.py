@@ -26,7 +26,7 @@ UNDER_FENCE = ["cutover.fence_set", "cutover.fence_proven", "cutover.drained", "
 BEFORE_SWITCH = ["cutover.version_read", "cutover.begun", "cutover.members_seen", *UNDER_FENCE]
 SWITCHED = ["cutover.switched", "cutover.acted", "cutover.done", "watch.begun"]
 GIVING_BACK = ["give_back.begun", "give_back.switch_closed", "give_back.allowed", "give_back.served"]
-BACK_BEGINS = ["watch.acted", "watch.repeats", "cutover.repeats"]
+BACK_BEGINS = ["watch.acted", "cutover.repeats"]
 BACK_UNDER_FENCE = ["cutover.fence_set", "cutover.fence_proven", "cutover.target_opened", "cutover.drained",
                     "cutover.compared", "cutover.checked"]
 BACK_SWITCHED = ["cutover.readers_sent", "cutover.acted", "wait-for-cutover.repeats", "wait-for-cutover.begun"]

@@ -91,7 +91,8 @@ Result<HotRequest> read_hot_request(const nlohmann::json& json) {
   const auto order = parse_order(TRY(in.text("order")));
   if (!order) return in.must_be("order", "fence-first or routes-first");
   request.order = *order;
-  if (auto root = routes::check_root(request.zk_root); !root)
+  // "/" is kept as check_root() returns it: without the slash.
+  if (auto root = routes::check_root(request.zk_root.empty() ? "/" : request.zk_root); !root)
     return in.wrong(root.error().message());
   return request;
 }

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "routes/route.h"
+
 namespace pegmove::migration::hot {
 namespace {
 
@@ -67,6 +69,14 @@ TEST(HotRequest, ReadsAJournalFromBeforeRelays) {
   ASSERT_TRUE(read) << read.error().to_string();
   EXPECT_FALSE(read->has_relay());
   EXPECT_TRUE(read->has_way_back()) << "by a duplication";
+}
+
+TEST(HotRequest, TheRootOfZooKeeperIsReadAsItWasWritten) {
+  auto request = full_request();
+  request.zk_root = *routes::check_root("/");
+  const auto read = hot_request_from_json(to_json(request));
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_EQ(read->zk_root, request.zk_root);
 }
 
 TEST(HotRequest, NamesTheFieldThatIsWrong) {
