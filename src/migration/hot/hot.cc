@@ -62,6 +62,8 @@ std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot) {
 
 namespace {
 
+// A relay that was refused tries again after some seconds, and is sealed.
+constexpr milliseconds kRelayTakes{10'000};
 // By real servers, one write a request; measured on two cores.
 constexpr int64_t kShippedPerSecond = 5'000;
 
@@ -333,6 +335,7 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
 milliseconds HotMigration::write_hold(FenceKind fence, bool compares) const {
   if (request_.max_write_hold.count() > 0) return request_.max_write_hold;
   auto hold = usual_write_hold(!has_real_servers(), fence);
+  if (request_.has_relay()) hold += kRelayTakes;
   if (compares && report_.verification) hold += 2 * milliseconds(report_.verification->took_ms);
   // What waits to be shipped back is shipped under the fence.
   return hold + milliseconds(1000 * behind_on_the_way_back_ / kShippedPerSecond);
