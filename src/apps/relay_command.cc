@@ -105,6 +105,7 @@ Result<void> apply(const inspect::Gathered& gathered, RelaySettings& settings) {
   settings.relay.target = gathered.target_cluster->name();
   settings.relay.app_id = source.info->app_id;
   settings.relay.partitions = source.info->partition_count;
+  settings.relay.target_app_id = target.info->app_id;
   std::printf("table '%s' of %s: %d partitions; table '%s' of %s: %d partitions\n",
               source.table.c_str(), settings.relay.source.c_str(), source.info->partition_count,
               target.table.c_str(), settings.relay.target.c_str(), target.info->partition_count);
@@ -165,6 +166,7 @@ Task<> serve(asio::io_context& context, client::Client& client, EndSignals& sign
                        {.cluster = settings.relay.target,
                         .metas = settings.target_metas,
                         .table = settings.relay.target_table,
+                        .app_id = settings.relay.target_app_id,
                         .method = settings.relay.method},
                        log);
   auto relay = CO_TRY(Relay::listen(executor, clock, zookeeper, target, settings.relay, log));

@@ -39,7 +39,7 @@ void RpcChannel::start(const OutgoingCall& call, Completion done) {
   }
   if (pending_.empty()) has_deadlines_.notify();
   pending_.emplace(id, Pending{call.deadline, std::move(done), call.sent});
-  if (call.sent) unsent_watched_.push_back(id);
+  const auto begin = unsent_.size();
   if (unsent_.empty()) has_work_.notify();
   wire::append_request(
       unsent_,
@@ -54,6 +54,8 @@ void RpcChannel::start(const OutgoingCall& call, Completion done) {
        .trace_id = id,
        .thread_of = call.thread_of},
       call.body);
+  if (call.sent)
+    unsent_watched_.push_back({.id = id, .begin = begin, .bytes = unsent_.size() - begin});
 }
 
 Task<IncomingReply> RpcChannel::call(OutgoingCall call) {
@@ -107,7 +109,8 @@ Routine<> RpcChannel::write_calls(Stream& stream) {
     }
     batch.clear();
     batch.swap(unsent_);
-    note_sent();
+    note_sent(batch);
+    if (batch.empty()) continue;
     if (auto sent = co_await stream.write_all(batch); !sent) break;  // the reader notices it, too
   }
   stream.close();
@@ -115,9 +118,18 @@ Routine<> RpcChannel::write_calls(Stream& stream) {
   writer_done_.notify();
 }
 
-void RpcChannel::note_sent() {
-  for (auto id : std::exchange(unsent_watched_, {}))
-    if (auto found = pending_.find(id); found != pending_.end()) *found->second.sent = true;
+// A call that was not sent within its time was certainly not carried out, and must not be later.
+void RpcChannel::note_sent(std::string& batch) {
+  size_t left_out = 0;
+  for (const auto& call : std::exchange(unsent_watched_, {})) {
+    const auto found = pending_.find(call.id);
+    if (found != pending_.end() && !found->second.deadline.passed(clock_)) {
+      *found->second.sent = true;
+      continue;
+    }
+    batch.erase(call.begin - left_out, call.bytes);
+    left_out += call.bytes;
+  }
 }
 
 Task<> RpcChannel::read_replies(Stream& stream) {

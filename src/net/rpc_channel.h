@@ -21,7 +21,7 @@ struct OutgoingCall {
   std::string_view body;
   Deadline deadline;
   // If not null: set to true when sending begins; a call that failed before that was certainly not
-  // carried out. Must exist until the call is done.
+  // carried out, and is not sent later. Must exist until the call is done.
   bool* sent = nullptr;
   // A read that a secondary may answer, too. Not in the framing THFT 0.
   bool is_backup_request = false;
@@ -78,7 +78,7 @@ class RpcChannel {
   Routine<> write_calls(Stream& stream);
   Task<> read_replies(Stream& stream);
   Routine<> expire_calls();
-  void note_sent();
+  void note_sent(std::string& batch);
   void finish(uint64_t id, Result<IncomingReply> result);
   void fail_all(const Error& error);
 
@@ -90,7 +90,11 @@ class RpcChannel {
   uint64_t last_id_ = 0;
   std::unordered_map<uint64_t, Pending> pending_;
   std::string unsent_;
-  std::vector<uint64_t> unsent_watched_;  // calls in unsent_ with a `sent`
+  struct Unsent {
+    uint64_t id = 0;
+    size_t begin = 0, bytes = 0;  // in unsent_
+  };
+  std::vector<Unsent> unsent_watched_;  // calls in unsent_ with a `sent`
   std::unique_ptr<Stream> stream_;
   async::Event has_work_;       // for keep_connected and write_calls
   async::Event has_deadlines_;  // for expire_calls

@@ -79,6 +79,13 @@ Routine<Sent> ClusterTarget::send(Group group, MaySend may_send) {
 Routine<Sent> ClusterTarget::send_batch(Group batch, const MaySend& may_send) {
   auto partition = co_await table_.partition(batch.index, batch.partition_count);
   if (!partition) co_return not_sent(std::move(partition).error());
+  if (partition->gpid.app_id != options_.app_id)
+    co_return not_sent(Error(
+        Code::kRefused,
+        fmt::format("table '{}' on cluster {} was dropped and created again (app id {}, was "
+                    "{}), without the rows from before: recall the old one, or remove the "
+                    "duplication and begin again",
+                    options_.table, options_.cluster, partition->gpid.app_id, options_.app_id)));
   if (options_.method == WriteMethod::kPlain)
     co_return co_await write_each(*std::move(partition), batch, may_send);
   co_return co_await duplicate(*std::move(partition), batch, may_send);
@@ -113,10 +120,11 @@ Routine<Sent> ClusterTarget::write_each(TargetPartition partition, Group batch,
   co_return Sent{.done = done};
 }
 
-// Until all servers that carry out writes of the partition have clocks past the time.
+// Until all servers that carry out writes of the partition have clocks past the time, but for a
+// second at most: then the source is told to repeat the request, and people why.
 Task<> ClusterTarget::wait_for_clocks(const TargetPartition& partition, int64_t unix_us,
                                       const MaySend& may_send) {
-  while (true) {
+  for (bool has_waited = false;;) {
     CO_TRY(may_send());
     std::chrono::microseconds longest{0};
     for (const auto& server : partition.replicas) {
@@ -125,7 +133,13 @@ Task<> ClusterTarget::wait_for_clocks(const TargetPartition& partition, int64_t 
       longest = std::max(longest, CO_TRY(std::move(left)));
     }
     if (longest.count() == 0) co_return Result<void>();
+    if (has_waited)
+      co_return fail(
+          Code::kBusy,
+          fmt::format("{}: the clock of a server is {} ms behind the time of the write",
+                      table_.place(partition.gpid.partition_index), longest.count() / 1000));
     const auto rest = std::min(longest, kLongestClockWait);
+    has_waited = rest == kLongestClockWait;
     co_await client_.clock().sleep_until(client_.clock().now() + rest);  // no result
   }
 }

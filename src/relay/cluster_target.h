@@ -13,6 +13,7 @@ struct ClusterTargetOptions {
   std::string cluster;  // for people
   std::vector<net::HostPort> metas;
   std::string table;
+  int32_t app_id = 0;  // of the table that was there at the beginning: nothing is sent to another
   WriteMethod method = WriteMethod::kDuplicate;
   size_t most_request_bytes = 768 << 10;  // below max_allowed_write_size, by default 1 MiB
 };

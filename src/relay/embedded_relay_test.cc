@@ -35,9 +35,9 @@ class RelayClock : public AdvancedClock {
 class RelayThread {
  public:
   RelayThread(const Clock& wall, uint16_t port, net::Address target_meta, int32_t app_id,
-              WriteMethod method)
+              int32_t target_app_id, WriteMethod method)
       : clock_(wall) {
-    thread_.wait_for(begin(port, target_meta, app_id, method));
+    thread_.wait_for(begin(port, target_meta, app_id, target_app_id, method));
     while (!thread_.wait_for(owns_all())) {
     }
     thread_.wait_for(wait_out());
@@ -45,7 +45,8 @@ class RelayThread {
   ~RelayThread() { thread_.wait_for(end()); }
 
  private:
-  Routine<> begin(uint16_t port, net::Address target_meta, int32_t app_id, WriteMethod method) {
+  Routine<> begin(uint16_t port, net::Address target_meta, int32_t app_id, int32_t target_app_id,
+                  WriteMethod method) {
     const auto executor = thread_.executor();
     client_ = std::make_unique<client::Client>(executor, clock_);
     target_ = std::make_unique<ClusterTarget>(
@@ -53,6 +54,7 @@ class RelayThread {
         ClusterTargetOptions{.cluster = "B",
                              .metas = {*net::parse_host_port(target_meta.to_string())},
                              .table = "u",
+                             .app_id = target_app_id,
                              .method = method},
         Logger("test"));
     auto relay = Relay::listen(executor, clock_, nodes_, *target_,
@@ -64,6 +66,7 @@ class RelayThread {
                                 .partitions = kSourcePartitions,
                                 .target = "B",
                                 .target_table = "u",
+                                .target_app_id = target_app_id,
                                 .root = "/pegmove/relay",
                                 .method = method},
                                Logger("test"));
@@ -106,7 +109,8 @@ class EmbeddedRelayTest : public ::testing::Test {
             .clusters = {{"R", {{"127.0.0.1", port}}}}};
   }
   void begin_relay(WriteMethod method = WriteMethod::kDuplicate) {
-    relay = std::make_unique<RelayThread>(time, port, b.meta_address(), table->app_id(), method);
+    relay = std::make_unique<RelayThread>(time, port, b.meta_address(), table->app_id(),
+                                          copy->app_id(), method);
   }
   void add() {
     at_a.must(client::add_duplication(

@@ -20,13 +20,20 @@ using Json = nlohmann::ordered_json;
 constexpr async::milliseconds kLongestFlush{2'000};
 constexpr async::milliseconds kFlushStep{10};
 
+std::string method_name(WriteMethod method) {
+  return method == WriteMethod::kDuplicate ? "duplicate" : "plain";
+}
+
 // What all relays of one duplication have in common.
 std::string duty_text(const RelayOptions& options) {
   return base::json_text(Json{{"from", options.source},
                               {"table", options.table},
+                              {"app_id", options.app_id},
                               {"partitions", options.partitions},
                               {"to", options.target},
-                              {"to_table", options.target_table}});
+                              {"to_table", options.target_table},
+                              {"to_app_id", options.target_app_id},
+                              {"write", method_name(options.method)}});
 }
 
 meta_view::NodeAddress node_address(const net::HostPort& at) {
@@ -35,10 +42,6 @@ meta_view::NodeAddress node_address(const net::HostPort& at) {
   if (const auto ipv4 = net::parse_ipv4(at.host))
     node.address = wire::rpc_address::of(*ipv4, at.port);
   return node;
-}
-
-std::string method_name(WriteMethod method) {
-  return method == WriteMethod::kDuplicate ? "duplicate" : "plain";
 }
 
 }  // namespace

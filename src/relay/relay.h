@@ -29,6 +29,7 @@ struct RelayOptions {
   int32_t partitions = 0;
   std::string target;  // the cluster's name
   std::string target_table;
+  int32_t target_app_id = 0;
   std::string root;  // of relays in ZooKeeper, as routes::check_root() returns it
   WriteMethod method = WriteMethod::kDuplicate;
 };

@@ -59,7 +59,8 @@ class RelayHere {
         executor, *client_,
         relay::ClusterTargetOptions{.cluster = options.target,
                                     .metas = {*net::parse_host_port(target_meta.to_string())},
-                                    .table = options.target_table},
+                                    .table = options.target_table,
+                                    .app_id = options.target_app_id},
         Logger("test"));
     relay_ = good(relay::Relay::listen(executor, clock_, nodes_, *target_, std::move(options),
                                        Logger("test")));
@@ -163,15 +164,17 @@ class HotRelayTest : public ::testing::Test {
     const auto& to = goes_back ? clusters->source_servers : clusters->target_servers;
     relay = std::make_unique<RelayHere>(
         *clusters, runs.nodes,
-        relay::RelayOptions{.listen = {0x7f000001, port},
-                            .address = {"127.0.0.1", port},
-                            .source = goes_back ? "B" : "A",
-                            .table = "t",
-                            .app_id = app_id(from),
-                            .partitions = goes_back ? kCountAfter : kCountBefore,
-                            .target = goes_back ? "A" : "B",
-                            .target_table = "t",
-                            .root = kRelayRoot},
+        relay::RelayOptions{
+            .listen = {0x7f000001, port},
+            .address = {"127.0.0.1", port},
+            .source = goes_back ? "B" : "A",
+            .table = "t",
+            .app_id = app_id(from),
+            .partitions = goes_back ? kCountAfter : kCountBefore,
+            .target = goes_back ? "A" : "B",
+            .target_table = "t",
+            .target_app_id = app_id(goes_back ? clusters->source : clusters->target),
+            .root = kRelayRoot},
         to.meta_address());
   }
   // A run whose target is made, and whose relays are there.
