@@ -180,9 +180,8 @@ Result<void> Duplication::put(const DuplicateEntryView& entry) {
 // ship it: a refusal would end them.
 Result<void> Duplication::multi_put(const DuplicateEntryView& entry) {
   auto put = wire::decode_multi_put(entry.raw_message);
-  if (!put) return fail(refuse("malformed MULTI_PUT"));
-  if (put->rows.empty()) return {};
-  if (!record::check_hash_key(put->hash_key)) return fail(refuse("malformed MULTI_PUT"));
+  if (put && put->rows.empty()) return {};
+  if (!put || !record::check_hash_key(put->hash_key)) return fail(refuse("malformed MULTI_PUT"));
   std::string key;
   for (const auto& row : put->rows) {
     key.clear();
@@ -201,9 +200,8 @@ Result<void> Duplication::remove(const DuplicateEntryView& entry) {
 
 Result<void> Duplication::multi_remove(const DuplicateEntryView& entry) {
   auto request = wire::decode_body<wire::multi_remove_request>(entry.raw_message);
-  if (!request) return fail(refuse("malformed MULTI_REMOVE"));
-  if (request->sort_keys.empty()) return {};
-  if (!record::check_hash_key(request->hash_key.data))
+  if (request && request->sort_keys.empty()) return {};
+  if (!request || !record::check_hash_key(request->hash_key.data))
     return fail(refuse("malformed MULTI_REMOVE"));
   for (const auto& sort_key : request->sort_keys)
     remove_row(record::encode_key(request->hash_key.data, sort_key.data));

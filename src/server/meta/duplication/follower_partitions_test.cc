@@ -200,6 +200,16 @@ TEST_F(FollowerPartitionsTest, EndWithTheServer) {
   expect_rows();
 }
 
+// Table u, a follower of cluster A, where nobody answers.
+void make_follower(MetaServer& server, int32_t partitions) {
+  server.must(server.cluster().create_table(
+      "u",
+      {.partition_count = partitions,
+       .replica_count = 1,
+       .envs = {{"duplication.master_cluster", "A"}, {"duplication.master_metas", "127.0.0.1:1"}}},
+      server.deadline()));
+}
+
 TEST(OpenedFollowerPartitions, AreReleasedWhenTheTableWasDroppedMeanwhile) {
   std::mutex mutex;  // guards the next line
   int opened = 0, released = 0;
@@ -230,12 +240,7 @@ TEST(OpenedFollowerPartitions, AreReleasedWhenTheTableWasDroppedMeanwhile) {
     return released;
   };
   server.start();
-  server.must(server.cluster().create_table(
-      "u",
-      {.partition_count = 1,
-       .replica_count = 1,
-       .envs = {{"duplication.master_cluster", "A"}, {"duplication.master_metas", "127.0.0.1:1"}}},
-      server.deadline()));
+  make_follower(server, 1);
   opening.get_future().wait();
   server.must(server.cluster().drop_table("u", 1000, server.deadline()));
   server.wait_until([&] { return releases() == 1; });
@@ -266,12 +271,7 @@ TEST(OpenedFollowerPartitions, AreFetchedAgainWhenTheTableIsRecalledBeforeItsNod
     co_return fail(Code::kUnreachable, "nobody answers");
   };
   server.start();
-  server.must(server.cluster().create_table(
-      "u",
-      {.partition_count = 2,
-       .replica_count = 1,
-       .envs = {{"duplication.master_cluster", "A"}, {"duplication.master_metas", "127.0.0.1:1"}}},
-      server.deadline()));
+  make_follower(server, 2);
   opening.get_future().wait();
   server.must(server.cluster().drop_table("u", 1000, server.deadline()));
   const auto meta = *net::parse_host_port(server.address().to_string());
