@@ -320,7 +320,17 @@ rocksdb::Status PartitionDb::resume_within_limit() {
     is_given_up_ = true;
     rocksdb::CancelAllBackgroundWork(db_.get(), false);
   });
+  if (hooks_.errors->get().severity() >= rocksdb::Status::Severity::kHardError)
+    end_background_work();
   return db_->Resume();
+}
+
+// A flush that fails while Resume() waits for it lets Resume() fail at once, while RocksDB 7.8 has
+// already begun the next one; that one syncs a torn log as a good one, which ends the process. So
+// none may be left from before: after an error, none begins until Resume().
+void PartitionDb::end_background_work() {
+  db_->PauseBackgroundWork().PermitUncheckedError();  // waits for their ends
+  db_->ContinueBackgroundWork().PermitUncheckedError();
 }
 
 Result<std::optional<StoredValue>> PartitionDb::get(std::string_view raw_key) const {

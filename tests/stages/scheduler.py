@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 PR_SET_CHILD_SUBREAPER = 36
 SHOWN_LINES = 400  # of a failed stage's output
+LAST_LINES = 20  # of them, shown once more at the end
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ class Scheduler:
             for number, handler in before.items():
                 signal.signal(number, handler)
         if self.failed:
+            for name in self.failed:
+                say("\n".join([f"== {name}: FAILED, its last lines:", *self.lines_of(name)[-LAST_LINES:]]))
             say(f"FAILED in {time.monotonic() - start:.0f} s: {', '.join(self.failed)}" +
                 (f"; not run: {', '.join(self.not_run)}" if self.not_run else ""))
             return 1
@@ -182,8 +185,11 @@ class Scheduler:
     def log(self, stage):
         return self.logs / f"{stage.name}.log"
 
+    def lines_of(self, name):
+        return (self.logs / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+
     def show_failure(self, ended):
-        lines = self.log(ended.stage).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = self.lines_of(ended.stage.name)
         if len(lines) > SHOWN_LINES:
             say(f"... {len(lines) - SHOWN_LINES} lines more")
         say("\n".join(lines[-SHOWN_LINES:]))

@@ -144,6 +144,7 @@ class SchedulerTest(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("why it failed", self.said)
         self.assertRegex(self.said, r"(?m)^== fails: FAILED after \d+ s; .*/logs/fails.log")
+        self.assertRegex(self.said, r"(?s)== fails: FAILED, its last lines:\n[^=]*why it failed.*\nFAILED in ")
         self.assertRegex(self.said, r"FAILED in \d+ s: fails, later; not run: never, nor\n\Z|"
                                     r"FAILED in \d+ s: later, fails; not run: never, nor\n\Z")
         self.assertEqual(self.order(), ["other"])

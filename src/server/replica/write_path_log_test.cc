@@ -291,8 +291,8 @@ class LoggedHistory {
   }
 
   void reopen() {
+    partition_.close();  // may write, too
     const bool was_cut = !partition_.disk.has_power();
-    partition_.close();
     partition_.open(was_cut ? &random_ : nullptr);
     partition_.writes().set_atomic_idempotent(true);
     const auto last = partition_.db().last_decree();
