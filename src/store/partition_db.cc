@@ -325,9 +325,9 @@ rocksdb::Status PartitionDb::resume_within_limit() {
   return db_->Resume();
 }
 
-// A flush that fails while Resume() waits for it lets Resume() fail at once, while RocksDB 7.8 has
-// already begun the next one; that one syncs a torn log as a good one, which ends the process. So
-// none may be left from before: after an error, none begins until Resume().
+// Resume() of RocksDB 7.8 begins flushes of before while it waits for those under way, and when one
+// of them fails it ends at the begin of its own, which then syncs a torn log as a good one: that
+// ends the process. When none is under way, none begins before Resume() looks at errors.
 void PartitionDb::end_background_work() {
   db_->PauseBackgroundWork().PermitUncheckedError();  // waits for their ends
   db_->ContinueBackgroundWork().PermitUncheckedError();
