@@ -108,6 +108,57 @@ class HotTest(HotBase):
         self.done(*self.words("--order", "routes-first"), code=2)
         self.assertFalse(self.denied(self.a))
 
+    def test_who_asks_the_servers_directly_is_for_the_operator_to_say(self):
+        words = [word for word in self.words("--auto") if word != "--no-direct-clients"]
+        refused = self.done(*words, code=3)
+        self.assertIn("it is not known whether clients ask the meta servers of cluster A directly", refused.err)
+        self.assertIn("confirm it with --no-direct-clients", refused.err)
+        shown = json.loads(self.done(*words, "--dry-run", "--json", code=3).out)["preflight"]
+        self.assertFalse(shown["can_begin"])
+        self.assertEqual([each["kind"] for each in shown["findings"] if each["severity"] == "error"],
+                         ["direct-clients"])
+
+    def test_the_preflight_tells_what_clients_write(self):
+        self.shell(self.a.meta, "use t; incr counter s 1")
+        outcome = self.done(*self.words("--measure", "1s", "--dry-run", "--json"))
+        self.assertRegex(outcome.err, r"clients made 0 atomic writes .*, and 1 since its servers were started")
+        shown = json.loads(outcome.out)
+        self.assertTrue(shown["preflight"]["can_begin"])
+        self.assertTrue(shown["preflight"]["no_direct_clients"])
+        self.assertGreaterEqual(shown["preflight"]["writes"]["measured_ms"], 1000)
+        self.assertEqual(shown["preflight"]["writes"]["atomic_writes_since_start"], 1)
+        self.assertEqual(shown["preflight"]["ships_per_second"], 5400)
+        self.assertEqual(shown["steps"][0]["step"], "duplicate")
+
+
+class RestartTest(HotBase):
+    IDS = "[duplication-group]\nA = 1\nB = 2\n"
+
+    def group(self, port):
+        return super().group(port).replace(self.IDS, "")
+
+    def test_a_run_waits_until_its_servers_were_restarted(self):
+        self.assertIn("--wait-for-restart", self.done(*self.words(), code=3).err)
+        process, run = self.begin("--wait-for-restart", "1h")
+        said = process.stderr_until("waiting for a restart, 2 to do").string
+        self.assertIn("[duplication-group]\n    A = 1\n    B = 2", said)
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.finish().code, 7)
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write(self.IDS)
+        self.a.stop()
+        self.a.start()
+        resumed = Process(["resume", run, "--config", self.config], self.own)
+        self.addCleanup(resumed.kill)
+        resumed.stderr_until("waiting for a restart, 1 to do: replica server .* of cluster B")
+        self.b.stop()
+        self.b.start()
+        resumed.stderr_until("ready for `pegmove cutover`: 0 mutations behind")
+        self.steer("cutover", run)
+        self.assertEqual(self.serves()[0], "B")
+        self.steer("rollback", run)
+        self.assertEqual(self.serves()[0], "A")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -33,6 +33,8 @@ class HotMigration;
 // To another partition count: what is written is duplicated to a relay from before a backup, and
 // the older rows come as files behind it.
 std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot);
+// Before all others, when servers have to be restarted first.
+runs::Step await_restart_step(HotMigration& hot);
 // Parts of it for another count: before the duplication is added, and after it.
 std::vector<runs::Step> prepare_for_relay(HotMigration& hot);
 std::vector<runs::Step> move_older_rows(HotMigration& hot);
@@ -95,7 +97,10 @@ class HotMigration : public runs::Work {
   // What a cutover or a rollback would do now, as text: who serves, and how far the target is.
   Task<std::string> describe_switch(bool goes_back);
 
-  // The steps. hot/shipping_steps.cc:
+  // The steps. hot/await_restart.cc:
+  Task<std::string> await_restart(runs::StepContext context);
+  Result<void> take_restart(const journal::StepRecord& record);
+  // hot/shipping_steps.cc:
   Task<std::string> find_no_duplication();
   Task<std::string> duplicate();
   Task<std::optional<std::string>> find_duplication();
