@@ -412,6 +412,22 @@ TEST_F(HotMigrationTest, AfterARestartAllIsCheckedOnceMore) {
   EXPECT_THAT(ending.reason, HasSubstr("it already exists"));
 }
 
+TEST_F(HotMigrationTest, ARunThatShipsInBatchesLeavesTheSettingOfTheServers) {
+  auto wanted = request();
+  wanted.source.is_embedded = false;
+  wanted.ships_in_batches = true;
+  const auto id = begin(wanted);
+  stop_at = "verify-live.done";
+  const auto ending = good(runs.resume(id));
+  EXPECT_EQ(ending.state, RunState::kInterrupted) << ending.reason;
+  EXPECT_EQ(step(id, "ship-one-by-one").product, R"({"in_batches":true})");
+  EXPECT_EQ(step(id, "verify-live").state, StepState::kDone);
+  const auto values = clusters->must(
+      find_settings(servers_of(*clusters->source), kBatchSetting, clusters->deadline()));
+  ASSERT_EQ(values.size(), 1u);
+  EXPECT_EQ(values[0].value, "4096");
+}
+
 // Of real clusters; the plan says it from the beginning.
 TEST_F(HotMigrationTest, WhereClientsWriteTooFastThePlanComparesTheTablesUnderTheFence) {
   auto wanted = request();
