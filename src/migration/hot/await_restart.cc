@@ -56,7 +56,6 @@ runs::Step await_restart_step(HotMigration& hot) {
           .within = within};
 }
 
-// Then all is checked once more: much may have changed meanwhile.
 Task<std::string> HotMigration::await_restart(StepContext context) {
   auto& session = context.session;
   AwaitedServers awaited;
@@ -64,30 +63,43 @@ Task<std::string> HotMigration::await_restart(StepContext context) {
   while (true) {
     if (session.stop().requested())
       co_return fail(Code::kInterrupted,
-                     "no server has been changed; `pegmove resume` waits for the restart again");
+                     "nothing was changed yet; `pegmove resume` waits for the restart again");
     if (!looked_at || session.clock().now() - *looked_at >= kBetweenRestartLooks) {
-      const auto facts =
-          co_await ask_configurations(ports_, *source_cluster_, *target_cluster_, request_);
-      const auto missing = awaited.missing(facts, request_);
-      if (missing.empty()) break;
-      session.set_reason(missing.front());
+      const auto look = CO_TRY(co_await look_at_restart(awaited));
+      if (look.missing.empty()) {
+        session.set_reason("");
+        co_return to_json(look.request);
+      }
+      session.set_reason(look.missing.front());
       session.show_progress(context.events,
                             {.line = fmt::format("waiting for a restart, {} to do: {}",
-                                                 missing.size(), missing.front()),
-                             .unit = "to do",
-                             .done = int64_t(missing.size())},
+                                                 look.missing.size(), look.missing.front())},
                             false);
       looked_at = session.clock().now();
     }
     co_await session.clock().sleep_for(kBetweenRestartStops);  // no result
   }
-  session.set_reason("");
+}
+
+// Once the servers have what they need all is checked once more: much may have changed meanwhile.
+// What passes by itself, such as partitions without a primary, is waited for.
+Task<HotMigration::RestartLook> HotMigration::look_at_restart(AwaitedServers& awaited) {
+  const auto facts =
+      co_await ask_configurations(ports_, *source_cluster_, *target_cluster_, request_);
+  RestartLook look{.missing = awaited.missing(facts, request_)};
+  if (!look.missing.empty()) co_return look;
   auto request = request_;
   request.restart_within = milliseconds(0);  // what is missing now is an error
-  const auto look = co_await look_before_hot(ports_, {from_, source_cluster_},
-                                             {to_, target_cluster_}, std::move(request));
-  if (look.findings.has_errors()) co_return fail(inspect::to_error(look.findings.all));
-  co_return to_json(look.request);
+  auto checked = co_await look_before_hot(ports_, {from_, source_cluster_}, {to_, target_cluster_},
+                                          std::move(request));
+  look.request = std::move(checked.request);
+  for (const auto& finding : checked.findings.all) {
+    if (finding.severity != inspect::Severity::kError) continue;
+    if (!is_passing(Error(finding.code, finding.what)))
+      co_return fail(inspect::to_error(checked.findings.all));
+    look.missing.push_back(inspect::to_line(finding));
+  }
+  co_return look;
 }
 
 // The names and ids by which the servers know each other, and what was measured.

@@ -61,6 +61,14 @@ void check_write_rate(const HotFacts& facts, const HotRequest& request, Findings
   if (facts.source_is_embedded) return findings.note("write-rate", written, place);
   const auto what = fmt::format("{}; one by one, real servers ship {}/s", written,
                                 counted(request.ships_per_second));
+  if (is_too_fast_to_ship(facts, request) && request.order == Order::kRoutesFirst)
+    return findings.warning(
+        "write-rate",
+        what +
+            ": so duplicate_log_batch_bytes stays at its default, at which writes are reordered, "
+            "and with --order routes-first nothing compares the tables afterwards: the target "
+            "cannot be made exact",
+        place, "leave out --order routes-first");
   if (is_too_fast_to_ship(facts, request))
     return findings.warning(
         "write-rate",

@@ -96,6 +96,9 @@ TEST(WriteRate, MoreThanCanBeShippedInOrderIsAWarning) {
   EXPECT_THAT(finding.what, AllOf(HasSubstr("duplicate_log_batch_bytes stays at its default"),
                                   HasSubstr("--fence writes")));
   EXPECT_THAT(finding.next_step, HasSubstr("--ship-rate"));
+  request.order = Order::kRoutesFirst;
+  EXPECT_THAT(only(check_load(facts, request), "write-rate").what,
+              HasSubstr("the target cannot be made exact"));
   request.ships_per_second = 100;
   EXPECT_FALSE(is_too_fast_to_ship(facts, request));
   facts.source_is_embedded = true;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compare/live_verification.h"
+#include "migration/hot/await_restart.h"
 #include "migration/hot/cluster_side.h"
 #include "migration/hot/cutover.h"
 #include "migration/hot/duplicate.h"
@@ -150,6 +151,10 @@ class HotMigration : public runs::Work {
     CutoverPlan plan;
     CutoverPorts ports;
   };
+  struct RestartLook {
+    std::vector<std::string> missing{};  // what is waited for
+    HotRequest request{};                // with what the servers say now, when nothing is missing
+  };
 
   int64_t took_ms(async::Instant began_at) const {
     return std::chrono::duration_cast<async::milliseconds>(ports_.clock.now() - began_at).count();
@@ -159,6 +164,7 @@ class HotMigration : public runs::Work {
     return !request_.source.is_embedded || !request_.target.is_embedded;
   }
   Result<void> bind_ways();
+  Task<RestartLook> look_at_restart(AwaitedServers& awaited);
   Task<ClusterSide*> source();
   Task<ClusterSide*> target();
   Task<NodeNames> who_serves();

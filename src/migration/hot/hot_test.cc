@@ -412,6 +412,24 @@ TEST_F(HotMigrationTest, AfterARestartAllIsCheckedOnceMore) {
   EXPECT_THAT(ending.reason, HasSubstr("it already exists"));
 }
 
+// Such as a proxy that is restarted, too.
+TEST_F(HotMigrationTest, WhatPassesByItselfIsWaitedForAfterARestart) {
+  auto wanted = request();
+  wanted.restart_within = milliseconds(600'000);
+  wanted.proxies = {"p"};
+  const auto id = begin(wanted);
+  std::string shown;
+  runs.events.show = [&](const std::string& line) {
+    shown = line;
+    runs.stop.request();
+  };
+  const auto ending = good(runs.resume(id));
+  EXPECT_EQ(ending.state, RunState::kInterrupted) << ending.reason;
+  EXPECT_THAT(shown,
+              AllOf(HasSubstr("waiting for a restart, 1 to do"), HasSubstr("cluster p is away")));
+  EXPECT_EQ(step(id, "await-restart").state, StepState::kBegun);
+}
+
 TEST_F(HotMigrationTest, ARunThatShipsInBatchesLeavesTheSettingOfTheServers) {
   auto wanted = request();
   wanted.source.is_embedded = false;
