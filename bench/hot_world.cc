@@ -120,25 +120,16 @@ Result<void> HotWorld::route_to_source() {
 }
 
 Words HotWorld::hot_words(int other_partitions) const {
-  Words words{pegmove_,
-              "hot",
-              "--from",
-              "A",
-              "--to",
-              "B",
-              "--table",
-              kBenchTable,
-              "--zookeeper",
-              zookeeper_address_,
-              "--zk-root",
-              "/",
-              "--proxies",
-              proxy_address_,
-              "--no-direct-clients",
-              "--config",
-              config_,
-              "--state",
-              folder_ + "/journal.db"};
+  Words words{pegmove_,      "hot",
+              "--from",      "A",
+              "--to",        "B",
+              "--table",     kBenchTable,
+              "--zookeeper", zookeeper_address_,
+              "--zk-root",   "/",
+              "--proxies",   proxy_address_,
+              "--config",    config_,
+              "--state",     folder_ + "/journal.db"};
+  words.emplace_back("--no-direct-clients");
   if (other_partitions > 0)
     words.insert(words.end(), {"--partitions", std::to_string(other_partitions), "--relay",
                                "relayB", "--relay-back", "relayA", "--store", "local"});

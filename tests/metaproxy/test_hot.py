@@ -1,10 +1,13 @@
 """`pegmove hot` between two embedded clusters, with a real ZooKeeper and a MetaProxy."""
 import json
+import os
+import pty
 import re
 import signal
+import subprocess
 import unittest
 
-from harness import Process
+from harness import PROGRAM, Process, environment
 from hot import GIVEN_BACK, ROWS, HotBase
 from proxy import ROOT_NODE, route
 from wait import until
@@ -108,8 +111,26 @@ class HotTest(HotBase):
         self.done(*self.words("--order", "routes-first"), code=2)
         self.assertFalse(self.denied(self.a))
 
+    def unconfirmed(self, *more):
+        return [str(word) for word in self.words(*more) if word != "--no-direct-clients"]
+
+    def test_on_a_terminal_pegmove_asks_about_direct_clients(self):
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = subprocess.Popen([PROGRAM, *self.unconfirmed("--dry-run", "--quiet")], stdin=theirs, stderr=theirs,
+                                   stdout=subprocess.PIPE, cwd=self.own, env=environment(self.own))
+        os.close(theirs)
+        asked = b""
+        while b"[y/N]" not in asked:
+            asked += os.read(ours, 1024)  # fails when the process has ended
+        self.assertIn(b"Do all clients of table t ask a MetaProxy?", asked)
+        os.write(ours, b"y\n")
+        out = process.communicate(timeout=60)[0]
+        self.assertEqual(process.returncode, 0, out)
+        self.assertIn(b"duplicate table t", out)
+
     def test_who_asks_the_servers_directly_is_for_the_operator_to_say(self):
-        words = [word for word in self.words("--auto") if word != "--no-direct-clients"]
+        words = self.unconfirmed("--auto")
         refused = self.done(*words, code=3)
         self.assertIn("it is not known whether clients ask the meta servers of cluster A directly", refused.err)
         self.assertIn("confirm it with --no-direct-clients", refused.err)
