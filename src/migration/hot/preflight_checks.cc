@@ -96,9 +96,8 @@ GroupNeeds needs_of(const HotRequest& request, bool of_source) {
 // What the operator has to add to the configuration of one side's servers.
 std::string ini_lines(const std::map<std::string, int>& ids, const GroupNeeds& needs) {
   auto text = fmt::format(
-      "add to the configuration of the meta and replica servers of cluster {}, and restart them "
-      "one "
-      "after the other{}:\n    [duplication-group]",
+      "add to the configuration of the meta and replica servers of cluster {}, and restart them, "
+      "one after the other{}:\n    [duplication-group]",
       needs.cluster,
       needs.waits ? "; the run waits for it"
                   : ", then start again; with --wait-for-restart 1h the run waits for it");
