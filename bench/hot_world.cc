@@ -129,6 +129,7 @@ Words HotWorld::hot_words(int other_partitions) const {
               "--proxies",   proxy_address_,
               "--config",    config_,
               "--state",     folder_ + "/journal.db"};
+  words.emplace_back("--no-direct-clients");
   if (other_partitions > 0)
     words.insert(words.end(), {"--partitions", std::to_string(other_partitions), "--relay",
                                "relayB", "--relay-back", "relayA", "--store", "local"});

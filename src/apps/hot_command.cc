@@ -1,7 +1,10 @@
 // hot: a table moves to another cluster while clients use it.
+#include <fmt/format.h>
+
 #include "apps/process_ports.h"
 #include "apps/runs.h"
 #include "apps/split_limits.h"
+#include "apps/terminal.h"
 #include "apps/zookeeper_options.h"
 #include "base/text.h"
 #include "base/units.h"
@@ -19,9 +22,11 @@ struct HotArguments {
   ZooKeeperArguments zookeeper;
   std::string from, to, table, to_table, proxies;
   int32_t replicas = 0;
-  bool cuts_over_alone = false, accepts_lost_writes = false;
+  bool cuts_over_alone = false, accepts_lost_writes = false, no_direct_clients = false;
   bool opens_source = false, drops_source = false, drops_target = false;
   std::string fence = "all", order = "fence-first", max_write_hold;
+  std::string restart_within, measured_for;
+  int64_t ships_per_second = migration::hot::kShippedPerSecond;
   int64_t most_lag = 1000;
   // To another partition count.
   int32_t partitions = 0;
@@ -59,6 +64,14 @@ Result<migration::hot::OtherCount> other_count_of(const HotArguments& arguments)
   return other;
 }
 
+// An option's duration; 0: it was not given.
+Result<async::milliseconds> duration_of(const std::string& text, const char* option) {
+  if (text.empty()) return async::milliseconds(0);
+  const auto length = TRY(in_context(base::parse_duration(text), option));
+  if (length.count() > 0) return length;
+  return fail(Code::kInvalidArgument, fmt::format("{}: it must be longer than 0", option));
+}
+
 Result<HotRequest> hot_request_of(const CommandRun& run, const HotArguments& arguments) {
   TRY(zookeeper_servers(arguments.zookeeper));
   HotRequest request{
@@ -69,6 +82,10 @@ Result<HotRequest> hot_request_of(const CommandRun& run, const HotArguments& arg
       .zookeeper = arguments.zookeeper.servers,
       .zk_root = TRY(zookeeper_root(arguments.zookeeper)),
       .proxies = base::split(arguments.proxies, ','),
+      .no_direct_clients = arguments.no_direct_clients,
+      .restart_within = TRY(duration_of(arguments.restart_within, "--wait-for-restart")),
+      .measured_for = TRY(duration_of(arguments.measured_for, "--measure")),
+      .ships_per_second = arguments.ships_per_second,
       .replica_count = arguments.replicas,
       .cuts_over_alone = arguments.cuts_over_alone,
       .fence = TRY(in_context(migration::hot::parse_fence(arguments.fence), "--fence")),
@@ -88,11 +105,26 @@ Result<HotRequest> hot_request_of(const CommandRun& run, const HotArguments& arg
   return request;
 }
 
+// Servers do not tell who asks them, so the operator is asked, unless nobody is to be asked.
+Result<bool> knows_all_clients(CommandRun& run, const HotRequest& request) {
+  if (request.no_direct_clients) return true;
+  if (request.cuts_over_alone || !is_on_terminal()) return false;
+  run.prepare();
+  return run.wait_for(ask_on_terminal(
+      run.clock(), run.stop(),
+      fmt::format("clients that ask the meta servers of {} directly are refused from the cutover "
+                  "on. Do all clients of table {} ask a MetaProxy?",
+                  request.source.metas, request.source.table)));
+}
+
 int move_hot(const HotArguments& arguments) {
   auto run = CommandRun::start(arguments.run.common);
   if (!run) return report(run.error(), kUsage);
   auto request = hot_request_of(**run, arguments);
   if (!request) return report(request.error(), kUsage);
+  const auto confirmed = knows_all_clients(**run, *request);
+  if (!confirmed) return report(confirmed.error());
+  request->no_direct_clients = *confirmed;
   const journal::NewRun names{.method = std::string(migration::hot::kHotMethod),
                               .from = arguments.from,
                               .to = arguments.to,
@@ -103,10 +135,30 @@ int move_hot(const HotArguments& arguments) {
   return begin_run(**run, arguments.run, work, names);
 }
 
+void add_check_options(Verb& verb, HotArguments& arguments) {
+  verb.add_flag(
+      "--no-direct-clients", arguments.no_direct_clients,
+      "say that all clients ask a MetaProxy, and none the source's meta servers, which do "
+      "not tell who asks them; without it a question on a terminal, else the checks fail");
+  verb.add_option("--wait-for-restart", arguments.restart_within,
+                  "where servers lack an id or an address, print the lines to add and wait for so "
+                  "long, for instance 1h, until all servers were restarted with them");
+  verb.add_option(
+      "--measure", arguments.measured_for,
+      "how long the checks watch what clients write; default: 10s, of an embedded source "
+      "1s");
+  verb.add_option("--ship-rate", arguments.ships_per_second,
+                  "writes/s that a real source can ship one by one; where clients write faster, "
+                  "writes are shipped in batches, and the cutover compares and repairs the tables "
+                  "under --fence writes")
+      ->capture_default_str()
+      ->in_range(int64_t(1), int64_t(1'000'000'000));
+}
+
 void add_cutover_options(Verb& verb, HotArguments& arguments) {
   verb.add_flag("--auto", arguments.cuts_over_alone,
                 "cut over as soon as the target has nearly everything, instead of waiting for "
-                "`pegmove cutover`; by it you confirm that all clients ask a MetaProxy");
+                "`pegmove cutover`; needs --no-direct-clients");
   verb.add_option("--fence", arguments.fence,
                   "what the source denies during the cutover: all, or writes, so that reads stay "
                   "open and may be out of date")
@@ -162,15 +214,18 @@ void add_hot_command(Verb& program, int& exit_code) {
   auto* verb = program.add_verb(
       "hot",
       "Example: pegmove hot --from A --to B --table t --zookeeper 10.0.0.9:2181 --zk-root "
-      "/pegasus-cluster --proxies 10.0.2.1:34601 --auto\n\n"
+      "/pegasus-cluster --proxies 10.0.2.1:34601 --no-direct-clients --auto\n\n"
       "Moves a table to another cluster while clients use it, without a change in the "
       "application: they ask a MetaProxy where their table is. A duplication brings the rows that "
       "there are and all that is written; both tables are compared live, and repaired; then the "
       "source is fenced, the target is proven to have everything, and the node in ZooKeeper is "
       "switched. If that does not end in time, the source serves again (exit code 6).\n\n"
       "The preflight checks tell what is missing: both clusters need both ids in "
-      "[duplication-group] and each other's address in [pegasus.clusters]. INCR and CHECK_AND_* "
-      "are refused from the beginning until `pegmove complete`.\n\n"
+      "[duplication-group] and each other's address in [pegasus.clusters]; with --wait-for-restart "
+      "1h the run waits until the servers were restarted with them. INCR and CHECK_AND_* are "
+      "refused "
+      "from the beginning until `pegmove complete`. --dry-run --json shows the findings and the "
+      "measured writes, too.\n\n"
       "To another partition count: pegmove hot ... --partitions 16 --relay relayB --relay-back "
       "relayA --store disk. A relay for each direction (`pegmove relay`, started when the run asks "
       "for it) takes what is written to the table of the other count; the older rows are moved as "
@@ -193,6 +248,7 @@ void add_hot_command(Verb& program, int& exit_code) {
   verb->add_option("--replicas", arguments->replicas,
                    "replicas of the target table; default: as many as the source has")
       ->in_range(1, 1024);
+  add_check_options(*verb, *arguments);
   add_other_count_options(*verb, *arguments);
   add_cutover_options(*verb, *arguments);
   verb->add_flag("--open-source-for-reverse", arguments->opens_source,

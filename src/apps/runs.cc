@@ -96,12 +96,17 @@ int carry_out(CommandRun& run, const RunArguments& arguments, const std::string&
   return report_ending(id, arguments, *ending);
 }
 
-void print_procedure(const RunArguments& arguments, runs::Work& work) {
+// With what the checks have found, where the work has it as JSON; for people that is on stderr.
+void print_procedure(const RunArguments& arguments, runs::Work& work,
+                     const runs::Assessment& assessment) {
   const auto steps = work.steps();
-  if (arguments.common.json)
+  if (!arguments.common.json)
+    std::fputs(runs::procedure_text(steps).c_str(), stdout);
+  else if (assessment.checks_json.empty())
     std::printf("%s\n", runs::procedure_json(steps).c_str());
   else
-    std::fputs(runs::procedure_text(steps).c_str(), stdout);
+    std::printf("{\"preflight\": %s,\n\"steps\": %s}\n", assessment.checks_json.c_str(),
+                runs::procedure_json(steps).c_str());
 }
 
 }  // namespace
@@ -163,11 +168,13 @@ int begin_run(CommandRun& run, const RunArguments& arguments, runs::Work& work,
   auto assessment = run.wait_for(work.open(runs::Purpose::kBegin));
   if (!assessment) return report(assessment.error(), refused);
   print_assessment(*assessment, arguments.common.quiet);
-  if (assessment->refusal) return report(*assessment->refusal, refused);
-  if (arguments.dry_run) {
-    print_procedure(arguments, work);
-    return kDone;
-  }
+  const bool is_refused = assessment->refusal.has_value();
+  // Programs want to know what is wrong, too.
+  const bool shows_refused = arguments.common.json && !assessment->checks_json.empty();
+  if (arguments.dry_run && (!is_refused || shows_refused))
+    print_procedure(arguments, work, *assessment);
+  if (is_refused) return report(*assessment->refusal, refused);
+  if (arguments.dry_run) return kDone;
   names.options = work.options();
   auto begun = [&]() -> Result<journal::Run> {
     return TRY(open_journal(arguments.state, run.clock())).begin(names);

@@ -114,6 +114,28 @@ Result<MetricsAnswer> parse_metrics(std::string_view body) {
   return answer;
 }
 
+Result<PartitionMetrics> parse_partition_metrics(std::string_view body) {
+  const auto object = TRY(parse_object(body));
+  const auto entities = object.find("entities");
+  if (entities == object.end() || !entities->is_array())
+    return malformed("metrics without entities", body);
+  PartitionMetrics partitions;
+  for (const auto& entity : *entities) {
+    if (!entity.is_object() || !entity.contains("attributes") || !entity.contains("metrics"))
+      continue;
+    const auto &attributes = entity["attributes"], &metrics = entity["metrics"];
+    if (!attributes.is_object() || !metrics.is_array()) continue;
+    const auto index = base::parse_integer(base::text_in(attributes, "partition_id"), 0, INT32_MAX);
+    if (!index) continue;
+    auto& values = partitions[int32_t(*index)];
+    for (const auto& metric : metrics)
+      if (metric.is_object() && metric.contains("value") && metric["value"].is_number_integer())
+        values[base::text_in(metric, "name")] =
+            std::max<int64_t>(metric["value"].get<int64_t>(), 0);
+  }
+  return partitions;
+}
+
 Result<std::vector<DuplicationInfo>> parse_duplications(std::string_view body) {
   if (base::trim(body) == "null") return std::vector<DuplicationInfo>{};  // there are none
   std::vector<DuplicationInfo> duplications;

@@ -58,6 +58,11 @@ struct MetricsAnswer {
 };
 Result<MetricsAnswer> parse_metrics(std::string_view body);
 
+// Of GET /metrics of replicas: the values that are whole numbers, by partition and name. The
+// request chooses the table.
+using PartitionMetrics = std::map<int32_t, std::map<std::string, int64_t>>;
+Result<PartitionMetrics> parse_partition_metrics(std::string_view body);
+
 // A duplication of a table to another cluster, of GET /meta/app/duplication (Pegasus:
 // duplication_query_response_to_string in src/common/duplication_common.cpp). Removed ones are left
 // out.

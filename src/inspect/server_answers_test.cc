@@ -106,6 +106,22 @@ TEST(ServerAnswers, MetricsTellTheClockAndASum) {
   EXPECT_FALSE(parse_metrics(R"({"timestamp_ns":1})"));
 }
 
+TEST(ServerAnswers, MetricsOfReplicasAreToldByPartition) {
+  const auto answer = parse_partition_metrics(
+      R"({"entities":[{"type":"replica","id":"replica@2.0",)"
+      R"("attributes":{"partition_id":"0","table_id":"2"},)"
+      R"("metrics":[{"name":"put_requests","value":3},{"name":"x","p99":1}]},)"
+      R"({"type":"replica","attributes":{"partition_id":"7","table_id":"2"},)"
+      R"("metrics":[{"name":"put_requests","value":4},{"name":"incr_requests","value":-1}]},)"
+      R"({"type":"server","attributes":{},"metrics":[{"name":"y","value":9}]},1,)"
+      R"({"attributes":{"partition_id":"-1"},"metrics":[{"name":"y","value":9}]}]})");
+  ASSERT_TRUE(answer) << answer.error().to_string();
+  EXPECT_EQ(*answer, (PartitionMetrics{{0, {{"put_requests", 3}}},
+                                       {7, {{"put_requests", 4}, {"incr_requests", 0}}}}));
+  EXPECT_FALSE(parse_partition_metrics(R"({"timestamp_ns":1})"));
+  EXPECT_FALSE(parse_partition_metrics("no JSON"));
+}
+
 TEST(ServerAnswers, DuplicationsAreListedWithoutRemovedOnes) {
   auto list = parse_duplications(
       R"({"appid":2,"1":{"dupid":1,"remote":"B","status":"DS_LOG","remote_app_name":"u"},)"

@@ -40,6 +40,7 @@ struct Assessment {
   std::vector<std::string> warnings{};  // lines for the operator
   std::vector<std::string> notes{};     // the same, less important
   std::optional<Error> refusal{};       // why the run cannot begin, or be resumed, now
+  std::string checks_json{};            // all that was looked at, for programs; empty: not shown
 };
 
 struct Report {

@@ -104,7 +104,7 @@ class HotBase(ProxyTest):
     def words(self, *more, table="t", proxy=None, zookeeper=None):
         return ["hot", "--from", "A", "--to", "B", "--table", table, "--zookeeper",
                 zookeeper or self.zookeeper.address, "--zk-root", ROOT_NODE, "--proxies", proxy or self.through,
-                "--config", self.config, *more]
+                "--no-direct-clients", "--config", self.config, *more]
 
     def begin(self, *more, **where):
         """The process, and the run's id."""

@@ -1,10 +1,13 @@
 """`pegmove hot` between two embedded clusters, with a real ZooKeeper and a MetaProxy."""
 import json
+import os
+import pty
 import re
 import signal
+import subprocess
 import unittest
 
-from harness import Process
+from harness import PROGRAM, Process, environment
 from hot import GIVEN_BACK, ROWS, HotBase
 from proxy import ROOT_NODE, route
 from wait import until
@@ -107,6 +110,75 @@ class HotTest(HotBase):
         self.assertIn("already exists", self.done(*self.words(), code=3).err)
         self.done(*self.words("--order", "routes-first"), code=2)
         self.assertFalse(self.denied(self.a))
+
+    def unconfirmed(self, *more):
+        return [str(word) for word in self.words(*more) if word != "--no-direct-clients"]
+
+    def test_on_a_terminal_pegmove_asks_about_direct_clients(self):
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = subprocess.Popen([PROGRAM, *self.unconfirmed("--dry-run", "--quiet")], stdin=theirs, stderr=theirs,
+                                   stdout=subprocess.PIPE, cwd=self.own, env=environment(self.own))
+        os.close(theirs)
+        asked = b""
+        while b"[y/N]" not in asked:
+            asked += os.read(ours, 1024)  # fails when the process has ended
+        self.assertIn(b"Do all clients of table t ask a MetaProxy?", asked)
+        os.write(ours, b"y\n")
+        out = process.communicate(timeout=60)[0]
+        self.assertEqual(process.returncode, 0, out)
+        self.assertIn(b"duplicate table t", out)
+
+    def test_who_asks_the_servers_directly_is_for_the_operator_to_say(self):
+        words = self.unconfirmed("--auto")
+        refused = self.done(*words, code=3)
+        self.assertIn("it is not known whether clients ask the meta servers of cluster A directly", refused.err)
+        self.assertIn("confirm it with --no-direct-clients", refused.err)
+        shown = json.loads(self.done(*words, "--dry-run", "--json", code=3).out)["preflight"]
+        self.assertFalse(shown["can_begin"])
+        self.assertEqual([each["kind"] for each in shown["findings"] if each["severity"] == "error"],
+                         ["direct-clients"])
+
+    def test_the_preflight_tells_what_clients_write(self):
+        self.shell(self.a.meta, "use t; incr counter s 1")
+        outcome = self.done(*self.words("--measure", "1s", "--dry-run", "--json"))
+        self.assertRegex(outcome.err, r"clients made 0 atomic writes .*, and 1 since its servers were started")
+        shown = json.loads(outcome.out)
+        self.assertTrue(shown["preflight"]["can_begin"])
+        self.assertTrue(shown["preflight"]["no_direct_clients"])
+        self.assertGreaterEqual(shown["preflight"]["writes"]["measured_ms"], 1000)
+        self.assertEqual(shown["preflight"]["writes"]["atomic_writes_since_start"], 1)
+        self.assertEqual(shown["preflight"]["ships_per_second"], 5400)
+        self.assertEqual(shown["steps"][0]["step"], "duplicate")
+
+
+class RestartTest(HotBase):
+    IDS = "[duplication-group]\nA = 1\nB = 2\n"
+
+    def group(self, port):
+        return super().group(port).replace(self.IDS, "")
+
+    def test_a_run_waits_until_its_servers_were_restarted(self):
+        self.assertIn("--wait-for-restart", self.done(*self.words(), code=3).err)
+        process, run = self.begin("--wait-for-restart", "1h")
+        said = process.stderr_until("waiting for a restart, 2 to do").string
+        self.assertIn("[duplication-group]\n    A = 1\n    B = 2", said)
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.finish().code, 7)
+        with open(self.config, "a", encoding="utf-8") as file:
+            file.write(self.IDS)
+        self.a.stop()
+        self.a.start()
+        resumed = Process(["resume", run, "--config", self.config], self.own)
+        self.addCleanup(resumed.kill)
+        resumed.stderr_until("waiting for a restart, 1 to do: replica server .* of cluster B")
+        self.b.stop()
+        self.b.start()
+        resumed.stderr_until("ready for `pegmove cutover`: 0 mutations behind")
+        self.steer("cutover", run)
+        self.assertEqual(self.serves()[0], "B")
+        self.steer("rollback", run)
+        self.assertEqual(self.serves()[0], "A")
 
 
 if __name__ == "__main__":

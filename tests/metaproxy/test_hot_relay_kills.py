@@ -71,7 +71,7 @@ class HotRelayKillsTest(HotBase):
     def steps(self):
         """Those until the run is ready, as its dry run shows them."""
         shown = json.loads(self.done(*self.words(*self.options, "--dry-run", "--json")).out)
-        names = [step["step"] for step in shown]
+        names = [step["step"] for step in shown["steps"]]
         return names[:names.index("wait-for-cutover") + 1]
 
     def kills(self, victim_of):

@@ -37,6 +37,7 @@ runs::Step complete_step(HotMigration& hot);
 std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot) {
   const auto& request = hot.request();
   std::vector<runs::Step> steps;
+  if (request.waits_for_restart()) steps.push_back(await_restart_step(hot));
   if (request.has_relay()) runs::append(steps, prepare_for_relay(hot));
   steps.push_back(duplicate_step(hot));  // the table's rows, and what clients write, to the target
   if (request.has_relay()) runs::append(steps, move_older_rows(hot));
@@ -64,8 +65,6 @@ namespace {
 
 // A relay that was refused tries again after some seconds, and is sealed.
 constexpr milliseconds kRelayTakes{10'000};
-// By real servers, one write a request; measured on two cores.
-constexpr int64_t kShippedPerSecond = 5'000;
 
 std::string source_text(const HotMigration& hot) {
   return fmt::format("table {} on {}", hot.request().source.table, hot.request().source.metas);
@@ -100,9 +99,13 @@ runs::Step catch_up_step(HotMigration& hot) {
 
 runs::Step one_by_one_step(HotMigration& hot) {
   return {.name = "ship-one-by-one",
-          .does = fmt::format("on real clusters, set {} to {} on every replica server, so that no "
-                              "write is reordered or left out",
-                              kBatchSetting, kOneByOne),
+          .does = hot.request().ships_in_batches
+                      ? fmt::format("leave {} at its default, since clients write faster than "
+                                    "writes can be shipped one by one",
+                                    kBatchSetting)
+                      : fmt::format("on real clusters, set {} to {} on every replica server, so "
+                                    "that no write is reordered or left out",
+                                    kBatchSetting, kOneByOne),
           .kind = StepKind::kCompensable,
           .run = [&hot](StepContext context) { return hot.ship_one_by_one(context); },
           .find_before = [&hot](StepContext) { return hot.find_settings(); },
@@ -159,12 +162,15 @@ runs::Step wait_step(HotMigration& hot) {
 }
 
 runs::Step cutover_step(HotMigration& hot) {
+  const auto& request = hot.request();
   return {
       .name = kCutoverStep,
-      .does = fmt::format("fence the source, prove that the target has everything, and switch node "
-                          "{}/{} to it; or give back within {}",
-                          hot.request().zk_root, hot.request().source.table,
-                          base::format_duration(hot.write_hold(hot.request().fence, false))),
+      .does = fmt::format(
+          "fence the source, prove that the target has everything, {}and switch node {}/{} to it; "
+          "or give back within {}",
+          request.ships_in_batches ? "compare and repair both tables, " : "", request.zk_root,
+          request.source.table,
+          base::format_duration(hot.write_hold(request.first_fence(), request.ships_in_batches))),
       .kind = StepKind::kCompensable,
       .run = [&hot](StepContext context) { return hot.cut_over(context); },
       .find_before = [&hot](StepContext context) { return hot.find_before_switch(context); },
@@ -250,19 +256,8 @@ Task<runs::Assessment> HotMigration::open(runs::Purpose purpose) {
   if (purpose == runs::Purpose::kBegin) {
     auto look = co_await look_before_hot(ports_, source, target, request_);
     request_ = std::move(look.request);
-    std::string errors;
-    for (const auto& finding : look.findings.all) {
-      const auto line = inspect::to_line(finding);
-      if (finding.severity == inspect::Severity::kError)
-        errors += (errors.empty() ? "" : "\n") + line;
-      else
-        (finding.severity == inspect::Severity::kNote ? assessment.notes : assessment.warnings)
-            .push_back(line);
-    }
-    if (!errors.empty()) {
-      assessment.refusal = Error(Code::kRefused, errors);
-      co_return assessment;
-    }
+    assessment = assessment_of(look);
+    if (assessment.refusal) co_return assessment;
   }
   source_cluster_ = CO_TRY(std::move(source.cluster));
   target_cluster_ = CO_TRY(std::move(target.cluster));
@@ -338,7 +333,7 @@ milliseconds HotMigration::write_hold(FenceKind fence, bool compares) const {
   if (request_.has_relay()) hold += kRelayTakes;
   if (compares && report_.verification) hold += 2 * milliseconds(report_.verification->took_ms);
   // What waits to be shipped back is shipped under the fence.
-  return hold + milliseconds(1000 * behind_on_the_way_back_ / kShippedPerSecond);
+  return hold + milliseconds(1000 * behind_on_the_way_back_ / request_.ships_per_second);
 }
 
 // Whether the sides are compared under the fence. A relay leaves out what is older than the

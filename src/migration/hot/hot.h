@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compare/live_verification.h"
+#include "migration/hot/await_restart.h"
 #include "migration/hot/cluster_side.h"
 #include "migration/hot/cutover.h"
 #include "migration/hot/duplicate.h"
@@ -33,6 +34,8 @@ class HotMigration;
 // To another partition count: what is written is duplicated to a relay from before a backup, and
 // the older rows come as files behind it.
 std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot);
+// Before all others, when servers have to be restarted first.
+runs::Step await_restart_step(HotMigration& hot);
 // Parts of it for another count: before the duplication is added, and after it.
 std::vector<runs::Step> prepare_for_relay(HotMigration& hot);
 std::vector<runs::Step> move_older_rows(HotMigration& hot);
@@ -95,7 +98,10 @@ class HotMigration : public runs::Work {
   // What a cutover or a rollback would do now, as text: who serves, and how far the target is.
   Task<std::string> describe_switch(bool goes_back);
 
-  // The steps. hot/shipping_steps.cc:
+  // The steps. hot/await_restart.cc:
+  Task<std::string> await_restart(runs::StepContext context);
+  Result<void> take_restart(const journal::StepRecord& record);
+  // hot/shipping_steps.cc:
   Task<std::string> find_no_duplication();
   Task<std::string> duplicate();
   Task<std::optional<std::string>> find_duplication();
@@ -145,6 +151,10 @@ class HotMigration : public runs::Work {
     CutoverPlan plan;
     CutoverPorts ports;
   };
+  struct RestartLook {
+    std::vector<std::string> missing{};  // what is waited for
+    HotRequest request{};                // with what the servers say now, when nothing is missing
+  };
 
   int64_t took_ms(async::Instant began_at) const {
     return std::chrono::duration_cast<async::milliseconds>(ports_.clock.now() - began_at).count();
@@ -154,6 +164,7 @@ class HotMigration : public runs::Work {
     return !request_.source.is_embedded || !request_.target.is_embedded;
   }
   Result<void> bind_ways();
+  Task<RestartLook> look_at_restart(AwaitedServers& awaited);
   Task<ClusterSide*> source();
   Task<ClusterSide*> target();
   Task<NodeNames> who_serves();

@@ -15,6 +15,7 @@ using async::milliseconds;
 using HotJson = nlohmann::ordered_json;
 
 constexpr int32_t kMostReplicas = 1024;
+constexpr int64_t kMostShippedPerSecond = 1'000'000'000;
 constexpr int32_t kMostClusterId = 127;
 constexpr int32_t kMostTablePartitions = 1 << 16;
 constexpr int64_t kMostSplitBytes = int64_t{1} << 60;
@@ -83,8 +84,14 @@ Result<HotRequest> read_hot_request(const nlohmann::json& json) {
                      .drops_source = TRY(in.boolean("drop_source")),
                      .drops_target = TRY(in.boolean("drop_target")),
                      .timeout = TRY(in.milliseconds("timeout_ms"))};
-  // Journals of earlier versions have none.
+  // Journals of earlier versions have none of these.
   if (in.has("other_count")) request.other = TRY(read_other_count(TRY(in.object("other_count"))));
+  request.no_direct_clients = TRY(in.boolean("no_direct_clients", false));
+  if (in.has("restart_within_ms"))
+    request.restart_within = TRY(in.milliseconds("restart_within_ms"));
+  request.ships_per_second =
+      TRY(in.integer("ships_per_second", 1, kMostShippedPerSecond, kShippedPerSecond));
+  request.ships_in_batches = TRY(in.boolean("ships_in_batches", false));
   const auto fence = parse_fence(TRY(in.text("fence")));
   if (!fence) return in.must_be("fence", "all or writes");
   request.fence = *fence;
@@ -124,6 +131,10 @@ std::string to_json(const HotRequest& request) {
                                  {"zookeeper", request.zookeeper},
                                  {"zk_root", request.zk_root},
                                  {"proxies", request.proxies},
+                                 {"no_direct_clients", request.no_direct_clients},
+                                 {"restart_within_ms", request.restart_within.count()},
+                                 {"ships_per_second", request.ships_per_second},
+                                 {"ships_in_batches", request.ships_in_batches},
                                  {"replica_count", request.replica_count},
                                  {"auto", request.cuts_over_alone},
                                  {"fence", to_string(request.fence)},
@@ -139,6 +150,10 @@ std::string to_json(const HotRequest& request) {
 
 Result<HotRequest> hot_request_from_json(std::string_view text) {
   return read_hot_request(base::parse_json<nlohmann::json>(text));
+}
+
+milliseconds usual_measured_for(bool is_embedded) {
+  return milliseconds(is_embedded ? 1'000 : 10'000);
 }
 
 milliseconds env_delay(bool is_embedded) { return milliseconds(is_embedded ? 0 : 30'000); }

@@ -49,14 +49,29 @@ struct OtherCount {
   splitter::SplitLimits limits{};
 };
 
+// By real servers, of which each request ships one write; measured on two cores. A longer way
+// between the clusters makes it less: --ship-rate.
+inline constexpr int64_t kShippedPerSecond = 5'400;
+
 // Everything that a later process needs to resume it.
 struct HotRequest {
   HotSide source{}, target{};
   std::string zookeeper{};             // "host:port,..."
   std::string zk_root{};               // checked by routes::check_root()
   std::vector<std::string> proxies{};  // the MetaProxies that clients ask: "host:port" of each
-  int32_t replica_count = 0;           // of the target table; 0: that of the source
-  bool cuts_over_alone = false;        // --auto
+  // The operator says that no client asks the source's meta servers: they do not tell.
+  bool no_direct_clients = false;
+  // How long the run waits for servers to be restarted with the configuration that they need; 0: it
+  // does not begin before they are.
+  async::milliseconds restart_within{0};
+  // How long the preflight watches what clients write; 0: usual_measured_for(). Not journaled.
+  async::milliseconds measured_for{0};
+  int64_t ships_per_second = kShippedPerSecond;  // writes, one by one, from a real source
+  // The preflight has found that clients write faster: then writes are shipped in batches, and the
+  // cutover compares and repairs the tables while it denies writes.
+  bool ships_in_batches = false;
+  int32_t replica_count = 0;     // of the target table; 0: that of the source
+  bool cuts_over_alone = false;  // --auto
   FenceKind fence = FenceKind::kAll;
   Order order = Order::kFenceFirst;
   // Clients wait no longer: then the side that is left serves again. 0: usual_write_hold(), and the
@@ -71,10 +86,16 @@ struct HotRequest {
 
   bool has_relay() const { return !other.relay.empty(); }
   bool has_way_back() const { return !has_relay() || !other.relay_back.empty(); }
+  bool waits_for_restart() const { return restart_within.count() > 0; }
+  // Of the first cutover: where the tables are compared under it, reads stay open.
+  FenceKind first_fence() const { return ships_in_batches ? FenceKind::kWrites : fence; }
 };
 std::string to_json(const HotRequest& request);
 // Errors: kCorrupt, naming the field.
 Result<HotRequest> hot_request_from_json(std::string_view text);
+
+// When --measure is not given. Embedded clusters ship in order at any rate.
+async::milliseconds usual_measured_for(bool is_embedded);
 
 // How long an env may take until all servers act on it. Pegasus: config_sync_interval_ms.
 async::milliseconds env_delay(bool is_embedded);

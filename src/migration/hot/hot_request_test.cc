@@ -24,6 +24,10 @@ HotRequest full_request() {
           .zookeeper = "10.0.0.9:2181",
           .zk_root = "/pegasus-cluster",
           .proxies = {"10.0.2.1:34601", "10.0.2.2:34601"},
+          .no_direct_clients = true,
+          .restart_within = milliseconds(60'000),
+          .ships_per_second = 700,
+          .ships_in_batches = true,
           .replica_count = 2,
           .cuts_over_alone = true,
           .fence = FenceKind::kWrites,
@@ -56,6 +60,10 @@ TEST(HotRequest, ReadsWhatItWrote) {
   EXPECT_EQ(read->fence, FenceKind::kWrites);
   EXPECT_EQ(read->order, Order::kRoutesFirst);
   EXPECT_EQ(read->proxies.size(), 2u);
+  EXPECT_TRUE(read->no_direct_clients);
+  EXPECT_EQ(read->restart_within, milliseconds(60'000));
+  EXPECT_EQ(read->ships_per_second, 700);
+  EXPECT_TRUE(read->ships_in_batches);
   EXPECT_EQ(read->other.partitions, 16);
   EXPECT_EQ(read->other.limits.units_at_once, 3);
   EXPECT_TRUE(read->has_relay());
@@ -69,6 +77,26 @@ TEST(HotRequest, ReadsAJournalFromBeforeRelays) {
   ASSERT_TRUE(read) << read.error().to_string();
   EXPECT_FALSE(read->has_relay());
   EXPECT_TRUE(read->has_way_back()) << "by a duplication";
+}
+
+TEST(HotRequest, ReadsAJournalFromBeforeItsLoadWasMeasured) {
+  auto json = nlohmann::json::parse(to_json(full_request()));
+  for (const char* name :
+       {"no_direct_clients", "restart_within_ms", "ships_per_second", "ships_in_batches"})
+    EXPECT_EQ(json.erase(name), 1u) << name;
+  const auto read = hot_request_from_json(json.dump());
+  ASSERT_TRUE(read) << read.error().to_string();
+  EXPECT_FALSE(read->no_direct_clients);
+  EXPECT_FALSE(read->waits_for_restart());
+  EXPECT_EQ(read->ships_per_second, kShippedPerSecond);
+  EXPECT_FALSE(read->ships_in_batches);
+}
+
+TEST(HotRequest, WhereTablesAreComparedUnderTheFenceItDeniesWritesAlone) {
+  HotRequest request{.fence = FenceKind::kAll};
+  EXPECT_EQ(request.first_fence(), FenceKind::kAll);
+  request.ships_in_batches = true;
+  EXPECT_EQ(request.first_fence(), FenceKind::kWrites);
 }
 
 TEST(HotRequest, TheRootOfZooKeeperIsReadAsItWasWritten) {

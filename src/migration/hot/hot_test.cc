@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "async/task_group.h"
 #include "migration/runs_test.h"
 
@@ -92,6 +94,7 @@ class HotMigrationTest : public ::testing::Test {
                        .is_embedded = true},
             .zookeeper = "127.0.0.1:2181",
             .zk_root = "/p",
+            .no_direct_clients = true,
             .cuts_over_alone = true,
             .max_write_hold = milliseconds(20'000),
             .drops_target = drops_target};
@@ -349,6 +352,114 @@ TEST_F(HotMigrationTest, ThePreflightFindsTheClustersReady) {
   EXPECT_EQ(look.request.source.name, "A");
   EXPECT_EQ(look.request.target.name, "B");
   EXPECT_TRUE(look.request.source.is_embedded);
+}
+
+TEST_F(HotMigrationTest, TheChecksAreThereForPrograms) {
+  clusters->must(table->incr("h", "counter", 1, client::kNeverExpires, clusters->deadline()));
+  auto wanted = request();
+  wanted.no_direct_clients = false;
+  HotMigration hot(wanted, runs.ports);
+  const auto assessment = clusters->must(hot.open(runs::Purpose::kBegin));
+  ASSERT_TRUE(assessment.refusal);
+  EXPECT_THAT(assessment.refusal->to_string(), HasSubstr("--no-direct-clients"));
+  const auto json = nlohmann::json::parse(assessment.checks_json);
+  EXPECT_FALSE(json.at("can_begin").get<bool>());
+  EXPECT_FALSE(json.at("ships_in_batches").get<bool>());
+  EXPECT_FALSE(json.at("no_direct_clients").get<bool>());
+  EXPECT_EQ(json.at("ships_per_second").get<int64_t>(), kShippedPerSecond);
+  EXPECT_EQ(json.at("writes").at("atomic_writes_since_start").get<int64_t>(), 1);
+  EXPECT_EQ(json.at("writes").at("silent_partitions").get<int64_t>(), 0);
+  std::map<std::string, std::string> severities;
+  for (const auto& finding : json.at("findings"))
+    severities[finding.at("kind").get<std::string>()] = finding.at("severity").get<std::string>();
+  EXPECT_EQ(severities["direct-clients"], "error");
+  EXPECT_EQ(severities["atomic-writes"], "warning");
+  EXPECT_EQ(severities["write-rate"], "note");
+}
+
+TEST_F(HotMigrationTest, ARunThatWaitsForARestartContinuesWithWhatTheServersSay) {
+  auto wanted = request();
+  wanted.restart_within = milliseconds(600'000);
+  // As it began: without ids.
+  wanted.source.id = wanted.target.id = 0;
+  const auto id = begin(wanted);
+  stop_at = "await-restart.done";
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kInterrupted);
+  EXPECT_EQ(step(id, "await-restart").state, StepState::kDone);
+  const auto found = hot_request_from_json(step(id, "await-restart").product);
+  ASSERT_TRUE(found) << found.error().to_string();
+  EXPECT_EQ(found->source.id, 1);
+  EXPECT_EQ(found->target.id, 2);
+  EXPECT_EQ(found->target.name, "B");
+
+  HotMigration hot(wanted, runs.ports);
+  ASSERT_TRUE(hot.take_restart(step(id, "await-restart")));
+  EXPECT_EQ(hot.request().source.id, 1);
+  EXPECT_TRUE(hot.request().waits_for_restart()) << "what was asked for stays";
+
+  stop_at = "cutover.done";
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kInterrupted);
+  EXPECT_EQ(serves(), "B");
+}
+
+TEST_F(HotMigrationTest, AfterARestartAllIsCheckedOnceMore) {
+  auto wanted = request();
+  wanted.restart_within = milliseconds(600'000);
+  const auto id = begin(wanted);
+  clusters->create_table(clusters->target, "t", kHotPartitions);
+  const auto ending = good(runs.resume(id));
+  EXPECT_EQ(ending.state, RunState::kFailed);
+  EXPECT_THAT(ending.reason, HasSubstr("it already exists"));
+}
+
+// Such as a proxy that is restarted, too.
+TEST_F(HotMigrationTest, WhatPassesByItselfIsWaitedForAfterARestart) {
+  auto wanted = request();
+  wanted.restart_within = milliseconds(600'000);
+  wanted.proxies = {"p"};
+  const auto id = begin(wanted);
+  std::string shown;
+  runs.events.show = [&](const std::string& line) {
+    shown = line;
+    runs.stop.request();
+  };
+  const auto ending = good(runs.resume(id));
+  EXPECT_EQ(ending.state, RunState::kInterrupted) << ending.reason;
+  EXPECT_THAT(shown,
+              AllOf(HasSubstr("waiting for a restart, 1 to do"), HasSubstr("cluster p is away")));
+  EXPECT_EQ(step(id, "await-restart").state, StepState::kBegun);
+}
+
+TEST_F(HotMigrationTest, ARunThatShipsInBatchesLeavesTheSettingOfTheServers) {
+  auto wanted = request();
+  wanted.source.is_embedded = false;
+  wanted.ships_in_batches = true;
+  const auto id = begin(wanted);
+  stop_at = "verify-live.done";
+  const auto ending = good(runs.resume(id));
+  EXPECT_EQ(ending.state, RunState::kInterrupted) << ending.reason;
+  EXPECT_EQ(step(id, "ship-one-by-one").product, R"({"in_batches":true})");
+  EXPECT_EQ(step(id, "verify-live").state, StepState::kDone);
+  const auto values = clusters->must(
+      find_settings(servers_of(*clusters->source), kBatchSetting, clusters->deadline()));
+  ASSERT_EQ(values.size(), 1u);
+  EXPECT_EQ(values[0].value, "4096");
+}
+
+// Of real clusters; the plan says it from the beginning.
+TEST_F(HotMigrationTest, WhereClientsWriteTooFastThePlanComparesTheTablesUnderTheFence) {
+  auto wanted = request();
+  wanted.source.is_embedded = wanted.target.is_embedded = false;
+  wanted.max_write_hold = milliseconds(0);
+  wanted.ships_in_batches = true;
+  HotMigration hot(wanted, runs.ports);
+  std::map<std::string, std::string> does;
+  for (const auto& each : hot.steps()) does[each.name] = each.does;
+  EXPECT_THAT(does.at("ship-one-by-one"),
+              HasSubstr("leave duplicate_log_batch_bytes at its default"));
+  EXPECT_THAT(does.at("cutover"), AllOf(HasSubstr("compare and repair both tables"),
+                                        HasSubstr("give back within 2 m 00 s")));
+  EXPECT_EQ(does.count("await-restart"), 0u);
 }
 
 TEST_F(HotMigrationTest, AComparisonUnderTheFenceIsGivenTheTimeThatTheLiveOneTook) {

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
+#include "base/json_text.h"
 #include "client/node.h"
+#include "inspect/server_answers.h"
 #include "migration/hot/cluster_side.h"
 
 namespace pegmove::migration::hot {
@@ -11,6 +15,19 @@ namespace {
 constexpr async::milliseconds kHotQuestion{5000};
 
 Deadline question(const Ports& ports) { return Deadline::in(ports.clock, kHotQuestion); }
+
+// How many connections the server has; real ones do not tell to whom. Pegasus: src/rpc/network.cpp.
+Routine<std::optional<int64_t>> connections_of(const Ports& ports, client::Cluster& cluster,
+                                               net::HostPort node) {
+  const auto reply = co_await cluster.client().http_get(
+      std::move(node),
+      "/metrics?with_metric_fields=name,value&types=server&metrics=network_server_sessions",
+      question(ports));
+  if (!reply || reply->status != 200) co_return std::nullopt;
+  const auto answer = inspect::parse_metrics(reply->body);
+  if (!answer || answer->sum == 0) co_return std::nullopt;  // this very question has one
+  co_return answer->sum;
+}
 
 // An embedded cluster is one process with one configuration, which its replica servers show.
 Routine<std::vector<MetaServerFacts>> ask_meta_servers(const Ports& ports,
@@ -30,9 +47,11 @@ Routine<std::vector<MetaServerFacts>> ask_meta_servers(const Ports& ports,
         co_await client::remote_command(cluster.client(), node, "config-dump", {}, question(ports));
     const auto config = text ? inspect::parse_config_dump(*text)
                              : Result<inspect::ServerConfig>(fail(text.error()));
+    const auto connections = text ? co_await connections_of(ports, cluster, node) : std::nullopt;
     all.push_back({.node = node.to_string(),
                    .config = config ? std::optional(*config) : std::nullopt,
-                   .silent = config ? "" : config.error().to_string()});
+                   .silent = config ? "" : config.error().to_string(),
+                   .connections = connections});
   }
   co_return all;
 }
@@ -57,6 +76,56 @@ Routine<> ask_zookeeper(const Ports& ports, const HotRequest& request, HotFacts&
     facts.route = *std::move(route);
   else
     facts.route_error = route.error();
+}
+
+Routine<> ask_servers(const Ports& ports, client::Cluster& cluster, const HotSide& side,
+                      inspect::SideFacts& facts, std::vector<MetaServerFacts>& metas) {
+  facts.cluster = side.cluster;
+  if (!side.is_embedded) metas = co_await ask_meta_servers(ports, cluster);
+  const auto nodes = co_await cluster.nodes(question(ports));
+  if (!nodes) {
+    facts.unreachable = nodes.error();
+    co_return;
+  }
+  for (const auto& node : *nodes) {
+    if (!node.is_alive) continue;
+    inspect::NodeFacts known;
+    co_await inspect::probe_node(cluster.client(), node.address, 0, kHotQuestion,  // no result
+                                 known);
+    facts.nodes.push_back(std::move(known));
+  }
+}
+
+// From the first reading on, until the time is over.
+Routine<> measure_load(const Ports& ports, client::Cluster& cluster, const HotRequest& request,
+                       Result<WriteReading> first, HotFacts& facts) {
+  if (first) {
+    const auto window = request.measured_for.count() > 0
+                            ? request.measured_for
+                            : usual_measured_for(request.source.is_embedded);
+    co_await ports.clock.sleep_until(first->at + window);  // no result
+    const auto last = co_await read_writes(cluster, request.source.table, question(ports));
+    if (last)
+      facts.load = load_between(*first, *last);
+    else
+      facts.load_error = last.error();
+  } else {
+    facts.load_error = first.error();
+  }
+  if (facts.load && facts.load->partitions == facts.load->silent) {
+    facts.load.reset();
+    facts.load_error = Error(Code::kUnreachable, "no server shows its counters (GET /metrics)");
+  }
+}
+
+nlohmann::ordered_json json_of(const WriteLoad& load) {
+  return {{"measured_ms", load.window.count()},
+          {"writes", load.writes},
+          {"writes_per_second", load.per_second()},
+          {"atomic_writes", load.atomic},
+          {"atomic_writes_since_start", load.atomic_since_start},
+          {"partitions", load.partitions},
+          {"silent_partitions", load.silent}};
 }
 
 // What a cluster says of itself.
@@ -112,7 +181,9 @@ Routine<HotPreflight> look_before_hot(const Ports& ports, inspect::Side source,
                     .target = gathered.target_cluster};
   auto& facts = look.facts;
   facts.inspection = std::move(gathered.inspection);
+  Result<WriteReading> first = fail(Code::kUnreachable, "the cluster was not reached");
   if (look.source) {
+    first = co_await read_writes(*look.source, look.request.source.table, question(ports));
     co_await ask_kind(ports, *look.source, facts.inspection.source, facts.source_metas,
                       facts.source_is_embedded, look.request.source);  // no result
     const auto config =
@@ -129,8 +200,48 @@ Routine<HotPreflight> look_before_hot(const Ports& ports, inspect::Side source,
       facts.store_error = store.error();
   co_await ask_zookeeper(ports, look.request, facts);  // no result
   facts.proxies = co_await ask_proxies(ports, look.request);
+  if (look.source)
+    co_await measure_load(ports, *look.source, look.request, std::move(first), facts);  // no result
+  look.request.ships_in_batches = is_too_fast_to_ship(facts, look.request);
   look.findings = check_hot(facts, look.request);
   co_return look;
+}
+
+Routine<HotFacts> ask_configurations(const Ports& ports, client::Cluster& source,
+                                     client::Cluster& target, const HotRequest& request) {
+  HotFacts facts{.source_is_embedded = request.source.is_embedded,
+                 .target_is_embedded = request.target.is_embedded};
+  co_await ask_servers(ports, source, request.source, facts.inspection.source,  // no result
+                       facts.source_metas);
+  co_await ask_servers(ports, target, request.target, facts.inspection.target,  // no result
+                       facts.target_metas);
+  co_return facts;
+}
+
+runs::Assessment assessment_of(const HotPreflight& look) {
+  runs::Assessment assessment{.checks_json = to_json(look)};
+  std::string errors;
+  for (const auto& finding : look.findings.all) {
+    const auto line = inspect::to_line(finding);
+    if (finding.severity == inspect::Severity::kError)
+      errors += (errors.empty() ? "" : "\n") + line;
+    else
+      (finding.severity == inspect::Severity::kNote ? assessment.notes : assessment.warnings)
+          .push_back(line);
+  }
+  if (!errors.empty()) assessment.refusal = Error(Code::kRefused, errors);
+  return assessment;
+}
+
+std::string to_json(const HotPreflight& look) {
+  const auto& load = look.facts.load;
+  const nlohmann::ordered_json json{{"can_begin", !look.findings.has_errors()},
+                                    {"writes", load ? json_of(*load) : nlohmann::ordered_json()},
+                                    {"ships_per_second", look.request.ships_per_second},
+                                    {"ships_in_batches", look.request.ships_in_batches},
+                                    {"no_direct_clients", look.request.no_direct_clients},
+                                    {"findings", inspect::to_json(look.findings.all)}};
+  return base::json_text(json, -1, base::NoUtf8::kReplace);
 }
 
 }  // namespace pegmove::migration::hot

@@ -71,6 +71,7 @@ struct GroupNeeds {
   std::vector<std::string> names{};  // with ids: itself, who it gets writes from, where it ships to
   std::string remote{};              // the one with an address; "": it ships to nobody
   std::string remote_address{};
+  bool waits = false;  // the run waits for the restart
 };
 
 // A relay is a cluster of its own to those that ship to it; what it writes has the id of the
@@ -82,7 +83,8 @@ GroupNeeds needs_of(const HotRequest& request, bool of_source) {
                    .own = own.name,
                    .names = {own.name, other.name},
                    .remote = other.name,
-                   .remote_address = other.metas};
+                   .remote_address = other.metas,
+                   .waits = request.waits_for_restart()};
   if (!request.has_relay()) return needs;
   needs.remote = of_source ? request.other.relay : request.other.relay_back;
   needs.remote_address = "ADDRESS:PORT of each relay";
@@ -94,9 +96,11 @@ GroupNeeds needs_of(const HotRequest& request, bool of_source) {
 // What the operator has to add to the configuration of one side's servers.
 std::string ini_lines(const std::map<std::string, int>& ids, const GroupNeeds& needs) {
   auto text = fmt::format(
-      "add to the configuration of the meta and replica servers of cluster {}, restart them one "
-      "after the other, and start again:\n    [duplication-group]",
-      needs.cluster);
+      "add to the configuration of the meta and replica servers of cluster {}, and restart them, "
+      "one after the other{}:\n    [duplication-group]",
+      needs.cluster,
+      needs.waits ? "; the run waits for it"
+                  : ", then start again; with --wait-for-restart 1h the run waits for it");
   for (const auto& name : needs.names) text += fmt::format("\n    {} = {}", name, ids.at(name));
   if (!needs.remote.empty())
     text +=
@@ -155,19 +159,6 @@ void check_data_version(const SideFacts& side, Findings& findings) {
                                   : "not all of its rows have a time of writing (data version 0)",
                  side.place(),
                  "only tables of data version 1 can be duplicated; `pegmove copy` moves others");
-}
-
-void check_atomic_writes(const SideFacts& side, Findings& findings) {
-  int64_t sum = 0;
-  for (const auto& node : side.nodes) sum += node.atomic_writes.value_or(0);
-  if (sum == 0) return;
-  findings.warning(
-      "atomic-writes",
-      fmt::format("clients have made {} atomic writes (incr, check_and_set, "
-                  "check_and_mutate) since its servers were started; these are refused "
-                  "from the beginning of the duplication until the run is completed",
-                  base::format_count(uint64_t(sum))),
-      side.place(), "`enable_atomic_idempotent` in the shell makes them possible");
 }
 
 void check_source_envs(const SideFacts& source, Findings& findings) {
@@ -302,7 +293,6 @@ Findings check_hot_tables(const HotFacts& facts, const HotRequest& request) {
   }
   findings.add(inspect::check_partitions(source));
   check_data_version(source, findings);
-  check_atomic_writes(source, findings);
   check_source_envs(source, findings);
   check_other_duplications(source, request, findings);
   if (is_same_cluster(source, target)) {
@@ -363,38 +353,45 @@ Findings check_route(const HotFacts& facts, const HotRequest& request) {
   if (facts.proxies.empty())
     findings.warning("proxies-unknown", "no MetaProxy is given, so none is looked at", "",
                      "name all of them with --proxies");
-  findings.warning(
-      "direct-clients",
-      fmt::format("it is not known whether clients ask the meta servers of cluster {} directly: "
-                  "those are refused from the cutover on",
-                  request.source.cluster),
-      "", "make sure that all clients ask a MetaProxy");
   return findings;
 }
 
 Findings check_hold(const HotFacts& facts, const HotRequest& request) {
   Findings findings;
   const bool is_embedded = facts.source_is_embedded && facts.target_is_embedded;
-  const auto least = least_write_hold(is_embedded, request.fence);
-  const auto most = request.max_write_hold.count() > 0
-                        ? request.max_write_hold
-                        : usual_write_hold(is_embedded, request.fence);
+  const auto fence = request.first_fence();
+  const auto least = least_write_hold(is_embedded, fence);
+  const auto most = request.max_write_hold.count() > 0 ? request.max_write_hold
+                                                       : usual_write_hold(is_embedded, fence);
   if (most < least)
     findings.error(Code::kInvalidArgument, "write-hold",
                    fmt::format("a cutover cannot be proven and given back within {}",
                                base::format_duration(most)),
                    "--max-write-hold", "give at least " + base::format_duration(least));
   else if (!is_embedded)
-    findings.note("write-hold",
-                  fmt::format("writes{} wait for up to {} during the cutover, since servers act on "
-                              "app envs within 30 s",
-                              request.fence == FenceKind::kAll ? " and reads" : "",
-                              base::format_duration(most)),
-                  "");
+    findings.note(
+        "write-hold",
+        fmt::format("writes{} wait for up to {} during the cutover, since servers act on "
+                    "app envs within 30 s{}",
+                    fence == FenceKind::kAll ? " and reads" : "", base::format_duration(most),
+                    request.ships_in_batches && request.max_write_hold.count() == 0
+                        ? ", and for twice the time that the verification takes"
+                        : ""),
+        "");
   if (!facts.source_is_embedded || !facts.target_is_embedded)
     findings.note(
         "two-writes-at-once",
         "two unacknowledged writes of one key at the same time may arrive in either order", "");
+  return findings;
+}
+
+// What a restart corrects is no error of a run that waits for it.
+Findings check_restart(const HotFacts& facts, const HotRequest& request) {
+  auto findings = check_groups(facts, request);
+  if (!request.waits_for_restart()) return findings;
+  for (auto& finding : findings.all)
+    if (finding.severity == inspect::Severity::kError)
+      finding.severity = inspect::Severity::kWarning;
   return findings;
 }
 
@@ -404,13 +401,15 @@ Findings check_hot(const HotFacts& facts, const HotRequest& request) {
   findings.add(inspect::check_reachability(source));
   findings.add(inspect::check_reachability(target));
   findings.add(check_route(facts, request));
+  findings.add(check_direct_clients(facts, request));
   if (source.unreachable || target.unreachable) return findings;
   findings.add(inspect::note_versions(source, target));
   findings.add(inspect::check_servers(source, !facts.target_is_embedded));
   findings.add(inspect::check_servers(target, !facts.target_is_embedded));
   findings.add(check_hot_tables(facts, request));
+  findings.add(check_load(facts, request));
   findings.add(check_other_count(facts, request));
-  findings.add(check_groups(facts, request));
+  findings.add(check_restart(facts, request));
   findings.add(check_hot_clocks(facts));
   findings.add(check_hold(facts, request));
   return findings;

@@ -10,6 +10,7 @@
 #include "inspect/finding.h"
 #include "inspect/inspection.h"
 #include "migration/hot/hot_request.h"
+#include "migration/hot/source_load.h"
 #include "routes/change_route.h"
 
 namespace pegmove::migration::hot {
@@ -17,7 +18,8 @@ namespace pegmove::migration::hot {
 struct MetaServerFacts {
   std::string node;
   std::optional<inspect::ServerConfig> config{};
-  std::string silent{};  // why it is not known
+  std::string silent{};                  // why it is not known
+  std::optional<int64_t> connections{};  // to it, whoever has opened them
 };
 
 // What a MetaProxy answers to a client that asks for the table.
@@ -37,6 +39,8 @@ struct HotFacts {
   std::vector<ProxyFacts> proxies{};
   std::set<std::string> source_primaries{};
   std::optional<Error> store_error{};  // of the store for another partition count
+  std::optional<WriteLoad> load{};     // of the source table; nullopt: `load_error` says why
+  std::optional<Error> load_error{};
 };
 
 // The name under which the side's servers know themselves in [duplication-group]; "" when they
@@ -50,8 +54,17 @@ int32_t id_in_group(const HotFacts& facts, const std::string& name);
 // All checks. The request has the sides' names.
 inspect::Findings check_hot(const HotFacts& facts, const HotRequest& request);
 
-// Parts of it. Both clusters must know both ids, and the address of the other one.
+// Whether clients of a real source write faster than it can ship one by one.
+bool is_too_fast_to_ship(const HotFacts& facts, const HotRequest& request);
+
+// Parts of it. Whether clients bypass the MetaProxies is for the operator to say.
+inspect::Findings check_direct_clients(const HotFacts& facts, const HotRequest& request);
+// What clients write: atomic writes, and whether it can be shipped in order.
+inspect::Findings check_load(const HotFacts& facts, const HotRequest& request);
+// Both clusters must know both ids, and the address of the other one.
 inspect::Findings check_groups(const HotFacts& facts, const HotRequest& request);
+// The same for the beginning: of a run that waits for a restart these are warnings.
+inspect::Findings check_restart(const HotFacts& facts, const HotRequest& request);
 // The source table, and that the target table can be made.
 inspect::Findings check_hot_tables(const HotFacts& facts, const HotRequest& request);
 // Another partition count: its relays, the store, and what servers can load. Also whether there is

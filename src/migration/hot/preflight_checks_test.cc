@@ -11,6 +11,7 @@ namespace {
 using async::milliseconds;
 using inspect::Findings;
 using inspect::Severity;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 inspect::ServerConfig config_of(const std::string& own, const std::string& other) {
@@ -59,6 +60,7 @@ HotRequest good_request() {
           .zookeeper = "z:2181",
           .zk_root = "/p",
           .proxies = {"p:34601"},
+          .no_direct_clients = true,
           .max_write_hold = milliseconds(75'000)};
 }
 
@@ -210,15 +212,6 @@ TEST(HotPreflight, ATableThatDeniesItsClientsIsNotMoved) {
   EXPECT_NE(errors_of(facts), "");
 }
 
-TEST(HotPreflight, AtomicWritesAreAWarning) {
-  auto facts = good_facts();
-  facts.inspection.source.nodes[0].atomic_writes = 12;
-  const auto findings = check_hot(facts, good_request());
-  EXPECT_EQ(errors_of(findings), "");
-  ASSERT_NE(find(findings, "atomic-writes"), nullptr);
-  EXPECT_THAT(find(findings, "atomic-writes")->what, HasSubstr("12 atomic writes"));
-}
-
 TEST(HotPreflight, ARealTargetAbortsOnWritesFromTheFuture) {
   auto facts = good_facts();
   facts.inspection.source.nodes[0].clock = inspect::ClockOffset{3'000'000, 3'001'000};
@@ -241,6 +234,37 @@ TEST(HotPreflight, TheHoldMustBeLongEnoughForRealServers) {
   EXPECT_EQ(errors_of(check_hold(facts, request)), "");
   request.max_write_hold = milliseconds(100);
   EXPECT_EQ(errors_of(check_hold(facts, request)), "write-hold");
+}
+
+TEST(HotPreflight, WhereTheTablesAreComparedUnderTheFenceTheHoldIsThatOfDeniedWrites) {
+  auto request = good_request();
+  request.max_write_hold = least_write_hold(false, FenceKind::kAll);
+  EXPECT_EQ(errors_of(check_hold(good_facts(), request)), "");
+  request.ships_in_batches = true;
+  EXPECT_EQ(errors_of(check_hold(good_facts(), request)), "write-hold");
+  request.max_write_hold = milliseconds(0);
+  const auto findings = check_hold(good_facts(), request);
+  EXPECT_EQ(errors_of(findings), "");
+  EXPECT_THAT(find(findings, "write-hold")->what,
+              HasSubstr("and for twice the time that the verification takes"));
+}
+
+// What a restart corrects, and nothing else.
+TEST(HotPreflight, ARunThatWaitsForARestartMayBeginBeforeIt) {
+  auto facts = good_facts();
+  facts.source_metas[0].config->clusters.clear();
+  facts.target_metas[0].config.reset();
+  EXPECT_EQ(errors_of(facts), "duplication-config config-unknown");
+  auto request = good_request();
+  request.restart_within = milliseconds(60'000);
+  auto findings = check_hot(facts, request);
+  EXPECT_EQ(errors_of(findings), "");
+  ASSERT_NE(find(findings, "duplication-config"), nullptr);
+  EXPECT_EQ(find(findings, "duplication-config")->severity, Severity::kWarning);
+  EXPECT_THAT(find(findings, "duplication-config")->next_step,
+              AllOf(HasSubstr("the run waits for it"), HasSubstr("[pegasus.clusters]\n    B = ")));
+  facts.inspection.target.info = facts.inspection.source.info;
+  EXPECT_EQ(errors_of(check_hot(facts, request)), "target-exists");
 }
 
 TEST(HotPreflight, TheNameInTheGroupIsThatOfAllServers) {

@@ -166,6 +166,7 @@ Result<void> HotMigration::take_settings(const StepRecord& record) {
 }
 
 Task<std::string> HotMigration::ship_one_by_one(StepContext context) {
+  if (request_.ships_in_batches && has_real_servers()) co_return kInBatches;
   CO_TRY(co_await keep_settings(context, Keeps::kBoth));
   co_return std::string();
 }
@@ -312,6 +313,13 @@ Task<std::string> HotMigration::verify_live(StepContext context) {
       continue;
     }
     if (report_.verification->is_good()) co_return to_json(*report_.verification);
+    if (ships_in_batches_) {
+      context.events.note(fmt::format(
+          "{}: writes that are shipped in batches are reordered; the cutover compares and repairs "
+          "the tables again, while it denies writes",
+          to_text(*report_.verification)));
+      co_return to_json(*report_.verification);
+    }
     if (CO_TRY(co_await is_too_fast_to_verify())) {
       CO_TRY(co_await ship_in_batches(
           context, "clients write faster than writes can be shipped one by one"));
