@@ -192,7 +192,7 @@ Task<> serve(asio::io_context& context, client::Client& client, EndSignals& sign
 Task<> run_until_stopped(asio::io_context& context, RelaySettings settings, bool& has_begun) {
   EndSignals signals(context);
   async::SystemClock clock;
-  client::Client client(context.get_executor(), clock);
+  client::Client client(context.get_executor(), clock, relay::target_client_options());
   auto done = co_await look_at_clusters(client, settings);
   if (done) done = co_await serve(context, client, signals, std::move(settings), has_begun);
   signals.cancel();

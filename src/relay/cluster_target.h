@@ -18,6 +18,11 @@ struct ClusterTargetOptions {
   size_t most_request_bytes = 768 << 10;  // below max_allowed_write_size, by default 1 MiB
 };
 
+// Of the client of a ClusterTarget: bytes of a forward end with its time.
+inline client::ClientOptions target_client_options() {
+  return {.longest_unacknowledged = kLongestForward};
+}
+
 // All on the client's executor. With kDuplicate entries wait until the clocks of the servers that
 // carry them out have passed their times: real servers abort otherwise. Requests that the servers
 // refuse as too large are cut. Order: start(); ...; stop(); co_await join(); destroy.

@@ -79,7 +79,7 @@ Result<int64_t> Ownership::may_forward(int32_t partition) const {
     return fail(Code::kRefused, fmt::format("partition {} belongs to the relay at {}", partition,
                                             owner->address.to_string()));
   const auto now = clock_.now();
-  if (now < owned_since + kLongestForward)
+  if (now < owned_since + kSuccessorsWait)
     return fail(Code::kBusy,
                 fmt::format("partition {} was taken over; waiting for what the relay before this "
                             "one may have sent",

@@ -11,7 +11,7 @@
 // that is set up from nothing begins at low numbers again: sources take those when they have lost
 // the relay meanwhile.
 //
-//   another's or nobody's -> ours, waiting (kLongestForward) -> ours, forwarding
+//   another's or nobody's -> ours, waiting (kSuccessorsWait) -> ours, forwarding
 //         ^------------------------- the node is gone, or the session ---------'
 //
 // A relay whose session may have ended (SessionNodes::sure_until()) forwards nothing, and a new

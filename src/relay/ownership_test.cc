@@ -64,7 +64,7 @@ class OwnershipTest : public ::testing::Test {
     clock.advance(by);
     settle();
   }
-  void wait_out() { advance(kLongestForward); }
+  void wait_out() { advance(kSuccessorsWait); }
 
   asio::io_context context;
   SimClock clock;
@@ -76,7 +76,7 @@ TEST_F(OwnershipTest, TheFirstRelayOwnsAllPartitionsAfterItHasWaited) {
   auto& one = begin(1);
   EXPECT_EQ(one.ownership->owned(), 2);
   EXPECT_EQ(one.ownership->problem(), "");
-  advance(kLongestForward - milliseconds(1));
+  advance(kSuccessorsWait - milliseconds(1));
   ASSERT_FALSE(one.ownership->may_forward(1));
   EXPECT_EQ(one.ownership->may_forward(1).error().code(), Code::kBusy);
   advance(milliseconds(1));

@@ -58,7 +58,7 @@ class RelayTest : public ::testing::Test {
   }
   void own_all() {
     until([this] { return relay->ownership().owned() == 4; });
-    clock.advanced += kLongestForward;
+    clock.advanced += kSuccessorsWait;
   }
   void end() {
     if (!relay) return;
