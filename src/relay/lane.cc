@@ -136,10 +136,13 @@ Task<> Lane::attempt() {
     forward_->is_under_way = false;
     co_return fail(count.error());
   }
-  const auto groups = shipping::by_target(forward_->left, *count);
+  // An embedded source's entries stay in its order: an embedded target skips what is behind. It is
+  // never split.
+  const bool may_part = !forward_->request->source();
+  const auto groups = shipping::by_target(forward_->left, may_part ? 2 * *count : *count);
   std::vector<Group> list;
   for (const auto& [index, entries] : groups)
-    list.push_back({index, *count, entries, forward_->request->source()});
+    list.push_back({index % *count, *count, entries, forward_->request->source()});
   std::vector<Sent> results(list.size());
   auto all = co_await async::for_each(list.size(), kTargetsAtOnce,
                                       [&](size_t i) { return send(list[i], &results[i]); });

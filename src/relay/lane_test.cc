@@ -18,8 +18,8 @@ using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 using wire::ErrorCode;
 
-// Keys of one source partition (1 of 4) that belong to two of the target (1 and 5 of 8).
-const std::string kA = key_in(1, 8), kB = key_in(5, 8), kC = key_in(1, 8, 1);
+// Keys of one source partition (1 of 4) that belong to two of the target (1 and 5 of 8, and of 16).
+const std::string kA = key_in(1, 16), kB = key_in(5, 16), kC = key_in(1, 16, 1);
 
 class LaneTest : public ::testing::Test {
  protected:
