@@ -38,6 +38,7 @@ struct RelaySettings {
   RelayArguments arguments;
   std::vector<net::HostPort> source_metas{}, target_metas{};
   RelayOptions relay{};
+  inspect::ClusterId source_id{};  // with --write duplicate
   routes::ZooKeeperOptions zookeeper{};
   async::milliseconds timeout{};
 };
@@ -84,6 +85,16 @@ Result<void> check_table(const inspect::SideFacts& side, const std::string& clus
   return {};
 }
 
+// Whether rows may be written with the source's times, and whether that keeps newer ones.
+Result<void> check_duplicate(const inspect::SideFacts& source, const inspect::SideFacts& target) {
+  auto why = inspect::why_not_duplicate(source, target);
+  if (!why) why = inspect::why_times_are_not_kept(target);
+  if (!why) return {};
+  return fail(Code::kRefused, *why +
+                                  "; or use --write plain, with which what is shipped twice takes "
+                                  "rows back for a moment");
+}
+
 // What the clusters say of the tables. Errors: a relay must not begin.
 Result<void> apply(const inspect::Gathered& gathered, RelaySettings& settings) {
   const auto& [source, target, is_same, now] = gathered.inspection;
@@ -95,17 +106,14 @@ Result<void> apply(const inspect::Gathered& gathered, RelaySettings& settings) {
   if (gathered.source_cluster->is_behind_proxy() || gathered.target_cluster->is_behind_proxy())
     return fail(Code::kInvalidArgument,
                 "--from or --to is a MetaProxy; give the clusters' own meta servers");
-  if (settings.relay.method == WriteMethod::kDuplicate)
-    if (const auto why = inspect::why_not_duplicate(source, target))
-      return fail(Code::kRefused,
-                  *why +
-                      "; give both clusters' servers both ids, or use --write plain, with which "
-                      "what is shipped twice takes rows back for a moment");
+  if (settings.relay.method == WriteMethod::kDuplicate) TRY(check_duplicate(source, target));
   settings.relay.source = gathered.source_cluster->name();
   settings.relay.target = gathered.target_cluster->name();
   settings.relay.app_id = source.info->app_id;
   settings.relay.partitions = source.info->partition_count;
   settings.relay.target_app_id = target.info->app_id;
+  if (settings.relay.method == WriteMethod::kDuplicate)
+    settings.source_id = TRY(inspect::cluster_id_of(source));
   std::printf("table '%s' of %s: %d partitions; table '%s' of %s: %d partitions\n",
               source.table.c_str(), settings.relay.source.c_str(), source.info->partition_count,
               target.table.c_str(), settings.relay.target.c_str(), target.info->partition_count);
@@ -167,7 +175,12 @@ Task<> serve(asio::io_context& context, client::Client& client, EndSignals& sign
                         .metas = settings.target_metas,
                         .table = settings.relay.target_table,
                         .app_id = settings.relay.target_app_id,
-                        .method = settings.relay.method},
+                        .method = settings.relay.method,
+                        .check_server =
+                            [&](net::HostPort server) {
+                              return inspect::check_duplication_group(
+                                  client, std::move(server), settings.source_id, settings.timeout);
+                            }},
                        log);
   auto relay = CO_TRY(Relay::listen(executor, clock, zookeeper, target, settings.relay, log));
   has_begun = true;
