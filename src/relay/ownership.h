@@ -72,6 +72,9 @@ class Ownership : public routes::NodesListener {
   const std::optional<Owner>& owner(int32_t partition) const {
     return partitions_[size_t(partition)].owner;
   }
+  // Asks ZooKeeper whether the session exists, before what may_forward() allows is done after a
+  // rest. Errors: it does not answer, or the session has ended.
+  Task<> confirm() { return nodes_.confirm_session(deadline()); }
   int32_t owned() const;
   // Looks at ZooKeeper now, and not when the next second is over: for who waits for the seal.
   void look_soon() { due_.notify(); }

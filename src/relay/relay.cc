@@ -81,7 +81,8 @@ Relay::Relay(asio::any_io_executor executor, Clock& clock, routes::SessionNodes&
                   .clock = clock,
                   .target = target,
                   .metrics = metrics_,
-                  .is_sealed = [this] { return ownership_->is_sealed(); }} {
+                  .is_sealed = [this] { return ownership_->is_sealed(); },
+                  .confirm = [this] { return ownership_->confirm(); }} {
   add_lanes();
   add_handlers();
   operations_.set_port(acceptor->local().port);
