@@ -59,6 +59,12 @@ class RelayTest : public ::testing::Test {
   void own_all() {
     until([this] { return relay->ownership().owned() == 4; });
     clock.advanced += kLongestForward;
+    until([this] { return may_forward_all(); });
+  }
+  bool may_forward_all() {
+    for (int32_t i = 0; i < 4; ++i)
+      if (!relay->ownership().may_forward(i)) return false;
+    return true;
   }
   void end() {
     if (!relay) return;
