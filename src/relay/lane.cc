@@ -37,9 +37,9 @@ Lane::Lane(const Forwarding& forwarding, MayForward may_forward, Logger log)
 void Lane::take(std::unique_ptr<ShippedRequest> request, Answer answer) {
   forwarding_.metrics.requests.add();
   heard_ = forwarding_.clock.now();
-  if (tasks_.stopped()) return reply(answer, ErrorCode::kInvalidState);
   const auto epoch = may_forward_();
   if (!epoch) return reply(answer, answer_to(epoch.error()));
+  if (tasks_.stopped()) return reply(answer, ErrorCode::kBusy);
   if (!done_unheard_.empty() && done_unheard_epoch_ == *epoch && done_unheard_ == request->body()) {
     done_unheard_.clear();
     return reply(answer, ErrorCode::kOk);

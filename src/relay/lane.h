@@ -71,8 +71,7 @@ class Lane {
   // Answers once, within Forwarding::answer_time: ERR_OK when the target has all of the request;
   // ERR_BUSY and ERR_INVALID_STATE otherwise, on which a source sends it again.
   void take(std::unique_ptr<ShippedRequest> request, Answer answer);
-  // Answers what is open with ERR_BUSY, and whatever comes later with ERR_INVALID_STATE. Begins no
-  // further attempt.
+  // Answers what is open with ERR_BUSY, takes nothing more, and begins no further attempt.
   void end();
   // Returns when the attempt under way has ended, at most kLongestForward later.
   Routine<> join();

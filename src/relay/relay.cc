@@ -125,8 +125,11 @@ void Relay::start() {
 }
 
 Routine<> Relay::end() {
+  is_ending_ = true;
   for (auto& lane : lanes_) lane->end();
   for (auto& lane : lanes_) co_await lane->join();  // no result
+  while (clock_.now() < last_taken_ + kSourceRepeats)
+    co_await clock_.sleep_for(kFlushStep);  // no result
   const auto deadline = Deadline::in(clock_, kLongestFlush);
   while (server_->has_unsent_replies() && !deadline.passed(clock_))
     co_await clock_.sleep_for(kFlushStep);  // no result
@@ -153,7 +156,7 @@ wire::query_cfg_response Relay::config(const wire::query_cfg_request& request,
   for (size_t i = 0; i < lanes_.size(); ++i) {
     auto& partition = table.partitions.emplace_back();
     const auto& owner = ownership_->owner(int32_t(i));
-    if (!owner) continue;
+    if (!owner || (is_ending_ && owner->is_ours)) continue;
     owners[i] = node_address(owner->address);
     partition = {.ballot = owner->epoch, .primary = &owners[i]};
   }
@@ -182,15 +185,24 @@ void Relay::duplicate(net::IncomingCall call) {
   if (gpid.app_id != options_.app_id || gpid.partition_index < 0 ||
       gpid.partition_index >= options_.partitions)
     return call.reply(ErrorCode::kObjectNotFound);
+  if (is_ending_) {
+    metrics_.requests.add();
+    metrics_.answered_state.add();
+    return call.reply(ErrorCode::kInvalidState);
+  }
   auto request = ShippedRequest::parse(std::string(call.body()), options_.method);
   if (!request) return refuse(call, request.error());
-  lanes_[size_t(gpid.partition_index)]->take(*std::move(request),
-                                             [call = std::move(call)](ErrorCode code) mutable {
-                                               if (code != ErrorCode::kOk) return call.reply(code);
-                                               wire::duplicate_response response;
-                                               response.__set_error(0);
-                                               call.reply(code, wire::encode_body(response));
-                                             });
+  lanes_[size_t(gpid.partition_index)]->take(
+      *std::move(request),
+      [this, call = std::move(call)](ErrorCode code) mutable { answer(call, code); });
+}
+
+void Relay::answer(net::IncomingCall& call, ErrorCode code) {
+  if (code != ErrorCode::kInvalidState) last_taken_ = clock_.now();
+  if (code != ErrorCode::kOk) return call.reply(code);
+  wire::duplicate_response response;
+  response.__set_error(0);
+  call.reply(code, wire::encode_body(response));
 }
 
 // The source repeats it each second: logged once.
@@ -202,7 +214,7 @@ void Relay::refuse(net::IncomingCall& call, const Error& error) {
                           call.head().gpid.partition_index, error.to_string());
   if (text != malformed_) log_.error(text);
   malformed_ = std::move(text);
-  call.reply(ErrorCode::kBusy);
+  answer(call, ErrorCode::kBusy);
 }
 
 void Relay::refresh_metrics() {

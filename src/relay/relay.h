@@ -19,6 +19,9 @@
 
 namespace pegmove::relay {
 
+// A source repeats within this time what was put off. Seen: each second.
+inline constexpr async::milliseconds kSourceRepeats{1'500};
+
 struct RelayOptions {
   net::Address listen{};
   // Where sources and other relays reach it; port 0: that of `listen`.
@@ -49,9 +52,11 @@ class Relay {
   ~Relay();
 
   void start();
-  // Answers everything that is open with ERR_BUSY, waits until what is under way has ended (at most
-  // kLongestForward) and the answers are sent, and closes. A source whose connection is closed
-  // under a request would wait for 100 s.
+  // Answers everything that is open with ERR_BUSY, and waits until what is under way has ended (at
+  // most kLongestForward). A source whose connection is closed under a request would wait for 100
+  // s. So from the beginning whoever repeats a request hears that this relay owns nothing, and who
+  // asks for the owner that there is none: when all have had the time to (kSourceRepeats) nothing
+  // more comes, and the connections are closed.
   Routine<> end();
 
   Ownership& ownership() { return *ownership_; }
@@ -69,6 +74,7 @@ class Relay {
       const wire::configuration_create_app_request& request);
   void duplicate(net::IncomingCall call);
   void refuse(net::IncomingCall& call, const Error& error);
+  void answer(net::IncomingCall& call, wire::ErrorCode code);
   bool is_ours(const std::string& table) const;
   void refresh_metrics();
   std::string status_json() const;
@@ -85,6 +91,9 @@ class Relay {
   Forwarding forwarding_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // by source partition
   std::string malformed_;                     // the last request that can never be forwarded
+  bool is_ending_ = false;
+  // When a source had an answer after which it sends the next request here.
+  async::Instant last_taken_ = async::Instant::min();
   service::Dispatcher dispatcher_;
   std::unique_ptr<net::RpcServer> server_;
 };

@@ -68,6 +68,7 @@ class RelayTest : public ::testing::Test {
   }
   void end() {
     if (!relay) return;
+    clock.advanced += kSourceRepeats;
     run(end_relay());
     nodes.listen(nullptr);
     nodes.expire();
@@ -231,6 +232,30 @@ TEST_F(RelayTest, BeforeItEndsItAnswersAllThatIsOpen) {
   EXPECT_THAT(started, ElementsAre(ErrorCode::kBusy, ErrorCode::kBusy));
   EXPECT_EQ(ending.running(), 1U);  // what is under way is waited for
   target.release();
+  clock.advanced += kSourceRepeats;
+  until([&] { return ending.running() == 0; });
+  nodes.listen(nullptr);
+  relay.reset();
+}
+
+// A source whose connection is closed under a request waits for 100 s.
+TEST_F(RelayTest, BeforeItClosesTheSourcesHaveHeardThatItOwnsNothing) {
+  target.outcome = [](const Group&) { return refused(); };
+  start_shipping({put("a", "1")}, 0);
+  until([this] { return !target.sends.empty(); });
+  async::TaskGroup ending(context.get_executor());
+  ending.spawn(end_soon());
+  until([this] { return started.size() == 1; });
+  const milliseconds held(600'000);
+  clock.advanced -= held;  // a relay ends no sooner than sources repeat
+  EXPECT_EQ(ship({put("a", "1")}, 0), ErrorCode::kInvalidState);
+  EXPECT_EQ(ship({put("b", "1")}, 3), ErrorCode::kInvalidState);
+  for (const auto& partition : config("r_main").partitions) {
+    EXPECT_EQ(partition.ballot, 0);
+    EXPECT_EQ(partition.hp_primary.port, 0);
+  }
+  EXPECT_EQ(ending.running(), 1U);
+  clock.advanced += held + kSourceRepeats;
   until([&] { return ending.running() == 0; });
   nodes.listen(nullptr);
   relay.reset();
