@@ -80,6 +80,7 @@ class Ownership : public routes::NodesListener {
   // Looks at ZooKeeper now, and not when the next second is over: for who waits for the seal.
   void look_soon() { due_.notify(); }
   bool is_sealed() const { return is_sealed_; }
+  const std::string& folder() const { return options_.folder; }
   // What the last look has ended with. Errors: why not everything is known; kRefused: the folder is
   // for other relays, or ZooKeeper forbids it.
   const Result<void>& looked() const { return looked_; }

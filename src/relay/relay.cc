@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr async::milliseconds kLongestFlush{2'000};
 constexpr async::milliseconds kFlushStep{10};
+constexpr async::milliseconds kBetweenSourceQuestions{10'000};
 
 std::string method_name(WriteMethod method) {
   return method == WriteMethod::kDuplicate ? "duplicate" : "plain";
@@ -122,6 +123,34 @@ void Relay::add_handlers() {
 void Relay::start() {
   ownership_->start();
   server_->start();
+  if (options_.count_source_partitions) tasks_.spawn(watch_source());
+}
+
+// A source that does not answer has its own problems, and no other count.
+Routine<> Relay::watch_source() {
+  while (!tasks_.stopped()) {
+    if (const auto count = co_await options_.count_source_partitions()) take_source_count(*count);
+    if (!tasks_.stopped()) co_await clock_.sleep_for(kBetweenSourceQuestions);  // no result
+  }
+}
+
+// Real sources take the relay's count as it is: several partitions share one of the relay then.
+void Relay::take_source_count(int32_t count) {
+  std::string problem;
+  if (count != options_.partitions)
+    problem = fmt::format(
+        "table '{}' of cluster {} has {} partitions now, and the relays were started for {}: its "
+        "partitions wait for each other. End all of these relays, remove node {} and what is below "
+        "it with ZooKeeper's own tools, and start them again",
+        options_.table, options_.source, count, options_.partitions, ownership_->folder());
+  if (!problem.empty() && problem != source_problem_) log_.error(problem);
+  source_problem_ = std::move(problem);
+}
+
+std::string Relay::problem() const {
+  auto text = ownership_->problem();
+  if (!text.empty() && !source_problem_.empty()) text += "; ";
+  return text + source_problem_;
 }
 
 Routine<> Relay::end() {
@@ -227,6 +256,7 @@ void Relay::refresh_metrics() {
   metrics_.in_doubt.set(in_doubt);
   metrics_.owned_partitions.set(ownership_->owned());
   metrics_.sealed.set(ownership_->is_sealed());
+  metrics_.problem.set(!problem().empty());
   metrics_.zookeeper_connected.set(nodes_.is_connected());
 }
 
@@ -259,7 +289,7 @@ std::string Relay::status_json() const {
                  {"address", options_.address.to_string()},
                  {"zookeeper", nodes_.description()},
                  {"connected", nodes_.is_connected()},
-                 {"problem", ownership_->problem()},
+                 {"problem", problem()},
                  {"malformed", malformed_},
                  {"sealed", ownership_->is_sealed()},
                  {"owned", ownership_->owned()},

@@ -7,6 +7,7 @@
 //          -> DUPLICATE    -> Lane (one for each source partition) -> Target
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -35,6 +36,9 @@ struct RelayOptions {
   int32_t target_app_id = 0;
   std::string root;  // of relays in ZooKeeper, as routes::check_root() returns it
   WriteMethod method = WriteMethod::kDuplicate;
+  // Asks the source for its table's partition count, again and again; empty: nobody does. Another
+  // one than `partitions` is a problem that is shown, and nothing is lost by it.
+  std::function<Task<int32_t>()> count_source_partitions{};
 };
 
 // All on one executor. Answers RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX and RPC_CM_CREATE_APP for the
@@ -76,6 +80,9 @@ class Relay {
   void refuse(net::IncomingCall& call, const Error& error);
   void answer(net::IncomingCall& call, wire::ErrorCode code);
   bool is_ours(const std::string& table) const;
+  Routine<> watch_source();
+  void take_source_count(int32_t count);
+  std::string problem() const;
   void refresh_metrics();
   std::string status_json() const;
 
@@ -91,6 +98,7 @@ class Relay {
   Forwarding forwarding_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // by source partition
   std::string malformed_;                     // the last request that can never be forwarded
+  std::string source_problem_;
   bool is_ending_ = false;
   // When a source had an answer after which it sends the next request here.
   async::Instant last_taken_ = async::Instant::min();
