@@ -55,6 +55,9 @@ Ownership::Ownership(asio::any_io_executor executor, Clock& clock, routes::Sessi
       options_(std::move(options)),
       log_(std::move(log)),
       partitions_(size_t(options_.partitions)),
+      looked_(fail(
+          Code::kUnreachable,
+          nodes.description() + " has not answered yet; check the addresses and that it runs")),
       tasks_(std::move(executor)) {}
 
 void Ownership::start() {

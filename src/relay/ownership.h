@@ -117,7 +117,7 @@ class Ownership : public routes::NodesListener {
   int64_t looks_ = 0;
   int64_t seal_read_in_ = 0;  // the look
   bool is_sealed_ = false;
-  Result<void> looked_ = fail(Code::kBusy, "ZooKeeper was not asked yet");
+  Result<void> looked_;
   async::Event due_;
   async::TaskGroup tasks_;
 };
