@@ -100,6 +100,12 @@ TEST_F(LaneTest, IsAnsweredWhenTheTargetHasAllOfIt) {
   EXPECT_FALSE(lane.is_in_flight());
 }
 
+TEST_F(LaneTest, ARequestThatChangesNothingIsDone) {
+  take({multi_put(kA, {})});
+  EXPECT_EQ(answers[0], ErrorCode::kOk);
+  EXPECT_THAT(target.sends, IsEmpty());
+}
+
 TEST_F(LaneTest, RepeatsOnlyWhatIsLeft) {
   bool refuses = true;
   target.outcome = [&](const Group& group) {
