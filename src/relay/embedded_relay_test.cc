@@ -83,6 +83,7 @@ class RelayThread {
     co_return;
   }
   Routine<> end() {
+    clock_.advanced += kSourceRepeats;
     co_await relay_->end();  // no result
     nodes_.listen(nullptr);
     target_->stop();

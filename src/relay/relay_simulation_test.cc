@@ -168,7 +168,8 @@ class Simulation {
                                                   .clock = clock_,
                                                   .target = *targets_.back(),
                                                   .metrics = metrics_,
-                                                  .is_sealed = [] { return false; }}));
+                                                  .is_sealed = [] { return false; },
+                                                  .confirm = [] { return confirm(); }}));
       lanes_.push_back(std::make_unique<Lane>(
           *forwardings_.back(), [this, i] { return may_forward(i); }, Logger("test")));
     }
@@ -207,6 +208,7 @@ class Simulation {
     co_await lane.join();  // no result
     co_return true;
   }
+  static Task<> confirm() { co_return Result<void>(); }
   // Its writes have one time.
   std::vector<Write> mutation(int64_t timestamp_us) {
     std::vector<Write> writes;

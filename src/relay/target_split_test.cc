@@ -54,6 +54,7 @@ class TargetSplitTest : public ::testing::Test {
     response.__set_error(0);
     call.reply(ErrorCode::kOk, wire::encode_body(response));
   }
+  static Task<> confirm() { co_return Result<void>(); }
   // Some seconds at most.
   bool until(const std::function<bool()>& is_so) {
     context.restart();
@@ -86,7 +87,8 @@ class TargetSplitTest : public ::testing::Test {
                         .clock = clock,
                         .target = target,
                         .metrics = metrics,
-                        .is_sealed = [] { return false; }};
+                        .is_sealed = [] { return false; },
+                        .confirm = [] { return confirm(); }};
   Lane lane{forwarding, [] { return Result<int64_t>(1); }, Logger("test")};
 
   int32_t serving = 1;         // how many partitions the servers tell apart
