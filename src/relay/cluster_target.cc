@@ -20,6 +20,8 @@ using wire::RpcCode;
 
 // A clock is looked at again after this time, in case it was set.
 constexpr std::chrono::microseconds kLongestClockWait{1'000'000};
+// What a server that runs again has read of other connections is carried out within it.
+constexpr milliseconds kRestAfterLoss{1'000};
 // A split of the table takes longer.
 constexpr milliseconds kRefreshPeriod{5'000};
 
@@ -182,7 +184,20 @@ Routine<Sent> ClusterTarget::call(const TargetPartition& partition, RpcCode code
                                 .body = body,
                                 .deadline = *deadline,
                                 .sent = &was_sent});
+  if (reply)
+    co_await rest_after_loss(partition.address);  // no result
+  else if (was_sent)
+    lost_[partition.address] = ++last_lost_;
   co_return judge(partition, code, reply, was_sent);
+}
+
+Routine<> ClusterTarget::rest_after_loss(net::Address server) {
+  const auto lost = lost_.find(server);
+  if (lost == lost_.end()) co_return;
+  const auto number = lost->second;
+  co_await client_.clock().sleep_for(kRestAfterLoss);  // no result
+  if (const auto now = lost_.find(server); now != lost_.end() && now->second == number)
+    lost_.erase(now);
 }
 
 // Errors that show that the partition may have moved make the next attempt ask where it is.

@@ -29,6 +29,12 @@ inline client::ClientOptions target_client_options() {
 // cluster were checked, and their clocks have passed the entries' times: real servers abort
 // otherwise, also one that begins to learn a partition. Every few seconds the cluster is asked for
 // the table's partitions and for its servers. Requests that are refused as too large are cut.
+//
+// A server that was stopped has read requests of connections that were reset meanwhile, and carries
+// them out when it runs again, maybe after what came on a new connection. So after a request
+// without an answer the next answer of that server ends a send() only a second later: nothing that
+// follows is overtaken.
+//
 // Order: start(); ...; stop(); co_await join(); destroy.
 class ClusterTarget : public Target {
  public:
@@ -56,6 +62,7 @@ class ClusterTarget : public Target {
   // One request. The error says also what the server has refused; is_in_doubt as in Sent.
   Routine<Sent> call(const shipping::TargetPartition& partition, wire::RpcCode code, uint64_t hash,
                      std::string_view body, const MaySend& may_send);
+  Routine<> rest_after_loss(net::Address server);
   Sent judge(const shipping::TargetPartition& partition, wire::RpcCode code,
              const Result<net::IncomingReply>& reply, bool was_sent);
 
@@ -65,6 +72,9 @@ class ClusterTarget : public Target {
   shipping::TargetTable table_;
   TargetServers servers_;
   shipping::ServerClocks clocks_;
+  std::map<net::Address, int64_t>
+      lost_;  // by server, the number of the last request without answer
+  int64_t last_lost_ = 0;
   async::TaskGroup tasks_;
 };
 

@@ -20,6 +20,17 @@ using ::testing::IsEmpty;
 using wire::ErrorCode;
 using wire::RpcCode;
 
+// Counts who sleeps for a second.
+class SecondsClock : public AdvancedClock {
+ public:
+  Routine<> sleep_until(async::Instant at) override {
+    const auto length = at - now();
+    seconds += length > milliseconds(900) && length <= milliseconds(1'000);
+    return AdvancedClock::sleep_until(at);
+  }
+  int seconds = 0;
+};
+
 class ClusterTargetTest : public ::testing::Test {
  protected:
   ClusterTargetTest() {
@@ -116,9 +127,10 @@ class ClusterTargetTest : public ::testing::Test {
   }
 
   asio::io_context context;
-  AdvancedClock clock;
-  testing::FakePartition server{context.get_executor(), clock};
-  testing::FakePartition other{context.get_executor(), clock};
+  AdvancedClock servers_clock;
+  SecondsClock clock;
+  testing::FakePartition server{context.get_executor(), servers_clock};
+  testing::FakePartition other{context.get_executor(), servers_clock};
   client::Client client{context.get_executor(), clock};
   std::unique_ptr<ClusterTarget> target;
   std::unique_ptr<ShippedRequest> request;
@@ -181,6 +193,21 @@ TEST_F(ClusterTargetTest, NoAnswerLeavesDoubt) {
   const auto sent = send({put("a", "1")});
   ASSERT_TRUE(sent.error);
   EXPECT_TRUE(sent.is_in_doubt);
+}
+
+// A server that was stopped may carry out what came on the new connection first.
+TEST_F(ClusterTargetTest, TheNextAnswerAfterALostRequestIsHeldBack) {
+  ASSERT_FALSE(send({put("a", "1")}).error);
+  holds = true;
+  forward_time = milliseconds(20);
+  ASSERT_TRUE(send({remove("a", 2)}).is_in_doubt);
+  EXPECT_EQ(clock.seconds, 0);
+  holds = false;
+  forward_time = milliseconds(10'000);
+  ASSERT_FALSE(send({remove("a", 2)}).error);
+  EXPECT_EQ(clock.seconds, 1);
+  ASSERT_FALSE(send({put("a", "3", 3)}).error);
+  EXPECT_EQ(clock.seconds, 1);
 }
 
 TEST_F(ClusterTargetTest, WithoutAConnectionThereIsNoDoubt) {
