@@ -8,8 +8,9 @@
 //
 // The epoch is ZooKeeper's number of the change that made the node (czxid), and no counter of ours:
 // it rises with each owner, costs no further node, and cannot be written by mistake. A ZooKeeper
-// that is set up from nothing begins at low numbers again: sources take those when they have lost
-// the relay meanwhile.
+// that is set up from nothing begins at low numbers again. By Pegasus's code sources take those
+// when a request has failed meanwhile (partition_resolver_simple::on_access_failure drops what it
+// knows); recorded is that only for an equal number.
 //
 //   another's or nobody's -> ours, waiting (kSuccessorsWait) -> ours, forwarding
 //         ^------------------------- the node is gone, or the session ---------'
