@@ -63,10 +63,9 @@ class TargetSplitTest : public ::testing::Test {
     return is_so();
   }
   bool forward(const std::vector<Write>& writes) {
-    std::optional<ErrorCode> answered;
-    lane.take(request_of(writes), [&](ErrorCode code) { answered = code; });
-    const bool is_answered = until([&] { return answered.has_value(); });
-    return is_answered && answered == ErrorCode::kOk;
+    answered.reset();
+    lane.take(request_of(writes), [this](ErrorCode code) { answered = code; });
+    return until([this] { return answered.has_value(); }) && answered == ErrorCode::kOk;
   }
 
   asio::io_context context;
@@ -91,6 +90,7 @@ class TargetSplitTest : public ::testing::Test {
                         .confirm = [] { return confirm(); }};
   Lane lane{forwarding, [] { return Result<int64_t>(1); }, Logger("test")};
 
+  std::optional<ErrorCode> answered;
   int32_t serving = 1;         // how many partitions the servers tell apart
   std::vector<bool> is_found;  // of each entry that was written: by its key, then
   const std::string of_parent = key_in(0, 2), of_child = key_in(1, 2);
@@ -109,7 +109,7 @@ TEST_F(TargetSplitTest, IsNoticedWithoutARefusal) {
   ASSERT_TRUE(forward({put(of_parent, "1")}));
   server.partitions = 2;
   clock.advanced += milliseconds(5'000);
-  EXPECT_TRUE(until([this] { return server.config_queries == 2; }));
+  EXPECT_TRUE(until([this] { return server.config_queries >= 2; }));
   int32_t count = 1;
   const auto end = Deadline::in(system_clock, milliseconds(20'000));
   while (count == 1 && !end.passed(system_clock)) count = run(target.partition_count()).value_or(1);
