@@ -41,6 +41,8 @@ class FakePartition : public net::CallHandler, public net::HttpHandler {
   // Of the table: 1, or 2 after a split, or while it is being split.
   int partitions = 1;
   bool is_being_split = false;
+  // Called with each list of the cluster's servers, of which the node is one.
+  std::function<void(wire::configuration_list_nodes_response&)> on_nodes = [](auto&) {};
 
   net::Address meta_address() const { return meta_->local(); }
   net::Address node_address() const { return node_->local(); }
@@ -77,6 +79,7 @@ class FakePartition : public net::CallHandler, public net::HttpHandler {
   void handle(net::IncomingCall call) override {
     switch (wire::rpc_code_from_name(call.head().name)) {
       case wire::RpcCode::kQueryConfig: return answer_config(call);
+      case wire::RpcCode::kListNodes: return answer_nodes(call);
       case wire::RpcCode::kClusterInfo:
         return call.reply(wire::ErrorCode::kOk,
                           wire::encode_body(wire::configuration_cluster_info_response()));
@@ -98,6 +101,17 @@ class FakePartition : public net::CallHandler, public net::HttpHandler {
                                                    unix_us ? this : nullptr);
     server->start();
     return server;
+  }
+
+  void answer_nodes(net::IncomingCall& call) {
+    const auto node = node_->local();
+    wire::configuration_list_nodes_response response;
+    auto& info = response.infos.emplace_back();
+    info.status = wire::NS_ALIVE;
+    info.node = wire::rpc_address::of(node.ipv4, node.port);
+    if (!node_name.empty()) info.__set_hp_node(wire::host_port::of(node_name, node.port));
+    on_nodes(response);
+    call.reply(wire::ErrorCode::kOk, wire::encode_body(response));
   }
 
   void answer_config(net::IncomingCall& call) {

@@ -12,6 +12,7 @@
 #include "inspect/gather.h"
 #include "inspect/server_checks.h"
 #include "relay/cluster_target.h"
+#include "relay/reach.h"
 #include "relay/relay.h"
 #include "relay/seal.h"
 #include "routes/route.h"
@@ -25,6 +26,8 @@ using relay::RelayOptions;
 using relay::WriteMethod;
 
 constexpr const char* kUsualRelayRoot = "/pegmove/relay";
+constexpr async::milliseconds kSourceQuestion{5'000};
+constexpr async::milliseconds kBetweenLooks{20};
 
 struct RelayArguments {
   CommonOptions common;
@@ -38,8 +41,10 @@ struct RelaySettings {
   RelayArguments arguments;
   std::vector<net::HostPort> source_metas{}, target_metas{};
   RelayOptions relay{};
+  inspect::ClusterId source_id{};  // with --write duplicate
   routes::ZooKeeperOptions zookeeper{};
   async::milliseconds timeout{};
+  std::vector<net::HostPort> source_servers{};
 };
 
 Result<void> check_given(const RelayArguments& arguments) {
@@ -84,6 +89,16 @@ Result<void> check_table(const inspect::SideFacts& side, const std::string& clus
   return {};
 }
 
+// Whether rows may be written with the source's times, and whether that keeps newer ones.
+Result<void> check_duplicate(const inspect::SideFacts& source, const inspect::SideFacts& target) {
+  auto why = inspect::why_not_duplicate(source, target);
+  if (!why) why = inspect::why_times_are_not_kept(target);
+  if (!why) return {};
+  return fail(Code::kRefused, *why +
+                                  "; or use --write plain, with which what is shipped twice takes "
+                                  "rows back for a moment");
+}
+
 // What the clusters say of the tables. Errors: a relay must not begin.
 Result<void> apply(const inspect::Gathered& gathered, RelaySettings& settings) {
   const auto& [source, target, is_same, now] = gathered.inspection;
@@ -95,17 +110,17 @@ Result<void> apply(const inspect::Gathered& gathered, RelaySettings& settings) {
   if (gathered.source_cluster->is_behind_proxy() || gathered.target_cluster->is_behind_proxy())
     return fail(Code::kInvalidArgument,
                 "--from or --to is a MetaProxy; give the clusters' own meta servers");
-  if (settings.relay.method == WriteMethod::kDuplicate)
-    if (const auto why = inspect::why_not_duplicate(source, target))
-      return fail(Code::kRefused,
-                  *why +
-                      "; give both clusters' servers both ids, or use --write plain, with which "
-                      "what is shipped twice takes rows back for a moment");
+  if (settings.relay.method == WriteMethod::kDuplicate) TRY(check_duplicate(source, target));
   settings.relay.source = gathered.source_cluster->name();
   settings.relay.target = gathered.target_cluster->name();
   settings.relay.app_id = source.info->app_id;
   settings.relay.partitions = source.info->partition_count;
   settings.relay.target_app_id = target.info->app_id;
+  if (settings.relay.method == WriteMethod::kDuplicate)
+    settings.source_id = TRY(inspect::cluster_id_of(source));
+  settings.source_servers = settings.source_metas;
+  for (const auto& node : source.nodes)
+    settings.source_servers.push_back(TRY(net::parse_host_port(node.node)));
   std::printf("table '%s' of %s: %d partitions; table '%s' of %s: %d partitions\n",
               source.table.c_str(), settings.relay.source.c_str(), source.info->partition_count,
               target.table.c_str(), settings.relay.target.c_str(), target.info->partition_count);
@@ -135,6 +150,7 @@ class EndSignals {
       came_.notify();
     });
   }
+  bool have_come() const { return is_over_; }
   Routine<> wait() {
     while (!is_over_) co_await came_.wait();  // no result
   }
@@ -146,13 +162,44 @@ class EndSignals {
   asio::signal_set signals_;
 };
 
-Task<> announce(const Relay& relay, const routes::Nodes& nodes, const RelaySettings& settings) {
-  std::printf("relay on %s, known as %s, %s, root %s\nready; Ctrl-C stops it\n",
-              relay.address().to_string().c_str(),
+void warn(const RelaySettings& settings, net::Address at, Logger& log) {
+  if (at.ipv4 >> 24 != 127)
+    log.warning(
+        fmt::format("listening on {}: everybody who can reach this address can write to "
+                    "the target",
+                    at.to_string()));
+  if (const auto why = relay::why_out_of_reach(settings.relay.address, settings.source_servers))
+    log.warning(*why);
+}
+
+// Until it knows who owns what, or a signal comes; sources are answered meanwhile. Errors: why
+// ZooKeeper does not say so in time, or that these relays may not do this.
+Task<> wait_for_zookeeper(const relay::Ownership& ownership, Clock& clock,
+                          const EndSignals& signals, Deadline deadline) {
+  while (!ownership.looked() && !signals.have_come()) {
+    const auto& error = ownership.looked().error();
+    if (error.code() == Code::kRefused || deadline.passed(clock)) co_return fail(error);
+    co_await clock.sleep_for(kBetweenLooks);  // no result
+  }
+  co_return Result<void>();
+}
+
+Result<void> announce(Relay& relay, const routes::Nodes& nodes, const RelaySettings& settings) {
+  std::printf("relay on %s, known as %s, %s, root %s\n", relay.address().to_string().c_str(),
               settings.arguments.address.empty() ? relay.address().to_string().c_str()
                                                  : settings.arguments.address.c_str(),
               nodes.description().c_str(), settings.relay.root.c_str());
-  co_return base::flush_standard_output();
+  if (relay.ownership().is_sealed())
+    std::printf(
+        "the relays are sealed from before: nothing is taken from the source until "
+        "`pegmove relay seal --undo`\n");
+  std::printf("ready; Ctrl-C stops it\n");
+  return base::flush_standard_output();
+}
+
+Task<int32_t> count_partitions(client::Cluster& cluster, std::string table) {
+  const auto deadline = Deadline::in(cluster.client().clock(), kSourceQuestion);
+  co_return CO_TRY(co_await cluster.table_config(std::move(table), {}, deadline)).partition_count;
 }
 
 // Serves until a signal. The session with ZooKeeper ends last: another relay takes over then.
@@ -161,38 +208,45 @@ Task<> serve(asio::io_context& context, client::Client& client, EndSignals& sign
   Logger log("relay");
   auto& clock = client.clock();
   const auto executor = context.get_executor();
+  client::Cluster source(client, settings.source_metas);
+  settings.relay.count_source_partitions = [&source, table = settings.relay.table] {
+    return count_partitions(source, table);
+  };
   routes::ZooKeeper zookeeper(executor, clock, settings.zookeeper, log);
   ClusterTarget target(executor, client,
                        {.cluster = settings.relay.target,
                         .metas = settings.target_metas,
                         .table = settings.relay.target_table,
                         .app_id = settings.relay.target_app_id,
-                        .method = settings.relay.method},
+                        .method = settings.relay.method,
+                        .check_server =
+                            [&](net::HostPort server) {
+                              return inspect::check_duplication_group(
+                                  client, std::move(server), settings.source_id, settings.timeout);
+                            }},
                        log);
   auto relay = CO_TRY(Relay::listen(executor, clock, zookeeper, target, settings.relay, log));
-  has_begun = true;
-  if (settings.relay.listen.ipv4 >> 24 != 127)
-    log.warning(
-        fmt::format("listening on {}: everybody who can reach this address can write to "
-                    "the target",
-                    relay->address().to_string()));
+  warn(settings, relay->address(), log);
   zookeeper.start(&relay->ownership());
   target.start();
   relay->start();
-  auto printed = co_await announce(*relay, zookeeper, settings);
-  if (printed) co_await signals.wait();  // no result
-  co_await relay->end();                 // no result
+  auto done = co_await wait_for_zookeeper(relay->ownership(), clock, signals,
+                                          Deadline::in(clock, settings.timeout));
+  has_begun = done.has_value();
+  if (done && !signals.have_come()) done = announce(*relay, zookeeper, settings);
+  if (done) co_await signals.wait();  // no result
+  co_await relay->end();              // no result
   target.stop();
   co_await target.join();  // no result
   zookeeper.stop();
   co_await zookeeper.join();  // no result
-  co_return printed;
+  co_return done;
 }
 
 Task<> run_until_stopped(asio::io_context& context, RelaySettings settings, bool& has_begun) {
   EndSignals signals(context);
   async::SystemClock clock;
-  client::Client client(context.get_executor(), clock);
+  client::Client client(context.get_executor(), clock, relay::target_client_options());
   auto done = co_await look_at_clusters(client, settings);
   if (done) done = co_await serve(context, client, signals, std::move(settings), has_begun);
   signals.cancel();
@@ -333,7 +387,9 @@ void add_relay_command(Verb& program, int& exit_code) {
                    "partitions")
       ->capture_default_str();
   verb->add_option("--config", arguments->common.config, "INI file with [pegasus.clusters]");
-  verb->add_option("--timeout", arguments->common.timeout, "of the questions at the start")
+  verb->add_option("--timeout", arguments->common.timeout,
+                   "of the questions at the start, to the clusters and to ZooKeeper; exit code 3 "
+                   "when they are not answered")
       ->capture_default_str();
   verb->callback([arguments, &exit_code] { exit_code = run_relay(*arguments); });
   add_seal(*verb, exit_code);

@@ -2,11 +2,12 @@
 
 namespace pegmove::client {
 
-Client::Client(asio::any_io_executor executor, Clock& clock, net::HostNames::LookUp look_up)
+Client::Client(asio::any_io_executor executor, Clock& clock, ClientOptions options)
     : clock_(clock),
-      connector_(clock),
-      rpc_(executor, connector_, clock),
-      host_names_(executor, clock, std::move(look_up)) {}
+      connector_(clock, {.longest_unacknowledged = options.longest_unacknowledged}),
+      rpc_(executor, connector_, clock,
+           {.closes_after_timeout = options.longest_unacknowledged.count() > 0}),
+      host_names_(executor, clock, std::move(options.look_up)) {}
 
 Task<net::HttpResponse> Client::http_get(net::HostPort node, std::string target,
                                          Deadline deadline) {

@@ -16,11 +16,19 @@
 
 namespace pegmove::client {
 
+struct ClientOptions {
+  net::HostNames::LookUp look_up = net::look_up;
+  // Not 0: for writes that must not arrive late. The bytes of a call whose OutgoingCall has a
+  // `sent` end with its time: none are written after its deadline, what was not delivered until
+  // then is discarded, and the network carries no byte for longer than this. So the last one
+  // arrives within the call's time and this one. net::TcpOptions and net::RpcChannelOptions.
+  async::milliseconds longest_unacknowledged{0};
+};
+
 // All on one executor, which runs on one thread. Order: ...; co_await close(); destroy.
 class Client {
  public:
-  Client(asio::any_io_executor executor, Clock& clock,
-         net::HostNames::LookUp look_up = net::look_up);
+  Client(asio::any_io_executor executor, Clock& clock, ClientOptions options = {});
 
   Clock& clock() { return clock_; }
   net::RpcChannel& channel(net::Address address) { return rpc_.channel(address); }

@@ -54,8 +54,9 @@ class MovedServerTest : public ::testing::Test {
   SkippingClock clock;
   testing::FakePartition server{context.get_executor(), clock};
   std::map<std::string, std::vector<uint32_t>> where{{"node.test", {kLoopback}}};
-  Client client{context.get_executor(), clock,
-                [this](const net::HostPort& name) { return look_up(name); }};
+  Client client{context.get_executor(), clock, {.look_up = [this](const net::HostPort& name) {
+                  return look_up(name);
+                }}};
 };
 
 TEST_F(MovedServerTest, AReplicaServerIsFoundAtItsNewAddress) {

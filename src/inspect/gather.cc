@@ -281,6 +281,18 @@ Routine<> probe_node(client::Client& client, net::HostPort node, int32_t app_id,
   co_await probe.run();  // no result
 }
 
+Task<> check_duplication_group(client::Client& client, net::HostPort server, ClusterId source,
+                               milliseconds timeout) {
+  const auto deadline = Deadline::in(client.clock(), std::min(timeout, kQuestion));
+  const auto dump =
+      CO_TRY(co_await client::remote_command(client, server, "config-dump", {}, deadline));
+  NodeFacts facts{.node = server.to_string()};
+  // Without an answer that can be read nothing is known: that is refused.
+  if (auto config = parse_config_dump(dump)) facts.config = *std::move(config);
+  if (auto why = why_not_duplicate(source, facts)) co_return fail(Code::kRefused, *std::move(why));
+  co_return Result<void>();
+}
+
 Task<std::optional<std::string>> find_older_server(client::Cluster& cluster, int major, int minor,
                                                    milliseconds timeout) {
   auto& client = cluster.client();

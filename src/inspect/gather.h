@@ -7,6 +7,7 @@
 
 #include "client/table.h"
 #include "inspect/inspection.h"
+#include "inspect/server_checks.h"
 
 namespace pegmove::inspect {
 
@@ -39,6 +40,12 @@ Routine<Gathered> gather(Side source, Side target, GatherOptions options);
 // The questions to one server; `app_id` 0: no table. Stops when the server does not answer.
 Routine<> probe_node(client::Client& client, net::HostPort node, int32_t app_id,
                      async::milliseconds timeout, NodeFacts& facts);
+
+// Asks one more server of the target for its [duplication-group]. Errors: kRefused, why it must not
+// be sent what the source's clients wrote (why_not_duplicate()), and what its INI file needs; those
+// of the question.
+Task<> check_duplication_group(client::Client& client, net::HostPort server, ClusterId source,
+                               async::milliseconds timeout);
 
 // Finds a replica server whose release is before MAJOR.MINOR, or unknown: returns its address, and
 // which of the two. Errors: those of the list of servers.

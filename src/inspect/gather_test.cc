@@ -60,6 +60,22 @@ TEST_F(GatherTest, LearnsFromServersWhatTheyTell) {
   EXPECT_EQ(with_rows, 1);
 }
 
+TEST_F(GatherTest, AsksOneServerForItsDuplicationGroup) {
+  make({{"A", 1}, {"B", 2}});
+  auto& client = clusters->target->client();
+  const auto nodes = clusters->must(clusters->target->nodes(clusters->deadline()));
+  const auto check = [&](ClusterId source) {
+    return clusters->run(check_duplication_group(client, nodes.front().address, std::move(source),
+                                                 milliseconds(30'000)));
+  };
+  EXPECT_TRUE(check({.name = "A", .id = 1}));
+  const auto refused = check({.name = "C", .id = 3});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::kRefused);
+  EXPECT_THAT(refused.error().message(), HasSubstr(nodes.front().address.to_string()));
+  EXPECT_THAT(refused.error().message(), HasSubstr("add 'C = 3' to it"));
+}
+
 TEST_F(GatherTest, ASampleOfEachPartitionShowsForeignRows) {
   make();
   const auto table = clusters->create_table(clusters->source, "t", 4);

@@ -159,42 +159,66 @@ Findings note_versions(const SideFacts& source, const SideFacts& target) {
   return findings;
 }
 
-std::optional<std::string> why_not_duplicate(const SideFacts& source, const SideFacts& target) {
-  std::optional<int> source_id;
+Result<ClusterId> cluster_id_of(const SideFacts& source) {
+  std::optional<ClusterId> found;
   for (const auto& node : source.nodes) {
     if (!node.config || !node.config->own_id())
-      return fmt::format(
-          "replica server {} of the source reports no id of its own cluster in "
-          "[duplication-group]",
-          node.node);
-    if (source_id.value_or(*node.config->own_id()) != *node.config->own_id())
-      return "the replica servers of the source have different [duplication-group]s";
-    source_id = node.config->own_id();
+      return fail(Code::kRefused,
+                  fmt::format("replica server {} of the source reports no id of its own cluster in "
+                              "[duplication-group]",
+                              node.node));
+    if (found && found->id != *node.config->own_id())
+      return fail(Code::kRefused,
+                  "the replica servers of the source have different [duplication-group]s");
+    found = ClusterId{node.config->cluster_name, *node.config->own_id()};
   }
-  if (!source_id) return "no replica server of the source is known";
+  if (!found) return fail(Code::kRefused, "no replica server of the source is known");
+  return *found;
+}
+
+std::optional<std::string> why_not_duplicate(const ClusterId& source, const NodeFacts& target) {
+  const auto server = fmt::format("replica server {} of the target", target.node);
+  if (!target.config) return server + " does not report its [duplication-group]";
+  const auto own = target.config->own_id();
+  if (!own)
+    return fmt::format(
+        "{} has no id of its own cluster in [duplication-group]: add '{} = ID' to it, as on the "
+        "other servers, and restart the server",
+        server, target.config->cluster_name);
+  if (own == source.id)
+    return fmt::format("{} has the source's id {} as its own", server, source.id);
+  const bool has_it =
+      std::ranges::any_of(target.config->duplication_group,
+                          [&](const auto& member) { return member.second == source.id; });
+  if (has_it || target.config->ignores_other_ids) return std::nullopt;
+  return fmt::format(
+      "the [duplication-group] of {} has not the source's id {}: add '{} = {}' to it, and restart "
+      "the server",
+      server, source.id, source.name, source.id);
+}
+
+std::optional<std::string> why_not_duplicate(const SideFacts& source, const SideFacts& target) {
+  const auto id = cluster_id_of(source);
+  if (!id) return id.error().message();
   if (target.nodes.empty()) return "no replica server of the target is known";
-  for (const auto& node : target.nodes) {
-    if (!node.config)
-      return fmt::format("replica server {} of the target does not report its [duplication-group]",
-                         node.node);
-    const auto own = node.config->own_id();
-    if (!own)
-      return fmt::format(
-          "replica server {} of the target has no id of its own cluster in "
-          "[duplication-group]",
-          node.node);
-    if (own == source_id)
-      return fmt::format("replica server {} of the target has the source's id {} as its own",
-                         node.node, *source_id);
-    const bool has_it =
-        std::ranges::any_of(node.config->duplication_group,
-                            [&](const auto& member) { return member.second == source_id; });
-    if (!has_it && !node.config->ignores_other_ids)
-      return fmt::format(
-          "the [duplication-group] of replica server {} of the target has not the "
-          "source's id {}",
-          node.node, *source_id);
-  }
+  for (const auto& node : target.nodes)
+    if (auto why = why_not_duplicate(*id, node)) return why;
+  return std::nullopt;
+}
+
+std::optional<std::string> why_times_are_not_kept(const SideFacts& target) {
+  std::set<int32_t> known;
+  for (const auto& node : target.nodes)
+    for (const auto& [index, version] : node.data_versions) {
+      known.insert(index);
+      if (version < 1)
+        return fmt::format(
+            "partition {} of {} has data version {}, whose rows have no time of "
+            "writing",
+            index, target.place(), version);
+    }
+  if (known.empty() || (target.info && int32_t(known.size()) < target.info->partition_count))
+    return fmt::format("the data version of each partition of {} is not known", target.place());
   return std::nullopt;
 }
 

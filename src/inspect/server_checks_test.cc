@@ -1,9 +1,11 @@
 #include "inspect/server_checks.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 namespace pegmove::inspect {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr int64_t kSecond = 1'000'000;
 
@@ -43,6 +45,32 @@ TEST(WhyNotDuplicate, AServerThatDoesNotReportItsGroupIsNotTrusted) {
   EXPECT_NE(why_not_duplicate(good, side_of({{.node = "10.0.0.2:34801"}})), std::nullopt);
   EXPECT_NE(why_not_duplicate(good, side_of({})), std::nullopt);
   EXPECT_NE(why_not_duplicate(side_of({}), good), std::nullopt);
+}
+
+TEST(WhyNotDuplicate, SaysWhatTheServersFileNeeds) {
+  const ClusterId source{.name = "A", .id = 1};
+  EXPECT_THAT(*why_not_duplicate(source, node_of("B", {{"B", 2}})), HasSubstr("add 'A = 1' to it"));
+  EXPECT_THAT(*why_not_duplicate(source, node_of("B", {{"A", 1}})), HasSubstr("add 'B = ID'"));
+}
+
+TEST(WhyNotDuplicate, TheSourcesServersMustAgreeOnItsId) {
+  const auto id = cluster_id_of(side_of({node_of("A", {{"A", 1}}), node_of("A", {{"A", 1}})}));
+  ASSERT_TRUE(id);
+  EXPECT_EQ(id->name, "A");
+  EXPECT_EQ(id->id, 1);
+  EXPECT_FALSE(cluster_id_of(side_of({node_of("A", {{"A", 1}}), node_of("A", {{"A", 2}})})));
+  EXPECT_FALSE(cluster_id_of(side_of({node_of("A", {{"B", 1}})})));
+  EXPECT_FALSE(cluster_id_of(side_of({})));
+}
+
+TEST(WhyTimesAreNotKept, EachPartitionMustHaveDataVersion1) {
+  auto first = node_of("B", {}), second = first;
+  EXPECT_THAT(*why_times_are_not_kept(side_of({first, second})), HasSubstr("is not known"));
+  first.data_versions = {{0, 1}, {1, 1}};
+  EXPECT_EQ(why_times_are_not_kept(side_of({first, second})), std::nullopt);
+  second.data_versions = {{1, 0}};
+  EXPECT_THAT(*why_times_are_not_kept(side_of({first, second})),
+              HasSubstr("partition 1 of table 't' on cluster c has data version 0"));
 }
 
 TEST(WhyNotDuplicate, AGroupThatIgnoresOtherIdsTakesAnyButItsOwn) {

@@ -156,12 +156,22 @@ Routine<> RpcChannel::expire_calls() {
     }
     co_await clock_.sleep_for(kDeadlineGrain);  // no result
     std::vector<uint64_t> late;
-    for (const auto& [id, call] : pending_)
-      if (call.deadline.passed(clock_)) late.push_back(id);
+    bool was_sent = false;
+    for (const auto& [id, call] : pending_) {
+      if (!call.deadline.passed(clock_)) continue;
+      late.push_back(id);
+      was_sent |= call.sent && *call.sent;
+    }
+    if (was_sent && options_.closes_after_timeout) close_connection();
     for (auto id : late)
       finish(id,
              fail(Code::kTimeout, fmt::format("no answer from {} in time", address_.to_string())));
   }
+}
+
+void RpcChannel::close_connection() {
+  connected_ = false;  // nothing more is written to it
+  if (stream_) stream_->close();
 }
 
 void RpcChannel::finish(uint64_t id, Result<IncomingReply> result) {

@@ -40,6 +40,9 @@ struct RpcChannelOptions {
   wire::Framing framing = wire::Framing::kRdsn;
   async::milliseconds connect_timeout{3000};
   size_t max_frame_size = wire::kMaxFrameSize;
+  // When a call with a `sent` gets no answer in time after it was sent, the connection is closed,
+  // so that what is left of it here is not delivered later. The other calls on it fail, too.
+  bool closes_after_timeout = false;
 };
 
 // All on one executor. Connects at the first call, and again at the next call after the connection
@@ -79,6 +82,7 @@ class RpcChannel {
   Task<> read_replies(Stream& stream);
   Routine<> expire_calls();
   void note_sent(std::string& batch);
+  void close_connection();
   void finish(uint64_t id, Result<IncomingReply> result);
   void fail_all(const Error& error);
 

@@ -29,6 +29,7 @@ class PipeStream : public Stream {
   }
   Task<> write_all(std::string_view bytes) override {
     while (!pipe_.is_open && !pipe_.is_closed) co_await pipe_.changed.wait();  // no result
+    if (pipe_.is_closed) co_return fail(Code::kUnreachable, "closed");
     pipe_.written += bytes;
     co_return Result<void>();
   }
@@ -88,6 +89,78 @@ TEST(RpcChannel, ACallThatWasNotSentWithinItsTimeIsNotSentLater) {
   EXPECT_NE(pipe.written.find("third-body"), std::string::npos);
   channel.stop();
   async::run_to_end(context, channel.join());
+}
+
+// What becomes of a connection when a call of a second gets no answer.
+class ChannelTimeout : public ::testing::Test {
+ protected:
+  ~ChannelTimeout() override {
+    channel.stop();
+    async::run_to_end(context, channel.join());
+  }
+  void start(int64_t ms, bool* sent) {
+    channel.start({.code = wire::RpcCode::kPut,
+                   .body = "body",
+                   .deadline = Deadline::in(clock, milliseconds(ms)),
+                   .sent = sent},
+                  [this](Result<IncomingReply> reply) { failed += !reply; });
+    settle();
+  }
+  void pass_two_seconds() {
+    clock.advance(milliseconds(2'000));
+    settle();
+  }
+  void settle() {
+    context.restart();
+    context.poll();
+  }
+
+  asio::io_context context;
+  testing::SimClock clock;
+  Pipe pipe;
+  PipeConnector connector{pipe};
+  RpcChannelOptions options{.closes_after_timeout = true};
+  RpcChannel channel{context.get_executor(), connector, clock, {0x7f000001, 1}, options};
+  int failed = 0;
+};
+
+TEST_F(ChannelTimeout, ClosesItWhenBytesWereSent) {
+  pipe.is_open = true;
+  bool sent = false, other = false;
+  start(100'000, &other);
+  start(1'000, &sent);
+  pass_two_seconds();
+  EXPECT_TRUE(sent);
+  EXPECT_TRUE(pipe.is_closed);
+  EXPECT_EQ(failed, 2);  // nobody reads the other one's answer any more
+}
+
+TEST_F(ChannelTimeout, ClosesItWhenBytesAreBeingSent) {
+  bool sent = false;
+  start(1'000, &sent);
+  pass_two_seconds();
+  EXPECT_TRUE(sent);
+  EXPECT_TRUE(pipe.is_closed);
+  EXPECT_EQ(pipe.written, "");
+}
+
+TEST_F(ChannelTimeout, KeepsItWhenNothingWasSent) {
+  bool first = false, sent = false;
+  start(100'000, &first);
+  start(1'000, &sent);
+  pass_two_seconds();
+  EXPECT_FALSE(sent);
+  EXPECT_FALSE(pipe.is_closed);
+  EXPECT_EQ(failed, 1);
+}
+
+// Of a question nothing can be done late.
+TEST_F(ChannelTimeout, KeepsItForCallsThatDoNotAskWhetherTheyWereSent) {
+  pipe.is_open = true;
+  start(1'000, nullptr);
+  pass_two_seconds();
+  EXPECT_FALSE(pipe.is_closed);
+  EXPECT_EQ(failed, 1);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "net/tcp.h"
 
 #include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -9,6 +11,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
+#include <system_error>
 
 namespace pegmove::net {
 namespace {
@@ -24,9 +28,23 @@ Address address(const tcp::endpoint& endpoint) {
   return {endpoint.address().to_v4().to_uint(), endpoint.port()};
 }
 
+// Not by Asio's options: a socket that its destructor closes would not discard then.
+Result<void> end_bytes_with_connection(tcp::socket& socket, async::milliseconds longest) {
+  const auto timeout_ms = unsigned(longest.count());
+  const struct linger discards{.l_onoff = 1, .l_linger = 0};
+  const auto file = socket.native_handle();
+  if (setsockopt(file, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms) == 0 &&
+      setsockopt(file, SOL_SOCKET, SO_LINGER, &discards, sizeof discards) == 0)
+    return {};
+  return fail(Code::kIo, "limiting how long bytes of a connection live: " +
+                             std::generic_category().message(errno));
+}
+
 class TcpStream : public Stream {
  public:
-  explicit TcpStream(tcp::socket socket) : socket_(std::move(socket)) {
+  // `discards`: close() sends nothing more, not even the end of the stream.
+  explicit TcpStream(tcp::socket socket, bool discards = false)
+      : socket_(std::move(socket)), discards_(discards) {
     error_code ignored;
     socket_.set_option(tcp::no_delay(true), ignored);
     auto peer = socket_.remote_endpoint(ignored);
@@ -54,7 +72,7 @@ class TcpStream : public Stream {
 
   void close() override {
     error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_both, ignored);
+    if (!discards_) socket_.shutdown(tcp::socket::shutdown_both, ignored);
     socket_.close(ignored);
   }
 
@@ -67,6 +85,7 @@ class TcpStream : public Stream {
   }
 
   tcp::socket socket_;
+  const bool discards_;
   Address peer_;
 };
 
@@ -119,7 +138,9 @@ Task<std::unique_ptr<Stream>> TcpConnector::connect(Address to, Deadline deadlin
   if (error)
     co_return fail(Code::kUnreachable,
                    fmt::format("connecting to {}: {}", to.to_string(), error.message()));
-  co_return std::make_unique<TcpStream>(std::move(socket));
+  const bool ends_bytes = options_.longest_unacknowledged.count() > 0;
+  if (ends_bytes) CO_TRY(end_bytes_with_connection(socket, options_.longest_unacknowledged));
+  co_return std::make_unique<TcpStream>(std::move(socket), ends_bytes);
 }
 
 Result<std::unique_ptr<Acceptor>> listen_tcp(asio::any_io_executor executor, Address at) {

@@ -20,6 +20,10 @@ using wire::RpcCode;
 
 // A clock is looked at again after this time, in case it was set.
 constexpr std::chrono::microseconds kLongestClockWait{1'000'000};
+// What a server that runs again has read of other connections is carried out within it.
+constexpr milliseconds kRestAfterLoss{1'000};
+// A split of the table takes longer.
+constexpr milliseconds kRefreshPeriod{5'000};
 
 // Answers that do not show whether a request is carried out.
 bool may_be_done(ErrorCode error) {
@@ -47,24 +51,41 @@ ClusterTarget::ClusterTarget(asio::any_io_executor executor, client::Client& cli
     : client_(client),
       options_(std::move(options)),
       log_(std::move(log)),
-      most_request_bytes_(options_.most_request_bytes),
       table_(client, options_.cluster, options_.metas, options_.table),
+      servers_(client, options_.metas, options_.check_server),
       clocks_(client, log_),
       tasks_(std::move(executor)) {}
 
+void ClusterTarget::start() {
+  tasks_.spawn(clocks_.watch(tasks_));
+  tasks_.spawn(watch());
+}
+
+// What is known counts until the cluster answers.
+Routine<> ClusterTarget::watch() {
+  auto& clock = client_.clock();
+  for (;;) {
+    const auto next = clock.now() + kRefreshPeriod;
+    while (clock.now() < next && !tasks_.stopped()) co_await clock.sleep_until(next);  // no result
+    if (tasks_.stopped()) co_return;
+    if (auto asked = co_await table_.refresh(); !asked) continue;
+    if (options_.method == WriteMethod::kPlain) continue;
+    if (auto asked = co_await servers_.refresh(); !asked) continue;
+  }
+}
+
 Routine<Sent> ClusterTarget::send(Group group, MaySend may_send) {
   Sent all;
+  auto most_bytes = options_.most_request_bytes;  // less after a refusal, for these entries only
   while (!group.entries.empty()) {
     auto batch = group;
-    batch.entries =
-        group.entries.first(shipping::entries_that_fit(group.entries, most_request_bytes_));
+    batch.entries = group.entries.first(shipping::entries_that_fit(group.entries, most_bytes));
     auto sent = co_await send_batch(batch, may_send);
     all.done += sent.done;
     group.entries = group.entries.subspan(sent.done);
-    if (sent.error && sent.error->code() == Code::kTooLarge && batch.entries.size() > 1) {
-      most_request_bytes_ = shipping::duplicate_body(batch.entries, batch.source).size() / 2;
-      log_.info(fmt::format("{} refuses a request as too large: requests of {} bytes",
-                            table_.place(group.index), most_request_bytes_));
+    if (sent.error && sent.error->code() == Code::kTooLarge && batch.entries.size() > 1 &&
+        options_.method == WriteMethod::kDuplicate) {
+      most_bytes = shipping::duplicate_body_bytes(batch.entries) / 2;
       continue;
     }
     if (sent.error) {
@@ -95,7 +116,7 @@ Routine<Sent> ClusterTarget::duplicate(TargetPartition partition, Group batch,
                                        const MaySend& may_send) {
   int64_t latest = 0;
   for (const auto& entry : batch.entries) latest = std::max(latest, entry.view.timestamp_us);
-  if (auto waited = co_await wait_for_clocks(partition, latest, may_send); !waited)
+  if (auto waited = co_await wait_for_servers(partition, latest, may_send); !waited)
     co_return not_sent(std::move(waited).error());
   const auto body = shipping::duplicate_body(batch.entries, batch.source);
   // The hash of the last entry, as from real sources.
@@ -120,28 +141,35 @@ Routine<Sent> ClusterTarget::write_each(TargetPartition partition, Group batch,
   co_return Sent{.done = done};
 }
 
-// Until all servers that carry out writes of the partition have clocks past the time, but for a
+// Until all servers that may carry out writes of the partition have clocks past the time, but for a
 // second at most: then the source is told to repeat the request, and people why.
-Task<> ClusterTarget::wait_for_clocks(const TargetPartition& partition, int64_t unix_us,
-                                      const MaySend& may_send) {
+Task<> ClusterTarget::wait_for_servers(const TargetPartition& partition, int64_t unix_us,
+                                       const MaySend& may_send) {
   for (bool has_waited = false;;) {
     CO_TRY(may_send());
-    std::chrono::microseconds longest{0};
-    for (const auto& server : partition.replicas) {
-      auto left = co_await clocks_.left(server, unix_us);
-      if (!left) table_.doubt(partition.gpid.partition_index);
-      longest = std::max(longest, CO_TRY(std::move(left)));
-    }
+    const auto longest = CO_TRY(co_await longest_wait(partition, unix_us));
     if (longest.count() == 0) co_return Result<void>();
     if (has_waited)
-      co_return fail(
-          Code::kBusy,
-          fmt::format("{}: the clock of a server is {} ms behind the time of the write",
-                      table_.place(partition.gpid.partition_index), longest.count() / 1000));
+      co_return fail(Code::kBusy,
+                     fmt::format("{}: the clock of a server is {} ms behind the time of the write",
+                                 table_.place(partition.index), longest.count() / 1000));
     const auto rest = std::min(longest, kLongestClockWait);
     has_waited = rest == kLongestClockWait;
     co_await client_.clock().sleep_until(client_.clock().now() + rest);  // no result
   }
+}
+
+// How long until the last server's clock has passed the time; all were checked then.
+Task<std::chrono::microseconds> ClusterTarget::longest_wait(const TargetPartition& partition,
+                                                            int64_t unix_us) {
+  std::chrono::microseconds longest{0};
+  for (const auto& server : CO_TRY(co_await servers_.all(partition.replicas))) {
+    CO_TRY(co_await servers_.check(server));
+    auto left = co_await clocks_.left(server, unix_us);
+    if (!left) table_.doubt(partition.index);
+    longest = std::max(longest, CO_TRY(std::move(left)));
+  }
+  co_return longest;
 }
 
 Routine<Sent> ClusterTarget::call(const TargetPartition& partition, RpcCode code, uint64_t hash,
@@ -156,17 +184,31 @@ Routine<Sent> ClusterTarget::call(const TargetPartition& partition, RpcCode code
                                 .body = body,
                                 .deadline = *deadline,
                                 .sent = &was_sent});
+  if (reply)
+    co_await rest_after_loss(partition.address);  // no result
+  else if (was_sent)
+    lost_[partition.address] = ++last_lost_;
   co_return judge(partition, code, reply, was_sent);
+}
+
+Routine<> ClusterTarget::rest_after_loss(net::Address server) {
+  const auto lost = lost_.find(server);
+  if (lost == lost_.end()) co_return;
+  const auto number = lost->second;
+  co_await client_.clock().sleep_for(kRestAfterLoss);  // no result
+  if (const auto now = lost_.find(server); now != lost_.end() && now->second == number)
+    lost_.erase(now);
 }
 
 // Errors that show that the partition may have moved make the next attempt ask where it is.
 Sent ClusterTarget::judge(const TargetPartition& partition, RpcCode code,
                           const Result<net::IncomingReply>& reply, bool was_sent) {
-  const auto index = partition.gpid.partition_index;
+  const auto index = partition.index;
   const auto where = fmt::format("{} at {}", table_.place(index), partition.primary.to_string());
   if (!reply) {
     table_.doubt(index);
     clocks_.doubt(partition.primary);
+    servers_.doubt(partition.primary);
     if (!was_sent) client_.host_names().failed(partition.primary, partition.address);
     return {.error = Error(
                 reply.error().code() == Code::kTooLarge ? Code::kProtocol : reply.error().code(),

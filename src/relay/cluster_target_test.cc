@@ -20,12 +20,30 @@ using ::testing::IsEmpty;
 using wire::ErrorCode;
 using wire::RpcCode;
 
+// Counts who sleeps for a second.
+class SecondsClock : public AdvancedClock {
+ public:
+  Routine<> sleep_until(async::Instant at) override {
+    const auto length = at - now();
+    seconds += length > milliseconds(900) && length <= milliseconds(1'000);
+    return AdvancedClock::sleep_until(at);
+  }
+  int seconds = 0;
+};
+
 class ClusterTargetTest : public ::testing::Test {
  protected:
   ClusterTargetTest() {
     server.unix_us = [this] { return server_us; };
     run(move_node());  // now with a clock
     server.on_data = [this](net::IncomingCall call) { answer(std::move(call)); };
+    server.on_nodes = [this](auto& response) {
+      ++node_queries;
+      if (!has_other) return;
+      auto& info = response.infos.emplace_back();
+      info.node = wire::rpc_address::of(testing::kLoopback, other.node_address().port);
+      info.status = wire::NS_ALIVE;
+    };
   }
   ~ClusterTargetTest() override {
     held.clear();
@@ -40,6 +58,7 @@ class ClusterTargetTest : public ::testing::Test {
     if (target) target->stop();
     co_await client.close();              // no result
     if (target) co_await target->join();  // no result
+    co_await other.stop();                // no result
     co_return co_await server.stop();
   }
   void answer(net::IncomingCall call) {
@@ -77,8 +96,20 @@ class ClusterTargetTest : public ::testing::Test {
                              .metas = {*net::parse_host_port(server.meta_address().to_string())},
                              .table = "u",
                              .app_id = app_id,
-                             .method = method},
+                             .method = method,
+                             .check_server = [this](net::HostPort) { return check(); }},
         Logger("test"));
+  }
+  Task<> check() {
+    ++checks;
+    if (server_refusal) co_return fail(*server_refusal);
+    co_return Result<void>();
+  }
+  // A server that has no partition of the table yet, with a clock of its own.
+  void add_other() {
+    other.unix_us = [this] { return other_us; };
+    run(other.move_node(testing::kLoopback));
+    has_other = true;
   }
   Routine<Sent> send_all() {
     auto count = co_await target->partition_count();
@@ -96,14 +127,21 @@ class ClusterTargetTest : public ::testing::Test {
   }
 
   asio::io_context context;
-  AdvancedClock clock;
-  testing::FakePartition server{context.get_executor(), clock};
+  AdvancedClock servers_clock;
+  SecondsClock clock;
+  testing::FakePartition server{context.get_executor(), servers_clock};
+  testing::FakePartition other{context.get_executor(), servers_clock};
   client::Client client{context.get_executor(), clock};
   std::unique_ptr<ClusterTarget> target;
   std::unique_ptr<ShippedRequest> request;
 
   int32_t app_id = 7;  // as the fake server's
   int64_t server_us = 1'000'000;
+  bool has_other = false;
+  int64_t other_us = 1'000'000;
+  int node_queries = 0;
+  std::optional<Error> server_refusal;
+  int checks = 0;  // of servers
   milliseconds forward_time{10'000};
   std::optional<Error> refusal;
   int asked = 0;  // whether it may send
@@ -157,6 +195,21 @@ TEST_F(ClusterTargetTest, NoAnswerLeavesDoubt) {
   EXPECT_TRUE(sent.is_in_doubt);
 }
 
+// A server that was stopped may carry out what came on the new connection first.
+TEST_F(ClusterTargetTest, TheNextAnswerAfterALostRequestIsHeldBack) {
+  ASSERT_FALSE(send({put("a", "1")}).error);
+  holds = true;
+  forward_time = milliseconds(20);
+  ASSERT_TRUE(send({remove("a", 2)}).is_in_doubt);
+  EXPECT_EQ(clock.seconds, 0);
+  holds = false;
+  forward_time = milliseconds(10'000);
+  ASSERT_FALSE(send({remove("a", 2)}).error);
+  EXPECT_EQ(clock.seconds, 1);
+  ASSERT_FALSE(send({put("a", "3", 3)}).error);
+  EXPECT_EQ(clock.seconds, 1);
+}
+
 TEST_F(ClusterTargetTest, WithoutAConnectionThereIsNoDoubt) {
   begin(WriteMethod::kPlain);
   ASSERT_TRUE(run(target->partition_count()));
@@ -189,6 +242,23 @@ TEST_F(ClusterTargetTest, WhatIsTooLargeIsCut) {
   EXPECT_GT(codes.size(), 2U);
   received.erase(received.begin(), received.begin() + 4);
   EXPECT_THAT(received, ElementsAre("put a=1", "put b=2", "put c=3", "put d=4"));
+}
+
+TEST_F(ClusterTargetTest, ARefusalAsTooLargeDoesNotCutLaterRequests) {
+  on_request = [&] { error = codes.size() == 1 ? ErrorCode::kInvalidData : ErrorCode::kOk; };
+  ASSERT_FALSE(send({put("a", "1"), put("b", "2")}).error);
+  EXPECT_EQ(codes.size(), 3U);
+  ASSERT_FALSE(send({put("a", "3"), put("b", "4")}).error);
+  EXPECT_EQ(codes.size(), 4U);
+}
+
+// They are requests of their own already.
+TEST_F(ClusterTargetTest, PlainWritesAreNotCut) {
+  error = ErrorCode::kInvalidData;
+  const auto sent = send({put("a", "1"), put("b", "2")}, WriteMethod::kPlain);
+  ASSERT_TRUE(sent.error);
+  EXPECT_EQ(sent.error->code(), Code::kTooLarge);
+  EXPECT_EQ(codes.size(), 1U);
 }
 
 TEST_F(ClusterTargetTest, WhatIsTooLargeAloneIsAnError) {
@@ -238,6 +308,69 @@ TEST_F(ClusterTargetTest, AnEntryWaitsForTheServersClock) {
   server_us += 7'200'000'000;
   EXPECT_FALSE(send({put("a", "1", an_hour_ahead)}).error);
   EXPECT_THAT(received, ElementsAre("put a=1"));
+}
+
+// It may begin to learn a partition at any moment.
+TEST_F(ClusterTargetTest, AnEntryWaitsForTheClocksOfAllServersOfTheCluster) {
+  add_other();
+  const auto an_hour_ahead = other_us + 3'600'000'000;
+  server_us = an_hour_ahead;
+  const auto sent = send({put("a", "1", an_hour_ahead)});
+  ASSERT_TRUE(sent.error);
+  EXPECT_THAT(sent.error->to_string(), HasSubstr("behind the time of the write"));
+  EXPECT_THAT(received, IsEmpty());
+}
+
+TEST_F(ClusterTargetTest, AServerThatJoinsLaterCountsToo) {
+  const auto an_hour_ahead = other_us + 3'600'000'000;
+  server_us = an_hour_ahead;
+  begin(WriteMethod::kDuplicate);
+  target->start();
+  ASSERT_FALSE(send({put("a", "1", an_hour_ahead)}).error);
+  add_other();
+  const auto asked_before = node_queries;
+  clock.advanced += milliseconds(5'000);
+  context.restart();
+  while (node_queries == asked_before) context.run_one();
+  Sent sent;
+  for (int i = 0; i < 1'000 && !sent.error; ++i) sent = send({put("a", "1", an_hour_ahead)});
+  ASSERT_TRUE(sent.error);
+  EXPECT_THAT(sent.error->to_string(), HasSubstr("behind the time of the write"));
+}
+
+TEST_F(ClusterTargetTest, BeforeTheFirstRequestEachServerIsChecked) {
+  add_other();
+  for (int i = 0; i < 2; ++i) EXPECT_FALSE(send({put("a", "1")}).error);
+  EXPECT_EQ(checks, 2);
+}
+
+// A real one would abort.
+TEST_F(ClusterTargetTest, NothingIsSentWhileAServerIsRefused) {
+  server_refusal = Error(Code::kRefused, "its group has not the source's id: add 'A = 1' to it");
+  const auto sent = send({put("a", "1")});
+  ASSERT_TRUE(sent.error);
+  EXPECT_THAT(sent.error->to_string(), HasSubstr("add 'A = 1' to it"));
+  EXPECT_FALSE(sent.is_in_doubt);
+  EXPECT_THAT(received, IsEmpty());
+  server_refusal.reset();
+  clock.advanced += milliseconds(5'000);
+  EXPECT_FALSE(send({put("a", "1")}).error);
+}
+
+TEST_F(ClusterTargetTest, AServerThatDidNotAnswerIsCheckedAgain) {
+  holds = true;
+  forward_time = milliseconds(20);
+  ASSERT_TRUE(send({put("a", "1")}).error);
+  EXPECT_EQ(checks, 1);
+  holds = false;
+  forward_time = milliseconds(10'000);
+  ASSERT_FALSE(send({put("a", "1")}).error);
+  EXPECT_EQ(checks, 2);
+}
+
+TEST_F(ClusterTargetTest, PlainWritesNeedNoCheck) {
+  server_refusal = Error(Code::kRefused, "it is in no group");
+  EXPECT_FALSE(send({put("a", "1")}, WriteMethod::kPlain).error);
 }
 
 TEST_F(ClusterTargetTest, NothingIsSentToATableThatWasCreatedAgain) {

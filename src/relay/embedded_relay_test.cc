@@ -48,7 +48,7 @@ class RelayThread {
   Routine<> begin(uint16_t port, net::Address target_meta, int32_t app_id, int32_t target_app_id,
                   WriteMethod method) {
     const auto executor = thread_.executor();
-    client_ = std::make_unique<client::Client>(executor, clock_);
+    client_ = std::make_unique<client::Client>(executor, clock_, target_client_options());
     target_ = std::make_unique<ClusterTarget>(
         executor, *client_,
         ClusterTargetOptions{.cluster = "B",
@@ -79,10 +79,11 @@ class RelayThread {
   }
   Routine<bool> owns_all() { co_return relay_->ownership().owned() == kSourcePartitions; }
   Routine<> wait_out() {
-    clock_.advanced += kLongestForward;
+    clock_.advanced += kSuccessorsWait;
     co_return;
   }
   Routine<> end() {
+    clock_.advanced += kSourceRepeats;
     co_await relay_->end();  // no result
     nodes_.listen(nullptr);
     target_->stop();

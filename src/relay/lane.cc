@@ -18,6 +18,8 @@ constexpr milliseconds kFirstPause{10};
 constexpr milliseconds kLongestPause{1'000};
 // What a server had read from a broken connection is carried out within it.
 constexpr milliseconds kRestAfterDoubt{1'000};
+// A source repeats what was put off each second.
+constexpr milliseconds kAskedWithin{10'000};
 constexpr size_t kTargetsAtOnce = 16;
 
 ErrorCode answer_to(const Error& error) {
@@ -34,6 +36,7 @@ Lane::Lane(const Forwarding& forwarding, MayForward may_forward, Logger log)
 
 void Lane::take(std::unique_ptr<ShippedRequest> request, Answer answer) {
   forwarding_.metrics.requests.add();
+  heard_ = forwarding_.clock.now();
   const auto epoch = may_forward_();
   if (!epoch) return reply(answer, answer_to(epoch.error()));
   if (tasks_.stopped()) return reply(answer, ErrorCode::kBusy);
@@ -41,11 +44,10 @@ void Lane::take(std::unique_ptr<ShippedRequest> request, Answer answer) {
     done_unheard_.clear();
     return reply(answer, ErrorCode::kOk);
   }
-  if (forward_ && forward_->epoch == *epoch && forward_->request->body() == request->body()) {
+  if (forward_ && forward_->is_whole && forward_->epoch == *epoch &&
+      forward_->request->body() == request->body()) {
     this->answer(ErrorCode::kBusy);
-    forward_->answer = std::move(answer);
-    forward_->answer_by = forwarding_.clock.now() + forwarding_.answer_time;
-    return;
+    return hear(std::move(answer));
   }
   if (forwarding_.is_sealed()) return reply(answer, ErrorCode::kBusy);
   if (forward_ && (forward_->is_under_way || !forward_->doubted.empty()))
@@ -55,17 +57,33 @@ void Lane::take(std::unique_ptr<ShippedRequest> request, Answer answer) {
 }
 
 void Lane::begin(std::unique_ptr<ShippedRequest> request, int64_t epoch, Answer answer) {
-  const auto now = forwarding_.clock.now();
   forwarding_.metrics.superseded_rows.add(int64_t(request->superseded_rows()));
   done_unheard_.clear();
   forward_ = std::make_unique<Forward>();
   forward_->left = request->entries();
   forward_->request = std::move(request);
   forward_->epoch = epoch;
-  forward_->answer = std::move(answer);
-  forward_->since = now;
-  forward_->answer_by = now + forwarding_.answer_time;
+  forward_->since = forwarding_.clock.now();
+  hear(std::move(answer));
   if (!std::exchange(is_running_, true)) tasks_.spawn(run());
+}
+
+// The source waits for the present request.
+void Lane::hear(Answer answer) {
+  forward_->answer = std::move(answer);
+  forward_->answer_by = forwarding_.clock.now() + forwarding_.answer_time;
+  if (!std::exchange(keeps_time_, true)) tasks_.spawn(answer_in_time());
+}
+
+// However long an attempt lasts. One for all requests that follow each other.
+Routine<> Lane::answer_in_time() {
+  while (forward_ && forward_->answer && !tasks_.stopped()) {
+    if (forwarding_.clock.now() >= forward_->answer_by)
+      answer(ErrorCode::kBusy);
+    else
+      co_await forwarding_.clock.sleep_until(forward_->answer_by);  // no result
+  }
+  keeps_time_ = false;
 }
 
 void Lane::end() {
@@ -86,10 +104,10 @@ LaneStatus Lane::status() const {
 }
 
 Routine<> Lane::run() {
-  while (forward_ && !tasks_.stopped()) {
-    auto done = co_await attempt();
+  for (bool is_repeated = false; forward_ && !tasks_.stopped(); is_repeated = true) {
+    auto done = co_await attempt(is_repeated);
     if (done) {
-      finish(ErrorCode::kOk);
+      finish(forward_->is_whole ? ErrorCode::kOk : ErrorCode::kBusy);
       continue;
     }
     if (give_up(done.error())) continue;
@@ -101,26 +119,40 @@ Routine<> Lane::run() {
   is_running_ = false;
 }
 
-// True: the request is over here. Answers the source when it has waited for long enough.
+// What it has not asked for may be what nobody wants any more. Under a seal doubts are resolved.
+bool Lane::is_wanted() const {
+  return forwarding_.is_sealed() || forwarding_.clock.now() < heard_ + kAskedWithin;
+}
+
+// True: the request is over here.
 bool Lane::give_up(const Error& error) {
-  forwarding_.metrics.failed_attempts.add();
+  const bool is_wanted = this->is_wanted();
+  forwarding_.metrics.failed_attempts.add(is_wanted);
   const auto epoch = may_forward_();
   // Another relay may have forwarded later writes since: what is left here is the source's to send.
   if ((!epoch && epoch.error().code() == Code::kRefused) || (epoch && *epoch != forward_->epoch)) {
     finish(ErrorCode::kInvalidState);
     return true;
   }
-  if (forwarding_.is_sealed() && forward_->doubted.empty()) {
+  if ((forwarding_.is_sealed() || !is_wanted) && forward_->doubted.empty()) {
     finish(ErrorCode::kBusy);
     return true;
   }
+  if (!is_wanted) {
+    forward_->is_whole = false;
+    std::erase_if(forward_->left,
+                  [this](const auto& entry) { return !forward_->doubted.contains(entry.hash); });
+  }
   note(error.to_string());
-  if (forwarding_.clock.now() >= forward_->answer_by) answer(ErrorCode::kBusy);
   return false;
 }
 
 Result<Deadline> Lane::may_send() const {
   if (tasks_.stopped()) return fail(Code::kInterrupted, "the relay ends");
+  if (!is_wanted())
+    return fail(Code::kBusy,
+                "the source asks for nothing: what is in doubt is sent again when it asks, or "
+                "when the relays are sealed");
   const auto epoch = TRY(may_forward_());
   if (epoch != forward_->epoch)
     return fail(Code::kRefused, "another relay owned the partition meanwhile");
@@ -128,18 +160,22 @@ Result<Deadline> Lane::may_send() const {
 }
 
 // All groups once.
-Task<> Lane::attempt() {
+Task<> Lane::attempt(bool is_repeated) {
   CO_TRY(may_send());
+  if (is_repeated) CO_TRY(co_await forwarding_.confirm());
   forward_->is_under_way = true;
   const auto count = co_await forwarding_.target.partition_count();
   if (!count) {
     forward_->is_under_way = false;
     co_return fail(count.error());
   }
-  const auto groups = shipping::by_target(forward_->left, *count);
+  // An embedded source's entries stay in its order: an embedded target skips what is behind. It is
+  // never split.
+  const bool may_part = !forward_->request->source();
+  const auto groups = shipping::by_target(forward_->left, may_part ? 2 * *count : *count);
   std::vector<Group> list;
   for (const auto& [index, entries] : groups)
-    list.push_back({index, *count, entries, forward_->request->source()});
+    list.push_back({index % *count, *count, entries, forward_->request->source()});
   std::vector<Sent> results(list.size());
   auto all = co_await async::for_each(list.size(), kTargetsAtOnce,
                                       [&](size_t i) { return send(list[i], &results[i]); });

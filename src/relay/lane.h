@@ -13,6 +13,10 @@
 // the entries in doubt were sent again and carried out, whatever else comes: also when the source
 // is answered, or sends other bytes. Pegasus: a partition's requests of one connection are carried
 // out in order; after a broken one the next attempt waits (kRestAfterDoubt).
+//
+// What the source has not asked for in the last seconds (kAskedWithin) is not sent any more: its
+// duplication may be removed, and the target open to clients. What is in doubt stays until the
+// source asks for something, or the relays are sealed; the rest is let go.
 #pragma once
 
 #include <functional>
@@ -42,6 +46,9 @@ struct Forwarding {
   Target& target;
   RelayMetrics& metrics;
   std::function<bool()> is_sealed;
+  // Asks ZooKeeper whether the session exists; before each attempt but the first: a machine that
+  // was stopped in between does not know how long that was. Errors: it may not; nothing is sent.
+  std::function<Task<>()> confirm;
   // The source hears of ERR_BUSY after this time; real ones wait for 100 s.
   async::milliseconds answer_time{5'000};
 };
@@ -61,8 +68,8 @@ class Lane {
 
   Lane(const Forwarding& forwarding, MayForward may_forward, Logger log);
 
-  // Answers once: ERR_OK when the target has all of the request; ERR_BUSY and ERR_INVALID_STATE
-  // otherwise, on which a source sends it again.
+  // Answers once, within Forwarding::answer_time: ERR_OK when the target has all of the request;
+  // ERR_BUSY and ERR_INVALID_STATE otherwise, on which a source sends it again.
   void take(std::unique_ptr<ShippedRequest> request, Answer answer);
   // Answers what is open with ERR_BUSY, takes nothing more, and begins no further attempt.
   void end();
@@ -84,14 +91,18 @@ class Lane {
     async::Instant answer_by{};
     int failures = 0;
     bool is_under_way = false;  // an attempt
+    bool is_whole = true;       // false: only what was in doubt is left of it
   };
   void begin(std::unique_ptr<ShippedRequest> request, int64_t epoch, Answer answer);
+  void hear(Answer answer);
+  Routine<> answer_in_time();
   Routine<> run();
-  Task<> attempt();
+  Task<> attempt(bool is_repeated);
   Task<> send(Group group, Sent* sent);
   void note_sent(const std::map<int32_t, std::vector<shipping::ShippedEntry>>& groups,
                  const std::vector<Sent>& results);
   bool give_up(const Error& error);
+  bool is_wanted() const;
   Result<Deadline> may_send() const;
   void answer(wire::ErrorCode code);
   void finish(wire::ErrorCode code);
@@ -103,6 +114,8 @@ class Lane {
   Logger log_;
   std::unique_ptr<Forward> forward_;
   bool is_running_ = false;
+  bool keeps_time_ = false;  // answer_in_time() runs
+  async::Instant heard_{};   // when the source asked last
   // The last request that was done after its source was answered ERR_BUSY: it comes again.
   std::string done_unheard_;
   int64_t done_unheard_epoch_ = 0;

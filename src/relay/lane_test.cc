@@ -18,8 +18,8 @@ using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 using wire::ErrorCode;
 
-// Keys of one source partition (1 of 4) that belong to two of the target (1 and 5 of 8).
-const std::string kA = key_in(1, 8), kB = key_in(5, 8), kC = key_in(1, 8, 1);
+// Keys of one source partition (1 of 4) that belong to two of the target (1 and 5 of 8, and of 16).
+const std::string kA = key_in(1, 16), kB = key_in(5, 16), kC = key_in(1, 16, 1);
 
 class LaneTest : public ::testing::Test {
  protected:
@@ -40,6 +40,13 @@ class LaneTest : public ::testing::Test {
     clock.advance(by);
     settle();
   }
+  void advance_seconds(int count) {
+    for (int i = 0; i < count; ++i) advance(milliseconds(1'000));
+  }
+  Task<> confirm() {
+    ++confirmations;
+    co_return confirmed;
+  }
   // The number of the request among `answers`.
   size_t take(const std::vector<Write>& writes) {
     const auto number = answers.size();
@@ -59,11 +66,14 @@ class LaneTest : public ::testing::Test {
   RelayMetrics metrics{entity};
   bool is_sealed = false;
   Result<int64_t> epoch = 7;
+  Result<void> confirmed{};  // what ZooKeeper says of the session
+  int confirmations = 0;
   Forwarding forwarding{.executor = context.get_executor(),
                         .clock = clock,
                         .target = target,
                         .metrics = metrics,
-                        .is_sealed = [this] { return is_sealed; }};
+                        .is_sealed = [this] { return is_sealed; },
+                        .confirm = [this] { return confirm(); }};
   Lane lane{forwarding, [this] { return epoch; }, Logger("test")};
   std::vector<std::optional<ErrorCode>> answers;
 };
@@ -88,6 +98,12 @@ TEST_F(LaneTest, IsAnsweredWhenTheTargetHasAllOfIt) {
   settle();
   EXPECT_EQ(answers[0], ErrorCode::kOk);
   EXPECT_FALSE(lane.is_in_flight());
+}
+
+TEST_F(LaneTest, ARequestThatChangesNothingIsDone) {
+  take({multi_put(kA, {})});
+  EXPECT_EQ(answers[0], ErrorCode::kOk);
+  EXPECT_THAT(target.sends, IsEmpty());
 }
 
 TEST_F(LaneTest, RepeatsOnlyWhatIsLeft) {
@@ -140,13 +156,13 @@ TEST_F(LaneTest, WhatWasDoneUnheardIsAnsweredWithoutASecondForward) {
   take({put(kA, "1")});
   EXPECT_EQ(answers[0], ErrorCode::kBusy);  // only the last one is waited for
   target.outcome = [&](const Group& group) {
-    clock.advance(forwarding.answer_time);
+    if (target.sends.size() == 1) clock.advance(forwarding.answer_time);
     return target.sends.size() < 3 ? refused() : Sent{.done = group.entries.size()};
   };
   target.release();
   settle();
   EXPECT_EQ(answers[1], ErrorCode::kBusy);
-  for (int i = 0; i < 3; ++i) advance(milliseconds(1'000));
+  advance_seconds(3);
   EXPECT_FALSE(lane.is_in_flight());
   take({put(kA, "1")});
   EXPECT_EQ(answers[2], ErrorCode::kOk);
@@ -244,7 +260,7 @@ TEST_F(LaneTest, AnOwnerThatIsNotSureSendsNothingAndContinuesUnderItsEpoch) {
   };
   take({put(kA, "1")});
   epoch = fail(Code::kBusy, "not sure of the session");
-  for (int i = 0; i < 3; ++i) advance(milliseconds(1'000));
+  advance_seconds(3);
   EXPECT_EQ(target.sends.size(), 1U);
   epoch = 7;
   advance(milliseconds(1'000));
@@ -296,8 +312,106 @@ TEST_F(LaneTest, UnderTheSealWhatWasOnlyRefusedIsLetGoAndDoubtsAreNot) {
   target.outcome = [](const Group&) { return unknown_outcome(); };
   take({put(kA, "1")});
   is_sealed = true;
-  for (int i = 0; i < 10; ++i) advance(milliseconds(1'000));
+  advance_seconds(10);
   EXPECT_TRUE(lane.is_in_flight());
+}
+
+TEST_F(LaneTest, UnderTheSealDoubtsAreResolvedWithoutTheSource) {
+  target.outcome = [](const Group&) { return unknown_outcome(); };
+  take({remove(kA)});
+  advance_seconds(20);
+  target.outcome = [](const Group& group) { return Sent{.done = group.entries.size()}; };
+  advance_seconds(3);
+  EXPECT_THAT(target.written, IsEmpty());
+  is_sealed = true;
+  advance_seconds(1);
+  EXPECT_THAT(target.written, ElementsAre("1: remove " + kA));
+  EXPECT_FALSE(lane.is_in_flight());
+}
+
+TEST_F(LaneTest, WhatTheSourceNoLongerAsksForIsLetGo) {
+  target.outcome = [](const Group&) { return refused(); };
+  take({remove(kA)});
+  advance_seconds(12);
+  EXPECT_EQ(answers[0], ErrorCode::kBusy);
+  EXPECT_FALSE(lane.is_in_flight());
+  target.outcome = [](const Group& group) { return Sent{.done = group.entries.size()}; };
+  advance_seconds(3);
+  EXPECT_THAT(target.written, IsEmpty());
+  take({remove(kA)});
+  EXPECT_EQ(answers[1], ErrorCode::kOk);
+}
+
+TEST_F(LaneTest, RequestsThatArePutOffCountAsAsking) {
+  target.outcome = [](const Group&) { return unknown_outcome(); };
+  take({remove(kA)});
+  for (int i = 0; i < 15; ++i) {
+    take({put(kB, "1", 2)});
+    EXPECT_EQ(answers.back(), ErrorCode::kBusy);
+    advance_seconds(1);
+  }
+  target.outcome = [](const Group& group) { return Sent{.done = group.entries.size()}; };
+  advance_seconds(1);
+  EXPECT_THAT(target.written, ElementsAre("1: remove " + kA));
+}
+
+TEST_F(LaneTest, WhatIsInDoubtWaitsUntilTheSourceAsksForSomething) {
+  target.outcome = [](const Group& group) {
+    return group.index == 1 ? unknown_outcome() : refused();
+  };
+  take({remove(kA), put(kB, "1")});
+  advance_seconds(12);
+  const auto sends = target.sends.size();
+  target.outcome = [](const Group& group) { return Sent{.done = group.entries.size()}; };
+  advance_seconds(3);
+  EXPECT_EQ(target.sends.size(), sends);
+  EXPECT_EQ(lane.status().keys_in_doubt, 1U);
+  EXPECT_EQ(lane.status().entries_left, 1U);
+  EXPECT_THAT(lane.status().waits_for, HasSubstr("the source asks for nothing"));
+  // What was let go of the request is not answered as done.
+  take({remove(kA), put(kB, "1")});
+  EXPECT_EQ(answers[1], ErrorCode::kBusy);
+  advance_seconds(1);
+  EXPECT_THAT(target.written, ElementsAre("1: remove " + kA));
+  take({remove(kA), put(kB, "1")});
+  EXPECT_EQ(answers[2], ErrorCode::kOk);
+  EXPECT_EQ(target.written.back(), "5: put " + kB + "=1");
+}
+
+TEST_F(LaneTest, TheSourceIsAnsweredInTimeWhileAnAttemptLasts) {
+  target.holds = true;
+  take({put(kA, "1")});
+  advance(forwarding.answer_time - milliseconds(1));
+  EXPECT_FALSE(answers[0]);
+  advance(milliseconds(1));
+  EXPECT_EQ(answers[0], ErrorCode::kBusy);
+  EXPECT_TRUE(lane.is_in_flight());
+  advance_seconds(1);
+  take({put(kA, "1")});
+  advance(forwarding.answer_time - milliseconds(1));
+  EXPECT_FALSE(answers[1]);
+  target.release();
+  settle();
+  EXPECT_EQ(answers[1], ErrorCode::kOk);
+  EXPECT_EQ(target.sends.size(), 1U);
+}
+
+// A machine that was stopped before it does not know for how long.
+TEST_F(LaneTest, ARepeatedAttemptAsksZooKeeperFirst) {
+  target.outcome = [&](const Group& group) {
+    return target.sends.size() == 1 ? refused() : Sent{.done = group.entries.size()};
+  };
+  confirmed = fail(Code::kUnreachable, "ZooKeeper does not answer");
+  take({remove(kA)});
+  EXPECT_EQ(confirmations, 0);
+  EXPECT_EQ(target.sends.size(), 1U);
+  advance_seconds(1);
+  EXPECT_GT(confirmations, 0);
+  EXPECT_EQ(target.sends.size(), 1U);
+  EXPECT_THAT(lane.status().waits_for, HasSubstr("ZooKeeper"));
+  confirmed = {};
+  advance_seconds(1);
+  EXPECT_EQ(answers[0], ErrorCode::kOk);
 }
 
 TEST_F(LaneTest, AnotherPartitionCountOfTheTargetSplitsWhatIsLeftAgain) {

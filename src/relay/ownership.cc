@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "async/for_each.h"
 #include "base/bytes.h"
 #include "base/json_fields.h"
 #include "base/json_text.h"
@@ -18,6 +19,7 @@ namespace {
 using async::milliseconds;
 
 constexpr milliseconds kQuestion{5'000};
+constexpr size_t kPartitionsAtOnce = 16;
 
 std::string owner_text(const net::HostPort& address) {
   return base::json_text(nlohmann::ordered_json{{"relay", address.to_string()}});
@@ -53,6 +55,9 @@ Ownership::Ownership(asio::any_io_executor executor, Clock& clock, routes::Sessi
       options_(std::move(options)),
       log_(std::move(log)),
       partitions_(size_t(options_.partitions)),
+      looked_(fail(
+          Code::kUnreachable,
+          nodes.description() + " has not answered yet; check the addresses and that it runs")),
       tasks_(std::move(executor)) {}
 
 void Ownership::start() {
@@ -72,17 +77,22 @@ Routine<> Ownership::join() {
 Deadline Ownership::deadline() const { return Deadline::in(clock_, kQuestion); }
 
 Result<int64_t> Ownership::may_forward(int32_t partition) const {
-  const auto& [owner, owned_since, is_due] = partitions_[size_t(partition)];
+  const auto& [owner, owned_since, owned_in, is_due] = partitions_[size_t(partition)];
   if (!owner)
     return fail(Code::kRefused, fmt::format("partition {} has no relay that is known", partition));
   if (!owner->is_ours)
     return fail(Code::kRefused, fmt::format("partition {} belongs to the relay at {}", partition,
                                             owner->address.to_string()));
   const auto now = clock_.now();
-  if (now < owned_since + kLongestForward)
+  if (now < owned_since + kSuccessorsWait)
     return fail(Code::kBusy,
                 fmt::format("partition {} was taken over; waiting for what the relay before this "
                             "one may have sent",
+                            partition));
+  if (seal_read_in_ <= owned_in)
+    return fail(Code::kBusy,
+                fmt::format("partition {} was taken over; it is not known yet whether the relays "
+                            "were sealed before",
                             partition));
   if (now >= nodes_.sure_until())
     return fail(Code::kBusy, nodes_.description() +
@@ -106,18 +116,21 @@ void Ownership::connection_changed() {
   due_.notify();
 }
 
-// What could not be read is tried again, and the seal has no watch while there is none.
+// What could not be read is tried again, and the seal has no watch while there is none. A look at
+// many partitions may last longer than a session is sure for.
 Routine<> Ownership::tick() {
   while (!tasks_.stopped()) {
     co_await clock_.sleep_for(options_.confirm_interval);  // no result
     due_.notify();
+    if (is_looking_) (void)co_await confirm();  // a look says why not
   }
 }
 
 Routine<> Ownership::keep_looking() {
   while (!tasks_.stopped()) {
-    auto looked = co_await look();
-    note(looked ? "" : looked.error().to_string());
+    is_looking_ = true;
+    note(co_await look());
+    is_looking_ = false;
     // A wait that begins after the stop would not be ended by it.
     if (!tasks_.stopped()) co_await due_.wait();  // no result
   }
@@ -125,20 +138,23 @@ Routine<> Ownership::keep_looking() {
 
 // The seal before the partitions: nothing is forwarded before it is known.
 Task<> Ownership::look() {
-  CO_TRY(co_await nodes_.confirm_session(deadline()));
+  ++looks_;
+  CO_TRY(co_await confirm());
   if (!has_folder_) CO_TRY(co_await make_folder());
   const auto seal = CO_TRY(co_await nodes_.read(seal_path(options_.folder), deadline()));
+  seal_read_in_ = looks_;
   if (std::exchange(is_sealed_, seal.has_value()) != seal.has_value())
     log_.info(is_sealed_ ? "sealed: no new requests are taken" : "the seal was removed");
-  for (int32_t i = 0; i < options_.partitions && !tasks_.stopped(); ++i) {
-    auto& partition = partitions_[size_t(i)];
-    if (!std::exchange(partition.is_due, false)) continue;
-    if (auto looked = co_await look_at(i); !looked) {
-      partition.is_due = true;
-      co_return looked;
-    }
-  }
-  co_return Result<void>();
+  co_return co_await async::for_each(partitions_.size(), kPartitionsAtOnce,
+                                     [this](size_t i) { return look_at_due(int32_t(i)); });
+}
+
+Task<> Ownership::look_at_due(int32_t partition) {
+  auto& is_due = partitions_[size_t(partition)].is_due;
+  if (tasks_.stopped() || !std::exchange(is_due, false)) co_return Result<void>();
+  auto looked = co_await look_at(partition);
+  if (!looked) is_due = true;
+  co_return looked;
 }
 
 Task<> Ownership::make_folder() {
@@ -195,15 +211,16 @@ void Ownership::take(int32_t partition, const std::optional<routes::Node>& node)
   }
   known.owner = Owner{*std::move(address), node->epoch, node->is_ours};
   known.owned_since = clock_.now();
+  known.owned_in = looks_;
   log_.info(fmt::format("partition {}: {}, epoch {}", partition,
                         node->is_ours ? "taken" : "owned by " + known.owner->address.to_string(),
                         node->epoch));
 }
 
-void Ownership::note(std::string problem) {
-  if (problem_ == problem) return;
-  problem_ = std::move(problem);
-  if (!problem_.empty()) log_.warning(problem_);
+void Ownership::note(Result<void> looked) {
+  const auto before = problem();
+  looked_ = std::move(looked);
+  if (!looked_ && problem() != before) log_.warning(problem());
 }
 
 }  // namespace pegmove::relay

@@ -8,14 +8,16 @@
 //
 // The epoch is ZooKeeper's number of the change that made the node (czxid), and no counter of ours:
 // it rises with each owner, costs no further node, and cannot be written by mistake. A ZooKeeper
-// that is set up from nothing begins at low numbers again: sources take those when they have lost
-// the relay meanwhile.
+// that is set up from nothing begins at low numbers again. By Pegasus's code sources take those
+// when a request has failed meanwhile (partition_resolver_simple::on_access_failure drops what it
+// knows); recorded is that only for an equal number.
 //
-//   another's or nobody's -> ours, waiting (kLongestForward) -> ours, forwarding
+//   another's or nobody's -> ours, waiting (kSuccessorsWait) -> ours, forwarding
 //         ^------------------------- the node is gone, or the session ---------'
 //
-// A relay whose session may have ended (SessionNodes::sure_until()) forwards nothing, and a new
-// owner waits until the longest forward of the one before it is over.
+// A relay whose session may have ended (SessionNodes::sure_until()) forwards nothing. A new owner
+// waits until the longest forward of the one before it is over, and has read since whether there is
+// a seal: the one before it may have been the proof of one.
 #pragma once
 
 #include <optional>
@@ -72,12 +74,19 @@ class Ownership : public routes::NodesListener {
   const std::optional<Owner>& owner(int32_t partition) const {
     return partitions_[size_t(partition)].owner;
   }
+  // Asks ZooKeeper whether the session exists, before what may_forward() allows is done after a
+  // rest. Errors: it does not answer, or the session has ended.
+  Task<> confirm() { return nodes_.confirm_session(deadline()); }
   int32_t owned() const;
   // Looks at ZooKeeper now, and not when the next second is over: for who waits for the seal.
   void look_soon() { due_.notify(); }
   bool is_sealed() const { return is_sealed_; }
-  // Why not everything is known; empty: it is.
-  const std::string& problem() const { return problem_; }
+  const std::string& folder() const { return options_.folder; }
+  // What the last look has ended with. Errors: why not everything is known; kRefused: the folder is
+  // for other relays, or ZooKeeper forbids it.
+  const Result<void>& looked() const { return looked_; }
+  // The same for people; empty: everything is known.
+  std::string problem() const { return looked_ ? "" : looked_.error().to_string(); }
 
   void node_changed(const std::string& path) override;
   void connection_changed() override;
@@ -86,15 +95,17 @@ class Ownership : public routes::NodesListener {
   struct Partition {
     std::optional<Owner> owner{};
     async::Instant owned_since{};
+    int64_t owned_in = 0;  // the look that has found this owner
     bool is_due = true;
   };
   Routine<> keep_looking();
   Routine<> tick();
   Task<> look();
+  Task<> look_at_due(int32_t partition);
   Task<> look_at(int32_t partition);
   Task<> make_folder();
   void take(int32_t partition, const std::optional<routes::Node>& node);
-  void note(std::string problem);
+  void note(Result<void> looked);
   Deadline deadline() const;
 
   Clock& clock_;
@@ -103,8 +114,11 @@ class Ownership : public routes::NodesListener {
   Logger log_;
   std::vector<Partition> partitions_;
   bool has_folder_ = false;
+  bool is_looking_ = false;
+  int64_t looks_ = 0;
+  int64_t seal_read_in_ = 0;  // the look
   bool is_sealed_ = false;
-  std::string problem_ = "ZooKeeper was not asked yet";
+  Result<void> looked_;
   async::Event due_;
   async::TaskGroup tasks_;
 };

@@ -18,11 +18,45 @@ using ::testing::HasSubstr;
 
 const std::string kFolder = "/pegmove/relay/A/t/B";
 
+// A ZooKeeper that may be slow.
+class SlowNodes : public FakeNodes {
+ public:
+  SlowNodes(std::shared_ptr<Tree> tree, Clock& clock) : FakeNodes(std::move(tree)), clock_(clock) {}
+
+  milliseconds read_time{0};
+  milliseconds sure_for = milliseconds::max();  // after each confirmation
+  // From the next ephemeral node on the seal's reads wait until release().
+  bool hides_seal_when_it_owns = false;
+  void release() {
+    hides_seal_ = hides_seal_when_it_owns = false;
+    released_.notify_all();
+  }
+
+  Task<std::optional<routes::Node>> read(std::string path, Deadline deadline) override {
+    if (hides_seal_ && path == seal_path(kFolder)) co_await released_.wait();  // no result
+    if (read_time.count() > 0) co_await clock_.sleep_for(read_time);           // no result
+    co_return co_await FakeNodes::read(std::move(path), deadline);
+  }
+  Task<> create_ephemeral(std::string path, std::string data, Deadline deadline) override {
+    hides_seal_ = hides_seal_when_it_owns;
+    return FakeNodes::create_ephemeral(std::move(path), std::move(data), deadline);
+  }
+  Task<> confirm_session(Deadline deadline) override {
+    if (sure_for != milliseconds::max()) sure_when_confirmed = clock_.now() + sure_for;
+    return FakeNodes::confirm_session(deadline);
+  }
+
+ private:
+  Clock& clock_;
+  bool hides_seal_ = false;
+  async::Event released_;
+};
+
 class OwnershipTest : public ::testing::Test {
  protected:
   struct Member {
-    explicit Member(std::shared_ptr<FakeNodes::Tree> tree) : nodes(std::move(tree)) {}
-    FakeNodes nodes;
+    Member(std::shared_ptr<FakeNodes::Tree> tree, Clock& clock) : nodes(std::move(tree), clock) {}
+    SlowNodes nodes;
     std::unique_ptr<Ownership> ownership;
   };
 
@@ -31,16 +65,20 @@ class OwnershipTest : public ::testing::Test {
   }
   // A relay that begins; its port tells it from others.
   Member& begin(uint16_t port, std::string duty = "{\"partitions\":2}") {
-    auto& member = *members.emplace_back(std::make_unique<Member>(tree));
-    member.ownership = std::make_unique<Ownership>(
-        context.get_executor(), clock, member.nodes,
-        OwnershipOptions{
-            .folder = kFolder, .duty = duty, .partitions = 2, .address = {"127.0.0.1", port}},
-        Logger("test"));
+    auto& member = *members.emplace_back(std::make_unique<Member>(tree, clock));
+    start(member, port, std::move(duty), 2);
+    return member;
+  }
+  void start(Member& member, uint16_t port, std::string duty, int32_t partitions) {
+    member.ownership = std::make_unique<Ownership>(context.get_executor(), clock, member.nodes,
+                                                   OwnershipOptions{.folder = kFolder,
+                                                                    .duty = std::move(duty),
+                                                                    .partitions = partitions,
+                                                                    .address = {"127.0.0.1", port}},
+                                                   Logger("test"));
     member.nodes.listen(member.ownership.get());
     member.ownership->start();
     settle();
-    return member;
   }
   // As at its end: the session ends after it.
   void stop(Member& member) {
@@ -64,7 +102,7 @@ class OwnershipTest : public ::testing::Test {
     clock.advance(by);
     settle();
   }
-  void wait_out() { advance(kLongestForward); }
+  void wait_out() { advance(kSuccessorsWait); }
 
   asio::io_context context;
   SimClock clock;
@@ -76,7 +114,7 @@ TEST_F(OwnershipTest, TheFirstRelayOwnsAllPartitionsAfterItHasWaited) {
   auto& one = begin(1);
   EXPECT_EQ(one.ownership->owned(), 2);
   EXPECT_EQ(one.ownership->problem(), "");
-  advance(kLongestForward - milliseconds(1));
+  advance(kSuccessorsWait - milliseconds(1));
   ASSERT_FALSE(one.ownership->may_forward(1));
   EXPECT_EQ(one.ownership->may_forward(1).error().code(), Code::kBusy);
   advance(milliseconds(1));
@@ -156,7 +194,7 @@ TEST_F(OwnershipTest, WhatItLosesIsAnothers) {
 }
 
 TEST_F(OwnershipTest, ACreationWhoseAnswerIsLostIsFound) {
-  auto& one = *members.emplace_back(std::make_unique<Member>(tree));
+  auto& one = *members.emplace_back(std::make_unique<Member>(tree, clock));
   for (size_t slash = kFolder.find('/', 1); slash != kFolder.npos;
        slash = kFolder.find('/', slash + 1))
     one.nodes.set(kFolder.substr(0, slash), "");
@@ -193,6 +231,38 @@ TEST_F(OwnershipTest, ARelayThatBeginsUnderASealIsSealedBeforeItOwnsAnything) {
   EXPECT_EQ(one.ownership->owned(), 2);
 }
 
+// The relay before it may have been the proof of a seal that this one has not seen.
+TEST_F(OwnershipTest, ASuccessorForwardsNothingUntilItHasReadTheSealAsTheOwner) {
+  auto& one = begin(1);
+  auto& two = begin(2);
+  two.nodes.hides_seal_when_it_owns = true;
+  stop(one);
+  EXPECT_EQ(two.ownership->owned(), 2);
+  FakeNodes(tree).set(seal_path(kFolder), "");
+  wait_out();
+  ASSERT_FALSE(two.ownership->may_forward(0));
+  EXPECT_THAT(two.ownership->may_forward(0).error().to_string(), HasSubstr("were sealed before"));
+  two.nodes.release();
+  settle();
+  EXPECT_TRUE(two.ownership->may_forward(0));
+  EXPECT_TRUE(two.ownership->is_sealed());
+}
+
+// 16 at once, and 64 of them: each is read, made, and read again.
+TEST_F(OwnershipTest, PartitionsAreReadSeveralAtOnceAndTheSessionIsConfirmedMeanwhile) {
+  auto& one = *members.emplace_back(std::make_unique<Member>(tree, clock));
+  one.nodes.read_time = milliseconds(2'000);
+  one.nodes.sure_for = milliseconds(5'000);
+  start(one, 1, "d", 64);
+  int seconds = 0;
+  for (; one.ownership->owned() < 64 && seconds < 60; ++seconds) {
+    EXPECT_GT(one.nodes.sure_until(), clock.now());
+    advance(milliseconds(1'000));
+  }
+  EXPECT_GT(seconds, 10);
+  EXPECT_LE(seconds, 24);
+}
+
 TEST_F(OwnershipTest, RelaysOfAnotherDutyOwnNothing) {
   begin(1);
   auto& two = begin(2, "{\"partitions\":2,\"to_table\":\"u\"}");
@@ -200,6 +270,8 @@ TEST_F(OwnershipTest, RelaysOfAnotherDutyOwnNothing) {
   advance(milliseconds(1'000));
   EXPECT_EQ(two.ownership->owned(), 0);
   EXPECT_THAT(two.ownership->problem(), HasSubstr("is for other relays"));
+  ASSERT_FALSE(two.ownership->looked());
+  EXPECT_EQ(two.ownership->looked().error().code(), Code::kRefused);
   EXPECT_EQ(two.ownership->may_forward(0).error().code(), Code::kRefused);
 }
 

@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr async::milliseconds kLongestFlush{2'000};
 constexpr async::milliseconds kFlushStep{10};
+constexpr async::milliseconds kBetweenSourceQuestions{10'000};
 
 std::string method_name(WriteMethod method) {
   return method == WriteMethod::kDuplicate ? "duplicate" : "plain";
@@ -81,7 +82,8 @@ Relay::Relay(asio::any_io_executor executor, Clock& clock, routes::SessionNodes&
                   .clock = clock,
                   .target = target,
                   .metrics = metrics_,
-                  .is_sealed = [this] { return ownership_->is_sealed(); }} {
+                  .is_sealed = [this] { return ownership_->is_sealed(); },
+                  .confirm = [this] { return ownership_->confirm(); }} {
   add_lanes();
   add_handlers();
   operations_.set_port(acceptor->local().port);
@@ -121,11 +123,42 @@ void Relay::add_handlers() {
 void Relay::start() {
   ownership_->start();
   server_->start();
+  if (options_.count_source_partitions) tasks_.spawn(watch_source());
+}
+
+// A source that does not answer has its own problems, and no other count.
+Routine<> Relay::watch_source() {
+  while (!tasks_.stopped()) {
+    if (const auto count = co_await options_.count_source_partitions()) take_source_count(*count);
+    if (!tasks_.stopped()) co_await clock_.sleep_for(kBetweenSourceQuestions);  // no result
+  }
+}
+
+// Real sources take the relay's count as it is: several partitions share one of the relay then.
+void Relay::take_source_count(int32_t count) {
+  std::string problem;
+  if (count != options_.partitions)
+    problem = fmt::format(
+        "table '{}' of cluster {} has {} partitions now, and the relays were started for {}: its "
+        "partitions wait for each other. End all of these relays, remove node {} and what is below "
+        "it with ZooKeeper's own tools, and start them again",
+        options_.table, options_.source, count, options_.partitions, ownership_->folder());
+  if (!problem.empty() && problem != source_problem_) log_.error(problem);
+  source_problem_ = std::move(problem);
+}
+
+std::string Relay::problem() const {
+  auto text = ownership_->problem();
+  if (!text.empty() && !source_problem_.empty()) text += "; ";
+  return text + source_problem_;
 }
 
 Routine<> Relay::end() {
+  is_ending_ = true;
   for (auto& lane : lanes_) lane->end();
   for (auto& lane : lanes_) co_await lane->join();  // no result
+  while (clock_.now() < last_taken_ + kSourceRepeats)
+    co_await clock_.sleep_for(kFlushStep);  // no result
   const auto deadline = Deadline::in(clock_, kLongestFlush);
   while (server_->has_unsent_replies() && !deadline.passed(clock_))
     co_await clock_.sleep_for(kFlushStep);  // no result
@@ -152,7 +185,7 @@ wire::query_cfg_response Relay::config(const wire::query_cfg_request& request,
   for (size_t i = 0; i < lanes_.size(); ++i) {
     auto& partition = table.partitions.emplace_back();
     const auto& owner = ownership_->owner(int32_t(i));
-    if (!owner) continue;
+    if (!owner || (is_ending_ && owner->is_ours)) continue;
     owners[i] = node_address(owner->address);
     partition = {.ballot = owner->epoch, .primary = &owners[i]};
   }
@@ -181,15 +214,24 @@ void Relay::duplicate(net::IncomingCall call) {
   if (gpid.app_id != options_.app_id || gpid.partition_index < 0 ||
       gpid.partition_index >= options_.partitions)
     return call.reply(ErrorCode::kObjectNotFound);
+  if (is_ending_) {
+    metrics_.requests.add();
+    metrics_.answered_state.add();
+    return call.reply(ErrorCode::kInvalidState);
+  }
   auto request = ShippedRequest::parse(std::string(call.body()), options_.method);
   if (!request) return refuse(call, request.error());
-  lanes_[size_t(gpid.partition_index)]->take(*std::move(request),
-                                             [call = std::move(call)](ErrorCode code) mutable {
-                                               if (code != ErrorCode::kOk) return call.reply(code);
-                                               wire::duplicate_response response;
-                                               response.__set_error(0);
-                                               call.reply(code, wire::encode_body(response));
-                                             });
+  lanes_[size_t(gpid.partition_index)]->take(
+      *std::move(request),
+      [this, call = std::move(call)](ErrorCode code) mutable { answer(call, code); });
+}
+
+void Relay::answer(net::IncomingCall& call, ErrorCode code) {
+  if (code != ErrorCode::kInvalidState) last_taken_ = clock_.now();
+  if (code != ErrorCode::kOk) return call.reply(code);
+  wire::duplicate_response response;
+  response.__set_error(0);
+  call.reply(code, wire::encode_body(response));
 }
 
 // The source repeats it each second: logged once.
@@ -201,7 +243,7 @@ void Relay::refuse(net::IncomingCall& call, const Error& error) {
                           call.head().gpid.partition_index, error.to_string());
   if (text != malformed_) log_.error(text);
   malformed_ = std::move(text);
-  call.reply(ErrorCode::kBusy);
+  answer(call, ErrorCode::kBusy);
 }
 
 void Relay::refresh_metrics() {
@@ -214,6 +256,7 @@ void Relay::refresh_metrics() {
   metrics_.in_doubt.set(in_doubt);
   metrics_.owned_partitions.set(ownership_->owned());
   metrics_.sealed.set(ownership_->is_sealed());
+  metrics_.problem.set(!problem().empty());
   metrics_.zookeeper_connected.set(nodes_.is_connected());
 }
 
@@ -246,7 +289,7 @@ std::string Relay::status_json() const {
                  {"address", options_.address.to_string()},
                  {"zookeeper", nodes_.description()},
                  {"connected", nodes_.is_connected()},
-                 {"problem", ownership_->problem()},
+                 {"problem", problem()},
                  {"malformed", malformed_},
                  {"sealed", ownership_->is_sealed()},
                  {"owned", ownership_->owned()},

@@ -7,6 +7,7 @@
 //          -> DUPLICATE    -> Lane (one for each source partition) -> Target
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,6 +19,9 @@
 #include "service/operations.h"
 
 namespace pegmove::relay {
+
+// A source repeats within this time what was put off. Seen: each second.
+inline constexpr async::milliseconds kSourceRepeats{1'500};
 
 struct RelayOptions {
   net::Address listen{};
@@ -32,6 +36,9 @@ struct RelayOptions {
   int32_t target_app_id = 0;
   std::string root;  // of relays in ZooKeeper, as routes::check_root() returns it
   WriteMethod method = WriteMethod::kDuplicate;
+  // Asks the source for its table's partition count, again and again; empty: nobody does. Another
+  // one than `partitions` is a problem that is shown, and nothing is lost by it.
+  std::function<Task<int32_t>()> count_source_partitions{};
 };
 
 // All on one executor. Answers RPC_CM_QUERY_PARTITION_CONFIG_BY_INDEX and RPC_CM_CREATE_APP for the
@@ -49,9 +56,11 @@ class Relay {
   ~Relay();
 
   void start();
-  // Answers everything that is open with ERR_BUSY, waits until what is under way has ended (at most
-  // kLongestForward) and the answers are sent, and closes. A source whose connection is closed
-  // under a request would wait for 100 s.
+  // Answers everything that is open with ERR_BUSY, and waits until what is under way has ended (at
+  // most kLongestForward). A source whose connection is closed under a request would wait for 100
+  // s. So from the beginning whoever repeats a request hears that this relay owns nothing, and who
+  // asks for the owner that there is none: when all have had the time to (kSourceRepeats) nothing
+  // more comes, and the connections are closed.
   Routine<> end();
 
   Ownership& ownership() { return *ownership_; }
@@ -69,7 +78,11 @@ class Relay {
       const wire::configuration_create_app_request& request);
   void duplicate(net::IncomingCall call);
   void refuse(net::IncomingCall& call, const Error& error);
+  void answer(net::IncomingCall& call, wire::ErrorCode code);
   bool is_ours(const std::string& table) const;
+  Routine<> watch_source();
+  void take_source_count(int32_t count);
+  std::string problem() const;
   void refresh_metrics();
   std::string status_json() const;
 
@@ -85,6 +98,10 @@ class Relay {
   Forwarding forwarding_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // by source partition
   std::string malformed_;                     // the last request that can never be forwarded
+  std::string source_problem_;
+  bool is_ending_ = false;
+  // When a source had an answer after which it sends the next request here.
+  async::Instant last_taken_ = async::Instant::min();
   service::Dispatcher dispatcher_;
   std::unique_ptr<net::RpcServer> server_;
 };

@@ -47,6 +47,7 @@ RelayMetrics::RelayMetrics(metrics::Entity& entity)
       owned_partitions(
           entity.gauge(gauge("owned_partitions", "Partitions", "Source partitions of this relay"))),
       sealed(entity.gauge(gauge("sealed", "Flags", "1: no new requests are taken"))),
+      problem(entity.gauge(gauge("problem", "Flags", "1: GET /relay shows a problem"))),
       zookeeper_connected(entity.gauge(
           gauge("zookeeper_connected", "Flags", "1: there is a connection to ZooKeeper"))) {}
 

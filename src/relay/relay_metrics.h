@@ -22,6 +22,7 @@ struct RelayMetrics {
   metrics::Gauge& in_doubt;   // of them: their last outcome is not known
   metrics::Gauge& owned_partitions;
   metrics::Gauge& sealed;
+  metrics::Gauge& problem;  // that GET /relay shows
   metrics::Gauge& zookeeper_connected;
 };
 

@@ -48,7 +48,8 @@ class RelayTest : public ::testing::Test {
                                    .partitions = 4,
                                    .target = "B",
                                    .target_table = target_table,
-                                   .root = "/pegmove/relay"},
+                                   .root = "/pegmove/relay",
+                                   .count_source_partitions = [this] { return count_source(); }},
                                   Logger("test"));
     ASSERT_TRUE(listened) << listened.error().to_string();
     relay = *std::move(listened);
@@ -58,10 +59,17 @@ class RelayTest : public ::testing::Test {
   }
   void own_all() {
     until([this] { return relay->ownership().owned() == 4; });
-    clock.advanced += kLongestForward;
+    clock.advanced += kSuccessorsWait;
+    until([this] { return may_forward_all(); });
+  }
+  bool may_forward_all() {
+    for (int32_t i = 0; i < 4; ++i)
+      if (!relay->ownership().may_forward(i)) return false;
+    return true;
   }
   void end() {
     if (!relay) return;
+    clock.advanced += kSourceRepeats;
     run(end_relay());
     nodes.listen(nullptr);
     nodes.expire();
@@ -75,11 +83,13 @@ class RelayTest : public ::testing::Test {
     context.restart();
     while (!is_so()) context.run_one();
   }
+  Task<int32_t> count_source() { co_return source_count; }
   Routine<bool> end_relay() {
     co_await relay->end();  // no result
     co_return true;
   }
-  Routine<> end_soon() { co_await relay->end(); }  // no result
+  Routine<> end_soon() { return end_other(*relay); }
+  static Routine<> end_other(Relay& ended) { co_await ended.end(); }  // no result
   Routine<bool> close() {
     rpc.stop();
     co_await rpc.join();  // no result
@@ -125,6 +135,7 @@ class RelayTest : public ::testing::Test {
   AdvancedClock clock;
   pegmove::testing::FakeNodes nodes;
   FakeTarget target;
+  Result<int32_t> source_count = 4;
   net::TcpConnector connector{clock};
   net::RpcClient rpc{context.get_executor(), connector, clock};
   std::unique_ptr<Relay> relay;
@@ -200,6 +211,29 @@ TEST_F(RelayTest, NobodyOwnsAPartitionWhileZooKeeperIsNotKnown) {
   EXPECT_EQ(ship({put("a", "1")}), ErrorCode::kInvalidState);
 }
 
+// Times of writes decide only with one of the methods.
+TEST_F(RelayTest, RelaysThatWriteInAnotherWayOwnNothing) {
+  auto other = Relay::listen(context.get_executor(), clock, nodes, target,
+                             {.listen = {0x7f000001, 0},
+                              .address = {"127.0.0.1", 0},
+                              .source = "A",
+                              .table = "r_main",
+                              .app_id = kAppId,
+                              .partitions = 4,
+                              .target = "B",
+                              .target_table = "u",
+                              .root = "/pegmove/relay",
+                              .method = WriteMethod::kPlain},
+                             Logger("test"));
+  ASSERT_TRUE(other) << other.error().to_string();
+  (*other)->start();
+  until([&] { return (*other)->ownership().problem().find("is for other") != std::string::npos; });
+  EXPECT_EQ((*other)->ownership().owned(), 0);
+  async::TaskGroup ending(context.get_executor());
+  ending.spawn(end_other(**other));
+  until([&] { return ending.running() == 0; });
+}
+
 TEST_F(RelayTest, ASealPutsOffEverythingAndShows) {
   EXPECT_EQ(ship({put("a", "1")}), ErrorCode::kOk);
   nodes.set(seal_path("/pegmove/relay/A/r_main/B"), "");
@@ -225,6 +259,45 @@ TEST_F(RelayTest, BeforeItEndsItAnswersAllThatIsOpen) {
   EXPECT_THAT(started, ElementsAre(ErrorCode::kBusy, ErrorCode::kBusy));
   EXPECT_EQ(ending.running(), 1U);  // what is under way is waited for
   target.release();
+  clock.advanced += kSourceRepeats;
+  until([&] { return ending.running() == 0; });
+  nodes.listen(nullptr);
+  relay.reset();
+}
+
+TEST_F(RelayTest, AnotherPartitionCountOfTheSourceIsShown) {
+  EXPECT_EQ(status().at("problem"), "");
+  source_count = 8;
+  std::string problem;
+  while (problem.empty()) problem = status().at("problem").get<std::string>();
+  EXPECT_THAT(problem, HasSubstr("'r_main' of cluster A has 8 partitions now"));
+  EXPECT_THAT(problem, HasSubstr("remove node /pegmove/relay/A/r_main/B"));
+  EXPECT_THAT(get("/metrics/prometheus"),
+              ::testing::ContainsRegex("pegasus_relay_problem[{][^\n]*[}] 1"));
+  source_count = fail(Code::kUnreachable, "nobody answers");
+  EXPECT_NE(status().at("problem"), "");
+  source_count = 4;
+  while (!problem.empty()) problem = status().at("problem").get<std::string>();
+}
+
+// A source whose connection is closed under a request waits for 100 s.
+TEST_F(RelayTest, BeforeItClosesTheSourcesHaveHeardThatItOwnsNothing) {
+  target.outcome = [](const Group&) { return refused(); };
+  start_shipping({put("a", "1")}, 0);
+  until([this] { return !target.sends.empty(); });
+  async::TaskGroup ending(context.get_executor());
+  ending.spawn(end_soon());
+  until([this] { return started.size() == 1; });
+  const milliseconds held(600'000);
+  clock.advanced -= held;  // a relay ends no sooner than sources repeat
+  EXPECT_EQ(ship({put("a", "1")}, 0), ErrorCode::kInvalidState);
+  EXPECT_EQ(ship({put("b", "1")}, 3), ErrorCode::kInvalidState);
+  for (const auto& partition : config("r_main").partitions) {
+    EXPECT_EQ(partition.ballot, 0);
+    EXPECT_EQ(partition.hp_primary.port, 0);
+  }
+  EXPECT_EQ(ending.running(), 1U);
+  clock.advanced += held + kSourceRepeats;
   until([&] { return ending.running() == 0; });
   nodes.listen(nullptr);
   relay.reset();

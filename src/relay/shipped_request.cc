@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "data_types.h"
 #include "record/key.h"
 #include "wire/row_messages.h"
+#include "wire/thrift_codec.h"
 
 namespace pegmove::relay {
 namespace {
@@ -23,6 +25,15 @@ std::string raw_key(std::string_view hash_key, std::string_view sort_key) {
   std::string key;
   record::append_key(key, hash_key, sort_key);
   return key;
+}
+
+// Real servers log a MULTI_PUT without rows and a MULTI_REMOVE without sort keys, change nothing,
+// and answer their client with status 4; so does a target. Precondition: it decodes.
+bool changes_nothing(RpcCode code, std::string_view body) {
+  if (code == RpcCode::kMultiPut) return wire::decode_multi_put(body)->rows.empty();
+  if (code == RpcCode::kMultiRemove)
+    return wire::decode_body<wire::multi_remove_request>(body)->sort_keys.empty();
+  return false;
 }
 
 // The rows of a MULTI_PUT that no later one replaces, in their order.
@@ -52,15 +63,16 @@ Result<void> ShippedRequest::read() {
   auto request = wire::decode_duplicate(body_);
   if (!request) return fail(Code::kInvalidArgument, request.error().message());
   source_ = request->source;
-  for (const auto& view : request->entries) {
+  for (size_t i = 0; i < request->entries.size(); ++i) {
+    const auto& view = request->entries[i];
     const auto code = wire::rpc_code_from_name(view.task_code);
     const auto hash = shipping::key_hash_of(code, view.raw_message);
     if (!hash || (code == RpcCode::kMultiPut &&
                   !record::check_hash_key(wire::decode_multi_put(view.raw_message)->hash_key)))
       return fail(Code::kInvalidArgument,
-                  fmt::format("entry {} of the request, '{}', is no write that can be shipped",
-                              entries_.size(), base::printable(view.task_code, 64)));
-    entries_.push_back({.view = view, .hash = *hash});
+                  fmt::format("entry {} of the request, '{}', is no write that can be shipped", i,
+                              base::printable(view.task_code, 64)));
+    if (!changes_nothing(code, view.raw_message)) entries_.push_back({.view = view, .hash = *hash});
   }
   return {};
 }

@@ -26,7 +26,8 @@ class ShippedRequest {
  public:
   // Timestamps, cluster ids and positions stay as they came. With kDuplicate the target keeps the
   // first of two rows with the same key and time, and on the source the last one counts: so of
-  // those only the last is left, also of the rows of a MULTI_PUT. Removes all stay. Errors:
+  // those only the last is left, also of the rows of a MULTI_PUT. Removes all stay. MULTI_PUTs
+  // without rows and MULTI_REMOVEs without sort keys are left out: targets refuse them. Errors:
   // kInvalidArgument: it does not decode, or an entry is no write that can be shipped.
   static Result<std::unique_ptr<ShippedRequest>> parse(std::string body, WriteMethod method);
 

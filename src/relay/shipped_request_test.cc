@@ -63,13 +63,26 @@ TEST(ShippedRequest, RowsOfAMultiPutAreLeftOutOneByOne) {
   EXPECT_THAT(kept({whole, put("a", "2")}), ElementsAre("put a=2"));
 }
 
+// Real sources ship them; a target answers them with an error for ever.
+TEST(ShippedRequest, WritesThatChangeNothingAreLeftOut) {
+  const auto body = shipped({put("a", "1"), multi_put("b", {}), multi_remove("c", {}),
+                             multi_remove("d", {"s"}), multi_put("e", {{"s", "2"}})});
+  for (const auto method : {WriteMethod::kDuplicate, WriteMethod::kPlain}) {
+    const auto request = ShippedRequest::parse(body, method);
+    ASSERT_TRUE(request);
+    EXPECT_THAT(texts_of((*request)->entries()),
+                ElementsAre("put a=1", "RPC_RRDB_RRDB_MULTI_REMOVE", "multi_put e s=2"));
+  }
+  EXPECT_TRUE(request_of({multi_put("b", {})})->entries().empty());
+}
+
 TEST(ShippedRequest, WhatCannotBeShippedIsRefusedByName) {
   auto wrong = ShippedRequest::parse("x", WriteMethod::kDuplicate);
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code(), Code::kInvalidArgument);
-  wrong =
-      ShippedRequest::parse(shipped({put("a", "1"), {wire::RpcCode::kIncr, put("a", "1").body, 1}}),
-                            WriteMethod::kDuplicate);
+  wrong = ShippedRequest::parse(
+      shipped({multi_put("a", {}), {wire::RpcCode::kIncr, put("a", "1").body, 1}}),
+      WriteMethod::kDuplicate);
   ASSERT_FALSE(wrong);
   EXPECT_THAT(wrong.error().to_string(), HasSubstr("entry 1"));
   EXPECT_THAT(wrong.error().to_string(), HasSubstr("RPC_RRDB_RRDB_INCR"));

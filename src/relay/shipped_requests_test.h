@@ -39,6 +39,14 @@ inline Write multi_put(const std::string& hash_key,
   return {wire::RpcCode::kMultiPut, wire::encode_body(request), timestamp_us};
 }
 
+inline Write multi_remove(const std::string& hash_key, const std::vector<std::string>& sort_keys,
+                          int64_t timestamp_us = 1) {
+  wire::multi_remove_request request;
+  request.hash_key.data = hash_key;
+  for (const auto& sort_key : sort_keys) request.sort_keys.emplace_back().data = sort_key;
+  return {wire::RpcCode::kMultiRemove, wire::encode_body(request), timestamp_us};
+}
+
 inline Write remove(const std::string& hash_key, int64_t timestamp_us = 1) {
   return {wire::RpcCode::kRemove, wire::encode_body(wire::blob{record::encode_key(hash_key, "s")}),
           timestamp_us};

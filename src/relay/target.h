@@ -10,9 +10,12 @@
 
 namespace pegmove::relay {
 
-// How long one attempt to send entries may take, from its first byte. A relay that takes a source
-// partition over from another one waits this long before it sends anything.
+// How long one attempt to send entries may take, and its bytes may be under way: the client of a
+// target has it as ClientOptions::longest_unacknowledged.
 inline constexpr async::milliseconds kLongestForward{10'000};
+// A relay that takes a source partition over from another one waits this long before it sends
+// anything. An attempt's last byte may be written at its end, and be under way for as long again.
+inline constexpr async::milliseconds kSuccessorsWait = 2 * kLongestForward;
 
 // Entries of one partition of the target, which has `partition_count` of them.
 struct Group {

@@ -24,6 +24,11 @@ std::optional<uint64_t> key_hash_of(wire::RpcCode code, std::string_view body);
 
 // The entries of each partition of a table with `partition_count` of them, in their order.
 // Precondition: the count is positive.
+//
+// A server checks one hash for a request of many entries. So who does not know at each moment
+// whether the table is being split sends entries apart that a split would part: by_target() of
+// twice the count, each request to the partition `index % count`. Then each is right as a whole, or
+// refused, before a split and after it.
 std::map<int32_t, std::vector<ShippedEntry>> by_target(std::span<const ShippedEntry> entries,
                                                        int32_t partition_count);
 

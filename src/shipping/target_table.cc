@@ -30,6 +30,11 @@ Task<int32_t> TargetTable::partition_count() {
   co_return int32_t(partitions_.size());
 }
 
+Task<> TargetTable::refresh() {
+  if (partitions_.empty()) co_return Result<void>();
+  co_return co_await ask_all();
+}
+
 // One question at a time; other callers wait for it.
 Task<> TargetTable::ask_all() {
   if (asking_) {
@@ -107,7 +112,8 @@ Task<TargetPartition> TargetTable::partition(int32_t index, int32_t count) {
     doubt(index);
     co_return fail(Code::kUnreachable, place(index) + " has no primary now");
   }
-  TargetPartition target{.gpid = {app_id_, index},
+  TargetPartition target{.index = index,
+                         .gpid = {app_id_, server},
                          .primary = found.info.primary,
                          .address = found.address,
                          .replicas = {found.info.primary}};

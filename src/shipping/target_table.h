@@ -11,16 +11,17 @@
 namespace pegmove::shipping {
 
 struct TargetPartition {
-  Gpid gpid;
+  int32_t index = 0;  // as it was asked for
+  Gpid gpid;          // where its requests go: as long as it is not split off, its parent's
   net::HostPort primary;
   net::Address address;                 // of the primary
   std::vector<net::HostPort> replicas;  // the servers that carry writes out, the primary first
 };
 
-// Asks the cluster for all partitions once, then for single ones that are in doubt, as real sources
-// do. Unlike client::PartitionRouter it needs nothing of the cluster but that answer, and accepts a
-// table that was dropped and created again. All on the client's executor; it must not outlive the
-// client.
+// Asks the cluster for all partitions once and at each refresh(), and for single ones that are in
+// doubt, as real sources do. Unlike client::PartitionRouter it needs nothing of the cluster but
+// that answer, and accepts a table that was dropped and created again. All on the client's
+// executor; it must not outlive the client.
 class TargetTable {
  public:
   TargetTable(client::Client& client, std::string remote, std::vector<net::HostPort> metas,
@@ -31,6 +32,9 @@ class TargetTable {
   // Errors: also kRefused when the table has no longer `count` partitions: keys belong to others
   // then; kUnreachable when the partition has no primary now.
   Task<TargetPartition> partition(int32_t index, int32_t count);
+  // Asks for all partitions again, if they were ever asked for: so another count or other servers
+  // are noticed without an error. What is known counts until the cluster answers. Errors: as above.
+  Task<> refresh();
   // The partition, or its parent that serves it, may have moved: the cluster is asked about both
   // before it is used again.
   void doubt(int32_t index);

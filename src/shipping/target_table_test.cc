@@ -54,12 +54,23 @@ TEST_F(TargetTableTest, DoubtAboutAChildIsDoubtAboutItsParent) {
   const auto child = partition(3);
   ASSERT_TRUE(child) << child.error().to_string();
   EXPECT_EQ(child->address.port, 1001) << "of partition 1";
-  EXPECT_EQ(child->gpid.partition_index, 3);
+  EXPECT_EQ(child->index, 3);
+  EXPECT_EQ(child->gpid.partition_index, 1) << "real servers have no primary of a child's id";
   port = 1002;
   table.doubt(3);
   EXPECT_EQ(partition(3)->address.port, 1002);
   EXPECT_EQ(partition(1)->address.port, 1002);
   EXPECT_EQ(partition(2)->address.port, 1001);
+}
+
+TEST_F(TargetTableTest, ARefreshShowsOtherServersWithoutAnError) {
+  ASSERT_TRUE(async::run_to_end(context, table.refresh()));
+  EXPECT_EQ(target.configs(), 0);  // nobody has asked for it yet
+  ASSERT_EQ(partition(0)->address.port, 1001);
+  port = 1002;
+  ASSERT_TRUE(async::run_to_end(context, table.refresh()));
+  EXPECT_EQ(partition(0)->address.port, 1002);
+  EXPECT_EQ(target.configs(), 2);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@ import urllib.request
 
 from harness import Process
 from hot import ROWS, HotBase
+from ports import free_ports
 from wait import until
 
 PARTITIONS = 6
@@ -28,14 +29,17 @@ class HotRelayTest(HotBase):
                 f"A = 127.0.0.1:{port}\nB = 127.0.0.1:{port + 2}\nRB = {both(port + 4)}\nRA = {both(port + 6)}\n"
                 f"[block_service.disk]\ntype = local_service\nargs = {store}\n")
 
-    def start_relay(self, name, number=0):
+    def relay_words(self, name, number=0, zookeeper=None):
         """RB takes what is written to A to B, RA what is written to B to A."""
         source, target, first = ("A", "B", 4) if name == "RB" else ("B", "A", 6)
-        relay = Process(["relay", "--from", source, "--to", target, "--table", "t", "--listen",
-                         f"127.0.0.1:{self.port + first + number}", "--zookeeper", self.zookeeper.address,
-                         "--relay-root", self.root, "--session-timeout", "2s", "--config", self.config], self.own)
+        return ["relay", "--from", source, "--to", target, "--table", "t", "--listen",
+                f"127.0.0.1:{self.port + first + number}", "--zookeeper", zookeeper or self.zookeeper.address,
+                "--relay-root", self.root, "--session-timeout", "2s", "--config", self.config]
+
+    def start_relay(self, name, number=0, until_it_says="ready; Ctrl-C"):
+        relay = Process(self.relay_words(name, number), self.own)
         self.addCleanup(relay.kill)
-        relay.stdout_until("ready; Ctrl-C")
+        relay.stdout_until(until_it_says)
         return relay
 
     def begin_with_relays(self, *more):
@@ -124,6 +128,22 @@ class HotRelayTest(HotBase):
         self.assertEqual(self.value(self.through, "h1"), f"when {STEPS[-1]} had acted")
         self.assertEqual(self.value(self.through, "h2"), "v2")
         self.steer("complete", run, "--yes")
+
+    def test_a_relay_is_ready_when_zookeeper_has_answered(self):
+        self.shell(self.b.meta, f"create t -p {PARTITIONS} -r 1")
+        nobody = f"127.0.0.1:{free_ports(1)}"
+        refused = self.done(*self.relay_words("RB", zookeeper=nobody), "--timeout", "3s", code=3)
+        self.assertIn(f"ZooKeeper {nobody} has not answered", refused.err)
+        self.assertNotIn("ready", refused.out)
+        relay = self.start_relay("RB")
+        refused = self.done(*self.relay_words("RB", 1), "--write", "plain", code=3)
+        self.assertIn("is for other relays", refused.err)
+        self.assertNotIn("ready", refused.out)
+        with self.zookeeper.client() as client:
+            client.create(f"{self.root}/A/t/B/sealed")
+        relay.signal(signal.SIGTERM)
+        self.assertEqual(relay.finish().code, 0)
+        self.start_relay("RB", until_it_says=r"sealed from before[^\n]*\nready; Ctrl-C")
 
     def test_a_killed_relay_is_replaced(self):
         process, run, relay = self.begin_with_relays()

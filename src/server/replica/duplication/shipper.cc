@@ -298,7 +298,7 @@ Task<> Shipper::wait_for_clocks(const TargetPartition& target, int64_t timestamp
 
 Task<> Shipper::send(const TargetPartition& target, Group batch, milliseconds most_wait) {
   auto& client = shipping_.client;
-  const auto index = target.gpid.partition_index;
+  const auto index = target.index;
   const auto body = shipping::duplicate_body(batch.entries, batch.source);
   auto reply = std::make_shared<Reply>();
   // The hash of the last entry, as from real sources.
@@ -343,7 +343,7 @@ Task<> Shipper::send(const TargetPartition& target, Group batch, milliseconds mo
 // Pegasus: the retries of real sources, duplication-seen in docs/compatibility.md. Errors that show
 // that the partition may have moved make the next attempt ask where it is.
 Result<void> Shipper::check(const TargetPartition& target, const net::IncomingReply& reply) {
-  const auto index = target.gpid.partition_index;
+  const auto index = target.index;
   const auto place = table_->place(index);
   if (reply.error == ErrorCode::kInvalidData)
     return fail(Code::kTooLarge,
