@@ -328,6 +328,7 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
   const bool is_embedded = (goes_back ? request_.target : request_.source).is_embedded;
   // An embedded server gives a write its decree within a moment, as it waits in one queue.
   if (is_embedded) plan.readings_apart = async::milliseconds(50);
+  plan.later_time_wins = request_.has_relay();
   co_return plan;
 }
 
