@@ -165,6 +165,12 @@ class HotMigration : public runs::Work {
   enum class Keeps { kBoth, kTarget };
   Task<bool> keep_settings(runs::StepContext context, Keeps keeps);
   Task<> give_up_verification(runs::StepContext context);
+  Task<> certify(const journal::Run& run, std::shared_ptr<client::Table> from,
+                 std::shared_ptr<client::Table> to, compare::LiveVerification live,
+                 async::milliseconds within);
+  std::optional<std::string> why_not_verified(const journal::Run& run) const;
+  Task<> verify_again_unless_ready(runs::StepContext context, bool lost_setting);
+  std::string readiness(bool goes_back) const;
   Task<> remove_way_back(runs::StepContext context);
   Task<> wait_until_not_shipping_back(runs::StepContext context);
   Task<bool> is_too_fast_to_verify();

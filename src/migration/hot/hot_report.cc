@@ -6,6 +6,7 @@
 
 #include "base/json_fields.h"
 #include "base/json_text.h"
+#include "base/text.h"
 #include "base/units.h"
 #include "compare/live_verification.h"
 #include "migration/hot/hot_request.h"
@@ -16,9 +17,10 @@ namespace {
 using ReportJson = nlohmann::ordered_json;
 
 ReportJson json_of(const HotVerification& verification) {
-  return {{"rows", verification.rows},         {"repaired", verification.repaired},
-          {"differ", verification.differ},     {"unsettled", verification.unsettled},
-          {"ended_ms", verification.ended_ms}, {"took_ms", verification.took_ms}};
+  return {{"rows", verification.rows},           {"ranges", verification.ranges},
+          {"repaired", verification.repaired},   {"differ", verification.differ},
+          {"unsettled", verification.unsettled}, {"ended_ms", verification.ended_ms},
+          {"took_ms", verification.took_ms},     {"certificate", verification.certificate}};
 }
 
 ReportJson json_of(const HotSwitch& done) {
@@ -41,6 +43,7 @@ std::string amount(int64_t number) {
 HotVerification summary_of(const compare::LiveVerification& live, int64_t ended_ms,
                            int64_t took_ms) {
   return {.rows = live.found.source_rows,
+          .ranges = live.found.classes,
           .repaired = live.repaired.repaired(),
           .differ = live.repaired.differ_now + live.repaired.extra_left,
           .unsettled = live.found.not_settled + live.repaired.not_settled,
@@ -55,12 +58,16 @@ std::string to_json(const HotVerification& verification) {
 Result<HotVerification> hot_verification_from_json(std::string_view text) {
   const auto json = base::parse_json<nlohmann::json>(text);
   const auto in = TRY(base::JsonFields::of(json, "the journal's verification"));
-  return HotVerification{.rows = TRY(count_in(in, "rows")),
-                         .repaired = TRY(count_in(in, "repaired")),
-                         .differ = TRY(count_in(in, "differ")),
-                         .unsettled = TRY(count_in(in, "unsettled")),
-                         .ended_ms = TRY(count_in(in, "ended_ms")),
-                         .took_ms = TRY(count_in(in, "took_ms"))};
+  HotVerification verification{.rows = TRY(count_in(in, "rows")),
+                               .repaired = TRY(count_in(in, "repaired")),
+                               .differ = TRY(count_in(in, "differ")),
+                               .unsettled = TRY(count_in(in, "unsettled")),
+                               .ended_ms = TRY(count_in(in, "ended_ms")),
+                               .took_ms = TRY(count_in(in, "took_ms"))};
+  // Journals of earlier versions have neither.
+  if (in.has("ranges")) verification.ranges = TRY(count_in(in, "ranges"));
+  if (in.has("certificate")) verification.certificate = TRY(in.text("certificate"));
+  return verification;
 }
 
 std::string to_text(const HotVerification& verification) {
@@ -70,6 +77,13 @@ std::string to_text(const HotVerification& verification) {
   if (verification.unsettled > 0)
     text += fmt::format(", {} changed too often to be compared", amount(verification.unsettled));
   return text;
+}
+
+std::string certificate_text(const HotVerification& verification) {
+  const auto& file = verification.certificate;
+  return fmt::format("{}: {} in {} ranges, {} UTC",
+                     file.empty() ? "verified" : "certificate " + file, to_text(verification),
+                     amount(verification.ranges), base::utc_date_time(verification.ended_ms));
 }
 
 std::string to_json(const HotSwitch& done) { return base::json_text(json_of(done)); }
@@ -101,7 +115,8 @@ std::string to_text(const HotReport& report, const HotRequest& request) {
   std::string text =
       fmt::format("Table {} has moved from cluster {} to cluster {}.\n", request.source.table,
                   request.source.cluster, request.target.cluster);
-  if (report.verification) text += "Before the cutover: " + to_text(*report.verification) + ".\n";
+  if (report.verification)
+    text += fmt::format("Before the cutover: {}.\n", certificate_text(*report.verification));
   if (report.last_switch)
     text +=
         fmt::format("Cutover: node version {}, {} waited for {}.\n", report.last_switch->version,

@@ -21,11 +21,13 @@ struct HotRequest;
 // Of the last live verification before a cutover.
 struct HotVerification {
   int64_t rows = 0;       // of the source
+  int64_t ranges = 0;     // parts of both tables with the same keys, all of them compared
   int64_t repaired = 0;   // that differed
   int64_t differ = 0;     // still
   int64_t unsettled = 0;  // clients changed them too often to be compared
   int64_t ended_ms = 0;   // Unix time
   int64_t took_ms = 0;
+  std::string certificate{};  // the file; "": none was written
 
   bool is_good() const { return differ == 0; }
 };
@@ -34,6 +36,8 @@ HotVerification summary_of(const compare::LiveVerification& live, int64_t ended_
 std::string to_json(const HotVerification& verification);
 Result<HotVerification> hot_verification_from_json(std::string_view text);
 std::string to_text(const HotVerification& verification);
+// "certificate FILE: 1,234 rows compared, ... in 4 ranges, 2026-11-30 14:00:00 UTC"
+std::string certificate_text(const HotVerification& verification);
 
 // A switch of the route: a cutover, or a rollback.
 struct HotSwitch {

@@ -167,6 +167,41 @@ TEST_F(HotMigrationTest, MovesATableAndLeavesTheSourceDenied) {
   EXPECT_EQ(value(moved, 1), "after");
 }
 
+TEST_F(HotMigrationTest, IsReadyWithACertificateAndVerifiesAgainWithoutIt) {
+  auto wanted = request();
+  wanted.cuts_over_alone = false;
+  const auto id = begin(wanted);
+  std::string shown;
+  const auto stop_when_ready = [&](const std::string& line) {
+    if (!line.starts_with("ready for")) return;
+    shown = line;
+    runs.stop.request();
+  };
+  runs.events.show = stop_when_ready;
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kInterrupted);
+  const auto verified = good(hot_verification_from_json(step(id, "verify-live").product));
+  EXPECT_EQ(verified.rows, 40);
+  EXPECT_EQ(verified.ranges, kHotPartitions);
+  EXPECT_THAT(shown, HasSubstr("; certificate " + verified.certificate + ": 40 rows compared"));
+  EXPECT_THAT(journal::read_file(verified.certificate),
+              AllOf(HasSubstr(R"("verdict": "equal")"), HasSubstr("\"" + id + "\"")));
+
+  // By hand, or since the journal was moved here alone.
+  std::filesystem::remove(verified.certificate);
+  passed.clear();
+  runs.events.show = nullptr;
+  stop_at = "verify-live.done";
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kInterrupted);
+  EXPECT_THAT(passed, ::testing::Contains("verify-live.repeats"));
+  EXPECT_THAT(warned, ::testing::Contains(AllOf(HasSubstr(verified.certificate + " is missing"),
+                                                HasSubstr("are verified again"))));
+  EXPECT_TRUE(std::filesystem::exists(verified.certificate));
+  stop_at = "";
+  runs.events.show = stop_when_ready;
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kInterrupted);
+  EXPECT_EQ(duplications(clusters->target), 1u) << "the way back is there again";
+}
+
 TEST_F(HotMigrationTest, ARollbackBringsBackWhatWasWrittenToTheTarget) {
   const auto id = cut_over();
   const auto moved = clusters->open_table(clusters->target, "t");

@@ -24,6 +24,7 @@ namespace {
 
 constexpr milliseconds kBetweenStopLooks{200};
 constexpr milliseconds kPastForServers{10'000};
+constexpr milliseconds kCertifies{1'000};
 
 const StepRecord& cutover_record(StepContext context) {
   const auto* found = context.session.find_step(kCutoverStep);
@@ -286,7 +287,7 @@ Task<std::string> HotMigration::describe_switch(bool goes_back) {
       look.says.empty() ? meter.to_line() : look.says,
       plan.fence == FenceKind::kAll ? "reads and writes" : "writes",
       base::format_duration(plan.max_write_hold), plan.to.cluster, plan.to.metas_text(),
-      to_text(forecast));
+      to_text(forecast) + readiness(goes_back));
 }
 
 // Nobody writes to the side that is left, and all that it has shipped has arrived: what differs now
@@ -321,6 +322,10 @@ Task<> HotMigration::repair_other_side(StepContext context, bool goes_back,
         context.session.show_progress(context.events, {.line = text.line(so_far, elapsed)}, false);
       }));
   report_.verification = summary_of(live, ports_.clock.unix_us() / 1000, took_ms(began_at));
+  // Clients wait: it is no reason to give back.
+  const auto certified = co_await certify(context.session.run(), goes_back ? of_target : of_source,
+                                          goes_back ? of_source : of_target, live, kCertifies);
+  if (!certified) context.events.warn_of(certified.error().to_string());
   if (report_.verification->is_good()) co_return Result<void>();
   co_return fail(Code::kRefused,
                  fmt::format("the tables differ ({})", to_text(*report_.verification)));
