@@ -394,16 +394,21 @@ std::string to_json(const JournaledSwitch& journaled) {
   return base::json_text(
       nlohmann::json{{"before", base::parse_json<nlohmann::json>(to_json(journaled.before))},
                      {"back", journaled.goes_back},
-                     {"opens_target", journaled.opens_target}});
+                     {"opens_target", journaled.opens_target},
+                     {"served", base::parse_json<nlohmann::json>(to_json(journaled.served))}});
 }
 
 Result<JournaledSwitch> journaled_switch_from_json(std::string_view text) {
   const auto json = base::parse_json<nlohmann::json>(text);
   const auto in = TRY(base::JsonFields::of(json, "the journal's begin of a cutover"));
-  return JournaledSwitch{
+  JournaledSwitch journaled{
       .before = TRY(cutover_before_from_json(base::json_text(*TRY(in.any("before"))))),
       .goes_back = TRY(in.boolean("back")),
       .opens_target = TRY(in.boolean("opens_target"))};
+  // Journals of earlier versions have none.
+  if (in.has("served"))
+    journaled.served = TRY(served_rate_from_json(base::json_text(*TRY(in.any("served")))));
+  return journaled;
 }
 
 }  // namespace pegmove::migration::hot

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "migration/hot/serving.h"
 
 namespace pegmove::compare {
 struct LiveVerification;
@@ -45,6 +46,8 @@ struct HotSwitch {
   int32_t version = 0;   // of the node since then
   int64_t held_ms = 0;   // for so long requests waited
   int64_t ended_ms = 0;  // Unix time
+  // Of the side that was left, before its fence; nullopt: its servers do not say it.
+  std::optional<ServedRate> served_before{};
 };
 std::string to_json(const HotSwitch& done);
 Result<HotSwitch> hot_switch_from_json(std::string_view text);
@@ -52,9 +55,11 @@ Result<HotSwitch> hot_switch_from_json(std::string_view text);
 struct HotReport {
   std::optional<HotVerification> verification{};
   std::optional<HotSwitch> last_switch{};
-  // While the target was watched, on the servers of both: failed ones are of all tables.
-  int64_t failed_requests = 0;
-  int64_t refused_atomic = 0;
+  // While the target was watched. Failed requests are those of all tables of its servers.
+  std::optional<ServedRate> served_before{};  // of the source, before the cutover
+  std::optional<ServedRate> serves_now{};     // of the target
+  int64_t failed_reads = 0, failed_writes = 0;
+  int64_t refused_by_target = 0, refused_by_source = 0;  // atomic writes
   bool dropped_source = false;
   std::vector<std::string> notes{};
 };

@@ -150,6 +150,8 @@ TEST_F(HotMigrationTest, MovesATableAndLeavesTheSourceDenied) {
   for (int i = 0; i < 40; ++i) EXPECT_EQ(value(moved, i), "before") << i;
   EXPECT_EQ(step(id, "cutover").state, StepState::kDone);
   EXPECT_THAT(step(id, "cutover").product, HasSubstr(R"("version":2)"));
+  EXPECT_THAT(step(id, "cutover").before, HasSubstr(R"("served":{"reads_per_second":)"));
+  EXPECT_THAT(step(id, "cutover").product, HasSubstr(R"("served_before":{"reads_per_second":)"));
 
   put(moved, 1, "after");
   stop_at = "";
@@ -157,7 +159,8 @@ TEST_F(HotMigrationTest, MovesATableAndLeavesTheSourceDenied) {
   ASSERT_TRUE(ending) << ending.error().to_string();
   EXPECT_EQ(ending->state, RunState::kDone) << ending->reason;
   EXPECT_THAT(ending->report->text, AllOf(HasSubstr("has moved from cluster A to cluster B"),
-                                          HasSubstr("40 rows compared")));
+                                          HasSubstr("40 rows compared"),
+                                          HasSubstr("writes/s on the source before the cutover")));
   EXPECT_EQ(duplications(clusters->source), 0u);
   EXPECT_EQ(duplications(clusters->target), 0u);
   EXPECT_EQ(denied(clusters->source), "reconfig*all") << "it is kept";
@@ -406,12 +409,14 @@ TEST_F(HotMigrationTest, AComparisonUnderTheFenceIsGivenTheTimeThatTheLiveOneToo
 TEST(JournaledSwitchTest, IsReadAsItWasWritten) {
   const JournaledSwitch written{.before = {.version = 7, .text = "{}", .began_ms = 5},
                                 .goes_back = true,
-                                .opens_target = true};
+                                .opens_target = true,
+                                .served = ServedRate{8, 9}};
   const auto read = journaled_switch_from_json(to_json(written));
   ASSERT_TRUE(read) << read.error().to_string();
   EXPECT_EQ(read->before, written.before);
   EXPECT_TRUE(read->goes_back);
   EXPECT_TRUE(read->opens_target);
+  EXPECT_EQ(read->served, written.served);
   EXPECT_FALSE(journaled_switch_from_json("{}"));
   EXPECT_FALSE(journaled_switch_from_json(R"({"before":1,"back":true,"opens_target":false})"));
 }

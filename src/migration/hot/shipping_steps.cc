@@ -439,6 +439,7 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
   const bool has_switched = before && !before->product.empty();  // at some time
   bool is_asked = request_.cuts_over_alone && !has_switched;
   LagMeter meter;
+  serving_before_ = {};
   std::optional<async::Instant> looked_at, behind_since;
   bool is_unsealed = !relay_;
   while (true) {
@@ -477,6 +478,7 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
       if (!lost && !is_passing(lost.error())) co_return fail(lost.error());
       if (!lost) session.set_reason(lost.error().to_string());
       if (session.leads_back() || (lost && is_asked && is_near)) break;
+      co_await note_serving(*CO_TRY(co_await source()), serving_before_);  // no result
       looked_at = session.clock().now();
     }
     co_await session.clock().sleep_for(kBetweenShippingLooks);  // no result

@@ -79,6 +79,7 @@ Task<JournaledSwitch> HotMigration::look_before_switch(bool goes_back) {
   journaled.opens_target = denied == kDenyAll;
   if (!journaled.opens_target) CO_TRY(co_await check_not_denied(to, soon()));
   const auto plan = CO_TRY(co_await this->plan(goes_back, journaled.opens_target));
+  journaled.served = co_await served_before_switch(goes_back);
   journaled.before = CO_TRY(co_await claim_node(*nodes_, ports_.clock, plan, soon()));
   co_return journaled;
 }
@@ -119,7 +120,8 @@ Task<std::string> HotMigration::cut_over(StepContext context) {
                                   {.goes_back = goes_back,
                                    .version = end->version,
                                    .held_ms = end->held.count(),
-                                   .ended_ms = ports_.clock.unix_us() / 1000});
+                                   .ended_ms = ports_.clock.unix_us() / 1000,
+                                   .served_before = attempt.journaled.served});
 }
 
 // A process that held the cutover is gone. Either it has switched, or it is given back now.
@@ -136,7 +138,8 @@ Task<std::optional<std::string>> HotMigration::find_switched(StepContext context
   co_return co_await end_switched(context, goes_back,
                                   {.goes_back = goes_back,
                                    .version = attempt.journaled.before.version + 1,
-                                   .ended_ms = ports_.clock.unix_us() / 1000});
+                                   .ended_ms = ports_.clock.unix_us() / 1000,
+                                   .served_before = attempt.journaled.served});
 }
 
 Task<std::string> HotMigration::end_switched(StepContext context, bool goes_back, HotSwitch done) {
@@ -178,7 +181,9 @@ Task<std::string> HotMigration::end_given_back(StepContext context, bool goes_ba
 }
 
 Result<void> HotMigration::take_switch(const StepRecord& record) {
-  if (!record.product.empty()) report_.last_switch = TRY(hot_switch_from_json(record.product));
+  if (record.product.empty()) return {};
+  report_.last_switch = TRY(hot_switch_from_json(record.product));
+  if (!report_.last_switch->goes_back) report_.served_before = report_.last_switch->served_before;
   return {};
 }
 
