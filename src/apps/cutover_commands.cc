@@ -9,6 +9,7 @@
 #include "apps/progress_line.h"
 #include "apps/runs.h"
 #include "apps/terminal.h"
+#include "apps/time_guard.h"
 #include "base/json_text.h"
 #include "base/units.h"
 #include "migration/hot/hot.h"
@@ -284,10 +285,12 @@ int guard(const CutoverArguments& arguments) {
 }
 
 Verb* add_verb_of_hot_run(Verb& program, const char* name, const char* description,
-                          const char* line, std::shared_ptr<CutoverArguments> arguments) {
+                          const char* line, std::shared_ptr<CutoverArguments> arguments,
+                          bool is_id_required = true) {
   auto* verb = program.add_verb(name, description);
   verb->list_under(kRunInProgress, line);
-  verb->add_option("id", arguments->id, "id of the run, as `pegmove list` shows it")->required();
+  auto* id = verb->add_option("id", arguments->id, "id of the run, as `pegmove list` shows it");
+  if (is_id_required) id->required();
   add_state_option(*verb, arguments->run.state);
   add_common_options(*verb, arguments->run.common);
   add_failpoint_options(*verb, arguments->run.failpoints);
@@ -362,9 +365,18 @@ void add_cutover_commands(Verb& program, int& exit_code) {
       "one by itself before each fence. First the node in ZooKeeper gets another version, so that "
       "a "
       "late switch fails; then the source is opened. If the node names the target, the source "
-      "stays closed. Exit code 6: it was given back.",
-      "gives a cutover back when pegmove is gone", arguments);
-  verb->callback([arguments, &exit_code] { exit_code = guard(*arguments); });
+      "stays closed. Exit code 6: it was given back.\n\n"
+      "On another host, where the journal is not: pegmove guard --from A --to B --table t "
+      "--zookeeper HOST:PORT. It goes by the time alone: a fence that stays for longer than "
+      "--longest-hold, while the node does not change, is given back. Start it before the cutover, "
+      "and end it with Ctrl-C.",
+      "gives a cutover back when pegmove is gone", arguments, false);
+  auto elsewhere = std::make_shared<TimeGuardArguments>();
+  add_time_guard_options(*verb, *elsewhere);
+  verb->callback([arguments, elsewhere, &exit_code] {
+    exit_code =
+        arguments->id.empty() ? guard_by_time(arguments->run, *elsewhere) : guard(*arguments);
+  });
 }
 
 }  // namespace pegmove::apps

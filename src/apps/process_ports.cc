@@ -5,7 +5,9 @@
 #include <climits>
 #include <filesystem>
 
+#include "apps/runs.h"
 #include "base/child_process.h"
+#include "base/local_file.h"
 #include "spark/spark_units.h"
 
 namespace pegmove::apps {
@@ -18,6 +20,13 @@ Routine<bool> close_zookeeper(routes::ZooKeeper& nodes) {
   nodes.stop();
   co_await nodes.join();  // no result
   co_return true;
+}
+
+// Beside the journal.
+std::string certificates_folder(const std::string& state) {
+  const auto path = journal_path(state);
+  const auto absolute = path ? base::absolute_path(*path) : Result<std::string>(path);
+  return absolute ? std::filesystem::path(*absolute).parent_path() / "certificates" : "";
 }
 
 }  // namespace
@@ -38,7 +47,8 @@ ProcessPorts::ProcessPorts(CommandRun& run, std::string state,
           .open_nodes = [this](const std::string& servers) { return open_nodes(servers); },
           .start_guard = [this](const std::string& id) { return start_guard(id); },
           .timeout = run.timeout(),
-          .version = PEGMOVE_VERSION} {}
+          .version = PEGMOVE_VERSION,
+          .certificates = certificates_folder(state_)} {}
 
 Result<std::optional<blockstore::AsyncStore>> ProcessPorts::open_store(const std::string& name,
                                                                        int calls) {

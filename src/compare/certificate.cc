@@ -84,6 +84,51 @@ Json counts_json(const CompareReport& report) {
           {"foreign_rows", report.source_foreign.rows + report.target_foreign.rows}};
 }
 
+Json differences_json(const std::vector<Difference>& differences) {
+  Json list = Json::array();
+  for (const auto& difference : differences)
+    list.push_back(base::parse_json<Json>(difference_json(difference)));
+  return list;
+}
+
+Json repair_json(const RepairReport& repaired) {
+  return {{"looked_at", repaired.looked_at},   {"agreed_before", repaired.agreed_before},
+          {"missing", repaired.missing},       {"value", repaired.value},
+          {"expiry", repaired.expiry},         {"extra_deleted", repaired.extra_deleted},
+          {"extra_left", repaired.extra_left}, {"agree_now", repaired.agree_now},
+          {"differ_now", repaired.differ_now}, {"not_settled", repaired.not_settled}};
+}
+
+Json certificate_json(const CertificateFacts& facts, const TableFacts& source,
+                      const TableFacts& target, const CompareReport& report) {
+  Json json{
+      {"verdict", verdict(report)},
+      {"equal", report.equal()},
+      {"id", facts.run_id},
+      {"pegmove", facts.version},
+      {"from", facts.from},
+      {"to", facts.to},
+      {"table", source.table},
+      {"to_table", target.table},
+      {"compared", what_was_compared(report)},
+      {"began", utc(facts.began_unix_ms)},
+      {"ended", utc(facts.ended_unix_ms)},
+      {"elapsed_ms", report.elapsed.count()},
+      {"options", options_json(report)},
+      {"source", to_json(source, report.source_rows, report.source_sum, report.source_foreign)},
+      {"target", to_json(target, report.target_rows, report.target_sum, report.target_foreign)},
+      {"suspects", report.suspects}};
+  json.update(counts_json(report));
+  if (report.options.sample)
+    json["sample"] = {{"share", report.options.sample->share},
+                      {"seed", report.options.sample->seed},
+                      {"slices", report.slices},
+                      {"rows_compared", std::max(report.source_rows, report.target_rows)},
+                      {"proves", what_a_sample_proves(report)}};
+  json["differences"] = differences_json(report.differences);
+  return json;
+}
+
 }  // namespace
 
 Task<TableFacts> describe(client::Table& table, Deadline deadline) {
@@ -124,34 +169,23 @@ std::string summary(const CompareReport& report) {
 
 std::string certificate(const CertificateFacts& facts, const TableFacts& source,
                         const TableFacts& target, const CompareReport& report) {
-  Json differences = Json::array();
-  for (const auto& difference : report.differences)
-    differences.push_back(base::parse_json<Json>(difference_json(difference)));
-  Json json{
-      {"verdict", verdict(report)},
-      {"equal", report.equal()},
-      {"id", facts.run_id},
-      {"pegmove", facts.version},
-      {"from", facts.from},
-      {"to", facts.to},
-      {"table", source.table},
-      {"to_table", target.table},
-      {"compared", what_was_compared(report)},
-      {"began", utc(facts.began_unix_ms)},
-      {"ended", utc(facts.ended_unix_ms)},
-      {"elapsed_ms", report.elapsed.count()},
-      {"options", options_json(report)},
-      {"source", to_json(source, report.source_rows, report.source_sum, report.source_foreign)},
-      {"target", to_json(target, report.target_rows, report.target_sum, report.target_foreign)},
-      {"suspects", report.suspects}};
-  json.update(counts_json(report));
-  if (report.options.sample)
-    json["sample"] = {{"share", report.options.sample->share},
-                      {"seed", report.options.sample->seed},
-                      {"slices", report.slices},
-                      {"rows_compared", std::max(report.source_rows, report.target_rows)},
-                      {"proves", what_a_sample_proves(report)}};
-  json["differences"] = std::move(differences);
+  return base::json_text(certificate_json(facts, source, target, report), 2);
+}
+
+std::string verdict(const LiveVerification& live) {
+  if (live.repaired.differ_now + live.repaired.extra_left > 0) return "different";
+  if (live.found.not_settled + live.repaired.not_settled > 0) return "not settled";
+  return "equal";
+}
+
+std::string certificate(const CertificateFacts& facts, const TableFacts& source,
+                        const TableFacts& target, const LiveVerification& live) {
+  auto json = certificate_json(facts, source, target, live.found);
+  json["verdict"] = verdict(live);
+  json["equal"] = live.equal();
+  json["found"] = verdict(live.found);
+  json["repair"] = repair_json(live.repaired);
+  json["differences"] = differences_json(live.repaired.left);
   return base::json_text(json, 2);
 }
 

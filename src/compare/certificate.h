@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "compare/compare.h"
+#include "compare/live_verification.h"
 
 namespace pegmove::compare {
 
@@ -39,5 +39,11 @@ std::string summary(const CompareReport& report);
 // Indented JSON.
 std::string certificate(const CertificateFacts& facts, const TableFacts& source,
                         const TableFacts& target, const CompareReport& report);
+
+// The same of a verification that has repaired. The verdict and the differences are those after the
+// repair; "found" is the verdict before it, "repair" what was done.
+std::string verdict(const LiveVerification& live);
+std::string certificate(const CertificateFacts& facts, const TableFacts& source,
+                        const TableFacts& target, const LiveVerification& live);
 
 }  // namespace pegmove::compare

@@ -38,6 +38,9 @@ struct Ports {
   std::function<Result<void>(const std::string& run)> start_guard{};
   async::milliseconds timeout{30'000};  // of one request, where the run's options have none
   std::string version{};                // of pegmove, for certificates
+  // The folder of those that a run writes by itself; made when it is needed. Empty: none is
+  // written.
+  std::string certificates{};
 
   Result<std::optional<blockstore::AsyncStore>> find_store(const std::string& name) const {
     return open_store(name, kCalls);

@@ -109,7 +109,8 @@ class TestRuns {
         if (!has_store || name != "disk") return std::nullopt;
         return store();
       },
-      .open_nodes = [this](const std::string&) -> Result<routes::Nodes*> { return &nodes; }};
+      .open_nodes = [this](const std::string&) -> Result<routes::Nodes*> { return &nodes; },
+      .certificates = folder_ / "certificates"};
 
  private:
   runs::Registry registry_ = methods(ports);

@@ -147,7 +147,8 @@ Json to_detailed_json(const RunView& view) {
   for (const auto& step : view.steps)
     steps.push_back({{"step", step.name},
                      {"state", journal::to_string(step.state)},
-                     {"outcome", step.outcome}});
+                     {"outcome", step.outcome},
+                     {"product", parsed(step.product)}});
   out["partitions_done"] = units_done(view);
   auto& partitions = out["partitions"] = Json::array();
   for (const auto& position : view.positions)

@@ -31,8 +31,8 @@ Result<RunView> view_of(const journal::Journal& journal, journal::Run run);
 // {"id", "method", "from", "to", "table", "to_table", "state", "process", "reason", "rows",
 // "bytes", "created", "updated", "options", "result", "step", "progress"}.
 nlohmann::ordered_json to_json(const RunView& view);
-// The same with "steps": [{"step", "state", "outcome"}], "partitions_done" and "partitions":
-// [{"partition", "rows", "bytes", "done"}].
+// The same with "steps": [{"step", "state", "outcome", "product"}], "partitions_done" and
+// "partitions": [{"partition", "rows", "bytes", "done"}]. The product is what the step has made.
 nlohmann::ordered_json to_detailed_json(const RunView& view);
 
 // Names are cut in the middle: to 24 characters, and for lines of at most `width` characters (0:

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 namespace pegmove::runs {
@@ -45,6 +46,15 @@ TEST(RunTable, NamesThatFitAreWhole) {
 TEST(RunTable, NamesKeepEightCharactersOnANarrowTerminal) {
   const std::vector views{view_of_names("abcdefghijklmnop")};
   EXPECT_THAT(table_of(views, 20), HasSubstr("abc..nop"));
+}
+
+TEST(RunJson, StepsHaveWhatTheyHaveMade) {
+  auto view = view_of_names("t");
+  view.steps = {{.name = "verify-live", .product = R"({"certificate":"/c.json"})"},
+                {.name = "cutover"}};
+  const auto steps = to_detailed_json(view)["steps"];
+  EXPECT_EQ(steps[0]["product"]["certificate"], "/c.json");
+  EXPECT_TRUE(steps[1]["product"].is_null());
 }
 
 }  // namespace

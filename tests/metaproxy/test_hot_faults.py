@@ -11,7 +11,7 @@ import unittest
 from cutter import CUT, PASS, Cutter
 from hot import GIVEN_BACK, ROWS, HotBase
 from hot_run import FAILED, Holder, in_parallel
-from proxy import route
+from proxy import ROOT_NODE, route
 from proxy_writer import Client
 from wait import until
 
@@ -71,6 +71,23 @@ class HotFaultsTest(HotBase):
             self.make_table(table)
         in_parallel(*(lambda table=table, change=change: self.source_stays_denied(table, change)
                       for table, change in changes.items()))
+
+    def test_a_guard_on_another_host_gives_back_what_the_first_machine_cannot(self):
+        """pegmove hangs, and its own guard is gone. The other one knows neither the run nor its journal."""
+        holder, _ = self.stopped_at("cutover.fence_proven")
+        self.end_guards()
+        self.assertTrue(self.denied(self.a))
+        outcome = self.done("guard", "--from", "A", "--to", "B", "--table", "t", "--zookeeper", self.zookeeper.address,
+                            "--zk-root", ROOT_NODE, "--longest-hold", "1s", "--config", self.config, code=GIVEN_BACK)
+        self.assertIn("guarding node", outcome.out)
+        self.assertIn("A (table t) serves again", outcome.err)
+        self.assertFalse(self.denied(self.a))
+        self.goes_on(holder, GIVEN_BACK, "was given back")
+        self.assertEqual(self.serves()[0], "A")
+        self.assertFalse(self.denied(self.a))
+
+    def test_a_guard_without_a_run_says_what_it_needs(self):
+        self.assertIn("--from is missing: give the id of a run", self.done("guard", code=2).err)
 
     def test_a_node_that_is_missing_at_the_beginning(self):
         self.delete("t")

@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "async/for_each.h"
+#include "base/json_fields.h"
+#include "base/json_text.h"
 #include "client/duplications.h"
 #include "client/node.h"
+#include "inspect/server_answers.h"
 #include "migration/cold_backup/back_up.h"
 #include "migration/hot/hot_request.h"
 #include "record/hash.h"
@@ -17,6 +21,7 @@ namespace {
 
 constexpr const char* kDenyEnv = "replica.deny_client_request";
 constexpr size_t kServersAtOnce = 16;
+constexpr int64_t kMostUnixSeconds = int64_t{1} << 40;
 constexpr int32_t kMostPartitions = 1 << 16;  // as many as the client library accepts
 
 using NodesProgress = std::map<std::string, std::vector<ReplicaProgress>>;
@@ -48,6 +53,25 @@ TableView view_of(const client::TableConfig& config) {
     view.push_back(std::move(one));
   }
   return view;
+}
+
+// GET /metrics says it to the microsecond; before Pegasus 2.6 there is only the remote command, to
+// the second.
+Task<SideTime> ask_time(client::Client& client, net::HostPort node, Deadline deadline) {
+  const auto metrics = co_await client.http_get(
+      node, "/metrics?types=server&with_metric_fields=name&metrics=none", deadline);
+  if (!metrics && metrics.error().code() == Code::kTimeout) co_return fail(metrics.error());
+  if (metrics && metrics->status == 200) {
+    const auto time = CO_TRY(inspect::parse_metrics(metrics->body)).timestamp_us;
+    co_return SideTime{node.to_string(), time, time + 1};
+  }
+  const auto counters = CO_TRY(
+      co_await client::remote_command(client, node, "perf-counters-by-substr", {"none"}, deadline));
+  const auto json = base::parse_json<nlohmann::json>(counters);
+  const auto seconds = json.is_object() ? base::number_in(json, "timestamp") : -1;
+  if (seconds < 0 || seconds > kMostUnixSeconds)
+    co_return fail(Code::kProtocol, "the server does not say its time");
+  co_return SideTime{node.to_string(), seconds * 1'000'000, (seconds + 1) * 1'000'000};
 }
 
 }  // namespace
@@ -189,5 +213,19 @@ Task<std::optional<std::string>> ClusterSide::denied(Deadline deadline) {
 }
 
 async::milliseconds ClusterSide::envs_act_within() const { return env_delay(is_embedded_); }
+
+Task<std::vector<SideTime>> ClusterSide::times(Deadline deadline) {
+  std::vector<net::HostPort> alive;
+  for (const auto& node : CO_TRY(co_await cluster_->nodes(deadline)))
+    if (node.is_alive) alive.push_back(node.address);
+  std::vector<SideTime> all(alive.size());
+  const auto ask = [&](size_t i) -> Task<> {  // outlives: this frame
+    all[i] = CO_TRY(in_context(co_await ask_time(cluster_->client(), alive[i], deadline),
+                               "the clock of replica server " + alive[i].to_string()));
+    co_return Result<void>();
+  };
+  CO_TRY(co_await async::for_each(all.size(), kServersAtOnce, ask));
+  co_return all;
+}
 
 }  // namespace pegmove::migration::hot

@@ -43,6 +43,7 @@ class ClusterSide : public Side {
   Task<> allow(Deadline deadline) override;
   Task<std::optional<std::string>> denied(Deadline deadline) override;
   async::milliseconds envs_act_within() const override;
+  Task<std::vector<SideTime>> times(Deadline deadline) override;
   const std::string& name() const override { return name_; }
 
   client::Cluster& cluster() { return *cluster_; }

@@ -102,6 +102,18 @@ TEST_F(ClusterSideTest, AnEmbeddedClusterIsRecognized) {
   EXPECT_EQ(real->envs_act_within(), async::milliseconds(30'000));
 }
 
+TEST_F(ClusterSideTest, SaysTheTimeOfEachServer) {
+  const auto before = clock.unix_us();
+  const auto times = client.must(side->times(client.deadline()));
+  const auto after = clock.unix_us();
+  ASSERT_EQ(times.size(), 2u);
+  EXPECT_NE(times[0].node, times[1].node);
+  for (const auto& time : times) {
+    EXPECT_GE(time.most_us, before) << time.node;
+    EXPECT_LE(time.least_us, after) << time.node;
+  }
+}
+
 TEST_F(ClusterSideTest, OnlyUntouchedPartitionsGetAFirstWrite) {
   EXPECT_EQ(client.must(touch_partitions(*side, client.deadline())), 4);
   EXPECT_EQ(client.must(touch_partitions(*side, client.deadline())), 0);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "migration/hot/clocks.h"
 #include "migration/hot/drain.h"
 #include "migration/hot/fence.h"
 #include "migration/hot/route_switch.h"
@@ -107,6 +108,8 @@ Task<SwitchEnd> Cutover::fence_and_switch() {
   if (plan_.back) CO_TRY(co_await nothing_waits_behind());
   pass("cutover.drained");
   if (ports_.relay) CO_TRY(co_await seal());
+  if (plan_.later_time_wins)
+    CO_TRY(co_await await_clocks(ports_.source, ports_.target, ports_.clock, hooks_, until_));
   if (hooks_.compare) {
     CO_TRY(co_await hooks_.compare(until_));
     if (plan_.back) CO_TRY(co_await nothing_waits_behind());

@@ -96,6 +96,16 @@ TEST(CutoverSim, KeepsWritesOverARollback) {
   EXPECT_GT(total.switched, total.failed ? 0 : 25 / kFewer);
 }
 
+// Of two writes of a row the later one is kept, by the clocks of two clusters. Where they differ by
+// minutes most cutovers are given back.
+TEST(CutoverSim, KeepsWritesOverARollbackThroughRelaysWhereClocksDiffer) {
+  const SimSettings little{.with_rollback = true, .with_relay = true, .clocks_differ = 30'000};
+  EXPECT_GT(run_seeds(little, 100).switched, 10 / kFewer);
+  auto much = little;
+  much.clocks_differ = 1'000'000;
+  EXPECT_GT(run_seeds(much, 100).given_back, 25 / kFewer);
+}
+
 // A process that ends, or is stopped for longer and shorter than the hold, at each of them.
 TEST(CutoverSim, KeepsWritesWhenPegmoveEndsAtAnyFailpoint) {
   Total total;
@@ -151,6 +161,16 @@ TEST(CutoverSim, LosesWritesWithoutTheProofsOfTheDrain) {
   expect_failing_seed(Removed::kEveryPartition, troubled, 337);
   expect_failing_seed(Removed::kServersOwnView, troubled, 762);
   expect_failing_seed(Removed::kNothingBehind, {.with_rollback = true}, 38);
+}
+
+TEST(CutoverSim, LosesWritesWhereTheTargetsClocksAreBehind) {
+  expect_failing_seed(Removed::kClocks,
+                      {.with_faults = false,
+                       .with_fates = false,
+                       .with_rollback = true,
+                       .with_relay = true,
+                       .clocks_differ = 1'000'000},
+                      1);
 }
 
 TEST(CutoverSim, LosesWritesWithoutTheRulesOfTheSwitch) {

@@ -323,6 +323,7 @@ Task<CutoverPlan> HotMigration::plan(bool goes_back, bool opens_target) {
   const bool is_embedded = (goes_back ? request_.target : request_.source).is_embedded;
   // An embedded server gives a write its decree within a moment, as it waits in one queue.
   if (is_embedded) plan.readings_apart = async::milliseconds(50);
+  plan.later_time_wins = request_.has_relay();
   co_return plan;
 }
 
@@ -388,16 +389,21 @@ std::string to_json(const JournaledSwitch& journaled) {
   return base::json_text(
       nlohmann::json{{"before", base::parse_json<nlohmann::json>(to_json(journaled.before))},
                      {"back", journaled.goes_back},
-                     {"opens_target", journaled.opens_target}});
+                     {"opens_target", journaled.opens_target},
+                     {"served", base::parse_json<nlohmann::json>(to_json(journaled.served))}});
 }
 
 Result<JournaledSwitch> journaled_switch_from_json(std::string_view text) {
   const auto json = base::parse_json<nlohmann::json>(text);
   const auto in = TRY(base::JsonFields::of(json, "the journal's begin of a cutover"));
-  return JournaledSwitch{
+  JournaledSwitch journaled{
       .before = TRY(cutover_before_from_json(base::json_text(*TRY(in.any("before"))))),
       .goes_back = TRY(in.boolean("back")),
       .opens_target = TRY(in.boolean("opens_target"))};
+  // Journals of earlier versions have none.
+  if (in.has("served"))
+    journaled.served = TRY(served_rate_from_json(base::json_text(*TRY(in.any("served")))));
+  return journaled;
 }
 
 }  // namespace pegmove::migration::hot

@@ -60,6 +60,7 @@ struct JournaledSwitch {
   CutoverBefore before{};
   bool goes_back = false;
   bool opens_target = false;
+  std::optional<ServedRate> served{};  // of the side that is left
 };
 std::string to_json(const JournaledSwitch& journaled);
 // Errors: kCorrupt.
@@ -176,6 +177,12 @@ class HotMigration : public runs::Work {
   enum class Keeps { kBoth, kTarget };
   Task<bool> keep_settings(runs::StepContext context, Keeps keeps);
   Task<> give_up_verification(runs::StepContext context);
+  Task<> certify(const journal::Run& run, std::shared_ptr<client::Table> from,
+                 std::shared_ptr<client::Table> to, compare::LiveVerification live,
+                 async::milliseconds within);
+  std::optional<std::string> why_not_verified(const journal::Run& run) const;
+  Task<> verify_again_unless_ready(runs::StepContext context, bool lost_setting);
+  std::string readiness(bool goes_back) const;
   Task<> remove_way_back(runs::StepContext context);
   Task<> wait_until_not_shipping_back(runs::StepContext context);
   Task<bool> is_too_fast_to_verify();
@@ -195,6 +202,8 @@ class HotMigration : public runs::Work {
   Task<> check_under_fence(runs::StepContext context, bool goes_back, bool is_compared,
                            Deadline deadline);
   Task<JournaledSwitch> look_before_switch(bool goes_back);
+  Routine<std::optional<ServedRate>> served_before_switch(bool goes_back);
+  Routine<> note_serving(ClusterSide& side, ServingMeter& meter);
   Task<> check_nobody_wrote_back(const journal::StepRecord& record,
                                  const JournaledSwitch& journaled);
   runs::Undone too_late_to_cancel(runs::StepContext context);
@@ -225,6 +234,7 @@ class HotMigration : public runs::Work {
   int64_t fenced_us_ = 0;          // Unix time: clients of the side that is left wrote before it
   bool has_given_back_ = false;
   ServingMeter target_serving_, source_serving_;
+  ServingMeter serving_before_;     // of the source, until a cutover
   std::set<std::string> problems_;  // of the last look around
   std::set<std::string> warned_of_;
   int64_t behind_on_the_way_back_ = 0;  // mutations

@@ -286,6 +286,22 @@ TEST_F(HotRelayTest, MovesATableToAnotherCountAndBack) {
   EXPECT_EQ(duplications(clusters->target), 0u);
 }
 
+// What B writes by its clock then would be left out on the way back to A.
+TEST_F(HotRelayTest, ACutoverIsGivenBackWhereTheTargetsClocksAreBehind) {
+  const auto id = begin_with_relays(request());
+  runs.events.at = [this](std::string_view point) {
+    auto& time = clusters->source_time;
+    if (point == "cutover.relay_sealed") time.set_unix_seconds(time.unix_us() / 1'000'000 + 3'600);
+  };
+  const auto ending = good(runs.resume(id));
+  EXPECT_TRUE(ending.has_given_back) << ending.reason;
+  EXPECT_THAT(ending.reason, AllOf(HasSubstr("behind that of server"),
+                                   HasSubstr("relays keep the later one of two writes")));
+  EXPECT_EQ(serves(), "A");
+  EXPECT_EQ(env(clusters->source, "replica.deny_client_request"), "");
+  EXPECT_FALSE(runs.nodes.has("/pegmove/relay/A/t/B/sealed"));
+}
+
 TEST_F(HotRelayTest, EveryPartitionOfTheSourceIsWrittenToBeforeItIsDuplicated) {
   const auto id = begin_with_relays(request(), 0);
   run_until(id, "await-shipping.done");

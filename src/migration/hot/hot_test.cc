@@ -153,6 +153,8 @@ TEST_F(HotMigrationTest, MovesATableAndLeavesTheSourceDenied) {
   for (int i = 0; i < 40; ++i) EXPECT_EQ(value(moved, i), "before") << i;
   EXPECT_EQ(step(id, "cutover").state, StepState::kDone);
   EXPECT_THAT(step(id, "cutover").product, HasSubstr(R"("version":2)"));
+  EXPECT_THAT(step(id, "cutover").before, HasSubstr(R"("served":{"reads_per_second":)"));
+  EXPECT_THAT(step(id, "cutover").product, HasSubstr(R"("served_before":{"reads_per_second":)"));
 
   put(moved, 1, "after");
   stop_at = "";
@@ -160,7 +162,8 @@ TEST_F(HotMigrationTest, MovesATableAndLeavesTheSourceDenied) {
   ASSERT_TRUE(ending) << ending.error().to_string();
   EXPECT_EQ(ending->state, RunState::kDone) << ending->reason;
   EXPECT_THAT(ending->report->text, AllOf(HasSubstr("has moved from cluster A to cluster B"),
-                                          HasSubstr("40 rows compared")));
+                                          HasSubstr("40 rows compared"),
+                                          HasSubstr("writes/s on the source before the cutover")));
   EXPECT_EQ(duplications(clusters->source), 0u);
   EXPECT_EQ(duplications(clusters->target), 0u);
   EXPECT_EQ(denied(clusters->source), "reconfig*all") << "it is kept";
@@ -168,6 +171,41 @@ TEST_F(HotMigrationTest, MovesATableAndLeavesTheSourceDenied) {
        clusters->must(clusters->target->table_info("t", clusters->deadline())).envs)
     EXPECT_THAT(name, Not(HasSubstr("duplication.")));
   EXPECT_EQ(value(moved, 1), "after");
+}
+
+TEST_F(HotMigrationTest, IsReadyWithACertificateAndVerifiesAgainWithoutIt) {
+  auto wanted = request();
+  wanted.cuts_over_alone = false;
+  const auto id = begin(wanted);
+  std::string shown;
+  const auto stop_when_ready = [&](const std::string& line) {
+    if (!line.starts_with("ready for")) return;
+    shown = line;
+    runs.stop.request();
+  };
+  runs.events.show = stop_when_ready;
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kInterrupted);
+  const auto verified = good(hot_verification_from_json(step(id, "verify-live").product));
+  EXPECT_EQ(verified.rows, 40);
+  EXPECT_EQ(verified.ranges, kHotPartitions);
+  EXPECT_THAT(shown, HasSubstr("; certificate " + verified.certificate + ": 40 rows compared"));
+  EXPECT_THAT(journal::read_file(verified.certificate),
+              AllOf(HasSubstr(R"("verdict": "equal")"), HasSubstr("\"" + id + "\"")));
+
+  // By hand, or since the journal was moved here alone.
+  std::filesystem::remove(verified.certificate);
+  passed.clear();
+  runs.events.show = nullptr;
+  stop_at = "verify-live.done";
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kInterrupted);
+  EXPECT_THAT(passed, ::testing::Contains("verify-live.repeats"));
+  EXPECT_THAT(warned, ::testing::Contains(AllOf(HasSubstr(verified.certificate + " is missing"),
+                                                HasSubstr("are verified again"))));
+  EXPECT_TRUE(std::filesystem::exists(verified.certificate));
+  stop_at = "";
+  runs.events.show = stop_when_ready;
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kInterrupted);
+  EXPECT_EQ(duplications(clusters->target), 1u) << "the way back is there again";
 }
 
 TEST_F(HotMigrationTest, ARollbackBringsBackWhatWasWrittenToTheTarget) {
@@ -482,12 +520,14 @@ TEST_F(HotMigrationTest, AComparisonUnderTheFenceIsGivenTheTimeThatTheLiveOneToo
 TEST(JournaledSwitchTest, IsReadAsItWasWritten) {
   const JournaledSwitch written{.before = {.version = 7, .text = "{}", .began_ms = 5},
                                 .goes_back = true,
-                                .opens_target = true};
+                                .opens_target = true,
+                                .served = ServedRate{8, 9}};
   const auto read = journaled_switch_from_json(to_json(written));
   ASSERT_TRUE(read) << read.error().to_string();
   EXPECT_EQ(read->before, written.before);
   EXPECT_TRUE(read->goes_back);
   EXPECT_TRUE(read->opens_target);
+  EXPECT_EQ(read->served, written.served);
   EXPECT_FALSE(journaled_switch_from_json("{}"));
   EXPECT_FALSE(journaled_switch_from_json(R"({"before":1,"back":true,"opens_target":false})"));
 }

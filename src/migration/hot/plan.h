@@ -56,6 +56,8 @@ struct CutoverPlan {
   // to giving it a decree.
   async::milliseconds readings_apart{1'000};
   MustPersist must_persist = MustPersist::kYes;
+  // With relays, in either direction: of two writes of a row the one with the later time is kept.
+  bool later_time_wins = false;
 };
 
 // Found out before the fence, and journaled: enough to give back.

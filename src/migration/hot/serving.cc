@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
+#include "base/json_fields.h"
+#include "base/json_text.h"
 #include "base/units.h"
 #include "inspect/server_answers.h"
 
@@ -11,17 +14,20 @@ namespace pegmove::migration::hot {
 namespace {
 
 constexpr size_t kMostServed = 10;
-constexpr const char* kTableRequests =
-    "get_requests,multi_get_requests,batch_get_requests,scan_requests,put_requests,"
-    "multi_put_requests,remove_requests,multi_remove_requests,incr_requests,check_and_set_requests,"
-    "check_and_mutate_requests";
-constexpr const char* kFailedRequests = "read_failed_requests,write_failed_requests";
-constexpr const char* kRefusedAtomic = "dup_rejected_non_idempotent_write_requests";
+constexpr const char* kTableReads =
+    "get_requests,multi_get_requests,batch_get_requests,scan_requests";
+constexpr const char* kTableWrites =
+    "put_requests,multi_put_requests,remove_requests,multi_remove_requests,incr_requests,"
+    "check_and_set_requests,check_and_mutate_requests";
 
 std::string table_metrics(int32_t app_id, const char* metrics) {
   return fmt::format(
       "/metrics?with_metric_fields=name,value&types=replica&attributes=table_id,{}&metrics={}",
       app_id, metrics);
+}
+
+std::string server_metrics(const char* metrics) {
+  return fmt::format("/metrics?with_metric_fields=name,value&types=server&metrics={}", metrics);
 }
 
 // Adds the sum of one server's metrics. Returns whether it has answered.
@@ -35,31 +41,30 @@ Routine<bool> add_metrics(client::Cluster& cluster, net::HostPort node, std::str
   co_return answer.has_value();
 }
 
+Routine<bool> add_server(client::Cluster& cluster, net::HostPort node, int32_t app_id,
+                         Deadline deadline, ServedRequests& sums) {
+  for (const auto& [target, sum] : {std::pair(table_metrics(app_id, kTableReads), &sums.reads),
+                                    {table_metrics(app_id, kTableWrites), &sums.writes},
+                                    {table_metrics(app_id, kRefusedAtomic), &sums.refused_atomic},
+                                    {server_metrics(kFailedReads), &sums.failed_reads},
+                                    {server_metrics(kFailedWrites), &sums.failed_writes}})
+    if (!co_await add_metrics(cluster, node, target, deadline, *sum)) co_return false;
+  co_return true;
+}
+
 int64_t grown(int64_t before, int64_t now) { return now >= before ? now - before : now; }
 
-std::string rate_text(const ServingMeter& meter) {
-  const auto rate = meter.per_second();
-  return rate ? base::format_count(uint64_t(std::max<int64_t>(*rate, 0))) : std::string("?");
+std::string served_text(int64_t count) {
+  return base::format_count(uint64_t(std::max<int64_t>(count, 0)));
 }
 
 }  // namespace
 
 Task<ServedRequests> served_requests(client::Cluster& cluster, int32_t app_id, Deadline deadline) {
   ServedRequests sums;
-  for (const auto& node : CO_TRY(co_await cluster.nodes(deadline))) {
-    if (!node.is_alive) continue;
-    const bool answers =
-        co_await add_metrics(cluster, node.address, table_metrics(app_id, kTableRequests), deadline,
-                             sums.requests) &&
-        co_await add_metrics(cluster, node.address, table_metrics(app_id, kRefusedAtomic), deadline,
-                             sums.refused_atomic) &&
-        co_await add_metrics(
-            cluster, node.address,
-            fmt::format("/metrics?with_metric_fields=name,value&types=server&metrics={}",
-                        kFailedRequests),
-            deadline, sums.failed);
-    sums.silent += !answers;
-  }
+  for (const auto& node : CO_TRY(co_await cluster.nodes(deadline)))
+    if (node.is_alive)
+      sums.silent += !co_await add_server(cluster, node.address, app_id, deadline, sums);
   co_return sums;
 }
 
@@ -67,31 +72,56 @@ Task<ServedRequests> served_requests(client::Cluster& cluster, int32_t app_id, D
 void ServingMeter::add(async::Instant at, const ServedRequests& now) {
   if (now.silent > 0) return;
   if (last_) {
-    failed_ += grown(last_->failed, now.failed);
+    failed_reads_ += grown(last_->failed_reads, now.failed_reads);
+    failed_writes_ += grown(last_->failed_writes, now.failed_writes);
     refused_ += grown(last_->refused_atomic, now.refused_atomic);
-    if (now.requests < last_->requests) readings_.clear();
+    if (now.reads < last_->reads || now.writes < last_->writes) readings_.clear();
   }
   last_ = now;
-  readings_.push_back({at, now.requests});
+  readings_.push_back({at, now.reads, now.writes});
   if (readings_.size() > kMostServed) readings_.erase(readings_.begin());
 }
 
-std::optional<int64_t> ServingMeter::per_second() const {
+std::optional<ServedRate> ServingMeter::rate() const {
   if (readings_.size() < 2) return std::nullopt;
-  const auto passed =
-      std::chrono::duration_cast<async::milliseconds>(readings_.back().at - readings_.front().at);
-  if (passed.count() <= 0) return std::nullopt;
-  return int64_t(double(readings_.back().requests - readings_.front().requests) * 1000.0 /
-                 double(passed.count()));
+  const auto& first = readings_.front();
+  const auto& last = readings_.back();
+  const auto passed = std::chrono::duration_cast<async::milliseconds>(last.at - first.at).count();
+  if (passed <= 0) return std::nullopt;
+  const auto per_second = [passed](int64_t count) {
+    return int64_t(double(count) * 1000.0 / double(passed));
+  };
+  return ServedRate{per_second(last.reads - first.reads), per_second(last.writes - first.writes)};
 }
 
-std::string to_line(const ServingMeter& target, const ServingMeter& source) {
+std::string to_json(const std::optional<ServedRate>& rate) {
+  if (!rate) return "null";
+  return base::json_text(
+      nlohmann::json{{"reads_per_second", rate->reads}, {"writes_per_second", rate->writes}});
+}
+
+Result<std::optional<ServedRate>> served_rate_from_json(std::string_view text) {
+  const auto json = base::parse_json<nlohmann::json>(text);
+  if (json.is_null()) return std::nullopt;
+  const auto in = TRY(base::JsonFields::of(json, "the journal's requests per second"));
+  return ServedRate{.reads = TRY(in.integer("reads_per_second", 0, INT64_MAX)),
+                    .writes = TRY(in.integer("writes_per_second", 0, INT64_MAX))};
+}
+
+std::string to_text(const std::optional<ServedRate>& rate) {
+  return rate ? fmt::format("{} reads/s, {} writes/s", served_text(rate->reads),
+                            served_text(rate->writes))
+              : "?";
+}
+
+std::string to_line(const ServingMeter& target, const ServingMeter& source,
+                    const std::optional<ServedRate>& before) {
   return fmt::format(
-      "target: {} requests/s, source: {}; failed on the target's servers since the watch began: "
-      "{}, "
-      "atomic writes refused: {}",
-      rate_text(target), rate_text(source), base::format_count(uint64_t(target.failed())),
-      base::format_count(uint64_t(target.refused_atomic() + source.refused_atomic())));
+      "target: {} (source before the cutover: {}; now: {}); since the watch began on the target: "
+      "{} {}, {} {}; {}: target {}, source {}",
+      to_text(target.rate()), to_text(before), to_text(source.rate()), kFailedReads,
+      served_text(target.failed_reads()), kFailedWrites, served_text(target.failed_writes()),
+      kRefusedAtomic, served_text(target.refused_atomic()), served_text(source.refused_atomic()));
 }
 
 }  // namespace pegmove::migration::hot

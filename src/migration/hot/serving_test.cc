@@ -11,6 +11,7 @@ namespace {
 
 using async::Instant;
 using async::milliseconds;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 Instant after(int64_t ms) { return Instant(milliseconds(ms)); }
@@ -27,39 +28,68 @@ TEST(Serving, CountsTheTablesRequestsOnItsServers) {
   const auto before = look();
   client.must(table->set("h", "s", "v", 0, client.deadline()));
   client.must(table->get("h", "s", client.deadline()));
+  client.must(table->get("h2", "s", client.deadline()));
   client.must(other->set("h", "s", "v", 0, client.deadline()));
   const auto now = look();
-  EXPECT_EQ(now.requests - before.requests, 2);
-  EXPECT_EQ(now.failed, before.failed);
+  EXPECT_EQ(now.writes - before.writes, 1);
+  EXPECT_EQ(now.reads - before.reads, 2);
+  EXPECT_EQ(now.failed_reads, before.failed_reads);
+  EXPECT_EQ(now.failed_writes, before.failed_writes);
   EXPECT_EQ(now.silent, 0);
 }
 
 TEST(ServingMeter, KnowsTheRateAndWhatFailedSinceItBegan) {
   ServingMeter meter;
-  EXPECT_EQ(meter.per_second(), std::nullopt);
-  meter.add(after(0), {.requests = 1000, .failed = 7, .refused_atomic = 3});
-  EXPECT_EQ(meter.per_second(), std::nullopt);
-  meter.add(after(2000), {.requests = 1500, .failed = 9, .refused_atomic = 3});
-  EXPECT_EQ(meter.per_second(), 250);
-  EXPECT_EQ(meter.failed(), 2);
+  EXPECT_EQ(meter.rate(), std::nullopt);
+  meter.add(
+      after(0),
+      {.reads = 1000, .writes = 50, .failed_reads = 7, .failed_writes = 4, .refused_atomic = 3});
+  EXPECT_EQ(meter.rate(), std::nullopt);
+  meter.add(
+      after(2000),
+      {.reads = 1500, .writes = 70, .failed_reads = 9, .failed_writes = 5, .refused_atomic = 3});
+  EXPECT_EQ(meter.rate(), (ServedRate{250, 10}));
+  EXPECT_EQ(meter.failed_reads(), 2);
+  EXPECT_EQ(meter.failed_writes(), 1);
   EXPECT_EQ(meter.refused_atomic(), 0);
 }
 
 TEST(ServingMeter, AServerThatRestartedCountsFromZero) {
   ServingMeter meter;
-  meter.add(after(0), {.requests = 1000, .failed = 7});
-  meter.add(after(1000), {.requests = 10, .failed = 1});
-  EXPECT_EQ(meter.per_second(), std::nullopt);
-  EXPECT_EQ(meter.failed(), 1);
+  meter.add(after(0), {.reads = 5, .writes = 1000, .failed_writes = 7});
+  meter.add(after(1000), {.reads = 5, .writes = 10, .failed_writes = 1});
+  EXPECT_EQ(meter.rate(), std::nullopt);
+  EXPECT_EQ(meter.failed_writes(), 1);
 }
 
 TEST(ServingMeter, AReadingThatLacksAServerIsNotCompared) {
   ServingMeter meter;
-  meter.add(after(0), {.requests = 1000});
-  meter.add(after(1000), {.requests = 100, .silent = 1});
-  meter.add(after(2000), {.requests = 1200});
-  EXPECT_EQ(meter.per_second(), 100);
-  EXPECT_THAT(to_line(meter, ServingMeter()), HasSubstr("target: 100 requests/s, source: ?"));
+  meter.add(after(0), {.reads = 1000});
+  meter.add(after(1000), {.reads = 100, .silent = 1});
+  meter.add(after(2000), {.reads = 1200});
+  EXPECT_EQ(meter.rate(), (ServedRate{100, 0}));
+}
+
+TEST(ServingMeter, IsShownBesideWhatTheSourceServedBefore) {
+  ServingMeter target;
+  target.add(after(0), {});
+  target.add(after(1000), {.reads = 1200, .writes = 34, .failed_writes = 2, .refused_atomic = 1});
+  EXPECT_THAT(
+      to_line(target, ServingMeter(), ServedRate{1250, 30}),
+      AllOf(HasSubstr("target: 1,200 reads/s, 34 writes/s (source before the cutover: 1,250 "
+                      "reads/s, 30 writes/s; now: ?)"),
+            HasSubstr("read_failed_requests 0, write_failed_requests 2"),
+            HasSubstr("dup_rejected_non_idempotent_write_requests: target 1, source 0")));
+}
+
+TEST(ServedRate, IsReadAsItWasWritten) {
+  for (const auto& rate : {std::optional(ServedRate{7, 8}), std::optional<ServedRate>()}) {
+    const auto read = served_rate_from_json(to_json(rate));
+    ASSERT_TRUE(read) << read.error().to_string();
+    EXPECT_EQ(*read, rate);
+  }
+  EXPECT_FALSE(served_rate_from_json(""));
+  EXPECT_FALSE(served_rate_from_json(R"({"reads_per_second":-1,"writes_per_second":0})"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "client/table.h"
 #include "compare/progress_text.h"
 #include "migration/hot/hot.h"
+#include "migration/hot/hot_certificate.h"
 
 namespace pegmove::migration::hot {
 
@@ -55,8 +56,8 @@ bool add_new_servers(std::vector<ServerValue>& before, const std::vector<ServerV
 }
 
 void show_lag(StepContext context, const LagMeter& meter, const std::string& prefix,
-              const std::string& says) {
-  const auto line = prefix + ": " + (says.empty() ? meter.to_line() : says);
+              const std::string& says, const std::string& more = "") {
+  const auto line = prefix + ": " + (says.empty() ? meter.to_line() : says) + more;
   context.session.set_reason(says);
   context.session.show_progress(context.events,
                                 {.line = line,
@@ -298,6 +299,7 @@ Task<std::string> HotMigration::verify_live(StepContext context) {
             }),
         "the live verification"));
     report_.verification = summary_of(live, ports_.clock.unix_us() / 1000, took_ms(began_at));
+    CO_TRY(co_await certify(context.session.run(), from, to, live, request_.timeout));
     if (CO_TRY(co_await keep_settings(context, Keeps::kBoth))) {
       context.events.warn_of(
           fmt::format("a replica server of the source lost {} meanwhile, for "
@@ -389,6 +391,54 @@ Task<bool> HotMigration::is_target_denied() {
   co_return CO_TRY(co_await (*CO_TRY(co_await target())).denied(soon())).has_value();
 }
 
+// Of what was compared last. Blocks for a moment.
+Task<> HotMigration::certify(const journal::Run& run, std::shared_ptr<client::Table> from,
+                             std::shared_ptr<client::Table> to, compare::LiveVerification live,
+                             milliseconds within) {
+  if (ports_.certificates.empty()) co_return Result<void>();
+  auto& verification = *report_.verification;
+  const auto began_ms = verification.ended_ms - verification.took_ms;
+  verification.certificate =
+      CO_TRY(in_context(co_await write_certificate(ports_.certificates,
+                                                   {.version = ports_.version,
+                                                    .run_id = run.id,
+                                                    .from = from->cluster().name(),
+                                                    .to = to->cluster().name(),
+                                                    .began_unix_ms = began_ms,
+                                                    .ended_unix_ms = verification.ended_ms},
+                                                   std::move(from), std::move(to), std::move(live),
+                                                   Deadline::in(ports_.clock, within)),
+                        "the certificate"));
+  co_return Result<void>();
+}
+
+// nullopt: they were, or the cutover compares them.
+std::optional<std::string> HotMigration::why_not_verified(const journal::Run& run) const {
+  if (ships_in_batches_) return std::nullopt;
+  if (!report_.verification || !report_.verification->is_good()) return "the tables may differ";
+  if (ports_.certificates.empty()) return std::nullopt;
+  return hot::why_not_certified(*report_.verification, run.id);
+}
+
+// A run is ready with its servers' setting and its certificate. A target that a rollback has left
+// denied lacks what the source has written since: the cutover compares the tables then.
+Task<> HotMigration::verify_again_unless_ready(StepContext context, bool lost_setting) {
+  const auto why = lost_setting ? std::optional<std::string>(kLostSetting)
+                                : why_not_verified(context.session.run());
+  if (!why) co_return Result<void>();
+  if (CO_TRY(co_await is_target_denied())) co_return co_await ship_in_batches(context, *why);
+  context.events.warn_of(fmt::format("{}: the tables are verified again", *why));
+  CO_TRY(co_await remove_way_back(context));
+  context.session.repeat_from(kVerifyStep, *why);
+  co_return Result<void>();
+}
+
+std::string HotMigration::readiness(bool goes_back) const {
+  if (goes_back || ships_in_batches_) return "the tables are compared while writes wait";
+  return report_.verification ? certificate_text(*report_.verification)
+                              : "the tables were not verified";
+}
+
 // Ends when a cutover was asked for, or the run makes it alone, and the target has nearly
 // everything. A target that a rollback has left denied gets nothing until the cutover opens it.
 Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
@@ -397,6 +447,7 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
   const bool has_switched = before && !before->product.empty();  // at some time
   bool is_asked = request_.cuts_over_alone && !has_switched;
   LagMeter meter;
+  serving_before_ = {};
   std::optional<async::Instant> looked_at, behind_since;
   bool is_unsealed = !relay_;
   while (true) {
@@ -416,7 +467,7 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
     if (!look && !is_passing(look.error())) co_return fail(std::move(look.error()));
     if (look) meter.add(session.clock().now(), look->lag);
     show_lag(context, meter, is_asked ? "cutting over soon" : "ready for `pegmove cutover`",
-             look ? look->says : look.error().to_string());
+             look ? look->says : look.error().to_string(), "; " + readiness(false));
     const bool is_near = look && look->state == ShippingState::kShips && look->lag.is_whole() &&
                          (look->lag.mutations <= request_.most_lag ||
                           (has_switched && CO_TRY(co_await is_target_denied())));
@@ -431,16 +482,11 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
     const bool is_due = !looked_at || session.clock().now() - *looked_at >= kBetweenSettingLooks;
     if (is_due || (is_asked && is_near)) {
       const auto lost = co_await keep_settings(context, Keeps::kBoth);
-      if (lost && *lost && !CO_TRY(co_await is_target_denied())) {
-        context.events.warn_of(fmt::format("{}: the tables are verified again", kLostSetting));
-        CO_TRY(co_await remove_way_back(context));
-        session.repeat_from(kVerifyStep, kLostSetting);
-        break;
-      }
-      if (lost && *lost) CO_TRY(co_await ship_in_batches(context, kLostSetting));
+      if (lost) CO_TRY(co_await verify_again_unless_ready(context, *lost));
       if (!lost && !is_passing(lost.error())) co_return fail(lost.error());
       if (!lost) session.set_reason(lost.error().to_string());
-      if (lost && is_asked && is_near) break;
+      if (session.leads_back() || (lost && is_asked && is_near)) break;
+      co_await note_serving(*CO_TRY(co_await source()), serving_before_);  // no result
       looked_at = session.clock().now();
     }
     co_await session.clock().sleep_for(kBetweenShippingLooks);  // no result

@@ -64,6 +64,13 @@ struct PartitionProgress {
   bool operator==(const PartitionProgress&) const = default;
 };
 
+// What a server's clock showed when it answered: Unix time, at least and at most.
+struct SideTime {
+  std::string node{};
+  int64_t least_us = 0;
+  int64_t most_us = 0;
+};
+
 // All on one executor. Calls do not retry by themselves beyond what their transport does, and may
 // be repeated. A call whose answer was lost may still be carried out later. Errors of all:
 // kUnreachable, kTimeout, naming the server; kNotFound: no such table.
@@ -91,6 +98,10 @@ class Side {
   virtual Task<std::optional<std::string>> denied(Deadline deadline) = 0;
   // 30 s on real servers, 0 on embedded ones.
   virtual async::milliseconds envs_act_within() const = 0;
+
+  // The clocks of all servers that run, whether they have replicas of the table or not. Errors: one
+  // does not answer, or does not say its time (kProtocol).
+  virtual Task<std::vector<SideTime>> times(Deadline deadline) = 0;
 
   // "onebox (table t)": for texts.
   virtual const std::string& name() const = 0;

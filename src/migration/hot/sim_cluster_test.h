@@ -29,6 +29,10 @@ struct SimClusterOptions {
   double waits = 0.02;               // of writes, before they get a decree
   double hangs = 0.0003;             // of shipped requests
   int64_t report_every_ms = 10'000;  // of shipping, to the meta server
+  int64_t clock_ahead_ms = 0;        // of the servers' clocks
+  // What is shipped comes from a relay, which leaves out what is older than the row by the times
+  // that the two clusters gave them. That relays wait for clocks is not relied on.
+  bool later_time_wins = false;
 };
 
 enum class SimAnswer { kOk, kDenied, kLost };  // lost: no answer, whatever has happened
@@ -42,6 +46,7 @@ class SimCluster {
     int64_t value = 0;
     Kind kind = Kind::kEmpty;
     Done done{};
+    int64_t time = 0;  // of the cluster whose client wrote it
   };
   // Of the duplication of one partition to the other cluster.
   struct Shipper {
@@ -58,6 +63,8 @@ class SimCluster {
     std::vector<Entry> log{};  // decree d is log[d - 1]
     int64_t committed = 0;
     std::map<int, int64_t> rows{};
+    std::map<int, int64_t> times{};  // of the rows
+    int64_t last_time = 0;           // that a write was given
     Shipper shipper{};
   };
 
@@ -89,7 +96,10 @@ class SimCluster {
   // The repair of a live verification, which has compared everything: all rows of the other one.
   void take_rows(const SimCluster& other) {
     for (int p = 0; p < partitions(); ++p)
-      for (const auto& [key, value] : other.at(p).rows) at(p).rows[key] = value;
+      for (const auto& [key, value] : other.at(p).rows) {
+        at(p).rows[key] = value;
+        at(p).times[key] = other.at(p).times.at(key);
+      }
   }
   bool ships_everywhere() const {  // every partition has a confirmed decree
     return std::ranges::all_of(partitions_,
@@ -111,6 +121,7 @@ class SimCluster {
       for (int s = 0; s < options_.servers; ++s) act(s);
   }
   const std::optional<std::string>& env() const { return env_; }
+  int64_t servers_time() const { return world_.now() + options_.clock_ahead_ms; }
   bool serves_everywhere() const;  // all members of all partitions, reads and writes
   bool is_denied_everywhere() const;
 
@@ -160,6 +171,11 @@ class SimCluster {
   void prepare(int server, int partition, int64_t ballot, Entry entry);
   void try_commit(int partition, int64_t ballot, int64_t decree);
   void commit(int partition, int64_t decree, SimAnswer answer);
+  bool is_left_out(const Partition& partition, const Entry& entry) const {
+    const auto found = partition.times.find(entry.key);
+    return options_.later_time_wins && entry.kind == Kind::kShipped &&
+           found != partition.times.end() && found->second >= entry.time;
+  }
   void reconfigure(int partition, std::vector<int> members, bool has_primary);
   void fail_over(int server);
   void restart(int server);
@@ -209,6 +225,7 @@ inline void SimCluster::write(int server, int partition, Entry entry) {
 inline void SimCluster::prepare(int server, int partition, int64_t ballot, Entry entry) {
   auto& state = at(partition);
   if (!is_alive(server) || state.ballot != ballot) return entry.done(SimAnswer::kLost);
+  entry.time = state.last_time = std::max(state.last_time + 1, servers_time());
   state.log.push_back(std::move(entry));
   const auto takes = world_.chance(0.05) ? world_.between(50, 600) : world_.between(1, 8);
   world_.after(takes, [this, partition, ballot, decree = int64_t(state.log.size())] {
@@ -227,7 +244,10 @@ inline void SimCluster::commit(int partition, int64_t decree, SimAnswer answer) 
   auto& state = at(partition);
   while (state.committed < decree) {
     auto& entry = state.log[size_t(state.committed++)];
-    if (entry.key >= 0) state.rows[entry.key] = entry.value;
+    if (entry.key >= 0 && !is_left_out(state, entry)) {
+      state.rows[entry.key] = entry.value;
+      state.times[entry.key] = entry.time;
+    }
     if (entry.done) std::exchange(entry.done, nullptr)(answer);
   }
   kick(partition);
@@ -413,7 +433,8 @@ inline SimCluster::Batches SimCluster::batches_of(int partition, int64_t end) {
   std::vector<Entry> batch;
   for (auto decree = state.shipper.confirmed; decree < end; ++decree) {
     const auto& entry = state.log[size_t(decree)];
-    if (entry.kind == Kind::kClient) batch.push_back({.key = entry.key, .value = entry.value});
+    if (entry.kind == Kind::kClient)
+      batch.push_back({.key = entry.key, .value = entry.value, .time = entry.time});
     if (batch.empty() || (!options_.ships_one_by_one && batch.size() < kBatch)) continue;
     batches.push_back(std::move(batch));
     batch.clear();
@@ -462,7 +483,8 @@ inline SimAnswer SimCluster::take_shipped(int partition, const std::vector<Entry
   if (!server || !is_alive(*server) || !all_alive(state)) return SimAnswer::kLost;
   if (refuses(*server, partition, true)) return SimAnswer::kDenied;
   for (const auto& entry : entries)
-    state.log.push_back({.key = entry.key, .value = entry.value, .kind = Kind::kShipped});
+    state.log.push_back(
+        {.key = entry.key, .value = entry.value, .kind = Kind::kShipped, .time = entry.time});
   commit(partition, int64_t(state.log.size()), SimAnswer::kOk);
   return SimAnswer::kOk;
 }

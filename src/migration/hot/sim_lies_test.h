@@ -37,6 +37,7 @@ enum class Removed {
   kAllShip,   // the repair does not wait until every partition ships
   kOneByOne,  // the batch size stays at its default
   kNothingBehind,
+  kClocks,  // the target's clocks are not waited for
 };
 
 class LyingSide : public Side {
@@ -92,6 +93,12 @@ class LyingSide : public Side {
   async::milliseconds envs_act_within() const override {
     const bool lies = removed_ == Removed::kInTime || removed_ == Removed::kFenceAge;
     return lies ? async::milliseconds(0) : side_.envs_act_within();
+  }
+  Task<std::vector<SideTime>> times(Deadline deadline) override {
+    auto times = CO_TRY(co_await side_.times(deadline));
+    if (removed_ == Removed::kClocks)
+      for (auto& time : times) time = {.node = time.node, .least_us = 1, .most_us = 0};
+    co_return times;
   }
   const std::string& name() const override { return side_.name(); }
 

@@ -253,6 +253,14 @@ class SimSide : public Side {
   async::milliseconds envs_act_within() const override {
     return async::milliseconds(cluster_.options().env_round_ms);
   }
+  Task<std::vector<SideTime>> times(Deadline deadline) override {
+    CO_TRY(co_await ask(deadline));
+    std::vector<SideTime> all;
+    const auto now = cluster_.servers_time() * 1000;
+    for (int s = 0; s < cluster_.options().servers; ++s)
+      if (cluster_.is_alive(s)) all.push_back({node_of(s), now, now});
+    co_return all;
+  }
   const std::string& name() const override { return cluster_.options().name; }
 
  private:

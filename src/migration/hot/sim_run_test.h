@@ -18,6 +18,8 @@ struct SimSettings {
   bool with_fates = true;   // of pegmove and the guard
   bool with_rollback = false;
   bool with_relay = false;
+  // ms, at most, between the clusters' clocks; above 0: the relays keep the later row.
+  int64_t clocks_differ = 0;
   bool with_compare = false;
   bool is_embedded = false;  // envs act at once
   int most_troubles = 3;
@@ -94,8 +96,11 @@ class SimRun {
             .ships_one_by_one = settings_.removed != Removed::kOneByOne,
             .waits = settings_.waits,
             .hangs = settings_.hangs,
-            .report_every_ms = settings_.is_embedded ? 500 : 10'000};
+            .report_every_ms = settings_.is_embedded ? 500 : 10'000,
+            .clock_ahead_ms = has_times() ? world_.between(0, settings_.clocks_differ) : 0,
+            .later_time_wins = has_times()};
   }
+  bool has_times() const { return settings_.clocks_differ > 0; }
   void start_clients();
   void prepare();
   void make_trouble();

@@ -24,6 +24,7 @@ namespace {
 
 constexpr milliseconds kBetweenStopLooks{200};
 constexpr milliseconds kPastForServers{10'000};
+constexpr milliseconds kCertifies{1'000};
 
 const StepRecord& cutover_record(StepContext context) {
   const auto* found = context.session.find_step(kCutoverStep);
@@ -78,6 +79,7 @@ Task<JournaledSwitch> HotMigration::look_before_switch(bool goes_back) {
   journaled.opens_target = denied == kDenyAll;
   if (!journaled.opens_target) CO_TRY(co_await check_not_denied(to, soon()));
   const auto plan = CO_TRY(co_await this->plan(goes_back, journaled.opens_target));
+  journaled.served = co_await served_before_switch(goes_back);
   journaled.before = CO_TRY(co_await claim_node(*nodes_, ports_.clock, plan, soon()));
   co_return journaled;
 }
@@ -118,7 +120,8 @@ Task<std::string> HotMigration::cut_over(StepContext context) {
                                   {.goes_back = goes_back,
                                    .version = end->version,
                                    .held_ms = end->held.count(),
-                                   .ended_ms = ports_.clock.unix_us() / 1000});
+                                   .ended_ms = ports_.clock.unix_us() / 1000,
+                                   .served_before = attempt.journaled.served});
 }
 
 // A process that held the cutover is gone. Either it has switched, or it is given back now.
@@ -135,7 +138,8 @@ Task<std::optional<std::string>> HotMigration::find_switched(StepContext context
   co_return co_await end_switched(context, goes_back,
                                   {.goes_back = goes_back,
                                    .version = attempt.journaled.before.version + 1,
-                                   .ended_ms = ports_.clock.unix_us() / 1000});
+                                   .ended_ms = ports_.clock.unix_us() / 1000,
+                                   .served_before = attempt.journaled.served});
 }
 
 Task<std::string> HotMigration::end_switched(StepContext context, bool goes_back, HotSwitch done) {
@@ -177,7 +181,9 @@ Task<std::string> HotMigration::end_given_back(StepContext context, bool goes_ba
 }
 
 Result<void> HotMigration::take_switch(const StepRecord& record) {
-  if (!record.product.empty()) report_.last_switch = TRY(hot_switch_from_json(record.product));
+  if (record.product.empty()) return {};
+  report_.last_switch = TRY(hot_switch_from_json(record.product));
+  if (!report_.last_switch->goes_back) report_.served_before = report_.last_switch->served_before;
   return {};
 }
 
@@ -286,7 +292,7 @@ Task<std::string> HotMigration::describe_switch(bool goes_back) {
       look.says.empty() ? meter.to_line() : look.says,
       plan.fence == FenceKind::kAll ? "reads and writes" : "writes",
       base::format_duration(plan.max_write_hold), plan.to.cluster, plan.to.metas_text(),
-      to_text(forecast));
+      to_text(forecast) + readiness(goes_back));
 }
 
 // Nobody writes to the side that is left, and all that it has shipped has arrived: what differs now
@@ -321,6 +327,10 @@ Task<> HotMigration::repair_other_side(StepContext context, bool goes_back,
         context.session.show_progress(context.events, {.line = text.line(so_far, elapsed)}, false);
       }));
   report_.verification = summary_of(live, ports_.clock.unix_us() / 1000, took_ms(began_at));
+  // Clients wait: it is no reason to give back.
+  const auto certified = co_await certify(context.session.run(), goes_back ? of_target : of_source,
+                                          goes_back ? of_source : of_target, live, kCertifies);
+  if (!certified) context.events.warn_of(certified.error().to_string());
   if (report_.verification->is_good()) co_return Result<void>();
   co_return fail(Code::kRefused,
                  fmt::format("the tables differ ({})", to_text(*report_.verification)));

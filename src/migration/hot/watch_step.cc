@@ -16,6 +16,12 @@ namespace {
 constexpr milliseconds kBetweenWatchLooks{500};
 constexpr milliseconds kBetweenWatchRounds{5'000};
 constexpr milliseconds kServingQuestion{3'000};
+constexpr milliseconds kBetweenServedLooks{1'000};
+
+int64_t requests_per_second(const ServingMeter& meter) {
+  const auto rate = meter.rate();
+  return rate ? rate->reads + rate->writes : -1;
+}
 
 }  // namespace
 
@@ -130,25 +136,42 @@ Task<> HotMigration::look_at_source(StepContext context, bool proxies_follow) {
   co_return Result<void>();
 }
 
+Routine<> HotMigration::note_serving(ClusterSide& side, ServingMeter& meter) {
+  const auto served = co_await served_requests(side.cluster(), side.app_id(),
+                                               Deadline::in(ports_.clock, kServingQuestion));
+  if (served) meter.add(ports_.clock.now(), *served);
+}
+
+// To compare with what the other side serves after the switch. A process that has just begun looks
+// twice.
+Routine<std::optional<ServedRate>> HotMigration::served_before_switch(bool goes_back) {
+  auto side = goes_back ? co_await target() : co_await source();
+  auto& meter = goes_back ? target_serving_ : serving_before_;
+  for (int times = 0; side && times < 2 && !meter.rate(); ++times) {
+    if (times > 0) co_await ports_.clock.sleep_for(kBetweenServedLooks);  // no result
+    co_await note_serving(**side, meter);                                 // no result
+  }
+  co_return meter.rate();
+}
+
 // Shown only: under a deny the source's number of requests says nothing about its clients.
 Routine<> HotMigration::look_at_serving(StepContext context) {
-  for (const bool of_target : {true, false}) {
-    auto side = of_target ? co_await target() : co_await source();
-    if (!side) continue;
-    const auto served = co_await served_requests((*side)->cluster(), (*side)->app_id(),
-                                                 Deadline::in(ports_.clock, kServingQuestion));
-    if (served) (of_target ? target_serving_ : source_serving_).add(ports_.clock.now(), *served);
-  }
-  report_.failed_requests = target_serving_.failed();
-  report_.refused_atomic = target_serving_.refused_atomic() + source_serving_.refused_atomic();
+  if (auto side = co_await target()) co_await note_serving(**side, target_serving_);  // no result
+  if (auto side = co_await source()) co_await note_serving(**side, source_serving_);  // no result
+  report_.serves_now = target_serving_.rate();
+  report_.failed_reads = target_serving_.failed_reads();
+  report_.failed_writes = target_serving_.failed_writes();
+  report_.refused_by_target = target_serving_.refused_atomic();
+  report_.refused_by_source = source_serving_.refused_atomic();
   const auto& id = context.session.run().id;
   context.session.show_progress(
       context.events,
       {.line = fmt::format("cluster {} serves table {}; `pegmove complete {}` ends the migration, "
                            "`pegmove rollback {}` moves it back ({} mutations to ship back); {}",
                            request_.target.cluster, request_.target.table, id, id,
-                           behind_on_the_way_back_, to_line(target_serving_, source_serving_)),
-       .per_second = target_serving_.per_second().value_or(-1)},
+                           behind_on_the_way_back_,
+                           to_line(target_serving_, source_serving_, report_.served_before)),
+       .per_second = requests_per_second(target_serving_)},
       false);
 }
 
