@@ -63,8 +63,9 @@ std::vector<runs::Step> duplicate_and_cut_over(HotMigration& hot) {
 
 namespace {
 
-// A relay that was refused tries again after some seconds, and is sealed.
-constexpr milliseconds kRelayTakes{10'000};
+// A relay that was refused tries again after some seconds, and is sealed. The successor of one that
+// was killed waits for 20 seconds first (relay/ownership.h).
+constexpr milliseconds kRelayTakes{30'000};
 
 std::string source_text(const HotMigration& hot) {
   return fmt::format("table {} on {}", hot.request().source.table, hot.request().source.metas);
