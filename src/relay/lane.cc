@@ -138,6 +138,8 @@ bool Lane::give_up(const Error& error) {
     finish(ErrorCode::kBusy);
     return true;
   }
+  // In doubt is all that is left of a group, or nothing: no entry is sent before one that precedes
+  // it in the same partition of the target, which an embedded one would skip later.
   if (!is_wanted) {
     forward_->is_whole = false;
     std::erase_if(forward_->left,
