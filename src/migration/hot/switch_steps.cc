@@ -292,7 +292,7 @@ Task<std::string> HotMigration::describe_switch(bool goes_back) {
       look.says.empty() ? meter.to_line() : look.says,
       plan.fence == FenceKind::kAll ? "reads and writes" : "writes",
       base::format_duration(plan.max_write_hold), plan.to.cluster, plan.to.metas_text(),
-      to_text(forecast) + readiness(goes_back));
+      to_text(forecast) + readiness(goes_back) + "\n");
 }
 
 // Nobody writes to the side that is left, and all that it has shipped has arrived: what differs now
