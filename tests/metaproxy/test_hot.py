@@ -74,13 +74,20 @@ class HotTest(HotBase):
         process.stderr_until("ready for `pegmove cutover`: 0 mutations behind")
         process.signal(signal.SIGINT)
         self.assertEqual(process.finish().code, 7)
-        self.assertIn("would name cluster B", self.steer("cutover", run, "--dry-run").out)
+        dry = self.steer("cutover", run, "--dry-run").out
+        self.assertIn("would name cluster B", dry)
+        steps = {step["step"]: step for step in json.loads(self.done("status", run, "--json").out)["steps"]}
+        certificate = steps["verify-live"]["product"]["certificate"]
+        self.assertIn(f"certificate {certificate}: {ROWS} rows compared", dry)
+        with open(certificate, encoding="utf-8") as file:
+            found = json.load(file)
+        self.assertEqual((found["id"], found["verdict"], found["source_rows"]), (run, "equal", ROWS))
         self.assertEqual(self.serves(), ("A", 0))
         self.steer("cutover", run)
         self.assertEqual(self.serves(), ("B", 2))
         self.steer("cancel", run, code=1)
         self.assertEqual(self.serves(), ("B", 2))
-        self.steer("complete", run, "--yes")
+        self.assertIn("writes/s on the source before the cutover", self.steer("complete", run, "--yes").out)
 
     def test_the_procedure_of_the_documentation_by_hand(self):
         """docs/hot-migration.md, step by step; nobody writes meanwhile, so that it loses nothing."""

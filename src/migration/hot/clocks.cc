@@ -38,6 +38,12 @@ std::optional<LaterClock> find_later_clock(const std::vector<SideTime>& source,
   return found;
 }
 
+std::string to_text(const LaterClock& later, const Side& source, const Side& target) {
+  return fmt::format("the clock of server {} of {} is {} behind that of server {} of {}",
+                     later.target.node, target.name(), base::format_duration(later.behind()),
+                     later.source.node, source.name());
+}
+
 Task<> await_clocks(Side& source, Side& target, Clock& clock, CutoverHooks hooks,
                     Deadline deadline) {
   const auto of_source = CO_TRY(co_await read_clocks(source, clock, hooks, deadline));
@@ -46,16 +52,13 @@ Task<> await_clocks(Side& source, Side& target, Clock& clock, CutoverHooks hooks
     const auto later = find_later_clock(of_source, of_target);
     if (!later) co_return Result<void>();
     if (hooks.is_stopped()) co_return fail(Code::kInterrupted, "stopped on request");
-    const auto why = fmt::format(
-        "the clock of server {} of {} is {} behind that of server {} of "
-        "{}",
-        later->target.node, target.name(), base::format_duration(later->behind()),
-        later->source.node, source.name());
-    if (clock.now() + later->behind() >= deadline.at)
+    const auto why = to_text(*later, source, target);
+    const auto left = std::chrono::duration_cast<async::milliseconds>(deadline.at - clock.now());
+    if (later->behind() >= left)
       co_return fail(Code::kBusy,
-                     why +
-                         ", and relays keep the later one of two writes: synchronize the clocks "
-                         "(NTP), or give more time with --max-write-hold");
+                     fmt::format("{}, and relays keep the later one of two writes: synchronize the "
+                                 "clocks (NTP), or give more time with --max-write-hold",
+                                 why));
     hooks.show_line("clocks: " + why);
     co_await clock.sleep_for(std::min(later->behind(), kClockPause));  // no result
   }

@@ -26,6 +26,8 @@ struct LaterClock {
 std::optional<LaterClock> find_later_clock(const std::vector<SideTime>& source,
                                            const std::vector<SideTime>& target);
 
+std::string to_text(const LaterClock& later, const Side& source, const Side& target);
+
 // Reads the source's clocks, of which nothing is written any more, and waits until the target's
 // have passed them. Errors: kBusy, naming two servers: that would be after the deadline, or a clock
 // could not be read until then; kInterrupted.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "migration/hot/clocks.h"
 #include "migration/hot/cutover.h"
 #include "migration/hot/drain.h"
 #include "migration/hot/fence.h"
@@ -29,6 +30,16 @@ Task<> forecast_backlog(CutoverPorts ports, CutoverPlan plan, CutoverForecast& f
   co_return Result<void>();
 }
 
+// Errors: also kBusy: a cutover would wait for the target's clocks.
+Task<> forecast_clocks(CutoverPorts ports, Deadline deadline) {
+  const auto of_source = CO_TRY(co_await ports.source.times(deadline));
+  const auto of_target = CO_TRY(co_await ports.target.times(deadline));
+  if (of_source.empty() || of_target.empty()) co_return Result<void>();  // nobody serves
+  const auto later = find_later_clock(of_source, of_target);
+  if (later) co_return fail(Code::kBusy, to_text(*later, ports.source, ports.target));
+  co_return Result<void>();
+}
+
 }  // namespace
 
 Routine<CutoverForecast> forecast_cutover(CutoverPorts ports, CutoverPlan plan, Deadline deadline) {
@@ -50,6 +61,10 @@ Routine<CutoverForecast> forecast_cutover(CutoverPorts ports, CutoverPlan plan, 
   if (!serve) note(serve.error());
   const auto backlog = co_await forecast_backlog(ports, plan, forecast, deadline);
   if (!backlog) note(backlog.error());
+  if (plan.later_time_wins) {
+    const auto passed = co_await forecast_clocks(ports, deadline);
+    if (!passed) note(passed.error());
+  }
   co_return forecast;
 }
 

@@ -201,7 +201,7 @@ class HotMigration : public runs::Work {
   Task<> check_setting_under_fence(bool goes_back);
   Task<> check_under_fence(runs::StepContext context, bool goes_back, bool is_compared,
                            Deadline deadline);
-  Task<JournaledSwitch> look_before_switch(bool goes_back);
+  Task<JournaledSwitch> look_before_switch(const journal::Run& run, bool goes_back);
   Routine<std::optional<ServedRate>> served_before_switch(bool goes_back);
   Routine<> note_serving(ClusterSide& side, ServingMeter& meter);
   Task<> check_nobody_wrote_back(const journal::StepRecord& record,

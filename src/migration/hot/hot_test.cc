@@ -208,6 +208,29 @@ TEST_F(HotMigrationTest, IsReadyWithACertificateAndVerifiesAgainWithoutIt) {
   EXPECT_EQ(duplications(clusters->target), 1u) << "the way back is there again";
 }
 
+TEST_F(HotMigrationTest, ACutoverWithoutItsCertificateIsRefused) {
+  const auto id = begin(request());
+  runs.events.at = [this, &id](std::string_view point) {
+    if (point != "wait-for-cutover.done") return;
+    const auto verified = good(hot_verification_from_json(step(id, "verify-live").product));
+    std::filesystem::remove(verified.certificate);
+  };
+  const auto ending = good(runs.resume(id));
+  EXPECT_TRUE(ending.has_given_back) << ending.reason;
+  EXPECT_THAT(ending.reason, AllOf(HasSubstr("nothing was changed"), HasSubstr("is missing")));
+  EXPECT_EQ(serves(), "A");
+  EXPECT_EQ(denied(clusters->source), "");
+
+  passed.clear();
+  runs.events.at = [this](std::string_view point) {
+    passed.emplace_back(point);
+    if (point == "cutover.done") runs.stop.request();
+  };
+  EXPECT_EQ(good(runs.resume(id)).state, RunState::kInterrupted);
+  EXPECT_THAT(passed, ::testing::Contains("verify-live.repeats"));
+  EXPECT_EQ(serves(), "B");
+}
+
 TEST_F(HotMigrationTest, ARollbackBringsBackWhatWasWrittenToTheTarget) {
   const auto id = cut_over();
   const auto moved = clusters->open_table(clusters->target, "t");

@@ -59,7 +59,7 @@ Task<HotMigration::SwitchAttempt> HotMigration::attempt_of(JournaledSwitch journ
 Task<std::string> HotMigration::find_before_switch(StepContext context) {
   const auto* record = context.session.find_step(kCutoverStep);
   const bool goes_back = record && record->outcome == kRollbackAsked;
-  auto found = co_await look_before_switch(goes_back);
+  auto found = co_await look_before_switch(context.session.run(), goes_back);
   if (found) {
     context.events.pass("cutover.version_read");
     co_return to_json(*found);
@@ -70,8 +70,11 @@ Task<std::string> HotMigration::find_before_switch(StepContext context) {
 
 // An env of somebody else is not taken for one that an earlier switch has left: it would be
 // deleted.
-Task<JournaledSwitch> HotMigration::look_before_switch(bool goes_back) {
+Task<JournaledSwitch> HotMigration::look_before_switch(const journal::Run& run, bool goes_back) {
   JournaledSwitch journaled{.goes_back = goes_back};
+  const auto not_verified = goes_back ? std::nullopt : why_not_verified(run);
+  if (not_verified)
+    co_return fail(Code::kRefused, *not_verified + "; the next try verifies the tables again");
   auto& from = *CO_TRY(goes_back ? co_await target() : co_await source());
   auto& to = *CO_TRY(goes_back ? co_await source() : co_await target());
   CO_TRY(co_await check_not_denied(from, soon()));
@@ -292,7 +295,7 @@ Task<std::string> HotMigration::describe_switch(bool goes_back) {
       look.says.empty() ? meter.to_line() : look.says,
       plan.fence == FenceKind::kAll ? "reads and writes" : "writes",
       base::format_duration(plan.max_write_hold), plan.to.cluster, plan.to.metas_text(),
-      to_text(forecast) + readiness(goes_back));
+      to_text(forecast) + readiness(goes_back) + "\n");
 }
 
 // Nobody writes to the side that is left, and all that it has shipped has arrived: what differs now
