@@ -211,13 +211,14 @@ TEST_F(NamedProxyTest, AProxyThatIsDownIsPassedOverAndANewOneIsFound) {
   async::SystemClock clock;
   std::mutex mutex;                                     // guards `where`
   std::vector<uint32_t> where{0x7f000002, 0x7f000001};  // nobody listens at the first
-  client::Client named(context.get_executor(), clock,
-                       [&](const net::HostPort& name) -> Result<std::vector<net::Address>> {
-                         std::lock_guard lock(mutex);
-                         std::vector<net::Address> found;
-                         for (const auto ipv4 : where) found.push_back({ipv4, name.port});
-                         return found;
-                       });
+  client::Client named(
+      context.get_executor(), clock,
+      {.look_up = [&](const net::HostPort& name) -> Result<std::vector<net::Address>> {
+        std::lock_guard lock(mutex);
+        std::vector<net::Address> found;
+        for (const auto ipv4 : where) found.push_back({ipv4, name.port});
+        return found;
+      }});
   const auto soon = [&] { return Deadline::in(clock, async::milliseconds(20'000)); };
   const auto run = [&](auto task) { return async::run_to_end(context, std::move(task)); };
   const net::HostPort name{"proxies.test", proxy.address().port};
