@@ -20,6 +20,7 @@ namespace pegmove::store {
 namespace {
 
 // Removed again and again, never there: see fill_memtable().
+constexpr const char* kTrialFile = "trial.sst";  // the names of RocksDB's files are numbers
 constexpr const char* kMemtableFillerKey = "pegmove_memtable_filler";
 
 // Keeps RocksDB from writing a LOG file into a folder that is only read.
@@ -294,7 +295,8 @@ Result<void> PartitionDb::resume() {
   if (needs_reopen()) return fail(needs_reopen_error());
   const rocksdb::Status cause = hooks_.errors->begin_resume();
   if (cause.ok()) return {};
-  const rocksdb::Status status = resume_within_limit();
+  rocksdb::Status status = try_disk();
+  if (status.ok()) status = resume_within_limit();
   hooks_.errors->end_resume(status.ok() && !is_given_up_);
   if (is_given_up_) return fail(needs_reopen_error());
   if (!status.ok()) return fail(error(status, "resuming writes to"));
@@ -320,17 +322,24 @@ rocksdb::Status PartitionDb::resume_within_limit() {
     is_given_up_ = true;
     rocksdb::CancelAllBackgroundWork(db_.get(), false);
   });
-  if (hooks_.errors->get().severity() >= rocksdb::Status::Severity::kHardError)
-    end_background_work();
   return db_->Resume();
 }
 
-// Resume() of RocksDB 7.8 begins flushes of before while it waits for those under way, and when one
-// of them fails it ends at the begin of its own, which then syncs a torn log as a good one: that
-// ends the process. When none is under way, none begins before Resume() looks at errors.
-void PartitionDb::end_background_work() {
-  db_->PauseBackgroundWork().PermitUncheckedError();  // waits for their ends
-  db_->ContinueBackgroundWork().PermitUncheckedError();
+// Whether the disk takes what Resume() will write. A Resume() of RocksDB 7.8 that fails may end the
+// process: of two flushes that wait, the second begins when the first has failed, and syncs a torn
+// log as a good one when Resume() has returned meanwhile.
+rocksdb::Status PartitionDb::try_disk() {
+  const std::string path = path_ + "/" + kTrialFile;
+  const std::string piece(1 << 20, '\0');
+  uint64_t left = statistics().memtable_bytes + piece.size();
+  std::unique_ptr<rocksdb::WritableFile> file;
+  rocksdb::Status status = db_options_.env->NewWritableFile(path, &file, rocksdb::EnvOptions());
+  for (; status.ok() && left > 0; left -= std::min<uint64_t>(left, piece.size()))
+    status = file->Append(rocksdb::Slice(piece.data(), std::min<uint64_t>(left, piece.size())));
+  if (status.ok()) status = file->Sync();
+  file.reset();
+  db_options_.env->DeleteFile(path).PermitUncheckedError();
+  return status;
 }
 
 Result<std::optional<StoredValue>> PartitionDb::get(std::string_view raw_key) const {

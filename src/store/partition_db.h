@@ -209,7 +209,7 @@ class PartitionDb {
   rocksdb::Status fill_memtable();
   Result<void> flush_between_writes();
   rocksdb::Status resume_within_limit();
-  void end_background_work();
+  rocksdb::Status try_disk();
   Error needs_reopen_error() const;
   bool memtables_are_empty() const;
   bool compacted_since_made() const;

@@ -16,6 +16,8 @@
 namespace pegmove::store {
 namespace {
 
+using testing::DiskFault;
+using testing::DiskOperation;
 using ::testing::HasSubstr;
 
 // ---- kill -9 ----
@@ -104,6 +106,28 @@ TEST_F(FullDisk, LetsWritesGoOnWhenNothingIsInMemory) {
   db = open_limited();
   EXPECT_EQ(db->last_decree(), 9);
   for (int64_t row = 1; row < 10; ++row) EXPECT_TRUE(has_row(*db, row)) << row;
+}
+
+// A DB::Resume() that fails may end the process.
+TEST_F(FullDisk, IsTriedBeforeRocksDbIsResumed) {
+  auto db = open_limited();
+  ASSERT_TRUE(put_row(*db, 1, "v"));
+  disk_.set_space(30);
+  expect_full(put_row(*db, 2, std::string(1000, 'v')));
+  disk_.set_endless_space();
+  std::vector<std::string> others;
+  disk_.set_plan([&](const DiskOperation& operation) -> DiskFault {
+    if (operation.path.ends_with("/trial.sst"))
+      return {.kind = DiskFault::Kind::kRefused, .is_full = true};
+    others.push_back(operation.path);
+    return {};
+  });
+  expect_full(db->resume());
+  disk_.set_plan(nullptr);
+  EXPECT_THAT(others, ::testing::IsEmpty());
+  const auto resumed = db->resume();
+  ASSERT_TRUE(resumed) << resumed.error().to_string();
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "db/trial.sst"));
 }
 
 TEST_F(FullDisk, CanBeClosedAndOpenedAgainWithoutSpaceInBetween) {
