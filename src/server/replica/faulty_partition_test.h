@@ -6,8 +6,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <stdexcept>
@@ -121,6 +123,29 @@ struct LogRecord : rocksdb::WriteBatch::Handler {
   rocksdb::Status DeleteRangeCF(uint32_t, const rocksdb::Slice&, const rocksdb::Slice&) override {
     return rocksdb::Status::OK();
   }
+};
+
+// A disk that fails as `plan` says until what a resume writes first was taken: RocksDB 7.8 may end
+// the process when it fails after that (store::PartitionDb::resume).
+class FailsUntilResumed {
+ public:
+  using Plan = std::function<DiskFault(const DiskOperation&)>;
+  explicit FailsUntilResumed(Plan plan) : plan_(std::move(plan)) {}
+
+  DiskFault operator()(const DiskOperation& operation) {
+    const std::lock_guard lock(*mutex_);
+    if (*is_good_) return {};
+    const DiskFault fault = plan_(operation);
+    *is_good_ = operation.path.ends_with("/trial.sst") &&
+                operation.kind == DiskOperation::Kind::kSync &&
+                fault.kind == DiskFault::Kind::kNone;
+    return fault;
+  }
+
+ private:
+  Plan plan_;
+  std::shared_ptr<std::mutex> mutex_ = std::make_shared<std::mutex>();
+  std::shared_ptr<bool> is_good_ = std::make_shared<bool>(false);
 };
 
 // One partition on a faulty disk, behind a port of loopback.

@@ -243,16 +243,14 @@ class LoggedHistory {
   void change_disk() {
     if (random_() % 2 == 0) return partition_.disk.set_plan(nullptr);
     auto random = std::make_shared<std::mt19937_64>(random_());
-    auto mutex = std::make_shared<std::mutex>();
-    partition_.disk.set_plan([=](const DiskOperation& operation) -> DiskFault {
-      const std::lock_guard lock(*mutex);
+    partition_.disk.set_plan(FailsUntilResumed([=](const DiskOperation& operation) -> DiskFault {
       using enum DiskFault::Kind;
       if (!operation.path.ends_with(".log") && !operation.path.ends_with(".sst")) return {};
       if ((*random)() % 2 == 0) return {};
       const auto kind = (*random)() % 4;
       if (kind == 3) return {.kind = kPowerCut};
       return {.kind = kind == 0 ? kRefused : kind == 1 ? kTorn : kLate, .is_full = true};
-    });
+    }));
   }
 
   void write() {

@@ -46,18 +46,16 @@ class History {
   void change_disk() {
     if (random_() % 2 == 0) return partition_.disk.set_plan(nullptr);
     auto random = std::make_shared<std::mt19937_64>(random_());
-    auto mutex = std::make_shared<std::mutex>();
     const bool is_full = random_() % 8 != 0;
     const bool cuts = power_cuts_ && random_() % 8 == 0;
-    partition_.disk.set_plan([=](const DiskOperation& operation) -> DiskFault {
-      const std::lock_guard lock(*mutex);
+    partition_.disk.set_plan(FailsUntilResumed([=](const DiskOperation& operation) -> DiskFault {
       using enum DiskFault::Kind;
       if (cuts && (*random)() % 8 == 0) return {.kind = kPowerCut};
       if (!operation.path.ends_with(".log") && !operation.path.ends_with(".sst")) return {};
       if ((*random)() % 2 == 0) return {};
       const auto kind = (*random)() % 3;
       return {.kind = kind == 0 ? kRefused : kind == 1 ? kTorn : kLate, .is_full = is_full};
-    });
+    }));
   }
 
   void write() {
