@@ -44,6 +44,7 @@ class Cutover {
   Task<> open_target();
   Task<> nothing_waits_behind();
   Task<> seal();
+  Task<> await_target_clocks();
   Task<> check_before_switch();
   Task<> check_once();
   Task<> wait_for_fence_age();
@@ -101,15 +102,18 @@ Task<SwitchEnd> Cutover::fence_and_switch() {
   CO_TRY(co_await set_fence());
   CO_TRY(co_await prove_fence(ports_.source, ports_.clock, proof_, hooks_, until_));
   pass("cutover.fence_proven");
-  if (plan_.opens_target) CO_TRY(co_await open_target());
+  if (plan_.opens_target) {
+    // Who comes to it by himself is acknowledged what must be newer than the source's rows.
+    CO_TRY(co_await await_target_clocks());
+    CO_TRY(co_await open_target());
+  }
   drained_ =
       CO_TRY(co_await prove_drained(ports_.source, ports_.clock, proof_.view(), plan_.shipping,
                                     {must_persist(), plan_.readings_apart}, hooks_, until_));
   if (plan_.back) CO_TRY(co_await nothing_waits_behind());
   pass("cutover.drained");
   if (ports_.relay) CO_TRY(co_await seal());
-  if (plan_.later_time_wins)
-    CO_TRY(co_await await_clocks(ports_.source, ports_.target, ports_.clock, hooks_, until_));
+  CO_TRY(co_await await_target_clocks());
   if (hooks_.compare) {
     CO_TRY(co_await hooks_.compare(until_));
     if (plan_.back) CO_TRY(co_await nothing_waits_behind());
@@ -118,6 +122,12 @@ Task<SwitchEnd> Cutover::fence_and_switch() {
   CO_TRY(co_await check_before_switch());
   pass("cutover.checked");
   co_return co_await switch_route(ports_.nodes, ports_.clock, plan_, before_, until_);
+}
+
+// Past the times that the source has given.
+Task<> Cutover::await_target_clocks() {
+  if (!plan_.later_time_wins) co_return Result<void>();
+  co_return co_await await_clocks(ports_.source, ports_.target, ports_.clock, hooks_, until_);
 }
 
 Task<> Cutover::set_fence() {

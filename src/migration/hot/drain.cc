@@ -20,8 +20,8 @@ const std::string* primary_of(const PartitionView& partition) {
   return found == partition.members.end() ? nullptr : &found->node;
 }
 
-std::optional<std::string> why_not_drained_partition(const PartitionProgress* progress,
-                                                     const PartitionView& view, size_t index) {
+std::optional<std::string> why_not_answered(const PartitionProgress* progress,
+                                            const PartitionView& view, size_t index) {
   const auto* primary = primary_of(view);
   if (!primary) return fmt::format("partition {} has no primary", index);
   if (!progress)
@@ -29,12 +29,18 @@ std::optional<std::string> why_not_drained_partition(const PartitionProgress* pr
   if (progress->node != *primary)
     return fmt::format("partition {} was answered for by {}, not by its primary {}", index,
                        progress->node, *primary);
+  return std::nullopt;
+}
+
+std::optional<std::string> why_not_drained_partition(const PartitionProgress* progress,
+                                                     const PartitionView& view, size_t index) {
+  if (auto why = why_not_answered(progress, view, index)) return why;
   const auto last = progress->max_prepared;
   if (progress->last_committed == last && progress->last_applied == last &&
       progress->confirmed == last)
     return std::nullopt;
   return fmt::format("partition {} on {}: prepared {}, committed {}, applied {}, shipped {}", index,
-                     *primary, last, progress->last_committed, progress->last_applied,
+                     progress->node, last, progress->last_committed, progress->last_applied,
                      progress->confirmed);
 }
 
@@ -127,6 +133,26 @@ Task<Progress> prove_drained(Side& side, Clock& clock, TableView view, Shipping 
                                  side.name(), why));
     co_await clock.sleep_for(drain_pause(rule.readings_apart));  // no result
   }
+}
+
+std::optional<std::string> why_not_stored(const Progress& reading, const TableView& view) {
+  const auto by_index = index_of(reading, view.size());
+  if (!by_index) return kAnsweredTwice;
+  for (size_t i = 0; i < view.size(); ++i) {
+    const auto* progress = (*by_index)[i];
+    if (auto why = why_not_answered(progress, view[i], i)) return why;
+    if (progress->confirmed < 0 || progress->persisted != progress->confirmed)
+      return fmt::format("partition {} on {}: shipped {}, of which the meta server has stored {}",
+                         i, progress->node, progress->confirmed, progress->persisted);
+  }
+  return std::nullopt;
+}
+
+Task<> unseal_when_stored(Side& left, Relay& relay, Shipping shipping, Deadline deadline) {
+  auto view = CO_TRY(co_await left.view(deadline));
+  const auto reading = CO_TRY(co_await left.progress(view, std::move(shipping), deadline));
+  if (auto why = why_not_stored(reading, view)) co_return fail(Code::kBusy, *std::move(why));
+  co_return co_await relay.unseal(deadline);
 }
 
 Task<> seal_relay(Relay& relay, Clock& clock, CutoverHooks hooks, Deadline deadline) {

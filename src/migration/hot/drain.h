@@ -60,6 +60,13 @@ class DrainProof {
 Task<Progress> prove_drained(Side& side, Clock& clock, TableView view, Shipping shipping,
                              DrainRule rule, CutoverHooks hooks, Deadline deadline);
 
+// Why a failover of the side could make it ship again what was shipped: nullopt if it cannot.
+std::optional<std::string> why_not_stored(const Progress& reading, const TableView& view);
+// Takes the seal of a switch off the relay to the side that serves now, if nothing could be shipped
+// again: what a client that comes back to the side that was left is acknowledged there arrives
+// then. Errors: kBusy: why not yet; those of the relay and the side.
+Task<> unseal_when_stored(Side& left, Relay& relay, Shipping shipping, Deadline deadline);
+
 // Seals the relay and waits until it has nothing under way. Errors: as above.
 Task<> seal_relay(Relay& relay, Clock& clock, CutoverHooks hooks, Deadline deadline);
 

@@ -37,6 +37,20 @@ TEST(Drain, EachOfTheDecreesCounts) {
   }
 }
 
+// What was written since does not count: it is shipped in its turn.
+TEST(Stored, IsWhatTheRelayHasConfirmedOfEveryPartition) {
+  auto reading = drained();
+  reading[0].max_prepared = reading[0].last_committed = 20;
+  EXPECT_EQ(why_not_stored(reading, kView), std::nullopt);
+  --reading[1].persisted;
+  EXPECT_THAT(why_not_stored(reading, kView).value_or(""),
+              HasSubstr("partition 1 on n2: shipped 9, of which the meta server has stored 8"));
+  reading[1].persisted = reading[1].confirmed = -1;
+  EXPECT_TRUE(why_not_stored(reading, kView));
+  reading.pop_back();
+  EXPECT_TRUE(why_not_stored(reading, kView));
+}
+
 TEST(Drain, AMissingPartitionIsNoProof) {
   auto reading = drained();
   reading.pop_back();

@@ -192,6 +192,8 @@ class HotMigration : public runs::Work {
   Task<std::string> end_given_back(runs::StepContext context, bool goes_back, std::string says);
   Routine<> look_at_serving(runs::StepContext context);
   Routine<> look_around(runs::StepContext context);
+  Task<> unseal_way_there();
+  Task<> unseal_way_back();
   Task<> look_at_way_back();
   Task<> look_at_proxies();
   Task<> look_at_source(runs::StepContext context, bool proxies_follow);

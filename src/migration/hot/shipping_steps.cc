@@ -9,6 +9,7 @@
 #include "base/json_text.h"
 #include "client/table.h"
 #include "compare/progress_text.h"
+#include "migration/hot/drain.h"
 #include "migration/hot/hot.h"
 #include "migration/hot/hot_certificate.h"
 
@@ -449,7 +450,7 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
   LagMeter meter;
   serving_before_ = {};
   std::optional<async::Instant> looked_at, behind_since;
-  bool is_unsealed = !relay_;
+  bool is_unsealed = !relay_, is_way_back_open = !relay_back_ || !has_switched;
   while (true) {
     if (session.stop().requested() || was_too_late_)
       co_return fail(Code::kInterrupted,
@@ -487,6 +488,7 @@ Task<std::string> HotMigration::wait_for_cutover(StepContext context) {
       if (!lost) session.set_reason(lost.error().to_string());
       if (session.leads_back() || (lost && is_asked && is_near)) break;
       co_await note_serving(*CO_TRY(co_await source()), serving_before_);  // no result
+      if (!is_way_back_open) is_way_back_open = (co_await unseal_way_back()).has_value();
       looked_at = session.clock().now();
     }
     co_await session.clock().sleep_for(kBetweenShippingLooks);  // no result

@@ -55,8 +55,8 @@ SimOutcome SimRun::run() {
     world_.run_for(230'000);
     clients_[kStrayKey]->stop();
     world_.run_for(30'000);
-    // The relay on the way to B is sealed: what A gets by itself is not shipped.
-    if (!has_times()) world_.after(world_.between(0, 90'000), [this] { stray_writes(10); });
+    if (settings_.with_relay) unseal_way_to_b();
+    world_.after(world_.between(0, 90'000), [this] { stray_writes(10); });
     attempt(true);
   }
   check_end();
@@ -213,6 +213,23 @@ void SimRun::watch_hold(bool is_back, std::shared_ptr<Watched> watched) {
       world_.after(200, [again] { (*again)(); });
   };
   (*look)();
+}
+
+// As the run does while it watches.
+void SimRun::unseal_way_to_b() {
+  SimProcess process(world_);
+  Ports ports(*this, process, false);
+  world_.start(unseal(ports, plan_of(false).shipping));
+  if (!world_.run_until([this] { return world_.under_way() == 0; }, 600'000))
+    history_.note("the relay to B stays sealed");
+}
+
+Routine<> SimRun::unseal(Ports& ports, Shipping shipping) {
+  while (true) {
+    const auto deadline = Deadline::in(ports.clock, async::milliseconds(5'000));
+    if (co_await unseal_when_stored(ports.lying_source, ports.relay, shipping, deadline)) break;
+    co_await ports.clock.sleep_for(async::milliseconds(5'000));  // no result
+  }
 }
 
 // A client that had left A for good, and comes back to it by itself.

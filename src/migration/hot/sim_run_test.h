@@ -3,6 +3,7 @@
 #pragma once
 
 #include "migration/hot/cutover.h"
+#include "migration/hot/drain.h"
 #include "migration/hot/failpoints.h"
 #include "migration/hot/route_switch.h"
 #include "migration/hot/sim_lies_test.h"
@@ -119,6 +120,8 @@ class SimRun {
     int64_t longest_hold = 0;
   };
   void watch_hold(bool is_back, std::shared_ptr<Watched> watched);
+  void unseal_way_to_b();
+  Routine<> unseal(Ports& ports, Shipping shipping);
   void stray_writes(int64_t value);
   int serving() const { return zookeeper_.node().data == routes::route_text(routes_[1]) ? 1 : 0; }
   SimCluster& cluster(int index) { return index == 0 ? a_ : b_; }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "migration/hot/drain.h"
 #include "migration/hot/hot.h"
 
 namespace pegmove::migration::hot {
@@ -29,7 +30,7 @@ int64_t requests_per_second(const ServingMeter& meter) {
 Task<std::string> HotMigration::watch(StepContext context) {
   auto& session = context.session;
   std::optional<async::Instant> looked_at;
-  bool is_unsealed = !relay_back_;
+  bool is_unsealed = !relay_back_, is_way_open = !relay_;
   while (true) {
     if (session.stop().requested() || was_too_late_)
       co_return fail(
@@ -58,6 +59,7 @@ Task<std::string> HotMigration::watch(StepContext context) {
                                  "the run",
                                  request_.source.table, request_.target.cluster));
     if (!looked_at || session.clock().now() - *looked_at >= kBetweenWatchRounds) {
+      if (!is_way_open) is_way_open = (co_await unseal_way_there()).has_value();
       co_await look_around(context);  // no result
       looked_at = session.clock().now();
     }
@@ -69,6 +71,17 @@ Task<std::string> HotMigration::watch(StepContext context) {
   }
   session.set_reason("");
   co_return std::string();
+}
+
+// A cutover has sealed the relay to the target, and a rollback the one back.
+Task<> HotMigration::unseal_way_there() {
+  auto& left = *CO_TRY(co_await source());
+  co_return co_await unseal_when_stored(left, *relay_, *forward_.shipping(), soon());
+}
+
+Task<> HotMigration::unseal_way_back() {
+  auto& left = *CO_TRY(co_await target());
+  co_return co_await unseal_when_stored(left, *relay_back_, *back_.shipping(), soon());
 }
 
 // What others may have changed, and what a rollback needs. A problem that is there in two rounds is
