@@ -295,6 +295,8 @@ Result<void> PartitionDb::resume() {
   if (needs_reopen()) return fail(needs_reopen_error());
   const rocksdb::Status cause = hooks_.errors->begin_resume();
   if (cause.ok()) return {};
+  static std::mutex one_at_a_time;  // of all partitions: each tries to take space for itself
+  const std::lock_guard lock(one_at_a_time);
   rocksdb::Status status = try_disk();
   if (status.ok()) status = resume_within_limit();
   hooks_.errors->end_resume(status.ok() && !is_given_up_);
@@ -330,7 +332,7 @@ rocksdb::Status PartitionDb::resume_within_limit() {
 // log as a good one when Resume() has returned meanwhile.
 rocksdb::Status PartitionDb::try_disk() {
   const std::string path = path_ + "/" + kTrialFile;
-  const std::string piece(1 << 20, '\0');
+  const std::string piece(64 << 10, '\0');
   uint64_t left = statistics().memtable_bytes + piece.size();
   std::unique_ptr<rocksdb::WritableFile> file;
   rocksdb::Status status = db_options_.env->NewWritableFile(path, &file, rocksdb::EnvOptions());
