@@ -61,7 +61,9 @@ LONG = [
     stage("duplication", Step("env KILLS=1000 LIMIT_S=7200 tests/scenario/run dup_source_killed", cores=1),
           Step("env ROUNDS_OF_WRITES=300 LIMIT_S=7200 tests/scenario/run dup_mutual_property", cores=1), needs="build",
           shown=True),
-    stage("hot", Step("env KILLS=all tests/metaproxy/run -k Kills", cores=1), needs="build", shown=True),
+    stage("hot", Step("env KILLS=all tests/metaproxy/run -k Kills", cores=1),
+          Step("env PEGMOVE_CUTOVER_SEEDS=5000 build/release/cutover_test --gtest_filter=CutoverSim.*", cores=1),
+          needs="build", shown=True),
     stage("tsan", builds("script/build tsan unit_tests"), Step("script/unit tsan", cores=2), needs="bootstrap"),
 ]
 
