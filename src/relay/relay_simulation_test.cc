@@ -294,6 +294,7 @@ class RelaySimulation : public ::testing::Test {
 
   RelaySimulation() { base::set_log_level(base::LogLevel::kOff); }
   // The first seed whose end is wrong; 0: none.
+  static void expect_a_wrong_seed(Rules rules);
   static uint64_t wrong_seed(Rules rules, uint64_t seeds = kMostSeeds) {
     for (uint64_t seed = 1; seed <= seeds; ++seed)
       if (!Simulation(seed, rules).run()) return seed;
@@ -301,22 +302,36 @@ class RelaySimulation : public ::testing::Test {
   }
 };
 
+// Sanitizers make a seed twenty times as slow, and look for other things than the rules.
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kIsSlow = true;
+#else
+constexpr bool kIsSlow = false;
+#endif
+
+void RelaySimulation::expect_a_wrong_seed(Rules rules) {
+  if (kIsSlow)
+    std::printf("a rule is left out only without sanitizers\n");
+  else
+    EXPECT_GT(wrong_seed(rules), 0U);
+}
+
 TEST_F(RelaySimulation, TheTargetEndsWithTheSourcesRows) { EXPECT_EQ(wrong_seed({}, kSeeds), 0U); }
 
 TEST_F(RelaySimulation, WithoutTheRuleOfDoubtsSomeSeedIsWrong) {
-  EXPECT_GT(wrong_seed({.doubts_hold_up = false}), 0U);
+  expect_a_wrong_seed({.doubts_hold_up = false});
 }
 
 TEST_F(RelaySimulation, WithoutTheWaitOfSuccessorsSomeSeedIsWrong) {
-  EXPECT_GT(wrong_seed({.successors_wait = false}), 0U);
+  expect_a_wrong_seed({.successors_wait = false});
 }
 
 TEST_F(RelaySimulation, WithoutAnEndOfBytesSomeSeedIsWrong) {
-  EXPECT_GT(wrong_seed({.bytes_end = false}), 0U);
+  expect_a_wrong_seed({.bytes_end = false});
 }
 
 TEST_F(RelaySimulation, WithoutLeavingOutTheSupersededSomeSeedIsWrong) {
-  EXPECT_GT(wrong_seed({.superseded_are_left_out = false}), 0U);
+  expect_a_wrong_seed({.superseded_are_left_out = false});
 }
 
 }  // namespace
