@@ -38,18 +38,22 @@ class RelayTest : public ::testing::Test {
     end();
     run(close());
   }
+  static RelayOptions options() {
+    return {.listen = {0x7f000001, 0},
+            .address = {"127.0.0.1", 0},
+            .source = "A",
+            .table = "r_main",
+            .app_id = kAppId,
+            .partitions = 4,
+            .target = "B",
+            .target_table = "u",
+            .root = "/pegmove/relay"};
+  }
   void begin(const std::string& target_table = "u") {
-    auto listened = Relay::listen(context.get_executor(), clock, nodes, target,
-                                  {.listen = {0x7f000001, 0},
-                                   .address = {"127.0.0.1", 0},
-                                   .source = "A",
-                                   .table = "r_main",
-                                   .app_id = kAppId,
-                                   .partitions = 4,
-                                   .target = "B",
-                                   .target_table = target_table,
-                                   .root = "/pegmove/relay",
-                                   .count_source_partitions = [this] { return count_source(); }},
+    auto options = RelayTest::options();
+    options.target_table = target_table;
+    options.count_source_partitions = [this] { return count_source(); };
+    auto listened = Relay::listen(context.get_executor(), clock, nodes, target, std::move(options),
                                   Logger("test"));
     ASSERT_TRUE(listened) << listened.error().to_string();
     relay = *std::move(listened);
@@ -213,17 +217,9 @@ TEST_F(RelayTest, NobodyOwnsAPartitionWhileZooKeeperIsNotKnown) {
 
 // Times of writes decide only with one of the methods.
 TEST_F(RelayTest, RelaysThatWriteInAnotherWayOwnNothing) {
-  auto other = Relay::listen(context.get_executor(), clock, nodes, target,
-                             {.listen = {0x7f000001, 0},
-                              .address = {"127.0.0.1", 0},
-                              .source = "A",
-                              .table = "r_main",
-                              .app_id = kAppId,
-                              .partitions = 4,
-                              .target = "B",
-                              .target_table = "u",
-                              .root = "/pegmove/relay",
-                              .method = WriteMethod::kPlain},
+  auto options = RelayTest::options();
+  options.method = WriteMethod::kPlain;
+  auto other = Relay::listen(context.get_executor(), clock, nodes, target, std::move(options),
                              Logger("test"));
   ASSERT_TRUE(other) << other.error().to_string();
   (*other)->start();

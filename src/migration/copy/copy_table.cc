@@ -9,6 +9,7 @@
 #include "base/json_fields.h"
 #include "base/json_text.h"
 #include "compare/progress_text.h"
+#include "migration/assess_findings.h"
 #include "rows/foreign_rows_text.h"
 
 namespace pegmove::migration {
@@ -180,17 +181,7 @@ Task<runs::Assessment> CopyTable::open(runs::Purpose purpose) {
     co_await both.join();  // no result
   }
   preflight_ = co_await look_before_copy(std::move(source), std::move(target), options_now());
-  runs::Assessment assessment;
-  std::string errors;
-  for (const auto& finding : preflight_->result.findings.all) {
-    const auto line = inspect::to_line(finding);
-    if (finding.severity == inspect::Severity::kError)
-      errors += (errors.empty() ? "" : "\n") + line;
-    else
-      (finding.severity == inspect::Severity::kNote ? assessment.notes : assessment.warnings)
-          .push_back(line);
-  }
-  if (!errors.empty()) assessment.refusal = Error(Code::kRefused, errors);
+  auto assessment = assess(preflight_->result.findings);
   request_.options.duplicate = preflight_->options.duplicate = preflight_->result.method.duplicate;
   if (preflight_->source_cluster && preflight_->target_cluster)
     ends_ = {preflight_->source_cluster->name(), request_.options.table,

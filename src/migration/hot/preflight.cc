@@ -7,6 +7,7 @@
 #include "base/json_text.h"
 #include "client/node.h"
 #include "inspect/server_answers.h"
+#include "migration/assess_findings.h"
 #include "migration/hot/cluster_side.h"
 
 namespace pegmove::migration::hot {
@@ -219,17 +220,8 @@ Routine<HotFacts> ask_configurations(const Ports& ports, client::Cluster& source
 }
 
 runs::Assessment assessment_of(const HotPreflight& look) {
-  runs::Assessment assessment{.checks_json = to_json(look)};
-  std::string errors;
-  for (const auto& finding : look.findings.all) {
-    const auto line = inspect::to_line(finding);
-    if (finding.severity == inspect::Severity::kError)
-      errors += (errors.empty() ? "" : "\n") + line;
-    else
-      (finding.severity == inspect::Severity::kNote ? assessment.notes : assessment.warnings)
-          .push_back(line);
-  }
-  if (!errors.empty()) assessment.refusal = Error(Code::kRefused, errors);
+  auto assessment = assess(look.findings);
+  assessment.checks_json = to_json(look);
   return assessment;
 }
 

@@ -32,7 +32,7 @@ class RouteSwitchTest : public ::testing::Test {
     return closed->names;
   }
 
-  CutoverPlan plan{.path = "/root/t", .from = kFrom, .to = kTo};
+  CutoverPlan plan{.path = "/clusters/t", .from = kFrom, .to = kTo};
   asio::io_context context;
   pegmove::testing::SkippingClock clock{async::milliseconds(60'000)};
   pegmove::testing::FakeNodes nodes;
